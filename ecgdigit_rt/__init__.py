@@ -1,0 +1,51 @@
+"""Paper ECGs become calibrated 12-lead signals.
+
+    from pathlib import Path
+    from ecgdigit_rt import Digitized, Digitizer, Failed
+
+The names below load on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.digitizer import Digitizer
+    from ecgdigit_rt.errors import EcgDigitError
+    from ecgdigit_rt.record import Digitized, Failed, Lead, PageRef
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Digitized",
+    "Digitizer",
+    "EcgDigitError",
+    "Failed",
+    "Lead",
+    "PageRef",
+    "__version__",
+]
+
+_HOMES = {
+    "Digitized": "ecgdigit_rt.record",
+    "Digitizer": "ecgdigit_rt.digitizer",
+    "EcgDigitError": "ecgdigit_rt.errors",
+    "Failed": "ecgdigit_rt.record",
+    "Lead": "ecgdigit_rt.record",
+    "PageRef": "ecgdigit_rt.record",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,325 @@
+"""What can go wrong, each with a stable id, a way out, and the exit code it ends a run with.
+
+EcgDigitError
+├── InputError                      exit 1: what was given cannot be used
+│   ├── InputNotFound               E-INPUT-01   FileNotFoundError
+│   ├── NoPagesFound                E-INPUT-02   LookupError
+│   ├── UnreadableImage             E-INPUT-03   ValueError
+│   ├── UnsupportedType             E-INPUT-04   ValueError
+│   ├── ImageSizeOutOfRange         E-INPUT-05   ValueError
+│   ├── AmbiguousPage               E-INPUT-06   ValueError
+│   └── PageNotGiven                E-INPUT-07   LookupError
+├── TableError                      exit 1: a CSV file cannot be used
+│   ├── TestCsvMalformed            E-TEST-01    ValueError
+│   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
+│   ├── TruthMissing                E-TRUTH-01   FileNotFoundError
+│   └── TruthMalformed              E-TRUTH-02   ValueError
+├── PageError                       exit 2: this page could not be digitized; the others go on
+│   ├── NoPageFound                 E-PAGE-01    LookupError
+│   ├── NoGridFound                 E-GRID-01    LookupError
+│   ├── NoRowsFound                 E-ROWS-01    LookupError
+│   ├── UnknownLayout               E-LAYOUT-01  LookupError
+│   └── LeadsMissing                E-LEADS-01   LookupError
+├── SetupError                      exit 3: the installation lacks something
+│   ├── ModelMissing                E-MODEL-01   FileNotFoundError
+│   ├── ModelCorrupt                E-MODEL-02   ValueError
+│   └── DependencyMissing           E-DEPENDENCY-01   ImportError
+├── OutputNotWritable               E-OUTPUT-01  exit 4, OSError
+└── InternalError                   E-BUG-01     exit 70, RuntimeError
+
+Every id is a heading in docs/errors.md. Catch the branch you care about, or the builtin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+
+class EcgDigitError(Exception):
+    """Base of all errors raised on purpose. `hint` says what to do next."""
+
+    id: ClassVar[str] = ""
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(EcgDigitError):
+    """Something that was given cannot be used."""
+
+    exit_code = 1
+
+
+class InputNotFound(InputError, FileNotFoundError):
+    id = "E-INPUT-01"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            f"no such file or folder: {given}",
+            "Check the spelling; quote a glob so that the shell leaves it alone.",
+        )
+        self.given = given
+
+
+class NoPagesFound(InputError, LookupError):
+    id = "E-INPUT-02"
+
+    def __init__(self, searched: Sequence[str], suffixes: Iterable[str]) -> None:
+        kinds = " ".join(sorted(suffixes))
+        super().__init__(
+            f"no page images in {', '.join(searched) or 'nothing'}",
+            f"Folders are searched, with all below them, for {kinds}.",
+        )
+        self.searched = tuple(searched)
+
+
+class UnreadableImage(InputError, ValueError):
+    id = "E-INPUT-03"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"cannot read {path}: {reason}",
+            "Open it in an image viewer and save it again, or fetch the file anew.",
+        )
+        self.path = path
+        self.reason = reason
+
+
+class UnsupportedType(InputError, ValueError):
+    id = "E-INPUT-04"
+
+    def __init__(self, path: Path, found: str, how_to_convert: str) -> None:
+        super().__init__(f"cannot read {path}: it is {found}", how_to_convert)
+        self.path = path
+        self.found = found
+
+
+class ImageSizeOutOfRange(InputError, ValueError):
+    id = "E-INPUT-05"
+
+    def __init__(self, path: Path, width: int, height: int, allowed: str) -> None:
+        super().__init__(
+            f"{path} is {width} x {height} px; {allowed}",
+            "Scan the page at 150 to 600 dpi, or photograph it so that it fills the picture.",
+        )
+        self.path = path
+        self.width = width
+        self.height = height
+
+
+class AmbiguousPage(InputError, ValueError):
+    id = "E-INPUT-06"
+
+    def __init__(self, image_id: str, paths: Sequence[Path]) -> None:
+        super().__init__(
+            f"{len(paths)} inputs answer to the id {image_id!r} of test.csv: "
+            + ", ".join(map(str, paths)),
+            "Give only one of them.",
+        )
+        self.image_id = image_id
+        self.paths = tuple(paths)
+
+
+class PageNotGiven(InputError, LookupError):
+    id = "E-INPUT-07"
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(
+            f"test.csv asks for {image_id}, and no input has that name",
+            "Add the file or its folder to the inputs; its rows are zeros until then.",
+        )
+        self.image_id = image_id
+
+
+class TableError(EcgDigitError):
+    """A CSV file cannot be used."""
+
+    exit_code = 1
+
+
+class TestCsvMalformed(TableError, ValueError):
+    __test__ = False  # pytest takes Test* for a test class
+    id = "E-TEST-01"
+
+    def __init__(self, path: Path, line: int, column: str, problem: str) -> None:
+        super().__init__(
+            f"{path}, line {line}, column {column}: {problem}",
+            "The header is id,lead,fs,number_of_rows; each lead of an image stands once.",
+        )
+        self.path = path
+        self.line = line
+        self.column = column
+
+
+class SubmissionMalformed(TableError, ValueError):
+    id = "E-SUBMISSION-01"
+
+    def __init__(self, path: Path, line: int, problem: str) -> None:
+        super().__init__(
+            f"{path}, line {line}: {problem}",
+            "The header is id,value; each id is {image}_{row}_{lead}, each value a millivolt.",
+        )
+        self.path = path
+        self.line = line
+
+
+class TruthMissing(TableError, FileNotFoundError):
+    id = "E-TRUTH-01"
+
+    def __init__(self, folder: Path, images: Sequence[str] = ()) -> None:
+        shown = ", ".join(images[:5]) + (" …" if len(images) > 5 else "")
+        what = f"no truth for {shown} in {folder}" if images else f"no NAME.csv in {folder}"
+        super().__init__(what, "Each image needs its NAME.csv there, one column per lead.")
+        self.folder = folder
+        self.images = tuple(images)
+
+
+class TruthMalformed(TableError, ValueError):
+    id = "E-TRUTH-02"
+
+    def __init__(self, path: Path, column: str, problem: str) -> None:
+        super().__init__(
+            f"{path}, column {column}: {problem}",
+            "One column per lead, in millivolt, empty outside the window that the page shows.",
+        )
+        self.path = path
+        self.column = column
+
+
+class PageError(EcgDigitError):
+    """One page could not be digitized. A batch goes on with the next page."""
+
+    exit_code = 2
+
+
+class NoPageFound(PageError, LookupError):
+    id = "E-PAGE-01"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no ECG page found in the image",
+            "Photograph the whole page, sharp and filling the picture.",
+        )
+
+
+class NoGridFound(PageError, LookupError):
+    id = "E-GRID-01"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(
+            "no ECG grid found" + (f": {reason}" if reason else ""),
+            "The grid gives the scale. Use a colour scan or a sharper photo that shows it.",
+        )
+        self.reason = reason
+
+
+class NoRowsFound(PageError, LookupError):
+    id = "E-ROWS-01"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(
+            "a grid but no traces found" + (f": {reason}" if reason else ""),
+            "Check in an image viewer that the page shows curves that stand out from the grid.",
+        )
+        self.reason = reason
+
+
+class UnknownLayout(PageError, LookupError):
+    """`seen` describes what was found on the page, such as "4 rows" and "labels I, aVR, V1"."""
+
+    id = "E-LAYOUT-01"
+
+    def __init__(self, seen: Sequence[str], known: Sequence[str]) -> None:
+        super().__init__(
+            f"the page fits no known layout; seen: {'; '.join(seen) or 'nothing'}",
+            f"Known layouts: {', '.join(known)}. See that no lead is cut off.",
+        )
+        self.seen = tuple(seen)
+        self.known = tuple(known)
+
+
+class LeadsMissing(PageError, LookupError):
+    id = "E-LEADS-01"
+
+    def __init__(self, missing: Sequence[str], found: Sequence[str]) -> None:
+        super().__init__(
+            f"leads not found: {', '.join(missing)}",
+            f"Found: {', '.join(found) or 'none'}. The overlay shows what was traced.",
+        )
+        self.missing = tuple(missing)
+        self.found = tuple(found)
+
+
+class SetupError(EcgDigitError):
+    """The installation lacks a model or a package."""
+
+    exit_code = 3
+
+
+class ModelMissing(SetupError, FileNotFoundError):
+    id = "E-MODEL-01"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"model file missing: {path}",
+            "Install the package again: pip install --force-reinstall --no-deps ecgdigit-rt",
+        )
+        self.path = path
+
+
+class ModelCorrupt(SetupError, ValueError):
+    """The file's SHA-256 is not the one its manifest states."""
+
+    id = "E-MODEL-02"
+
+    def __init__(self, path: Path, expected: str, found: str) -> None:
+        super().__init__(
+            f"model file damaged: {path} (SHA-256 {found[:12]}…, expected {expected[:12]}…)",
+            "Install the package again: pip install --force-reinstall --no-deps ecgdigit-rt",
+        )
+        self.path = path
+        self.expected = expected
+        self.found = found
+
+
+class DependencyMissing(SetupError, ImportError):
+    id = "E-DEPENDENCY-01"
+
+    def __init__(self, package: str, needed_for: str, extra: str) -> None:
+        super().__init__(
+            f"{needed_for} needs {package}, which is not installed",
+            f"Install it with the extra: pip install 'ecgdigit-rt[{extra}]'",
+        )
+        self.package = package
+        self.extra = extra
+
+
+class OutputNotWritable(EcgDigitError, OSError):
+    id = "E-OUTPUT-01"
+    exit_code = 4
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"cannot write {path}: {reason}",
+            "Choose another place, or make room and see to the permissions there.",
+        )
+        self.path = path
+        self.reason = reason
+
+
+class InternalError(EcgDigitError, RuntimeError):
+    """An exception that nobody foresaw; the original is its `__cause__`."""
+
+    id = "E-BUG-01"
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            f"unexpected {type(error).__name__}: {error}",
+            "This is a bug in ecgdigit-rt. Please report it with the page, if you may share it.",
+        )
+        self.error_type = type(error).__name__

@@ -1,0 +1,1 @@
+"""Stage specs and the runners that execute the networks."""

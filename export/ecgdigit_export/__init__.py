@@ -1,0 +1,1 @@
+"""Page synthesis, training, and ONNX export of the stage models. Needs the `export` extra."""

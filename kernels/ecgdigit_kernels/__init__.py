@@ -1,0 +1,1 @@
+"""Numba kernels for signals and geometry, each beside its NumPy reference."""
