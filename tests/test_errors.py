@@ -1,4 +1,4 @@
-"""Every error has an id, a hint, an exit code, a builtin it resembles, and a heading in the docs."""
+"""Every error has an id, a hint, an exit code, a builtin it resembles, a heading in the docs."""
 
 from __future__ import annotations
 

@@ -1,0 +1,125 @@
+"""What the user names becomes a list of pages: files, folders, globs.
+
+A page's id is its file's stem, which is also the image id of the competition. Where two inputs
+share a stem, `page_ids` tells them apart by their folders.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ecgdigit_rt.errors import InputNotFound, NoPagesFound
+from ecgdigit_rt.record import PageRef
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+"""What a folder is searched for, in small letters or capitals."""
+
+
+def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
+    """List the pages behind files, folders and globs, each once.
+
+    The inputs keep the order they are given in; within a folder or glob, names sort as people
+    count ("page 2" before "page 10"). A folder is searched with all below it, for the suffixes
+    above; a file that is named itself is taken whatever its suffix, so that its failure is told.
+
+    Raises InputNotFound for a name that does not exist or a glob that matches nothing, and
+    NoPagesFound where all that was given holds no image.
+    """
+    given = [str(item) for item in inputs]
+    found: dict[Path, PageRef] = {}  # resolved path → page: the same file twice is one page
+    for item in given:
+        for path in _files(item):
+            found.setdefault(path.resolve(), PageRef(path))
+    if not found:
+        raise NoPagesFound(given, IMAGE_SUFFIXES)
+    return list(found.values())
+
+
+def page_ids(pages: Sequence[PageRef]) -> list[str]:
+    """One distinct id per page, in order.
+
+    A stem that stands once is the id. Pages that share one get as many of their parent folders
+    before it as it takes (`ward-a-0001`, `ward-b-0001`); those that differ in suffix alone
+    (`0001.jpg`, `0001.png`) get it too (`0001-jpg`, `0001-png`).
+    """
+    ids = [page.id for page in pages]
+    counts = Counter(ids)
+    taken = {name for name, count in counts.items() if count == 1}
+    for name in (name for name, count in counts.items() if count > 1):
+        members = [i for i, page in enumerate(pages) if page.id == name]
+        for i, longer in zip(members, _told_apart([pages[i] for i in members]), strict=True):
+            ids[i] = _free(longer, taken)
+            taken.add(ids[i])
+    return ids
+
+
+def _files(item: str) -> list[Path]:
+    path = Path(item)
+    if path.is_dir():
+        return _images_below(path)
+    if path.exists():
+        return [path]
+    if not glob.has_magic(item):
+        raise InputNotFound(item)
+    matches = [Path(match) for match in glob.glob(item, recursive=True)]  # noqa: PTH207 absolute globs
+    if not matches:
+        raise InputNotFound(item)
+    files: list[Path] = []
+    for match in sorted(matches, key=_natural):
+        files += _images_below(match) if match.is_dir() else [match] if _is_image(match) else []
+    return files
+
+
+def _images_below(folder: Path) -> list[Path]:
+    images = (
+        path
+        for path in folder.rglob("*")
+        if _is_image(path)
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+    return sorted(images, key=_natural)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _natural(path: Path) -> list[list[tuple[bool, int, str]]]:
+    """Sort key, folder by folder, that takes digits as numbers; the suffix counts last."""
+    return [
+        [
+            (not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece.lower())
+            for piece in re.split(r"(\d+)", part)
+            if piece
+        ]
+        for part in (*path.with_suffix("").parts, path.suffix)
+    ]
+
+
+def _told_apart(pages: Sequence[PageRef]) -> list[str]:
+    paths = [page.path.absolute() for page in pages]
+    if len({path.parent for path in paths}) == 1:
+        return [f"{page.id}-{page.path.suffix.lstrip('.')}" for page in pages]
+    deepest = max(len(path.parts) for path in paths)
+    names: list[str] = []
+    for depth in range(1, deepest):
+        names = [
+            "-".join([*path.parent.parts[1:][-depth:], page.id])
+            for page, path in zip(pages, paths, strict=True)
+        ]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """`name`, or with a number after it where that is an id already."""
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}-{number}", number + 1
+    return candidate

@@ -1,0 +1,209 @@
+"""Files of every kind become upright RGB; damaged ones become named errors."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from ecgdigit_rt.decode import rgb_from_file, rgb_from_page
+from ecgdigit_rt.errors import (
+    EcgDigitError,
+    ImageSizeOutOfRange,
+    InputNotFound,
+    UnreadableImage,
+    UnsupportedType,
+)
+from ecgdigit_rt.record import PageRef
+
+HEIGHT, WIDTH = 200, 320
+
+
+def page() -> NDArray[np.uint8]:
+    """No symmetry: red top left, green top right, blue bottom left, grey elsewhere."""
+    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    image[:80, :100] = (250, 10, 20)
+    image[:80, 220:] = (15, 240, 30)
+    image[120:, :100] = (25, 35, 230)
+    return image
+
+
+def encoded(suffix: str, pixels: MatLike) -> bytes:
+    ok, data = cv2.imencode(suffix, pixels)
+    assert ok
+    return bytes(data)
+
+
+def bgr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def exif(orientation: int) -> bytes:
+    return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 274, 3, 1, orientation, 0, 0)
+
+
+def turned_file(suffix: str, orientation: int) -> bytes:
+    data = encoded(suffix, bgr(page()))
+    block = exif(orientation)
+    if suffix == ".jpg":
+        body = b"Exif\0\0" + block
+        return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
+    if suffix == ".png":
+        chunk = b"eXIf" + block
+        whole = struct.pack(">I", len(block)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        return data[:33] + whole + data[33:]
+    return turned_tiff(orientation)
+
+
+def turned_tiff(orientation: int) -> bytes:
+    """An uncompressed RGB TIFF with the tag, written by hand."""
+    pixels = page().tobytes()
+    at = 8 + len(pixels)
+    tags = [
+        (256, 3, WIDTH), (257, 3, HEIGHT), (258, 3, 8), (259, 3, 1), (262, 3, 2), (273, 4, 8),
+        (274, 3, orientation), (277, 3, 3), (278, 3, HEIGHT), (279, 4, len(pixels)),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    return struct.pack("<2sHI", b"II", 42, at) + pixels + directory
+
+
+UPRIGHT = {  # what a viewer shows for each stored orientation
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: int) -> None:
+    path = tmp_path / f"page{suffix}"
+    path.write_bytes(turned_file(suffix, orientation))
+    expected = UPRIGHT[orientation](page()).astype(int)
+    got = rgb_from_file(path).astype(int)
+    assert got.shape == expected.shape
+    tolerance = 3 if suffix == ".jpg" else 0  # JPEG is lossy, in the flat areas by little
+    assert np.quantile(np.abs(got - expected), 0.9) <= tolerance
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tiff", ".bmp", ".webp", ".PNG", ".JPEG"])
+def test_every_type_gives_contiguous_rgb(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"page{suffix}"
+    path.write_bytes(encoded(suffix.lower(), bgr(page())))
+    got = rgb_from_page(PageRef(path))
+    assert got.dtype == np.uint8
+    assert got.flags.c_contiguous
+    assert got.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(got[40, 50].astype(int) - (250, 10, 20)).max() <= 8
+    assert np.abs(got[160, 50].astype(int) - (25, 35, 230)).max() <= 8
+
+
+def test_grey_and_sixteen_bits(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    ramp = np.linspace(0, 65535, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    path.write_bytes(encoded(".png", ramp.astype(np.uint16)))
+    got = rgb_from_file(path)
+    assert got.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(got[..., 1] - ramp / 257).max() <= 1
+    assert (got[..., 0] == got[..., 2]).all()
+    assert (got.min(), got.max()) == (0, 255)
+
+
+def test_alpha_lies_on_white(tmp_path: Path) -> None:
+    path = tmp_path / "alpha.png"
+    pixels = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    pixels[:, 100:, 3] = 255
+    pixels[:, 200:] = (200, 100, 0, 128)  # BGRA
+    path.write_bytes(encoded(".png", pixels))
+    got = rgb_from_file(path)
+    assert tuple(got[5, 5]) == (255, 255, 255)
+    assert tuple(got[5, 150]) == (0, 0, 0)
+    assert np.abs(got[5, 250].astype(int) - (127, 177, 228)).max() <= 1
+
+
+def test_palette(tmp_path: Path) -> None:
+    rows = b"".join(b"\0" + bytes(x % 2 for x in range(WIDTH)) for _ in range(HEIGHT))
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)),
+        (b"PLTE", bytes([255, 0, 0, 10, 20, 30])),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    path = tmp_path / "palette.png"
+    path.write_bytes(data)
+    got = rgb_from_file(path)
+    assert tuple(got[7, 0]) == (255, 0, 0)
+    assert tuple(got[7, 1]) == (10, 20, 30)
+
+
+def noise_image(suffix: str) -> bytes:
+    noise = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+    return encoded(suffix, noise)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
+@pytest.mark.parametrize("share", [0.0002, 0.3, 0.8])
+def test_a_file_cut_short_is_unreadable(tmp_path: Path, suffix: str, share: float) -> None:
+    whole = noise_image(suffix)
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(whole[: max(12, int(share * len(whole)))])
+    with pytest.raises(UnreadableImage) as caught:
+        rgb_from_file(path)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "words"),
+    [
+        (b"", UnreadableImage, "empty"),
+        (b"id,value\n1,2\n", UnreadableImage, "text"),
+        (b"\0\1\2\3" * 100, UnreadableImage, "no image"),
+        (b"\xff\xd8\xff\xd9", UnreadableImage, "header"),
+        (b"%PDF-1.7\n", UnsupportedType, "PDF"),
+        (b"GIF89a....", UnsupportedType, "GIF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", UnsupportedType, "HEIC"),
+        (b"\0" * 128 + b"DICM", UnsupportedType, "DICOM"),
+    ],
+)
+def test_other_content_is_named(
+    tmp_path: Path, content: bytes, kind: type[EcgDigitError], words: str
+) -> None:
+    path = tmp_path / "page.png"
+    path.write_bytes(content)
+    with pytest.raises(kind, match=words):
+        rgb_from_file(path)
+
+
+def test_size_is_bounded_before_decoding(tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    path.write_bytes(encoded(".png", np.zeros((30, 400, 3), np.uint8)))
+    with pytest.raises(ImageSizeOutOfRange, match="400 x 30"):
+        rgb_from_file(path)
+    bomb = bytearray(encoded(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8)))
+    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    path.write_bytes(bytes(bomb))
+    with pytest.raises(ImageSizeOutOfRange, match="megapixels"):
+        rgb_from_file(path)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFound):
+        rgb_from_file(tmp_path / "none.png")
+    with pytest.raises(UnreadableImage):
+        rgb_from_file(tmp_path)
