@@ -1,0 +1,177 @@
+"""The normal equations of a spline surface through weighted samples on a pixel grid.
+
+The surface is a Catmull-Rom lattice over the image: node (r, c) lies at pixel coordinates
+((r - 1) * spacing, (c - 1) * spacing), pixel i's centre at i + 0.5. Since samples and lattice are both
+grids, the sums separate into one pass along rows and one down columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_kernels.jit import inlined, loose_kernel
+
+
+def lattice_shape(height: int, width: int, spacing: float) -> tuple[int, int]:
+    """Nodes needed for every pixel to have its 4 x 4 neighbours."""
+    return int((height - 0.5) / spacing) + 4, int((width - 0.5) / spacing) + 4
+
+
+def normal_equations(
+    weight: NDArray[np.float32], value: NDArray[np.float32], spacing: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The matrix and right side of the weighted least squares for the node values.
+
+    weight, value: (h, w); value must be finite. Node (r, c) is unknown c * rows + r. Returns the
+    lower band (3 * rows + 4, unknowns) as `scipy.linalg.solveh_banded(lower=True)` takes it, and
+    the right side (unknowns,).
+    """
+    if weight.shape != value.shape or weight.ndim != 2:
+        raise ValueError(f"weight and value differ in shape: {weight.shape}, {value.shape}")
+    rows, columns = lattice_shape(*weight.shape, spacing)
+    return _normal(
+        np.ascontiguousarray(weight, np.float32),
+        np.ascontiguousarray(value, np.float32),
+        spacing,
+        rows,
+        columns,
+    )
+
+
+def add_roughness(
+    band: NDArray[np.float64], rows: int, strength: float, ridge: float
+) -> None:
+    """Add the squared second differences of the nodes, and a small pull towards 0, in place.
+
+    The thin-plate energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice; it fills holes smoothly.
+    """
+    _roughen(band, rows, band.shape[1] // rows, strength, ridge)
+
+
+@inlined
+def _weights(t: float) -> tuple[float, float, float, float]:
+    return (
+        t * (-0.5 + t * (1.0 - 0.5 * t)),
+        1.0 + t * t * (-2.5 + 1.5 * t),
+        t * (0.5 + t * (2.0 - 1.5 * t)),
+        t * t * (-0.5 + 0.5 * t),
+    )
+
+
+@loose_kernel
+def _taps(count: int, spacing: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    base = np.empty(count, np.int64)
+    taps = np.empty((count, 4))
+    for n in range(count):
+        place = (n + 0.5) / spacing + 1.0
+        cell = int(np.floor(place))
+        base[n] = cell - 1
+        a, b, c, d = _weights(place - cell)
+        taps[n, 0] = a
+        taps[n, 1] = b
+        taps[n, 2] = c
+        taps[n, 3] = d
+    return base, taps
+
+
+@loose_kernel
+def _normal(
+    weight: NDArray[np.float32],
+    value: NDArray[np.float32],
+    spacing: float,
+    rows: int,
+    columns: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    h, w = weight.shape
+    base_row, taps_row = _taps(h, spacing)
+    base_column, taps_column = _taps(w, spacing)
+    cells = columns - 3
+    pair = np.empty((w, 14))  # ten products of two taps, then four taps
+    for j in range(w):
+        n = 0
+        for a in range(4):
+            for b in range(a + 1):
+                pair[j, n] = taps_column[j, a] * taps_column[j, b]
+                n += 1
+        for a in range(4):
+            pair[j, 10 + a] = taps_column[j, a]
+    square = np.zeros((cells, 4, 4, 10))
+    line = np.empty((cells, 14))
+    side = np.zeros((columns, rows))
+    band = np.zeros((3 * rows + 4, columns * rows))
+    for i in range(h):
+        line[:] = 0.0
+        for j in range(w):
+            amount = weight[i, j]
+            if amount == 0.0:
+                continue
+            moment = amount * value[i, j]
+            cell = line[base_column[j]]
+            own = pair[j]
+            for n in range(10):
+                cell[n] += amount * own[n]
+            for n in range(10, 14):
+                cell[n] += moment * own[n]
+        for q in range(cells):
+            for c in range(4):
+                tap = taps_row[i, c]
+                for a in range(4):
+                    side[q + a, base_row[i] + c] += tap * line[q, 10 + a]
+                for d in range(c + 1):
+                    product = tap * taps_row[i, d]
+                    sums = square[q, c, d]
+                    for n in range(10):
+                        sums[n] += product * line[q, n]
+        if i + 1 == h or base_row[i + 1] != base_row[i]:
+            _scatter(square, base_row[i], rows, band)
+            square[:] = 0.0
+    return band, side.ravel()
+
+
+@loose_kernel
+def _scatter(
+    square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.float64]
+) -> None:
+    """Add one lattice row's sums of products to the band."""
+    for q in range(square.shape[0]):
+        for c in range(4):
+            for d in range(4):
+                for a in range(4):
+                    for b in range(4):
+                        first = (q + a) * rows + top + c
+                        second = (q + b) * rows + top + d
+                        if first < second:
+                            continue
+                        n = a * (a + 1) // 2 + b if a >= b else b * (b + 1) // 2 + a
+                        sums = square[q, c, d] if c >= d else square[q, d, c]
+                        band[first - second, second] += sums[n]
+
+
+@loose_kernel
+def _roughen(
+    band: NDArray[np.float64], rows: int, columns: int, strength: float, ridge: float
+) -> None:
+    twist = np.sqrt(2.0)
+    for c in range(columns):
+        for r in range(rows):
+            here = c * rows + r
+            band[0, here] += ridge
+            for kind in range(3):
+                if kind == 0 and r + 2 < rows:
+                    nodes = (here, here + 1, here + 2, here)
+                    factors = (1.0, -2.0, 1.0, 0.0)
+                elif kind == 1 and c + 2 < columns:
+                    nodes = (here, here + rows, here + 2 * rows, here)
+                    factors = (1.0, -2.0, 1.0, 0.0)
+                elif kind == 2 and r + 1 < rows and c + 1 < columns:
+                    nodes = (here, here + 1, here + rows, here + rows + 1)
+                    factors = (twist, -twist, -twist, twist)
+                else:
+                    continue
+                for a in range(4):
+                    for b in range(4):
+                        if nodes[a] >= nodes[b] and factors[a] * factors[b] != 0.0:
+                            band[nodes[a] - nodes[b], nodes[b]] += (
+                                strength * factors[a] * factors[b]
+                            )
