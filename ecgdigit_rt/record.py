@@ -1,0 +1,111 @@
+"""What a page becomes: the values that flow out of the pipeline.
+
+`Digitized | Failed` is the result of one page. Both are frozen; neither holds the page's pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+"""The twelve leads in the order of the standard record."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """One page to read: a file, and the page inside it (0 for an image)."""
+
+    path: Path
+    page: int = 0
+
+    @property
+    def id(self) -> str:
+        """The competition's image id: the file's stem, with the page appended from the second on."""
+        return self.path.stem if self.page == 0 else f"{self.path.stem}_p{self.page + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One lead's stretch of a row: where it stands on paper and which time it shows."""
+
+    lead: str
+    start_mm: float
+    end_mm: float
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One continuous trace across the paper. `baseline_mm` is the height of 0 mV; v grows downwards."""
+
+    baseline_mm: float
+    segments: tuple[Segment, ...]
+
+    @property
+    def start_mm(self) -> float:
+        return self.segments[0].start_mm
+
+    @property
+    def end_mm(self) -> float:
+        return self.segments[-1].end_mm
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which leads stand where, and what a millimetre means."""
+
+    name: str
+    rows: tuple[Row, ...]
+    speed_mm_s: float = 25.0
+    gain_mm_mv: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One lead's signal.
+
+    mv: (samples,) float32, millivolt, NaN nowhere; sample 0 is at `start_s` of the record.
+    confidence: 0 to 1, the share of columns in which the trace was seen clearly.
+    curve_px: (samples, 2) float32, the same samples as x, y in the page's image, for drawing.
+    """
+
+    name: str
+    mv: NDArray[np.float32]
+    rate_hz: float
+    start_s: float
+    confidence: float
+    curve_px: NDArray[np.float32] = field(repr=False)
+
+    @property
+    def duration_s(self) -> float:
+        return self.mv.size / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Digitized:
+    """A page that was read. `leads` holds each lead's longest stretch (the rhythm strip wins)."""
+
+    source: PageRef
+    leads: Mapping[str, Lead]
+    layout: Layout
+    residual_px: float
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A page that could not be read, and why. `error_id` is a heading in docs/errors.md."""
+
+    source: PageRef
+    error_id: str
+    message: str
+    hint: str
+
+
+Result = Digitized | Failed

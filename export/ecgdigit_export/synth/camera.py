@@ -1,0 +1,73 @@
+"""A camera above the table: where each point of the sheet lands in the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_export.synth.surface import Lattice
+
+Float = NDArray[np.float32]
+
+
+def _rotation(rng: np.random.Generator, tilt_deg: float, roll_deg: float) -> NDArray[np.float64]:
+    pitch, yaw = np.radians(rng.normal(0, tilt_deg, 2))
+    roll = np.radians(rng.normal(0, roll_deg))
+    cp, sp, cy, sy, cr, sr = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw), np.cos(roll), np.sin(roll)
+    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y @ about_x)
+
+
+def photographed(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
+    """Nodes in pixels (rows, columns, 2) float32 and the picture's size (width, height).
+
+    A pinhole camera with slight radial distortion, tilted and turned by up to some 25°, near enough
+    that the sheet fills most of the frame and sometimes leaves it.
+    """
+    u, v = np.meshgrid(lattice.u - lattice.u.mean(), lattice.v - lattice.v.mean())
+    extent = float(max(np.ptp(lattice.u), np.ptp(lattice.v)))
+    points = np.stack([u, v, -z], -1) @ _rotation(rng, 9, 5).T
+    depth = points[..., 2] + extent * rng.uniform(1.1, 2.6)
+    plane = points[..., :2] / depth[..., None]
+    radius2 = (plane**2).sum(-1, keepdims=True) / (plane**2).sum(-1).max()
+    plane = plane * (1 + rng.normal(0, 0.012) * radius2)
+    low, high = plane.min((0, 1)), plane.max((0, 1))
+    long_side = int(rng.choice((1200, 1600, 2000, 2600, 3024, 3024, 3500, 4032), p=(.08, .14, .18, .18, .14, .14, .08, .06)))  # fmt: skip
+    if rng.random() < 0.25:  # cropped to the sheet afterwards
+        ratio = float((high - low)[1] / (high - low)[0]) * rng.uniform(0.92, 1.08)
+    else:
+        ratio = 0.75
+    size = (long_side, max(400, round(long_side * ratio)))
+    fill = rng.uniform(0.68, 1.04)
+    scale = fill * min(size[0] / (high - low)[0], size[1] / (high - low)[1])
+    centre = np.array(size) * (0.5 + rng.normal(0, 0.025, 2))
+    nodes = (plane - (low + high) / 2) * scale + centre
+    return nodes.astype(np.float32), size
+
+
+def scanned(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
+    """Nodes and size for a flatbed or sheet-fed scanner: a small turn, uneven feed, a crop."""
+    u, v = np.meshgrid(lattice.u, lattice.v)
+    width, height = float(np.ptp(lattice.u)), float(np.ptp(lattice.v))
+    px_per_mm = rng.choice((3.94, 5.9, 7.874, 7.66, 11.81), p=(0.06, 0.18, 0.36, 0.3, 0.1)) * rng.uniform(0.97, 1.03)
+    feed = v + rng.uniform(0, 0.25) * np.sin(2 * np.pi * v / rng.uniform(60, 300) + rng.uniform(0, 6.3))
+    angle = np.radians(rng.normal(0, 1.3))
+    du, dv = u - lattice.u.mean(), feed - lattice.v.mean()
+    x = du * np.cos(angle) - dv * np.sin(angle) + rng.normal(0, 0.004) * dv
+    y = (du * np.sin(angle) + dv * np.cos(angle)) * rng.uniform(0.995, 1.005)
+    if rng.random() < 0.4:  # the sheet was bowed under the lid
+        x = x + rng.normal(0, 0.6) * (2 * dv / height) ** 2
+        y = y + rng.normal(0, 0.6) * (2 * du / width) ** 2
+    crop = rng.uniform(0.95, 1.03, 2)
+    size = (round(width * crop[0] * px_per_mm), round(height * crop[1] * px_per_mm))
+    nodes = np.stack([x, y], -1) * px_per_mm + np.array(size) * (0.5 + rng.normal(0, 0.004, 2))
+    return nodes.astype(np.float32), size
+
+
+def rendered(lattice: Lattice, px_per_mm: float) -> tuple[Float, tuple[int, int]]:
+    """Nodes and size of the sheet's own raster, untouched."""
+    u, v = np.meshgrid(lattice.u - lattice.u[0], lattice.v - lattice.v[0])
+    nodes = np.stack([u, v], -1) * px_per_mm
+    return nodes.astype(np.float32), (0, 0)

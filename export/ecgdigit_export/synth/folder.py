@@ -1,0 +1,108 @@
+"""A folder of synthetic pages with truth, drawn on several processes, and a contact sheet of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_export.synth.page import synthetic_page
+from ecgdigit_export.synth.signals import load_recordings, simulated_recording
+from ecgdigit_export.synth.truth import PageTruth, save_truth
+
+_recordings: NDArray[np.float32] | None = None
+
+
+def _start_worker(signals: Path | None) -> None:
+    global _recordings
+    cv2.setNumThreads(1)
+    _recordings = load_recordings(signals) if signals else None
+
+
+def _write_page(job: tuple[int, int, Path, str | None, bool]) -> str:
+    index, seed, folder, kind, turn = job
+    rng = np.random.default_rng((seed, index))
+    if _recordings is None:
+        signals = simulated_recording(rng)
+    else:
+        signals = _recordings[rng.integers(len(_recordings))]
+    page = synthetic_page(signals, rng, kind=kind, turn=turn)
+    name = f"{index:06d}_{page.truth.kind}"
+    options = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    cv2.imwrite(str(folder / f"{name}.jpg"), page.image[..., ::-1], options)
+    save_truth(page.truth, folder / f"{name}.npz")  # last: a page without truth is not finished
+    return name
+
+
+def write_pages(
+    folder: Path,
+    count: int,
+    *,
+    signals: Path | None = None,
+    seed: int = 0,
+    first: int = 0,
+    kind: str | None = None,
+    turn: bool = False,
+    processes: int = 2,
+) -> Iterator[str]:
+    """Write pages `first` to `first + count - 1` as NAME.jpg and NAME.npz; yields names as they finish.
+
+    A page depends on `seed` and its index alone, so a folder can be grown or split over machines.
+    signals: npz of recordings (`load_recordings`); simulated ones without.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(i, seed, folder, kind, turn) for i in range(first, first + count)]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _start_worker, (signals,)) as pool:
+        yield from pool.map(_write_page, jobs, chunksize=4)
+
+
+def truth_csv(truth: PageTruth, rate_hz: float = 500.0) -> str:
+    """The page's truth in the competition's form: a column per lead in mV, empty outside its window.
+
+    Each lead's longest window counts, as the competition scores the rhythm strip of lead II.
+    """
+    columns: dict[str, tuple[float, NDArray[np.float64]]] = {}
+    for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
+        for segment in row.segments:
+            count = int(np.floor((segment.end_s - segment.start_s) * rate_hz + 1e-6))
+            at = segment.start_mm - row.start_mm + np.arange(count) / rate_hz * truth.layout.speed_mm_s
+            mv = np.interp(at * 20, np.arange(curve.size), curve) / truth.layout.gain_mm_mv
+            if segment.lead not in columns or count > columns[segment.lead][1].size:
+                columns[segment.lead] = (segment.start_s, mv)
+    length = max(round(start * rate_hz) + mv.size for start, mv in columns.values())
+    table = np.full((length, len(columns)), "", dtype=object)
+    for j, (start, mv) in enumerate(columns.values()):
+        first = round(start * rate_hz)
+        table[first : first + mv.size, j] = [f"{value:.4f}" for value in mv]
+    return "\n".join([",".join(columns), *(",".join(line) for line in table)]) + "\n"
+
+
+def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, most: int = 24) -> NDArray[np.uint8]:
+    """The first pages of a folder side by side (height, width, 3) uint8 BGR, to look at."""
+    tiles = []
+    for path in sorted(folder.glob("*.jpg"))[:most]:
+        image = cv2.imread(str(path))
+        if image is None:
+            continue
+        scale = tile / max(image.shape[:2])
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        canvas = np.full((tile * 3 // 4, tile, 3), 48, np.uint8)
+        canvas[: small.shape[0], : small.shape[1]] = small[: canvas.shape[0]]
+        cv2.putText(canvas, path.stem, (8, canvas.shape[0] - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 220), 2)
+        tiles.append(canvas)
+    while len(tiles) % columns or not tiles:
+        tiles.append(np.full((tile * 3 // 4, tile, 3), 48, np.uint8))
+    rows: Sequence[NDArray[np.uint8]] = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    return np.ascontiguousarray(np.vstack(rows))
+
+
+def write_summary(folder: Path, seed: int, count: int) -> None:
+    """How the folder was made, beside its pages."""
+    (folder / "synth.json").write_text(json.dumps({"seed": seed, "count": count}, indent=1) + "\n")

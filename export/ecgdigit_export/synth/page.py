@@ -1,0 +1,75 @@
+"""One synthetic page, from chance and a recording to a picture with truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_export.synth.blemish import BLEMISHES
+from ecgdigit_export.synth.capture import CAPTURES
+from ecgdigit_export.synth.sheet import draw_sheet
+from ecgdigit_export.synth.style import SheetStyle, style_from_rng
+from ecgdigit_export.synth.surface import STEP_MM
+from ecgdigit_export.synth.truth import PageTruth
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticPage:
+    """`image`: (height, width, 3) uint8 RGB."""
+
+    image: NDArray[np.uint8]
+    truth: PageTruth
+
+
+def _turned(
+    image: NDArray[np.uint8], nodes: NDArray[np.float32], quarter_turns: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Turn a picture and its nodes clockwise by quarter turns."""
+    for _ in range(quarter_turns % 4):
+        height = image.shape[0]
+        image = np.rot90(image, -1)
+        nodes = np.stack([height - nodes[..., 1], nodes[..., 0]], -1)
+    return np.ascontiguousarray(image), np.ascontiguousarray(nodes)
+
+
+def synthetic_page(
+    signals: NDArray[np.float32],
+    rng: np.random.Generator,
+    *,
+    kind: str | None = None,
+    style: SheetStyle | None = None,
+    turn: bool = False,
+) -> SyntheticPage:
+    """Draw, wear, and picture one page.
+
+    signals: (12, n) float32 mV at 500 Hz. kind: one of `CAPTURES`, or by chance. style: a look, or by
+    chance. turn: whether photographs may come out turned by 90, 180 or 270 degrees.
+    """
+    names = list(CAPTURES)
+    weights = np.array([CAPTURES[name][0] for name in names])
+    kind = kind or str(rng.choice(names, p=weights / weights.sum()))
+    sheet = draw_sheet(style or style_from_rng(rng), signals, rng)
+    if kind != "render":
+        for chance, apply in BLEMISHES.values():
+            if rng.random() < chance:
+                apply(sheet.raster, sheet.style.px_per_mm, rng)
+    capture = CAPTURES[kind][1](sheet, rng)
+    quarter_turns = int(rng.integers(1, 4)) if turn and rng.random() < 0.25 else 0
+    image, nodes = _turned(capture.image, capture.nodes_px, quarter_turns)
+    truth = PageTruth(
+        kind=kind,
+        image_size=(image.shape[1], image.shape[0]),
+        nodes_px=nodes,
+        origin_mm=capture.lattice.origin_mm,
+        step_mm=STEP_MM,
+        paper_mm=sheet.style.paper,
+        grid_mm=sheet.style.grid.box,
+        grid_is_readable=sheet.style.grid.is_readable,
+        quarter_turns=quarter_turns,
+        layout=sheet.layout,
+        curves=sheet.curves,
+        marks=tuple(sheet.marks),
+    )
+    return SyntheticPage(image, truth)

@@ -1,0 +1,66 @@
+"""Twelve-lead recordings to draw: real ones from a file, or simulated ones that need no data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Signals = NDArray[np.float32]
+RATE_HZ = 500
+DURATION_S = 10
+
+
+def with_derived_leads(eight: Signals) -> Signals:
+    """Twelve leads (12, n) from I, II, V1 to V6 (8, n): Einthoven's and Goldberger's equations."""
+    i, ii = eight[0], eight[1]
+    limb = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2])
+    return np.concatenate([limb, eight[2:]]).astype(np.float32)
+
+
+def load_recordings(path: Path) -> Signals:
+    """Recordings (count, 12, 5000) float32 mV from an npz with `delta_uv` (count, 8, 5000) int.
+
+    The npz holds first differences in microvolt of I, II, V1 to V6 at 500 Hz.
+    """
+    with np.load(path, allow_pickle=False) as data:
+        eight = np.cumsum(data["delta_uv"], axis=2, dtype=np.int32).astype(np.float32) / 1000
+    return np.stack([with_derived_leads(recording) for recording in eight])
+
+
+# Phase (fraction of a beat), width and height (mV) of P, Q, R, S, T in a typical lead II, after
+# McSharry et al., "A dynamical model for generating synthetic ECG signals", IEEE TBME 2003.
+_WAVES = ((-0.20, 0.025, 0.12), (-0.030, 0.008, -0.10), (0.0, 0.010, 1.1), (0.032, 0.010, -0.2), (0.30, 0.05, 0.3))
+
+# How strongly each wave (P, Q, R, S, T) shows in I, II, V1 to V6, relative to `_WAVES`.
+_PROJECTION = np.array(
+    [
+        [0.6, 0.6, 0.6, 0.3, 0.6],
+        [1.0, 1.0, 1.0, 1.0, 1.0],
+        [0.4, -0.2, 0.25, 4.5, -0.3],
+        [0.5, -0.2, 0.5, 6.0, 1.2],
+        [0.6, 0.3, 0.9, 4.0, 1.4],
+        [0.6, 1.0, 1.5, 2.5, 1.3],
+        [0.6, 1.2, 1.4, 1.0, 1.0],
+        [0.5, 1.0, 1.0, 0.5, 0.8],
+    ]
+)
+
+
+def simulated_recording(rng: np.random.Generator) -> Signals:
+    """One simulated recording (12, 5000) float32 mV: beats as sums of Gaussians, wander and noise."""
+    time = np.arange(RATE_HZ * DURATION_S) / RATE_HZ
+    interval = 60 / rng.uniform(50, 110)
+    beats = np.cumsum(interval * (1 + 0.04 * rng.standard_normal(40))) - rng.uniform(0, 1)
+    projection = _PROJECTION * rng.uniform(0.6, 1.4, _PROJECTION.shape)
+    eight = np.zeros((8, time.size))
+    for (phase, width, height), strength in zip(_WAVES, projection.T, strict=True):
+        stretch = min(1.0, interval) if abs(phase) > 0.1 else 1.0
+        centres = beats + phase * stretch
+        wave = np.exp(-0.5 * ((time[:, None] - centres) / (width * stretch)) ** 2).sum(1)
+        eight += height * strength[:, None] * wave
+    wander = rng.uniform(0, 0.08, (8, 1)) * np.sin(
+        2 * np.pi * (rng.uniform(0.15, 0.4) * time + rng.uniform(0, 1, (8, 1)))
+    )
+    return with_derived_leads((eight + wander + 0.006 * rng.standard_normal(eight.shape)).astype(np.float32))

@@ -1,0 +1,184 @@
+"""How a sheet looks before anything happens to it: paper, grid, pen, fonts, layout, all drawn by chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ecgdigit_export.synth.text import font_files
+from ecgdigit_rt.layouts import LAYOUTS, LayoutPlan
+
+Colour = tuple[float, float, float]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class GridStyle:
+    """Lines at every `minor_mm` and every 5 mm. Alphas of 0 leave a family out."""
+
+    box: Box
+    major_colour: Colour
+    minor_colour: Colour
+    major_alpha: float
+    minor_alpha: float
+    major_width_mm: float
+    minor_width_mm: float
+    dotted: bool
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the 5 mm period can be told at all."""
+        return self.major_alpha > 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class SheetStyle:
+    """Everything that the painter needs. Millimetres; v grows downwards; grid lines at multiples of 5."""
+
+    px_per_mm: float
+    paper: Box
+    paper_colour: Colour
+    grain: float
+    grid: GridStyle
+    plan: LayoutPlan
+    speed_mm_s: float
+    gain_mm_mv: float
+    start_mm: float
+    baselines_mm: tuple[float, ...]
+    width_mm: float
+    pen_width_mm: float
+    pen_colour: Colour
+    pen_density: float
+    pulse: str
+    pulse_gap_mm: float
+    separator: str
+    joins_leads: bool
+    font: Path
+    label_cap_mm: float
+    label_offset_mm: tuple[float, float]
+    labels_shown: bool
+    header_lines: int
+    footer_v_mm: float
+    qr_code: bool
+
+
+_INKS = ((0, 0, 0), (15, 15, 20), (30, 30, 60), (10, 10, 90), (60, 20, 20), (40, 40, 40), (20, 20, 25))
+_HUES = (
+    (235, 130, 130), (250, 170, 170), (220, 90, 100), (240, 150, 100), (190, 60, 60), (120, 160, 220),
+    (90, 170, 110), (130, 130, 130), (60, 60, 60), (150, 110, 170), (215, 120, 150), (170, 140, 90),
+)
+_PAPERS = (
+    (255, 255, 255), (255, 250, 250), (250, 250, 245), (255, 240, 240), (240, 248, 255), (240, 255, 244),
+    (252, 246, 228), (255, 232, 238), (238, 238, 238), (245, 235, 215),
+)
+
+
+def _jittered(rng: np.random.Generator, colour: tuple[int, int, int], spread: float) -> Colour:
+    values = np.clip(np.array(colour) + rng.normal(0, spread, 3), 0, 255)
+    return (float(values[0]), float(values[1]), float(values[2]))
+
+
+def _paper_colour(rng: np.random.Generator) -> Colour:
+    if rng.random() < 0.12:  # dyed paper, down to quite dark: the trace still has to stand out
+        return _jittered(rng, tuple(rng.uniform(130, 255, 3).astype(int)), 0)  # type: ignore[arg-type]
+    return _jittered(rng, _PAPERS[rng.integers(len(_PAPERS))], 3)
+
+
+def _grid(rng: np.random.Generator, box: Box) -> GridStyle:
+    hue = _HUES[rng.integers(len(_HUES))]
+    look = rng.random()
+    major_alpha = float(rng.uniform(0.45, 1.0))
+    minor_alpha = float(major_alpha * rng.uniform(0.25, 0.9))
+    if look < 0.15:  # faded
+        major_alpha, minor_alpha = float(rng.uniform(0.08, 0.3)), float(rng.uniform(0.0, 0.15))
+    elif look < 0.27:  # only the 5 mm lines
+        minor_alpha = 0.0
+    elif look < 0.32:  # both families alike: the period of 5 mm is told by width alone
+        minor_alpha = major_alpha
+    elif look < 0.40:  # black
+        hue = (20, 20, 20)
+    elif look < 0.42:  # none
+        major_alpha = minor_alpha = 0.0
+    major_width = float(rng.uniform(0.14, 0.42))
+    return GridStyle(
+        box=box,
+        major_colour=_jittered(rng, hue, 12),
+        minor_colour=_jittered(rng, hue, 12),
+        major_alpha=major_alpha,
+        minor_alpha=minor_alpha,
+        major_width_mm=major_width,
+        minor_width_mm=float(major_width * rng.uniform(0.35, 0.85)),
+        dotted=bool(rng.random() < 0.08),
+    )
+
+
+def _plan(rng: np.random.Generator) -> LayoutPlan:
+    names = ("3x4+1", "3x4", "3x4+3", "6x2", "6x2+1", "12x1")
+    return LAYOUTS[str(rng.choice(names, p=(0.56, 0.08, 0.10, 0.08, 0.08, 0.10)))]
+
+
+def _frame(
+    rng: np.random.Generator, plan: LayoutPlan, trace_width: float
+) -> tuple[float, float, float, float, tuple[float, ...]]:
+    """Paper width and height, first row's start from the left, footer height, baselines from the top."""
+    rows = len(plan.rows)
+    if rng.random() < 0.4 and plan.name == "3x4+1" and trace_width == 250:  # the competition's page
+        baselines = (89.9, 125.9, 161.9, 194.8)
+        return 279.4, 215.9, 14.94 + rng.normal(0, 0.5), 207.0, baselines
+    width = trace_width + rng.uniform(14, 48)
+    spacing = float(np.clip(rng.normal(170 / rows, 30 / rows), 11.5, 48))
+    top = rng.uniform(0.45, 1.3) * spacing + rng.choice((0.0, rng.uniform(8, 55)))
+    baselines = tuple(top + spacing * i + rng.normal(0, 0.02 * spacing) for i in range(rows))
+    bottom = baselines[-1] + rng.uniform(0.45, 1.2) * spacing
+    height = bottom + rng.choice((0.0, rng.uniform(5, 25)))
+    return width, height, rng.uniform(6, width - trace_width - 2), min(bottom, height - 3), baselines
+
+
+def style_from_rng(rng: np.random.Generator) -> SheetStyle:
+    """Draw a look. The competition's page comes often, since most archives print something like it."""
+    plan = _plan(rng)
+    speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.92, 0.06, 0.02)))
+    gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.90, 0.06, 0.04)))
+    trace_width = 125.0 if speed == 12.5 else 250.0
+    width, height, start, footer, baselines = _frame(rng, plan, trace_width)
+    left, top = -rng.uniform(0, 5), -rng.uniform(0, 5)
+    paper = (left, top, left + width, top + height)
+    inset = rng.uniform(0, 6) if rng.random() < 0.25 else 0.0
+    grid_top = top + inset
+    if rng.random() < 0.2:
+        grid_top = max(grid_top, top + baselines[0] - rng.uniform(14, 28))
+    grid_box = (left + inset, grid_top, left + width - inset, top + height - inset)
+    fonts = font_files()
+    above = rng.random() < 0.4
+    spacing = (baselines[1] - baselines[0]) if len(baselines) > 1 else 30.0
+    reach = min(9.0, 0.5 * spacing)
+    dv = -rng.uniform(3, max(3.5, reach)) if above else rng.uniform(2.5, max(3.0, 0.8 * reach))
+    return SheetStyle(
+        px_per_mm=float(rng.choice((5.9, 7.874, 7.874, 7.874, 9.8))),
+        paper=paper,
+        paper_colour=_paper_colour(rng),
+        grain=float(rng.choice((0.0, rng.uniform(0, 4)))),
+        grid=_grid(rng, grid_box),
+        plan=plan,
+        speed_mm_s=speed,
+        gain_mm_mv=gain,
+        start_mm=left + start,
+        baselines_mm=tuple(top + b for b in baselines),
+        width_mm=trace_width,
+        pen_width_mm=float(rng.uniform(0.13, 0.5)),
+        pen_colour=_jittered(rng, _INKS[rng.integers(len(_INKS))], 6),
+        pen_density=float(rng.choice((1.0, rng.uniform(0.55, 1.0)))),
+        pulse=str(rng.choice(("left", "none", "right"), p=(0.72, 0.22, 0.06))),
+        pulse_gap_mm=float(rng.choice((0.0, rng.uniform(0, 3)))),
+        separator=str(rng.choice(("none", "bar", "tick", "gap"), p=(0.4, 0.42, 0.10, 0.08))),
+        joins_leads=bool(rng.random() < 0.35),
+        font=fonts[rng.integers(len(fonts))],
+        label_cap_mm=float(rng.uniform(1.7, 3.4)),
+        label_offset_mm=(float(rng.uniform(-0.5, 3.5)), float(dv)),
+        labels_shown=bool(rng.random() < 0.985),
+        header_lines=int(rng.integers(0, 6)),
+        footer_v_mm=top + footer - rng.uniform(0, 2),
+        qr_code=bool(rng.random() < 0.2),
+    )

@@ -1,0 +1,116 @@
+"""What is known of a synthetic page: one geometry from which every stage's targets are made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.record import Layout, Row, Segment
+
+COLUMNS_PER_MM = 20
+"""Density of `PageTruth.curves`: one column is one 500 Hz sample at 25 mm/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something printed that has a meaning: a lead's name, a pulse, the speed, the gain.
+
+    `name` is a lead, `pulse`, `speed_25` and its like, or `gain_10` and its like. The box is in paper
+    millimetres: centre, width, height.
+    """
+
+    name: str
+    u_mm: float
+    v_mm: float
+    width_mm: float
+    height_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageTruth:
+    """The exact geometry and signals of one synthetic page.
+
+    nodes_px: (rows, columns, 2) float32, image x, y of a lattice with `step_mm` whose node (0, 0) is at
+    `origin_mm` on the paper. Major grid lines stand at multiples of 5 mm.
+    paper_mm, grid_mm: left, top, right, bottom of the sheet and of the printed grid.
+    curves: per row of the layout (columns,) float32, height in mm above the baseline; column k is at
+    `row.start_mm + k / COLUMNS_PER_MM`.
+    """
+
+    kind: str
+    image_size: tuple[int, int]
+    nodes_px: NDArray[np.float32]
+    origin_mm: tuple[float, float]
+    step_mm: float
+    paper_mm: tuple[float, float, float, float]
+    grid_mm: tuple[float, float, float, float]
+    grid_is_readable: bool
+    quarter_turns: int
+    layout: Layout
+    curves: tuple[NDArray[np.float32], ...]
+    marks: tuple[Mark, ...]
+
+    def pixels_from_mm(
+        self, u: NDArray[np.floating], v: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Image x, y of paper points, bilinear between nodes, extended straight beyond the lattice."""
+        rows, columns, _ = self.nodes_px.shape
+        gx = (np.asarray(u, float) - self.origin_mm[0]) / self.step_mm
+        gy = (np.asarray(v, float) - self.origin_mm[1]) / self.step_mm
+        j = np.clip(np.floor(gx), 0, columns - 2).astype(int)
+        i = np.clip(np.floor(gy), 0, rows - 2).astype(int)
+        fx, fy = (gx - j)[..., None], (gy - i)[..., None]
+        n = self.nodes_px.astype(float)
+        top = n[i, j] * (1 - fx) + n[i, j + 1] * fx
+        bottom = n[i + 1, j] * (1 - fx) + n[i + 1, j + 1] * fx
+        point = top * (1 - fy) + bottom * fy
+        return point[..., 0], point[..., 1]
+
+
+def save_truth(truth: PageTruth, path: Path) -> None:
+    """Write `truth` as one compressed npz: arrays as they are, the rest as a JSON string."""
+    meta = {
+        "kind": truth.kind,
+        "image_size": truth.image_size,
+        "origin_mm": truth.origin_mm,
+        "step_mm": truth.step_mm,
+        "paper_mm": truth.paper_mm,
+        "grid_mm": truth.grid_mm,
+        "grid_is_readable": truth.grid_is_readable,
+        "quarter_turns": truth.quarter_turns,
+        "layout": asdict(truth.layout),
+        "marks": [asdict(mark) for mark in truth.marks],
+    }
+    curves = {f"curve_{i}": curve for i, curve in enumerate(truth.curves)}
+    with path.open("wb") as file:
+        np.savez_compressed(file, meta=np.array(json.dumps(meta)), nodes_px=truth.nodes_px, **curves)
+
+
+def load_truth(path: Path) -> PageTruth:
+    """Read what `save_truth` wrote."""
+    with np.load(path, allow_pickle=False) as data:
+        meta = json.loads(str(data["meta"]))
+        curves = tuple(data[f"curve_{i}"] for i in range(len(meta["layout"]["rows"])))
+        nodes = data["nodes_px"]
+    rows = tuple(
+        Row(row["baseline_mm"], tuple(Segment(**segment) for segment in row["segments"]))
+        for row in meta["layout"].pop("rows")
+    )
+    return PageTruth(
+        kind=meta["kind"],
+        image_size=tuple(meta["image_size"]),
+        nodes_px=nodes,
+        origin_mm=tuple(meta["origin_mm"]),
+        step_mm=meta["step_mm"],
+        paper_mm=tuple(meta["paper_mm"]),
+        grid_mm=tuple(meta["grid_mm"]),
+        grid_is_readable=meta["grid_is_readable"],
+        quarter_turns=meta["quarter_turns"],
+        layout=Layout(rows=rows, **meta["layout"]),
+        curves=curves,
+        marks=tuple(Mark(**mark) for mark in meta["marks"]),
+    )

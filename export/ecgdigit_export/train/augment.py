@@ -1,0 +1,29 @@
+"""Changes of colour and sharpness that cost little and that no page on disk needs to hold."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Contrast, brightness, channel order, grey, blur or noise, by chance. (height, width, 3) uint8."""
+    level = np.arange(256, dtype=np.float32)
+    contrast, offset = np.exp(rng.normal(0, 0.15)), rng.normal(0, 14)
+    curve = np.clip((level - 128) * contrast + 128 + offset, 0, 255).astype(np.uint8)
+    out = np.asarray(cv2.LUT(pixels, curve), np.uint8)
+    chance = rng.random()
+    if chance < 0.15:
+        out = np.ascontiguousarray(out[..., rng.permutation(3)])
+    elif chance < 0.25:
+        out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    chance = rng.random()
+    if chance < 0.12:
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.6)), np.uint8)
+    elif chance < 0.24:
+        noise = np.empty(out.shape, np.int16)
+        cv2.setRNGSeed(int(rng.integers(2**31)))
+        cv2.randn(noise, (0, 0, 0), (rng.uniform(2, 16),) * 3)
+        out = np.clip(out + noise, 0, 255).astype(np.uint8)
+    return out

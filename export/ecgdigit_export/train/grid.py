@@ -1,0 +1,87 @@
+"""Stage 1's training: the phase of the 5 mm grid under every fourth pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ecgdigit_export.models.lite import LiteGrid
+from ecgdigit_export.synth.truth import PageTruth
+from ecgdigit_export.train.augment import recoloured
+from ecgdigit_kernels.unproject import paper_from_pixels
+from ecgdigit_rt.stages import GRID_PERIOD_MM, MAP_STRIDE
+
+CROP_PX = 448
+
+
+def grid_samples(
+    image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
+) -> Iterator[dict[str, NDArray[np.generic]]]:
+    """A few crops of the page, at scales around the one that the runtime uses (`GRID_SIDE`)."""
+    for _ in range(4):
+        spacing = np.hypot(*np.diff(truth.nodes_px, axis=1).reshape(-1, 2).T)
+        page_px_per_mm = float(np.median(spacing)) / truth.step_mm
+        scale = float(np.clip(np.exp(rng.normal(np.log(5.3), 0.22)), 3.2, 9.0)) / page_px_per_mm
+        width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+        factor = np.array([width / image.shape[1], height / image.shape[0]], np.float32)
+        left = int(rng.integers(0, max(1, width - CROP_PX + 1)))
+        top = int(rng.integers(0, max(1, height - CROP_PX + 1)))
+        crop = small[top : top + CROP_PX, left : left + CROP_PX]
+        pad = ((0, CROP_PX - crop.shape[0]), (0, CROP_PX - crop.shape[1]), (0, 0))
+        crop = np.pad(crop, pad, mode="edge")
+        nodes = (truth.nodes_px * factor - np.array([left, top], np.float32)) / MAP_STRIDE
+        cells = CROP_PX // MAP_STRIDE
+        paper = paper_from_pixels(nodes, truth.origin_mm, truth.step_mm, (cells, cells))
+        inside = (paper[..., 0] > truth.grid_mm[0]) & (paper[..., 0] < truth.grid_mm[2])
+        inside &= (paper[..., 1] > truth.grid_mm[1]) & (paper[..., 1] < truth.grid_mm[3])
+        inside &= truth.grid_is_readable
+        angle = 2 * np.pi / GRID_PERIOD_MM * paper
+        phase = np.stack([np.cos(angle[..., 0]), np.sin(angle[..., 0]), np.cos(angle[..., 1]), np.sin(angle[..., 1])])
+        crop, phase, inside = _mirrored(crop, phase * inside, inside, rng)
+        yield {
+            "pixels": recoloured(np.ascontiguousarray(crop), rng),
+            "phase": np.ascontiguousarray(phase, np.float32),
+            "inside": np.ascontiguousarray(inside),
+        }
+
+
+def _mirrored(
+    crop: NDArray[np.uint8], phase: NDArray[np.floating], inside: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.floating], NDArray[np.bool_]]:
+    """Mirror left-right or top-bottom by chance: u still grows to the right, so its phase is conjugated."""
+    phase = phase.copy()
+    if rng.random() < 0.5:
+        crop, phase, inside = crop[:, ::-1], phase[..., ::-1], inside[:, ::-1]
+        phase[1] *= -1
+    if rng.random() < 0.5:
+        crop, phase, inside = crop[::-1], phase[:, ::-1], inside[::-1]
+        phase[3] *= -1
+    return crop, phase, inside
+
+
+def grid_loss(model: LiteGrid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """Squared error of the phasors; outside the grid they should vanish, which matters less.
+
+    Readings: the median phase error inside the grid in millimetres, and the mean length there.
+    """
+    phase = model(batch["pixels"])
+    inside = batch["inside"][:, None].float()
+    square = (phase - batch["phase"]).square()
+    loss = (square * (0.15 + 0.85 * inside)).mean()
+    detached, truth = phase.detach(), batch["phase"]
+    cross = detached[:, 0] * truth[:, 1] - detached[:, 1] * truth[:, 0]
+    dot = detached[:, 0] * truth[:, 0] + detached[:, 1] * truth[:, 1]
+    wanted = batch["inside"]
+    error = (cross.atan2(dot).abs() * GRID_PERIOD_MM / (2 * np.pi))[wanted]
+    length = detached[:, :2].square().sum(1).sqrt()[wanted]
+    readings = {
+        "error_mm": float(error.median()) if error.numel() else 0.0,
+        "length": float(length.mean()) if length.numel() else 0.0,
+    }
+    return loss, readings

@@ -1,0 +1,99 @@
+"""Stage 0's training: the sheet, the rows' zero lines, printed marks, and which way is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ecgdigit_export.models.lite import LiteLocate
+from ecgdigit_export.synth.truth import PageTruth
+from ecgdigit_export.train.augment import recoloured
+from ecgdigit_kernels.unproject import OFF_PAPER, paper_from_pixels
+from ecgdigit_rt.stages import BASELINE, HEATMAPS, MAP_STRIDE, PAGE_MASK
+
+SIDE_PX = 768
+_MARK_CELLS = 1.5
+_LINE_CELLS = 1.2
+
+
+def _splat(heat: NDArray[np.float32], x: float, y: float, sigma: float) -> None:
+    """Raise `heat` to a Gaussian bump of height 1 at x, y (cells), in place."""
+    reach = int(4 * sigma) + 1
+    left, right = max(0, int(x) - reach), min(heat.shape[1], int(x) + reach + 1)
+    top, bottom = max(0, int(y) - reach), min(heat.shape[0], int(y) + reach + 1)
+    if left >= right or top >= bottom:
+        return
+    ys, xs = np.mgrid[top:bottom, left:right] + 0.5
+    bump = np.exp(-0.5 * ((xs - x) ** 2 + (ys - y) ** 2) / sigma**2)
+    heat[top:bottom, left:right] = np.maximum(heat[top:bottom, left:right], bump)
+
+
+def _heatmaps(truth: PageTruth, scale: NDArray[np.float32], cells: tuple[int, int]) -> NDArray[np.float32]:
+    heat = np.zeros((len(HEATMAPS), *cells), np.float32)
+    nodes = truth.nodes_px * scale
+    paper = paper_from_pixels(nodes, truth.origin_mm, truth.step_mm, cells)
+    heat[HEATMAPS.index(PAGE_MASK)] = paper[..., 0] > OFF_PAPER / 2
+    for mark in truth.marks:
+        x, y = truth.pixels_from_mm(np.array(mark.u_mm), np.array(mark.v_mm))
+        _splat(heat[HEATMAPS.index(mark.name)], float(x) * scale[0], float(y) * scale[1], _MARK_CELLS)
+    line = heat[HEATMAPS.index(BASELINE)]
+    per_mm = float(np.median(np.hypot(*np.diff(nodes, axis=1).reshape(-1, 2).T))) / truth.step_mm
+    for row in truth.layout.rows:
+        on_row = (paper[..., 0] >= row.start_mm) & (paper[..., 0] <= row.end_mm)
+        off = (paper[..., 1] - row.baseline_mm) * per_mm / _LINE_CELLS
+        np.maximum(line, np.where(on_row, np.exp(-0.5 * off**2), 0), out=line)
+    return heat
+
+
+def page_samples(
+    image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
+) -> Iterator[dict[str, NDArray[np.generic]]]:
+    """The whole picture, shrunk and turned by chance; marks count only when it stands upright."""
+    for _ in range(2):
+        scale = SIDE_PX / max(image.shape[:2]) * rng.uniform(0.72, 1.0)
+        width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
+        small = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        canvas = np.full((SIDE_PX, SIDE_PX, 3), rng.integers(256), np.uint8)
+        canvas[:height, :width] = small
+        factor = np.array([width / image.shape[1], height / image.shape[0]], np.float32) / MAP_STRIDE
+        cells = SIDE_PX // MAP_STRIDE
+        heat = _heatmaps(truth, factor, (cells, cells))
+        turns = int(rng.integers(1, 4)) if rng.random() < 0.3 else 0
+        rows, columns = (height + 31) // 32 * 32, (width + 31) // 32 * 32
+        del rows, columns
+        yield {
+            "pixels": recoloured(np.ascontiguousarray(np.rot90(canvas, -turns)), rng),
+            "heat": np.ascontiguousarray(np.rot90(heat, -turns, axes=(1, 2))),
+            "turns": np.array(turns, np.int64),
+        }
+
+
+def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """Focal cross-entropy on the heatmaps, plain on the mask, and cross-entropy on the turn.
+
+    Readings: how often the turn is right, and the mean heat at true label centres.
+    """
+    heat, turn = model.logits(batch["pixels"])
+    target, turns = batch["heat"], batch["turns"]
+    mask = F.binary_cross_entropy_with_logits(heat[:, 0], target[:, 0])
+    upright = (turns == 0).float().view(-1, 1, 1, 1)
+    p = heat[:, 1:].sigmoid()
+    want = target[:, 1:]
+    # Quality focal loss (Li et al., 2020): soft targets, easy background weighs almost nothing.
+    focal = F.binary_cross_entropy_with_logits(heat[:, 1:], want, reduction="none") * (p - want).abs().square()
+    marks = (focal[:, 1:] * upright).sum() / (want[:, 1:] * upright).sum().clamp_min(1)
+    line = focal[:, :1].sum() / want[:, :1].sum().clamp_min(1)
+    way = F.cross_entropy(turn, turns)
+    peak = (want[:, 1:] > 0.8) & (upright > 0)
+    readings = {
+        "mask": float(mask.detach()),
+        "turn": float((turn.argmax(1) == turns).float().mean()),
+        "marks": float(p.detach()[:, 1:][peak].mean()) if peak.any() else 0.0,
+        "line": float(p.detach()[:, :1][want[:, :1] > 0.8].mean()),
+    }
+    return mask + marks + line + 0.3 * way, readings

@@ -1,0 +1,129 @@
+"""The training loop: AdamW, one cosine, averaged weights, checkpoints that resume."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from ecgdigit_export.models.lite import LiteGrid, LiteLocate, LiteTrace
+from ecgdigit_export.train.grid import grid_loss, grid_samples
+from ecgdigit_export.train.locate import locate_loss, page_samples
+from ecgdigit_export.train.pages import PageStream, Sampler
+from ecgdigit_export.train.trace import strip_samples, trace_loss
+
+log = logging.getLogger(__name__)
+Loss = Callable[[nn.Module, dict[str, Tensor]], tuple[Tensor, dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one stage is trained."""
+
+    model: Callable[[], nn.Module]
+    sampler: Sampler
+    loss: Loss
+    batch: int
+    rate: float
+
+
+RECIPES: dict[str, Recipe] = {
+    "locate": Recipe(LiteLocate, page_samples, locate_loss, 3, 1.5e-3),  # type: ignore[arg-type]
+    "grid": Recipe(LiteGrid, grid_samples, grid_loss, 6, 2e-3),  # type: ignore[arg-type]
+    "trace": Recipe(LiteTrace, strip_samples, trace_loss, 8, 2e-3),  # type: ignore[arg-type]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """Where and how long. `steps` is the length of the cosine; a resumed run may name another."""
+
+    folder: Path
+    out: Path
+    steps: int
+    threads: int = 1
+    workers: int = 1
+    seed: int = 0
+    device: str = "cpu"
+    save_every: int = 200
+
+
+def _averaged(average: nn.Module, model: nn.Module, step: int) -> None:
+    """Exponential moving average whose memory grows with the run, up to some 400 steps."""
+    decay = min(0.9975, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for kept, fresh in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(fresh, 1 - decay)
+            else:
+                kept.copy_(fresh)
+
+
+def train_stage(stage: str, options: TrainOptions) -> Path:
+    """Train one stage of the `lite` family and return its checkpoint.
+
+    Resumes from OUT/STAGE.ckpt.pt where there is one. Writes that file, OUT/STAGE.pt with the averaged
+    weights alone, and a line of readings per 20 steps to OUT/STAGE.log.jsonl.
+    """
+    recipe = RECIPES[stage]
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.out / f"{stage}.ckpt.pt"
+    model = recipe.model().to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=0.01)
+    average = copy.deepcopy(model)
+    step = 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=options.device, weights_only=True)
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = int(state["step"])
+    stream = PageStream(options.folder, recipe.sampler, seed=options.seed + step)
+    loader = DataLoader(stream, recipe.batch, num_workers=options.workers, prefetch_factor=4 if options.workers else None)
+    started, readings = time.perf_counter(), dict[str, float]()
+    for batch in loader:
+        if step >= options.steps:
+            break
+        warm = min(1.0, (step + 1) / 100)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
+        loss, seen = recipe.loss(model, {k: v.to(options.device) for k, v in batch.items()})
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        _averaged(average, model, step)
+        for key, value in {"loss": float(loss.detach()), **seen}.items():
+            readings[key] = 0.9 * readings.get(key, value) + 0.1 * value
+        if step % 20 == 0:
+            line = {"step": step, "seconds": round(time.perf_counter() - started, 1), **readings}
+            with (options.out / f"{stage}.log.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        if step % options.save_every == 0 or step >= options.steps:
+            _save(checkpoint, model, average, optimizer, step, options)
+    return checkpoint
+
+
+def _save(
+    path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int, options: TrainOptions
+) -> None:
+    state = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    fresh = path.with_suffix(".new")
+    torch.save(state, fresh)
+    os.replace(fresh, path)
+    lean = path.with_name(path.name.replace(".ckpt.pt", ".pt"))
+    recipe = {k: str(v) for k, v in asdict(options).items()}
+    torch.save({"weights": average.state_dict(), "step": step, "options": recipe}, lean)

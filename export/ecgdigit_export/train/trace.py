@@ -1,0 +1,95 @@
+"""Stage 2's training: strips with the height of the centre row's trace in every column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ecgdigit_export.models.lite import LiteTrace
+from ecgdigit_export.synth.truth import PageTruth
+from ecgdigit_export.train.augment import recoloured
+from ecgdigit_kernels.paper_maps import paper_maps
+from ecgdigit_rt.record import Row
+from ecgdigit_rt.stages import (
+    BINS_PER_MM,
+    COLUMNS_PER_MM,
+    STRIP_HALF_HEIGHT_MM,
+    STRIP_PX_PER_MM,
+    STRIP_ROWS_PER_MM,
+)
+
+CROP_COLUMNS_PX = 512
+ABSENT = np.float32(np.nan)
+
+
+def _crop(
+    image: NDArray[np.uint8], truth: PageTruth, row: Row, curve: NDArray[np.float32], rng: np.random.Generator
+) -> dict[str, NDArray[np.generic]]:
+    """One strip crop (320, 512, 3) and its (1024,) heights in bins from the top, NaN where no trace is."""
+    span_mm = CROP_COLUMNS_PX / STRIP_PX_PER_MM
+    start = rng.uniform(row.start_mm - 0.5 * span_mm, row.end_mm - 0.5 * span_mm)
+    start = row.start_mm + round((start - row.start_mm) * COLUMNS_PER_MM) / COLUMNS_PER_MM
+    centre = row.baseline_mm + float(np.clip(rng.normal(0, 1.3), -4, 4))
+    left, top = start - 0.5 / COLUMNS_PER_MM, centre - STRIP_HALF_HEIGHT_MM
+    rows = round(2 * STRIP_HALF_HEIGHT_MM * STRIP_ROWS_PER_MM)
+    map_x, map_y = paper_maps(
+        truth.nodes_px, truth.origin_mm, truth.step_mm, (left, top),
+        (1 / STRIP_PX_PER_MM, 1 / STRIP_ROWS_PER_MM), (rows, CROP_COLUMNS_PX),
+    )  # fmt: skip
+    strip = cv2.remap(image, map_x, map_y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    first = round((start - row.start_mm) * COLUMNS_PER_MM)
+    columns = first + np.arange(2 * CROP_COLUMNS_PX)
+    inside = (columns >= 0) & (columns < curve.size)
+    height_mm = curve[np.clip(columns, 0, curve.size - 1)] + (centre - row.baseline_mm)
+    bins = (STRIP_HALF_HEIGHT_MM - height_mm) * BINS_PER_MM
+    bins = np.where(inside, bins, ABSENT).astype(np.float32)
+    return {"pixels": recoloured(np.asarray(strip, np.uint8), rng), "bins": bins}
+
+
+def strip_samples(
+    image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
+) -> Iterator[dict[str, NDArray[np.generic]]]:
+    """Crops of a page, about sixteen, from all its rows alike."""
+    pairs = list(zip(truth.layout.rows, truth.curves, strict=True))
+    for index in rng.integers(0, len(pairs), 16):
+        yield _crop(image, truth, *pairs[index], rng)
+
+
+def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy against a Gaussian of one bin per column, and the presence of a trace.
+
+    Returns the loss and readings: the median error of the local expectation in millimetres.
+    """
+    logits, presence = model(batch["pixels"])
+    bins = batch["bins"]
+    height = logits.shape[1]
+    here = torch.isfinite(bins)
+    inside = here & (bins > 1) & (bins < height - 1)
+    centres = torch.arange(height, device=bins.device) + 0.5
+    target = torch.exp(-0.5 * (centres[None, :, None] - torch.nan_to_num(bins)[:, None]) ** 2)
+    target = target / target.sum(1, keepdim=True).clamp_min(1e-6)
+    log_p = F.log_softmax(logits, 1)
+    entropy = -(target * log_p).sum(1)
+    weight = inside.float()
+    share = weight.sum().clamp_min(1)
+    seen = F.binary_cross_entropy_with_logits(presence, here.float())
+    p = log_p.exp()
+    near = (centres[None, :, None] - torch.nan_to_num(bins)[:, None]).abs() < 8
+    local = (p * near * centres[None, :, None]).sum(1) / (p * near).sum(1).clamp_min(1e-4)
+    error = (local - torch.nan_to_num(bins)).abs() * weight
+    loss = (entropy * weight).sum() / share + 0.2 * (error.clamp(max=4) * weight).sum() / share + seen
+    with torch.no_grad():
+        peak = logits.argmax(1).float() + 0.5
+        far = (((peak - bins).abs() > 4) & inside).float().sum() / share
+    readings = {
+        "error_mm": float(error.sum() / share) / BINS_PER_MM,
+        "lost": float(far),
+        "presence": float(seen.detach()),
+    }
+    return loss, readings
