@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.lattice_reference import catmull_rom
+from ecgdigit_kernels.spline_lattice_reference import catmull_rom
 from ecgdigit_kernels.surface import lattice_shape
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecgdigit_kernels.lattice import extended, lattice_grid, lattice_position, lattice_values
-from ecgdigit_kernels.lattice_reference import lattice_values_reference
+from ecgdigit_kernels.spline_lattice import extended, lattice_grid, lattice_position, lattice_values
+from ecgdigit_kernels.spline_lattice_reference import lattice_values_reference
 
 
 def bent(rows: int = 12, columns: int = 15) -> np.ndarray:
