@@ -1,52 +1,247 @@
-"""`cv2.remap` maps of a paper rectangle through a lattice, bilinear between nodes: the exact truth mesh."""
+"""A smooth function given at the nodes of a uniform lattice: values, grids of values, inverse.
+
+Coordinates are (row, column) in lattice units; nodes lie at the integers. Between nodes runs the
+Catmull-Rom spline: it passes through the nodes, reproduces quadratics, and needs 4 x 4 of them.
+Beyond the lattice the outermost cells continue as straight lines.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from ecgdigit_kernels.jit import inlined, kernel, loose_kernel
+
+_NEWTON_STEPS = 12
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _fill(
-    nodes: Float, gx0: float, gy0: float, gx_step: float, gy_step: float, map_x: Float, map_y: Float
-) -> None:
-    rows, columns, _ = nodes.shape
-    for r in range(map_x.shape[0]):
-        gy = gy0 + (r + 0.5) * gy_step
-        i = min(max(int(np.floor(gy)), 0), rows - 2)
-        fy = gy - i
-        for c in range(map_x.shape[1]):
-            gx = gx0 + (c + 0.5) * gx_step
-            j = min(max(int(np.floor(gx)), 0), columns - 2)
-            fx = gx - j
-            for axis in range(2):
-                top = nodes[i, j, axis] * (1 - fx) + nodes[i, j + 1, axis] * fx
-                bottom = nodes[i + 1, j, axis] * (1 - fx) + nodes[i + 1, j + 1, axis] * fx
-                value = top * (1 - fy) + bottom * fy - 0.5
-                if axis == 0:
-                    map_x[r, c] = value
-                else:
-                    map_y[r, c] = value
+def lattice_values(
+    nodes: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Values at scattered places. nodes: (rows, columns, 2); row, column: (n,). Returns (n, 2)."""
+    _check(nodes)
+    before_row, after_row = _reach(row, nodes.shape[0])
+    before_column, after_column = _reach(column, nodes.shape[1])
+    padded = extended(nodes, (before_row, after_row), (before_column, after_column))
+    return _values(padded, _float64(row) + before_row, _float64(column) + before_column)
 
 
-def lattice_maps(
-    nodes: Float,
-    origin_mm: tuple[float, float],
-    step_mm: float,
-    corner_mm: tuple[float, float],
-    pixel_mm: tuple[float, float],
-    shape: tuple[int, int],
-) -> tuple[Float, Float]:
-    """Where `cv2.remap` must look for a picture of `shape` (rows, columns) of the paper.
+def lattice_grid(
+    nodes: NDArray[np.float64],
+    rows: tuple[float, float, int],
+    columns: tuple[float, float, int],
+    scale: float = 1.0,
+    offset: float = 0.0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Values on an axis-aligned grid, times `scale` plus `offset`: what `cv2.remap` takes.
 
-    nodes: (rows, columns, 2) float32 image x, y. corner_mm: the picture's left top corner on the paper;
-    pixel_mm: the width and height of its pixels. Pixel centres are half a pixel in; the maps count
-    image pixel centres from zero, as OpenCV does.
+    nodes: (rows, columns, 2). rows, columns: first place, step (positive), count, in lattice units.
+    Returns both components, float32 (count of rows, count of columns).
     """
-    map_x, map_y = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    gx0, gy0 = (corner_mm[0] - origin_mm[0]) / step_mm, (corner_mm[1] - origin_mm[1]) / step_mm
-    _fill(np.ascontiguousarray(nodes, np.float32), gx0, gy0, pixel_mm[0] / step_mm, pixel_mm[1] / step_mm, map_x, map_y)
-    return map_x, map_y
+    _check(nodes)
+    span_row = np.array([rows[0], rows[0] + rows[1] * (rows[2] - 1)])
+    span_column = np.array([columns[0], columns[0] + columns[1] * (columns[2] - 1)])
+    before_row, after_row = _reach(span_row, nodes.shape[0])
+    before_column, after_column = _reach(span_column, nodes.shape[1])
+    padded = extended(nodes, (before_row, after_row), (before_column, after_column))
+    return _grid(
+        np.ascontiguousarray(np.moveaxis(padded * scale + offset, 2, 0)),
+        rows[0] + before_row,
+        rows[1],
+        rows[2],
+        columns[0] + before_column,
+        columns[1],
+        columns[2],
+    )
+
+
+def lattice_position(
+    nodes: NDArray[np.float64], targets: NDArray[np.float64], guess: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where the function takes the target values, by Newton's iteration.
+
+    nodes: (rows, columns, 2). targets: (n, 2). guess: (n, 2), row and column to start from.
+    Returns (n, 2), row and column; NaN where the iteration does not settle within 16 cells of the
+    lattice.
+    """
+    _check(nodes)
+    pad = 16
+    padded = extended(nodes, (pad, pad), (pad, pad))
+    return _position(padded, _float64(targets), _float64(guess) + pad) - pad
+
+
+def extended(
+    nodes: NDArray[np.float64], rows: tuple[int, int], columns: tuple[int, int]
+) -> NDArray[np.float64]:
+    """The lattice with straight continuations: so many nodes before and after, per axis."""
+    out = _float64(nodes)
+    for axis, (before, after) in enumerate((rows, columns)):
+        first, second = out.take([0], axis), out.take([1], axis)
+        last, previous = out.take([-1], axis), out.take([-2], axis)
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        away = np.arange(before, 0, -1).reshape(shape)
+        beyond = np.arange(1, after + 1).reshape(shape)
+        head = first + away * (first - second)
+        tail = last + beyond * (last - previous)
+        out = np.concatenate([head, out, tail], axis)
+    return np.ascontiguousarray(out)
+
+
+def _check(nodes: NDArray[np.float64]) -> None:
+    if nodes.ndim != 3 or nodes.shape[2] != 2 or min(nodes.shape[:2]) < 2:
+        raise ValueError(f"nodes must be (rows, columns, 2), at least 2 x 2, got {nodes.shape}")
+
+
+def _float64(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(values, np.float64)
+
+
+def _reach(places: NDArray[np.float64], count: int) -> tuple[int, int]:
+    """How many nodes are missing before and after, with one to spare on each side."""
+    if places.size == 0:
+        return 2, 2
+    if not np.all(np.isfinite(places)) or np.abs(places).max() > 1e4:
+        raise ValueError("places must be finite and near the lattice")
+    before = max(2, 2 - int(np.floor(places.min())))
+    after = max(2, int(np.floor(places.max())) + 4 - count)
+    return before, after
+
+
+@inlined
+def _weights(t: float) -> tuple[float, float, float, float]:
+    """Catmull-Rom weights of the nodes at -1, 0, 1, 2 for 0 <= t < 1."""
+    a = t * (-0.5 + t * (1.0 - 0.5 * t))
+    b = 1.0 + t * t * (-2.5 + 1.5 * t)
+    c = t * (0.5 + t * (2.0 - 1.5 * t))
+    d = t * t * (-0.5 + 0.5 * t)
+    return a, b, c, d
+
+
+@inlined
+def _slopes(t: float) -> tuple[float, float, float, float]:
+    """Derivatives of `_weights` by t."""
+    a = -0.5 + t * (2.0 - 1.5 * t)
+    b = t * (-5.0 + 4.5 * t)
+    c = 0.5 + t * (4.0 - 4.5 * t)
+    d = t * (-1.0 + 1.5 * t)
+    return a, b, c, d
+
+
+@kernel
+def _values(
+    nodes: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    out = np.empty((row.size, 2))
+    for n in range(row.size):
+        i = int(np.floor(row[n]))
+        j = int(np.floor(column[n]))
+        down = _weights(row[n] - i)
+        along = _weights(column[n] - j)
+        for k in range(2):
+            total = 0.0
+            for r in range(4):
+                line = 0.0
+                for c in range(4):
+                    line += along[c] * nodes[i - 1 + r, j - 1 + c, k]
+                total += down[r] * line
+            out[n, k] = total
+    return out
+
+
+@loose_kernel
+def _grid(
+    planes: NDArray[np.float64],
+    first_row: float,
+    row_step: float,
+    row_count: int,
+    first_column: float,
+    column_step: float,
+    column_count: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Separable: each output row first becomes one line of nodes, then a cubic per cell."""
+    width = planes.shape[2]
+    out = np.empty((2, row_count, column_count), np.float32)
+    cell = np.empty(column_count, np.int64)
+    inside = np.empty(column_count, np.float64)
+    for n in range(column_count):
+        place = first_column + n * column_step
+        cell[n] = int(np.floor(place))
+        inside[n] = place - cell[n]
+    line = np.empty(width)
+    for m in range(row_count):
+        place = first_row + m * row_step
+        i = int(np.floor(place))
+        w0, w1, w2, w3 = _weights(place - i)
+        for k in range(2):
+            above, upper = planes[k, i - 1], planes[k, i]
+            lower, beneath = planes[k, i + 1], planes[k, i + 2]
+            for j in range(width):
+                line[j] = w0 * above[j] + w1 * upper[j] + w2 * lower[j] + w3 * beneath[j]
+            target = out[k, m]
+            begin = 0
+            while begin < column_count:
+                j = cell[begin]
+                end = begin + 1
+                while end < column_count and cell[end] == j:
+                    end += 1
+                p0, p1, p2, p3 = line[j - 1], line[j], line[j + 1], line[j + 2]
+                c1 = 0.5 * (p2 - p0)
+                c2 = p0 - 2.5 * p1 + 2.0 * p2 - 0.5 * p3
+                c3 = 1.5 * (p1 - p2) + 0.5 * (p3 - p0)
+                part = target[begin:end]
+                at = inside[begin:end]
+                for n in range(end - begin):
+                    t = at[n]
+                    part[n] = p1 + t * (c1 + t * (c2 + t * c3))
+                begin = end
+    return out[0], out[1]
+
+
+@kernel
+def _position(
+    nodes: NDArray[np.float64], targets: NDArray[np.float64], guess: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    rows, columns, _ = nodes.shape
+    out = np.full_like(guess, np.nan)
+    for n in range(targets.shape[0]):
+        row = guess[n, 0]
+        column = guess[n, 1]
+        for _step in range(_NEWTON_STEPS):
+            row = min(max(row, 1.0), rows - 2.001)
+            column = min(max(column, 1.0), columns - 2.001)
+            i = int(np.floor(row))
+            j = int(np.floor(column))
+            down = _weights(row - i)
+            along = _weights(column - j)
+            down_slope = _slopes(row - i)
+            along_slope = _slopes(column - j)
+            fx = fx_row = fx_column = 0.0
+            fy = fy_row = fy_column = 0.0
+            for r in range(4):
+                for c in range(4):
+                    w = down[r] * along[c]
+                    w_row = down_slope[r] * along[c]
+                    w_column = down[r] * along_slope[c]
+                    x = nodes[i - 1 + r, j - 1 + c, 0]
+                    y = nodes[i - 1 + r, j - 1 + c, 1]
+                    fx += w * x
+                    fx_row += w_row * x
+                    fx_column += w_column * x
+                    fy += w * y
+                    fy_row += w_row * y
+                    fy_column += w_column * y
+            ex = targets[n, 0] - fx
+            ey = targets[n, 1] - fy
+            det = fx_row * fy_column - fx_column * fy_row
+            if not abs(det) > 0.0:
+                break
+            step_row = (ex * fy_column - ey * fx_column) / det
+            step_column = (ey * fx_row - ex * fy_row) / det
+            row += step_row
+            column += step_column
+            if abs(step_row) + abs(step_column) < 1e-9:
+                out[n, 0] = row
+                out[n, 1] = column
+                break
+    return out
