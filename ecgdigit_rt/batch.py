@@ -1,0 +1,85 @@
+"""Many pages into one submission: which pages, in which order, and what each one leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ecgdigit_rt.competition import Asked, answer
+from ecgdigit_rt.errors import AmbiguousPage, EcgDigitError, InternalError, PageNotGiven
+from ecgdigit_rt.pages import page_ids
+from ecgdigit_rt.record import Failed, PageRef, Result
+from ecgdigit_rt.report import Report, page_report
+from ecgdigit_rt.submission import SubmissionWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image of the submission. `page` is None where test.csv asks for what was not given."""
+
+    image: str
+    page: PageRef | None
+    asked: tuple[Asked, ...] | None
+
+
+class PageDigitizer(Protocol):
+    """What a batch needs of `ecgdigit_rt.digitizer.Digitizer`."""
+
+    def digitize_many(self, pages: Iterable[PageRef], /) -> Iterator[Result]:
+        """One result per page, in the same order."""
+        ...
+
+
+def jobs_from_pages(
+    pages: Sequence[PageRef], questions: Mapping[str, Sequence[Asked]] | None
+) -> tuple[list[Job], list[PageRef]]:
+    """Pair pages with questions; also give the pages that nothing is asked of.
+
+    Without questions every page is a job, in the order given. With them the order is theirs, and
+    a page answers to its file's stem or to its distinct id. Raises AmbiguousPage.
+    """
+    ids = page_ids(pages)
+    if questions is None:
+        return [Job(name, page, None) for name, page in zip(ids, pages, strict=True)], []
+    by_name: dict[str, dict[int, PageRef]] = {}
+    for place, (distinct, page) in enumerate(zip(ids, pages, strict=True)):
+        by_name.setdefault(page.id, {})[place] = page
+        by_name.setdefault(distinct, {})[place] = page
+    jobs, used = [], set()
+    for image, asked in questions.items():
+        candidates = by_name.get(image, {})
+        if len(candidates) > 1:
+            raise AmbiguousPage(image, [page.path for page in candidates.values()])
+        used |= set(candidates)
+        jobs.append(Job(image, next(iter(candidates.values()), None), tuple(asked)))
+    return jobs, [page for place, page in enumerate(pages) if place not in used]
+
+
+def digitize_to_submission(
+    jobs: Sequence[Job],
+    digitizer: PageDigitizer,
+    writer: SubmissionWriter,
+    report: Report,
+    on_result: Callable[[Job, Result], None],
+) -> None:
+    """Digitize the jobs, write every row that is due, and fill in the report, in order."""
+    results = digitizer.digitize_many([job.page for job in jobs if job.page is not None])
+    for job in jobs:
+        result = _not_given(job.image) if job.page is None else next(results)
+        given = answer(result, job.asked)
+        for lead, mv in given.values.items():
+            writer.write(job.image, lead, mv)
+        report.pages.append(page_report(job.image, result, given.missing))
+        on_result(job, result)
+
+
+def failed_from_error(source: PageRef, error: Exception) -> Failed:
+    """The result of a page that raised; an error that nobody foresaw becomes E-BUG-01."""
+    known = error if isinstance(error, EcgDigitError) else InternalError(error)
+    return Failed(source, known.id, known.message, known.hint)
+
+
+def _not_given(image: str) -> Failed:
+    return failed_from_error(PageRef(Path(image)), PageNotGiven(image))

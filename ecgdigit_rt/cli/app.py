@@ -1,0 +1,79 @@
+"""The command line's frame: verbs, exit codes, and the boundary where errors become messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import ecgdigit_rt
+from ecgdigit_rt.cli import evaluate, run
+from ecgdigit_rt.errors import EcgDigitError, InternalError
+
+BAD_ARGUMENTS, INTERRUPTED = 1, 130
+
+# Typer carries its own copy of click; what it exports of it is BadParameter, a usage error.
+UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+
+app = typer.Typer(
+    name="ecgdigit-rt",
+    help="Paper ECGs become calibrated 12-lead signals.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("evaluate")(evaluate.evaluate)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ecgdigit-rt {ecgdigit_rt.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the `ecgdigit-rt` command."""
+    sys.exit(exit_code(sys.argv[1:]))
+
+
+def exit_code(arguments: list[str]) -> int:
+    """Run the command line and give its exit code; messages go to stderr."""
+    try:
+        result = typer.main.get_command(app).main(
+            args=arguments, prog_name="ecgdigit-rt", standalone_mode=False
+        )
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader (head, less) has left: no one to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except EcgDigitError as error:
+        return _told(error)
+    except Exception as error:  # noqa: BLE001 the boundary: whatever it is, it gets an id
+        if isinstance(error, UsageError) and hasattr(error, "show"):
+            error.show()
+            return BAD_ARGUMENTS
+        import traceback
+
+        traceback.print_exc()
+        return _told(InternalError(error))
+    return result if isinstance(result, int) else 0
+
+
+def _told(error: EcgDigitError) -> int:
+    typer.echo(f"error    {error.message}   [{error.id}]\n         {error.hint}", err=True)
+    return error.exit_code

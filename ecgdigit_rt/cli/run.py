@@ -1,0 +1,95 @@
+"""`ecgdigit-rt run`: page images in, submission.csv out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Image files, folders, globs.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="The CSV to write; '-' writes to standard output.")
+    ],
+    test: Annotated[
+        Path | None,
+        typer.Option("--test", help="test.csv: which leads, rates and counts are asked for."),
+    ] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option("--overlay", help="Folder for one PNG per page that shows what was traced."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
+    ] = None,
+) -> None:
+    """Digitize ECG pages into a CSV of millivolt values.
+
+    Without --test every lead found is written at 500 Hz. A page that cannot be read does not stop
+    the others: it is named at the end and in the report beside the output, and the exit code is 2.
+    """
+    from ecgdigit_rt.batch import Job, digitize_to_submission, jobs_from_pages
+    from ecgdigit_rt.cli.progress import page_progress
+    from ecgdigit_rt.competition import read_test_csv
+    from ecgdigit_rt.pages import pages_from_inputs
+    from ecgdigit_rt.record import Result
+    from ecgdigit_rt.report import Report, report_path, summary_lines, write_report
+    from ecgdigit_rt.submission import SubmissionWriter
+
+    questions = None if test is None else read_test_csv(test)
+    jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), questions)
+    report = Report(skipped=[str(page.path) for page in skipped])
+    to_stdout = str(out) == "-"
+    if overlay is not None:
+        _make_folder(overlay)
+    with (
+        SubmissionWriter(out, sys.stdout if to_stdout else None) as writer,
+        page_progress(len(jobs)) as advance,
+    ):
+
+        def finish(job: Job, result: Result) -> None:
+            if overlay is not None and job.page is not None:
+                from ecgdigit_rt.overlay import write_overlay
+
+                write_overlay(result, overlay / f"{_file_name(job.image)}.png")
+            advance()
+
+        from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
+
+        digitizer = Digitizer(threads=threads or _cpus())
+        start = time.perf_counter()
+        digitize_to_submission(jobs, digitizer, writer, report, finish)
+        seconds = time.perf_counter() - start
+    for line in summary_lines(report, seconds):
+        typer.echo(line, err=True)
+    if not to_stdout:
+        write_report(report, report_path(out))
+        typer.echo(f"written  {out} · {report_path(out)}", err=True)
+    raise typer.Exit(0 if report.is_clean else 2)
+
+
+def _make_folder(folder: Path) -> None:
+    from ecgdigit_rt.errors import OutputNotWritable
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(folder, error.strerror or str(error)) from error
+
+
+def _file_name(image: str) -> str:
+    return image.replace("/", "-").replace("\\", "-")
+
+
+def _cpus() -> int:
+    """The CPUs that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
