@@ -64,8 +64,6 @@ def page_samples(
         cells = SIDE_PX // MAP_STRIDE
         heat = _heatmaps(truth, factor, (cells, cells))
         turns = int(rng.integers(1, 4)) if rng.random() < 0.3 else 0
-        rows, columns = (height + 31) // 32 * 32, (width + 31) // 32 * 32
-        del rows, columns
         yield {
             "pixels": recoloured(np.ascontiguousarray(np.rot90(canvas, -turns)), rng),
             "heat": np.ascontiguousarray(np.rot90(heat, -turns, axes=(1, 2))),

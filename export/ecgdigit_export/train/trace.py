@@ -88,7 +88,7 @@ def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict
         peak = logits.argmax(1).float() + 0.5
         far = (((peak - bins).abs() > 4) & inside).float().sum() / share
     readings = {
-        "error_mm": float(error.sum() / share) / BINS_PER_MM,
+        "error_mm": float(error.detach().sum() / share) / BINS_PER_MM,
         "lost": float(far),
         "presence": float(seen.detach()),
     }

@@ -1,0 +1,45 @@
+"""Stage 1's host side: from the upright sheet to the mesh of its grid."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_engine.runner import Runner
+from ecgdigit_rt.locate import Located, padded, shrunk
+from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.rectify import mesh_from_phase
+from ecgdigit_rt.stages import GRID_SIDE, MAP_STRIDE
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GridPhase:
+    """Two complex fields (rows, columns): exp(2πi·u/5 mm) and the same for v, times their confidence.
+
+    A field pixel covers `cell_px` original pixels; the fields begin at `corner_px`.
+    """
+
+    along: NDArray[np.complex64]
+    down: NDArray[np.complex64]
+    cell_px: float
+    corner_px: tuple[int, int]
+
+
+def grid_phase(runner: Runner, located: Located) -> GridPhase:
+    """Run stage 1 on the sheet."""
+    left, top, right, bottom = located.page_px
+    small, factor = shrunk(np.ascontiguousarray(located.image[top:bottom, left:right]), GRID_SIDE, most=2.0)
+    phase = runner.run({"pixels": padded(small)[None]})["phase"][0]
+    rows, columns = (-(-side // MAP_STRIDE) for side in small.shape[:2])
+    phase = phase[:, :rows, :columns]
+    along = (phase[0] + 1j * phase[1]).astype(np.complex64)
+    down = (phase[2] + 1j * phase[3]).astype(np.complex64)
+    return GridPhase(along, down, factor * MAP_STRIDE, (left, top))
+
+
+def mesh_from_grid(phase: GridPhase) -> Mesh:
+    """The mesh in the upright picture's pixels. Raises NoGridFound."""
+    mesh = mesh_from_phase(phase.along, phase.down, phase.cell_px)
+    return dataclasses.replace(mesh, pixels=mesh.pixels + np.array(phase.corner_px, np.float32))

@@ -1,0 +1,185 @@
+"""Which lead stands where: rows from their zero lines, names from the labels, doubts from known layouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import find_peaks
+
+from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
+from ecgdigit_rt.layouts import LAYOUTS, LayoutPlan
+from ecgdigit_rt.locate import Located
+from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.record import LEADS, Layout, Row, Segment
+from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, SPEEDS
+
+Float = NDArray[np.float32]
+
+_CELL_MM = 1.0
+_FINE_MM = 0.5
+_LEAST_ROW_GAP_MM = 7.0
+_LEAST_ROW_MM = 40.0
+_LINE_LEVEL = 0.25
+_MARK_LEVEL = 0.25
+_LABEL_REACH_MM = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PaperHeat:
+    """Stage 0's heat on the paper: (channels, rows, columns) float32, cells of `_FINE_MM` by `_CELL_MM`."""
+
+    heat: Float
+    u_mm: Float
+    v_mm: Float
+
+    def channel(self, name: str) -> Float:
+        return self.heat[HEATMAPS.index(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row's zero line as stage 0 saw it."""
+
+    v_mm: float
+    start_mm: float
+    end_mm: float
+    strength: float
+
+
+def paper_heat(located: Located, mesh: Mesh) -> PaperHeat:
+    """Look up every heatmap at a regular grid of paper places."""
+    u0, v0, u1, v1 = mesh.extent_mm
+    u = np.arange(u0, u1, _CELL_MM, dtype=np.float32)
+    v = np.arange(v0, v1, _FINE_MM, dtype=np.float32)
+    map_x, map_y = mesh.maps((u0, _CELL_MM, u.size), (v0, _FINE_MM, v.size), shrink=located.cell_px)
+    map_x -= np.float32(located.corner_px[0] / located.cell_px)
+    map_y -= np.float32(located.corner_px[1] / located.cell_px)
+    heat = [
+        cv2.remap(channel, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        for channel in located.heat
+    ]
+    return PaperHeat(np.stack(heat).astype(np.float32), u, v)
+
+
+def zero_lines(heat: PaperHeat) -> list[Line]:
+    """The rows' zero lines from the top down: ridges of the baseline heat along u. Raises NoRowsFound."""
+    line = cv2.GaussianBlur(heat.channel(BASELINE), (0, 0), sigmaX=3 / _CELL_MM, sigmaY=0.5 / _FINE_MM)
+    profile = np.sort(line, axis=1)[:, -round(120 / _CELL_MM) :].mean(1)  # the best 12 cm of each height
+    if profile.size == 0 or profile.max() < 0.08:
+        raise NoRowsFound
+    peaks, _ = find_peaks(
+        np.pad(profile, 1), height=max(0.08, 0.3 * float(profile.max())), distance=_LEAST_ROW_GAP_MM / _FINE_MM
+    )
+    lines = []
+    for peak in peaks - 1:
+        band = line[max(0, peak - 3) : peak + 4].max(0)
+        there = np.flatnonzero(band > _LINE_LEVEL * np.percentile(band, 95))
+        if there.size == 0 or (there[-1] - there[0]) * _CELL_MM < _LEAST_ROW_MM:
+            continue
+        lines.append(
+            Line(
+                _vertex(profile, int(peak)) * _FINE_MM + float(heat.v_mm[0]),
+                float(heat.u_mm[there[0]]),
+                float(heat.u_mm[there[-1]]) + _CELL_MM,
+                float(profile[peak]),
+            )
+        )
+    if not lines:
+        raise NoRowsFound
+    return lines
+
+
+def _vertex(values: Float, peak: int) -> float:
+    """The top of the parabola through a peak and its neighbours, in cells."""
+    if not 0 < peak < values.size - 1:
+        return float(peak)
+    before, at, after = (float(value) for value in values[peak - 1 : peak + 2])
+    bend = before - 2 * at + after
+    return peak + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+
+
+def _label_scores(heat: PaperHeat, lines: list[Line], columns: int) -> NDArray[np.float64]:
+    """Heat of each lead's name at the start of each cell of a rows × columns page: (12, rows, columns)."""
+    start = float(np.median([line.start_mm for line in lines]))
+    width = float(np.median([line.end_mm for line in lines])) - start
+    gaps = np.diff([line.v_mm for line in lines])
+    reach_mm = min(_LABEL_REACH_MM, 0.55 * float(gaps.min())) if gaps.size else _LABEL_REACH_MM
+    scores = np.zeros((len(LEADS), len(lines), columns))
+    for r, line in enumerate(lines):
+        rows = np.abs(heat.v_mm - line.v_mm) <= reach_mm
+        for c in range(columns):
+            from_mm = start + width * c / columns
+            cells = (heat.u_mm >= from_mm - 9) & (heat.u_mm <= from_mm + 12)
+            for k, lead in enumerate(LEADS):
+                window = heat.channel(lead)[np.ix_(rows, cells)]
+                scores[k, r, c] = float(window.max()) if window.size else 0.0
+    return scores
+
+
+def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
+    """How well a plan explains the labels: mean log-odds-like score of the names it expects."""
+    total, count = 0.0, 0
+    for r, leads in enumerate(plan.rows):
+        step = scores.shape[2] // len(leads)
+        for c, lead in enumerate(leads):
+            others = np.delete(scores[:, r, c * step], LEADS.index(lead))
+            total += scores[LEADS.index(lead), r, c * step] - 0.5 * float(others.max())
+            count += 1
+    return total / count
+
+
+def chosen_plan(heat: PaperHeat, lines: list[Line]) -> LayoutPlan:
+    """The known layout with this many rows whose names agree best with the labels.
+
+    Raises UnknownLayout with the names that were seen.
+    """
+    fits = {
+        plan.name: _fit(plan, _label_scores(heat, lines, plan.columns))
+        for plan in LAYOUTS.values()
+        if len(plan.rows) == len(lines)
+    }
+    if not fits:
+        seen = [lead for lead in LEADS if heat.channel(lead).max() > _MARK_LEVEL]
+        raise UnknownLayout([f"{len(lines)} rows", *seen], list(LAYOUTS))
+    return LAYOUTS[max(fits, key=lambda name: fits[name])]
+
+
+def _printed(heat: PaperHeat, values: dict[str, float], default: float) -> float:
+    """The value whose text glows most, or the default where none does."""
+    found = {name: float(heat.channel(name).max()) for name in values}
+    best = max(found, key=lambda name: found[name])
+    return values[best] if found[best] > _MARK_LEVEL else default
+
+
+def layout_from_plan(
+    plan: LayoutPlan, lines: list[Line], start_mm: float, end_mm: float, speed_mm_s: float, gain_mm_mv: float
+) -> Layout:
+    """Rows at the found heights; every row spans `start_mm` to `end_mm`, split equally among its leads."""
+    rows = []
+    for leads, line in zip(plan.rows, lines, strict=True):
+        cuts = np.linspace(start_mm, end_mm, len(leads) + 1)
+        times = (cuts - start_mm) / speed_mm_s
+        rows.append(
+            Row(
+                line.v_mm,
+                tuple(
+                    Segment(lead, float(cuts[i]), float(cuts[i + 1]), float(times[i]), float(times[i + 1]))
+                    for i, lead in enumerate(leads)
+                ),
+            )
+        )
+    return Layout(plan.name, tuple(rows), speed_mm_s, gain_mm_mv)
+
+
+def read_layout(located: Located, mesh: Mesh) -> tuple[LayoutPlan, list[Line], Layout]:
+    """Rows, plan and a first layout whose extents are good to a few millimetres."""
+    heat = paper_heat(located, mesh)
+    lines = zero_lines(heat)
+    plan = chosen_plan(heat, lines)
+    start = float(np.median([line.start_mm for line in lines]))
+    end = float(np.median([line.end_mm for line in lines]))
+    speed, gain = _printed(heat, SPEEDS, 25.0), _printed(heat, GAINS, 10.0)
+    return plan, lines, layout_from_plan(plan, lines, start, end, speed, gain)
