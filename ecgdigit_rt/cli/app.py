@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import ecgdigit_rt
-from ecgdigit_rt.cli import evaluate, run
+from ecgdigit_rt.cli import evaluate, export, run, synth, train
 from ecgdigit_rt.errors import EcgDigitError, InternalError
 
 BAD_ARGUMENTS, INTERRUPTED = 1, 130
@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("evaluate")(evaluate.evaluate)
+app.command("synth")(synth.synth)
+app.command("train")(train.train)
+app.command("export")(export.export)
 
 
 def _version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import torch
@@ -116,6 +117,20 @@ def prove(stage: str, model: nn.Module, graph: bytes, pictures: list[NDArray[np.
     if worst > TOLERANCE:
         raise ValueError(f"{stage}: ONNX Runtime is {worst:.1e} away from PyTorch, {TOLERANCE:.0e} allowed")
     return Proof(stage, worst, len(cases))
+
+
+def pictures_for_proof(folder: Path | None) -> dict[str, list[NDArray[np.uint8]]]:
+    """Real inputs by stage: each of the folder's first pages, cut to 512 × 640 and to a strip's 320 × 640."""
+    pictures: dict[str, list[NDArray[np.uint8]]] = {stage: [] for stage in STAGES}
+    files = [] if folder is None else sorted(f for f in folder.iterdir() if f.suffix in (".png", ".jpg"))[:4]
+    for path in files:
+        image = cv2.imread(str(path))
+        if image is None or min(image.shape[:2]) < 640:
+            continue
+        middle = np.ascontiguousarray(image[-512:, :640, ::-1], np.uint8)
+        for stage in STAGES:
+            pictures[stage].append(np.ascontiguousarray(middle[:320]) if stage == "trace" else middle)
+    return pictures
 
 
 def export_family(

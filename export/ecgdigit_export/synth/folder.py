@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_export.synth.capture import CAPTURES
 from ecgdigit_export.synth.page import synthetic_page
 from ecgdigit_export.synth.signals import load_recordings, simulated_recording
-from ecgdigit_export.synth.truth import PageTruth, save_truth
+from ecgdigit_export.synth.truth import save_truth
 
 _recordings: NDArray[np.float32] | None = None
 
@@ -63,27 +63,6 @@ def write_pages(
         yield from pool.map(_write_page, jobs, chunksize=4)
 
 
-def truth_csv(truth: PageTruth, rate_hz: float = 500.0) -> str:
-    """The page's truth in the competition's form: a column per lead in mV, empty outside its window.
-
-    Each lead's longest window counts, as the competition scores the rhythm strip of lead II.
-    """
-    columns: dict[str, tuple[float, NDArray[np.float64]]] = {}
-    for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
-        for segment in row.segments:
-            count = int(np.floor((segment.end_s - segment.start_s) * rate_hz + 1e-6))
-            at = segment.start_mm - row.start_mm + np.arange(count) / rate_hz * truth.layout.speed_mm_s
-            mv = np.interp(at * 20, np.arange(curve.size), curve) / truth.layout.gain_mm_mv
-            if segment.lead not in columns or count > columns[segment.lead][1].size:
-                columns[segment.lead] = (segment.start_s, mv)
-    length = max(round(start * rate_hz) + mv.size for start, mv in columns.values())
-    table = np.full((length, len(columns)), "", dtype=object)
-    for j, (start, mv) in enumerate(columns.values()):
-        first = round(start * rate_hz)
-        table[first : first + mv.size, j] = [f"{value:.4f}" for value in mv]
-    return "\n".join([",".join(columns), *(",".join(line) for line in table)]) + "\n"
-
-
 def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, most: int = 24) -> NDArray[np.uint8]:
     """The first pages of a folder side by side (height, width, 3) uint8 BGR, to look at."""
     tiles = []
@@ -103,6 +82,14 @@ def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, most: int = 2
     return np.ascontiguousarray(np.vstack(rows))
 
 
-def write_summary(folder: Path, seed: int, count: int) -> None:
-    """How the folder was made, beside its pages."""
-    (folder / "synth.json").write_text(json.dumps({"seed": seed, "count": count}, indent=1) + "\n")
+def write_contact_sheet(folder: Path) -> Path:
+    """Write FOLDER/contact-sheet.png and return its path."""
+    path = folder / "contact-sheet.png"
+    cv2.imwrite(str(path), contact_sheet(folder))
+    return path
+
+
+def check_kind(kind: str) -> None:
+    """Raises ValueError that lists the kinds when `kind` is none of them."""
+    if kind not in CAPTURES:
+        raise ValueError(f"unknown kind {kind!r}: choose one of {', '.join(CAPTURES)}")

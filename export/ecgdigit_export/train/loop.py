@@ -51,6 +51,7 @@ class TrainOptions:
     folder: Path
     out: Path
     steps: int
+    batch: int | None = None
     threads: int = 1
     workers: int = 1
     seed: int = 0
@@ -91,7 +92,7 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
         optimizer.load_state_dict(state["optimizer"])
         step = int(state["step"])
     stream = PageStream(options.folder, recipe.sampler, seed=options.seed + step)
-    loader = DataLoader(stream, recipe.batch, num_workers=options.workers, prefetch_factor=4 if options.workers else None)
+    loader = DataLoader(stream, options.batch or recipe.batch, num_workers=options.workers, prefetch_factor=4 if options.workers else None)
     started, readings = time.perf_counter(), dict[str, float]()
     for batch in loader:
         if step >= options.steps:

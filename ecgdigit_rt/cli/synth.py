@@ -1,0 +1,49 @@
+"""`ecgdigit-rt synth`: synthetic pages with exact truth, to train on, to measure on, to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def synth(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write pages to.")],
+    count: Annotated[int, typer.Option("--count", min=1, help="How many pages.")] = 24,
+    signals: Annotated[
+        Path | None,
+        typer.Option("--signals", help="npz of recordings. Default: simulated ones."),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only this kind of picture, such as photo.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same pages.")] = 0,
+    first: Annotated[
+        int, typer.Option("--first", min=0, help="Index of the first page, to grow a folder.")
+    ] = 0,
+    processes: Annotated[int, typer.Option("--processes", min=1)] = 2,
+    turn: Annotated[bool, typer.Option("--turn", help="Some pages turned by 90°.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Also test.csv and truth/NAME.csv, for `evaluate`.")
+    ] = False,
+) -> None:
+    """Draw pages: NAME.jpg with its truth NAME.npz, and contact-sheet.png to look at."""
+    from ecgdigit_rt.cli.export_extra import needed_for
+    from ecgdigit_rt.cli.progress import page_progress
+
+    with needed_for("synth"):
+        from ecgdigit_export.synth.folder import check_kind, write_contact_sheet, write_pages
+        from ecgdigit_export.synth.truth_csv import write_truth_csvs
+    if kind is not None:
+        check_kind(kind)
+    pages = write_pages(
+        out, count, signals=signals, seed=seed, first=first, kind=kind, turn=turn,
+        processes=processes,
+    )  # fmt: skip
+    with page_progress(count) as advance:
+        for _ in pages:
+            advance()
+    if csv:
+        write_truth_csvs(out)
+    typer.echo(f"written  {count} pages in {out} · {write_contact_sheet(out)}", err=True)

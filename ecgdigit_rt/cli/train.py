@@ -1,0 +1,37 @@
+"""`ecgdigit-rt train`: a stage's network from a folder of synthetic pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    stage: Annotated[str, typer.Argument(help="locate, grid, trace, or all.")],
+    pages: Annotated[Path, typer.Option("--pages", help="Folder that `synth` wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and logs.")],
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimizer steps a stage.")] = 4000,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, help="Samples a step. Default: the recipe's.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1)] = 2,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Loader processes.")] = 1,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+) -> None:
+    """Train, or resume where OUT/STAGE.ckpt.pt left off; the averaged weights are OUT/STAGE.pt."""
+    from ecgdigit_rt.cli.export_extra import needed_for
+    from ecgdigit_rt.models import STAGES
+
+    with needed_for("train"):
+        from ecgdigit_export.train.loop import TrainOptions, train_stage
+    stages = STAGES if stage == "all" else (stage,)
+    if not set(stages) <= set(STAGES):
+        raise typer.BadParameter(f"{stage} is none of {', '.join(STAGES)}, all")
+    options = TrainOptions(
+        pages, out, steps, batch=batch, threads=threads, workers=workers, device=device, seed=seed
+    )
+    for name in stages:
+        typer.echo(f"trained  {name} · {train_stage(name, options)}", err=True)

@@ -1,0 +1,47 @@
+"""The truth of synthetic pages in the competition's form: truth/NAME.csv and test.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth, load_truth
+
+RATE_HZ = 500.0
+
+
+def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]]]:
+    """Each lead's longest printed window: its start in s and its samples in mV at 500 Hz."""
+    leads: dict[str, tuple[float, NDArray[np.float64]]] = {}
+    for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
+        for segment in row.segments:
+            count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
+            at_mm = segment.start_mm - row.start_mm + np.arange(count) / RATE_HZ * truth.layout.speed_mm_s
+            height = np.interp(at_mm * COLUMNS_PER_MM, np.arange(curve.size), curve)
+            if segment.lead not in leads or count > leads[segment.lead][1].size:
+                leads[segment.lead] = (segment.start_s, height / truth.layout.gain_mm_mv)
+    return leads
+
+
+def truth_csv(truth: PageTruth) -> str:
+    """A column per lead in mV, empty outside its window."""
+    leads = lead_signals(truth)
+    length = max(round(start * RATE_HZ) + mv.size for start, mv in leads.values())
+    table = np.full((length, len(leads)), "", dtype=object)
+    for j, (start, mv) in enumerate(leads.values()):
+        first = round(start * RATE_HZ)
+        table[first : first + mv.size, j] = [f"{value:.4f}" for value in mv]
+    return "\n".join([",".join(leads), *(",".join(line) for line in table)]) + "\n"
+
+
+def write_truth_csvs(folder: Path) -> None:
+    """Write FOLDER/truth/NAME.csv for every page and FOLDER/test.csv that asks for all of them."""
+    (folder / "truth").mkdir(exist_ok=True)
+    asked = ["id,lead,fs,number_of_rows"]
+    for path in sorted(folder.glob("*.npz")):
+        truth = load_truth(path)
+        (folder / "truth" / f"{path.stem}.csv").write_text(truth_csv(truth))
+        asked += [f"{path.stem},{lead},{RATE_HZ:g},{mv.size}" for lead, (_, mv) in lead_signals(truth).items()]
+    (folder / "test.csv").write_text("\n".join(asked) + "\n")
