@@ -49,11 +49,8 @@ def _flood(
     out = np.zeros((h, w), np.float32)
     label = np.zeros((h, w), np.int32)
     # One stack per quality level instead of a heap: `head` is its top, `below` the entry under.
-    head = np.full(256, -1, np.int64)
-    below = np.empty(4 * h * w, np.int64)
-    target = np.empty(4 * h * w, np.int64)
-    origin = np.empty(4 * h * w, np.int64)
-    entries = 0
+    head = np.full(256, -1, np.int32)
+    below = np.empty(4 * h * w, np.int32)  # entry 4 * pixel + side: a step from pixel to that side
     count = np.zeros(257, np.int64)
     for i in range(h):
         for j in range(w):
@@ -76,6 +73,7 @@ def _flood(
         out[seed // w, seed % w] = phase[seed // w, seed % w]
         label[seed // w, seed % w] = region
         place = seed
+        top = 0
         while place >= 0:
             i = place // w
             j = place % w
@@ -84,25 +82,24 @@ def _flood(
                 x = j + (side == 2) - (side == 3)
                 if y < 0 or y >= h or x < 0 or x >= w or label[y, x] != 0 or level[y, x] == 0:
                     continue
-                below[entries] = head[level[y, x]]
-                target[entries] = y * w + x
-                origin[entries] = place
-                head[level[y, x]] = entries
-                entries += 1
+                here = level[y, x]
+                below[4 * place + side] = head[here]
+                head[here] = 4 * place + side
+                top = max(top, here)
             place = -1
-            top = 255
             while top > 0 and place < 0:
                 if head[top] < 0:
                     top -= 1
                     continue
                 entry = head[top]
                 head[top] = below[entry]
-                y = target[entry] // w
-                x = target[entry] % w
+                side = entry % 4
+                i = entry // 4 // w
+                j = entry // 4 % w
+                y = i + (side == 0) - (side == 1)
+                x = j + (side == 2) - (side == 3)
                 if label[y, x] != 0:
                     continue
-                i = origin[entry] // w
-                j = origin[entry] % w
                 expected = (
                     out[i, j]
                     + 0.5 * (along[i, j] + along[y, x]) * (x - j)

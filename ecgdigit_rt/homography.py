@@ -1,0 +1,57 @@
+"""A robust plane-to-plane map, the first guess of how the paper lies in the image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDS = 6
+_PERSPECTIVE_PRIOR = 0.6  # how much the depth may change over half the image
+_LEAST_SCALE = 0.02
+
+
+def homography(
+    source: NDArray[np.float64], target: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The 3 x 3 matrix that takes source (n, 2) to target (n, 2), Cauchy-weighted least squares.
+
+    The linear form is reweighted by the last round's depth, so that what is minimised becomes the
+    distance in target units (Sanathanan and Koerner's iteration).
+    """
+    centre = np.average(source, axis=0, weights=weight)
+    half = float(np.abs(source - centre).max()) + 1e-12
+    x, y = ((source - centre) / half).T
+    middle = np.average(target, axis=0, weights=weight)
+    u, v = (target - middle).T
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    rows_u = np.stack([x, y, one, zero, zero, zero, -u * x, -u * y], 1)
+    rows_v = np.stack([zero, zero, zero, x, y, one, -v * x, -v * y], 1)
+    inlier = np.ones_like(x)
+    depth = one
+    p = np.zeros(8)
+    for _ in range(_ROUNDS):
+        w = weight * inlier / depth**2
+        matrix = rows_u.T @ (w[:, None] * rows_u) + rows_v.T @ (w[:, None] * rows_v)
+        side = rows_u.T @ (w * u) + rows_v.T @ (w * v)
+        ridge = np.full(8, 1e-9 * np.trace(matrix))
+        ridge[6:] += 1 / _PERSPECTIVE_PRIOR**2
+        p = np.linalg.solve(matrix + np.diag(ridge), side)
+        depth = np.maximum(1 + p[6] * x + p[7] * y, 0.1)
+        miss = np.hypot(
+            (p[0] * x + p[1] * y + p[2]) / depth - u, (p[3] * x + p[4] * y + p[5]) / depth - v
+        )
+        scale = 1.5 * float(np.median(miss)) + _LEAST_SCALE
+        inlier = 1 / (1 + (miss / (2 * scale)) ** 2)
+    matrix = np.array([[p[0], p[1], p[2]], [p[3], p[4], p[5]], [p[6], p[7], 1.0]])
+    inward = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, half]]) / half
+    outward = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
+    return np.asarray(outward @ matrix @ inward)
+
+
+def mapped(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (..., 2) through a homography. Depth is kept positive: behind the camera is far."""
+    depth = points[..., 0] * matrix[2, 0] + points[..., 1] * matrix[2, 1] + matrix[2, 2]
+    depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
+    u = points[..., 0] * matrix[0, 0] + points[..., 1] * matrix[0, 1] + matrix[0, 2]
+    v = points[..., 0] * matrix[1, 0] + points[..., 1] * matrix[1, 1] + matrix[1, 2]
+    return np.stack([u / depth, v / depth], -1)
