@@ -68,7 +68,8 @@ def read_truth(path: Path, asked: Sequence[Asked] = ()) -> Truth:
     header = [name.strip() for name in lines[0].split(",")] if lines else []
     if not set(header) & set(LEADS):
         raise TruthMalformed(path, "1", f"the header names no lead: {lines[:1]}")
-    rows = [line.split(",") for line in lines[1:] if line.strip()]
+    # In a file of one column an empty line is an empty cell.
+    rows = [line.split(",") for line in lines[1:] if line.strip() or len(header) == 1]
     if any(len(row) != len(header) for row in rows):
         raise TruthMalformed(path, header[-1], "its lines have unequal numbers of cells")
     columns = dict(zip(header, zip(*rows, strict=True), strict=False))

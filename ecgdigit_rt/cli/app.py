@@ -59,8 +59,7 @@ def exit_code(arguments: list[str]) -> int:
             args=arguments, prog_name="ecgdigit-rt", standalone_mode=False
         )
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
-        return INTERRUPTED
+        result = INTERRUPTED
     except BrokenPipeError:  # the reader (head, less) has left: no one to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -74,6 +73,8 @@ def exit_code(arguments: list[str]) -> int:
 
         traceback.print_exc()
         return _told(InternalError(error))
+    if result == INTERRUPTED:  # typer itself makes this of a Ctrl-C
+        typer.echo("interrupted", err=True)
     return result if isinstance(result, int) else 0
 
 
