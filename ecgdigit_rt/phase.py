@@ -122,7 +122,7 @@ def _samples(
 
 
 def _moved(samples: NDArray[np.float64], offset: int) -> NDArray[np.float64]:
-    return samples + np.array([0.0, 0.0, offset])
+    return np.asarray(samples + np.array([0.0, 0.0, offset]))
 
 
 def _gap(samples: NDArray[np.float64], known: NDArray[np.float64]) -> float:

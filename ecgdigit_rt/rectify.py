@@ -73,8 +73,8 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     miss = bends - _bends(fit, a.shape)
     first *= (1 / (1 + (miss / 0.2) ** 2) ** 2).astype(np.float32)
     fit = _Fit(matrix, _fitted(bends, first, spacing, strength), spacing)
-    for spacing in (spacing, max(period_px, 6.0)):
-        fit, noise, used = _refined(fit, flat, pair, weight, spacing, period_px)
+    for cell in (spacing, max(period_px, 6.0)):
+        fit, noise, used = _refined(fit, flat, pair, weight, cell, period_px)
     support = cv2.blur(used.min(-1), (2 * int(period_px / 2) + 1,) * 2)
     return _mesh(fit, flat + _bends(fit, a.shape), support, noise * period_px * scale, scale)
 
@@ -124,7 +124,7 @@ def _fitted(
         one, weights = value[..., k], weight[..., k]
         if turned:
             one, weights = one.T, weights.T
-        rows, columns = lattice_shape(*one.shape, spacing)
+        rows, columns = lattice_shape(one.shape[0], one.shape[1], spacing)
         band, side = normal_equations(weights, one.astype(np.float32), spacing)
         add_roughness(band, rows, strength, _RIDGE)
         nodes = solveh_banded(
@@ -137,9 +137,7 @@ def _fitted(
 def _bends(fit: _Fit, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The surface's part of the periods at field pixel centres, (h, w, 2)."""
     start, step = 0.5 / fit.spacing + 1, 1 / fit.spacing
-    return np.stack(
-        lattice_grid(fit.surface, (start, step, shape[0]), (start, step, shape[1])), -1
-    )
+    return np.stack(lattice_grid(fit.surface, (start, step, shape[0]), (start, step, shape[1])), -1)
 
 
 def _refined(
@@ -195,8 +193,8 @@ def _mesh(
     v = np.arange(low[1] - MARGIN, high[1] + MARGIN + 1)
     targets = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2).astype(np.float64)
     rows, columns = fit.surface.shape[:2]
-    nodes_x, nodes_y = np.meshgrid(np.arange(columns) - 1.0, np.arange(rows) - 1.0)
-    places = np.stack([nodes_x, nodes_y], -1) * fit.spacing
+    nodes_x, nodes_y = np.meshgrid(np.arange(columns) - 1, np.arange(rows) - 1)
+    places = np.stack([nodes_x, nodes_y], -1) * np.float64(fit.spacing)
     full = mapped(fit.matrix, places) + fit.surface
     straight = mapped(np.linalg.inv(fit.matrix), targets)
     found = lattice_position(full, targets, straight[:, ::-1] / fit.spacing + 1)

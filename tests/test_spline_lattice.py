@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ecgdigit_kernels.spline_lattice import extended, lattice_grid, lattice_position, lattice_values
 from ecgdigit_kernels.spline_lattice_reference import lattice_values_reference
 
 
-def bent(rows: int = 12, columns: int = 15) -> np.ndarray:
+def bent(rows: int = 12, columns: int = 15) -> NDArray[np.float64]:
     r, c = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
     x = 30 * c + 4 * r + 3 * np.sin(r / 3) + 2 * np.cos(c / 4)
     y = 28 * r - 3 * c + 3 * np.sin(c / 3 + 1)

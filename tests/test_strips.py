@@ -32,7 +32,9 @@ def drawn(px_per_mm: float, kind: str, turn: float = 4.0) -> NDArray[np.uint8]:
     width, height = int(125 * px_per_mm), int(95 * px_per_mm)
     fine = 4 if px_per_mm < 10 else 2
     t = np.deg2rad(turn)
-    x, y = np.meshgrid((np.arange(width * fine) + 0.5) / fine, (np.arange(height * fine) + 0.5) / fine)
+    x, y = np.meshgrid(
+        (np.arange(width * fine) + 0.5) / fine, (np.arange(height * fine) + 0.5) / fine
+    )
     dx, dy = (x - 0.3) / px_per_mm - 10, (y + 0.2) / px_per_mm - 22
     u, v = np.cos(t) * dx + np.sin(t) * dy, -np.sin(t) * dx + np.cos(t) * dy
     if kind == "curve":
@@ -40,7 +42,9 @@ def drawn(px_per_mm: float, kind: str, turn: float = 4.0) -> NDArray[np.uint8]:
         distance = np.abs(v - curve(u)) / np.sqrt(1 + slope**2)
     else:
         distance = np.abs((u - 7 + 5) % 10 - 5)  # vertical lines at u = 7, 17, 27, ...
-    ink = cv2.resize((distance < 0.2).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    ink = cv2.resize(
+        (distance < 0.2).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+    )
     grey = cv2.GaussianBlur(230 - 200 * ink, (0, 0), 0.6).astype(np.uint8)
     return np.repeat(grey[..., None], 3, 2)
 
@@ -65,9 +69,7 @@ def test_the_curves_height_is_found_where_it_was_drawn(px_per_mm: float) -> None
 
 @pytest.mark.parametrize("px_per_mm", [5.9, 7.874, 16.0])
 def test_a_vertical_line_is_found_at_its_time(px_per_mm: float) -> None:
-    strip = strip_from_image(
-        drawn(px_per_mm, "lines"), mesh_of(px_per_mm), START, END, BASELINE
-    )
+    strip = strip_from_image(drawn(px_per_mm, "lines"), mesh_of(px_per_mm), START, END, BASELINE)
     ink = np.maximum(220.0 - strip[100:220, :, 1], 0)
     column = np.arange(960) + 0.5
     for line in range(7, 97, 10):

@@ -12,14 +12,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def kernel(function: F) -> F:
     """Compile on first call; the machine code is kept beside the module or in the user's cache."""
-    return cast(F, njit(cache=True, nogil=True)(function))
+    return cast("F", njit(cache=True, nogil=True)(function))
 
 
 def loose_kernel(function: F) -> F:
     """As `kernel`, and sums may be reordered into vector lanes. Inputs must be finite."""
-    return cast(F, njit(cache=True, nogil=True, fastmath=True)(function))
+    return cast("F", njit(cache=True, nogil=True, fastmath=True)(function))
 
 
 def inlined(function: F) -> F:
     """A small step used inside other kernels of the same module."""
-    return cast(F, njit(nogil=True, fastmath=True, inline="always")(function))
+    return cast("F", njit(nogil=True, fastmath=True, inline="always")(function))

@@ -1,4 +1,4 @@
-"""`spline_lattice` as the spline's formula reads, in NumPy; the tests compare the kernels with it."""
+"""`spline_lattice` as the spline's formula reads, in NumPy; tests compare the kernels with it."""
 
 from __future__ import annotations
 

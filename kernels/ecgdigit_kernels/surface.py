@@ -1,8 +1,8 @@
 """The normal equations of a spline surface through weighted samples on a pixel grid.
 
 The surface is a Catmull-Rom lattice over the image: node (r, c) lies at pixel coordinates
-((r - 1) * spacing, (c - 1) * spacing), pixel i's centre at i + 0.5. Since samples and lattice are both
-grids, the sums separate into one pass along rows and one down columns.
+((r - 1) * spacing, (c - 1) * spacing), pixel i's centre at i + 0.5. Since samples and lattice are
+both grids, the sums separate into one pass along rows and one down columns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def normal_equations(
     """
     if weight.shape != value.shape or weight.ndim != 2:
         raise ValueError(f"weight and value differ in shape: {weight.shape}, {value.shape}")
-    rows, columns = lattice_shape(*weight.shape, spacing)
+    rows, columns = lattice_shape(weight.shape[0], weight.shape[1], spacing)
     return _normal(
         np.ascontiguousarray(weight, np.float32),
         np.ascontiguousarray(value, np.float32),
@@ -39,9 +39,7 @@ def normal_equations(
     )
 
 
-def add_roughness(
-    band: NDArray[np.float64], rows: int, strength: float, ridge: float
-) -> None:
+def add_roughness(band: NDArray[np.float64], rows: int, strength: float, ridge: float) -> None:
     """Add the squared second differences of the nodes, and a small pull towards 0, in place.
 
     The thin-plate energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice; it fills holes smoothly.
@@ -130,9 +128,7 @@ def _normal(
 
 
 @loose_kernel
-def _scatter(
-    square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.float64]
-) -> None:
+def _scatter(square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.float64]) -> None:
     """Add one lattice row's sums of products to the band."""
     for q in range(square.shape[0]):
         for c in range(4):

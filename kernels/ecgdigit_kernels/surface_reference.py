@@ -15,8 +15,8 @@ def normal_equations_reference(
     """B^T W B and B^T W y with the dense basis B (pixels, unknowns)."""
     h, w = weight.shape
     rows, columns = lattice_shape(h, w, spacing)
-    down = catmull_rom(((np.arange(h) + 0.5) / spacing + 1)[:, None] - np.arange(rows))
-    along = catmull_rom(((np.arange(w) + 0.5) / spacing + 1)[:, None] - np.arange(columns))
+    down = catmull_rom(_centres(h, spacing)[:, None] - np.arange(rows))
+    along = catmull_rom(_centres(w, spacing)[:, None] - np.arange(columns))
     basis = np.einsum("ir,jc->ijcr", down, along).reshape(h * w, -1)
     weights = weight.ravel().astype(np.float64)
     matrix = basis.T @ (weights[:, None] * basis)
@@ -35,3 +35,8 @@ def roughness_reference(rows: int, columns: int) -> NDArray[np.float64]:
         np.sqrt(2) * np.kron(c1, r1),
     ]
     return np.asarray(sum(p.T @ p for p in parts))
+
+
+def _centres(count: int, spacing: float) -> NDArray[np.float64]:
+    """Pixel centres in lattice units."""
+    return np.asarray((np.arange(count, dtype=np.float64) + 0.5) / spacing + 1)

@@ -128,9 +128,9 @@ def _path(
 
 @loose_kernel
 def _minimum(values: NDArray[np.float32]) -> np.float32:
-    low = values[0]
+    low: np.float32 = values[0]
     for k in range(values.size):
-        low = values[k] if values[k] < low else low
+        low = min(low, values[k])
     return low
 
 
@@ -148,8 +148,8 @@ def _relax(
     right = source[margin + stride : margin + stride + bins]
     target = out[margin : margin + bins]
     for k in range(bins):
-        moved = (left[k] if left[k] < right[k] else right[k]) + step
-        target[k] = moved if moved < centre[k] else centre[k]
+        moved = min(left[k], right[k]) + step
+        target[k] = min(moved, centre[k])
 
 
 @kernel

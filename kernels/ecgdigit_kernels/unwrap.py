@@ -24,8 +24,8 @@ def unwrapped_phase(
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Continuous phase per connected region.
 
-    phase: (h, w), periods, any branch. along, down: its gradient, periods per pixel. level: quality,
-    0 (never entered) to 255. Returns the phase in periods, equal to the input modulo 1, and the
+    phase: (h, w), periods, any branch. along, down: its gradient, periods per pixel. level:
+    quality, 0 (never entered) to 255. Returns the phase in periods, equal to the input modulo 1, and the
     region's number from 1 on (0 where not reached). Regions differ by unknown whole periods.
     """
     if not phase.shape == along.shape == down.shape == level.shape or phase.ndim != 2:
@@ -50,7 +50,7 @@ def _flood(
     label = np.zeros((h, w), np.int32)
     # One stack per quality level instead of a heap: `head` is its top, `below` the entry under.
     head = np.full(256, -1, np.int32)
-    below = np.empty(4 * h * w, np.int32)  # entry 4 * pixel + side: a step from pixel to that side
+    below = np.empty(4 * h * w, np.int32)  # entry 4 * pixel + side: a step out of it
     count = np.zeros(257, np.int64)
     for i in range(h):
         for j in range(w):

@@ -1,0 +1,139 @@
+"""A row's signal in millimetres, from the distributions that stage 2 gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+from scipy.special import expit
+
+from ecgdigit_kernels.trace_path import subpixel, trace_path
+
+COLUMNS_PER_MM = 20
+BINS_PER_MM = 4
+HALF_HEIGHT_MM = 20.0
+
+_JUMP_PENALTY = 0.15  # nats per bin: a 10 mm spike and back costs 12
+_HALF_WINDOW = 8  # bins of the local expectation
+_LEAST_MASS = 0.25
+_LEAST_PRESENCE = 0.3
+_LEAST_WEIGHT = 0.05  # of a column without a trace: the path drifts towards what little is seen
+_PRESENCE_LIMIT = 4.0  # logits; so that a few loud columns do not outvote many
+_SHORTEST_MM = 2.0
+_EDGE_MM = 1.0
+_LEAST_ON_EDGE = 3  # columns
+
+
+@dataclass(frozen=True, slots=True)
+class RowTrace:
+    """One row's curve, column by column; column k stands at start_mm + k / columns_per_mm.
+
+    height_mm: (columns,) float32 above the baseline, NaN nowhere; outside the extent it holds the
+    nearest value inside. confidence: (columns,) float32, 0 to 1, the probability mass around the
+    path; 0 where the height was interpolated or lies outside the extent. presence: (columns,)
+    float32, probability that a trace is there. first, stop: the columns of the extent (half open;
+    equal when no trace is there).
+    """
+
+    height_mm: NDArray[np.float32] = field(repr=False)
+    confidence: NDArray[np.float32] = field(repr=False)
+    presence: NDArray[np.float32] = field(repr=False)
+    start_mm: float
+    half_height_mm: float
+    first: int
+    stop: int
+    columns_per_mm: int = COLUMNS_PER_MM
+
+    @property
+    def extent_mm(self) -> tuple[float, float]:
+        """Where the trace begins and ends; the end is one column after the last sample."""
+        step = 1 / self.columns_per_mm
+        return self.start_mm + self.first * step, self.start_mm + self.stop * step
+
+    @property
+    def is_empty(self) -> bool:
+        return self.stop == self.first
+
+    @property
+    def touches_edge(self) -> bool:
+        """Whether the path runs within 1 mm of the strip's edge: a taller strip may show more."""
+        seen = self.confidence > 0
+        near = np.abs(self.height_mm) > self.half_height_mm - _EDGE_MM
+        return int(np.count_nonzero(seen & near)) >= _LEAST_ON_EDGE
+
+
+def row_trace_from_logits(
+    logits: NDArray[np.float32],
+    presence_logits: NDArray[np.float32],
+    start_mm: float,
+    half_height_mm: float = HALF_HEIGHT_MM,
+    jump_penalty: float = _JUMP_PENALTY,
+) -> RowTrace:
+    """Decode a strip's output.
+
+    logits: float32 (8 * half_height_mm, columns), before the softmax over height, bin 0 at the top.
+    presence_logits: float32 (columns,), before the sigmoid. start_mm: u of column 0's centre.
+    Raises ValueError when the shapes do not fit.
+    """
+    bins = round(2 * half_height_mm * BINS_PER_MM)
+    if logits.ndim != 2 or logits.shape[0] != bins:
+        raise ValueError(f"logits must have {bins} bins, got {logits.shape}")
+    if presence_logits.shape != logits.shape[1:]:
+        raise ValueError(f"presence is {presence_logits.shape} for logits {logits.shape}")
+    presence = expit(presence_logits.astype(np.float32))
+    weight = np.maximum(presence, np.float32(_LEAST_WEIGHT))
+    path = trace_path(logits, weight, jump_penalty)
+    position, mass = subpixel(logits, path, _HALF_WINDOW)
+    height = half_height_mm - position / np.float32(BINS_PER_MM)
+    first, stop = _extent(presence_logits)
+    inside = np.zeros(height.size, bool)
+    inside[first:stop] = True
+    seen = inside & (mass >= _LEAST_MASS) & (presence >= _LEAST_PRESENCE)
+    if np.count_nonzero(seen) < 2:
+        first = stop = 0
+        seen[:] = False
+    return RowTrace(
+        height_mm=_filled(height, seen),
+        confidence=np.where(seen, mass, 0).astype(np.float32),
+        presence=presence,
+        start_mm=start_mm,
+        half_height_mm=half_height_mm,
+        first=first,
+        stop=stop,
+    )
+
+
+def _extent(presence_logits: NDArray[np.float32]) -> tuple[int, int]:
+    """The stretch of columns whose presence logits add up to most: gaps bridged, specks left out.
+
+    The maximum-sum stretch is the likeliest single interval when columns are taken as independent.
+    """
+    clipped = np.clip(presence_logits, -_PRESENCE_LIMIT, _PRESENCE_LIMIT).astype(np.float64)
+    total = np.concatenate([[0.0], np.cumsum(clipped)])
+    gain = total - np.minimum.accumulate(total)
+    stop = int(gain.argmax())
+    if gain[stop] <= 0:
+        return 0, 0
+    first = int(total[: stop + 1].argmin())
+    if stop - first < _SHORTEST_MM * COLUMNS_PER_MM:
+        return 0, 0
+    return first, stop
+
+
+def _filled(height: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Gaps by a monotone cubic (PCHIP), the ends by the nearest value seen."""
+    columns = np.nonzero(seen)[0]
+    if columns.size == 0:
+        return np.zeros_like(height)
+    out = height.copy()
+    out[: columns[0]] = height[columns[0]]
+    out[columns[-1] :] = height[columns[-1]]
+    steps = np.diff(columns)
+    for k in np.nonzero(steps > 1)[0]:
+        # Only the neighbourhood matters to PCHIP: two columns on either side.
+        near = columns[max(k - 1, 0) : k + 3]
+        gap = np.arange(columns[k] + 1, columns[k + 1])
+        out[gap] = PchipInterpolator(near, height[near])(gap)
+    return out
