@@ -159,7 +159,7 @@ def _refined(
     seen = weight > 0.02
     if np.count_nonzero(seen) < _LEAST_PIXELS:
         raise NoGridFound("too little of the grid is clear")
-    noise = max(1.4826 * float(np.median(np.abs(miss[seen]))), _LEAST_NOISE)
+    noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), _LEAST_NOISE)
     tukey = np.maximum(1 - (miss / (4.7 * noise)) ** 2, 0) ** 2
     used = (weight * tukey).astype(np.float32)
     # Lines of another slope agree in stripes, one per period; a place counts if most around do.
@@ -181,12 +181,12 @@ def _mesh(
 
     values: (h, w, 2), the fitted periods. support: (h, w), the local mean of the weights used.
     """
-    supported = support > 0.25 * float(np.quantile(support, 0.9))
+    supported = support > 0.25 * float(np.quantile(support[::4, ::4], 0.9))
     seen = values[supported]
     if len(seen) < _LEAST_PIXELS:
         raise NoGridFound("too little of the grid is clear")
-    low = np.floor(np.quantile(seen, 0.002, axis=0) + 0.1).astype(int)
-    high = np.ceil(np.quantile(seen, 0.998, axis=0) - 0.1).astype(int)
+    low = np.floor(np.quantile(seen[::5], 0.002, axis=0) + 0.1).astype(int)
+    high = np.ceil(np.quantile(seen[::5], 0.998, axis=0) - 0.1).astype(int)
     if (high - low).min() < _LEAST_PERIODS or (high - low).max() > _MOST_NODES:
         raise NoGridFound("what looks like a grid is no page")
     u = np.arange(low[0] - MARGIN, high[0] + MARGIN + 1)
@@ -194,7 +194,7 @@ def _mesh(
     targets = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2).astype(np.float64)
     rows, columns = fit.surface.shape[:2]
     nodes_x, nodes_y = np.meshgrid(np.arange(columns) - 1, np.arange(rows) - 1)
-    places = np.stack([nodes_x, nodes_y], -1) * np.float64(fit.spacing)
+    places = np.asarray(np.stack([nodes_x, nodes_y], -1) * fit.spacing, np.float64)
     full = mapped(fit.matrix, places) + fit.surface
     straight = mapped(np.linalg.inv(fit.matrix), targets)
     found = lattice_position(full, targets, straight[:, ::-1] / fit.spacing + 1)

@@ -25,8 +25,9 @@ def unwrapped_phase(
     """Continuous phase per connected region.
 
     phase: (h, w), periods, any branch. along, down: its gradient, periods per pixel. level:
-    quality, 0 (never entered) to 255. Returns the phase in periods, equal to the input modulo 1, and the
-    region's number from 1 on (0 where not reached). Regions differ by unknown whole periods.
+    quality, 0 (never entered) to 255. Returns the phase in periods, equal to the input modulo 1,
+    and the region's number from 1 on (0 where not reached). Regions differ by unknown whole
+    periods. Raises ValueError when the shapes differ.
     """
     if not phase.shape == along.shape == down.shape == level.shape or phase.ndim != 2:
         raise ValueError(f"four fields of one shape are needed, got {phase.shape}, {level.shape}")
