@@ -196,7 +196,7 @@ def _mesh(
     nodes_x, nodes_y = np.meshgrid(np.arange(columns) - 1, np.arange(rows) - 1)
     places = np.asarray(np.stack([nodes_x, nodes_y], -1) * fit.spacing, np.float64)
     full = mapped(fit.matrix, places) + fit.surface
-    straight = mapped(np.linalg.inv(fit.matrix), targets)
+    straight = mapped(np.asarray(np.linalg.inv(fit.matrix), np.float64), targets)
     found = lattice_position(full, targets, straight[:, ::-1] / fit.spacing + 1)
     field_xy = (found[:, ::-1] - 1) * fit.spacing
     field_xy = np.where(np.isfinite(field_xy), field_xy, straight)
