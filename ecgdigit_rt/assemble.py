@@ -1,4 +1,4 @@
-"""From row traces to leads: where the record begins and ends, and each lead's share of it."""
+"""From row traces to leads: each lead's share of its row, in millivolt and seconds."""
 
 from __future__ import annotations
 
@@ -12,30 +12,6 @@ from ecgdigit_rt.record import Layout, Lead, Row, Segment
 from ecgdigit_rt.trace import RowTrace
 
 RATE_HZ = 500.0
-
-_USUAL_WIDTHS_MM = (250.0, 125.0)
-_WIDTH_TOLERANCE_MM = 4.0
-_AGREEMENT_MM = 0.6
-
-
-def record_extent_mm(traces: Sequence[RowTrace]) -> tuple[float, float]:
-    """Start and end of the record on paper, from where all rows' traces begin and end.
-
-    Machines print 250 mm (or half of that) and start all rows together: then every row's two ends are
-    measurements of one number, and their mean is good to a hundredth of a millimetre, a fifth of a
-    500 Hz sample. Otherwise the rows' medians.
-    """
-    extents = np.array([trace.extent_mm for trace in traces], float)
-    starts, ends = extents[:, 0], extents[:, 1]
-    start, end = float(np.median(starts)), float(np.median(ends))
-    for width in _USUAL_WIDTHS_MM:
-        if abs(end - start - width) < _WIDTH_TOLERANCE_MM:
-            measured = np.concatenate([starts, ends - width])
-            middle = float(np.median(measured))
-            agreeing = measured[np.abs(measured - middle) < _AGREEMENT_MM]
-            start = float(agreeing.mean()) if agreeing.size else middle
-            return start, start + width
-    return start, end
 
 
 def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:

@@ -15,22 +15,17 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.assemble import leads_from_traces, record_extent_mm, spread_layout, turned_points
+from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
 from ecgdigit_rt.batch import failed_from_error
 from ecgdigit_rt.decode import rgb_from_page
 from ecgdigit_rt.grid import grid_phase, mesh_from_grid
 from ecgdigit_rt.layout import read_layout
 from ecgdigit_rt.locate import locate
-from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.models import STAGES, load_models
-from ecgdigit_rt.record import Digitized, Layout, PageRef, Result
-from ecgdigit_rt.strips import strip_from_image
-from ecgdigit_rt.trace import RowTrace, row_trace_from_logits
+from ecgdigit_rt.record import Digitized, PageRef, Result
+from ecgdigit_rt.rows import record_extent_mm, row_traces, settled_extent_mm
 
 T = TypeVar("T")
-
-_STRIP_MARGIN_MM = 6.0
-_TALL_HALF_HEIGHT_MM = 40.0
 
 
 class _Clock:
@@ -67,34 +62,19 @@ class Digitizer:
         phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
         mesh = clock.timed("rectify", lambda: mesh_from_grid(phase))
         _, _, rough = clock.timed("layout", lambda: read_layout(located, mesh))
-        traces = clock.timed("trace", lambda: self._traces(located.image, mesh, rough))
-        layout = spread_layout(rough, *record_extent_mm(traces))
+        view = (self._runners["trace"], located.image, mesh, rough)
+        extent = clock.timed("ends", lambda: record_extent_mm(*view))
+        traces = clock.timed("trace", lambda: row_traces(*view, extent))
+        layout = spread_layout(rough, *settled_extent_mm(traces, extent))
         leads = clock.timed("assemble", lambda: leads_from_traces(layout, traces, mesh))
         size = (located.image.shape[1], located.image.shape[0])
         leads = {
-            name: dataclasses.replace(lead, curve_px=turned_points(lead.curve_px, size, located.quarter_turns))
+            name: dataclasses.replace(
+                lead, curve_px=turned_points(lead.curve_px, size, located.quarter_turns)
+            )
             for name, lead in leads.items()
         }
         return Digitized(source, leads, layout, mesh.residual_px, clock.seconds)
-
-    def _traces(self, image: NDArray[np.uint8], mesh: Mesh, layout: Layout) -> list[RowTrace]:
-        """One trace per row; a row that leaves its strip is looked at again with a taller one."""
-        traces = []
-        for row in layout.rows:
-            trace = self._trace(image, mesh, row.start_mm, row.end_mm, row.baseline_mm, None)
-            if trace.touches_edge:
-                trace = self._trace(image, mesh, row.start_mm, row.end_mm, row.baseline_mm, _TALL_HALF_HEIGHT_MM)
-            traces.append(trace)
-        return traces
-
-    def _trace(
-        self, image: NDArray[np.uint8], mesh: Mesh, start: float, end: float, baseline: float, half_height: float | None
-    ) -> RowTrace:
-        taller = {} if half_height is None else {"half_height_mm": half_height}
-        first = start - _STRIP_MARGIN_MM
-        strip = strip_from_image(image, mesh, first, end + _STRIP_MARGIN_MM, baseline, **taller)
-        found = self._runners["trace"].run({"pixels": strip[None]})
-        return row_trace_from_logits(found["height_logits"][0], found["presence_logits"][0], first, **taller)
 
     def digitize_many(self, pages: Iterable[PageRef]) -> Iterator[Result]:
         """Read pages in order; the next ones are decoded meanwhile. A page's failure is its result."""
@@ -102,7 +82,9 @@ class Digitizer:
             waiting: list[tuple[PageRef, Future[NDArray[np.uint8]]]] = []
             pages = iter(pages)
             while True:
-                waiting += [(page, decoder.submit(rgb_from_page, page)) for page in islice(pages, 2 - len(waiting))]
+                waiting += [
+                    (page, decoder.submit(rgb_from_page, page)) for page in islice(pages, 2 - len(waiting))
+                ]
                 if not waiting:
                     return
                 page, image = waiting.pop(0)

@@ -117,8 +117,7 @@ class AmbiguousPage(InputError, ValueError):
 
     def __init__(self, image_id: str, paths: Sequence[Path]) -> None:
         super().__init__(
-            f"{len(paths)} inputs answer to the id {image_id!r} of test.csv: "
-            + ", ".join(map(str, paths)),
+            f"{len(paths)} inputs answer to the id {image_id!r} of test.csv: " + ", ".join(map(str, paths)),
             "Give only one of them.",
         )
         self.image_id = image_id

@@ -84,9 +84,7 @@ def mean_db(images: Sequence[ImageScore]) -> float:
     return sum(image.db for image in images) / len(images)
 
 
-def evaluate(
-    submission: Submission, truth_dir: Path, *, submitted_only: bool = False
-) -> Evaluation:
+def evaluate(submission: Submission, truth_dir: Path, *, submitted_only: bool = False) -> Evaluation:
     """Score a submission against a folder of NAME.csv files.
 
     `submitted_only` leaves out the images with truth that the submission does not hold, instead

@@ -37,9 +37,7 @@ def homography(
         ridge[6:] += 1 / _PERSPECTIVE_PRIOR**2
         p = np.linalg.solve(matrix + np.diag(ridge), side)
         depth = np.maximum(1 + p[6] * x + p[7] * y, 0.1)
-        miss = np.hypot(
-            (p[0] * x + p[1] * y + p[2]) / depth - u, (p[3] * x + p[4] * y + p[5]) / depth - v
-        )
+        miss = np.hypot((p[0] * x + p[1] * y + p[2]) / depth - u, (p[3] * x + p[4] * y + p[5]) / depth - v)
         scale = 1.5 * float(np.median(miss)) + _LEAST_SCALE
         inlier = 1 / (1 + (miss / (2 * scale)) ** 2)
     matrix = np.array([[p[0], p[1], p[2]], [p[3], p[4], p[5]], [p[6], p[7], 1.0]])

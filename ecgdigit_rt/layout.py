@@ -71,7 +71,9 @@ def zero_lines(heat: PaperHeat) -> list[Line]:
     if profile.size == 0 or profile.max() < 0.08:
         raise NoRowsFound
     peaks, _ = find_peaks(
-        np.pad(profile, 1), height=max(0.08, 0.3 * float(profile.max())), distance=_LEAST_ROW_GAP_MM / _FINE_MM
+        np.pad(profile, 1),
+        height=max(0.08, 0.3 * float(profile.max())),
+        distance=_LEAST_ROW_GAP_MM / _FINE_MM,
     )
     lines = []
     for peak in peaks - 1:

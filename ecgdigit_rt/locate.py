@@ -78,7 +78,9 @@ def _page_box(mask: NDArray[np.float32]) -> tuple[int, int, int, int]:
     return left, top, left + width, top + height
 
 
-def _crop(image: Image, box: tuple[int, int, int, int], cell: float, margin: float) -> tuple[int, int, int, int]:
+def _crop(
+    image: Image, box: tuple[int, int, int, int], cell: float, margin: float
+) -> tuple[int, int, int, int]:
     """A box of cells as pixels of the picture, widened by `margin` of its size, inside the picture."""
     dx, dy = margin * (box[2] - box[0]) * cell, margin * (box[3] - box[1]) * cell
     return (

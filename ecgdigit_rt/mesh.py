@@ -79,9 +79,7 @@ class Mesh:
         return lattice_grid(self.pixels.astype(np.float64), rows, columns, 1 / shrink, -0.5)
 
 
-def _linear_position(
-    nodes: NDArray[np.float64], targets: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _linear_position(nodes: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Row and column by the homography that fits the nodes: a start for Newton's iteration."""
     from ecgdigit_rt.homography import homography, mapped
 

@@ -109,9 +109,7 @@ def periods(field: PhaseField) -> NDArray[np.float32]:
     return out
 
 
-def _samples(
-    count: NDArray[np.float32], label: NDArray[np.int32], region: int
-) -> NDArray[np.float64]:
+def _samples(count: NDArray[np.float32], label: NDArray[np.int32], region: int) -> NDArray[np.float64]:
     """Up to `_SAMPLES` rows of x, y (image's longer side = 2) and periods."""
     i, j = np.nonzero(label == region)
     pick = np.linspace(0, i.size - 1, min(i.size, _SAMPLES)).astype(np.intp)

@@ -84,9 +84,7 @@ def _strength(noise: float, ratio: float) -> float:
     return _CORRELATED * (max(noise, _LEAST_NOISE) / (_CURVATURE * ratio**2)) ** 2
 
 
-def _perspective(
-    counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseField]
-) -> NDArray[np.float64]:
+def _perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseField]) -> NDArray[np.float64]:
     both = np.isfinite(counts).all(-1)
     i, j = np.nonzero(both)
     if i.size < _LEAST_PIXELS:

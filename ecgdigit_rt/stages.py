@@ -22,7 +22,7 @@ GRID_PERIOD_MM = 5.0
 SIDE_STEP = 32
 """Network inputs have sides that are multiples of this."""
 
-LOCATE_SIDE = 1024
+LOCATE_SIDE = 768
 GRID_SIDE = 1536
 """Longest side of the pictures that stages 0 and 1 see."""
 

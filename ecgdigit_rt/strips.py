@@ -47,9 +47,7 @@ def strip_from_image(
     return _sampled(image, mesh, (left, top), px_per_mm, (width, height), interpolation)
 
 
-def rectified_page(
-    image: NDArray[np.uint8], mesh: Mesh, px_per_mm: float = 8.0
-) -> NDArray[np.uint8]:
+def rectified_page(image: NDArray[np.uint8], mesh: Mesh, px_per_mm: float = 8.0) -> NDArray[np.uint8]:
     """The whole mesh laid flat, for pictures: uint8 (h, w, 3), the mesh's first node at (0, 0)."""
     u0, v0, u1, v1 = mesh.extent_mm
     size = (round((u1 - u0) * px_per_mm), round((v1 - v0) * px_per_mm))
@@ -106,7 +104,5 @@ def _shrunk(
         first[1] * shrink : last[1] * shrink,
         first[0] * shrink : last[0] * shrink,
     ]
-    reduced = cv2.resize(
-        part, (last[0] - first[0], last[1] - first[1]), interpolation=cv2.INTER_AREA
-    )
+    reduced = cv2.resize(part, (last[0] - first[0], last[1] - first[1]), interpolation=cv2.INTER_AREA)
     return np.asarray(reduced, np.uint8), (float(first[0]), float(first[1]))

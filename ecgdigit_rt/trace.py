@@ -24,6 +24,7 @@ _PRESENCE_LIMIT = 4.0  # logits; so that a few loud columns do not outvote many
 _SHORTEST_MM = 2.0
 _EDGE_MM = 1.0
 _LEAST_ON_EDGE = 3  # columns
+_END_COLUMNS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,18 @@ class RowTrace:
 
     @property
     def extent_mm(self) -> tuple[float, float]:
-        """Where the trace begins and ends; the end is one column after the last sample."""
-        step = 1 / self.columns_per_mm
-        return self.start_mm + self.first * step, self.start_mm + self.stop * step
+        """The place of the first sample, and of the one that would follow the last.
+
+        Presence is the share of a column that the trace covers, and a sample covers half a column to
+        both sides: so presence summed over an end tells it to a fraction of a column.
+        """
+        if self.is_empty:
+            return self.start_mm, self.start_mm
+        left = min(self.first + _END_COLUMNS, self.stop)
+        right = max(self.stop - _END_COLUMNS, self.first)
+        first = left - float(self.presence[max(0, self.first - _END_COLUMNS) : left].sum())
+        stop = right + float(self.presence[right : self.stop + _END_COLUMNS].sum())
+        return self.start_mm + first / self.columns_per_mm, self.start_mm + stop / self.columns_per_mm
 
     @property
     def is_empty(self) -> bool:

@@ -37,8 +37,7 @@ def beats(seconds: float, seed: int) -> NDArray[np.float64]:
 def signals(seed: int) -> dict[str, NDArray[np.float64]]:
     """Twelve windows: lead II for 10 s, the others for 2.5 s."""
     return {
-        name: beats(10, seed)[: 5000 if name == "II" else 1250] * (-0.8 if name == "aVR" else 1)
-        + 0.02 * i
+        name: beats(10, seed)[: 5000 if name == "II" else 1250] * (-0.8 if name == "aVR" else 1) + 0.02 * i
         for i, name in enumerate(LEADS)
     }
 

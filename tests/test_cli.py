@@ -167,9 +167,7 @@ def test_equal_names_in_two_folders_keep_apart(scans: Path, capsys: Capture) -> 
         (["evaluate", "truth/01_render.csv", "truth"], 1, "[E-SUBMISSION-01]"),
     ],
 )
-def test_exit_codes(
-    scans: Path, capsys: Capture, arguments: list[str], code: int, words: str
-) -> None:
+def test_exit_codes(scans: Path, capsys: Capture, arguments: list[str], code: int, words: str) -> None:
     got, out, err = call(capsys, *arguments)
     assert (got, out) == (code, "")
     assert words in err

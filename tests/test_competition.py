@@ -128,9 +128,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_test_csv_is_read_in_order(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "t.csv", "\ufeff" + HEADER + "2,II,250,2500\n1,I,500.0,1250\n2,I,250,625\n\n"
-    )
+    path = write(tmp_path / "t.csv", "\ufeff" + HEADER + "2,II,250,2500\n1,I,500.0,1250\n2,I,250,625\n\n")
     assert read_test_csv(path) == {
         "2": [Asked("II", 250, 2500), Asked("I", 250, 625)],
         "1": [Asked("I", 500, 1250)],

@@ -57,18 +57,14 @@ def test_ids_and_headings_match_both_ways() -> None:
 
 
 def test_docs_and_tree_name_the_class_and_its_builtin() -> None:
-    sections = dict(
-        re.findall(r"^## (\S+)\n\n(.+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    sections = dict(re.findall(r"^## (\S+)\n\n(.+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
     for error in EXAMPLES:
         kind = type(error)
         builtin = kind.__bases__[1].__name__
         section = sections[kind.id]
         assert section.startswith(f"`{kind.__name__}`")
         assert f"`{builtin}`" in section
-        tree_line = next(
-            line for line in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line
-        )
+        tree_line = next(line for line in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line)
         assert kind.id in tree_line
         assert builtin in tree_line
 

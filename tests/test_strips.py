@@ -32,9 +32,7 @@ def drawn(px_per_mm: float, kind: str, turn: float = 4.0) -> NDArray[np.uint8]:
     width, height = int(125 * px_per_mm), int(95 * px_per_mm)
     fine = 4 if px_per_mm < 10 else 2
     t = np.deg2rad(turn)
-    x, y = np.meshgrid(
-        (np.arange(width * fine) + 0.5) / fine, (np.arange(height * fine) + 0.5) / fine
-    )
+    x, y = np.meshgrid((np.arange(width * fine) + 0.5) / fine, (np.arange(height * fine) + 0.5) / fine)
     dx, dy = (x - 0.3) / px_per_mm - 10, (y + 0.2) / px_per_mm - 22
     u, v = np.cos(t) * dx + np.sin(t) * dy, -np.sin(t) * dx + np.cos(t) * dy
     if kind == "curve":
@@ -42,9 +40,7 @@ def drawn(px_per_mm: float, kind: str, turn: float = 4.0) -> NDArray[np.uint8]:
         distance = np.abs(v - curve(u)) / np.sqrt(1 + slope**2)
     else:
         distance = np.abs((u - 7 + 5) % 10 - 5)  # vertical lines at u = 7, 17, 27, ...
-    ink = cv2.resize(
-        (distance < 0.2).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
-    )
+    ink = cv2.resize((distance < 0.2).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     grey = cv2.GaussianBlur(230 - 200 * ink, (0, 0), 0.6).astype(np.uint8)
     return np.repeat(grey[..., None], 3, 2)
 

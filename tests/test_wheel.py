@@ -34,9 +34,7 @@ def test_the_wheel_is_whole(wheel_names: list[str]) -> None:
         assert f"{package}/py.typed" in wheel_names
     models = ROOT / "ecgdigit_rt" / "models"
     expected = {
-        path.relative_to(ROOT).as_posix()
-        for path in models.rglob("*")
-        if path.suffix in {".onnx", ".json"}
+        path.relative_to(ROOT).as_posix() for path in models.rglob("*") if path.suffix in {".onnx", ".json"}
     }
     assert expected <= set(wheel_names)
     assert any(name.endswith("licenses/LICENSE") for name in wheel_names)

@@ -16,9 +16,7 @@ class Format(StrEnum):
 
 def evaluate(
     submission: Annotated[Path, typer.Argument(help="The submission.csv to score.")],
-    truth_dir: Annotated[
-        Path, typer.Argument(help="Folder with a NAME.csv per image, in millivolt.")
-    ],
+    truth_dir: Annotated[Path, typer.Argument(help="Folder with a NAME.csv per image, in millivolt.")],
     format: Annotated[  # noqa: A002 the option's name
         Format, typer.Option("--format", help="A table, or JSON for programs.")
     ] = Format.text,

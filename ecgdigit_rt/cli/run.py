@@ -12,12 +12,8 @@ import typer
 
 
 def run(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Image files, folders, globs.")
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", help="The CSV to write; '-' writes to standard output.")
-    ],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Image files, folders, globs.")],
+    out: Annotated[Path, typer.Option("--out", help="The CSV to write; '-' writes to standard output.")],
     test: Annotated[
         Path | None,
         typer.Option("--test", help="test.csv: which leads, rates and counts are asked for."),

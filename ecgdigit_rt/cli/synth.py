@@ -33,10 +33,11 @@ def synth(
     from ecgdigit_rt.cli.progress import page_progress
 
     with needed_for("synth"):
-        from ecgdigit_export.synth.folder import check_kind, write_contact_sheet, write_pages
+        from ecgdigit_export.synth.capture import CAPTURES
+        from ecgdigit_export.synth.folder import write_contact_sheet, write_pages
         from ecgdigit_export.synth.truth_csv import write_truth_csvs
-    if kind is not None:
-        check_kind(kind)
+    if kind is not None and kind not in CAPTURES:
+        raise typer.BadParameter(f"{kind} is none of {', '.join(CAPTURES)}")
     pages = write_pages(
         out, count, signals=signals, seed=seed, first=first, kind=kind, turn=turn,
         processes=processes,

@@ -11,7 +11,9 @@ from ecgdigit_engine.spec import Port, StageSpec
 
 
 def _ports(nodes: list[ort.NodeArg]) -> tuple[Port, ...]:
-    return tuple(Port(n.name, n.type.removeprefix("tensor(").removesuffix(")"), tuple(n.shape)) for n in nodes)
+    return tuple(
+        Port(n.name, n.type.removeprefix("tensor(").removesuffix(")"), tuple(n.shape)) for n in nodes
+    )
 
 
 class OnnxRuntimeRunner:

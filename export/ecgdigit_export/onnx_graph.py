@@ -101,7 +101,9 @@ def prove(stage: str, model: nn.Module, graph: bytes, pictures: list[NDArray[np.
     Raises ValueError when they differ by more than `TOLERANCE`.
     """
     rng = np.random.default_rng(0)
-    shapes = ((1, 320, 256, 3), (2, 320, 512, 3)) if stage == "trace" else ((1, 256, 320, 3), (2, 192, 128, 3))
+    shapes = (
+        ((1, 320, 256, 3), (2, 320, 512, 3)) if stage == "trace" else ((1, 256, 320, 3), (2, 192, 128, 3))
+    )
     cases = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
     cases += [picture[None] for picture in pictures]
     runner = OnnxRuntimeRunner(graph, threads=2)
@@ -144,7 +146,12 @@ def export_family(
         model, training = trained(stage, source)
         model = folded(model)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        metadata = {"version": version, "weights_sha256": digest, "training_steps": training["steps"], "attribution": ATTRIBUTION}
+        metadata = {
+            "version": version,
+            "weights_sha256": digest,
+            "training_steps": training["steps"],
+            "attribution": ATTRIBUTION,
+        }
         graph = graph_from_model(stage, model, metadata)
         proofs.append(prove(stage, model, graph, (pictures or {}).get(stage, [])))
         (out / f"{stage}.onnx").write_bytes(graph)

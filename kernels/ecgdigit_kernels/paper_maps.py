@@ -48,5 +48,13 @@ def paper_maps(
     """
     map_x, map_y = np.empty(shape, np.float32), np.empty(shape, np.float32)
     gx0, gy0 = (corner_mm[0] - origin_mm[0]) / step_mm, (corner_mm[1] - origin_mm[1]) / step_mm
-    _fill(np.ascontiguousarray(nodes, np.float32), gx0, gy0, pixel_mm[0] / step_mm, pixel_mm[1] / step_mm, map_x, map_y)
+    _fill(
+        np.ascontiguousarray(nodes, np.float32),
+        gx0,
+        gy0,
+        pixel_mm[0] / step_mm,
+        pixel_mm[1] / step_mm,
+        map_x,
+        map_y,
+    )
     return map_x, map_y

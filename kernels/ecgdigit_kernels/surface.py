@@ -145,9 +145,7 @@ def _scatter(square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.
 
 
 @loose_kernel
-def _roughen(
-    band: NDArray[np.float64], rows: int, columns: int, strength: float, ridge: float
-) -> None:
+def _roughen(band: NDArray[np.float64], rows: int, columns: int, strength: float, ridge: float) -> None:
     twist = np.sqrt(2.0)
     for c in range(columns):
         for r in range(rows):
@@ -168,6 +166,4 @@ def _roughen(
                 for a in range(4):
                     for b in range(4):
                         if nodes[a] >= nodes[b] and factors[a] * factors[b] != 0.0:
-                            band[nodes[a] - nodes[b], nodes[b]] += (
-                                strength * factors[a] * factors[b]
-                            )
+                            band[nodes[a] - nodes[b], nodes[b]] += strength * factors[a] * factors[b]

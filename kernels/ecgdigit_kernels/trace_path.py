@@ -61,9 +61,7 @@ def _check(logits: NDArray[np.float32], columns: int) -> None:
 
 
 @loose_kernel
-def _block_top(
-    logits: NDArray[np.float32], first: int, count: int, top: NDArray[np.float32]
-) -> None:
+def _block_top(logits: NDArray[np.float32], first: int, count: int, top: NDArray[np.float32]) -> None:
     top[:count] = logits[0, first : first + count]
     for k in range(1, logits.shape[0]):
         line = logits[k, first : first + count]
@@ -72,9 +70,7 @@ def _block_top(
 
 
 @loose_kernel
-def _path(
-    logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.float32
-) -> NDArray[np.int32]:
+def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
     bins, columns = logits.shape
     cost = np.empty((columns, bins), np.float32)  # of the best path ending here
     least = np.empty(columns, np.float32)
@@ -153,9 +149,7 @@ def _relax(
 
 
 @kernel
-def _backtrack(
-    cost: NDArray[np.float32], least: NDArray[np.float32], jump: np.float32
-) -> NDArray[np.int32]:
+def _backtrack(cost: NDArray[np.float32], least: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
     columns, bins = cost.shape
     path = np.empty(columns, np.int32)
     k = int(np.argmin(cost[columns - 1]))

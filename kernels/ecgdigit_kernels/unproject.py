@@ -48,9 +48,7 @@ def _fill(out: Float, nodes: Float, u0: float, v0: float, step: float) -> None:
             a[1] = b[1] = v0 + i * step
             c[1] = d[1] = v0 + (i + 1) * step
             _fill_triangle(out, nodes[i, j], nodes[i, j + 1], nodes[i + 1, j], a, b, c)
-            _fill_triangle(
-                out, nodes[i + 1, j + 1], nodes[i + 1, j], nodes[i, j + 1], d, c, b
-            )
+            _fill_triangle(out, nodes[i + 1, j + 1], nodes[i + 1, j], nodes[i, j + 1], d, c, b)
 
 
 def paper_from_pixels(

@@ -53,7 +53,9 @@ class UNet(nn.Module):
         levels = range(len(channels) - 1, finest, -1)
         self.lift = nn.ModuleList(nn.Conv2d(channels[k], channels[k - 1], 1) for k in levels)
         self.merge = nn.ModuleList(
-            nn.Sequential(ConvUnit(2 * channels[k - 1], channels[k - 1]), ConvUnit(channels[k - 1], channels[k - 1]))
+            nn.Sequential(
+                ConvUnit(2 * channels[k - 1], channels[k - 1]), ConvUnit(channels[k - 1], channels[k - 1])
+            )
             for k in levels
         )
 

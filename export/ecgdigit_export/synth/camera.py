@@ -13,7 +13,14 @@ Float = NDArray[np.float32]
 def _rotation(rng: np.random.Generator, tilt_deg: float, roll_deg: float) -> NDArray[np.float64]:
     pitch, yaw = np.radians(rng.normal(0, tilt_deg, 2))
     roll = np.radians(rng.normal(0, roll_deg))
-    cp, sp, cy, sy, cr, sr = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw), np.cos(roll), np.sin(roll)
+    cp, sp, cy, sy, cr, sr = (
+        np.cos(pitch),
+        np.sin(pitch),
+        np.cos(yaw),
+        np.sin(yaw),
+        np.cos(roll),
+        np.sin(roll),
+    )
     about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
@@ -51,7 +58,9 @@ def scanned(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tuple[in
     """Nodes and size for a flatbed or sheet-fed scanner: a small turn, uneven feed, a crop."""
     u, v = np.meshgrid(lattice.u, lattice.v)
     width, height = float(np.ptp(lattice.u)), float(np.ptp(lattice.v))
-    px_per_mm = rng.choice((3.94, 5.9, 7.874, 7.66, 11.81), p=(0.06, 0.18, 0.36, 0.3, 0.1)) * rng.uniform(0.97, 1.03)
+    px_per_mm = rng.choice((3.94, 5.9, 7.874, 7.66, 11.81), p=(0.06, 0.18, 0.36, 0.3, 0.1)) * rng.uniform(
+        0.97, 1.03
+    )
     feed = v + rng.uniform(0, 0.25) * np.sin(2 * np.pi * v / rng.uniform(60, 300) + rng.uniform(0, 6.3))
     angle = np.radians(rng.normal(0, 1.3))
     du, dv = u - lattice.u.mean(), feed - lattice.v.mean()

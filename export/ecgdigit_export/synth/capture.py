@@ -29,7 +29,9 @@ class Capture:
     nodes_px: Float
 
 
-def _resampled(sheet: Sheet, lattice: Lattice, nodes: Float, size: tuple[int, int], background: Image) -> Image:
+def _resampled(
+    sheet: Sheet, lattice: Lattice, nodes: Float, size: tuple[int, int], background: Image
+) -> Image:
     """The sheet's raster seen through the mesh, over `background` (height, width, 3)."""
     ppm = sheet.style.px_per_mm
     spacing = np.median(np.hypot(*np.diff(nodes, axis=1).reshape(-1, 2).T)) / STEP_MM
@@ -59,7 +61,12 @@ def _blurred(image: Image, rng: np.random.Generator, sigma: float) -> Image:
         length = int(rng.integers(2, 6))
         kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
         step = length * np.array([np.cos(a := rng.uniform(0, np.pi)), np.sin(a)]) / 2
-        cv2.line(kernel, tuple(np.round(length - step).astype(int)), tuple(np.round(length + step).astype(int)), 1.0)
+        cv2.line(
+            kernel,
+            tuple(np.round(length - step).astype(int)),
+            tuple(np.round(length + step).astype(int)),
+            1.0,
+        )
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8) if sigma > 0.25 else image
 
@@ -90,7 +97,9 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
     white = float(np.percentile(grey[::8, ::8], 70))
     if rng.random() < 0.2:
         cut = np.float32(white * rng.uniform(0.45, 0.8))
-        dither = np.tile(np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32), (1, 1))
+        dither = np.tile(
+            np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32), (1, 1)
+        )
         spread = rng.choice((0.0, 4.0, 7.0))
         tiles = (grey.shape[0] // 4 + 1, grey.shape[1] // 4 + 1)
         level = cut + (np.tile(dither, tiles)[: grey.shape[0], : grey.shape[1]] - 7.5) * np.float32(spread)
@@ -146,7 +155,9 @@ def _desk(rng: np.random.Generator, size: tuple[int, int]) -> Image:
         stripes = rng.standard_normal((shape[0], 1) if rng.random() < 0.5 else (1, shape[1]))
         field = field + stripes.astype(np.float32) * rng.uniform(2, 16)
     field = field + rng.standard_normal(shape, np.float32) * rng.uniform(0, 8)
-    desk = np.clip(base.astype(np.float32) + field[..., None] * rng.uniform(0.7, 1.2, 3).astype(np.float32), 0, 255)
+    desk = np.clip(
+        base.astype(np.float32) + field[..., None] * rng.uniform(0.7, 1.2, 3).astype(np.float32), 0, 255
+    )
     return np.asarray(cv2.resize(desk.astype(np.uint8), size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
@@ -229,7 +240,9 @@ def screen(sheet: Sheet, rng: np.random.Generator) -> Capture:
     on_screen = paper[..., 0] > OFF_PAPER / 2
     pitch = rng.uniform(0.12, 0.5)
     depth = rng.uniform(0.04, 0.3)
-    rows = np.cos(2 * np.pi / (pitch * rng.uniform(0.97, 1.03)) * paper[..., 1]) * np.float32(depth * rng.uniform(0, 1))
+    rows = np.cos(2 * np.pi / (pitch * rng.uniform(0.97, 1.03)) * paper[..., 1]) * np.float32(
+        depth * rng.uniform(0, 1)
+    )
     for channel in range(3):
         phase = 2 * np.pi * channel / 3 if rng.random() < 0.7 else 0.0
         stripes = np.cos(2 * np.pi / pitch * paper[..., 0] + np.float32(phase)) * np.float32(depth)

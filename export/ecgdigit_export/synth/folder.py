@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_export.synth.capture import CAPTURES
 from ecgdigit_export.synth.page import synthetic_page
 from ecgdigit_export.synth.signals import load_recordings, simulated_recording
 from ecgdigit_export.synth.truth import save_truth
@@ -34,7 +33,12 @@ def _write_page(job: tuple[int, int, Path, str | None, bool]) -> str:
         signals = _recordings[rng.integers(len(_recordings))]
     page = synthetic_page(signals, rng, kind=kind, turn=turn)
     name = f"{index:06d}_{page.truth.kind}"
-    options = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        96,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
     cv2.imwrite(str(folder / f"{name}.jpg"), page.image[..., ::-1], options)
     save_truth(page.truth, folder / f"{name}.npz")  # last: a page without truth is not finished
     return name
@@ -74,11 +78,15 @@ def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, most: int = 2
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         canvas = np.full((tile * 3 // 4, tile, 3), 48, np.uint8)
         canvas[: small.shape[0], : small.shape[1]] = small[: canvas.shape[0]]
-        cv2.putText(canvas, path.stem, (8, canvas.shape[0] - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 220), 2)
+        cv2.putText(
+            canvas, path.stem, (8, canvas.shape[0] - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 220), 2
+        )
         tiles.append(canvas)
     while len(tiles) % columns or not tiles:
         tiles.append(np.full((tile * 3 // 4, tile, 3), 48, np.uint8))
-    rows: Sequence[NDArray[np.uint8]] = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    rows: Sequence[NDArray[np.uint8]] = [
+        np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)
+    ]
     return np.ascontiguousarray(np.vstack(rows))
 
 
@@ -87,9 +95,3 @@ def write_contact_sheet(folder: Path) -> Path:
     path = folder / "contact-sheet.png"
     cv2.imwrite(str(path), contact_sheet(folder))
     return path
-
-
-def check_kind(kind: str) -> None:
-    """Raises ValueError that lists the kinds when `kind` is none of them."""
-    if kind not in CAPTURES:
-        raise ValueError(f"unknown kind {kind!r}: choose one of {', '.join(CAPTURES)}")

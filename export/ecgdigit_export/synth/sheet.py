@@ -16,9 +16,23 @@ from ecgdigit_rt.record import LEADS, Layout, Row, Segment
 
 RATE_HZ = 500
 _HEADERS = (
-    "ID: {n}", "Age: {a} yrs", "Name:", "Date: 20{b:02d}-{c:02d}-{d:02d}, {e:02d}:{f:02d}", "Sex: M",
-    "Vent. rate {a} BPM", "PR interval {g} ms", "QRS duration {a} ms", "QT/QTc {g}/{g} ms", "P-R-T axes {a} {a} {a}",
-    "Sinus rhythm", "Normal ECG", "Unconfirmed diagnosis", "Referred by:", "HR {a}/min", "Technician:", "Room {a}",
+    "ID: {n}",
+    "Age: {a} yrs",
+    "Name:",
+    "Date: 20{b:02d}-{c:02d}-{d:02d}, {e:02d}:{f:02d}",
+    "Sex: M",
+    "Vent. rate {a} BPM",
+    "PR interval {g} ms",
+    "QRS duration {a} ms",
+    "QT/QTc {g}/{g} ms",
+    "P-R-T axes {a} {a} {a}",
+    "Sinus rhythm",
+    "Normal ECG",
+    "Unconfirmed diagnosis",
+    "Referred by:",
+    "HR {a}/min",
+    "Technician:",
+    "Room {a}",
 )
 
 
@@ -86,7 +100,9 @@ def _layout(style: SheetStyle) -> Layout:
             Row(
                 float(baseline),
                 tuple(
-                    Segment(lead, float(cuts_mm[i]), float(cuts_mm[i + 1]), float(cuts_s[i]), float(cuts_s[i + 1]))
+                    Segment(
+                        lead, float(cuts_mm[i]), float(cuts_mm[i + 1]), float(cuts_s[i]), float(cuts_s[i + 1])
+                    )
                     for i, lead in enumerate(leads)
                 ),
             )
@@ -141,7 +157,9 @@ def _draw_pulses(sheet: Sheet, coverage: NDArray[np.float32]) -> None:
         u = start + np.array([0, 1, 1, 6, 6, 7], np.float32)
         v = row.baseline_mm - style.gain_mm_mv * np.array([0, 0, 1, 1, 0, 0], np.float32)
         width = np.full(6, style.pen_width_mm * style.px_per_mm, np.float32)
-        draw_polyline(coverage, np.asarray(sheet.x_px(u), np.float32), np.asarray(sheet.y_px(v), np.float32), width)
+        draw_polyline(
+            coverage, np.asarray(sheet.x_px(u), np.float32), np.asarray(sheet.y_px(v), np.float32), width
+        )
         sheet.marks.append(
             Mark("pulse", start + 3.5, row.baseline_mm - style.gain_mm_mv / 2, 7.0, style.gain_mm_mv)
         )

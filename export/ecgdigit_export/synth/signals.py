@@ -31,7 +31,13 @@ def load_recordings(path: Path) -> Signals:
 
 # Phase (fraction of a beat), width and height (mV) of P, Q, R, S, T in a typical lead II, after
 # McSharry et al., "A dynamical model for generating synthetic ECG signals", IEEE TBME 2003.
-_WAVES = ((-0.20, 0.025, 0.12), (-0.030, 0.008, -0.10), (0.0, 0.010, 1.1), (0.032, 0.010, -0.2), (0.30, 0.05, 0.3))
+_WAVES = (
+    (-0.20, 0.025, 0.12),
+    (-0.030, 0.008, -0.10),
+    (0.0, 0.010, 1.1),
+    (0.032, 0.010, -0.2),
+    (0.30, 0.05, 0.3),
+)
 
 # How strongly each wave (P, Q, R, S, T) shows in I, II, V1 to V6, relative to `_WAVES`.
 _PROJECTION = np.array(

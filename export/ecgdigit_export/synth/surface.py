@@ -68,6 +68,8 @@ def shading(lattice: Lattice, z: Float, rng: np.random.Generator) -> Float:
     dz_dv, dz_du = np.gradient(z, STEP_MM)
     towards = rng.uniform(0, 2 * np.pi)
     slant = rng.uniform(0.2, 1.1)
-    facing = (1 - slant * (np.cos(towards) * dz_du + np.sin(towards) * dz_dv)) / np.sqrt(1 + dz_du**2 + dz_dv**2)
+    facing = (1 - slant * (np.cos(towards) * dz_du + np.sin(towards) * dz_dv)) / np.sqrt(
+        1 + dz_du**2 + dz_dv**2
+    )
     ambient = rng.uniform(0.2, 0.7)
     return np.clip(ambient + (1 - ambient) * facing, 0.2, 1.4).astype(np.float32)

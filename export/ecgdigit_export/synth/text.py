@@ -10,7 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-_FOREIGN = ("STIXSiz", "STIXNonUni", "cmex", "cmsy", "cmmi", "STIX", "Display", "Emoji", "Icon", "Symbol", "Dingbat")
+_FOREIGN = (
+    "STIXSiz",
+    "STIXNonUni",
+    "cmex",
+    "cmsy",
+    "cmmi",
+    "STIX",
+    "Display",
+    "Emoji",
+    "Icon",
+    "Symbol",
+    "Dingbat",
+)
 
 
 @lru_cache(maxsize=1)

@@ -43,5 +43,7 @@ def write_truth_csvs(folder: Path) -> None:
     for path in sorted(folder.glob("*.npz")):
         truth = load_truth(path)
         (folder / "truth" / f"{path.stem}.csv").write_text(truth_csv(truth))
-        asked += [f"{path.stem},{lead},{RATE_HZ:g},{mv.size}" for lead, (_, mv) in lead_signals(truth).items()]
+        asked += [
+            f"{path.stem},{lead},{RATE_HZ:g},{mv.size}" for lead, (_, mv) in lead_signals(truth).items()
+        ]
     (folder / "test.csv").write_text("\n".join(asked) + "\n")

@@ -42,7 +42,9 @@ def grid_samples(
         inside &= (paper[..., 1] > truth.grid_mm[1]) & (paper[..., 1] < truth.grid_mm[3])
         inside &= truth.grid_is_readable
         angle = 2 * np.pi / GRID_PERIOD_MM * paper
-        phase = np.stack([np.cos(angle[..., 0]), np.sin(angle[..., 0]), np.cos(angle[..., 1]), np.sin(angle[..., 1])])
+        phase = np.stack(
+            [np.cos(angle[..., 0]), np.sin(angle[..., 0]), np.cos(angle[..., 1]), np.sin(angle[..., 1])]
+        )
         crop, phase, inside = _mirrored(crop, phase * inside, inside, rng)
         yield {
             "pixels": recoloured(np.ascontiguousarray(crop), rng),

@@ -83,7 +83,9 @@ def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, di
     p = heat[:, 1:].sigmoid()
     want = target[:, 1:]
     # Quality focal loss (Li et al., 2020): soft targets, easy background weighs almost nothing.
-    focal = F.binary_cross_entropy_with_logits(heat[:, 1:], want, reduction="none") * (p - want).abs().square()
+    focal = (
+        F.binary_cross_entropy_with_logits(heat[:, 1:], want, reduction="none") * (p - want).abs().square()
+    )
     marks = (focal[:, 1:] * upright).sum() / (want[:, 1:] * upright).sum().clamp_min(1)
     line = focal[:, :1].sum() / want[:, :1].sum().clamp_min(1)
     way = F.cross_entropy(turn, turns)

@@ -92,14 +92,21 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
         optimizer.load_state_dict(state["optimizer"])
         step = int(state["step"])
     stream = PageStream(options.folder, recipe.sampler, seed=options.seed + step)
-    loader = DataLoader(stream, options.batch or recipe.batch, num_workers=options.workers, prefetch_factor=4 if options.workers else None)
+    loader = DataLoader(
+        stream,
+        options.batch or recipe.batch,
+        num_workers=options.workers,
+        prefetch_factor=4 if options.workers else None,
+    )
     started, readings = time.perf_counter(), dict[str, float]()
     for batch in loader:
         if step >= options.steps:
             break
         warm = min(1.0, (step + 1) / 100)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
+            group["lr"] = (
+                recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
+            )
         loss, seen = recipe.loss(model, {k: v.to(options.device) for k, v in batch.items()})
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -119,9 +126,19 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
 
 
 def _save(
-    path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int, options: TrainOptions
+    path: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    options: TrainOptions,
 ) -> None:
-    state = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    state = {
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+    }
     fresh = path.with_suffix(".new")
     torch.save(state, fresh)
     os.replace(fresh, path)

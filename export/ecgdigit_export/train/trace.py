@@ -31,10 +31,10 @@ ABSENT = np.float32(np.nan)
 def _crop(
     image: NDArray[np.uint8], truth: PageTruth, row: Row, curve: NDArray[np.float32], rng: np.random.Generator
 ) -> dict[str, NDArray[np.generic]]:
-    """One strip crop (320, 512, 3) and its (1024,) heights in bins from the top, NaN where no trace is."""
+    """One strip crop (320, 512, 3), its (1024,) heights in bins from the top, NaN where no trace is, and
+    the share of each column (1024,) that the trace covers."""
     span_mm = CROP_COLUMNS_PX / STRIP_PX_PER_MM
     start = rng.uniform(row.start_mm - 0.5 * span_mm, row.end_mm - 0.5 * span_mm)
-    start = row.start_mm + round((start - row.start_mm) * COLUMNS_PER_MM) / COLUMNS_PER_MM
     centre = row.baseline_mm + float(np.clip(rng.normal(0, 1.3), -4, 4))
     left, top = start - 0.5 / COLUMNS_PER_MM, centre - STRIP_HALF_HEIGHT_MM
     rows = round(2 * STRIP_HALF_HEIGHT_MM * STRIP_ROWS_PER_MM)
@@ -43,13 +43,18 @@ def _crop(
         (1 / STRIP_PX_PER_MM, 1 / STRIP_ROWS_PER_MM), (rows, CROP_COLUMNS_PX),
     )  # fmt: skip
     strip = cv2.remap(image, map_x, map_y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    first = round((start - row.start_mm) * COLUMNS_PER_MM)
-    columns = first + np.arange(2 * CROP_COLUMNS_PX)
-    inside = (columns >= 0) & (columns < curve.size)
-    height_mm = curve[np.clip(columns, 0, curve.size - 1)] + (centre - row.baseline_mm)
+    at = (start - row.start_mm) * COLUMNS_PER_MM + np.arange(2 * CROP_COLUMNS_PX)
+    # A sample's column reaches half a column to both sides; a column that the first or the last of them
+    # covers in part is there in part. So the sum of presence tells where the record begins.
+    covered = np.clip(np.minimum(at + 1, curve.size - at), 0, 1)
+    height_mm = np.interp(at, np.arange(curve.size), curve) + (centre - row.baseline_mm)
     bins = (STRIP_HALF_HEIGHT_MM - height_mm) * BINS_PER_MM
-    bins = np.where(inside, bins, ABSENT).astype(np.float32)
-    return {"pixels": recoloured(np.asarray(strip, np.uint8), rng), "bins": bins}
+    bins = np.where(covered > 0, bins, ABSENT).astype(np.float32)
+    return {
+        "pixels": recoloured(np.asarray(strip, np.uint8), rng),
+        "bins": bins,
+        "covered": covered.astype(np.float32),
+    }
 
 
 def strip_samples(
@@ -78,7 +83,7 @@ def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict
     entropy = -(target * log_p).sum(1)
     weight = inside.float()
     share = weight.sum().clamp_min(1)
-    seen = F.binary_cross_entropy_with_logits(presence, here.float())
+    seen = F.binary_cross_entropy_with_logits(presence, batch["covered"])
     p = log_p.exp()
     near = (centres[None, :, None] - torch.nan_to_num(bins)[:, None]).abs() < 8
     local = (p * near * centres[None, :, None]).sum(1) / (p * near).sum(1).clamp_min(1e-4)

@@ -1,0 +1,101 @@
+"""Stage 2's host side: where the record begins and ends, then every row's trace, sampled once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_engine.runner import Runner
+from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.record import Layout
+from ecgdigit_rt.strips import strip_from_image
+from ecgdigit_rt.trace import COLUMNS_PER_MM, HALF_HEIGHT_MM, RowTrace, row_trace_from_logits
+
+_END_REACH_MM = 9.6
+_MARGIN_MM = 5.0
+_TALL_HALF_HEIGHT_MM = 40.0
+_USUAL_WIDTHS_MM = (250.0, 125.0)
+_WIDTH_TOLERANCE_MM = 4.0
+_AGREEMENT_MM = 0.6
+_SAME_PLACE_MM = 0.15
+
+
+def common_extent_mm(starts: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
+    """Start and end of the record on paper, from where the rows' traces begin and end.
+
+    Machines print 250 mm (or half of that) and start all rows together: then every row's two ends
+    measure one number, and their mean is good to a fraction of a 500 Hz sample (0.05 mm). Otherwise
+    the medians.
+    """
+    start, end = float(np.median(starts)), float(np.median(ends))
+    for width in _USUAL_WIDTHS_MM:
+        if abs(end - start - width) < _WIDTH_TOLERANCE_MM:
+            measured = np.concatenate([np.asarray(starts), np.asarray(ends) - width])
+            middle = float(np.median(measured))
+            agreeing = measured[np.abs(measured - middle) < _AGREEMENT_MM]
+            start = float(agreeing.mean()) if agreeing.size else middle
+            return start, start + width
+    return start, end
+
+
+def _traces(
+    runner: Runner,
+    image: NDArray[np.uint8],
+    mesh: Mesh,
+    spans: Sequence[tuple[float, float, float]],
+    half_height_mm: float = HALF_HEIGHT_MM,
+) -> list[RowTrace]:
+    """Traces of strips of one length: spans hold start, end and baseline in mm."""
+    strips = [strip_from_image(image, mesh, *span, half_height_mm) for span in spans]
+    found = runner.run({"pixels": np.stack(strips)})
+    return [
+        row_trace_from_logits(logits, presence, span[0], half_height_mm)
+        for logits, presence, span in zip(
+            found["height_logits"], found["presence_logits"], spans, strict=True
+        )
+    ]
+
+
+def record_extent_mm(
+    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout
+) -> tuple[float, float]:
+    """Look at the rows' two ends alone, to know the record's place before anything is sampled for good.
+
+    Then column k of the real strips is sample k, and nothing has to be interpolated between samples.
+    """
+    reach = _END_REACH_MM
+    left = [(row.start_mm - reach, row.start_mm + reach, row.baseline_mm) for row in layout.rows]
+    right = [(row.end_mm - reach, row.end_mm + reach, row.baseline_mm) for row in layout.rows]
+    traces = _traces(runner, image, mesh, left + right)
+    starts = [t.extent_mm[0] for t in traces[: len(left)] if not t.is_empty and t.first > 0]
+    ends = [t.extent_mm[1] for t in traces[len(left) :] if not t.is_empty and t.stop < t.presence.size]
+    rough = layout.rows[0]
+    return common_extent_mm(starts or [rough.start_mm], ends or [rough.end_mm])
+
+
+def row_traces(
+    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout, extent_mm: tuple[float, float]
+) -> list[RowTrace]:
+    """One trace per row, its columns in step with `extent_mm`; taller strips where a trace leaves its own."""
+    start, end = extent_mm
+    first = start - round(_MARGIN_MM * COLUMNS_PER_MM) / COLUMNS_PER_MM
+    traces = []
+    for row in layout.rows:
+        span = (first, end + _MARGIN_MM, row.baseline_mm)
+        trace = _traces(runner, image, mesh, [span])[0]
+        if trace.touches_edge:
+            trace = _traces(runner, image, mesh, [span], _TALL_HALF_HEIGHT_MM)[0]
+        traces.append(trace)
+    return traces
+
+
+def settled_extent_mm(traces: Sequence[RowTrace], extent_mm: tuple[float, float]) -> tuple[float, float]:
+    """The extent that the whole rows show, or the first look's where both agree."""
+    shown = [trace.extent_mm for trace in traces if not trace.is_empty]
+    if not shown:
+        return extent_mm
+    start, end = common_extent_mm([s for s, _ in shown], [e for _, e in shown])
+    agree = abs(start - extent_mm[0]) < _SAME_PLACE_MM and abs(end - extent_mm[1]) < _SAME_PLACE_MM
+    return extent_mm if agree else (start, end)
