@@ -93,5 +93,5 @@ class Digitizer:
     def _result(self, page: PageRef, image: Future[NDArray[np.uint8]]) -> Result:
         try:
             return self.digitize_image(image.result(), page)
-        except Exception as error:  # the page's boundary: one bad page costs itself only
+        except Exception as error:  # noqa: BLE001 the page's boundary: one bad page costs itself only
             return failed_from_error(page, error)

@@ -36,7 +36,7 @@ class PaperHeat:
     v_mm: Float
 
     def channel(self, name: str) -> Float:
-        return self.heat[HEATMAPS.index(name)]
+        return np.asarray(self.heat[HEATMAPS.index(name)])
 
 
 @dataclass(frozen=True, slots=True)

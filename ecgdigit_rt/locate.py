@@ -37,7 +37,7 @@ class Located:
     page_px: tuple[int, int, int, int]
 
     def channel(self, name: str) -> NDArray[np.float32]:
-        return self.heat[HEATMAPS.index(name)]
+        return np.asarray(self.heat[HEATMAPS.index(name)])
 
 
 def shrunk(image: Image, side: int, most: float = 1.0) -> tuple[Image, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Mesh:
         return u, v, u + (columns - 1) * self.step_mm, v + (rows - 1) * self.step_mm
 
     def pixels_from_mm(
-        self, u: NDArray[np.float64] | float, v: NDArray[np.float64] | float
+        self, u: NDArray[np.floating[Any]] | float, v: NDArray[np.floating[Any]] | float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Image x, y of paper places in millimetre; any shape, broadcast together."""
         u, v = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(v, np.float64))

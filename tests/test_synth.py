@@ -35,8 +35,8 @@ def plain_style(seed: int = 0) -> SheetStyle:
     return replace(
         style, grid=grid, paper_colour=(255, 255, 255), grain=0.0, pen_colour=(0, 0, 0), pen_density=1.0,
         pen_width_mm=0.3, separator="none", pulse="none", labels_shown=False, header_lines=0, qr_code=False,
-        plan=LAYOUTS["3x4"], baselines_mm=(40.0, 80.0, 120.0), paper=(-2.0, -2.0, 278.0, 158.0), start_mm=12.0,
-        width_mm=250.0, speed_mm_s=25.0, gain_mm_mv=10.0, footer_v_mm=150.0, px_per_mm=8.0,
+        plan=LAYOUTS["3x4"], baselines_mm=(40.0, 80.0, 120.0), paper=(-2.0, -2.0, 278.0, 158.0),
+        start_mm=12.0, width_mm=250.0, speed_mm_s=25.0, gain_mm_mv=10.0, footer_v_mm=150.0, px_per_mm=8.0,
     )  # fmt: skip
 
 

@@ -40,14 +40,19 @@ class Ports:
 
 
 _PAGE = {0: "batch", 1: "height", 2: "width"}
+_MAP = {0: "batch", 2: "rows", 3: "columns"}
 PORTS = {
-    "locate": Ports(("heatmaps", "turns"), {"pixels": _PAGE, "heatmaps": {0: "batch", 2: "rows", 3: "columns"}, "turns": {0: "batch"}}),
-    "grid": Ports(("phase",), {"pixels": _PAGE, "phase": {0: "batch", 2: "rows", 3: "columns"}}),
+    "locate": Ports(("heatmaps", "turns"), {"pixels": _PAGE, "heatmaps": _MAP, "turns": {0: "batch"}}),
+    "grid": Ports(("phase",), {"pixels": _PAGE, "phase": _MAP}),
     "trace": Ports(
         ("height_logits", "presence_logits"),
-        {"pixels": _PAGE, "height_logits": {0: "batch", 1: "bins", 2: "columns"}, "presence_logits": {0: "batch", 1: "columns"}},
+        {
+            "pixels": _PAGE,
+            "height_logits": {0: "batch", 1: "bins", 2: "columns"},
+            "presence_logits": {0: "batch", 1: "columns"},
+        },
     ),
-}  # fmt: skip
+}
 MODELS: dict[str, type[nn.Module]] = {"locate": LiteLocate, "grid": LiteGrid, "trace": LiteTrace}
 
 
@@ -56,9 +61,9 @@ def folded(model: nn.Module) -> nn.Module:
     for child in model.children():
         if isinstance(child, nn.Sequential):
             for i in range(len(child) - 1):
-                if isinstance(child[i], nn.Conv2d) and isinstance(child[i + 1], nn.BatchNorm2d):
-                    child[i] = fuse_conv_bn_eval(child[i], child[i + 1])
-                    child[i + 1] = nn.Identity()
+                conv, norm = child[i], child[i + 1]
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    child[i], child[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
         folded(child)
     return model
 
@@ -79,7 +84,7 @@ def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str]) -> 
     torch.onnx.export(
         model, (example,), buffer, input_names=["pixels"], output_names=list(ports.outputs),
         dynamic_axes=ports.dynamic, opset_version=OPSET, dynamo=False,
-    )  # fmt: skip
+    )  # type: ignore[arg-type]  # fmt: skip
     graph = onnx.load_from_string(buffer.getvalue())
     onnx.helper.set_model_props(graph, {"stage": stage, **metadata})
     onnx.checker.check_model(graph, full_check=True)

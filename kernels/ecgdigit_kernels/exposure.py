@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from ecgdigit_kernels.jit import kernel
 from numpy.typing import NDArray
+
+from ecgdigit_kernels.jit import kernel
 
 
 @kernel

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from ecgdigit_kernels.jit import kernel
 from numpy.typing import NDArray
+
+from ecgdigit_kernels.jit import kernel
 
 Float = NDArray[np.float32]
 
@@ -31,10 +32,10 @@ def draw_polyline(coverage: Float, x: Float, y: Float, width: Float) -> None:
         stroke = 0.5 * (width[i] + width[i + 1])
         peak = min(1.0, stroke)
         reach = 0.5 * max(stroke, 1.0) + 0.5
-        left = max(0, int(math.floor(min(x0, x1) - reach)))
-        right = min(columns - 1, int(math.ceil(max(x0, x1) + reach)))
-        top = max(0, int(math.floor(min(y0, y1) - reach)))
-        bottom = min(height - 1, int(math.ceil(max(y0, y1) + reach)))
+        left = max(0, math.floor(min(x0, x1) - reach))
+        right = min(columns - 1, math.ceil(max(x0, x1) + reach))
+        top = max(0, math.floor(min(y0, y1) - reach))
+        bottom = min(height - 1, math.ceil(max(y0, y1) + reach))
         dx, dy = x1 - x0, y1 - y0
         length2 = dx * dx + dy * dy + 1e-12
         for row in range(top, bottom + 1):

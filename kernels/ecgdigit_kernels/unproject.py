@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from ecgdigit_kernels.jit import kernel
 from numpy.typing import NDArray
+
+from ecgdigit_kernels.jit import kernel
 
 Float = NDArray[np.float32]
 
@@ -18,10 +19,10 @@ def _fill_triangle(out: Float, p: Float, q: Float, r: Float, a: Float, b: Float,
     area = (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
     if abs(area) < 1e-9:
         return
-    top = max(0, int(math.floor(min(p[1], q[1], r[1]) - 0.5)))
-    bottom = min(out.shape[0] - 1, int(math.ceil(max(p[1], q[1], r[1]))))
-    left = max(0, int(math.floor(min(p[0], q[0], r[0]) - 0.5)))
-    right = min(out.shape[1] - 1, int(math.ceil(max(p[0], q[0], r[0]))))
+    top = max(0, math.floor(min(p[1], q[1], r[1]) - 0.5))
+    bottom = min(out.shape[0] - 1, math.ceil(max(p[1], q[1], r[1])))
+    left = max(0, math.floor(min(p[0], q[0], r[0]) - 0.5))
+    right = min(out.shape[1] - 1, math.ceil(max(p[0], q[0], r[0])))
     tolerance = -1e-4
     for row in range(top, bottom + 1):
         y = row + 0.5

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ecgdigit_export.models.unet import UNet, planes_from_bytes
 from ecgdigit_rt.stages import HEATMAPS
@@ -30,7 +30,7 @@ class LiteLocate(nn.Module):
         self.body = UNet(3, _CHANNELS, (0, 1, 1, 1, 2), finest=1)
         self.heat = nn.Conv2d(_CHANNELS[1], len(HEATMAPS), 1)
         self.turn = nn.Sequential(nn.Linear(_CHANNELS[-1], 64), nn.ReLU(), nn.Linear(64, 4))
-        nn.init.constant_(cast(Tensor, self.heat.bias), -4.0)
+        nn.init.constant_(cast("Tensor", self.heat.bias), -4.0)
 
     def logits(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         features, deep = self.body(planes_from_bytes(pixels))
@@ -55,7 +55,7 @@ class LiteGrid(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         features, _ = self.body(planes_from_bytes(pixels))
-        return cast(Tensor, self.head(features))
+        return cast("Tensor", self.head(features))
 
 
 class LiteTrace(nn.Module):
@@ -81,7 +81,7 @@ class LiteTrace(nn.Module):
         maps = self.head(features)
         heights = _widened(maps[:, :4])
         seen = _widened(maps[:, 4:])
-        presence = (F.softmax(heights, 1) * seen).sum(1)
+        presence = (functional.softmax(heights, 1) * seen).sum(1)
         return heights, presence
 
 

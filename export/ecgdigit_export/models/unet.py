@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class ConvUnit(nn.Sequential):
@@ -32,7 +31,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.second(self.first(x)))
+        return functional.relu(x + self.second(self.first(x)))
 
 
 class UNet(nn.Module):
@@ -68,11 +67,11 @@ class UNet(nn.Module):
         deep = skips.pop()
         x = deep
         for lift, merge in zip(self.lift, self.merge, strict=True):
-            raised = F.interpolate(lift(x), scale_factor=2.0, mode="nearest")
+            raised = functional.interpolate(lift(x), scale_factor=2.0, mode="nearest")
             x = merge(torch.cat([raised, skips.pop()], 1))
         return x, deep
 
 
 def planes_from_bytes(pixels: Tensor) -> Tensor:
     """uint8 NHWC → float NCHW around zero. The cast comes first: TensorRT transposes no uint8."""
-    return cast(Tensor, (pixels.float().permute(0, 3, 1, 2) - 128.0) / 64.0)
+    return (pixels.float().permute(0, 3, 1, 2) - 128.0) / 64.0

@@ -8,20 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_export.synth.noise import smooth_noise
 from ecgdigit_export.synth.text import font_files, word_mask
 from ecgdigit_kernels.stroke import blend, draw_polyline
 
 Raster = NDArray[np.uint8]
 Float = NDArray[np.float32]
-
-
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: float) -> Float:
-    """Noise of unit variance (height, width) float32 with about `cells` bumps along the long side."""
-    long_side = max(shape)
-    small = (max(3, round(shape[1] * cells / long_side)), max(3, round(shape[0] * cells / long_side)))
-    knots = rng.standard_normal((small[1], small[0]), dtype=np.float32)
-    coarse = cv2.resize(knots, (max(8, shape[1] // 4), max(8, shape[0] // 4)), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _tinted(raster: Raster, alpha: Float, colour: tuple[float, float, float]) -> None:
@@ -31,7 +23,7 @@ def _tinted(raster: Raster, alpha: Float, colour: tuple[float, float, float]) ->
         raster[..., channel] = cv2.multiply(raster[..., channel], gain, dtype=cv2.CV_8U)
 
 
-def stain(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
+def stain(raster: Raster, _: float, rng: np.random.Generator) -> None:
     """Tea, age and damp: soft brown or grey fields with slightly darker rims."""
     field = smooth_noise(rng, raster.shape[:2], rng.uniform(3, 12))
     alpha = np.clip((field - rng.uniform(-0.6, 0.8)) * rng.uniform(0.6, 3), 0, 1)
@@ -84,7 +76,7 @@ def stamp(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
     mask = np.pad(mask, round(2 * px_per_mm))
     mask[[0, 1, 2, -3, -2, -1], :] = 1
     mask[:, [0, 1, 2, -3, -2, -1]] = 1
-    mask *= np.clip(0.7 + 0.3 * smooth_noise(rng, mask.shape, 20), 0, 1)
+    mask = mask * np.clip(0.7 + 0.3 * smooth_noise(rng, mask.shape, 20), 0, 1)
     y = int(rng.integers(0, max(1, raster.shape[0] - mask.shape[0])))
     x = int(rng.integers(0, max(1, raster.shape[1] - mask.shape[1])))
     view = raster[y : y + mask.shape[0], x : x + mask.shape[1]]
@@ -105,7 +97,7 @@ def patches(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
 def fold_marks(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
     """Worn lines where the sheet was folded: ink and grid rubbed off."""
     alpha = np.zeros(raster.shape[:2], np.float32)
-    height, width = alpha.shape
+    height, width = raster.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         at, tilt = rng.uniform(0.1, 0.9), rng.normal(0, 0.02)
         ends = np.array([0, 1], np.float32)
@@ -115,7 +107,7 @@ def fold_marks(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> No
             x, y = (at + tilt * (ends - 0.5)) * width, ends * height
         stroke = np.full(2, rng.uniform(0.2, 1.0) * px_per_mm, np.float32)
         draw_polyline(alpha, x.astype(np.float32), y.astype(np.float32), stroke)
-    alpha *= np.clip(0.5 + 0.4 * smooth_noise(rng, alpha.shape, 90), 0, 1)
+    alpha *= np.clip(0.5 + 0.4 * smooth_noise(rng, (height, width), 90), 0, 1)
     shade = float(rng.choice((250, 235, 150)))
     blend(raster, alpha * np.float32(rng.uniform(0.3, 0.9)), np.full(3, shade, np.float32))
 

@@ -9,6 +9,9 @@ from ecgdigit_export.synth.surface import Lattice
 
 Float = NDArray[np.float32]
 
+_LONG_SIDES_PX = (1200, 1600, 2000, 2600, 3024, 3500, 4032)
+_LONG_SIDE_CHANCES = (0.08, 0.14, 0.18, 0.18, 0.28, 0.08, 0.06)
+
 
 def _rotation(rng: np.random.Generator, tilt_deg: float, roll_deg: float) -> NDArray[np.float64]:
     pitch, yaw = np.radians(rng.normal(0, tilt_deg, 2))
@@ -41,7 +44,7 @@ def photographed(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[
     radius2 = (plane**2).sum(-1, keepdims=True) / (plane**2).sum(-1).max()
     plane = plane * (1 + rng.normal(0, 0.012) * radius2)
     low, high = plane.min((0, 1)), plane.max((0, 1))
-    long_side = int(rng.choice((1200, 1600, 2000, 2600, 3024, 3024, 3500, 4032), p=(.08, .14, .18, .18, .14, .14, .08, .06)))  # fmt: skip
+    long_side = int(rng.choice(_LONG_SIDES_PX, p=_LONG_SIDE_CHANCES))
     if rng.random() < 0.25:  # cropped to the sheet afterwards
         ratio = float((high - low)[1] / (high - low)[0]) * rng.uniform(0.92, 1.08)
     else:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_export.synth.blemish import smooth_noise
 from ecgdigit_export.synth.camera import photographed, rendered, scanned
+from ecgdigit_export.synth.noise import gaussian_noise, smooth_noise
 from ecgdigit_export.synth.sheet import Sheet
 from ecgdigit_export.synth.surface import STEP_MM, Lattice, heights_mm, lattice_over, shading
 from ecgdigit_kernels.exposure import expose
@@ -38,7 +38,9 @@ def _resampled(
     raster = sheet.raster
     shrink = float(spacing) / ppm
     if shrink < 0.9:  # the lens averages what the pixels cannot show
-        raster = cv2.GaussianBlur(raster, (0, 0), 0.45 * np.sqrt(1 / shrink**2 - 1) + 0.15)
+        raster = np.asarray(
+            cv2.GaussianBlur(raster, (0, 0), 0.45 * np.sqrt(1 / shrink**2 - 1) + 0.15), np.uint8
+        )
     paper = paper_from_pixels(nodes, lattice.origin_mm, STEP_MM, (size[1], size[0]))
     map_x = (paper[..., 0] - sheet.style.paper[0]) * ppm - 0.5
     map_y = (paper[..., 1] - sheet.style.paper[1]) * ppm - 0.5
@@ -48,9 +50,7 @@ def _resampled(
 
 
 def _noise_tile(rng: np.random.Generator, sigma: float) -> NDArray[np.int16]:
-    tile = np.empty((257, 257, 3), np.int16)
-    cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(tile, (0, 0, 0), (sigma, sigma, sigma))
+    tile = gaussian_noise((257, 257, 3), sigma, rng)
     if rng.random() < 0.5:  # luminance noise, as a scanner's
         tile[:] = tile[..., :1]
     return tile
@@ -90,9 +90,7 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
     """A copier's eye: grey, steep, speckled; sometimes one bit with dithering, as a fax."""
     weights = rng.dirichlet((3, 5, 3)).astype(np.float32)
     grey = cv2.transform(image, weights[None])
-    speckle = np.empty(grey.shape[:2], np.int16)
-    cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(speckle, 0, rng.uniform(2, 16))
+    speckle = gaussian_noise(grey.shape[:2], rng.uniform(2, 16), rng)
     grey = np.clip(grey.reshape(speckle.shape).astype(np.int16) + speckle, 0, 255).astype(np.uint8)
     white = float(np.percentile(grey[::8, ::8], 70))
     if rng.random() < 0.2:
@@ -136,7 +134,8 @@ def scan(sheet: Sheet, rng: np.random.Generator, black_and_white: bool = False) 
     """A flatbed or sheet-fed scan."""
     lattice = lattice_over(sheet.style.paper)
     nodes, size = scanned(lattice, rng)
-    background = np.full((size[1], size[0], 3), rng.choice((255, 250, 235, 120, 20), p=(0.5, 0.2, 0.1, 0.1, 0.1)), np.uint8)  # fmt: skip
+    lid = rng.choice((255, 250, 235, 120, 20), p=(0.5, 0.2, 0.1, 0.1, 0.1))
+    background = np.full((size[1], size[0], 3), lid, np.uint8)
     image = _resampled(sheet, lattice, nodes, size, background)
     image = _blurred(image, rng, rng.uniform(0, 0.9))
     light = 1 + 0.05 * rng.standard_normal((3, 3)).astype(np.float32)
@@ -186,7 +185,7 @@ def _illumination(rng: np.random.Generator, size: tuple[int, int]) -> Float:
         bend = 0.06 * smooth_noise(rng, (shape[0], shape[1]), 4)
         side = (x - at) * np.cos(angle) + (y - at) * np.sin(angle) + bend
         light = light * (1 - rng.uniform(0.08, 0.45) / (1 + np.exp(-side * rng.uniform(8, 150))))
-    return np.clip(light, 0.25, 1.6).astype(np.float32)
+    return np.asarray(np.clip(light, 0.25, 1.6), np.float32)
 
 
 def _finger(image: Image, rng: np.random.Generator) -> None:
@@ -207,7 +206,7 @@ def photo(sheet: Sheet, rng: np.random.Generator, crumple: float = 0.0) -> Captu
     lattice = lattice_over(sheet.style.paper)
     z = heights_mm(lattice, rng, crumple)
     nodes, size = photographed(lattice, z, rng)
-    shade = shading(lattice, z, rng)
+    shade = shading(z, rng)
     raster = sheet.raster
     full = cv2.resize(shade, (raster.shape[1], raster.shape[0]), interpolation=cv2.INTER_LINEAR)
     for channel in range(3):

@@ -27,10 +27,7 @@ def _start_worker(signals: Path | None) -> None:
 def _write_page(job: tuple[int, int, Path, str | None, bool]) -> str:
     index, seed, folder, kind, turn = job
     rng = np.random.default_rng((seed, index))
-    if _recordings is None:
-        signals = simulated_recording(rng)
-    else:
-        signals = _recordings[rng.integers(len(_recordings))]
+    signals = simulated_recording(rng) if _recordings is None else _recordings[rng.integers(len(_recordings))]
     page = synthetic_page(signals, rng, kind=kind, turn=turn)
     name = f"{index:06d}_{page.truth.kind}"
     options = [

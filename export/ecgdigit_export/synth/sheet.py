@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_export.synth.noise import gaussian_noise
 from ecgdigit_export.synth.style import GridStyle, SheetStyle
 from ecgdigit_export.synth.text import word_mask
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, Mark
@@ -198,7 +199,7 @@ def _print_word(
     width_mm = width / style.px_per_mm
     if name is not None and visible.size:
         sheet.marks.append(Mark(name, u_mm + width_mm / 2, v_mm, width_mm, height / style.px_per_mm))
-    return width_mm
+    return float(width_mm)
 
 
 def _print_labels(sheet: Sheet, rng: np.random.Generator) -> None:
@@ -226,8 +227,8 @@ def _print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
     for line in range(style.header_lines):
         for column in range(int(rng.integers(1, 4))):
             word = str(rng.choice(_HEADERS)).format(
-                n=rng.integers(10000, 99999), a=rng.integers(18, 99), b=rng.integers(10, 26), c=rng.integers(1, 13),
-                d=rng.integers(1, 29), e=rng.integers(0, 24), f=rng.integers(0, 60), g=rng.integers(120, 480),
+                n=rng.integers(10000, 99999), a=rng.integers(18, 99), b=rng.integers(10, 26), 
+                c=rng.integers(1, 13), d=rng.integers(1, 29), e=rng.integers(0, 24), f=rng.integers(0, 60), g=rng.integers(120, 480),
             )  # fmt: skip
             u = left + 6 + column * (right - left) / 3 + rng.uniform(0, 4)
             _print_word(sheet, word, u, top + 5 + line * cap * 1.9, cap)
@@ -263,10 +264,8 @@ def _blank_paper(style: SheetStyle, rng: np.random.Generator) -> NDArray[np.uint
     raster = np.empty((height, width, 3), np.uint8)
     raster[:] = np.array(style.paper_colour, np.uint8)
     if style.grain > 0:
-        noise = np.empty((height // 2 + 1, width // 2 + 1), np.int16)
-        cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, 0, style.grain)
-        noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
+        grain = gaussian_noise((height // 2 + 1, width // 2 + 1), style.grain, rng)
+        noise = np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR), np.int16)
         raster = np.clip(raster.astype(np.int16) + noise[..., None], 0, 255).astype(np.uint8)
     return raster
 

@@ -100,7 +100,7 @@ def _jittered(rng: np.random.Generator, colour: tuple[int, int, int], spread: fl
 
 def _paper_colour(rng: np.random.Generator) -> Colour:
     if rng.random() < 0.12:  # dyed paper, down to quite dark: the trace still has to stand out
-        return _jittered(rng, tuple(rng.uniform(130, 255, 3).astype(int)), 0)  # type: ignore[arg-type]
+        return _jittered(rng, tuple(rng.uniform(130, 255, 3).astype(int)), 0)
     return _jittered(rng, _PAPERS[rng.integers(len(_PAPERS))], 3)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_export.synth.blemish import smooth_noise
+from ecgdigit_export.synth.noise import smooth_noise
 
 Float = NDArray[np.float32]
 STEP_MM = 2.5
@@ -60,10 +60,10 @@ def heights_mm(lattice: Lattice, rng: np.random.Generator, crumple: float) -> Fl
         for cells in (5, 11, 23):
             ridges = smooth_noise(rng, (u.shape[0], u.shape[1]), cells)
             z += crumple * rng.uniform(4, 18) / cells * np.abs(ridges)
-    return z.astype(np.float32)
+    return np.asarray(z, np.float32)
 
 
-def shading(lattice: Lattice, z: Float, rng: np.random.Generator) -> Float:
+def shading(z: Float, rng: np.random.Generator) -> Float:
     """Lambert's law over the sheet (rows, columns) float32, 1 where it lies flat."""
     dz_dv, dz_du = np.gradient(z, STEP_MM)
     towards = rng.uniform(0, 2 * np.pi)
@@ -72,4 +72,4 @@ def shading(lattice: Lattice, z: Float, rng: np.random.Generator) -> Float:
         1 + dz_du**2 + dz_dv**2
     )
     ambient = rng.uniform(0.2, 0.7)
-    return np.clip(ambient + (1 - ambient) * facing, 0.2, 1.4).astype(np.float32)
+    return np.asarray(np.clip(ambient + (1 - ambient) * facing, 0.2, 1.4), np.float32)

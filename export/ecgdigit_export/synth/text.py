@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -28,7 +28,7 @@ _FOREIGN = (
 @lru_cache(maxsize=1)
 def font_files() -> tuple[Path, ...]:
     """TrueType and OpenType text fonts: matplotlib's own and the system's, in a stable order."""
-    folders = (Path(matplotlib.get_data_path()) / "fonts" / "ttf", Path("/usr/share/fonts"))
+    folders = (Path(mpl.get_data_path()) / "fonts" / "ttf", Path("/usr/share/fonts"))
     files = [f for folder in folders for f in sorted(folder.rglob("*.[to]tf"))]
     return tuple(f for f in files if not any(word in f.name for word in _FOREIGN))
 
@@ -45,4 +45,4 @@ def word_mask(word: str, font: Path, cap_height_px: float) -> NDArray[np.float32
     left, top, right, bottom = face.getbbox(word)
     canvas = Image.new("L", (max(1, int(right - left) + 2), max(1, int(bottom - top) + 2)))
     ImageDraw.Draw(canvas).text((1 - left, 1 - top), word, fill=255, font=face)
-    return np.asarray(canvas, np.float32) / 255
+    return np.asarray(canvas, np.float32) / np.float32(255)

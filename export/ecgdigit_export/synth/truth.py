@@ -87,7 +87,9 @@ def save_truth(truth: PageTruth, path: Path) -> None:
     }
     curves = {f"curve_{i}": curve for i, curve in enumerate(truth.curves)}
     with path.open("wb") as file:
-        np.savez_compressed(file, meta=np.array(json.dumps(meta)), nodes_px=truth.nodes_px, **curves)
+        np.savez_compressed(
+            file, allow_pickle=False, meta=np.array(json.dumps(meta)), nodes_px=truth.nodes_px, **curves
+        )
 
 
 def load_truth(path: Path) -> PageTruth:

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_export.synth.noise import gaussian_noise
+
 
 def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Contrast, brightness, channel order, grey, blur or noise, by chance. (height, width, 3) uint8."""
@@ -22,8 +24,5 @@ def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     if chance < 0.12:
         out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.6)), np.uint8)
     elif chance < 0.24:
-        noise = np.empty(out.shape, np.int16)
-        cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, (0, 0, 0), (rng.uniform(2, 16),) * 3)
-        out = np.clip(out + noise, 0, 255).astype(np.uint8)
+        out = np.clip(out + gaussian_noise(out.shape, rng.uniform(2, 16), rng), 0, 255).astype(np.uint8)
     return out

@@ -35,7 +35,7 @@ def grid_samples(
         crop = small[top : top + CROP_PX, left : left + CROP_PX]
         pad = ((0, CROP_PX - crop.shape[0]), (0, CROP_PX - crop.shape[1]), (0, 0))
         crop = np.pad(crop, pad, mode="edge")
-        nodes = (truth.nodes_px * factor - np.array([left, top], np.float32)) / MAP_STRIDE
+        nodes = np.asarray((truth.nodes_px * factor - (left, top)) / MAP_STRIDE, np.float32)
         cells = CROP_PX // MAP_STRIDE
         paper = paper_from_pixels(nodes, truth.origin_mm, truth.step_mm, (cells, cells))
         inside = (paper[..., 0] > truth.grid_mm[0]) & (paper[..., 0] < truth.grid_mm[2])

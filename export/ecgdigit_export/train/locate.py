@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ecgdigit_export.models.lite import LiteLocate
 from ecgdigit_export.synth.truth import PageTruth
@@ -33,9 +33,9 @@ def _splat(heat: NDArray[np.float32], x: float, y: float, sigma: float) -> None:
     heat[top:bottom, left:right] = np.maximum(heat[top:bottom, left:right], bump)
 
 
-def _heatmaps(truth: PageTruth, scale: NDArray[np.float32], cells: tuple[int, int]) -> NDArray[np.float32]:
+def _heatmaps(truth: PageTruth, scale: NDArray[np.floating], cells: tuple[int, int]) -> NDArray[np.float32]:
     heat = np.zeros((len(HEATMAPS), *cells), np.float32)
-    nodes = truth.nodes_px * scale
+    nodes = np.asarray(truth.nodes_px * scale, np.float32)
     paper = paper_from_pixels(nodes, truth.origin_mm, truth.step_mm, cells)
     heat[HEATMAPS.index(PAGE_MASK)] = paper[..., 0] > OFF_PAPER / 2
     for mark in truth.marks:
@@ -78,17 +78,18 @@ def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, di
     """
     heat, turn = model.logits(batch["pixels"])
     target, turns = batch["heat"], batch["turns"]
-    mask = F.binary_cross_entropy_with_logits(heat[:, 0], target[:, 0])
+    mask = functional.binary_cross_entropy_with_logits(heat[:, 0], target[:, 0])
     upright = (turns == 0).float().view(-1, 1, 1, 1)
     p = heat[:, 1:].sigmoid()
     want = target[:, 1:]
     # Quality focal loss (Li et al., 2020): soft targets, easy background weighs almost nothing.
     focal = (
-        F.binary_cross_entropy_with_logits(heat[:, 1:], want, reduction="none") * (p - want).abs().square()
+        functional.binary_cross_entropy_with_logits(heat[:, 1:], want, reduction="none")
+        * (p - want).abs().square()
     )
     marks = (focal[:, 1:] * upright).sum() / (want[:, 1:] * upright).sum().clamp_min(1)
     line = focal[:, :1].sum() / want[:, :1].sum().clamp_min(1)
-    way = F.cross_entropy(turn, turns)
+    way = functional.cross_entropy(turn, turns)
     peak = (want[:, 1:] > 0.8) & (upright > 0)
     readings = {
         "mask": float(mask.detach()),

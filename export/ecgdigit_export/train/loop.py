@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -109,7 +108,7 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
             )
         loss, seen = recipe.loss(model, {k: v.to(options.device) for k, v in batch.items()})
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
@@ -141,7 +140,7 @@ def _save(
     }
     fresh = path.with_suffix(".new")
     torch.save(state, fresh)
-    os.replace(fresh, path)
+    fresh.replace(path)
     lean = path.with_name(path.name.replace(".ckpt.pt", ".pt"))
     recipe = {k: str(v) for k, v in asdict(options).items()}
     torch.save({"weights": average.state_dict(), "step": step, "options": recipe}, lean)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ecgdigit_export.models.lite import LiteTrace
 from ecgdigit_export.synth.truth import PageTruth
@@ -63,7 +63,8 @@ def strip_samples(
     """Crops of a page, about sixteen, from all its rows alike."""
     pairs = list(zip(truth.layout.rows, truth.curves, strict=True))
     for index in rng.integers(0, len(pairs), 16):
-        yield _crop(image, truth, *pairs[index], rng)
+        row, curve = pairs[index]
+        yield _crop(image, truth, row, curve, rng)
 
 
 def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
@@ -79,11 +80,11 @@ def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict
     centres = torch.arange(height, device=bins.device) + 0.5
     target = torch.exp(-0.5 * (centres[None, :, None] - torch.nan_to_num(bins)[:, None]) ** 2)
     target = target / target.sum(1, keepdim=True).clamp_min(1e-6)
-    log_p = F.log_softmax(logits, 1)
+    log_p = functional.log_softmax(logits, 1)
     entropy = -(target * log_p).sum(1)
     weight = inside.float()
     share = weight.sum().clamp_min(1)
-    seen = F.binary_cross_entropy_with_logits(presence, batch["covered"])
+    seen = functional.binary_cross_entropy_with_logits(presence, batch["covered"])
     p = log_p.exp()
     near = (centres[None, :, None] - torch.nan_to_num(bins)[:, None]).abs() < 8
     local = (p * near * centres[None, :, None]).sum(1) / (p * near).sum(1).clamp_min(1e-4)
