@@ -41,8 +41,8 @@ class Mesh:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Image x, y of paper places in millimetre; any shape, broadcast together."""
         u, v = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(v, np.float64))
-        row = (v.ravel() - self.origin_mm[1]) / self.step_mm
-        column = (u.ravel() - self.origin_mm[0]) / self.step_mm
+        row = (v.ravel().astype(np.float64) - self.origin_mm[1]) / self.step_mm
+        column = (u.ravel().astype(np.float64) - self.origin_mm[0]) / self.step_mm
         xy = lattice_values(self.pixels.astype(np.float64), row, column)
         return xy[:, 0].reshape(u.shape), xy[:, 1].reshape(u.shape)
 

@@ -82,9 +82,15 @@ def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str]) -> 
     example = torch.zeros((1, 320, 512, 3), dtype=torch.uint8)
     buffer = io.BytesIO()
     torch.onnx.export(
-        model, (example,), buffer, input_names=["pixels"], output_names=list(ports.outputs),
-        dynamic_axes=ports.dynamic, opset_version=OPSET, dynamo=False,
-    )  # type: ignore[arg-type]  # fmt: skip
+        model,
+        (example,),
+        buffer,  # type: ignore[arg-type]
+        input_names=["pixels"],
+        output_names=list(ports.outputs),
+        dynamic_axes=ports.dynamic,
+        opset_version=OPSET,
+        dynamo=False,
+    )
     graph = onnx.load_from_string(buffer.getvalue())
     onnx.helper.set_model_props(graph, {"stage": stage, **metadata})
     onnx.checker.check_model(graph, full_check=True)

@@ -35,6 +35,16 @@ _HEADERS = (
     "Technician:",
     "Room {a}",
 )
+_HEADER_NUMBERS = {
+    "n": (10000, 99999),
+    "a": (18, 99),
+    "b": (10, 26),
+    "c": (1, 13),
+    "d": (1, 29),
+    "e": (0, 24),
+    "f": (0, 60),
+    "g": (120, 480),
+}
 
 
 @dataclass(slots=True)
@@ -226,10 +236,8 @@ def _print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
     cap = float(rng.uniform(1.6, 2.6))
     for line in range(style.header_lines):
         for column in range(int(rng.integers(1, 4))):
-            word = str(rng.choice(_HEADERS)).format(
-                n=rng.integers(10000, 99999), a=rng.integers(18, 99), b=rng.integers(10, 26), 
-                c=rng.integers(1, 13), d=rng.integers(1, 29), e=rng.integers(0, 24), f=rng.integers(0, 60), g=rng.integers(120, 480),
-            )  # fmt: skip
+            numbers = {name: rng.integers(*span) for name, span in _HEADER_NUMBERS.items()}
+            word = str(rng.choice(_HEADERS)).format(**numbers)
             u = left + 6 + column * (right - left) / 3 + rng.uniform(0, 4)
             _print_word(sheet, word, u, top + 5 + line * cap * 1.9, cap)
     if rng.random() < 0.12:
