@@ -33,7 +33,7 @@ def _splat(heat: NDArray[np.float32], x: float, y: float, sigma: float) -> None:
     heat[top:bottom, left:right] = np.maximum(heat[top:bottom, left:right], bump)
 
 
-def _heatmaps(truth: PageTruth, scale: NDArray[np.floating], cells: tuple[int, int]) -> NDArray[np.float32]:
+def heatmaps(truth: PageTruth, scale: NDArray[np.floating], cells: tuple[int, int]) -> NDArray[np.float32]:
     heat = np.zeros((len(HEATMAPS), *cells), np.float32)
     nodes = np.asarray(truth.nodes_px * scale, np.float32)
     paper = paper_from_pixels(nodes, truth.origin_mm, truth.step_mm, cells)
@@ -62,7 +62,7 @@ def page_samples(
         canvas[:height, :width] = small
         factor = np.array([width / image.shape[1], height / image.shape[0]], np.float32) / MAP_STRIDE
         cells = SIDE_PX // MAP_STRIDE
-        heat = _heatmaps(truth, factor, (cells, cells))
+        heat = heatmaps(truth, factor, (cells, cells))
         turns = int(rng.integers(1, 4)) if rng.random() < 0.3 else 0
         yield {
             "pixels": recoloured(np.ascontiguousarray(np.rot90(canvas, -turns)), rng),

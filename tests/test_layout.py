@@ -1,0 +1,82 @@
+"""Layouts from stage 0's heat: every known one, on paper that lies as it likes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from ecgdigit_export.synth.page import SyntheticPage, synthetic_page
+from ecgdigit_export.synth.signals import simulated_recording
+from ecgdigit_export.synth.style import style_from_rng
+from test_synth import plain_style
+from true_stages import true_located, true_mesh
+
+from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
+from ecgdigit_rt.layout import read_layout
+from ecgdigit_rt.layouts import LAYOUTS
+from ecgdigit_rt.stages import BASELINE, HEATMAPS
+
+
+def page(name: str, kind: str = "render", speed: float = 25.0, gain: float = 10.0) -> SyntheticPage:
+    rng = np.random.default_rng(11)
+    rows = len(LAYOUTS[name].rows)
+    spacing = 150.0 / rows
+    style = replace(
+        plain_style(), plan=LAYOUTS[name], labels_shown=True, speed_mm_s=speed, gain_mm_mv=gain,
+        baselines_mm=tuple(12.0 + spacing * (i + 0.5) for i in range(rows)),
+        paper=(-2.0, -2.0, 278.0, 178.0), footer_v_mm=172.0,
+    )  # fmt: skip
+    return synthetic_page(simulated_recording(rng), rng, kind=kind, style=style)
+
+
+@pytest.mark.parametrize("kind", ["render", "photo"])
+@pytest.mark.parametrize("name", list(LAYOUTS))
+def test_known_layouts_are_told_apart(name: str, kind: str) -> None:
+    seen = page(name, kind)
+    _, lines, layout = read_layout(true_located(seen), true_mesh(seen.truth))
+    assert layout.name == name
+    true_rows = seen.truth.layout.rows
+    assert [[s.lead for s in row.segments] for row in layout.rows] == [
+        [s.lead for s in row.segments] for row in true_rows
+    ]
+    assert np.allclose([line.v_mm for line in lines], [row.baseline_mm for row in true_rows], atol=0.8)
+    assert np.allclose([row.start_mm for row in layout.rows], true_rows[0].start_mm, atol=3)
+    assert np.allclose([row.end_mm for row in layout.rows], true_rows[0].end_mm, atol=3)
+
+
+def test_speed_and_gain_are_read_from_their_text() -> None:
+    seen = page("3x4", speed=50.0, gain=20.0)
+    _, _, layout = read_layout(true_located(seen), true_mesh(seen.truth))
+    assert (layout.speed_mm_s, layout.gain_mm_mv) == (50.0, 20.0)
+
+
+def test_no_rows_is_a_named_failure() -> None:
+    seen = page("3x4")
+    located = true_located(seen)
+    located.heat[HEATMAPS.index(BASELINE)] = 0
+    with pytest.raises(NoRowsFound):
+        read_layout(located, true_mesh(seen.truth))
+
+
+def test_an_unknown_count_of_rows_lists_what_was_seen() -> None:
+    seen = page("3x4")
+    located = true_located(seen)
+    line = located.heat[HEATMAPS.index(BASELINE)]
+    line[line.shape[0] // 2 - 5 :] = 0  # hides the lower rows
+    with pytest.raises(UnknownLayout, match="1 rows|2 rows"):
+        read_layout(located, true_mesh(seen.truth))
+
+
+def test_random_styles_mostly_read_right() -> None:
+    right = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        seen = synthetic_page(simulated_recording(rng), rng, kind="render", style=style_from_rng(rng))
+        _, _, layout = read_layout(true_located(seen), true_mesh(seen.truth))
+        right += layout.name == seen.truth.layout.name
+    assert right >= 11

@@ -1,0 +1,79 @@
+"""Where the record begins and ends, and what each lead gets of its row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
+from ecgdigit_rt.layout import Line, layout_from_plan
+from ecgdigit_rt.layouts import LAYOUTS
+from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.rows import common_extent_mm, settled_extent_mm
+from ecgdigit_rt.trace import RowTrace, row_trace_from_logits
+
+
+def trace(height: np.ndarray, start_mm: float, first: int, stop: int) -> RowTrace:
+    presence = np.zeros(height.size, np.float32)
+    presence[first:stop] = 1
+    return RowTrace(height.astype(np.float32), presence, presence, start_mm, 20.0, first, stop)
+
+
+def flat_mesh(px_per_mm: float = 8.0) -> Mesh:
+    v, u = np.mgrid[0:220:5, 0:300:5]
+    return Mesh((np.stack([u, v], -1) * px_per_mm).astype(np.float32), (0.0, 0.0), 0.0, 1.0)
+
+
+def test_a_usual_width_makes_all_ends_one_measurement() -> None:
+    start, end = common_extent_mm([20.00, 20.04, 19.9, 20.06], [270.0, 270.1, 269.9, 262.0])
+    assert start == pytest.approx(20.0, abs=0.02)
+    assert end - start == pytest.approx(250.0)
+
+
+def test_another_width_is_taken_as_it_is() -> None:
+    assert common_extent_mm([10.0, 10.2, 10.1], [230.0, 231.0, 230.5]) == (10.1, 230.5)
+
+
+def test_presence_tells_the_ends_to_a_fraction_of_a_column() -> None:
+    covered = np.clip(np.arange(2000) - 300.3 + 1, 0, 1) * np.clip(1700.6 - np.arange(2000), 0, 1)
+    presence = np.log(np.maximum(covered, 1e-4) / np.maximum(1 - covered, 1e-4)).astype(np.float32)
+    logits = np.full((160, 2000), -5, np.float32)
+    logits[80] = 5
+    seen = row_trace_from_logits(logits, presence, start_mm=10.0)
+    assert seen.extent_mm == pytest.approx((10 + 300.3 / 20, 10 + 1700.6 / 20), abs=0.002)
+
+
+def test_rows_disagree_with_the_first_look() -> None:
+    rows = [trace(np.zeros(5400), 15.0, 200, 5200)] * 3
+    assert settled_extent_mm(rows, (25.02, 275.02)) == (25.02, 275.02)
+    assert settled_extent_mm(rows, (27.0, 277.0)) == pytest.approx((25.0, 275.0))
+
+
+def test_every_lead_gets_its_window() -> None:
+    lines = [Line(40.0 + 40 * i, 20.0, 270.0, 1.0) for i in range(4)]
+    layout = layout_from_plan(LAYOUTS["3x4+1"], lines, 20.0, 270.0, 25.0, 10.0)
+    height = np.arange(5200) / 100.0
+    leads = leads_from_traces(layout, [trace(height, 15.0, 100, 5100)] * 4, flat_mesh())
+    assert set(leads) == {"I", "II", "III", "aVR", "aVL", "aVF", *(f"V{k}" for k in range(1, 7))}
+    assert leads["II"].mv.size == 5000  # the rhythm strip, not the short one
+    assert leads["V1"].mv.size == 1250
+    assert leads["V1"].start_s == pytest.approx(5.0)
+    # V1 begins 125 mm into the record, 130 mm into the strip: column 2600, at 0.01 mm a column.
+    assert leads["V1"].mv[:3] == pytest.approx([2.6, 2.601, 2.602], abs=1e-4)
+    assert leads["V1"].curve_px[0] == pytest.approx([(20 + 125) * 8, (40 - 26) * 8], abs=1e-3)
+
+
+def test_double_speed_halves_the_time() -> None:
+    lines = [Line(40.0, 20.0, 270.0, 1.0)] * 3
+    layout = spread_layout(layout_from_plan(LAYOUTS["3x4"], lines, 0, 1, 50.0, 10.0), 20.0, 270.0)
+    leads = leads_from_traces(layout, [trace(np.zeros(5200), 15.0, 100, 5100)] * 3, flat_mesh())
+    assert leads["I"].mv.size == 625
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_points_follow_the_picture_when_it_turns(turns: int) -> None:
+    picture = np.zeros((7, 11), np.uint8)
+    picture[2, 9] = 255
+    point = np.array([[9.5, 2.5]], np.float32)
+    x, y = turned_points(point, (11, 7), turns)[0]
+    assert np.rot90(picture, -turns)[int(y), int(x)] == 255

@@ -1,0 +1,69 @@
+"""Training lowers the loss, resumes where it stopped, and its weights export to equal graphs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+pytest.importorskip("onnx")
+
+from ecgdigit_export.models.lite import LiteTrace
+from ecgdigit_export.onnx_graph import MODELS, folded, graph_from_model, prove
+from ecgdigit_export.synth.folder import write_pages
+from ecgdigit_export.train.loop import RECIPES, TrainOptions, train_stage
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    list(write_pages(folder, 3, seed=3, kind="render", processes=1))
+    return folder
+
+
+@pytest.mark.parametrize("stage", list(RECIPES))
+def test_samples_fit_their_model(stage: str, pages: Path) -> None:
+    options = TrainOptions(pages, pages / "out" / stage, steps=2, batch=2, workers=0, save_every=1)
+    checkpoint = train_stage(stage, options)
+    state = torch.load(checkpoint, weights_only=True)
+    assert state["step"] == 2
+    assert train_stage(stage, replace(options, steps=3)) == checkpoint
+    assert torch.load(checkpoint, weights_only=True)["step"] == 3
+
+
+@pytest.mark.slow
+def test_the_trace_loss_falls(pages: Path) -> None:
+    options = TrainOptions(pages, pages / "out" / "falls", steps=40, batch=4, workers=0, threads=2)
+    train_stage("trace", options)
+    lines = [json.loads(line) for line in (options.out / "trace.log.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
+
+
+@pytest.mark.parametrize("stage", list(MODELS))
+def test_onnx_equals_torch(stage: str) -> None:
+    torch.manual_seed(0)
+    model = MODELS[stage]()
+    model.train()
+    with torch.no_grad():  # give the norms something to fold
+        model(torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8))
+    model = folded(model.eval())
+    graph = graph_from_model(stage, model, {"version": "test"})
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    assert prove(stage, model, graph, [picture]).cases == 3
+
+
+def test_the_proof_notices_other_weights() -> None:
+    torch.manual_seed(0)
+    model = folded(LiteTrace().eval())
+    graph = graph_from_model("trace", model, {})
+    with torch.no_grad():
+        model.head.weight.mul_(1.05)
+    with pytest.raises(ValueError, match="away from PyTorch"):
+        prove("trace", model, graph, [])
