@@ -25,6 +25,7 @@ _LEAST_ROW_MM = 40.0
 _LINE_LEVEL = 0.25
 _MARK_LEVEL = 0.25
 _LABEL_REACH_MM = 10.0
+_GAP_WEIGHT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +134,39 @@ def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
     return total / count
 
 
-def chosen_plan(heat: PaperHeat, lines: list[Line]) -> LayoutPlan:
-    """The known layout with this many rows whose names agree best with the labels.
+def _strongest(lines: list[Line], count: int) -> tuple[list[Line], float]:
+    """The `count` strongest lines from the top down, and how clearly they stand out from the rest."""
+    ranked = sorted(lines, key=lambda line: -line.strength)
+    rest = ranked[count].strength if len(ranked) > count else 0.0
+    gap = (ranked[count - 1].strength - rest) / ranked[0].strength
+    return sorted(ranked[:count], key=lambda line: line.v_mm), gap
 
-    Raises UnknownLayout with the names that were seen.
+
+def chosen_plan(heat: PaperHeat, lines: list[Line]) -> tuple[LayoutPlan, list[Line]]:
+    """The known layout that agrees best with the labels and the rows, and the lines that are its rows.
+
+    A line of text may look like a weak row, so a plan takes the strongest lines; leaving out one that
+    is as strong as those taken counts against it. Raises UnknownLayout with what was seen.
     """
-    fits = {
-        plan.name: _fit(plan, _label_scores(heat, lines, plan.columns))
-        for plan in LAYOUTS.values()
-        if len(plan.rows) == len(lines)
-    }
-    if not fits:
+    best: tuple[float, LayoutPlan, list[Line]] | None = None
+    for plan in LAYOUTS.values():
+        if len(plan.rows) > len(lines):
+            continue
+        taken, gap = _strongest(lines, len(plan.rows))
+        score = _fit(plan, _label_scores(heat, taken, plan.columns)) + _GAP_WEIGHT * gap
+        if best is None or score > best[0]:
+            best = (score, plan, taken)
+    clear = len(_strongest_group(lines))
+    if best is None or len(best[2]) < clear:
         seen = [lead for lead in LEADS if heat.channel(lead).max() > _MARK_LEVEL]
-        raise UnknownLayout([f"{len(lines)} rows", *seen], list(LAYOUTS))
-    return LAYOUTS[max(fits, key=lambda name: fits[name])]
+        raise UnknownLayout([f"{clear} rows", *seen], list(LAYOUTS))
+    return best[1], best[2]
+
+
+def _strongest_group(lines: list[Line]) -> list[Line]:
+    """The lines that are rows beyond doubt."""
+    limit = 0.8 * max(line.strength for line in lines)
+    return [line for line in lines if line.strength >= limit]
 
 
 def _printed(heat: PaperHeat, values: dict[str, float], default: float) -> float:
@@ -180,7 +200,7 @@ def read_layout(located: Located, mesh: Mesh) -> tuple[LayoutPlan, list[Line], L
     """Rows, plan and a first layout whose extents are good to a few millimetres."""
     heat = paper_heat(located, mesh)
     lines = zero_lines(heat)
-    plan = chosen_plan(heat, lines)
+    plan, lines = chosen_plan(heat, lines)
     start = float(np.median([line.start_mm for line in lines]))
     end = float(np.median([line.end_mm for line in lines]))
     speed, gain = _printed(heat, SPEEDS, 25.0), _printed(heat, GAINS, 10.0)
