@@ -14,7 +14,7 @@ from ecgdigit_rt.layouts import LAYOUTS, LayoutPlan
 from ecgdigit_rt.locate import Located
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
-from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, SPEEDS
+from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, PULSE, SPEEDS
 
 Float = NDArray[np.float32]
 
@@ -196,12 +196,35 @@ def layout_from_plan(
     return Layout(plan.name, tuple(rows), speed_mm_s, gain_mm_mv)
 
 
-def read_layout(located: Located, mesh: Mesh) -> tuple[LayoutPlan, list[Line], Layout]:
-    """Rows, plan and a first layout whose extents are good to a few millimetres."""
+def _pulse_side(heat: PaperHeat, start_mm: float, end_mm: float) -> str:
+    """Where the calibration pulse stands: left, right, or nowhere that was seen."""
+    pulse = heat.channel(PULSE)
+    sides = {"left": heat.u_mm < start_mm + 6, "right": heat.u_mm > end_mm - 6}
+    glow = {side: float(pulse[:, cells].max()) if cells.any() else 0.0 for side, cells in sides.items()}
+    best = max(glow, key=lambda side: glow[side])
+    return best if glow[best] > _MARK_LEVEL else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a page's marks say. `layout`'s extents are good to a few millimetres.
+
+    pulse_side: `left` or `right`, where the calibration pulse stands, or empty.
+    """
+
+    plan: LayoutPlan
+    lines: list[Line]
+    layout: Layout
+    pulse_side: str
+
+
+def read_layout(located: Located, mesh: Mesh) -> Reading:
+    """Rows, plan, speed and gain of the page. Raises NoRowsFound or UnknownLayout."""
     heat = paper_heat(located, mesh)
     lines = zero_lines(heat)
     plan, lines = chosen_plan(heat, lines)
     start = float(np.median([line.start_mm for line in lines]))
     end = float(np.median([line.end_mm for line in lines]))
     speed, gain = _printed(heat, SPEEDS, 25.0), _printed(heat, GAINS, 10.0)
-    return plan, lines, layout_from_plan(plan, lines, start, end, speed, gain)
+    layout = layout_from_plan(plan, lines, start, end, speed, gain)
+    return Reading(plan, lines, layout, _pulse_side(heat, start, end))

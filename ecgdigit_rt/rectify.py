@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from ecgdigit_kernels.spline_lattice import lattice_grid, lattice_position
-from ecgdigit_kernels.surface import add_roughness, lattice_shape, normal_equations
+from ecgdigit_kernels.surface import add_roughness, lattice_shape, normal_equations, second_differences
 from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.homography import homography, mapped
 from ecgdigit_rt.mesh import STEP_MM, Mesh
@@ -27,7 +27,9 @@ MARGIN = 4  # periods of mesh beyond the grid that was seen, for strips near its
 _LEAST_PIXELS = 200
 _LEAST_PERIODS = 4.0
 _MOST_NODES = 300  # per side
-_CURVATURE = 0.03  # periods: usual second difference of a bent page over one period
+_CURVATURE = 0.0005  # periods: usual second difference of a bent page over one period
+_CREASE = 1.5  # times the usual curvature, from which bending is taken for a crease
+_CREASE_ROUNDS = 5
 _CORRELATED = 4.0  # field pixels that share one error
 _LEAST_NOISE = 0.004  # periods
 _RIDGE = 1e-6
@@ -67,21 +69,22 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     bends = np.where(known, counts - flat, 0)
     first = np.where(known, weight, np.float32(0))
     spacing = max(2 * period_px, 12.0)
-    strength = _strength(0.05, spacing / period_px)
-    fit = _Fit(matrix, _fitted(bends, first, spacing, strength), spacing)
+    usual = _CURVATURE * (spacing / period_px) ** 2
+    strength = _strength(0.05, usual)
+    fit = _Fit(matrix, _fitted(bends, first, spacing, strength, usual), spacing)
     # Regions joined by a wrong whole number stand out now; they lose their weight.
     miss = bends - _bends(fit, a.shape)
     first *= (1 / (1 + (miss / 0.2) ** 2) ** 2).astype(np.float32)
-    fit = _Fit(matrix, _fitted(bends, first, spacing, strength), spacing)
+    fit = _Fit(matrix, _fitted(bends, first, spacing, strength, usual), spacing)
     for cell in (spacing, max(period_px, 6.0)):
         fit, noise, used = _refined(fit, flat, pair, weight, cell, period_px)
     support = cv2.blur(used.min(-1), (2 * int(period_px / 2) + 1,) * 2)
     return _mesh(fit, flat + _bends(fit, a.shape), support, noise * period_px * scale, scale)
 
 
-def _strength(noise: float, ratio: float) -> float:
-    """Weight of the roughness: noise against the paper's own curvature, `ratio` periods a cell."""
-    return _CORRELATED * (max(noise, _LEAST_NOISE) / (_CURVATURE * ratio**2)) ** 2
+def _strength(noise: float, usual: float) -> float:
+    """Weight of the roughness: noise against the paper's usual second difference (periods)."""
+    return _CORRELATED * (max(noise, _LEAST_NOISE) / usual) ** 2
 
 
 def _perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseField]) -> NDArray[np.float64]:
@@ -112,24 +115,34 @@ def _usable(field: PhaseField, flat: NDArray[np.float64]) -> NDArray[np.float32]
 
 
 def _fitted(
-    value: NDArray[np.floating], weight: NDArray[np.float32], spacing: float, strength: float
+    value: NDArray[np.floating], weight: NDArray[np.float32], spacing: float, strength: float, usual: float
 ) -> NDArray[np.float64]:
-    """Surface nodes (rows, columns, 2) for both counts."""
+    """Surface nodes (rows, columns, 2) for both counts. usual: a sheet's ordinary second difference.
+
+    Paper is smooth but for its creases. So where both surfaces together bend much more than is usual,
+    bending there costs less in the next round: Cauchy's prior on curvature instead of Gauss's.
+    """
     h, w = value.shape[:2]
     turned = h > w  # the band is as wide as the lattice's first side: make that the shorter one
-    out = []
-    for k in range(2):
-        one, weights = value[..., k], weight[..., k]
-        if turned:
-            one, weights = one.T, weights.T
-        rows, columns = lattice_shape(one.shape[0], one.shape[1], spacing)
-        band, side = normal_equations(weights, one.astype(np.float32), spacing)
-        add_roughness(band, rows, strength, _RIDGE)
-        nodes = solveh_banded(
-            band, side, lower=True, overwrite_ab=True, overwrite_b=True, check_finite=False
-        ).reshape(columns, rows)
-        out.append(nodes if turned else nodes.T)
-    return np.ascontiguousarray(np.stack(out, -1))
+    fields = [(value[..., k], weight[..., k]) for k in range(2)]
+    if turned:
+        fields = [(one.T, weights.T) for one, weights in fields]
+    rows, columns = lattice_shape(*fields[0][0].shape, spacing)
+    systems = [normal_equations(weights, one.astype(np.float32), spacing) for one, weights in fields]
+    relief = np.ones((3, columns, rows))
+    nodes: list[NDArray[np.float64]] = []
+    for _ in range(_CREASE_ROUNDS):
+        nodes = []
+        for band, side in systems:
+            stiff = band.copy()
+            add_roughness(stiff, rows, strength, _RIDGE, relief)
+            solved = solveh_banded(stiff, side, lower=True, overwrite_ab=True, check_finite=False)
+            nodes.append(solved.reshape(columns, rows))
+        bent = sum(second_differences(surface) ** 2 for surface in nodes)
+        bent = np.stack([cv2.blur(one, (3, 3)) for one in np.asarray(bent)])
+        relief = 1 / (1 + bent / (_CREASE * usual) ** 2)
+    out = np.stack(nodes, -1)
+    return np.ascontiguousarray(out if turned else out.transpose(1, 0, 2))
 
 
 def _bends(fit: _Fit, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -164,7 +177,8 @@ def _refined(
     box = (2 * int(period_px) + 1,) * 2
     agreeing = cv2.blur(((tukey > 0) & seen).astype(np.float32), box)
     used[agreeing < _LEAST_AGREEMENT * cv2.blur(seen.astype(np.float32), box)] = 0
-    surface = _fitted(bends + miss, used, spacing, _strength(noise, spacing / period_px))
+    usual = _CURVATURE * (spacing / period_px) ** 2
+    surface = _fitted(bends + miss, used, spacing, _strength(noise, usual), usual)
     return _Fit(fit.matrix, surface, spacing), noise, used
 
 

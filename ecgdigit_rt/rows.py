@@ -17,26 +17,33 @@ _END_REACH_MM = 9.6
 _MARGIN_MM = 5.0
 _TALL_HALF_HEIGHT_MM = 40.0
 _USUAL_WIDTHS_MM = (250.0, 125.0)
-_WIDTH_TOLERANCE_MM = 4.0
+_WIDTH_TOLERANCE_MM = 8.0
 _AGREEMENT_MM = 0.6
 _SAME_PLACE_MM = 0.15
 
 
-def common_extent_mm(starts: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
+def common_extent_mm(
+    starts: Sequence[float], ends: Sequence[float], pulse_side: str = ""
+) -> tuple[float, float]:
     """Start and end of the record on paper, from where the rows' traces begin and end.
 
     Machines print 250 mm (or half of that) and start all rows together: then every row's two ends
-    measure one number, and their mean is good to a fraction of a 500 Hz sample (0.05 mm). Otherwise
-    the medians.
+    measure one number, and their mean is good to a fraction of a 500 Hz sample (0.05 mm). A calibration
+    pulse that runs into the trace hides the end it stands at (`pulse_side` left or right): where the two
+    sides disagree, the other one is believed. With any other width, the medians.
     """
     start, end = float(np.median(starts)), float(np.median(ends))
     for width in _USUAL_WIDTHS_MM:
-        if abs(end - start - width) < _WIDTH_TOLERANCE_MM:
-            measured = np.concatenate([np.asarray(starts), np.asarray(ends) - width])
-            middle = float(np.median(measured))
-            agreeing = measured[np.abs(measured - middle) < _AGREEMENT_MM]
-            start = float(agreeing.mean()) if agreeing.size else middle
-            return start, start + width
+        if abs(end - start - width) > _WIDTH_TOLERANCE_MM:
+            continue
+        by_side = {"left": np.asarray(starts), "right": np.asarray(ends) - width}
+        if abs(end - start - width) > _SAME_PLACE_MM and pulse_side in by_side:
+            del by_side[pulse_side]
+        measured = np.concatenate(list(by_side.values()))
+        middle = float(np.median(measured))
+        agreeing = measured[np.abs(measured - middle) < _AGREEMENT_MM]
+        start = float(agreeing.mean()) if agreeing.size else middle
+        return start, start + width
     return start, end
 
 
@@ -59,7 +66,7 @@ def _traces(
 
 
 def record_extent_mm(
-    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout
+    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout, pulse_side: str
 ) -> tuple[float, float]:
     """Look at the rows' two ends alone, to know the record's place before anything is sampled for good.
 
@@ -72,7 +79,7 @@ def record_extent_mm(
     starts = [t.extent_mm[0] for t in traces[: len(left)] if not t.is_empty and t.first > 0]
     ends = [t.extent_mm[1] for t in traces[len(left) :] if not t.is_empty and t.stop < t.presence.size]
     rough = layout.rows[0]
-    return common_extent_mm(starts or [rough.start_mm], ends or [rough.end_mm])
+    return common_extent_mm(starts or [rough.start_mm], ends or [rough.end_mm], pulse_side)
 
 
 def row_traces(
@@ -91,11 +98,13 @@ def row_traces(
     return traces
 
 
-def settled_extent_mm(traces: Sequence[RowTrace], extent_mm: tuple[float, float]) -> tuple[float, float]:
+def settled_extent_mm(
+    traces: Sequence[RowTrace], extent_mm: tuple[float, float], pulse_side: str
+) -> tuple[float, float]:
     """The extent that the whole rows show, or the first look's where both agree."""
     shown = [trace.extent_mm for trace in traces if not trace.is_empty]
     if not shown:
         return extent_mm
-    start, end = common_extent_mm([s for s, _ in shown], [e for _, e in shown])
+    start, end = common_extent_mm([s for s, _ in shown], [e for _, e in shown], pulse_side)
     agree = abs(start - extent_mm[0]) < _SAME_PLACE_MM and abs(end - extent_mm[1]) < _SAME_PLACE_MM
     return extent_mm if agree else (start, end)

@@ -30,6 +30,12 @@ def test_a_usual_width_makes_all_ends_one_measurement() -> None:
     assert end - start == pytest.approx(250.0)
 
 
+def test_the_side_with_the_pulse_is_not_believed() -> None:
+    starts, ends = [19.2, 19.2, 19.3, 19.2], [270.0, 270.1, 269.9, 270.0]
+    assert common_extent_mm(starts, ends, "left") == pytest.approx((20.0, 270.0))
+    assert common_extent_mm(starts, ends, "right")[0] == pytest.approx(19.225)
+
+
 def test_another_width_is_taken_as_it_is() -> None:
     assert common_extent_mm([10.0, 10.2, 10.1], [230.0, 231.0, 230.5]) == (10.1, 230.5)
 
@@ -45,8 +51,8 @@ def test_presence_tells_the_ends_to_a_fraction_of_a_column() -> None:
 
 def test_rows_disagree_with_the_first_look() -> None:
     rows = [trace(np.zeros(5400), 15.0, 200, 5200)] * 3
-    assert settled_extent_mm(rows, (25.02, 275.02)) == (25.02, 275.02)
-    assert settled_extent_mm(rows, (27.0, 277.0)) == pytest.approx((25.0, 275.0))
+    assert settled_extent_mm(rows, (25.02, 275.02), "") == (25.02, 275.02)
+    assert settled_extent_mm(rows, (27.0, 277.0), "") == pytest.approx((25.0, 275.0))
 
 
 def test_every_lead_gets_its_window() -> None:

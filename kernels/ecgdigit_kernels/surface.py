@@ -39,12 +39,34 @@ def normal_equations(
     )
 
 
-def add_roughness(band: NDArray[np.float64], rows: int, strength: float, ridge: float) -> None:
+def add_roughness(
+    band: NDArray[np.float64],
+    rows: int,
+    strength: float,
+    ridge: float,
+    relief: NDArray[np.float64] | None = None,
+) -> None:
     """Add the squared second differences of the nodes, and a small pull towards 0, in place.
 
     The thin-plate energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice; it fills holes smoothly.
+    relief: (3, columns, rows) factors of the three terms at each node, as `second_differences` orders
+    them; 1 everywhere without it.
     """
-    _roughen(band, rows, band.shape[1] // rows, strength, ridge)
+    columns = band.shape[1] // rows
+    factors = np.ones((3, columns, rows)) if relief is None else relief
+    _roughen(band, rows, columns, strength, ridge, factors)
+
+
+def second_differences(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """f_rr, f_cc and sqrt(2) f_rc of nodes (columns, rows), each at its first node: (3, columns, rows).
+
+    0 where a term's stencil would leave the lattice.
+    """
+    out = np.zeros((3, *nodes.shape))
+    out[0, :, :-2] = np.diff(nodes, 2, axis=1)
+    out[1, :-2] = np.diff(nodes, 2, axis=0)
+    out[2, :-1, :-1] = np.sqrt(2.0) * np.diff(np.diff(nodes, axis=0), axis=1)
+    return out
 
 
 @inlined
@@ -145,7 +167,14 @@ def _scatter(square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.
 
 
 @loose_kernel
-def _roughen(band: NDArray[np.float64], rows: int, columns: int, strength: float, ridge: float) -> None:
+def _roughen(
+    band: NDArray[np.float64],
+    rows: int,
+    columns: int,
+    strength: float,
+    ridge: float,
+    relief: NDArray[np.float64],
+) -> None:
     twist = np.sqrt(2.0)
     for c in range(columns):
         for r in range(rows):
@@ -163,7 +192,8 @@ def _roughen(band: NDArray[np.float64], rows: int, columns: int, strength: float
                     factors = (twist, -twist, -twist, twist)
                 else:
                     continue
+                amount = strength * relief[kind, c, r]
                 for a in range(4):
                     for b in range(4):
                         if nodes[a] >= nodes[b] and factors[a] * factors[b] != 0.0:
-                            band[nodes[a] - nodes[b], nodes[b]] += strength * factors[a] * factors[b]
+                            band[nodes[a] - nodes[b], nodes[b]] += amount * factors[a] * factors[b]

@@ -58,15 +58,19 @@ def page_samples(
         scale = SIDE_PX / max(image.shape[:2]) * rng.uniform(0.72, 1.0)
         width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
         small = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        canvas = np.full((SIDE_PX, SIDE_PX, 3), rng.integers(256), np.uint8)
-        canvas[:height, :width] = small
         factor = np.array([width / image.shape[1], height / image.shape[0]], np.float32) / MAP_STRIDE
-        cells = SIDE_PX // MAP_STRIDE
-        heat = heatmaps(truth, factor, (cells, cells))
-        turns = int(rng.integers(1, 4)) if rng.random() < 0.3 else 0
+        cells = (-(-height // MAP_STRIDE), -(-width // MAP_STRIDE))
+        turns = int(rng.integers(1, 4)) if rng.random() < 0.4 else 0
+        # Turned before it is padded: a margin that turned along would give the answer away.
+        picture = np.rot90(small, -turns)
+        wanted = np.rot90(heatmaps(truth, factor, cells), -turns, axes=(1, 2))
+        canvas = np.full((SIDE_PX, SIDE_PX, 3), rng.integers(256), np.uint8)
+        canvas[: picture.shape[0], : picture.shape[1]] = picture
+        heat = np.zeros((len(HEATMAPS), SIDE_PX // MAP_STRIDE, SIDE_PX // MAP_STRIDE), np.float32)
+        heat[:, : wanted.shape[1], : wanted.shape[2]] = wanted
         yield {
-            "pixels": recoloured(np.ascontiguousarray(np.rot90(canvas, -turns)), rng),
-            "heat": np.ascontiguousarray(np.rot90(heat, -turns, axes=(1, 2))),
+            "pixels": recoloured(canvas, rng),
+            "heat": heat,
             "turns": np.array(turns, np.int64),
         }
 

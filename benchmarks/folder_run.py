@@ -1,0 +1,81 @@
+"""Accuracy, speed and memory of a folder run: the main job as a user runs it.
+
+    python benchmarks/folder_run.py PAGES TRUTH_DIR TEST_CSV RESULT.json [--threads 2]
+
+Runs `ecgdigit-rt run` and `ecgdigit-rt evaluate` as processes of their own; the time per page is the
+run's wall time less the start, and every page's own seconds come from its report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from provenance import write_result
+
+
+def timed(command: list[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Wall seconds of a command, and the command done."""
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return time.perf_counter() - started, done
+
+
+def measured(pages: Path, truth: Path, test: Path, threads: int) -> dict[str, Any]:
+    """One folder run with its score, and one run of a single page for the start-up time."""
+    cli = [sys.executable, "-m", "ecgdigit_rt"]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "submission.csv"
+        run = [*cli, "run", str(pages), "--out", str(out), "--test", str(test), "--threads", str(threads)]
+        seconds, done = timed(run)
+        peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        if done.returncode not in (0, 2):
+            raise SystemExit(done.stderr)
+        report = json.loads(out.with_suffix(".report.json").read_text())
+        _, scored = timed([*cli, "evaluate", str(out), str(truth), "--format", "json"])
+        first = min(p for p in pages.iterdir() if p.suffix in (".png", ".jpg"))
+        one, _ = timed(
+            [*cli, "run", str(first), "--out", str(Path(folder) / "one.csv"), "--threads", str(threads)]
+        )
+    page_seconds = [sum(page["seconds"].values()) for page in report["results"] if page.get("seconds")]
+    stages: dict[str, list[float]] = {}
+    for page in report["results"]:
+        for stage, value in (page.get("seconds") or {}).items():
+            stages.setdefault(stage, []).append(value)
+    return {
+        "pages": len(report["results"]),
+        "failed": [page["id"] for page in report["results"] if page["status"] == "failed"],
+        "wall_s": round(seconds, 2),
+        "wall_s_per_page": round(seconds / max(1, len(report["results"])), 3),
+        "page_s_median": round(median(page_seconds), 3) if page_seconds else None,
+        "stage_s_median": {stage: round(median(values), 3) for stage, values in stages.items()},
+        "one_page_from_start_s": round(one, 2),
+        "peak_mb": round(peak_mb),
+        "accuracy": json.loads(scored.stdout),
+    }
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in ("pages", "truth", "test", "result"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    figures = measured(given.pages, given.truth, given.test, given.threads)
+    write_result(given.result, "folder_run", given.threads, figures)
+    sys.stdout.write(json.dumps({k: v for k, v in figures.items() if k != "accuracy"}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
