@@ -18,12 +18,15 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
 from ecgdigit_rt.batch import failed_from_error
 from ecgdigit_rt.decode import rgb_from_page
-from ecgdigit_rt.grid import grid_phase, mesh_from_grid
+from ecgdigit_rt.errors import NoGridFound
+from ecgdigit_rt.grid import GridPhase, grid_phase, mesh_from_grid
+from ecgdigit_rt.gridless import mesh_from_rows
 from ecgdigit_rt.layout import read_layout
-from ecgdigit_rt.locate import locate
+from ecgdigit_rt.locate import Located, locate
+from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.models import STAGES, load_models
 from ecgdigit_rt.record import Digitized, PageRef, Result
-from ecgdigit_rt.rows import record_extent_mm, row_traces, settled_extent_mm
+from ecgdigit_rt.rows import record_extent_mm, row_ends, row_traces, settled_extent_mm
 
 T = TypeVar("T")
 
@@ -60,10 +63,11 @@ class Digitizer:
         clock = _Clock()
         located = clock.timed("locate", lambda: locate(self._runners["locate"], image))
         phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
-        mesh = clock.timed("rectify", lambda: mesh_from_grid(phase))
+        mesh = clock.timed("rectify", lambda: self._mesh(located, phase))
         reading = clock.timed("layout", lambda: read_layout(located, mesh))
         view = (self._runners["trace"], located.image, mesh, reading.layout)
-        extent = clock.timed("ends", lambda: record_extent_mm(*view, reading.pulse_side))
+        ends = clock.timed("ends", lambda: row_ends(*view))
+        extent = record_extent_mm(ends, reading.layout, reading.pulse_side)
         traces = clock.timed("trace", lambda: row_traces(*view, extent))
         layout = spread_layout(reading.layout, *settled_extent_mm(traces, extent, reading.pulse_side))
         leads = clock.timed("assemble", lambda: leads_from_traces(layout, traces, mesh))
@@ -75,6 +79,16 @@ class Digitizer:
             for name, lead in leads.items()
         }
         return Digitized(source, leads, layout, mesh.residual_px, clock.seconds)
+
+    def _mesh(self, located: Located, phase: GridPhase) -> Mesh:
+        """The grid's mesh, or where no grid can be told the rows' own."""
+        try:
+            return mesh_from_grid(phase)
+        except NoGridFound as error:
+            mesh = mesh_from_rows(located, self._runners["trace"])
+            if mesh is None:
+                raise NoGridFound(error.reason) from error
+            return mesh
 
     def digitize_many(self, pages: Iterable[PageRef]) -> Iterator[Result]:
         """Read pages in order; the next ones are decoded meanwhile. A page's failure is its result."""

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.errors import NoPageFound
-from ecgdigit_rt.stages import HEATMAPS, LOCATE_SIDE, MAP_STRIDE, PAGE_MASK, SIDE_STEP
+from ecgdigit_rt.record import LEADS
+from ecgdigit_rt.stages import HEATMAPS, LOCATE_SIDE, MAP_STRIDE, PAGE_MASK, PULSE, SIDE_STEP
 
 Image = NDArray[np.uint8]
 
 _PAGE_LEVEL = 0.5
 _LEAST_PAGE = 0.03
 _CLOSE_UP = 0.62
+_SURE = 0.97
+_POSSIBLE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +94,38 @@ def _crop(
     )
 
 
+def _mark_evidence(heat: NDArray[np.float32]) -> float:
+    """How much the picture looks upright: printed marks glow only there."""
+    marks = [HEATMAPS.index(name) for name in (PULSE, *LEADS)]
+    return float(heat[marks].max((1, 2)).sum())
+
+
+def _upright(runner: Runner, image: Image) -> tuple[int, Image, NDArray[np.float32], float]:
+    """Quarter turns (clockwise) that the picture had, the picture turned back, its heat and cell size.
+
+    The network's word is enough where it is sure. Otherwise every turn that it holds possible is tried,
+    and the one that shows most marks is taken.
+    """
+    heat, turns, cell = _seen(runner, image)
+    if turns[0] > _SURE:
+        return 0, image, heat, cell
+    best = (-1.0, 0, image, heat, cell)
+    for k in np.flatnonzero(turns > _POSSIBLE):
+        turned = np.ascontiguousarray(np.rot90(image, k)) if k else image
+        found, _, size = _seen(runner, turned) if k else (heat, turns, cell)
+        evidence = _mark_evidence(found)
+        if evidence > best[0]:
+            best = (evidence, int(k), turned, found, size)
+    return best[1], best[2], best[3], best[4]
+
+
 def locate(runner: Runner, image: Image) -> Located:
     """Find the sheet in a picture (height, width, 3) uint8 RGB. Raises NoPageFound.
 
     A turned picture is turned back and seen again, since marks are read upright; a sheet that is small
     in the picture is cut out and seen again larger.
     """
-    heat, turns, cell = _seen(runner, image)
-    quarter_turns = int(np.argmax(turns))
-    if quarter_turns:
-        image = np.ascontiguousarray(np.rot90(image, quarter_turns))
-        heat, _, cell = _seen(runner, image)
+    quarter_turns, image, heat, cell = _upright(runner, image)
     box = _page_box(heat[HEATMAPS.index(PAGE_MASK)])
     page = _crop(image, box, cell, 0.02)
     corner = (0.0, 0.0)

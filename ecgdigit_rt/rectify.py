@@ -32,6 +32,7 @@ _CREASE = 1.5  # times the usual curvature, from which bending is taken for a cr
 _CREASE_ROUNDS = 5
 _CORRELATED = 4.0  # field pixels that share one error
 _LEAST_NOISE = 0.004  # periods
+_MOST_NOISE = 0.06  # periods: beyond, the phases are made up
 _RIDGE = 1e-6
 _LEAST_AGREEMENT = 0.6
 _LARGEST_SLOPE = 0.2  # by which bends and creases may change the local period
@@ -78,6 +79,8 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     fit = _Fit(matrix, _fitted(bends, first, spacing, strength, usual), spacing)
     for cell in (spacing, max(period_px, 6.0)):
         fit, noise, used = _refined(fit, flat, pair, weight, cell, period_px)
+    if noise > _MOST_NOISE:
+        raise NoGridFound("what looks like lines does not agree")
     support = cv2.blur(used.min(-1), (2 * int(period_px / 2) + 1,) * 2)
     return _mesh(fit, flat + _bends(fit, a.shape), support, noise * period_px * scale, scale)
 
@@ -127,7 +130,7 @@ def _fitted(
     fields = [(value[..., k], weight[..., k]) for k in range(2)]
     if turned:
         fields = [(one.T, weights.T) for one, weights in fields]
-    rows, columns = lattice_shape(*fields[0][0].shape, spacing)
+    rows, columns = lattice_shape(fields[0][0].shape[0], fields[0][0].shape[1], spacing)
     systems = [normal_equations(weights, one.astype(np.float32), spacing) for one, weights in fields]
     relief = np.ones((3, columns, rows))
     nodes: list[NDArray[np.float64]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +66,15 @@ def _traces(
     ]
 
 
-def record_extent_mm(
-    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout, pulse_side: str
-) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class RowEnds:
+    """Where one row's trace begins and ends on paper (mm), None where the look did not show it."""
+
+    start_mm: float | None
+    end_mm: float | None
+
+
+def row_ends(runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout) -> list[RowEnds]:
     """Look at the rows' two ends alone, to know the record's place before anything is sampled for good.
 
     Then column k of the real strips is sample k, and nothing has to be interpolated between samples.
@@ -76,10 +83,20 @@ def record_extent_mm(
     left = [(row.start_mm - reach, row.start_mm + reach, row.baseline_mm) for row in layout.rows]
     right = [(row.end_mm - reach, row.end_mm + reach, row.baseline_mm) for row in layout.rows]
     traces = _traces(runner, image, mesh, left + right)
-    starts = [t.extent_mm[0] for t in traces[: len(left)] if not t.is_empty and t.first > 0]
-    ends = [t.extent_mm[1] for t in traces[len(left) :] if not t.is_empty and t.stop < t.presence.size]
+    ends = []
+    for start, end in zip(traces[: len(left)], traces[len(left) :], strict=True):
+        begins = not start.is_empty and start.first > 0
+        stops = not end.is_empty and end.stop < end.presence.size
+        ends.append(RowEnds(start.extent_mm[0] if begins else None, end.extent_mm[1] if stops else None))
+    return ends
+
+
+def record_extent_mm(ends: Sequence[RowEnds], layout: Layout, pulse_side: str) -> tuple[float, float]:
+    """The record's start and end from its rows' ends, or the layout's own where no end was seen."""
     rough = layout.rows[0]
-    return common_extent_mm(starts or [rough.start_mm], ends or [rough.end_mm], pulse_side)
+    starts = [row.start_mm for row in ends if row.start_mm is not None]
+    stops = [row.end_mm for row in ends if row.end_mm is not None]
+    return common_extent_mm(starts or [rough.start_mm], stops or [rough.end_mm], pulse_side)
 
 
 def row_traces(

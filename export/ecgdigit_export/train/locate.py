@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -53,7 +54,7 @@ def heatmaps(truth: PageTruth, scale: NDArray[np.floating], cells: tuple[int, in
 def page_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """The whole picture, shrunk and turned by chance; marks count only when it stands upright."""
+    """The whole picture, shrunk and turned by chance."""
     for _ in range(2):
         scale = SIDE_PX / max(image.shape[:2]) * rng.uniform(0.72, 1.0)
         width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
@@ -85,16 +86,17 @@ def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, di
     mask = functional.binary_cross_entropy_with_logits(heat[:, 0], target[:, 0])
     upright = (turns == 0).float().view(-1, 1, 1, 1)
     p = heat[:, 1:].sigmoid()
-    want = target[:, 1:]
+    # A turned page shows no marks: names are only read upright, and where none glow the page is turned.
+    want = torch.cat([target[:, 1:2], target[:, 2:] * upright], 1)
     # Quality focal loss (Li et al., 2020): soft targets, easy background weighs almost nothing.
     focal = (
         functional.binary_cross_entropy_with_logits(heat[:, 1:], want, reduction="none")
         * (p - want).abs().square()
     )
-    marks = (focal[:, 1:] * upright).sum() / (want[:, 1:] * upright).sum().clamp_min(1)
+    marks = focal[:, 1:].sum() / want[:, 1:].sum().clamp_min(1)
     line = focal[:, :1].sum() / want[:, :1].sum().clamp_min(1)
     way = functional.cross_entropy(turn, turns)
-    peak = (want[:, 1:] > 0.8) & (upright > 0)
+    peak = want[:, 1:] > 0.8
     readings = {
         "mask": float(mask.detach()),
         "turn": float((turn.argmax(1) == turns).float().mean()),
