@@ -19,7 +19,8 @@ _PAGE_LEVEL = 0.5
 _LEAST_PAGE = 0.03
 _CLOSE_UP = 0.62
 _SURE = 0.97
-_POSSIBLE = 0.02
+_POSSIBLE = 0.002
+_UPRIGHT_BONUS = 0.3  # most pictures are
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,15 @@ def _upright(runner: Runner, image: Image) -> tuple[int, Image, NDArray[np.float
     heat, turns, cell = _seen(runner, image)
     if turns[0] > _SURE:
         return 0, image, heat, cell
-    best = (-1.0, 0, image, heat, cell)
-    for k in np.flatnonzero(turns > _POSSIBLE):
-        turned = np.ascontiguousarray(np.rot90(image, k)) if k else image
-        found, _, size = _seen(runner, turned) if k else (heat, turns, cell)
+    best = (_mark_evidence(heat) + _UPRIGHT_BONUS, 0, image, heat, cell)
+    for k in (1, 2, 3):
+        if turns[k] < _POSSIBLE:
+            continue
+        turned = np.ascontiguousarray(np.rot90(image, k))
+        found, _, size = _seen(runner, turned)
         evidence = _mark_evidence(found)
         if evidence > best[0]:
-            best = (evidence, int(k), turned, found, size)
+            best = (evidence, k, turned, found, size)
     return best[1], best[2], best[3], best[4]
 
 

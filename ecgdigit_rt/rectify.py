@@ -28,8 +28,9 @@ _LEAST_PIXELS = 200
 _LEAST_PERIODS = 4.0
 _MOST_NODES = 300  # per side
 _CURVATURE = 0.0005  # periods: usual second difference of a bent page over one period
+_FREE_CURVATURE = 0.02
 _CREASE = 1.5  # times the usual curvature, from which bending is taken for a crease
-_CREASE_ROUNDS = 5
+_CREASE_ROUNDS = 4
 _CORRELATED = 4.0  # field pixels that share one error
 _LEAST_NOISE = 0.004  # periods
 _MOST_NOISE = 0.06  # periods: beyond, the phases are made up
@@ -70,15 +71,16 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     bends = np.where(known, counts - flat, 0)
     first = np.where(known, weight, np.float32(0))
     spacing = max(2 * period_px, 12.0)
-    usual = _CURVATURE * (spacing / period_px) ** 2
+    # The first surfaces only have to lead every pixel to its branch: they may bend freely.
+    usual = _FREE_CURVATURE * (spacing / period_px) ** 2
     strength = _strength(0.05, usual)
     fit = _Fit(matrix, _fitted(bends, first, spacing, strength, usual), spacing)
     # Regions joined by a wrong whole number stand out now; they lose their weight.
     miss = bends - _bends(fit, a.shape)
     first *= (1 / (1 + (miss / 0.2) ** 2) ** 2).astype(np.float32)
     fit = _Fit(matrix, _fitted(bends, first, spacing, strength, usual), spacing)
-    for cell in (spacing, max(period_px, 6.0)):
-        fit, noise, used = _refined(fit, flat, pair, weight, cell, period_px)
+    for cell, rounds in ((spacing, 2), (max(period_px, 6.0), _CREASE_ROUNDS)):
+        fit, noise, used = _refined(fit, flat, pair, weight, cell, period_px, rounds)
     if noise > _MOST_NOISE:
         raise NoGridFound("what looks like lines does not agree")
     support = cv2.blur(used.min(-1), (2 * int(period_px / 2) + 1,) * 2)
@@ -118,12 +120,17 @@ def _usable(field: PhaseField, flat: NDArray[np.float64]) -> NDArray[np.float32]
 
 
 def _fitted(
-    value: NDArray[np.floating], weight: NDArray[np.float32], spacing: float, strength: float, usual: float
+    value: NDArray[np.floating],
+    weight: NDArray[np.float32],
+    spacing: float,
+    strength: float,
+    usual: float,
+    rounds: int = 1,
 ) -> NDArray[np.float64]:
     """Surface nodes (rows, columns, 2) for both counts. usual: a sheet's ordinary second difference.
 
     Paper is smooth but for its creases. So where both surfaces together bend much more than is usual,
-    bending there costs less in the next round: Cauchy's prior on curvature instead of Gauss's.
+    bending there costs less in the next of `rounds`: Cauchy's prior on curvature instead of Gauss's.
     """
     h, w = value.shape[:2]
     turned = h > w  # the band is as wide as the lattice's first side: make that the shorter one
@@ -134,7 +141,7 @@ def _fitted(
     systems = [normal_equations(weights, one.astype(np.float32), spacing) for one, weights in fields]
     relief = np.ones((3, columns, rows))
     nodes: list[NDArray[np.float64]] = []
-    for _ in range(_CREASE_ROUNDS):
+    for _ in range(rounds):
         nodes = []
         for band, side in systems:
             stiff = band.copy()
@@ -161,6 +168,7 @@ def _refined(
     weight: NDArray[np.float32],
     spacing: float,
     period_px: float,
+    rounds: int,
 ) -> tuple[_Fit, float, NDArray[np.float32]]:
     """One more fit: every pixel's phase on the branch nearest to the last one, outliers left out.
 
@@ -181,7 +189,7 @@ def _refined(
     agreeing = cv2.blur(((tukey > 0) & seen).astype(np.float32), box)
     used[agreeing < _LEAST_AGREEMENT * cv2.blur(seen.astype(np.float32), box)] = 0
     usual = _CURVATURE * (spacing / period_px) ** 2
-    surface = _fitted(bends + miss, used, spacing, _strength(noise, usual), usual)
+    surface = _fitted(bends + miss, used, spacing, _strength(noise, usual), usual, rounds)
     return _Fit(fit.matrix, surface, spacing), noise, used
 
 

@@ -28,7 +28,7 @@ def strip_from_image(
     end_mm: float,
     baseline_mm: float,
     half_height_mm: float = HALF_HEIGHT_MM,
-    interpolation: int = cv2.INTER_LANCZOS4,
+    interpolation: int = cv2.INTER_CUBIC,
 ) -> NDArray[np.uint8]:
     """The strip around a row, uint8 (16 * half_height_mm, width, 3); width is a multiple of 32.
 

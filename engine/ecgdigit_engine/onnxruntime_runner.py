@@ -24,8 +24,6 @@ class OnnxRuntimeRunner:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Inputs differ in size from page to page: an arena that keeps the largest of each would only grow.
-        options.enable_mem_pattern = False
         source = str(graph) if isinstance(graph, Path) else graph
         self._session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         metadata = dict(self._session.get_modelmeta().custom_metadata_map)

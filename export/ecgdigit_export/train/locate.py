@@ -93,7 +93,8 @@ def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, di
         functional.binary_cross_entropy_with_logits(heat[:, 1:], want, reduction="none")
         * (p - want).abs().square()
     )
-    marks = focal[:, 1:].sum() / want[:, 1:].sum().clamp_min(1)
+    # A batch of turned pages has no mark at all; a page has some 200 cells of them.
+    marks = focal[:, 1:].sum() / want[:, 1:].sum().clamp_min(200)
     line = focal[:, :1].sum() / want[:, :1].sum().clamp_min(1)
     way = functional.cross_entropy(turn, turns)
     peak = want[:, 1:] > 0.8

@@ -1,0 +1,64 @@
+"""The whole way with the shipped models, on the example pages."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgdigit_rt import Digitized, Digitizer, Failed, PageRef
+from ecgdigit_rt.decode import rgb_from_page
+from ecgdigit_rt.errors import PageError
+from ecgdigit_rt.evaluate import image_score
+from ecgdigit_rt.truth import read_truth
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PAGES = sorted(EXAMPLES.glob("*.jpg"))
+LEAST_DB = 12.0
+
+
+@pytest.fixture(scope="module")
+def digitizer() -> Digitizer:
+    return Digitizer(threads=2)
+
+
+def db(page: Digitized, path: Path) -> float:
+    truth = read_truth(EXAMPLES / "truth" / f"{path.stem}.csv")
+    return image_score(truth, {name: lead.mv.astype(float) for name, lead in page.leads.items()}).db
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_example_is_read(digitizer: Digitizer, path: Path) -> None:
+    page = digitizer.digitize_image(rgb_from_page(PageRef(path)), PageRef(path))
+    asked = {row["lead"] for row in csv.DictReader((EXAMPLES / "test.csv").open()) if row["id"] == path.stem}
+    assert set(page.leads) == asked
+    assert all(np.isfinite(lead.mv).all() for lead in page.leads.values())
+    assert db(page, path) > LEAST_DB
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_page_gives_the_same_leads(digitizer: Digitizer, turns: int) -> None:
+    path = PAGES[0]
+    image = np.ascontiguousarray(np.rot90(rgb_from_page(PageRef(path)), turns))
+    page = digitizer.digitize_image(image, PageRef(path))
+    assert db(page, path) > LEAST_DB
+    for lead in page.leads.values():
+        inside = (lead.curve_px > 0) & (lead.curve_px < (image.shape[1], image.shape[0]))
+        assert inside.mean() > 0.99
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_a_blank_picture_is_a_named_failure(digitizer: Digitizer, shade: int) -> None:
+    with pytest.raises(PageError):
+        digitizer.digitize_image(np.full((600, 800, 3), shade, np.uint8), PageRef(Path("blank.png")))
+
+
+def test_one_bad_page_costs_itself_only(digitizer: Digitizer, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(PAGES[0].read_bytes()[:2000])
+    results = list(digitizer.digitize_many([PageRef(PAGES[0]), PageRef(broken), PageRef(PAGES[1])]))
+    assert [type(result) for result in results] == [Digitized, Failed, Digitized]
+    assert isinstance(results[1], Failed)
+    assert results[1].error_id == "E-INPUT-03"
