@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import version
 from itertools import islice
 from typing import TypeVar
 
@@ -48,12 +49,16 @@ class _Clock:
 class Digitizer:
     """Reads pages with one family of models on the CPU.
 
-    threads: CPU threads for the networks; all that this process may use without it.
+    threads: CPU threads for the networks; all that this process may use without it. `device` and
+    `models` say in words what was chosen.
     """
 
     def __init__(self, models: str = "lite", threads: int | None = None) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
         family = load_models(models)
+        self.device = f"onnxruntime {version('onnxruntime')} (CPU, {self.threads} threads)"
+        size_mb = sum(len(graph) for graph in family.graphs.values()) / 1e6
+        self.models = f"{family.name} {family.version} ({size_mb:.1f} MB)"
         self._runners: dict[str, Runner] = {
             stage: OnnxRuntimeRunner(family.graphs[stage], self.threads) for stage in STAGES
         }

@@ -37,10 +37,15 @@ class PageReport:
 
 @dataclass(slots=True)
 class Report:
-    """All pages of a run so far. `skipped`: inputs that test.csv does not ask for."""
+    """All pages of a run so far. `skipped`: inputs that test.csv does not ask for.
+
+    device, models: what they were read with.
+    """
 
     pages: list[PageReport] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    device: str = ""
+    models: str = ""
 
     def count(self, status: str) -> int:
         return sum(page.status == status for page in self.pages)
@@ -82,6 +87,8 @@ def write_report(report: Report, path: Path) -> None:
     """Write the report in one piece. Raises OutputNotWritable."""
     document = {
         "ecgdigit_rt": __version__,
+        "device": report.device,
+        "models": report.models,
         "pages": len(report.pages),
         "digitized": report.count("digitized"),
         "partial": report.count("partial"),

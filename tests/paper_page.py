@@ -116,6 +116,8 @@ class TruthDigitizer:
     """
 
     truth = Path()
+    device = "none (truth)"
+    models = "none"
 
     def __init__(self, threads: int) -> None:
         assert threads >= 1

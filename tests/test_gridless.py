@@ -49,8 +49,8 @@ def test_the_rows_alone_give_the_scale(kind: str) -> None:
     truth = true_mesh(seen.truth)
     row = seen.truth.layout.rows[1]
     u = np.linspace(row.start_mm, row.end_mm, 20)
-    x, y = truth.pixels_from_mm(u, np.full(20, row.baseline_mm))
-    found, level = mesh.mm_from_pixels(x, y)
+    at_x, at_y = truth.pixels_from_mm(u, np.full(20, row.baseline_mm))
+    found, level = mesh.mm_from_pixels(at_x, at_y)
     assert np.abs(np.diff(found) - np.diff(u)).max() < 0.05
     assert np.ptp(level) < 1.5  # a scanner's shear cannot be told from level rows
 

@@ -60,6 +60,8 @@ def run(
         from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
 
         digitizer = Digitizer(threads=threads or _cpus())
+        report.device, report.models = digitizer.device, digitizer.models
+        typer.echo(f"device   {digitizer.device}\nmodels   {digitizer.models}", err=True)
         start = time.perf_counter()
         digitize_to_submission(jobs, digitizer, writer, report, finish)
         seconds = time.perf_counter() - start
