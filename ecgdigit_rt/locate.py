@@ -20,6 +20,7 @@ _LEAST_PAGE = 0.03
 _CLOSE_UP = 0.62
 _SURE = 0.97
 _POSSIBLE = 0.002
+_PLAIN = 5.0  # of 13 marks: upright pages show 4.5 to 6, turned ones at most 4.6
 _UPRIGHT_BONUS = 0.3  # most pictures are
 
 
@@ -104,13 +105,14 @@ def _mark_evidence(heat: NDArray[np.float32]) -> float:
 def _upright(runner: Runner, image: Image) -> tuple[int, Image, NDArray[np.float32], float]:
     """Quarter turns (clockwise) that the picture had, the picture turned back, its heat and cell size.
 
-    The network's word is enough where it is sure. Otherwise every turn that it holds possible is tried,
-    and the one that shows most marks is taken.
+    Marks that glow plainly settle it, and so does a sure word of the network. Otherwise every turn that
+    it holds possible is tried, and the one that shows most marks is taken.
     """
     heat, turns, cell = _seen(runner, image)
-    if turns[0] > _SURE:
+    evidence = _mark_evidence(heat)
+    if turns[0] > _SURE or evidence > _PLAIN:
         return 0, image, heat, cell
-    best = (_mark_evidence(heat) + _UPRIGHT_BONUS, 0, image, heat, cell)
+    best = (evidence + _UPRIGHT_BONUS, 0, image, heat, cell)
     for k in (1, 2, 3):
         if turns[k] < _POSSIBLE:
             continue
