@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ecgdigit_rt import Digitized, Digitizer, Failed, PageRef
+from ecgdigit_rt.competition import read_test_csv
 from ecgdigit_rt.decode import rgb_from_page
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.evaluate import image_score
@@ -32,7 +32,7 @@ def db(page: Digitized, path: Path) -> float:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_every_example_is_read(digitizer: Digitizer, path: Path) -> None:
     page = digitizer.digitize_image(rgb_from_page(PageRef(path)), PageRef(path))
-    asked = {row["lead"] for row in csv.DictReader((EXAMPLES / "test.csv").open()) if row["id"] == path.stem}
+    asked = {question.lead for question in read_test_csv(EXAMPLES / "test.csv")[path.stem]}
     assert set(page.leads) == asked
     assert all(np.isfinite(lead.mv).all() for lead in page.leads.values())
     assert db(page, path) > LEAST_DB
