@@ -18,6 +18,9 @@ def train(
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1)] = 2,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Loader processes.")] = 1,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Folder of STAGE.pt to begin with, to fine-tune.")
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option("--seed")] = 0,
 ) -> None:
@@ -31,7 +34,15 @@ def train(
     if not set(stages) <= set(STAGES):
         raise typer.BadParameter(f"{stage} is none of {', '.join(STAGES)}, all")
     options = TrainOptions(
-        pages, out, steps, batch=batch, threads=threads, workers=workers, device=device, seed=seed
+        pages,
+        out,
+        steps,
+        batch=batch,
+        threads=threads,
+        workers=workers,
+        device=device,
+        seed=seed,
+        start=start,
     )
     for name in stages:
         typer.echo(f"trained  {name} · {train_stage(name, options)}", err=True)

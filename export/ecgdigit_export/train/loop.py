@@ -45,7 +45,10 @@ RECIPES: dict[str, Recipe] = {
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """Where and how long. `steps` is the length of the cosine; a resumed run may name another."""
+    """Where and how long. `steps` is the length of the cosine; a resumed run may name another.
+
+    start: folder with STAGE.pt whose weights a new run begins with.
+    """
 
     folder: Path
     out: Path
@@ -56,6 +59,7 @@ class TrainOptions:
     seed: int = 0
     device: str = "cpu"
     save_every: int = 200
+    start: Path | None = None
 
 
 def _averaged(average: nn.Module, model: nn.Module, step: int) -> None:
@@ -82,6 +86,9 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
     checkpoint = options.out / f"{stage}.ckpt.pt"
     model = recipe.model().to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=0.01)
+    if options.start is not None and not checkpoint.exists():
+        begun = torch.load(options.start / f"{stage}.pt", map_location=options.device, weights_only=True)
+        model.load_state_dict(begun["weights"])
     average = copy.deepcopy(model)
     step = 0
     if checkpoint.exists():
