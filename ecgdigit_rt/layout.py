@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
 from ecgdigit_rt.layouts import LAYOUTS, LayoutPlan
@@ -71,20 +70,15 @@ def zero_lines(heat: PaperHeat) -> list[Line]:
     profile = np.sort(line, axis=1)[:, -round(120 / _CELL_MM) :].mean(1)  # the best 12 cm of each height
     if profile.size == 0 or profile.max() < 0.08:
         raise NoRowsFound
-    peaks, _ = find_peaks(
-        np.pad(profile, 1),
-        height=max(0.08, 0.3 * float(profile.max())),
-        distance=_LEAST_ROW_GAP_MM / _FINE_MM,
-    )
     lines = []
-    for peak in peaks - 1:
+    for peak in _peaks(profile, max(0.08, 0.3 * float(profile.max())), round(_LEAST_ROW_GAP_MM / _FINE_MM)):
         band = line[max(0, peak - 3) : peak + 4].max(0)
         there = np.flatnonzero(band > _LINE_LEVEL * np.percentile(band, 95))
         if there.size == 0 or (there[-1] - there[0]) * _CELL_MM < _LEAST_ROW_MM:
             continue
         lines.append(
             Line(
-                _vertex(profile, int(peak)) * _FINE_MM + float(heat.v_mm[0]),
+                _vertex(profile, peak) * _FINE_MM + float(heat.v_mm[0]),
                 float(heat.u_mm[there[0]]),
                 float(heat.u_mm[there[-1]]) + _CELL_MM,
                 float(profile[peak]),
@@ -93,6 +87,17 @@ def zero_lines(heat: PaperHeat) -> list[Line]:
     if not lines:
         raise NoRowsFound
     return lines
+
+
+def _peaks(values: Float, least: float, distance: int) -> list[int]:
+    """Local maxima of at least `least`, from left to right; of two nearer than `distance` the higher."""
+    wide = np.pad(values, 1, constant_values=-np.inf)
+    tops = np.flatnonzero((values >= least) & (values >= wide[:-2]) & (values > wide[2:]))
+    kept: list[int] = []
+    for top in sorted(tops.tolist(), key=lambda at: -values[at]):
+        if all(abs(top - other) >= distance for other in kept):
+            kept.append(top)
+    return sorted(kept)
 
 
 def _vertex(values: Float, peak: int) -> float:

@@ -72,7 +72,7 @@ def test_the_proof_notices_other_weights() -> None:
 def test_a_run_begins_with_given_weights(pages: Path, tmp_path: Path) -> None:
     model = LiteTrace()
     with torch.no_grad():
-        model.head.bias.fill_(7.0)
+        model.state_dict()["head.bias"].fill_(7.0)
     torch.save({"weights": model.state_dict()}, tmp_path / "trace.pt")
     options = TrainOptions(pages, tmp_path / "out", 1, batch=1, workers=0, save_every=1, start=tmp_path)
     state = torch.load(train_stage("trace", options), weights_only=True)
