@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.record import Layout
+from ecgdigit_rt.stages import COLUMNS_PER_MM
+from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
 from ecgdigit_rt.strips import strip_from_image
-from ecgdigit_rt.trace import COLUMNS_PER_MM, HALF_HEIGHT_MM, RowTrace, row_trace_from_logits
+from ecgdigit_rt.trace import RowTrace, row_trace_from_logits
 
 _END_REACH_MM = 9.6
 _MARGIN_MM = 5.0

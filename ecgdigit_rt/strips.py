@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.stages import COLUMNS_PER_MM as OUTPUT_PX_PER_MM
+from ecgdigit_rt.stages import SIDE_STEP as WIDTH_MULTIPLE
+from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
+from ecgdigit_rt.stages import STRIP_PX_PER_MM as PX_PER_MM_ALONG
+from ecgdigit_rt.stages import STRIP_ROWS_PER_MM as PX_PER_MM_HIGH
 
-PX_PER_MM_ALONG = 10.0
-PX_PER_MM_HIGH = 8.0
-HALF_HEIGHT_MM = 20.0
-OUTPUT_PX_PER_MM = 20.0
-WIDTH_MULTIPLE = 32
 _SHRINK_ABOVE = 1.5
 """Image resolution over the strip's, from which the image is averaged down before sampling.
 

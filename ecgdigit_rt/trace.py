@@ -10,10 +10,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.special import expit
 
 from ecgdigit_kernels.trace_path import subpixel, trace_path
-
-COLUMNS_PER_MM = 20
-BINS_PER_MM = 4
-HALF_HEIGHT_MM = 20.0
+from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
+from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
 
 _JUMP_PENALTY = 0.15  # nats per bin: a 10 mm spike and back costs 12
 _HALF_WINDOW = 8  # bins of the local expectation
