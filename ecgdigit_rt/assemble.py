@@ -38,7 +38,7 @@ def _lead(segment: Segment, row: Row, trace: RowTrace, layout: Layout, mesh: Mes
     u = segment.start_mm + np.arange(count) * layout.speed_mm_s / RATE_HZ
     column = (u - trace.start_mm) * trace.columns_per_mm
     at = np.clip(column, 0, trace.height_mm.size - 1)
-    height = np.interp(at, np.arange(trace.height_mm.size), trace.height_mm)
+    height = _between(trace.height_mm, at)
     x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
     nearest = np.round(at).astype(int)
     return Lead(
@@ -49,6 +49,17 @@ def _lead(segment: Segment, row: Row, trace: RowTrace, layout: Layout, mesh: Mes
         confidence=float(trace.confidence[nearest].mean()),
         curve_px=np.stack([x, y], -1).astype(np.float32),
     )
+
+
+def _between(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Catmull-Rom's cubic through samples (n,), at fractional samples.
+
+    A straight line between samples would lower the tip of an R wave by some 4 %.
+    """
+    before = np.clip(np.floor(at).astype(np.intp), 0, values.size - 1)
+    t = at - before
+    a, b, c, d = (values[np.clip(before + k, 0, values.size - 1)].astype(np.float64) for k in (-1, 0, 1, 2))
+    return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
 
 def leads_from_traces(layout: Layout, traces: Sequence[RowTrace], mesh: Mesh) -> dict[str, Lead]:

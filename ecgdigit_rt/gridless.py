@@ -16,7 +16,8 @@ from ecgdigit_rt.homography import homography, mapped
 from ecgdigit_rt.layout import Reading, read_layout
 from ecgdigit_rt.locate import Located
 from ecgdigit_rt.mesh import STEP_MM, Mesh
-from ecgdigit_rt.rows import RowEnds, row_ends
+from ecgdigit_rt.paper_heat import paper_heat
+from ecgdigit_rt.rows import RowEnds, row_ends, strip_look
 from ecgdigit_rt.stages import BASELINE
 
 _RECORD_MM = 250.0
@@ -93,10 +94,10 @@ def mesh_from_rows(located: Located, trace: Runner) -> Mesh | None:
     mesh = _first_guess(located)
     for _ in range(_ROUNDS):
         try:
-            reading = read_layout(located, mesh)
+            reading = read_layout(paper_heat(located, mesh))
         except (NoRowsFound, UnknownLayout, cv2.error):
             return None
-        better = _better(mesh, reading, row_ends(trace, located.image, mesh, reading.layout))
+        better = _better(mesh, reading, row_ends(strip_look(trace, located.image, mesh), reading.layout))
         if better is None:
             return None
         mesh = better

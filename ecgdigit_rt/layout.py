@@ -10,33 +10,18 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
 from ecgdigit_rt.layouts import LAYOUTS, LayoutPlan
-from ecgdigit_rt.locate import Located
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.paper_heat import CELL_MM, FINE_MM, PaperHeat
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
-from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, PULSE, SPEEDS
+from ecgdigit_rt.stages import BASELINE, GAINS, PULSE, SPEEDS
 
 Float = NDArray[np.float32]
 
-_CELL_MM = 1.0
-_FINE_MM = 0.5
 _LEAST_ROW_GAP_MM = 7.0
 _LEAST_ROW_MM = 40.0
-_LINE_LEVEL = 0.25
+_LINE_LEVEL = 0.5
 _MARK_LEVEL = 0.25
 _LABEL_REACH_MM = 10.0
 _GAP_WEIGHT = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class PaperHeat:
-    """Stage 0's heat on the paper: (channels, rows, columns) float32, cells of `_FINE_MM` by `_CELL_MM`."""
-
-    heat: Float
-    u_mm: Float
-    v_mm: Float
-
-    def channel(self, name: str) -> Float:
-        return np.asarray(self.heat[HEATMAPS.index(name)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,38 +34,23 @@ class Line:
     strength: float
 
 
-def paper_heat(located: Located, mesh: Mesh) -> PaperHeat:
-    """Look up every heatmap at a regular grid of paper places."""
-    u0, v0, u1, v1 = mesh.extent_mm
-    u = np.arange(u0, u1, _CELL_MM, dtype=np.float32)
-    v = np.arange(v0, v1, _FINE_MM, dtype=np.float32)
-    map_x, map_y = mesh.maps((u0, _CELL_MM, u.size), (v0, _FINE_MM, v.size), shrink=located.cell_px)
-    map_x -= np.float32(located.corner_px[0] / located.cell_px)
-    map_y -= np.float32(located.corner_px[1] / located.cell_px)
-    heat = [
-        cv2.remap(channel, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        for channel in located.heat
-    ]
-    return PaperHeat(np.stack(heat).astype(np.float32), u, v)
-
-
 def zero_lines(heat: PaperHeat) -> list[Line]:
     """The rows' zero lines from the top down: ridges of the baseline heat along u. Raises NoRowsFound."""
-    line = cv2.GaussianBlur(heat.channel(BASELINE), (0, 0), sigmaX=3 / _CELL_MM, sigmaY=0.5 / _FINE_MM)
-    profile = np.sort(line, axis=1)[:, -round(120 / _CELL_MM) :].mean(1)  # the best 12 cm of each height
+    line = cv2.GaussianBlur(heat.channel(BASELINE), (0, 0), sigmaX=3 / CELL_MM, sigmaY=0.5 / FINE_MM)
+    profile = np.sort(line, axis=1)[:, -round(120 / CELL_MM) :].mean(1)  # the best 12 cm of each height
     if profile.size == 0 or profile.max() < 0.08:
         raise NoRowsFound
     lines = []
-    for peak in _peaks(profile, max(0.08, 0.3 * float(profile.max())), round(_LEAST_ROW_GAP_MM / _FINE_MM)):
+    for peak in _peaks(profile, max(0.08, 0.3 * float(profile.max())), round(_LEAST_ROW_GAP_MM / FINE_MM)):
         band = line[max(0, peak - 3) : peak + 4].max(0)
         there = np.flatnonzero(band > _LINE_LEVEL * np.percentile(band, 95))
-        if there.size == 0 or (there[-1] - there[0]) * _CELL_MM < _LEAST_ROW_MM:
+        if there.size == 0 or (there[-1] - there[0]) * CELL_MM < _LEAST_ROW_MM:
             continue
         lines.append(
             Line(
-                _vertex(profile, peak) * _FINE_MM + float(heat.v_mm[0]),
+                _vertex(profile, peak) * FINE_MM + float(heat.v_mm[0]),
                 float(heat.u_mm[there[0]]),
-                float(heat.u_mm[there[-1]]) + _CELL_MM,
+                float(heat.u_mm[there[-1]]) + CELL_MM,
                 float(profile[peak]),
             )
         )
@@ -223,9 +193,8 @@ class Reading:
     pulse_side: str
 
 
-def read_layout(located: Located, mesh: Mesh) -> Reading:
+def read_layout(heat: PaperHeat) -> Reading:
     """Rows, plan, speed and gain of the page. Raises NoRowsFound or UnknownLayout."""
-    heat = paper_heat(located, mesh)
     lines = zero_lines(heat)
     plan, lines = chosen_plan(heat, lines)
     start = float(np.median([line.start_mm for line in lines]))

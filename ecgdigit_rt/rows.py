@@ -1,8 +1,8 @@
-"""Stage 2's host side: where the record begins and ends, then every row's trace, sampled once."""
+"""Stage 2's host side: every row's trace, sampled once, and taller where it leaves its strip."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,61 +11,64 @@ from numpy.typing import NDArray
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.record import Layout
-from ecgdigit_rt.stages import COLUMNS_PER_MM
-from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
+from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM
 from ecgdigit_rt.strips import strip_from_image
-from ecgdigit_rt.trace import RowTrace, row_trace_from_logits
+from ecgdigit_rt.trace import RowTrace, row_trace_from_logits, spliced
 
-_END_REACH_MM = 9.6
-_MARGIN_MM = 5.0
-_TALL_HALF_HEIGHT_MM = 40.0
-_USUAL_WIDTHS_MM = (250.0, 125.0)
-_WIDTH_TOLERANCE_MM = 8.0
-_AGREEMENT_MM = 0.6
-_SAME_PLACE_MM = 0.15
+Look = Callable[[float, float, float, float], RowTrace]
+"""A strip's start, end, baseline and half height in mm → the trace in it."""
 
-
-def common_extent_mm(
-    starts: Sequence[float], ends: Sequence[float], pulse_side: str = ""
-) -> tuple[float, float]:
-    """Start and end of the record on paper, from where the rows' traces begin and end.
-
-    Machines print 250 mm (or half of that) and start all rows together: then every row's two ends
-    measure one number, and their mean is good to a fraction of a 500 Hz sample (0.05 mm). A calibration
-    pulse that runs into the trace hides the end it stands at (`pulse_side` left or right): where the two
-    sides disagree, the other one is believed. With any other width, the medians.
-    """
-    start, end = float(np.median(starts)), float(np.median(ends))
-    for width in _USUAL_WIDTHS_MM:
-        if abs(end - start - width) > _WIDTH_TOLERANCE_MM:
-            continue
-        by_side = {"left": np.asarray(starts), "right": np.asarray(ends) - width}
-        if abs(end - start - width) > _SAME_PLACE_MM and pulse_side in by_side:
-            del by_side[pulse_side]
-        measured = np.concatenate(list(by_side.values()))
-        middle = float(np.median(measured))
-        agreeing = measured[np.abs(measured - middle) < _AGREEMENT_MM]
-        start = float(agreeing.mean()) if agreeing.size else middle
-        return start, start + width
-    return start, end
+_HALF_HEIGHTS_MM = (STRIP_HALF_HEIGHT_MM, 40.0, 80.0)
+_TALL_REACH_MM = 12.0  # seen on either side of what leaves the strip
+_TALL_OVERLAP_MM = 6.0  # of that reach, what only serves the taller look to find its way
+_MARGIN_MM = 12.0  # beyond the layout's rough ends
+_WIDER_MM = 25.0  # where the record goes on beyond the strip
+_END_REACH_MM = 12.0
 
 
-def _traces(
-    runner: Runner,
-    image: NDArray[np.uint8],
-    mesh: Mesh,
-    spans: Sequence[tuple[float, float, float]],
-    half_height_mm: float = HALF_HEIGHT_MM,
-) -> list[RowTrace]:
-    """Traces of strips of one length: spans hold start, end and baseline in mm."""
-    strips = [strip_from_image(image, mesh, *span, half_height_mm) for span in spans]
-    found = runner.run({"pixels": np.stack(strips)})
-    return [
-        row_trace_from_logits(logits, presence, span[0], half_height_mm)
-        for logits, presence, span in zip(
-            found["height_logits"], found["presence_logits"], spans, strict=True
+def strip_look(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> Look:
+    """Looks through stage 2 at a picture (height, width, 3) uint8."""
+
+    def look(start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float) -> RowTrace:
+        strip = strip_from_image(image, mesh, start_mm, end_mm, baseline_mm, half_height_mm)
+        found = runner.run({"pixels": strip[None]})
+        return row_trace_from_logits(
+            found["height_logits"][0], found["presence_logits"][0], start_mm, half_height_mm
         )
-    ]
+
+    return look
+
+
+def row_traces(look: Look, layout: Layout) -> list[RowTrace]:
+    """One trace per row, over the layout's rough extent and a margin; wider where most rows go on."""
+    start = min(row.start_mm for row in layout.rows) - _MARGIN_MM
+    end = max(row.end_mm for row in layout.rows) + _MARGIN_MM
+    traces = _all(look, layout, start, end)
+    cut_left = sum(not trace.is_empty and trace.first == 0 for trace in traces)
+    cut_right = sum(not trace.is_empty and trace.stop == trace.presence.size for trace in traces)
+    if max(cut_left, cut_right) > len(traces) / 2:
+        start -= _WIDER_MM * (cut_left > len(traces) / 2)
+        end += _WIDER_MM * (cut_right > len(traces) / 2)
+        traces = _all(look, layout, start, end)
+    return traces
+
+
+def _all(look: Look, layout: Layout, start_mm: float, end_mm: float) -> list[RowTrace]:
+    return [_tall_enough(look, start_mm, end_mm, row.baseline_mm, _HALF_HEIGHTS_MM) for row in layout.rows]
+
+
+def _tall_enough(
+    look: Look, start_mm: float, end_mm: float, baseline_mm: float, half_heights_mm: Sequence[float]
+) -> RowTrace:
+    """A strip's trace; the parts in which it runs at the strip's edge are looked at in the next height."""
+    trace = look(start_mm, end_mm, baseline_mm, half_heights_mm[0])
+    if len(half_heights_mm) == 1:
+        return trace
+    for part in trace.parts_on_edge(_TALL_REACH_MM):
+        span = (trace.place_mm(part.start), trace.place_mm(part.stop))
+        taller = _tall_enough(look, *span, baseline_mm, half_heights_mm[1:])
+        trace = spliced(trace, taller, part, _TALL_OVERLAP_MM)
+    return trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,54 +79,21 @@ class RowEnds:
     end_mm: float | None
 
 
-def row_ends(runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout) -> list[RowEnds]:
-    """Look at the rows' two ends alone, to know the record's place before anything is sampled for good.
+def ends_of(trace: RowTrace) -> RowEnds:
+    """The ends that lie inside the strip."""
+    begins = not trace.is_empty and trace.first > 0
+    stops = not trace.is_empty and trace.stop < trace.presence.size
+    start, end = trace.extent_mm
+    return RowEnds(start if begins else None, end if stops else None)
 
-    Then column k of the real strips is sample k, and nothing has to be interpolated between samples.
-    """
-    reach = _END_REACH_MM
-    left = [(row.start_mm - reach, row.start_mm + reach, row.baseline_mm) for row in layout.rows]
-    right = [(row.end_mm - reach, row.end_mm + reach, row.baseline_mm) for row in layout.rows]
-    traces = _traces(runner, image, mesh, left + right)
+
+def row_ends(look: Look, layout: Layout) -> list[RowEnds]:
+    """Look at the rows' two ends alone, which is quick."""
     ends = []
-    for start, end in zip(traces[: len(left)], traces[len(left) :], strict=True):
-        begins = not start.is_empty and start.first > 0
-        stops = not end.is_empty and end.stop < end.presence.size
-        ends.append(RowEnds(start.extent_mm[0] if begins else None, end.extent_mm[1] if stops else None))
-    return ends
-
-
-def record_extent_mm(ends: Sequence[RowEnds], layout: Layout, pulse_side: str) -> tuple[float, float]:
-    """The record's start and end from its rows' ends, or the layout's own where no end was seen."""
-    rough = layout.rows[0]
-    starts = [row.start_mm for row in ends if row.start_mm is not None]
-    stops = [row.end_mm for row in ends if row.end_mm is not None]
-    return common_extent_mm(starts or [rough.start_mm], stops or [rough.end_mm], pulse_side)
-
-
-def row_traces(
-    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, layout: Layout, extent_mm: tuple[float, float]
-) -> list[RowTrace]:
-    """One trace per row, its columns in step with `extent_mm`; taller strips where a trace leaves its own."""
-    start, end = extent_mm
-    first = start - round(_MARGIN_MM * COLUMNS_PER_MM) / COLUMNS_PER_MM
-    traces = []
     for row in layout.rows:
-        span = (first, end + _MARGIN_MM, row.baseline_mm)
-        trace = _traces(runner, image, mesh, [span])[0]
-        if trace.touches_edge:
-            trace = _traces(runner, image, mesh, [span], _TALL_HALF_HEIGHT_MM)[0]
-        traces.append(trace)
-    return traces
-
-
-def settled_extent_mm(
-    traces: Sequence[RowTrace], extent_mm: tuple[float, float], pulse_side: str
-) -> tuple[float, float]:
-    """The extent that the whole rows show, or the first look's where both agree."""
-    shown = [trace.extent_mm for trace in traces if not trace.is_empty]
-    if not shown:
-        return extent_mm
-    start, end = common_extent_mm([s for s, _ in shown], [e for _, e in shown], pulse_side)
-    agree = abs(start - extent_mm[0]) < _SAME_PLACE_MM and abs(end - extent_mm[1]) < _SAME_PLACE_MM
-    return extent_mm if agree else (start, end)
+        left, right = (
+            ends_of(look(at - _END_REACH_MM, at + _END_REACH_MM, row.baseline_mm, STRIP_HALF_HEIGHT_MM))
+            for at in (row.start_mm, row.end_mm)
+        )
+        ends.append(RowEnds(left.start_mm, right.end_mm))
+    return ends

@@ -26,6 +26,10 @@ LOCATE_SIDE = 768
 GRID_SIDE = 1536
 """Longest side of the pictures that stages 0 and 1 see."""
 
+CLOSE_PX_PER_MM = 5.5
+CLOSE_SIZE_PX = (160, 96)
+"""Scale and size (width, height) of the patches of stage 0's second look, at text."""
+
 STRIP_PX_PER_MM = 10.0
 STRIP_ROWS_PER_MM = 8.0
 COLUMNS_PER_MM = 20

@@ -44,17 +44,17 @@ def strip_from_image(
     left = start_mm - 0.5 / OUTPUT_PX_PER_MM
     top = baseline_mm - half_height_mm
     px_per_mm = (PX_PER_MM_ALONG, PX_PER_MM_HIGH)
-    return _sampled(image, mesh, (left, top), px_per_mm, (width, height), interpolation)
+    return paper_patch(image, mesh, (left, top), px_per_mm, (width, height), interpolation)
 
 
 def rectified_page(image: NDArray[np.uint8], mesh: Mesh, px_per_mm: float = 8.0) -> NDArray[np.uint8]:
     """The whole mesh laid flat, for pictures: uint8 (h, w, 3), the mesh's first node at (0, 0)."""
     u0, v0, u1, v1 = mesh.extent_mm
     size = (round((u1 - u0) * px_per_mm), round((v1 - v0) * px_per_mm))
-    return _sampled(image, mesh, (u0, v0), (px_per_mm, px_per_mm), size, cv2.INTER_LINEAR)
+    return paper_patch(image, mesh, (u0, v0), (px_per_mm, px_per_mm), size, cv2.INTER_LINEAR)
 
 
-def _sampled(
+def paper_patch(
     image: NDArray[np.uint8],
     mesh: Mesh,
     corner_mm: tuple[float, float],

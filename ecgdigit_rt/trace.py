@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,12 +65,24 @@ class RowTrace:
     def is_empty(self) -> bool:
         return self.stop == self.first
 
-    @property
-    def touches_edge(self) -> bool:
-        """Whether the path runs within 1 mm of the strip's edge: a taller strip may show more."""
-        seen = self.confidence > 0
+    def place_mm(self, column: int) -> float:
+        """The place u of a column's centre."""
+        return self.start_mm + column / self.columns_per_mm
+
+    def parts_on_edge(self, reach_mm: float) -> list[slice]:
+        """The columns within `reach_mm` of where the path runs at the strip's edge, as separate parts.
+
+        There a taller strip may show more. A few columns do not count.
+        """
         near = np.abs(self.height_mm) > self.half_height_mm - _EDGE_MM
-        return int(np.count_nonzero(seen & near)) >= _LEAST_ON_EDGE
+        columns = np.flatnonzero((self.confidence > 0) & near)
+        reach = round(reach_mm * self.columns_per_mm)
+        parts = []
+        for group in np.split(columns, np.flatnonzero(np.diff(columns) > 2 * reach) + 1):
+            if group.size >= _LEAST_ON_EDGE:
+                first, last = int(group[0]) - reach, int(group[-1]) + reach
+                parts.append(slice(max(0, first), min(self.height_mm.size, last + 1)))
+        return parts
 
 
 def row_trace_from_logits(
@@ -111,6 +124,22 @@ def row_trace_from_logits(
         first=first,
         stop=stop,
     )
+
+
+def spliced(trace: RowTrace, taller: RowTrace, part: slice, overlap_mm: float) -> RowTrace:
+    """`trace` with the heights of `taller`, which begins at `part`, but for `overlap_mm` at its ends.
+
+    Only where the taller look saw the trace at all.
+    """
+    overlap = round(overlap_mm * trace.columns_per_mm)
+    left = part.start + (overlap if part.start > 0 else 0)
+    right = part.stop - (overlap if part.stop < trace.height_mm.size else 0)
+    own = slice(left - part.start, right - part.start)
+    better = taller.confidence[own] > 0
+    height, confidence = trace.height_mm.copy(), trace.confidence.copy()
+    height[left:right][better] = taller.height_mm[own][better]
+    confidence[left:right][better] = taller.confidence[own][better]
+    return dataclasses.replace(trace, height_mm=height, confidence=confidence)
 
 
 def _extent(presence_logits: NDArray[np.float32]) -> tuple[int, int]:

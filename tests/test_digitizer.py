@@ -62,3 +62,21 @@ def test_one_bad_page_costs_itself_only(digitizer: Digitizer, tmp_path: Path) ->
     assert [type(result) for result in results] == [Digitized, Failed, Digitized]
     assert isinstance(results[1], Failed)
     assert results[1].error_id == "E-INPUT-03"
+
+
+def test_many_pages_share_the_threads_and_keep_their_order(digitizer: Digitizer, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(PAGES[0].read_bytes()[:2000])
+    pages = [PageRef(path) for path in (PAGES[0], broken, *PAGES[1:], PAGES[0])]
+    results = list(digitizer.digitize_many(iter(pages)))
+    assert len(pages) >= 6
+    assert [result.source for result in results] == pages
+    first, last = results[0], results[-1]
+    assert isinstance(first, Digitized)
+    assert isinstance(last, Digitized)
+    assert isinstance(results[1], Failed)
+    assert all(np.array_equal(first.leads[name].mv, lead.mv) for name, lead in last.leads.items())
+    (alone,) = digitizer.digitize_many(pages[:1])
+    assert isinstance(alone, Digitized)
+    for name, lead in alone.leads.items():  # another number of threads sums in another order
+        assert np.abs(lead.mv - first.leads[name].mv).max() < 0.01

@@ -19,6 +19,7 @@ from ecgdigit_export.synth.style import style_from_rng
 from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
 from ecgdigit_rt.layout import read_layout
 from ecgdigit_rt.layouts import LAYOUTS
+from ecgdigit_rt.paper_heat import paper_heat
 from ecgdigit_rt.stages import BASELINE, HEATMAPS
 
 
@@ -38,7 +39,7 @@ def page(name: str, kind: str = "render", speed: float = 25.0, gain: float = 10.
 @pytest.mark.parametrize("name", list(LAYOUTS))
 def test_known_layouts_are_told_apart(name: str, kind: str) -> None:
     seen = page(name, kind)
-    reading = read_layout(true_located(seen), true_mesh(seen.truth))
+    reading = read_layout(paper_heat(true_located(seen), true_mesh(seen.truth)))
     lines, layout = reading.lines, reading.layout
     assert layout.name == name
     true_rows = seen.truth.layout.rows
@@ -52,7 +53,7 @@ def test_known_layouts_are_told_apart(name: str, kind: str) -> None:
 
 def test_speed_and_gain_are_read_from_their_text() -> None:
     seen = page("3x4", speed=50.0, gain=20.0)
-    layout = read_layout(true_located(seen), true_mesh(seen.truth)).layout
+    layout = read_layout(paper_heat(true_located(seen), true_mesh(seen.truth))).layout
     assert (layout.speed_mm_s, layout.gain_mm_mv) == (50.0, 20.0)
 
 
@@ -61,7 +62,7 @@ def test_no_rows_is_a_named_failure() -> None:
     located = true_located(seen)
     located.heat[HEATMAPS.index(BASELINE)] = 0
     with pytest.raises(NoRowsFound):
-        read_layout(located, true_mesh(seen.truth))
+        read_layout(paper_heat(located, true_mesh(seen.truth)))
 
 
 def test_an_unknown_count_of_rows_lists_what_was_seen() -> None:
@@ -70,7 +71,7 @@ def test_an_unknown_count_of_rows_lists_what_was_seen() -> None:
     line = located.heat[HEATMAPS.index(BASELINE)]
     line[line.shape[0] // 2 - 5 :] = 0  # hides the lower rows
     with pytest.raises(UnknownLayout, match=r"[12] rows"):
-        read_layout(located, true_mesh(seen.truth))
+        read_layout(paper_heat(located, true_mesh(seen.truth)))
 
 
 def test_random_styles_mostly_read_right() -> None:
@@ -78,6 +79,6 @@ def test_random_styles_mostly_read_right() -> None:
     for seed in range(12):
         rng = np.random.default_rng(seed)
         seen = synthetic_page(simulated_recording(rng), rng, kind="render", style=style_from_rng(rng))
-        layout = read_layout(true_located(seen), true_mesh(seen.truth)).layout
+        layout = read_layout(paper_heat(true_located(seen), true_mesh(seen.truth))).layout
         right += layout.name == seen.truth.layout.name
     assert right >= 11

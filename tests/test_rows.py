@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
+from ecgdigit_rt.extent import common_extent_mm, record_extent_mm
 from ecgdigit_rt.layout import Line, layout_from_plan
 from ecgdigit_rt.layouts import LAYOUTS
 from ecgdigit_rt.mesh import Mesh
-from ecgdigit_rt.rows import common_extent_mm, settled_extent_mm
+from ecgdigit_rt.record import Layout
+from ecgdigit_rt.rows import RowEnds, row_traces
 from ecgdigit_rt.trace import RowTrace, row_trace_from_logits
 
 
@@ -49,10 +51,46 @@ def test_presence_tells_the_ends_to_a_fraction_of_a_column() -> None:
     assert seen.extent_mm == pytest.approx((10 + 300.3 / 20, 10 + 1700.6 / 20), abs=0.002)
 
 
-def test_rows_disagree_with_the_first_look() -> None:
-    rows = [trace(np.zeros(5400), 15.0, 200, 5200)] * 3
-    assert settled_extent_mm(rows, (25.02, 275.02), "") == (25.02, 275.02)
-    assert settled_extent_mm(rows, (27.0, 277.0), "") == pytest.approx((25.0, 275.0))
+def rough(start: float, end: float) -> Layout:
+    lines = [Line(40.0 + 40 * i, start, end, 1.0) for i in range(3)]
+    return layout_from_plan(LAYOUTS["3x4"], lines, start, end, 25.0, 10.0)
+
+
+def test_a_side_without_an_end_is_a_usual_width_away() -> None:
+    unseen = [RowEnds(20.0, None), RowEnds(20.1, None), RowEnds(None, None)]
+    assert record_extent_mm(unseen, rough(24, 268), "left") == pytest.approx((20.05, 270.05))
+    assert record_extent_mm(unseen, rough(24, 220), "left") == pytest.approx((20.05, 220))
+    right = [RowEnds(None, 270.0)] * 3
+    assert record_extent_mm(right, rough(24, 268), "") == pytest.approx((20, 270))
+    assert record_extent_mm([RowEnds(None, None)] * 3, rough(24, 268), "") == (24, 268)
+
+
+def test_a_record_that_goes_on_is_looked_at_again_wider() -> None:
+    spans = []
+
+    def look(start: float, end: float, _baseline: float, half: float) -> RowTrace:
+        spans.append((start, end))
+        u = start + np.arange(round((end - start) * 20)) / 20
+        there = ((u >= 10) & (u < 260)).astype(np.float32)
+        seen = np.flatnonzero(there)
+        return RowTrace(np.zeros(u.size, np.float32), there, there, start, half, seen[0], seen[-1] + 1)
+
+    traces = row_traces(look, rough(30, 262))
+    assert spans == [(18, 274)] * 3 + [(-7, 274)] * 3
+    assert traces[0].extent_mm == pytest.approx((10, 260), abs=0.06)
+    spans.clear()
+    row_traces(look, rough(12, 258))
+    assert len(spans) == 3
+
+
+def test_heights_between_columns_are_those_of_the_curve() -> None:
+    lines = [Line(40.0, 20.0, 270.0, 1.0)] * 3
+    layout = spread_layout(layout_from_plan(LAYOUTS["3x4"], lines, 0, 1, 25.0, 10.0), 20.02, 270.02)
+    u = 15 + np.arange(5200) / 20
+    curve = 10 * np.sin(u / 0.4)
+    leads = leads_from_traces(layout, [trace(curve, 15.0, 100, 5100)] * 3, flat_mesh())
+    at = 20.02 + np.arange(1250) / 20
+    assert leads["I"].mv == pytest.approx(np.sin(at / 0.4), abs=5e-4)
 
 
 def test_every_lead_gets_its_window() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgdigit_rt.trace import row_trace_from_logits
+from ecgdigit_rt.trace import row_trace_from_logits, spliced
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def test_heights_are_exact(half: float) -> None:
     np.testing.assert_allclose(trace.height_mm, height, atol=0.002)
     assert trace.extent_mm == pytest.approx((7.5, 87.5), abs=0.02)
     assert trace.confidence.min() > 0.99
-    assert not trace.touches_edge
+    assert not trace.parts_on_edge(12.0)
 
 
 def test_noise_and_another_row_above_do_not_distract() -> None:
@@ -76,13 +76,30 @@ def test_outside_the_extent_the_last_height_stays() -> None:
     np.testing.assert_allclose(trace.height_mm, 4.0, atol=0.01)
 
 
-def test_a_clipped_spike_asks_for_a_taller_strip() -> None:
-    height = np.where(np.abs(np.arange(600) - 300) < 6, 26.0, 0.0)
-    low = row_trace_from_logits(logits_of(height), presence_of(600, 0, 600), 0.0)
-    assert low.touches_edge
-    tall = row_trace_from_logits(logits_of(height, 40), presence_of(600, 0, 600), 0.0, 40.0)
-    assert not tall.touches_edge
-    assert tall.height_mm.max() == pytest.approx(26, abs=0.01)
+def test_what_leaves_the_strip_is_taken_from_a_taller_look_at_that_part() -> None:
+    columns = np.arange(2400)
+    height = np.sin(columns / 40) + np.where(np.abs(columns - 900) < 6, 26.0, 0.0)
+    low = row_trace_from_logits(logits_of(height), presence_of(2400, 0, 2400), 5.0)
+    assert low.height_mm.max() < 20.1
+    (part,) = low.parts_on_edge(12.0)
+    assert low.place_mm(part.start) == pytest.approx(5 + 900 / 20 - 12, abs=0.5)
+    assert part.stop - part.start == pytest.approx(24 * 20, abs=15)
+    cut = height[part] + 0.3  # so that it shows where the taller look was taken
+    tall = row_trace_from_logits(logits_of(cut, 40), presence_of(cut.size, 0, cut.size), 5.0, 40.0)
+    whole = spliced(low, tall, part, 6.0)
+    assert whole.height_mm.max() == pytest.approx(cut.max(), abs=0.02)
+    taken = np.abs(whole.height_mm - low.height_mm) > 0.1
+    assert np.flatnonzero(taken)[[0, -1]] == pytest.approx([part.start + 120, part.stop - 121], abs=1)
+    assert not low.parts_on_edge(12.0)[1:]
+
+
+def test_a_spike_at_the_end_is_spliced_up_to_the_end() -> None:
+    height = np.where(np.arange(1000) > 980, -27.0, 0.0)
+    low = row_trace_from_logits(logits_of(height), presence_of(1000, 0, 1000), 0.0)
+    (part,) = low.parts_on_edge(12.0)
+    assert part.stop == 1000
+    tall = row_trace_from_logits(logits_of(height[part], 40), presence_of(1000, 0, 1000)[part], 0.0, 40.0)
+    assert spliced(low, tall, part, 6.0).height_mm[-1] == pytest.approx(-27, abs=0.01)
 
 
 def test_no_trace_is_an_empty_row() -> None:
@@ -90,7 +107,7 @@ def test_no_trace_is_an_empty_row() -> None:
     assert trace.is_empty
     assert trace.extent_mm == pytest.approx((3.0, 3.0), abs=0.02)
     assert np.all(np.isfinite(trace.height_mm))
-    assert not trace.touches_edge
+    assert not trace.parts_on_edge(12.0)
 
 
 def test_wrong_shapes_are_refused() -> None:

@@ -1,0 +1,85 @@
+"""The whole way of one page: locate, rectify, read the layout, trace, assemble."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_engine.runner import Runner
+from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
+from ecgdigit_rt.closer import looked_closer
+from ecgdigit_rt.errors import NoGridFound
+from ecgdigit_rt.extent import record_extent_mm
+from ecgdigit_rt.grid import GridPhase, grid_phase, mesh_from_grid
+from ecgdigit_rt.gridless import mesh_from_rows
+from ecgdigit_rt.layout import read_layout
+from ecgdigit_rt.locate import Located, locate
+from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.paper_heat import PaperHeat, paper_heat
+from ecgdigit_rt.record import Digitized, PageRef
+from ecgdigit_rt.rows import ends_of, row_traces, strip_look
+
+T = TypeVar("T")
+
+
+class _Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, name: str, step: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        try:
+            return step()
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+class PageReader:
+    """Reads pages with the three stages' runners; several threads may use one reader."""
+
+    def __init__(self, runners: Mapping[str, Runner]) -> None:
+        self._runners = runners
+
+    def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
+        """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
+        clock = _Clock()
+        located = clock.timed("locate", lambda: locate(self._runners["locate"], image))
+        phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
+        mesh = clock.timed("rectify", lambda: self._mesh(located, phase))
+        heat = clock.timed("closer", lambda: self._heat(located, mesh))
+        reading = clock.timed("layout", lambda: read_layout(heat))
+        look = strip_look(self._runners["trace"], located.image, mesh)
+        traces = clock.timed("trace", lambda: row_traces(look, reading.layout))
+        ends = [ends_of(trace) for trace in traces]
+        layout = spread_layout(reading.layout, *record_extent_mm(ends, reading.layout, reading.pulse_side))
+        leads = clock.timed("assemble", lambda: leads_from_traces(layout, traces, mesh))
+        size = (located.image.shape[1], located.image.shape[0])
+        leads = {
+            name: dataclasses.replace(
+                lead, curve_px=turned_points(lead.curve_px, size, located.quarter_turns)
+            )
+            for name, lead in leads.items()
+        }
+        return Digitized(source, leads, layout, mesh.residual_px, clock.seconds)
+
+    def _heat(self, located: Located, mesh: Mesh) -> PaperHeat:
+        """What stage 0 saw, laid on the paper, with its text read a second time."""
+        heat = paper_heat(located, mesh)
+        return looked_closer(self._runners["locate"], located.image, mesh, heat)
+
+    def _mesh(self, located: Located, phase: GridPhase) -> Mesh:
+        """The grid's mesh, or where no grid can be told the rows' own."""
+        try:
+            return mesh_from_grid(phase)
+        except NoGridFound as error:
+            mesh = mesh_from_rows(located, self._runners["trace"])
+            if mesh is None:
+                raise NoGridFound(error.reason) from error
+            return mesh
