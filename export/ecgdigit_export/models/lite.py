@@ -27,7 +27,7 @@ class LiteLocate(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = UNet(3, _CHANNELS, (0, 1, 1, 1, 2), finest=1)
+        self.body = UNet(3, _CHANNELS, (0, 1, 1, 2, 2), finest=1)
         self.heat = nn.Conv2d(_CHANNELS[1], len(HEATMAPS), 1)
         self.turn = nn.Sequential(nn.Linear(_CHANNELS[-1], 64), nn.ReLU(), nn.Linear(64, 4))
         nn.init.constant_(cast("Tensor", self.heat.bias), -4.0)
@@ -68,7 +68,7 @@ class LiteTrace(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = UNet(4, _CHANNELS, (1, 1, 1, 1, 1), finest=0)
+        self.body = UNet(4, _CHANNELS, (0, 1, 1, 2, 2), finest=0)
         self.head = nn.Conv2d(_CHANNELS[0], 8, 1)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,6 +29,7 @@ class Residual(nn.Module):
         self.second = nn.Sequential(
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels)
         )
+        nn.init.zeros_(cast("Tensor", self.second[1].weight))  # begins as the identity
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.second(self.first(x)))
@@ -38,7 +39,9 @@ class UNet(nn.Module):
     """Encoder and decoder on `channels`, one entry a level; level k has stride 2^(k+1).
 
     `finest` is the level whose features come out: 0 gives stride 2, 1 gives stride 4. `deep` are the
-    coarsest features, for what concerns the whole picture.
+    coarsest features, for what concerns the whole picture. What comes up is added to what was there,
+    and one convolution joins them: against concatenation with two that costs half the time of the whole
+    network, most of which is spent on the finest level.
     """
 
     def __init__(self, inputs: int, channels: Sequence[int], blocks: Sequence[int], finest: int) -> None:
@@ -51,12 +54,7 @@ class UNet(nn.Module):
         )
         levels = range(len(channels) - 1, finest, -1)
         self.lift = nn.ModuleList(nn.Conv2d(channels[k], channels[k - 1], 1) for k in levels)
-        self.merge = nn.ModuleList(
-            nn.Sequential(
-                ConvUnit(2 * channels[k - 1], channels[k - 1]), ConvUnit(channels[k - 1], channels[k - 1])
-            )
-            for k in levels
-        )
+        self.merge = nn.ModuleList(ConvUnit(channels[k - 1], channels[k - 1]) for k in levels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, inputs, height, width), sides multiples of 2^levels → finest and deepest features."""
@@ -68,7 +66,7 @@ class UNet(nn.Module):
         x = deep
         for lift, merge in zip(self.lift, self.merge, strict=True):
             raised = functional.interpolate(lift(x), scale_factor=2.0, mode="nearest")
-            x = merge(torch.cat([raised, skips.pop()], 1))
+            x = merge(raised + skips.pop())
         return x, deep
 
 

@@ -21,8 +21,9 @@ def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     elif chance < 0.25:
         out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     chance = rng.random()
-    if chance < 0.12:
-        out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.6)), np.uint8)
-    elif chance < 0.24:
+    if chance < 0.2:
+        across, down = rng.uniform(0.4, 2.0, 2)
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), sigmaX=across, sigmaY=down), np.uint8)
+    elif chance < 0.3:
         out = np.clip(out + gaussian_noise(out.shape, rng.uniform(2, 16), rng), 0, 255).astype(np.uint8)
     return out

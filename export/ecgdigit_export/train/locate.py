@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import cv2
@@ -15,9 +16,11 @@ from ecgdigit_export.models.lite import LiteLocate
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.unproject import OFF_PAPER, paper_from_pixels
-from ecgdigit_rt.stages import BASELINE, HEATMAPS, MAP_STRIDE, PAGE_MASK
+from ecgdigit_rt.stages import BASELINE, CLOSE_PX_PER_MM, CLOSE_SIZE_PX, HEATMAPS, MAP_STRIDE, PAGE_MASK
 
 SIDE_PX = 768
+_CLOSE_UPS = 24  # a page
+UNKNOWN_TURN = -100  # what cross-entropy leaves out
 _MARK_CELLS = 1.5
 _LINE_CELLS = 1.2
 
@@ -54,37 +57,81 @@ def heatmaps(truth: PageTruth, scale: NDArray[np.floating], cells: tuple[int, in
 def page_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """The whole picture, shrunk and turned by chance."""
-    for _ in range(2):
-        scale = SIDE_PX / max(image.shape[:2]) * rng.uniform(0.72, 1.0)
-        width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
-        small = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        factor = np.array([width / image.shape[1], height / image.shape[0]], np.float32) / MAP_STRIDE
-        cells = (-(-height // MAP_STRIDE), -(-width // MAP_STRIDE))
-        turns = int(rng.integers(1, 4)) if rng.random() < 0.4 else 0
-        # Turned before it is padded: a margin that turned along would give the answer away.
-        picture = np.rot90(small, -turns)
-        wanted = np.rot90(heatmaps(truth, factor, cells), -turns, axes=(1, 2))
-        canvas = np.full((SIDE_PX, SIDE_PX, 3), rng.integers(256), np.uint8)
-        canvas[: picture.shape[0], : picture.shape[1]] = picture
-        heat = np.zeros((len(HEATMAPS), SIDE_PX // MAP_STRIDE, SIDE_PX // MAP_STRIDE), np.float32)
-        heat[:, : wanted.shape[1], : wanted.shape[2]] = wanted
-        yield {
-            "pixels": recoloured(canvas, rng),
-            "heat": heat,
-            "turns": np.array(turns, np.int64),
-        }
+    """The whole picture, shrunk and turned by chance, and patches such as the second look reads."""
+    yield _whole(image, truth, rng)
+    for _ in range(_CLOSE_UPS):
+        yield _close_up(image, truth, rng)
+
+
+def _whole(
+    image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
+) -> dict[str, NDArray[np.generic]]:
+    small, wanted = _pictured(image, truth, SIDE_PX / max(image.shape[:2]) * rng.uniform(0.72, 1.0))
+    turns = int(rng.integers(1, 4)) if rng.random() < 0.4 else 0
+    # Turned before it is padded: a margin that turned along would give the answer away.
+    return _on_canvas(
+        np.rot90(small, -turns), np.rot90(wanted, -turns, axes=(1, 2)), (SIDE_PX, SIDE_PX), turns, rng
+    )
+
+
+def _close_up(
+    image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
+) -> dict[str, NDArray[np.generic]]:
+    """A patch at about the scale of the second look, most often with a mark in it."""
+    spacing = np.hypot(*np.diff(truth.nodes_px, axis=1).reshape(-1, 2).T)
+    px_per_mm = float(np.median(spacing)) / truth.step_mm
+    scale = CLOSE_PX_PER_MM * np.exp(rng.normal(0, 0.15)) / px_per_mm
+    size = np.array(CLOSE_SIZE_PX) / scale
+    middle = rng.uniform(0, 1, 2) * image.shape[1::-1]
+    if truth.marks and rng.random() < 0.85:
+        mark = truth.marks[int(rng.integers(len(truth.marks)))]
+        x, y = truth.pixels_from_mm(np.array(mark.u_mm), np.array(mark.v_mm))
+        middle = np.array([float(x), float(y)]) + rng.uniform(-0.35, 0.35, 2) * size
+    limit = np.maximum(np.array(image.shape[1::-1]) - size, 0)
+    left, top = np.clip(middle - size / 2, 0, limit).astype(int)
+    part = image[top : top + int(size[1]), left : left + int(size[0])]
+    shifted = dataclasses.replace(truth, nodes_px=truth.nodes_px - np.array([left, top], np.float32))
+    small, wanted = _pictured(part, shifted, scale)
+    return _on_canvas(small, wanted, CLOSE_SIZE_PX, UNKNOWN_TURN, rng)
+
+
+def _pictured(
+    image: NDArray[np.uint8], truth: PageTruth, scale: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The picture at another scale, and its heatmaps."""
+    width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+    factor = np.array([width / image.shape[1], height / image.shape[0]], np.float32) / MAP_STRIDE
+    return small, heatmaps(truth, factor, (-(-height // MAP_STRIDE), -(-width // MAP_STRIDE)))
+
+
+def _on_canvas(
+    picture: NDArray[np.uint8],
+    wanted: NDArray[np.float32],
+    size: tuple[int, int],
+    turns: int,
+    rng: np.random.Generator,
+) -> dict[str, NDArray[np.generic]]:
+    """Picture and heatmaps cut or filled to `size` (width, height)."""
+    canvas = np.full((size[1], size[0], 3), rng.integers(256), np.uint8)
+    picture = picture[: size[1], : size[0]]
+    canvas[: picture.shape[0], : picture.shape[1]] = picture
+    heat = np.zeros((len(HEATMAPS), size[1] // MAP_STRIDE, size[0] // MAP_STRIDE), np.float32)
+    wanted = wanted[:, : heat.shape[1], : heat.shape[2]]
+    heat[:, : wanted.shape[1], : wanted.shape[2]] = wanted
+    return {"pixels": recoloured(canvas, rng), "heat": heat, "turns": np.array(turns, np.int64)}
 
 
 def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Focal cross-entropy on the heatmaps, plain on the mask, and cross-entropy on the turn.
 
-    Readings: how often the turn is right, and the mean heat at true label centres.
+    Readings: the mean heat at true mark centres and lines, and how often a mark is given its own name.
     """
     heat, turn = model.logits(batch["pixels"])
     target, turns = batch["heat"], batch["turns"]
     mask = functional.binary_cross_entropy_with_logits(heat[:, 0], target[:, 0])
-    upright = (turns == 0).float().view(-1, 1, 1, 1)
+    upright = ((turns == 0) | (turns == UNKNOWN_TURN)).float().view(-1, 1, 1, 1)
     p = heat[:, 1:].sigmoid()
     # A turned page shows no marks: names are only read upright, and where none glow the page is turned.
     want = torch.cat([target[:, 1:2], target[:, 2:] * upright], 1)
@@ -96,12 +143,16 @@ def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, di
     # A batch of turned pages has no mark at all; a page has some 200 cells of them.
     marks = focal[:, 1:].sum() / want[:, 1:].sum().clamp_min(200)
     line = focal[:, :1].sum() / want[:, :1].sum().clamp_min(1)
-    way = functional.cross_entropy(turn, turns)
+    way = functional.cross_entropy(turn, turns) if (turns != UNKNOWN_TURN).any() else turn.sum() * 0
     peak = want[:, 1:] > 0.8
+    here = want[:, 1:].amax(1) > 0.6
+    names, said = want[:, 1:].argmax(1)[here], heat[:, 2:].permute(0, 2, 3, 1)[here]
+    # Where a mark is, which one: the focal sum alone is content with all names glowing faintly.
+    naming = functional.cross_entropy(said, names) if names.numel() else said.sum()
     readings = {
         "mask": float(mask.detach()),
-        "turn": float((turn.argmax(1) == turns).float().mean()),
         "marks": float(p.detach()[:, 1:][peak].mean()) if peak.any() else 0.0,
-        "line": float(p.detach()[:, :1][want[:, :1] > 0.8].mean()),
+        "line": float(p.detach()[:, :1][want[:, :1] > 0.8].mean()) if upright.any() else 0.0,
+        "named": float((said.detach().argmax(1) == names).float().mean()) if names.numel() else 0.0,
     }
-    return mask + marks + line + 0.3 * way, readings
+    return mask + marks + line + 0.3 * way + 0.3 * naming, readings

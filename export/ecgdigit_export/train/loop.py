@@ -27,19 +27,20 @@ Loss = Callable[[nn.Module, dict[str, Tensor]], tuple[Tensor, dict[str, float]]]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one stage is trained."""
+    """How one stage is trained. `batch` counts samples of `sample_px` pixels; of smaller ones more fit."""
 
     model: Callable[[], nn.Module]
     sampler: Sampler
     loss: Loss
     batch: int
+    sample_px: int
     rate: float
 
 
 RECIPES: dict[str, Recipe] = {
-    "locate": Recipe(LiteLocate, page_samples, locate_loss, 3, 1.5e-3),  # type: ignore[arg-type]
-    "grid": Recipe(LiteGrid, grid_samples, grid_loss, 6, 2e-3),  # type: ignore[arg-type]
-    "trace": Recipe(LiteTrace, strip_samples, trace_loss, 8, 2e-3),  # type: ignore[arg-type]
+    "locate": Recipe(LiteLocate, page_samples, locate_loss, 3, 768 * 768, 1.5e-3),  # type: ignore[arg-type]
+    "grid": Recipe(LiteGrid, grid_samples, grid_loss, 6, 448 * 448, 2e-3),  # type: ignore[arg-type]
+    "trace": Recipe(LiteTrace, strip_samples, trace_loss, 8, 320 * 512, 2e-3),  # type: ignore[arg-type]
 }
 
 
@@ -87,8 +88,7 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
     model = recipe.model().to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=0.01)
     if options.start is not None and not checkpoint.exists():
-        begun = torch.load(options.start / f"{stage}.pt", map_location=options.device, weights_only=True)
-        model.load_state_dict(begun["weights"])
+        _begin(model, options.start / f"{stage}.pt")
     average = copy.deepcopy(model)
     step = 0
     if checkpoint.exists():
@@ -97,10 +97,11 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         step = int(state["step"])
-    stream = PageStream(options.folder, recipe.sampler, seed=options.seed + step)
+    batch_px = (options.batch or recipe.batch) * recipe.sample_px
+    stream = PageStream(options.folder, recipe.sampler, batch_px, seed=options.seed + step)
     loader = DataLoader(
         stream,
-        options.batch or recipe.batch,
+        batch_size=None,
         num_workers=options.workers,
         prefetch_factor=4 if options.workers else None,
     )
@@ -129,6 +130,15 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
         if step % options.save_every == 0 or step >= options.steps:
             _save(checkpoint, model, average, optimizer, step, options)
     return checkpoint
+
+
+def _begin(model: nn.Module, path: Path) -> None:
+    """Take the weights that fit by name and shape: an earlier shape of a network is a good beginning too."""
+    found = torch.load(path, map_location="cpu", weights_only=True)["weights"]
+    own = model.state_dict()
+    fitting = {k: v for k, v in found.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict(fitting, strict=False)
+    log.info("%d of %d tensors begin as in %s", len(fitting), len(own), path)
 
 
 def _save(

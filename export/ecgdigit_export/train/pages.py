@@ -18,15 +18,18 @@ Sampler = Callable[[NDArray[np.uint8], PageTruth, np.random.Generator], Iterator
 
 
 class PageStream(IterableDataset[dict[str, torch.Tensor]]):
-    """Endless samples of one stage from a folder that `synth` wrote; the folder may grow meanwhile.
+    """Endless batches of one stage from a folder that `synth` wrote; the folder may grow meanwhile.
 
     Each page is decoded once and asked for several samples; a buffer mixes the samples of many pages.
+    The samples of a batch have one shape: each shape has a buffer of its own, and its batch is as large
+    as `batch_px` pixels allow, so that every step costs about the same.
     """
 
-    def __init__(self, folder: Path, sampler: Sampler, seed: int, buffer: int = 96) -> None:
+    def __init__(self, folder: Path, sampler: Sampler, batch_px: int, seed: int, buffer: int = 96) -> None:
         super().__init__()
         self.folder = folder
         self.sampler = sampler
+        self.batch_px = batch_px
         self.seed = seed
         self.buffer = buffer
 
@@ -47,11 +50,12 @@ class PageStream(IterableDataset[dict[str, torch.Tensor]]):
         worker = get_worker_info()
         cv2.setNumThreads(1)
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
-        pool: list[Sample] = []
+        pools: dict[tuple[int, ...], list[Sample]] = {}
         for sample in self._samples(rng):
-            if len(pool) < self.buffer:
-                pool.append(sample)
-                continue
-            slot = int(rng.integers(self.buffer))
-            sample, pool[slot] = pool[slot], sample
-            yield {key: torch.as_tensor(value) for key, value in sample.items()}
+            pool = pools.setdefault(sample["pixels"].shape, [])
+            pool.append(sample)
+            height, width = sample["pixels"].shape[:2]
+            batch = max(1, round(self.batch_px / (height * width)))
+            if len(pool) == self.buffer + batch:
+                picked = [pool.pop(int(rng.integers(len(pool)))) for _ in range(batch)]
+                yield {key: torch.as_tensor(np.stack([one[key] for one in picked])) for key in sample}

@@ -24,31 +24,47 @@ from ecgdigit_rt.stages import (
     STRIP_ROWS_PER_MM,
 )
 
-CROP_COLUMNS_PX = 512
+_SHAPES = ((STRIP_HALF_HEIGHT_MM, 512), (2 * STRIP_HALF_HEIGHT_MM, 256))
+"""Half height (mm) and width (px) of a crop: the usual strip, and the taller one of tall leads."""
+_TALL_SHARE = 0.15
+_CROPS = 16  # a page
+_MEETING_MM = 3.0
+"""Rows nearer than this meet. Such places are few and hold most of the error, so they come more often."""
 ABSENT = np.float32(np.nan)
 
 
 def _crop(
-    image: NDArray[np.uint8], truth: PageTruth, row: Row, curve: NDArray[np.float32], rng: np.random.Generator
+    image: NDArray[np.uint8],
+    truth: PageTruth,
+    row: Row,
+    curve: NDArray[np.float32],
+    rng: np.random.Generator,
+    half_height_mm: float,
+    width: int,
+    about_mm: float | None,
 ) -> dict[str, NDArray[np.generic]]:
-    """One strip crop (320, 512, 3), its (1024,) heights in bins from the top, NaN where no trace is, and
-    the share of each column (1024,) that the trace covers."""
-    span_mm = CROP_COLUMNS_PX / STRIP_PX_PER_MM
-    start = rng.uniform(row.start_mm - 0.5 * span_mm, row.end_mm - 0.5 * span_mm)
+    """One strip crop (16 * half_height_mm, width, 3), its (2 * width,) heights in bins from the top, NaN
+    where no trace is, and the share of each column (2 * width,) that the trace covers. Anywhere on the
+    row, its ends included, or with the place `about_mm` in it."""
+    span_mm = width / STRIP_PX_PER_MM
+    if about_mm is None:
+        start = rng.uniform(row.start_mm - 0.5 * span_mm, row.end_mm - 0.5 * span_mm)
+    else:
+        start = about_mm - rng.uniform(0.1, 0.9) * span_mm
     centre = row.baseline_mm + float(np.clip(rng.normal(0, 1.3), -4, 4))
-    left, top = start - 0.5 / COLUMNS_PER_MM, centre - STRIP_HALF_HEIGHT_MM
-    rows = round(2 * STRIP_HALF_HEIGHT_MM * STRIP_ROWS_PER_MM)
+    left, top = start - 0.5 / COLUMNS_PER_MM, centre - half_height_mm
+    rows = round(2 * half_height_mm * STRIP_ROWS_PER_MM)
     map_x, map_y = paper_maps(
         truth.nodes_px, truth.origin_mm, truth.step_mm, (left, top),
-        (1 / STRIP_PX_PER_MM, 1 / STRIP_ROWS_PER_MM), (rows, CROP_COLUMNS_PX),
+        (1 / STRIP_PX_PER_MM, 1 / STRIP_ROWS_PER_MM), (rows, width),
     )  # fmt: skip
     strip = cv2.remap(image, map_x, map_y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    at = (start - row.start_mm) * COLUMNS_PER_MM + np.arange(2 * CROP_COLUMNS_PX)
+    at = (start - row.start_mm) * COLUMNS_PER_MM + np.arange(2 * width)
     # A sample's column reaches half a column to both sides; a column that the first or the last of them
     # covers in part is there in part. So the sum of presence tells where the record begins.
     covered = np.clip(np.minimum(at + 1, curve.size - at), 0, 1)
     height_mm = np.interp(at, np.arange(curve.size), curve) + (centre - row.baseline_mm)
-    bins = (STRIP_HALF_HEIGHT_MM - height_mm) * BINS_PER_MM
+    bins = (half_height_mm - height_mm) * BINS_PER_MM
     bins = np.where(covered > 0, bins, ABSENT).astype(np.float32)
     return {
         "pixels": recoloured(np.asarray(strip, np.uint8), rng),
@@ -60,11 +76,29 @@ def _crop(
 def strip_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Crops of a page, about sixteen, from all its rows alike."""
+    """Crops of a page, from all its rows alike, and as many again of the places where rows meet."""
+    rows = truth.layout.rows
+    picks: list[tuple[int, float | None]] = [(int(row), None) for row in rng.integers(0, len(rows), _CROPS)]
+    meetings = _meetings(truth)
+    if meetings:
+        picks += [meetings[k] for k in rng.integers(0, len(meetings), _CROPS)]
+    for index, about in picks:
+        shape = _SHAPES[int(rng.random() < _TALL_SHARE)]
+        yield _crop(image, truth, rows[index], truth.curves[index], rng, *shape, about)
+
+
+def _meetings(truth: PageTruth) -> list[tuple[int, float]]:
+    """Row and place (mm) wherever a row's curve comes close to the next one's or goes beyond it."""
+    found: list[tuple[int, float]] = []
     pairs = list(zip(truth.layout.rows, truth.curves, strict=True))
-    for index in rng.integers(0, len(pairs), 16):
-        row, curve = pairs[index]
-        yield _crop(image, truth, row, curve, rng)
+    for index in range(len(pairs) - 1):
+        (upper, above), (lower, below) = pairs[index], pairs[index + 1]
+        count = min(above.size, below.size)
+        gap = (lower.baseline_mm - below[:count]) - (upper.baseline_mm - above[:count])
+        for column in np.flatnonzero(gap < _MEETING_MM):
+            place = upper.start_mm + float(column) / COLUMNS_PER_MM
+            found += [(index, place), (index + 1, place)]
+    return found
 
 
 def _importance(bins: Tensor) -> Tensor:
