@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
+from ecgdigit_rt.errors import UnknownLayout
 from ecgdigit_rt.layouts import LAYOUTS, LayoutPlan
-from ecgdigit_rt.paper_heat import CELL_MM, FINE_MM, PaperHeat
+from ecgdigit_rt.lines import Line, zero_lines
+from ecgdigit_rt.paper_heat import PaperHeat
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
-from ecgdigit_rt.stages import BASELINE, GAINS, PULSE, SPEEDS
+from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 
-Float = NDArray[np.float32]
-
-_LEAST_ROW_GAP_MM = 7.0
-_LEAST_ROW_MM = 40.0
-_LINE_LEVEL = 0.5
 _MARK_LEVEL = 0.25
 _LABEL_REACH_MM = 10.0
 _GAP_WEIGHT = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A row's zero line as stage 0 saw it."""
-
-    v_mm: float
-    start_mm: float
-    end_mm: float
-    strength: float
-
-
-def zero_lines(heat: PaperHeat) -> list[Line]:
-    """The rows' zero lines from the top down: ridges of the baseline heat along u. Raises NoRowsFound."""
-    line = cv2.GaussianBlur(heat.channel(BASELINE), (0, 0), sigmaX=3 / CELL_MM, sigmaY=0.5 / FINE_MM)
-    profile = np.sort(line, axis=1)[:, -round(120 / CELL_MM) :].mean(1)  # the best 12 cm of each height
-    if profile.size == 0 or profile.max() < 0.08:
-        raise NoRowsFound
-    lines = []
-    for peak in _peaks(profile, max(0.08, 0.3 * float(profile.max())), round(_LEAST_ROW_GAP_MM / FINE_MM)):
-        band = line[max(0, peak - 3) : peak + 4].max(0)
-        there = np.flatnonzero(band > _LINE_LEVEL * np.percentile(band, 95))
-        if there.size == 0 or (there[-1] - there[0]) * CELL_MM < _LEAST_ROW_MM:
-            continue
-        lines.append(
-            Line(
-                _vertex(profile, peak) * FINE_MM + float(heat.v_mm[0]),
-                float(heat.u_mm[there[0]]),
-                float(heat.u_mm[there[-1]]) + CELL_MM,
-                float(profile[peak]),
-            )
-        )
-    if not lines:
-        raise NoRowsFound
-    return lines
-
-
-def _peaks(values: Float, least: float, distance: int) -> list[int]:
-    """Local maxima of at least `least`, from left to right; of two nearer than `distance` the higher."""
-    wide = np.pad(values, 1, constant_values=-np.inf)
-    tops = np.flatnonzero((values >= least) & (values >= wide[:-2]) & (values > wide[2:]))
-    kept: list[int] = []
-    for top in sorted(tops.tolist(), key=lambda at: -values[at]):
-        if all(abs(top - other) >= distance for other in kept):
-            kept.append(top)
-    return sorted(kept)
-
-
-def _vertex(values: Float, peak: int) -> float:
-    """The top of the parabola through a peak and its neighbours, in cells."""
-    if not 0 < peak < values.size - 1:
-        return float(peak)
-    before, at, after = (float(value) for value in values[peak - 1 : peak + 2])
-    bend = before - 2 * at + after
-    return peak + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+_PLAIN_LABEL = 0.4
 
 
 def _label_scores(heat: PaperHeat, lines: list[Line], columns: int) -> NDArray[np.float64]:
@@ -109,6 +51,21 @@ def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
     return total / count
 
 
+def _with_rhythm_leads(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan:
+    """The plan with its rhythm strips named by their labels, where those speak plainly.
+
+    Which leads run below the others is the user's choice at the machine.
+    """
+    rows = list(plan.rows)
+    for r, leads in enumerate(plan.rows):
+        best = LEADS[int(scores[:, r, 0].argmax())]
+        if len(leads) < plan.columns and leads != (best,):
+            heat, expected = scores[LEADS.index(best), r, 0], scores[LEADS.index(leads[0]), r, 0]
+            if heat > _PLAIN_LABEL and heat > 2 * expected:
+                rows[r] = (best,)
+    return dataclasses.replace(plan, rows=tuple(rows))
+
+
 def _strongest(lines: list[Line], count: int) -> tuple[list[Line], float]:
     """The `count` strongest lines from the top down, and how clearly they stand out from the rest."""
     ranked = sorted(lines, key=lambda line: -line.strength)
@@ -135,7 +92,8 @@ def chosen_plan(heat: PaperHeat, lines: list[Line]) -> tuple[LayoutPlan, list[Li
     if best is None or len(best[2]) < clear:
         seen = [lead for lead in LEADS if heat.channel(lead).max() > _MARK_LEVEL]
         raise UnknownLayout([f"{clear} rows", *seen], list(LAYOUTS))
-    return best[1], best[2]
+    _, plan, taken = best
+    return _with_rhythm_leads(plan, _label_scores(heat, taken, plan.columns)), taken
 
 
 def _strongest_group(lines: list[Line]) -> list[Line]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.special import expit
 
+from ecgdigit_kernels.pchip import filled_gaps
 from ecgdigit_kernels.trace_path import subpixel, trace_path
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
@@ -103,7 +102,7 @@ def row_trace_from_logits(
         raise ValueError(f"logits must have {bins} bins, got {logits.shape}")
     if presence_logits.shape != logits.shape[1:]:
         raise ValueError(f"presence is {presence_logits.shape} for logits {logits.shape}")
-    presence = expit(presence_logits.astype(np.float32))
+    presence = 1 / (1 + np.exp(-np.clip(presence_logits, -30, 30).astype(np.float32)))
     weight = np.maximum(presence, np.float32(_LEAST_WEIGHT))
     path = trace_path(logits, weight, jump_penalty)
     position, mass = subpixel(logits, path, _HALF_WINDOW)
@@ -116,7 +115,7 @@ def row_trace_from_logits(
         first = stop = 0
         seen[:] = False
     return RowTrace(
-        height_mm=_filled(height, seen),
+        height_mm=filled_gaps(height, seen),
         confidence=np.where(seen, mass, 0).astype(np.float32),
         presence=presence,
         start_mm=start_mm,
@@ -157,20 +156,3 @@ def _extent(presence_logits: NDArray[np.float32]) -> tuple[int, int]:
     if stop - first < _SHORTEST_MM * COLUMNS_PER_MM:
         return 0, 0
     return first, stop
-
-
-def _filled(height: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Gaps by a monotone cubic (PCHIP), the ends by the nearest value seen."""
-    columns = np.nonzero(seen)[0]
-    if columns.size == 0:
-        return np.zeros_like(height)
-    out = height.copy()
-    out[: columns[0]] = height[columns[0]]
-    out[columns[-1] :] = height[columns[-1]]
-    steps = np.diff(columns)
-    for k in np.nonzero(steps > 1)[0]:
-        # Only the neighbourhood matters to PCHIP: two columns on either side.
-        near = columns[max(k - 1, 0) : k + 3]
-        gap = np.arange(columns[k] + 1, columns[k + 1])
-        out[gap] = PchipInterpolator(near, height[near])(gap)
-    return out

@@ -57,6 +57,19 @@ def test_speed_and_gain_are_read_from_their_text() -> None:
     assert (layout.speed_mm_s, layout.gain_mm_mv) == (50.0, 20.0)
 
 
+def test_rhythm_strips_take_the_names_printed_at_them() -> None:
+    seen = page("3x4+3")
+    located = true_located(seen)
+    half = located.heat.shape[1] // 2  # the rhythm strips are in the lower half of the page
+    order = [HEATMAPS.index(name) for name in ("II", "V1", "V5")]
+    located.heat[order, half:] = located.heat[[order[1], order[0], order[2]], half:]
+    reading = read_layout(paper_heat(located, true_mesh(seen.truth)))
+    assert [row.segments[0].lead for row in reading.layout.rows[3:]] == ["V1", "II", "V5"]
+    located.heat[order, half:] = 0
+    reading = read_layout(paper_heat(located, true_mesh(seen.truth)))
+    assert [row.segments[0].lead for row in reading.layout.rows[3:]] == ["II", "V1", "V5"]
+
+
 def test_no_rows_is_a_named_failure() -> None:
     seen = page("3x4")
     located = true_located(seen)

@@ -7,8 +7,9 @@ import pytest
 
 from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
 from ecgdigit_rt.extent import common_extent_mm, record_extent_mm
-from ecgdigit_rt.layout import Line, layout_from_plan
+from ecgdigit_rt.layout import layout_from_plan
 from ecgdigit_rt.layouts import LAYOUTS
+from ecgdigit_rt.lines import Line
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.record import Layout
 from ecgdigit_rt.rows import RowEnds, row_traces

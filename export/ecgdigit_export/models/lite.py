@@ -69,7 +69,7 @@ class LiteTrace(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = UNet(4, _CHANNELS, (0, 1, 1, 2, 2), finest=0)
-        self.head = nn.Conv2d(_CHANNELS[0], 8, 1)
+        self.head = nn.Conv2d(_CHANNELS[0], 8, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         planes = planes_from_bytes(pixels)

@@ -94,7 +94,8 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
     grey = np.clip(grey.reshape(speckle.shape).astype(np.int16) + speckle, 0, 255).astype(np.uint8)
     white = float(np.percentile(grey[::8, ::8], 70))
     if rng.random() < 0.2:
-        cut = np.float32(white * rng.uniform(0.45, 0.8))
+        ink = float(np.percentile(grey[::4, ::4], 0.7))  # pens and text cover a few per cent
+        cut = np.float32(ink + (white - ink) * rng.uniform(0.4, 0.8))
         dither = np.tile(
             np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32), (1, 1)
         )

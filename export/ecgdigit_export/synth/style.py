@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +135,14 @@ def _grid(rng: np.random.Generator, box: Box) -> GridStyle:
 
 def _plan(rng: np.random.Generator) -> LayoutPlan:
     names = ("3x4+1", "3x4", "3x4+3", "6x2", "6x2+1", "12x1")
-    return LAYOUTS[str(rng.choice(names, p=(0.56, 0.08, 0.10, 0.08, 0.08, 0.10)))]
+    plan = LAYOUTS[str(rng.choice(names, p=(0.56, 0.08, 0.10, 0.08, 0.08, 0.10)))]
+    rhythm = sum(len(row) < plan.columns for row in plan.rows)
+    if rhythm and rng.random() < 0.3:  # the user of the machine chooses which leads run on
+        leads = rng.choice(("II", "V1", "V5", "V2", "aVF"), rhythm, replace=False)
+        plan = dataclasses.replace(
+            plan, rows=(*plan.rows[: len(plan.rows) - rhythm], *((str(lead),) for lead in leads))
+        )
+    return plan
 
 
 def _frame(
@@ -158,7 +166,8 @@ def style_from_rng(rng: np.random.Generator) -> SheetStyle:
     """Draw a look. The competition's page comes often, since most archives print something like it."""
     plan = _plan(rng)
     speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.84, 0.12, 0.04)))
-    gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.82, 0.10, 0.08)))
+    crowded = len(plan.rows) >= 6  # nobody prints rows 14 mm apart at double gain
+    gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.82, 0.18, 0) if crowded else (0.82, 0.10, 0.08)))
     trace_width = 125.0 if speed == 12.5 else 250.0
     width, height, start, footer, baselines = _frame(rng, plan, trace_width)
     left, top = -rng.uniform(0, 5), -rng.uniform(0, 5)

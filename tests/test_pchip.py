@@ -1,0 +1,44 @@
+"""Closed gaps against SciPy's interpolator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecgdigit_kernels.pchip import filled_gaps
+from ecgdigit_kernels.pchip_reference import filled_gaps_reference
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("shape", ["noise", "wave", "steps"])
+def test_gaps_equal_the_reference(shape: str, share: float) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        places = np.arange(200)
+        values = {
+            "noise": rng.normal(size=200),
+            "wave": np.sin(places / 9.0) * places,
+            "steps": np.round(places / 30.0) + (places > 120),
+        }[shape].astype(np.float32)
+        seen = rng.random(200) < share
+        got = filled_gaps(values, seen)
+        scale = float(np.abs(values).max())
+        np.testing.assert_allclose(got, filled_gaps_reference(values, seen), atol=1e-6 * scale)
+        np.testing.assert_array_equal(got[seen], values[seen])
+
+
+@pytest.mark.parametrize("places", [[4], [0, 9], [2, 5], [0, 3, 9], [1, 2, 8], [1, 7, 8]])
+def test_few_values_equal_the_reference(places: list[int]) -> None:
+    values = np.array([3, -1, 4, 1, -5, 9, 2, -6, 5, 3], np.float32)
+    seen = np.zeros(10, bool)
+    seen[places] = True
+    np.testing.assert_allclose(filled_gaps(values, seen), filled_gaps_reference(values, seen), atol=1e-5)
+
+
+def test_what_was_not_seen_is_not_looked_at() -> None:
+    values = np.array([np.nan, 1, np.nan, np.nan, 4, np.nan], np.float32)
+    got = filled_gaps(values, np.isfinite(values))
+    np.testing.assert_allclose(got, [1, 1, 2, 3, 4, 4], atol=1e-6)
+    np.testing.assert_array_equal(filled_gaps(values, np.zeros(6, bool)), np.zeros(6))
+    with pytest.raises(ValueError, match="one length"):
+        filled_gaps(values, np.zeros(5, bool))
