@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_kernels.phase_fold import folded_phase
 from ecgdigit_kernels.unwrap import unwrapped_phase
 
-_BOX = 7  # pixels over which the local gradient is averaged
+_BOX = 3  # folded pixels over which confidence is averaged
 _LEAST_RHO = 0.12
 _LEAST_COHERENCE = 0.6  # random phases reach about 0.25, noise of 0.3 rad gives 0.9
-_LEAST_REGION = 40  # pixels
+_LEAST_REGION = 40  # folded pixels
 _MOST_REGIONS = 16
 _SAMPLES = 500  # per region, when regions are joined
 _MISFIT = 0.15  # periods: how far a cubic may be from the paper's shape
@@ -30,10 +31,11 @@ Direction = Literal["right", "down"]
 
 @dataclass(frozen=True, slots=True)
 class PhaseField:
-    """A field's parts, all (h, w).
+    """A field's parts, all (h // 2, w // 2): two by two pixels of the field are one here.
 
     turns: phase in periods, -0.5 to 0.5. rho: confidence. along, down: local gradient in periods
-    per pixel. level: uint8 quality, 0 where the field cannot be a grid.
+    per folded pixel. level: uint8 quality, 0 where the field cannot be a grid. period_px: folded
+    pixels.
     """
 
     turns: NDArray[np.float32]
@@ -45,16 +47,9 @@ class PhaseField:
 
 
 def phase_field(field: NDArray[np.complex64], direction: Direction) -> PhaseField | None:
-    """Split a complex field; None when no regular grid growing in `direction` is seen.
-
-    The gradient is the argument of the averaged product of neighbours, which needs no unwrapping.
-    """
-    rho = np.minimum(np.abs(field), 1.0).astype(np.float32)
-    right = field[:, 1:] * np.conj(field[:, :-1])
-    lower = field[1:] * np.conj(field[:-1])
-    along, coherent_along = _mean_turn(np.pad(right, ((0, 0), (0, 1))))
-    down, coherent_down = _mean_turn(np.pad(lower, ((0, 1), (0, 0))))
-    coherence = np.minimum(coherent_along, coherent_down)
+    """Split a complex field; None when no regular grid growing in `direction` is seen."""
+    folded = folded_phase(field)
+    rho, along, down, coherence = folded.rho, folded.along, folded.down, folded.coherence
     main, cross = (along, down) if direction == "right" else (down, along)
     sure = (cv2.blur(rho, (_BOX, _BOX)) > _LEAST_RHO) & (coherence > _LEAST_COHERENCE)
     sure &= (rho > 0.05) & (main > 0) & (np.abs(cross) < 1.2 * main)
@@ -64,20 +59,7 @@ def phase_field(field: NDArray[np.complex64], direction: Direction) -> PhaseFiel
     typical = float(np.median(frequency[sure][::5]))
     sure &= (frequency > 0.6 * typical) & (frequency < 1.67 * typical)
     level = np.where(sure, 1 + 254 * np.clip(rho * coherence, 0, 1), 0).astype(np.uint8)
-    turns = (np.angle(field) / (2 * np.pi)).astype(np.float32)
-    return PhaseField(turns, rho, along, down, level, 1.0 / typical)
-
-
-def _mean_turn(product: NDArray[np.complex64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean phase step in periods, and how well the steps around agree, 0 to 1."""
-    product = np.ascontiguousarray(product, np.complex64)
-    pairs = product.view(np.float32).reshape(*product.shape, 2)
-    mean = cv2.blur(pairs, (_BOX, _BOX), borderType=cv2.BORDER_REPLICATE)
-    length = cv2.blur(np.abs(product), (_BOX, _BOX), borderType=cv2.BORDER_REPLICATE)
-    turn = cv2.phase(mean[..., 0], mean[..., 1]) / np.float32(2 * np.pi)
-    turn = np.where(turn > 0.5, turn - 1, turn).astype(np.float32)
-    coherence = cv2.magnitude(mean[..., 0], mean[..., 1]) / (length + np.float32(1e-9))
-    return turn, np.asarray(coherence, np.float32)
+    return PhaseField(folded.turns, rho, along, down, level, 1.0 / typical)
 
 
 def periods(field: PhaseField) -> NDArray[np.float32]:

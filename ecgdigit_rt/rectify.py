@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
+from ecgdigit_kernels.banded import solved_band
 from ecgdigit_kernels.spline_lattice import lattice_grid, lattice_position
 from ecgdigit_kernels.surface import add_roughness, lattice_shape, normal_equations, second_differences
 from ecgdigit_rt.errors import NoGridFound
@@ -24,24 +24,28 @@ from ecgdigit_rt.phase import PhaseField, periods, phase_field
 __all__ = ["Mesh", "mesh_from_phase"]
 
 MARGIN = 4  # periods of mesh beyond the grid that was seen, for strips near its edge
-_LEAST_PIXELS = 200
+_LEAST_PIXELS = 50  # folded ones, as all pixels here: two by two of the fields
 _LEAST_PERIODS = 4.0
 _MOST_NODES = 300  # per side
-_CURVATURE = 0.0005  # periods: usual second difference of a bent page over one period
+_COARSE, _FINE = 2.0, 1.5  # periods between the nodes of the first surfaces and of the last
+_COARSE_LEAST, _FINE_LEAST = 6.0, 3.0  # pixels
+_CURVATURE = 0.00033  # periods: usual second difference of a bent page over one period
 _FREE_CURVATURE = 0.02
 _CREASE = 1.5  # times the usual curvature, from which bending is taken for a crease
-_CREASE_ROUNDS = 4
-_CORRELATED = 4.0  # field pixels that share one error
+_COARSE_ROUNDS, _FINE_ROUNDS = 2, 6
+_SETTLED = 0.02  # mean change of the relief that is not worth another round
+_CORRELATED = 1.7  # pixels that share one error
 _LEAST_NOISE = 0.004  # periods
 _MOST_NOISE = 0.06  # periods: beyond, the phases are made up
 _RIDGE = 1e-6
 _LEAST_AGREEMENT = 0.6
 _LARGEST_SLOPE = 0.2  # by which bends and creases may change the local period
+_ENOUGH = 1000  # pixels for the perspective
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """Periods = homography + surface, over field pixels. surface: (rows, columns, 2) nodes."""
+    """Periods = homography + surface, over pixels. surface: (rows, columns, 2) nodes."""
 
     matrix: NDArray[np.float64]
     surface: NDArray[np.float64]
@@ -56,7 +60,7 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     ((j + 0.5) * scale, (i + 0.5) * scale). u grows to the right and v down, within 45 degrees.
     Origin: whole periods, near the top left of the grid seen. Raises NoGridFound.
     """
-    if a.shape != b.shape or a.ndim != 2 or min(a.shape) < 8:
+    if a.shape != b.shape or a.ndim != 2 or min(a.shape) < 16:
         raise NoGridFound("the image is too small")
     fields = (phase_field(a, "right"), phase_field(b, "down"))
     if fields[0] is None or fields[1] is None:
@@ -64,27 +68,29 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     pair = (fields[0], fields[1])
     counts = np.stack([periods(pair[0]), periods(pair[1])], -1)
     matrix = _perspective(counts, pair)
-    flat = mapped(matrix, _centres(a.shape))
+    shape = counts.shape[:2]
+    flat = mapped(matrix, _centres(shape))
     period_px = min(field.period_px for field in pair)
     weight = np.stack([_usable(pair[k], flat[..., k]) for k in range(2)], -1)
     known = np.isfinite(counts)
     bends = np.where(known, counts - flat, 0)
     first = np.where(known, weight, np.float32(0))
-    spacing = max(2 * period_px, 12.0)
+    spacing = max(_COARSE * period_px, _COARSE_LEAST)
     # The first surfaces only have to lead every pixel to its branch: they may bend freely.
     usual = _FREE_CURVATURE * (spacing / period_px) ** 2
     strength = _strength(0.05, usual)
     fit = _Fit(matrix, _fitted(bends, first, spacing, strength, usual), spacing)
     # Regions joined by a wrong whole number stand out now; they lose their weight.
-    miss = bends - _bends(fit, a.shape)
+    miss = bends - _bends(fit, shape)
     first *= (1 / (1 + (miss / 0.2) ** 2) ** 2).astype(np.float32)
     fit = _Fit(matrix, _fitted(bends, first, spacing, strength, usual), spacing)
-    for cell, rounds in ((spacing, 2), (max(period_px, 6.0), _CREASE_ROUNDS)):
+    fine = max(_FINE * period_px, _FINE_LEAST)
+    for cell, rounds in ((spacing, _COARSE_ROUNDS), (fine, _FINE_ROUNDS)):
         fit, noise, used = _refined(fit, flat, pair, weight, cell, period_px, rounds)
     if noise > _MOST_NOISE:
         raise NoGridFound("what looks like lines does not agree")
     support = cv2.blur(used.min(-1), (2 * int(period_px / 2) + 1,) * 2)
-    return _mesh(fit, flat + _bends(fit, a.shape), support, noise * period_px * scale, scale)
+    return _mesh(fit, flat + _bends(fit, shape), support, noise * period_px * 2 * scale, 2 * scale)
 
 
 def _strength(noise: float, usual: float) -> float:
@@ -97,7 +103,7 @@ def _perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseField
     i, j = np.nonzero(both)
     if i.size < _LEAST_PIXELS:
         raise NoGridFound("too little of the grid is clear")
-    pick = np.linspace(0, i.size - 1, min(i.size, 5000)).astype(np.intp)
+    pick = np.linspace(0, i.size - 1, min(i.size, _ENOUGH)).astype(np.intp)
     i, j = i[pick], j[pick]
     target = counts[i, j].astype(np.float64)
     if np.ptp(target, axis=0).min() < _LEAST_PERIODS:
@@ -131,6 +137,7 @@ def _fitted(
 
     Paper is smooth but for its creases. So where both surfaces together bend much more than is usual,
     bending there costs less in the next of `rounds`: Cauchy's prior on curvature instead of Gauss's.
+    Rounds end early where that changes little, as on flat pages.
     """
     h, w = value.shape[:2]
     turned = h > w  # the band is as wide as the lattice's first side: make that the shorter one
@@ -140,19 +147,24 @@ def _fitted(
     rows, columns = lattice_shape(fields[0][0].shape[0], fields[0][0].shape[1], spacing)
     systems = [normal_equations(weights, one.astype(np.float32), spacing) for one, weights in fields]
     relief = np.ones((3, columns, rows))
-    nodes: list[NDArray[np.float64]] = []
     for _ in range(rounds):
-        nodes = []
+        nodes: list[NDArray[np.float64]] = []
         for band, side in systems:
             stiff = band.copy()
             add_roughness(stiff, rows, strength, _RIDGE, relief)
-            solved = solveh_banded(stiff, side, lower=True, overwrite_ab=True, check_finite=False)
-            nodes.append(solved.reshape(columns, rows))
-        bent = sum(second_differences(surface) ** 2 for surface in nodes)
-        bent = np.stack([cv2.blur(one, (3, 3)) for one in np.asarray(bent)])
-        relief = 1 / (1 + bent / (_CREASE * usual) ** 2)
-    out = np.stack(nodes, -1)
+            nodes.append(solved_band(stiff, side).reshape(columns, rows))
+        out = np.stack(nodes, -1)
+        last, relief = relief, _relief(out, usual)
+        if np.abs(relief - last).mean() < _SETTLED:
+            break
     return np.ascontiguousarray(out if turned else out.transpose(1, 0, 2))
+
+
+def _relief(nodes: NDArray[np.float64], usual: float) -> NDArray[np.float64]:
+    """By how much bending is cheaper, (3, columns, rows), 1 where nodes (columns, rows, 2) hardly bend."""
+    bent = sum(second_differences(nodes[..., k]) ** 2 for k in range(2))
+    bent = np.stack([cv2.blur(one, (3, 3)) for one in np.asarray(bent)])
+    return np.asarray(1 / (1 + bent / (_CREASE * usual) ** 2))
 
 
 def _bends(fit: _Fit, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -102,7 +102,7 @@ def row_trace_from_logits(
         raise ValueError(f"logits must have {bins} bins, got {logits.shape}")
     if presence_logits.shape != logits.shape[1:]:
         raise ValueError(f"presence is {presence_logits.shape} for logits {logits.shape}")
-    presence = 1 / (1 + np.exp(-np.clip(presence_logits, -30, 30).astype(np.float32)))
+    presence = np.asarray(1 / (1 + np.exp(-np.clip(presence_logits, -30, 30))), np.float32)
     weight = np.maximum(presence, np.float32(_LEAST_WEIGHT))
     path = trace_path(logits, weight, jump_penalty)
     position, mass = subpixel(logits, path, _HALF_WINDOW)

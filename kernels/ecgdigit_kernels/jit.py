@@ -16,10 +16,13 @@ def kernel(function: F) -> F:
 
 
 def loose_kernel(function: F) -> F:
-    """As `kernel`, and sums may be reordered into vector lanes. Inputs must be finite."""
-    return cast("F", njit(cache=True, nogil=True, fastmath=True)(function))
+    """As `kernel`, and sums may be reordered into vector lanes. Inputs must be finite.
+
+    A division by zero is no error here, since looking for one keeps a loop out of the lanes.
+    """
+    return cast("F", njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(function))
 
 
 def inlined(function: F) -> F:
     """A small step used inside other kernels of the same module."""
-    return cast("F", njit(nogil=True, fastmath=True, inline="always")(function))
+    return cast("F", njit(nogil=True, fastmath=True, inline="always", error_model="numpy")(function))

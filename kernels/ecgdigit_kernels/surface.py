@@ -24,19 +24,19 @@ def normal_equations(
     """The matrix and right side of the weighted least squares for the node values.
 
     weight, value: (h, w); value must be finite. Node (r, c) is unknown c * rows + r. Returns the
-    lower band (3 * rows + 4, unknowns) as `scipy.linalg.solveh_banded(lower=True)` takes it, and
-    the right side (unknowns,).
+    band (unknowns, 3 * rows + 4) as `banded.solved_band` takes it, and the right side (unknowns,).
     """
     if weight.shape != value.shape or weight.ndim != 2:
         raise ValueError(f"weight and value differ in shape: {weight.shape}, {value.shape}")
     rows, columns = lattice_shape(weight.shape[0], weight.shape[1], spacing)
-    return _normal(
+    band, side = _normal(
         np.ascontiguousarray(weight, np.float32),
         np.ascontiguousarray(value, np.float32),
         spacing,
         rows,
         columns,
     )
+    return band, side.ravel()
 
 
 def add_roughness(
@@ -52,7 +52,7 @@ def add_roughness(
     relief: (3, columns, rows) factors of the three terms at each node, as `second_differences` orders
     them; 1 everywhere without it.
     """
-    columns = band.shape[1] // rows
+    columns = band.shape[0] // rows
     factors = np.ones((3, columns, rows)) if relief is None else relief
     _roughen(band, rows, columns, strength, ridge, factors)
 
@@ -107,7 +107,7 @@ def _normal(
     base_row, taps_row = _taps(h, spacing)
     base_column, taps_column = _taps(w, spacing)
     cells = columns - 3
-    pair = np.empty((w, 14))  # ten products of two taps, then four taps
+    pair = np.zeros((w, 16))  # ten products of two taps, two zeros to fill the vector lanes, four taps
     for j in range(w):
         n = 0
         for a in range(4):
@@ -115,11 +115,11 @@ def _normal(
                 pair[j, n] = taps_column[j, a] * taps_column[j, b]
                 n += 1
         for a in range(4):
-            pair[j, 10 + a] = taps_column[j, a]
-    square = np.zeros((cells, 4, 4, 10))
-    line = np.empty((cells, 14))
+            pair[j, 12 + a] = taps_column[j, a]
+    square = np.zeros((cells, 4, 4, 12))
+    line = np.empty((cells, 16))
     side = np.zeros((columns, rows))
-    band = np.zeros((3 * rows + 4, columns * rows))
+    band = np.zeros((columns * rows, 3 * rows + 4))
     for i in range(h):
         line[:] = 0.0
         for j in range(w):
@@ -129,41 +129,38 @@ def _normal(
             moment = amount * value[i, j]
             cell = line[base_column[j]]
             own = pair[j]
-            for n in range(10):
+            for n in range(12):
                 cell[n] += amount * own[n]
-            for n in range(10, 14):
+            for n in range(12, 16):
                 cell[n] += moment * own[n]
         for q in range(cells):
             for c in range(4):
                 tap = taps_row[i, c]
                 for a in range(4):
-                    side[q + a, base_row[i] + c] += tap * line[q, 10 + a]
+                    side[q + a, base_row[i] + c] += tap * line[q, 12 + a]
                 for d in range(c + 1):
                     product = tap * taps_row[i, d]
                     sums = square[q, c, d]
-                    for n in range(10):
+                    for n in range(12):
                         sums[n] += product * line[q, n]
         if i + 1 == h or base_row[i + 1] != base_row[i]:
             _scatter(square, base_row[i], rows, band)
             square[:] = 0.0
-    return band, side.ravel()
+    return band, side
 
 
 @loose_kernel
 def _scatter(square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.float64]) -> None:
     """Add one lattice row's sums of products to the band."""
     for q in range(square.shape[0]):
-        for c in range(4):
-            for d in range(4):
-                for a in range(4):
-                    for b in range(4):
-                        first = (q + a) * rows + top + c
-                        second = (q + b) * rows + top + d
-                        if first < second:
-                            continue
-                        n = a * (a + 1) // 2 + b if a >= b else b * (b + 1) // 2 + a
+        n = 0
+        for a in range(4):
+            for b in range(a + 1):
+                for c in range(4):
+                    for d in range(4 if b < a else c + 1):
                         sums = square[q, c, d] if c >= d else square[q, d, c]
-                        band[first - second, second] += sums[n]
+                        band[(q + b) * rows + top + d, (a - b) * rows + c - d] += sums[n]
+                n += 1
 
 
 @loose_kernel
@@ -179,7 +176,7 @@ def _roughen(
     for c in range(columns):
         for r in range(rows):
             here = c * rows + r
-            band[0, here] += ridge
+            band[here, 0] += ridge
             for kind in range(3):
                 if kind == 0 and r + 2 < rows:
                     nodes = (here, here + 1, here + 2, here)
@@ -196,4 +193,4 @@ def _roughen(
                 for a in range(4):
                     for b in range(4):
                         if nodes[a] >= nodes[b] and factors[a] * factors[b] != 0.0:
-                            band[nodes[a] - nodes[b], nodes[b]] += amount * factors[a] * factors[b]
+                            band[nodes[b], nodes[a] - nodes[b]] += amount * factors[a] * factors[b]

@@ -62,7 +62,8 @@ def _check(logits: NDArray[np.float32], columns: int) -> None:
 
 @loose_kernel
 def _block_top(logits: NDArray[np.float32], first: int, count: int, top: NDArray[np.float32]) -> None:
-    top[:count] = logits[0, first : first + count]
+    for c in range(count):
+        top[c] = logits[0, first + c]
     for k in range(1, logits.shape[0]):
         line = logits[k, first : first + count]
         for c in range(count):
@@ -81,8 +82,10 @@ def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.flo
     while margin < bins:
         margin *= 2
     # Two buffers with walls of high cost on both sides, so that the inner loops know no edges.
-    here = np.full(bins + 2 * margin, np.float32(1e30), np.float32)
-    there = here.copy()
+    here = np.empty(bins + 2 * margin, np.float32)
+    there = np.empty(bins + 2 * margin, np.float32)
+    here[:] = np.float32(1e30)
+    there[:] = np.float32(1e30)
     for first in range(0, columns, _BLOCK):
         count = min(_BLOCK, columns - first)
         _block_top(logits, first, count, top)
