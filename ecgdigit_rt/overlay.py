@@ -145,12 +145,13 @@ def _caption(title: str, facts: str, colour: Colour) -> Image:
 
 def _facts(result: Digitized) -> str:
     layout = result.layout
+    seen = "no grid seen" if result.residual_px is None else f"mesh residual {result.residual_px:.2f} px"
     parts = [
         layout.name,
         f"{layout.speed_mm_s:g} mm/s",
         f"{layout.gain_mm_mv:g} mm/mV",
         f"{len(result.leads)} leads",
-        f"mesh residual {result.residual_px:.2f} px",
+        seen,
         *_doubts(result.leads),
     ]
     return "   ·   ".join(parts)

@@ -67,7 +67,8 @@ class PageReader:
             )
             for name, lead in leads.items()
         }
-        return Digitized(source, leads, layout, mesh.residual_px, clock.seconds)
+        residual_px = None if np.isnan(mesh.residual_px) else mesh.residual_px
+        return Digitized(source, leads, layout, residual_px, clock.seconds)
 
     def _heat(self, located: Located, mesh: Mesh) -> PaperHeat:
         """What stage 0 saw, laid on the paper, with its text read a second time."""

@@ -89,12 +89,16 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Digitized:
-    """A page that was read. `leads` holds each lead's longest stretch (the rhythm strip wins)."""
+    """A page that was read. `leads` holds each lead's longest stretch (the rhythm strip wins).
+
+    residual_px: how far the seen grid lies from the mesh, in the picture's pixels; None where no grid
+    was seen and the rows alone gave the scale.
+    """
 
     source: PageRef
     leads: Mapping[str, Lead]
     layout: Layout
-    residual_px: float
+    residual_px: float | None
     seconds: Mapping[str, float]
 
 

@@ -31,7 +31,7 @@ class PageReport:
     leads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     missing: Sequence[str] = ()
     layout: Mapping[str, object] = field(default_factory=dict)
-    quality: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, float | None] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -142,9 +142,10 @@ def _layout(page: Digitized) -> dict[str, object]:
     }
 
 
-def _quality(page: Digitized) -> dict[str, float]:
+def _quality(page: Digitized) -> dict[str, float | None]:
     confidences = [lead.confidence for lead in page.leads.values()]
-    quality = {"residual_px": round(float(page.residual_px), 3)}
+    residual = page.residual_px
+    quality: dict[str, float | None] = {"residual_px": None if residual is None else round(residual, 3)}
     if confidences:
         quality["confidence"] = round(float(sum(confidences) / len(confidences)), 4)
     return quality

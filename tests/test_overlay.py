@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ecgdigit_rt.ecg_paper import PX_PER_MM, WIDTH_PX, paper_from_leads
 from ecgdigit_rt.errors import OutputNotWritable
 from ecgdigit_rt.overlay import COLOURS, overlay_from_page, write_overlay
 from ecgdigit_rt.record import LEADS, Digitized, Failed, PageRef
+from ecgdigit_rt.report import page_report
 
 SOURCE = PageRef(Path("page.png"))
 
@@ -112,3 +114,11 @@ def test_files_are_written_for_failures_too(tmp_path: Path) -> None:
         assert alarm.sum() > 300, "the reason stands there in red"
     with pytest.raises(OutputNotWritable):
         write_overlay(failed, tmp_path / "none" / "x.png")
+
+
+def test_a_page_without_a_grid_says_so_and_its_report_is_json() -> None:
+    page = replace(digitized(SOURCE, {"V1": np.zeros(1250)}), residual_px=None)
+    assert overlay_from_page(page, np.full((600, 800, 3), 255, np.uint8)).size
+    quality = page_report("page", page, ()).quality
+    assert quality["residual_px"] is None
+    json.dumps(quality, allow_nan=False)
