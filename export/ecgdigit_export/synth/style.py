@@ -165,9 +165,9 @@ def _frame(
 def style_from_rng(rng: np.random.Generator) -> SheetStyle:
     """Draw a look. The competition's page comes often, since most archives print something like it."""
     plan = _plan(rng)
-    speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.84, 0.12, 0.04)))
+    speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.70, 0.20, 0.10)))
     crowded = len(plan.rows) >= 6  # nobody prints rows 14 mm apart at double gain
-    gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.82, 0.18, 0) if crowded else (0.82, 0.10, 0.08)))
+    gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.70, 0.30, 0) if crowded else (0.70, 0.15, 0.15)))
     trace_width = 125.0 if speed == 12.5 else 250.0
     width, height, start, footer, baselines = _frame(rng, plan, trace_width)
     left, top = -rng.uniform(0, 5), -rng.uniform(0, 5)

@@ -16,7 +16,16 @@ from ecgdigit_export.models.lite import LiteLocate
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.unproject import OFF_PAPER, paper_from_pixels
-from ecgdigit_rt.stages import BASELINE, CLOSE_PX_PER_MM, CLOSE_SIZE_PX, HEATMAPS, MAP_STRIDE, PAGE_MASK
+from ecgdigit_rt.stages import (
+    BASELINE,
+    CLOSE_PX_PER_MM,
+    CLOSE_SIZE_PX,
+    GAINS,
+    HEATMAPS,
+    MAP_STRIDE,
+    PAGE_MASK,
+    SPEEDS,
+)
 
 SIDE_PX = 768
 _CLOSE_UPS = 24  # a page
@@ -84,7 +93,10 @@ def _close_up(
     size = np.array(CLOSE_SIZE_PX) / scale
     middle = rng.uniform(0, 1, 2) * image.shape[1::-1]
     if truth.marks and rng.random() < 0.85:
-        mark = truth.marks[int(rng.integers(len(truth.marks)))]
+        tokens = [mark for mark in truth.marks if mark.name in SPEEDS or mark.name in GAINS]
+        # Two of some twenty marks are speed and gain, and all the rest is in millivolt by them.
+        among = tokens if tokens and rng.random() < 0.4 else truth.marks
+        mark = among[int(rng.integers(len(among)))]
         x, y = truth.pixels_from_mm(np.array(mark.u_mm), np.array(mark.v_mm))
         middle = np.array([float(x), float(y)]) + rng.uniform(-0.35, 0.35, 2) * size
     limit = np.maximum(np.array(image.shape[1::-1]) - size, 0)
