@@ -20,6 +20,7 @@ from ecgdigit_rt.decode import rgb_from_page
 from ecgdigit_rt.models import STAGES, load_models
 from ecgdigit_rt.page_reader import PageReader
 from ecgdigit_rt.record import Digitized, PageRef, Result
+from ecgdigit_rt.warm import loading
 
 _PAGES_FOR_ALL = 3
 """Pages per thread, from which each thread takes pages of its own. The last pages leave threads idle."""
@@ -34,6 +35,7 @@ class Digitizer:
     """
 
     def __init__(self, models: str = "lite", threads: int | None = None) -> None:
+        loading()
         self.threads = threads or len(os.sched_getaffinity(0))
         self._family = load_models(models)
         self.device = f"onnxruntime {version('onnxruntime')} (CPU, {self.threads} threads)"
