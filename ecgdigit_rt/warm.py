@@ -20,8 +20,8 @@ def load_kernels() -> None:
     Loading them from Numba's cache takes more than half a second, most of the first page's geometry.
     """
     down, along = np.mgrid[0:96, 0:96] / _PERIOD_PX
-    waves = (np.exp(2j * np.pi * count).astype(np.complex64) for count in (along, down))
-    mesh_from_phase(*waves, scale=1.0).maps((0.0, 1.0, 32), (0.0, 1.0, 32), shrink=1)
+    a, b = (np.exp(2j * np.pi * count).astype(np.complex64) for count in (along, down))
+    mesh_from_phase(a, b, scale=1.0).maps((0.0, 1.0, 32), (0.0, 1.0, 32), shrink=1)
     bins = round(2 * STRIP_HALF_HEIGHT_MM * BINS_PER_MM)
     logits, presence = np.zeros((bins, 64), np.float32), np.full(64, 4, np.float32)
     logits[bins // 2] = 9
