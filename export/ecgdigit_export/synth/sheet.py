@@ -194,9 +194,19 @@ def _draw_separators(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random
 
 
 def _print_word(
-    sheet: Sheet, word: str, u_mm: float, v_mm: float, cap_mm: float, name: str | None = None
+    sheet: Sheet,
+    word: str,
+    u_mm: float,
+    v_mm: float,
+    cap_mm: float,
+    name: str | None = None,
+    number: str = "",
 ) -> float:
-    """Print `word` with its left edge at `u_mm` and its middle at `v_mm`; returns its width in mm."""
+    """Print `word` with its left edge at `u_mm` and its middle at `v_mm`; returns its width in mm.
+
+    Its mark, where it has a `name`, stands on the `number` that it begins with, or on all of it: a
+    network reads best what lies under the mark.
+    """
     style = sheet.style
     mask = word_mask(word, style.font, cap_mm * style.px_per_mm)
     height, width = mask.shape
@@ -208,7 +218,9 @@ def _print_word(
         blend(view, visible * np.float32(style.pen_density), np.array(style.pen_colour, np.float32))
     width_mm = width / style.px_per_mm
     if name is not None and visible.size:
-        sheet.marks.append(Mark(name, u_mm + width_mm / 2, v_mm, width_mm, height / style.px_per_mm))
+        marked_px = word_mask(number or word, style.font, cap_mm * style.px_per_mm).shape[1]
+        marked_mm = marked_px / style.px_per_mm
+        sheet.marks.append(Mark(name, u_mm + marked_mm / 2, v_mm, marked_mm, height / style.px_per_mm))
     return float(width_mm)
 
 
@@ -245,14 +257,14 @@ def _print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
     speed, gain = f"{style.speed_mm_s:g}", f"{style.gain_mm_mv:g}"
     space = " " if rng.random() < 0.4 else ""
     words = [
-        (f"{speed}{space}mm/s", f"speed_{speed}"),
-        (f"{gain}{space}mm/mV", f"gain_{gain}"),
-        (str(rng.choice(("0.05-150 Hz", "F 40 Hz", "0.5 ~ 40 Hz AC 50", "12SL v237", ""))), None),
+        (f"{speed}{space}mm/s", f"speed_{speed}", speed),
+        (f"{gain}{space}mm/mV", f"gain_{gain}", gain),
+        (str(rng.choice(("0.05-150 Hz", "F 40 Hz", "0.5 ~ 40 Hz AC 50", "12SL v237", ""))), None, ""),
     ]
     u = left + rng.uniform(8, 70)
-    for word, name in words:
+    for word, name, number in words:
         if word:
-            u += _print_word(sheet, word, u, style.footer_v_mm, cap, name) + rng.uniform(3, 30)
+            u += _print_word(sheet, word, u, style.footer_v_mm, cap, name, number) + rng.uniform(3, 30)
 
 
 def _place_qr_code(sheet: Sheet, rng: np.random.Generator) -> None:
