@@ -17,7 +17,6 @@ measure models that are not shipped.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ from loss_table import SPLIT, VARIANTS, summary, table
 from measured_lead import lead_figures, measured_leads, page_db, page_shares
 from numpy.typing import NDArray
 from perfect import perfect_traces
-from provenance import provenance
+from provenance import write_result
 from truth_on_mesh import CurveOnMesh, MeshMissesRows, curves_on_mesh, layout_on_mesh, true_mesh
 
 from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
@@ -40,13 +39,12 @@ from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt import PageRef
 from ecgdigit_rt.assemble import leads_from_traces
 from ecgdigit_rt.decode import rgb_from_file
-from ecgdigit_rt.errors import NoGridFound, PageError
-from ecgdigit_rt.grid import grid_phase, mesh_from_grid
-from ecgdigit_rt.gridless import mesh_from_rows
-from ecgdigit_rt.locate import Located, locate
+from ecgdigit_rt.errors import PageError
+from ecgdigit_rt.grid import grid_phase
+from ecgdigit_rt.locate import locate
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.models import STAGES, ModelFamily, load_models
-from ecgdigit_rt.page_reader import PageReader
+from ecgdigit_rt.page_reader import PageReader, page_mesh
 from ecgdigit_rt.record import Layout, Lead
 from ecgdigit_rt.rows import row_traces, strip_look
 
@@ -93,18 +91,9 @@ class Stages:
         located = locate(self._runners["locate"], image)
         if located.quarter_turns != truth.quarter_turns:
             raise TurnedWrongly(f"turned by {located.quarter_turns}, not {truth.quarter_turns}")
-        mesh = self._mesh(located)
+        mesh = page_mesh(self._runners, located, grid_phase(self._runners["grid"], located))
         curves = curves_on_mesh(truth, mesh, located.quarter_turns)
         return Mapped(located.image, mesh, curves, layout_on_mesh(truth, curves))
-
-    def _mesh(self, located: Located) -> Mesh:
-        try:
-            return mesh_from_grid(grid_phase(self._runners["grid"], located))
-        except NoGridFound:
-            mesh = mesh_from_rows(located, self._runners["trace"])
-            if mesh is None:
-                raise
-            return mesh
 
     def seen_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
         """The leads of the trace network where the layout has them."""
@@ -195,13 +184,8 @@ def main() -> None:
         pages.append(measured_page(stages, path, load_truth(path.with_suffix(".npz"))))
         sys.stderr.write(f"{path.stem:26}" + "".join(f"{db:15.1f}" for db in pages[-1]["db"].values()) + "\n")
     by_kind = summary(pages)
-    result = {
-        "benchmark": "loss_by_stage",
-        "provenance": {**provenance(given.threads), "models": f"{family.name} {family.version}"},
-        "figures": {"kinds": by_kind, "pages": pages},
-    }
-    given.result.parent.mkdir(parents=True, exist_ok=True)
-    given.result.write_text(json.dumps(result, indent=1) + "\n")
+    figures = {"kinds": by_kind, "pages": pages}
+    write_result(given.result, "loss_by_stage", given.threads, figures, f"{family.name} {family.version}")
     sys.stdout.write(table(by_kind))
 
 

@@ -46,8 +46,11 @@ def provenance(threads: int) -> dict[str, Any]:
     }
 
 
-def write_result(path: Path, name: str, threads: int, figures: dict[str, Any]) -> None:
-    """One JSON file: name, provenance, figures."""
+def write_result(
+    path: Path, name: str, threads: int, figures: dict[str, Any], models: str | None = None
+) -> None:
+    """One JSON file: name, provenance, figures. models: those measured, where not the shipped ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    result = {"benchmark": name, "provenance": provenance(threads), "figures": figures}
+    facts = provenance(threads) | ({"models": models} if models else {})
+    result = {"benchmark": name, "provenance": facts, "figures": figures}
     path.write_text(json.dumps(result, indent=1) + "\n")

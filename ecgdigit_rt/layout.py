@@ -80,20 +80,21 @@ def chosen_plan(heat: PaperHeat, lines: list[Line]) -> tuple[LayoutPlan, list[Li
     A line of text may look like a weak row, so a plan takes the strongest lines; leaving out one that
     is as strong as those taken counts against it. Raises UnknownLayout with what was seen.
     """
-    best: tuple[float, LayoutPlan, list[Line]] | None = None
+    best: tuple[float, LayoutPlan, list[Line], NDArray[np.float64]] | None = None
     for plan in LAYOUTS.values():
         if len(plan.rows) > len(lines):
             continue
         taken, gap = _strongest(lines, len(plan.rows))
-        score = _fit(plan, _label_scores(heat, taken, plan.columns)) + _GAP_WEIGHT * gap
+        labels = _label_scores(heat, taken, plan.columns)
+        score = _fit(plan, labels) + _GAP_WEIGHT * gap
         if best is None or score > best[0]:
-            best = (score, plan, taken)
+            best = (score, plan, taken, labels)
     clear = len(_strongest_group(lines))
     if best is None or len(best[2]) < clear:
         seen = [lead for lead in LEADS if heat.channel(lead).max() > _MARK_LEVEL]
         raise UnknownLayout([f"{clear} rows", *seen], list(LAYOUTS))
-    _, plan, taken = best
-    return _with_rhythm_leads(plan, _label_scores(heat, taken, plan.columns)), taken
+    _, plan, taken, labels = best
+    return _with_rhythm_leads(plan, labels), taken
 
 
 def _strongest_group(lines: list[Line]) -> list[Line]:

@@ -52,7 +52,7 @@ class PageReader:
         clock = _Clock()
         located = clock.timed("locate", lambda: locate(self._runners["locate"], image))
         phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
-        mesh = clock.timed("rectify", lambda: self._mesh(located, phase))
+        mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase))
         heat = clock.timed("closer", lambda: self._heat(located, mesh))
         reading = clock.timed("layout", lambda: read_layout(heat))
         look = strip_look(self._runners["trace"], located.image, mesh)
@@ -75,12 +75,13 @@ class PageReader:
         heat = paper_heat(located, mesh)
         return looked_closer(self._runners["locate"], located.image, mesh, heat)
 
-    def _mesh(self, located: Located, phase: GridPhase) -> Mesh:
-        """The grid's mesh, or where no grid can be told the rows' own."""
-        try:
-            return mesh_from_grid(phase)
-        except NoGridFound as error:
-            mesh = mesh_from_rows(located, self._runners["trace"])
-            if mesh is None:
-                raise NoGridFound(error.reason) from error
-            return mesh
+
+def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:
+    """The grid's mesh, or where no grid can be told the rows' own. Raises NoGridFound."""
+    try:
+        return mesh_from_grid(phase)
+    except NoGridFound as error:
+        mesh = mesh_from_rows(located, runners["trace"])
+        if mesh is None:
+            raise NoGridFound(error.reason) from error
+        return mesh

@@ -22,12 +22,12 @@ from ecgdigit_rt.stages import (
     CLOSE_SIZE_PX,
     GAINS,
     HEATMAPS,
+    LOCATE_SIDE,
     MAP_STRIDE,
     PAGE_MASK,
     SPEEDS,
 )
 
-SIDE_PX = 768
 _CLOSE_UPS = 24  # a page
 UNKNOWN_TURN = -100  # what cross-entropy leaves out
 _MARK_CELLS = 1.5
@@ -75,11 +75,11 @@ def page_samples(
 def _whole(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> dict[str, NDArray[np.generic]]:
-    small, wanted = _pictured(image, truth, SIDE_PX / max(image.shape[:2]) * rng.uniform(0.72, 1.0))
+    small, wanted = _pictured(image, truth, LOCATE_SIDE / max(image.shape[:2]) * rng.uniform(0.72, 1.0))
     turns = int(rng.integers(1, 4)) if rng.random() < 0.4 else 0
     # Turned before it is padded: a margin that turned along would give the answer away.
     return _on_canvas(
-        np.rot90(small, -turns), np.rot90(wanted, -turns, axes=(1, 2)), (SIDE_PX, SIDE_PX), turns, rng
+        np.rot90(small, -turns), np.rot90(wanted, -turns, axes=(1, 2)), (LOCATE_SIDE, LOCATE_SIDE), turns, rng
     )
 
 
