@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.record import Layout, Lead, Row, Segment
-from ecgdigit_rt.trace import RowTrace
+from ecgdigit_rt.trace import Trace
 
 RATE_HZ = 500.0
 
@@ -33,7 +33,7 @@ def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
     return Layout(layout.name, tuple(rows), layout.speed_mm_s, layout.gain_mm_mv)
 
 
-def _lead(segment: Segment, row: Row, trace: RowTrace, layout: Layout, mesh: Mesh) -> Lead:
+def _lead(segment: Segment, row: Row, trace: Trace, layout: Layout, mesh: Mesh) -> Lead:
     count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
     u = segment.start_mm + np.arange(count) * layout.speed_mm_s / RATE_HZ
     column = (u - trace.start_mm) * trace.columns_per_mm
@@ -62,14 +62,16 @@ def _between(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np
     return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
 
-def leads_from_traces(layout: Layout, traces: Sequence[RowTrace], mesh: Mesh) -> dict[str, Lead]:
+def leads_from_traces(
+    layout: Layout, traces: Sequence[Sequence[Trace]], mesh: Mesh
+) -> dict[str, Lead]:
     """Each lead's longest stretch at 500 Hz, in the order of the page.
 
-    traces: one per row of the layout, heights in mm above that row's `baseline_mm`.
+    traces: one per segment of every row of the layout, heights in mm above that row's `baseline_mm`.
     """
     leads: dict[str, Lead] = {}
-    for row, trace in zip(layout.rows, traces, strict=True):
-        for segment in row.segments:
+    for row, stretches in zip(layout.rows, traces, strict=True):
+        for segment, trace in zip(row.segments, stretches, strict=True):
             lead = _lead(segment, row, trace, layout, mesh)
             if segment.lead not in leads or lead.mv.size > leads[segment.lead].mv.size:
                 leads[segment.lead] = lead

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.record import Layout
 from ecgdigit_rt.rows import RowEnds
 
 _USUAL_WIDTHS_MM = (250.0, 125.0)
 _WIDTH_TOLERANCE_MM = 8.0
 _ROUGH_TOLERANCE_MM = 16.0
-_AGREEMENT_MM = 0.6
-_SAME_PLACE_MM = 0.15
+_NEARER = 1 / 3
+_HALF_PEN_MM = 0.05
+_DRAWN_STEP_MM = 0.5
+_STRAIGHT_SLOPE = 4e-4
+_STRAIGHT_PX = 0.2
 
 
 def common_extent_mm(
@@ -22,21 +26,22 @@ def common_extent_mm(
     """Start and end of the record on paper, from where the rows' traces begin and end.
 
     Machines print 250 mm (or half of that) and start all rows together: then every row's two ends
-    measure one number, and their mean is good to a fraction of a 500 Hz sample (0.05 mm). A calibration
-    pulse that runs into the trace hides the end it stands at (`pulse_side` left or right): where the two
-    sides disagree, the other one is believed. With any other width, the medians.
+    measure one number. Ink reaches half a pen's width beyond both, so together they are right; a
+    calibration pulse (`pulse_side` left or right) hides the end it stands at, and the other side alone is
+    believed, less that half width: of its ends one that is nearer, since all else that may be seen there
+    only makes a row longer. With any other width, the medians.
     """
     start, end = float(np.median(starts)), float(np.median(ends))
     for width in _USUAL_WIDTHS_MM:
         if abs(end - start - width) > _WIDTH_TOLERANCE_MM:
             continue
-        by_side = {"left": np.asarray(starts), "right": np.asarray(ends) - width}
-        if abs(end - start - width) > _SAME_PLACE_MM and pulse_side in by_side:
-            del by_side[pulse_side]
-        measured = np.concatenate(list(by_side.values()))
-        middle = float(np.median(measured))
-        agreeing = measured[np.abs(measured - middle) < _AGREEMENT_MM]
-        start = float(agreeing.mean()) if agreeing.size else middle
+        from_ends = np.asarray(ends) - width
+        if pulse_side == "left":
+            start = float(np.quantile(from_ends, _NEARER)) - _HALF_PEN_MM
+        elif pulse_side == "right":
+            start = float(np.quantile(starts, 1 - _NEARER)) + _HALF_PEN_MM
+        else:
+            start = float(np.median(np.concatenate([starts, from_ends])))
         return start, start + width
     return start, end
 
@@ -65,3 +70,30 @@ def record_extent_mm(ends: Sequence[RowEnds], layout: Layout, pulse_side: str) -
 def _usual_width(rough_mm: float) -> float | None:
     near = [width for width in _USUAL_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
     return near[0] if near else None
+
+
+def on_drawn_step(start_mm: float, mesh: Mesh) -> float:
+    """The record's start, moved to where a program that drew grid and record would have put it.
+
+    Ink tells the first sample's place to some 0.15 mm, and every lead suffers from a fraction of a sample
+    (0.05 mm). Programs begin a record at a whole multiple of half a millimetre of their grid, so that is
+    where it is taken to be. On paper with a grid of its own this moves the record by 0.25 mm (10 ms) at
+    most, all leads alike. Plotting libraries put the grid's thin lines on whole pixels but not the curve:
+    in a picture that is still as it was drawn, the grid stands half a pixel too far to the right.
+    """
+    pixel_mm = _drawn_pixel_mm(mesh)
+    late = 0.0 if pixel_mm is None else 0.5 * pixel_mm
+    return round((start_mm + late) / _DRAWN_STEP_MM) * _DRAWN_STEP_MM - late
+
+
+def _drawn_pixel_mm(mesh: Mesh) -> float | None:
+    """The size of a pixel where the page fills its picture straight, as nothing but a drawing does."""
+    rows, columns = mesh.pixels.shape[:2]
+    v, u = (axis.ravel() * mesh.step_mm for axis in np.mgrid[:rows, :columns])
+    basis = np.stack([np.ones(u.size), u, v], 1)
+    nodes = mesh.pixels.reshape(-1, 2).astype(np.float64)
+    found = np.linalg.lstsq(basis, nodes, rcond=None)[0]
+    (along_x, along_y), (down_x, down_y) = found[1], found[2]
+    slope = max(abs(along_y), abs(down_x), abs(along_x - down_y)) / along_x
+    bent = float(np.sqrt(np.mean((basis @ found - nodes) ** 2)))
+    return float(1 / along_x) if slope < _STRAIGHT_SLOPE and bent < _STRAIGHT_PX else None

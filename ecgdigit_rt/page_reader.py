@@ -14,7 +14,7 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
 from ecgdigit_rt.closer import looked_closer
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.extent import record_extent_mm
+from ecgdigit_rt.extent import on_drawn_step, record_extent_mm
 from ecgdigit_rt.grid import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.gridless import mesh_from_rows
 from ecgdigit_rt.layout import read_layout
@@ -22,7 +22,7 @@ from ecgdigit_rt.locate import Located, locate
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.paper_heat import PaperHeat, paper_heat
 from ecgdigit_rt.record import Digitized, PageRef
-from ecgdigit_rt.rows import ends_of, row_traces, strip_look
+from ecgdigit_rt.rows import ends_of, page_traces, seen_rows, strip_look
 
 T = TypeVar("T")
 
@@ -56,9 +56,12 @@ class PageReader:
         heat = clock.timed("closer", lambda: self._heat(located, mesh))
         reading = clock.timed("layout", lambda: read_layout(heat))
         look = strip_look(self._runners["trace"], located.image, mesh)
-        traces = clock.timed("trace", lambda: row_traces(look, reading.layout))
-        ends = [ends_of(trace) for trace in traces]
-        layout = spread_layout(reading.layout, *record_extent_mm(ends, reading.layout, reading.pulse_side))
+        strips = clock.timed("trace", lambda: seen_rows(look, reading.layout))
+        ends = [ends_of(strip) for strip in strips]
+        start, end = record_extent_mm(ends, reading.layout, reading.pulse_side)
+        drawn = on_drawn_step(start, mesh)
+        layout = spread_layout(reading.layout, drawn, drawn + end - start)
+        traces = clock.timed("trace", lambda: page_traces(look, strips, layout))
         leads = clock.timed("assemble", lambda: leads_from_traces(layout, traces, mesh))
         size = (located.image.shape[1], located.image.shape[0])
         leads = {

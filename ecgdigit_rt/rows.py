@@ -1,4 +1,4 @@
-"""Stage 2's host side: every row's trace, sampled once, and taller where it leaves its strip."""
+"""Stage 2's host side: every row seen once, and its leads traced, taller where they leave the strip."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.mesh import Mesh
-from ecgdigit_rt.record import Layout
-from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM
+from ecgdigit_rt.record import Layout, Row
+from ecgdigit_rt.stages import COLUMNS_PER_MM, STRIP_HALF_HEIGHT_MM
 from ecgdigit_rt.strips import strip_from_image
-from ecgdigit_rt.trace import RowTrace, row_trace_from_logits, spliced
+from ecgdigit_rt.trace import SeenStrip, Trace, spliced, trace_between
 
-Look = Callable[[float, float, float, float], RowTrace]
-"""A strip's start, end, baseline and half height in mm → the trace in it."""
+Look = Callable[[float, float, float, float], SeenStrip]
+"""A strip's start, end, baseline and half height in mm → what stage 2 sees in it."""
 
-_HALF_HEIGHTS_MM = (STRIP_HALF_HEIGHT_MM, 40.0, 80.0)
+_TALLER_MM = (40.0, 80.0)  # half heights of the strips that follow the usual one
 _TALL_REACH_MM = 12.0  # seen on either side of what leaves the strip
 _TALL_OVERLAP_MM = 6.0  # of that reach, what only serves the taller look to find its way
 _MARGIN_MM = 12.0  # beyond the layout's rough ends
@@ -29,45 +29,63 @@ _END_REACH_MM = 12.0
 def strip_look(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> Look:
     """Looks through stage 2 at a picture (height, width, 3) uint8."""
 
-    def look(start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float) -> RowTrace:
+    def look(start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float) -> SeenStrip:
         strip = strip_from_image(image, mesh, start_mm, end_mm, baseline_mm, half_height_mm)
         found = runner.run({"pixels": strip[None]})
-        return row_trace_from_logits(
-            found["height_logits"][0], found["presence_logits"][0], start_mm, half_height_mm
-        )
+        return SeenStrip(found["height_logits"][0], found["presence_logits"][0], start_mm, half_height_mm)
 
     return look
 
 
-def row_traces(look: Look, layout: Layout) -> list[RowTrace]:
-    """One trace per row, over the layout's rough extent and a margin; wider where most rows go on."""
+def seen_rows(look: Look, layout: Layout) -> list[SeenStrip]:
+    """One strip per row, over the layout's rough extent and a margin; wider where most rows go on."""
     start = min(row.start_mm for row in layout.rows) - _MARGIN_MM
     end = max(row.end_mm for row in layout.rows) + _MARGIN_MM
-    traces = _all(look, layout, start, end)
-    cut_left = sum(not trace.is_empty and trace.first == 0 for trace in traces)
-    cut_right = sum(not trace.is_empty and trace.stop == trace.presence.size for trace in traces)
-    if max(cut_left, cut_right) > len(traces) / 2:
-        start -= _WIDER_MM * (cut_left > len(traces) / 2)
-        end += _WIDER_MM * (cut_right > len(traces) / 2)
-        traces = _all(look, layout, start, end)
-    return traces
+    strips = _all(look, layout, start, end)
+    cut_left = sum(not strip.is_empty and strip.extent[0] == 0 for strip in strips)
+    cut_right = sum(not strip.is_empty and strip.extent[1] == strip.columns for strip in strips)
+    if max(cut_left, cut_right) > len(strips) / 2:
+        start -= _WIDER_MM * (cut_left > len(strips) / 2)
+        end += _WIDER_MM * (cut_right > len(strips) / 2)
+        strips = _all(look, layout, start, end)
+    return strips
 
 
-def _all(look: Look, layout: Layout, start_mm: float, end_mm: float) -> list[RowTrace]:
-    return [_tall_enough(look, start_mm, end_mm, row.baseline_mm, _HALF_HEIGHTS_MM) for row in layout.rows]
+def _all(look: Look, layout: Layout, start_mm: float, end_mm: float) -> list[SeenStrip]:
+    return [look(start_mm, end_mm, row.baseline_mm, STRIP_HALF_HEIGHT_MM) for row in layout.rows]
+
+
+def page_traces(look: Look, strips: Sequence[SeenStrip], layout: Layout) -> list[list[Trace]]:
+    """Every row's leads; strips: one per row of the layout, whose ends are now known."""
+    return [lead_traces(look, strip, row) for strip, row in zip(strips, layout.rows, strict=True)]
+
+
+def lead_traces(look: Look, strip: SeenStrip, row: Row) -> list[Trace]:
+    """One trace per segment of the row, as `strip` shows it and taller ones where it leaves that."""
+    seams = [segment.start_mm for segment in row.segments[1:]]
+    return [
+        _tall_enough(look, strip, (segment.start_mm, segment.end_mm), seams, row.baseline_mm, _TALLER_MM)
+        for segment in row.segments
+    ]
 
 
 def _tall_enough(
-    look: Look, start_mm: float, end_mm: float, baseline_mm: float, half_heights_mm: Sequence[float]
-) -> RowTrace:
-    """A strip's trace; the parts in which it runs at the strip's edge are looked at in the next height."""
-    trace = look(start_mm, end_mm, baseline_mm, half_heights_mm[0])
-    if len(half_heights_mm) == 1:
+    look: Look,
+    strip: SeenStrip,
+    span_mm: tuple[float, float],
+    seams_mm: Sequence[float],
+    baseline_mm: float,
+    taller_mm: Sequence[float],
+) -> Trace:
+    trace = trace_between(strip, *span_mm, seams_mm)
+    if not taller_mm:
         return trace
-    for part in trace.parts_on_edge(_TALL_REACH_MM):
-        span = (trace.place_mm(part.start), trace.place_mm(part.stop))
-        taller = _tall_enough(look, *span, baseline_mm, half_heights_mm[1:])
-        trace = spliced(trace, taller, part, _TALL_OVERLAP_MM)
+    for first, last in trace.spans_on_edge(_TALL_REACH_MM):
+        begin = trace.place_mm(round((first - _TALL_REACH_MM - trace.start_mm) * COLUMNS_PER_MM))
+        tall = look(begin, last + _TALL_REACH_MM, baseline_mm, taller_mm[0])
+        inner = _TALL_REACH_MM - _TALL_OVERLAP_MM
+        own = max(span_mm[0], first - inner), min(span_mm[1], last + inner)
+        trace = spliced(trace, _tall_enough(look, tall, own, seams_mm, baseline_mm, taller_mm[1:]))
     return trace
 
 
@@ -79,11 +97,11 @@ class RowEnds:
     end_mm: float | None
 
 
-def ends_of(trace: RowTrace) -> RowEnds:
+def ends_of(strip: SeenStrip) -> RowEnds:
     """The ends that lie inside the strip."""
-    begins = not trace.is_empty and trace.first > 0
-    stops = not trace.is_empty and trace.stop < trace.presence.size
-    start, end = trace.extent_mm
+    begins = not strip.is_empty and strip.extent[0] > 0
+    stops = not strip.is_empty and strip.extent[1] < strip.columns
+    start, end = strip.extent_mm
     return RowEnds(start if begins else None, end if stops else None)
 
 

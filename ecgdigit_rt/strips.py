@@ -66,14 +66,31 @@ def paper_patch(
     step = (1 / px_per_mm[0], 1 / px_per_mm[1])
     middle = [corner_mm[k] + size[k] * step[k] / 2 for k in range(2)]
     along, high = mesh.px_per_mm(middle[0], middle[1])
-    ratio = float(np.sqrt(along * step[0] * high * step[1]))
-    shrink = 1 if ratio < _SHRINK_ABOVE else max(2, int(ratio))
     map_x, map_y = mesh.maps(
         (corner_mm[0] + step[0] / 2, step[0], size[0]),
         (corner_mm[1] + step[1] / 2, step[1], size[1]),
-        shrink,
     )
+    ratio = float(np.sqrt(along * step[0] * high * step[1]))
+    return sampled(image, map_x, map_y, ratio, interpolation)
+
+
+def sampled(
+    image: NDArray[np.uint8],
+    map_x: NDArray[np.float32],
+    map_y: NDArray[np.float32],
+    ratio: float,
+    interpolation: int,
+) -> NDArray[np.uint8]:
+    """The picture that `cv2.remap` maps describe; an image much finer than it is averaged down first.
+
+    ratio: pixels of the image per pixel of the picture. The maps may be changed.
+    """
+    shrink = 1 if ratio < _SHRINK_ABOVE else max(2, int(ratio))
     if shrink > 1:
+        for places in (map_x, map_y):
+            places += np.float32(0.5)
+            places /= np.float32(shrink)
+            places -= np.float32(0.5)
         image, offset = _shrunk(image, map_x, map_y, shrink)
         map_x -= np.float32(offset[0])
         map_y -= np.float32(offset[1])

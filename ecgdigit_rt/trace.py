@@ -1,9 +1,11 @@
-"""A row's signal in millimetres, from the distributions that stage 2 gives."""
+"""A lead's curve in millimetres, from the distributions that stage 2 gives of a strip."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,27 +25,63 @@ _SHORTEST_MM = 2.0
 _EDGE_MM = 1.0
 _LEAST_ON_EDGE = 3  # columns
 _END_COLUMNS = 16
+_SEAM_MM = 0.6
+_SEAM_WEIGHT = 0.1
+"""Where leads meet a bar may hide both, so what is seen there counts little and the path stays level."""
+_OWN_MM = 0.02  # a column may stand before its stretch's start by so much: less than half a column
 
 
-@dataclass(frozen=True, slots=True)
-class RowTrace:
-    """One row's curve, column by column; column k stands at start_mm + k / columns_per_mm.
+@dataclass(frozen=True)
+class SeenStrip:
+    """What stage 2 says of a strip; column k's centre stands at start_mm + k / columns_per_mm.
 
-    height_mm: (columns,) float32 above the baseline, NaN nowhere; outside the extent it holds the
-    nearest value inside. confidence: (columns,) float32, 0 to 1, the probability mass around the
-    path; 0 where the height was interpolated or lies outside the extent. presence: (columns,)
-    float32, probability that a trace is there. first, stop: the columns of the extent (half open;
-    equal when no trace is there).
+    logits: float32 (8 * half_height_mm, columns), before the softmax over height, bin 0 at the top.
+    presence_logits: float32 (columns,), before the sigmoid: of the share that the trace covers.
+    Raises ValueError when the shapes do not fit.
     """
 
-    height_mm: NDArray[np.float32] = field(repr=False)
-    confidence: NDArray[np.float32] = field(repr=False)
-    presence: NDArray[np.float32] = field(repr=False)
+    logits: NDArray[np.float32] = field(repr=False)
+    presence_logits: NDArray[np.float32] = field(repr=False)
     start_mm: float
-    half_height_mm: float
-    first: int
-    stop: int
+    half_height_mm: float = HALF_HEIGHT_MM
     columns_per_mm: int = COLUMNS_PER_MM
+
+    def __post_init__(self) -> None:
+        bins = round(2 * self.half_height_mm * BINS_PER_MM)
+        if self.logits.ndim != 2 or self.logits.shape[0] != bins:
+            raise ValueError(f"logits must have {bins} bins, got {self.logits.shape}")
+        if self.presence_logits.shape != self.logits.shape[1:]:
+            raise ValueError(f"presence is {self.presence_logits.shape} for logits {self.logits.shape}")
+
+    @property
+    def columns(self) -> int:
+        return self.presence_logits.size
+
+    @cached_property
+    def presence(self) -> NDArray[np.float32]:
+        """(columns,) float32, the share of each column that the trace covers."""
+        return np.asarray(1 / (1 + np.exp(-np.clip(self.presence_logits, -30, 30))), np.float32)
+
+    @cached_property
+    def extent(self) -> tuple[int, int]:
+        """The columns in which the trace begins and stops (half open; equal when there is none).
+
+        The stretch whose presence logits add up to most, which bridges gaps and leaves specks out: the
+        likeliest single interval when columns are taken as independent.
+        """
+        clipped = np.clip(self.presence_logits, -_PRESENCE_LIMIT, _PRESENCE_LIMIT).astype(np.float64)
+        total = np.concatenate([[0.0], np.cumsum(clipped)])
+        gain = total - np.minimum.accumulate(total)
+        stop = int(gain.argmax())
+        first = int(total[: stop + 1].argmin())
+        if gain[stop] <= 0 or stop - first < _SHORTEST_MM * self.columns_per_mm:
+            return 0, 0
+        return first, stop
+
+    @property
+    def is_empty(self) -> bool:
+        first, stop = self.extent
+        return first == stop
 
     @property
     def extent_mm(self) -> tuple[float, float]:
@@ -54,105 +92,90 @@ class RowTrace:
         """
         if self.is_empty:
             return self.start_mm, self.start_mm
-        left = min(self.first + _END_COLUMNS, self.stop)
-        right = max(self.stop - _END_COLUMNS, self.first)
-        first = left - float(self.presence[max(0, self.first - _END_COLUMNS) : left].sum())
-        stop = right + float(self.presence[right : self.stop + _END_COLUMNS].sum())
+        begin, end = self.extent
+        left, right = min(begin + _END_COLUMNS, end), max(end - _END_COLUMNS, begin)
+        first = left - float(self.presence[max(0, begin - _END_COLUMNS) : left].sum())
+        stop = right + float(self.presence[right : end + _END_COLUMNS].sum())
         return self.start_mm + first / self.columns_per_mm, self.start_mm + stop / self.columns_per_mm
 
-    @property
-    def is_empty(self) -> bool:
-        return self.stop == self.first
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A stretch of curve; column k stands at start_mm + k / columns_per_mm.
+
+    height_mm: (columns,) float32 above the row's baseline, NaN nowhere; where nothing was seen it joins
+    what was, and beyond that holds the nearest value. confidence: (columns,) float32, 0 to 1, the
+    probability mass around the path, 0 where nothing was seen. half_height_mm: of the strip it was seen in.
+    """
+
+    height_mm: NDArray[np.float32] = field(repr=False)
+    confidence: NDArray[np.float32] = field(repr=False)
+    start_mm: float
+    half_height_mm: float = HALF_HEIGHT_MM
+    columns_per_mm: int = COLUMNS_PER_MM
 
     def place_mm(self, column: int) -> float:
         """The place u of a column's centre."""
         return self.start_mm + column / self.columns_per_mm
 
-    def parts_on_edge(self, reach_mm: float) -> list[slice]:
-        """The columns within `reach_mm` of where the path runs at the strip's edge, as separate parts.
+    def spans_on_edge(self, reach_mm: float) -> list[tuple[float, float]]:
+        """Where the path runs at the strip's edge (mm): there a taller strip may show more.
 
-        There a taller strip may show more. A few columns do not count.
+        Places nearer than twice `reach_mm` are one. A few columns do not count.
         """
         near = np.abs(self.height_mm) > self.half_height_mm - _EDGE_MM
         columns = np.flatnonzero((self.confidence > 0) & near)
-        reach = round(reach_mm * self.columns_per_mm)
-        parts = []
-        for group in np.split(columns, np.flatnonzero(np.diff(columns) > 2 * reach) + 1):
-            if group.size >= _LEAST_ON_EDGE:
-                first, last = int(group[0]) - reach, int(group[-1]) + reach
-                parts.append(slice(max(0, first), min(self.height_mm.size, last + 1)))
-        return parts
+        apart = 2 * reach_mm * self.columns_per_mm
+        groups = np.split(columns, np.flatnonzero(np.diff(columns) > apart) + 1)
+        return [
+            (self.place_mm(int(group[0])), self.place_mm(int(group[-1])))
+            for group in groups
+            if group.size >= _LEAST_ON_EDGE
+        ]
 
 
-def row_trace_from_logits(
-    logits: NDArray[np.float32],
-    presence_logits: NDArray[np.float32],
+def trace_between(
+    seen: SeenStrip,
     start_mm: float,
-    half_height_mm: float = HALF_HEIGHT_MM,
+    end_mm: float,
+    seams_mm: Sequence[float] = (),
     jump_penalty: float = _JUMP_PENALTY,
-) -> RowTrace:
-    """Decode a strip's output.
+) -> Trace:
+    """The curve from `start_mm` up to `end_mm`, which is one lead's and knows nothing of its neighbours.
 
-    logits: float32 (8 * half_height_mm, columns), before the softmax over height, bin 0 at the top.
-    presence_logits: float32 (columns,), before the sigmoid. start_mm: u of column 0's centre.
-    Raises ValueError when the shapes do not fit.
+    seams_mm: where the row's leads meet. Of the strip's columns at least one is taken. Places the strip
+    does not reach are not in the trace.
     """
-    bins = round(2 * half_height_mm * BINS_PER_MM)
-    if logits.ndim != 2 or logits.shape[0] != bins:
-        raise ValueError(f"logits must have {bins} bins, got {logits.shape}")
-    if presence_logits.shape != logits.shape[1:]:
-        raise ValueError(f"presence is {presence_logits.shape} for logits {logits.shape}")
-    presence = np.asarray(1 / (1 + np.exp(-np.clip(presence_logits, -30, 30))), np.float32)
+    cells = np.array([start_mm - _OWN_MM, end_mm - _OWN_MM]) - seen.start_mm
+    first, stop = np.ceil(cells * seen.columns_per_mm).astype(int)
+    first = int(np.clip(first, 0, seen.columns - 1))
+    stop = int(np.clip(stop, first + 1, seen.columns))
+    logits = np.ascontiguousarray(seen.logits[:, first:stop])
+    presence = seen.presence[first:stop]
     weight = np.maximum(presence, np.float32(_LEAST_WEIGHT))
+    places = seen.start_mm + np.arange(first, stop) / seen.columns_per_mm
+    for seam in seams_mm:
+        weight[np.abs(places - seam) < _SEAM_MM] *= np.float32(_SEAM_WEIGHT)
     path = trace_path(logits, weight, jump_penalty)
     position, mass = subpixel(logits, path, _HALF_WINDOW)
-    height = half_height_mm - position / np.float32(BINS_PER_MM)
-    first, stop = _extent(presence_logits)
-    inside = np.zeros(height.size, bool)
-    inside[first:stop] = True
-    seen = inside & (mass >= _LEAST_MASS) & (presence >= _LEAST_PRESENCE)
-    if np.count_nonzero(seen) < 2:
-        first = stop = 0
-        seen[:] = False
-    return RowTrace(
-        height_mm=filled_gaps(height, seen),
-        confidence=np.where(seen, mass, 0).astype(np.float32),
-        presence=presence,
-        start_mm=start_mm,
-        half_height_mm=half_height_mm,
-        first=first,
-        stop=stop,
+    inside = np.arange(first, stop)
+    inside_extent = (inside >= seen.extent[0]) & (inside < seen.extent[1])
+    clear = inside_extent & (mass >= _LEAST_MASS) & (presence >= _LEAST_PRESENCE)
+    return Trace(
+        height_mm=filled_gaps(seen.half_height_mm - position / np.float32(BINS_PER_MM), clear),
+        confidence=np.where(clear, mass, 0).astype(np.float32),
+        start_mm=seen.start_mm + first / seen.columns_per_mm,
+        half_height_mm=seen.half_height_mm,
+        columns_per_mm=seen.columns_per_mm,
     )
 
 
-def spliced(trace: RowTrace, taller: RowTrace, part: slice, overlap_mm: float) -> RowTrace:
-    """`trace` with the heights of `taller`, which begins at `part`, but for `overlap_mm` at its ends.
-
-    Only where the taller look saw the trace at all.
-    """
-    overlap = round(overlap_mm * trace.columns_per_mm)
-    left = part.start + (overlap if part.start > 0 else 0)
-    right = part.stop - (overlap if part.stop < trace.height_mm.size else 0)
-    own = slice(left - part.start, right - part.start)
-    better = taller.confidence[own] > 0
+def spliced(trace: Trace, better: Trace) -> Trace:
+    """`trace` with what `better`, which lies within it, saw; their columns stand at the same places."""
+    first = round((better.start_mm - trace.start_mm) * trace.columns_per_mm)
+    own = slice(first, first + better.height_mm.size)
+    seen = better.confidence > 0
     height, confidence = trace.height_mm.copy(), trace.confidence.copy()
-    height[left:right][better] = taller.height_mm[own][better]
-    confidence[left:right][better] = taller.confidence[own][better]
+    height[own][seen] = better.height_mm[seen]
+    confidence[own][seen] = better.confidence[seen]
     return dataclasses.replace(trace, height_mm=height, confidence=confidence)
-
-
-def _extent(presence_logits: NDArray[np.float32]) -> tuple[int, int]:
-    """The stretch of columns whose presence logits add up to most: gaps bridged, specks left out.
-
-    The maximum-sum stretch is the likeliest single interval when columns are taken as independent.
-    """
-    clipped = np.clip(presence_logits, -_PRESENCE_LIMIT, _PRESENCE_LIMIT).astype(np.float64)
-    total = np.concatenate([[0.0], np.cumsum(clipped)])
-    gain = total - np.minimum.accumulate(total)
-    stop = int(gain.argmax())
-    if gain[stop] <= 0:
-        return 0, 0
-    first = int(total[: stop + 1].argmin())
-    if stop - first < _SHORTEST_MM * COLUMNS_PER_MM:
-        return 0, 0
-    return first, stop

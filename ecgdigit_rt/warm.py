@@ -9,7 +9,7 @@ import numpy as np
 
 from ecgdigit_rt.rectify import mesh_from_phase
 from ecgdigit_rt.stages import BINS_PER_MM, STRIP_HALF_HEIGHT_MM
-from ecgdigit_rt.trace import row_trace_from_logits
+from ecgdigit_rt.trace import SeenStrip, trace_between
 
 _PERIOD_PX = 9.0
 
@@ -25,7 +25,7 @@ def load_kernels() -> None:
     bins = round(2 * STRIP_HALF_HEIGHT_MM * BINS_PER_MM)
     logits, presence = np.zeros((bins, 64), np.float32), np.full(64, 4, np.float32)
     logits[bins // 2] = 9
-    row_trace_from_logits(logits, presence, 0.0)
+    trace_between(SeenStrip(logits, presence, 0.0), 0.0, 1.0)
 
 
 @cache

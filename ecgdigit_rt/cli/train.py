@@ -22,6 +22,9 @@ def train(
         Path | None, typer.Option("--start", help="Folder of STAGE.pt to begin with, to fine-tune.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp32, bf16, or auto: bf16 where the device computes in it.")
+    ] = "auto",
     seed: Annotated[int, typer.Option("--seed")] = 0,
 ) -> None:
     """Train, or resume where OUT/STAGE.ckpt.pt left off; the averaged weights are OUT/STAGE.pt."""
@@ -43,6 +46,7 @@ def train(
         device=device,
         seed=seed,
         start=start,
+        precision=precision,
     )
     for name in stages:
         typer.echo(f"trained  {name} · {train_stage(name, options)}", err=True)

@@ -54,6 +54,12 @@ class PageTruth:
     curves: tuple[NDArray[np.float32], ...]
     marks: tuple[Mark, ...]
 
+    @property
+    def px_per_mm(self) -> float:
+        """The page's resolution in the image, in the middle."""
+        spacing = np.hypot(*np.diff(self.nodes_px, axis=1).reshape(-1, 2).T)
+        return float(np.median(spacing)) / self.step_mm
+
     def pixels_from_mm(
         self, u: NDArray[np.floating], v: NDArray[np.floating]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

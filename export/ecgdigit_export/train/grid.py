@@ -22,9 +22,7 @@ def grid_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
     """Four crops of the page, at a scale around the one that the runtime uses (`GRID_SIDE`)."""
-    spacing = np.hypot(*np.diff(truth.nodes_px, axis=1).reshape(-1, 2).T)
-    page_px_per_mm = float(np.median(spacing)) / truth.step_mm
-    scale = float(np.clip(np.exp(rng.normal(np.log(5.3), 0.22)), 3.2, 9.0)) / page_px_per_mm
+    scale = float(np.clip(np.exp(rng.normal(np.log(5.3), 0.22)), 3.2, 9.0)) / truth.px_per_mm
     width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)

@@ -87,9 +87,7 @@ def _close_up(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> dict[str, NDArray[np.generic]]:
     """A patch at about the scale of the second look, most often with a mark in it."""
-    spacing = np.hypot(*np.diff(truth.nodes_px, axis=1).reshape(-1, 2).T)
-    px_per_mm = float(np.median(spacing)) / truth.step_mm
-    scale = CLOSE_PX_PER_MM * np.exp(rng.normal(0, 0.15)) / px_per_mm
+    scale = CLOSE_PX_PER_MM * np.exp(rng.normal(0, 0.15)) / truth.px_per_mm
     size = np.array(CLOSE_SIZE_PX) / scale
     middle = rng.uniform(0, 1, 2) * image.shape[1::-1]
     if truth.marks and rng.random() < 0.85:

@@ -43,12 +43,15 @@ RECIPES: dict[str, Recipe] = {
     "trace": Recipe(LiteTrace, strip_samples, trace_loss, 8, 320 * 512, 2e-3),  # type: ignore[arg-type]
 }
 
+PRECISIONS = ("auto", "bf16", "fp32")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
     """Where and how long. `steps` is the length of the cosine; a resumed run may name another.
 
     start: folder with STAGE.pt whose weights a new run begins with.
+    precision: `fp32`, `bf16` (mixed; the weights stay FP32), or `auto`: bf16 where the device computes in it.
     """
 
     folder: Path
@@ -61,6 +64,24 @@ class TrainOptions:
     device: str = "cpu"
     save_every: int = 200
     start: Path | None = None
+    precision: str = "auto"
+
+
+def computes_in_bf16(device: str) -> bool:
+    """Whether bf16 is quicker there: emulated, as on CPUs before AVX512-BF16, it is slower than FP32."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _autocast(options: TrainOptions) -> torch.autocast:
+    """Raises ValueError for a precision of another name."""
+    if options.precision not in PRECISIONS:
+        raise ValueError(f"precision is {' or '.join(PRECISIONS)}, got {options.precision}")
+    wanted = options.precision == "bf16" or (
+        options.precision == "auto" and computes_in_bf16(options.device)
+    )
+    return torch.autocast(torch.device(options.device).type, torch.bfloat16, enabled=wanted)
 
 
 def _averaged(average: nn.Module, model: nn.Module, step: int) -> None:
@@ -81,6 +102,7 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
     weights alone, and a line of readings per 20 steps to OUT/STAGE.log.jsonl.
     """
     recipe = RECIPES[stage]
+    autocast = _autocast(options)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -114,7 +136,8 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
             group["lr"] = (
                 recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
             )
-        loss, seen = recipe.loss(model, {k: v.to(options.device) for k, v in batch.items()})
+        with autocast:
+            loss, seen = recipe.loss(model, {k: v.to(options.device) for k, v in batch.items()})
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

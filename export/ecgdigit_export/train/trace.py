@@ -23,6 +23,7 @@ from ecgdigit_rt.stages import (
     STRIP_PX_PER_MM,
     STRIP_ROWS_PER_MM,
 )
+from ecgdigit_rt.strips import sampled
 
 _SHAPES = ((STRIP_HALF_HEIGHT_MM, 512), (2 * STRIP_HALF_HEIGHT_MM, 256))
 """Half height (mm) and width (px) of a crop: the usual strip, and the taller one of tall leads."""
@@ -58,7 +59,8 @@ def _crop(
         truth.nodes_px, truth.origin_mm, truth.step_mm, (left, top),
         (1 / STRIP_PX_PER_MM, 1 / STRIP_ROWS_PER_MM), (rows, width),
     )  # fmt: skip
-    strip = cv2.remap(image, map_x, map_y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    ratio = truth.px_per_mm / float(np.sqrt(STRIP_PX_PER_MM * STRIP_ROWS_PER_MM))
+    strip = sampled(image, map_x, map_y, ratio, cv2.INTER_CUBIC)  # as at run time
     at = (start - row.start_mm) * COLUMNS_PER_MM + np.arange(2 * width)
     # A sample's column reaches half a column to both sides; a column that the first or the last of them
     # covers in part is there in part. So the sum of presence tells where the record begins.
@@ -67,7 +69,7 @@ def _crop(
     bins = (half_height_mm - height_mm) * BINS_PER_MM
     bins = np.where(covered > 0, bins, ABSENT).astype(np.float32)
     return {
-        "pixels": recoloured(np.asarray(strip, np.uint8), rng),
+        "pixels": recoloured(strip, rng),
         "bins": bins,
         "covered": covered.astype(np.float32),
     }
