@@ -81,6 +81,8 @@ def on_drawn_step(start_mm: float, mesh: Mesh) -> float:
     most, all leads alike. Plotting libraries put the grid's thin lines on whole pixels but not the curve:
     in a picture that is still as it was drawn, the grid stands half a pixel too far to the right.
     """
+    if np.isnan(mesh.residual_px):  # there is no grid to begin on
+        return start_mm
     pixel_mm = _drawn_pixel_mm(mesh)
     late = 0.0 if pixel_mm is None else 0.5 * pixel_mm
     return round((start_mm + late) / _DRAWN_STEP_MM) * _DRAWN_STEP_MM - late

@@ -1,7 +1,8 @@
 """A mesh for pages whose grid is gone: faxes and copies that kept the traces alone.
 
 What is left to measure with: the rows lie level, begin and end together, and machines print 250 mm of
-them. That gives a perspective but no bends; millimetres along and across are taken as equal.
+them. A sheet that lay flat under a camera or in a scanner was turned and scaled, no more; where the row
+ends contradict that, they give a perspective. Millimetres along and across are taken as equal.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _USUAL_PAGE_MM = 280.0
 _MARGIN_MM = 40.0
 _LARGEST_TILT_DEG = 15.0
 _ROUNDS = 3
+_USUAL_MISS_MM = 0.3  # of a row's end
 
 
 def _tilt_rad(line: NDArray[np.float32]) -> float:
@@ -82,11 +84,36 @@ def _better(mesh: Mesh, reading: Reading, ends: list[RowEnds]) -> Mesh | None:
         return None
     x, y = mesh.pixels_from_mm(np.concatenate([starts, stops]), np.concatenate([v, v]))
     begin = float(np.median(starts)) / scale
+    turned = _turned_sheet(np.stack([x, y], 1), np.repeat([0.0, _RECORD_MM], len(rows)))
+    if turned is not None:
+        # The rows keep their places: the middle of them all is the point that does not move.
+        middle = np.array([begin + _RECORD_MM / 2, float(v.mean()) / scale])
+        turned[:, 2] += np.array([x.mean(), y.mean()]) - turned @ [*middle, 1.0]
+        _, _, last_u, last_v = mesh.extent_mm
+        return _mesh(np.vstack([turned, [0, 0, 1]]), (last_u / scale, last_v / scale))
     u = np.repeat([begin, begin + _RECORD_MM], len(rows))
     paper = np.stack([u, np.concatenate([v, v]) / scale], 1)
     matrix = homography(paper, np.stack([x, y], 1), np.ones(len(u)))
     _, _, last_u, last_v = mesh.extent_mm
     return _mesh(matrix, (last_u / scale, last_v / scale))
+
+
+def _turned_sheet(points_px: NDArray[np.float64], along_mm: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The turn and scale (2, 3) from paper to picture under which points stand `along_mm`, or None.
+
+    Where they stand across is not asked: that of an end is not known, only that of its row's middle.
+    """
+    x, y = (points_px - points_px.mean(0)).T
+    basis = np.stack([x, y, np.ones_like(x)], 1)
+    weight = np.ones_like(x)
+    for _ in range(_ROUNDS):
+        found = np.linalg.lstsq(basis * weight[:, None], along_mm * weight, rcond=None)[0]
+        miss = np.abs(basis @ found - along_mm)
+        weight = 1 / (1 + miss / _USUAL_MISS_MM)
+    if np.median(miss) > _USUAL_MISS_MM:
+        return None
+    a, b = found[:2] / (found[0] ** 2 + found[1] ** 2)
+    return np.array([[a, -b, 0.0], [b, a, 0.0]])
 
 
 def mesh_from_rows(located: Located, trace: Runner) -> Mesh | None:

@@ -181,8 +181,8 @@ def _draw_separators(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random
     if style.separator not in ("bar", "tick"):
         return
     thick = style.separator == "bar"
-    half = rng.uniform(1.4, 2.6) if thick else rng.uniform(0.8, 1.5)
-    width = rng.uniform(1.2, 2.6) * max(style.pen_width_mm, 0.22) if thick else style.pen_width_mm
+    half = rng.uniform(1.4, 4.0) if thick else rng.uniform(0.8, 1.5)
+    width = max(rng.uniform(0.25, 0.9), style.pen_width_mm) if thick else style.pen_width_mm
     follows = rng.random() < 0.5  # centred on the trace itself, or on the baseline
     for row, curve in zip(sheet.layout.rows, sheet.curves, strict=True):
         for segment in row.segments[1:]:

@@ -135,7 +135,7 @@ def _grid(rng: np.random.Generator, box: Box) -> GridStyle:
 
 def _plan(rng: np.random.Generator) -> LayoutPlan:
     names = ("3x4+1", "3x4", "3x4+3", "6x2", "6x2+1", "12x1")
-    plan = LAYOUTS[str(rng.choice(names, p=(0.56, 0.08, 0.10, 0.08, 0.08, 0.10)))]
+    plan = LAYOUTS[str(rng.choice(names, p=(0.48, 0.08, 0.09, 0.09, 0.10, 0.16)))]
     rhythm = sum(len(row) < plan.columns for row in plan.rows)
     if rhythm and rng.random() < 0.3:  # the user of the machine chooses which leads run on
         leads = rng.choice(("II", "V1", "V5", "V2", "aVF"), rhythm, replace=False)

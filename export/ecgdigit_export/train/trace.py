@@ -31,6 +31,7 @@ _TALL_SHARE = 0.15
 _CROPS = 16  # a page
 _MEETING_MM = 3.0
 """Rows nearer than this meet. Such places are few and hold most of the error, so they come more often."""
+_END_COLUMNS = 16
 ABSENT = np.float32(np.nan)
 
 
@@ -109,6 +110,17 @@ def _importance(bins: Tensor) -> Tensor:
     return 1 + (torch.nan_to_num(bins - middle).abs() / 10).clamp(max=6)
 
 
+def _presence_entropy(presence: Tensor, covered: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(presence, covered, reduction="none")
+
+
+def _ending(covered: Tensor) -> Tensor:
+    """A column's weight for presence: where a record begins or ends, a fraction of a column counts."""
+    changes = functional.pad((covered.diff(dim=1) != 0).float(), (1, 0))
+    near = functional.max_pool1d(changes[:, None], 2 * _END_COLUMNS + 1, 1, _END_COLUMNS)[:, 0]
+    return 1 + 9 * near
+
+
 def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy against a Gaussian of one bin per column, and the presence of a trace.
 
@@ -126,7 +138,7 @@ def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict
     entropy = -(target * log_p).sum(1)
     weight = inside.float() * _importance(bins)
     share = weight.sum().clamp_min(1)
-    seen = functional.binary_cross_entropy_with_logits(presence, batch["covered"])
+    seen = (_ending(batch["covered"]) * _presence_entropy(presence, batch["covered"])).mean()
     p = log_p.exp()
     near = (centres[None, :, None] - torch.nan_to_num(bins)[:, None]).abs() < 8
     local = (p * near * centres[None, :, None]).sum(1) / (p * near).sum(1).clamp_min(1e-4)
