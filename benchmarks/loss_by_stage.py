@@ -46,7 +46,7 @@ from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.models import STAGES, ModelFamily, load_models
 from ecgdigit_rt.page_reader import PageReader, page_mesh
 from ecgdigit_rt.record import Layout, Lead
-from ecgdigit_rt.rows import row_traces, strip_look
+from ecgdigit_rt.rows import page_traces, seen_rows, strip_look
 
 T = TypeVar("T")
 Image = NDArray[np.uint8]
@@ -97,7 +97,8 @@ class Stages:
 
     def seen_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
         """The leads of the trace network where the layout has them."""
-        traces = row_traces(strip_look(self._runners["trace"], image, mesh), layout)
+        look = strip_look(self._runners["trace"], image, mesh)
+        traces = page_traces(look, seen_rows(look, layout), layout)
         return leads_from_traces(layout, traces, mesh)
 
 

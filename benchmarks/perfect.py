@@ -6,31 +6,31 @@ import numpy as np
 from truth_on_mesh import Array, CurveOnMesh
 
 from ecgdigit_rt.record import Layout
-from ecgdigit_rt.rows import row_traces
+from ecgdigit_rt.rows import page_traces, seen_rows
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
-from ecgdigit_rt.trace import RowTrace, row_trace_from_logits
+from ecgdigit_rt.trace import SeenStrip, Trace
 
 _SUREST = 1e-4  # as near to 0 and 1 as presence comes
 
 
-def perfect_traces(layout: Layout, curves: list[CurveOnMesh]) -> list[RowTrace]:
-    """Every row's trace, looked for as the product looks, seen as a perfect network sees it."""
+def perfect_traces(layout: Layout, curves: list[CurveOnMesh]) -> list[list[Trace]]:
+    """Every row's leads, looked for as the product looks, seen as a perfect network sees it."""
     traces = []
     for row, curve in zip(layout.rows, curves, strict=True):
 
         def look(
             start_mm: float, end_mm: float, baseline_mm: float, half_mm: float, curve: CurveOnMesh = curve
-        ) -> RowTrace:
+        ) -> SeenStrip:
             return _seen(curve, start_mm, end_mm, baseline_mm, half_mm)
 
         alone = Layout(layout.name, (row,), layout.speed_mm_s, layout.gain_mm_mv)
-        traces += row_traces(look, alone)
+        traces += page_traces(look, seen_rows(look, alone), alone)
     return traces
 
 
 def _seen(
     curve: CurveOnMesh, start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float
-) -> RowTrace:
+) -> SeenStrip:
     """One strip: a Gaussian of one bin around the curve in every column, presence as the share covered.
 
     A curve that leaves the strip stands in its outermost bin.
@@ -44,9 +44,7 @@ def _seen(
     logits = -0.5 * (np.arange(bins)[:, None] + 0.5 - place) ** 2
     covered = np.clip(np.minimum(at + 1, count - at), _SUREST, 1 - _SUREST)
     presence = np.log(covered / (1 - covered))
-    return row_trace_from_logits(
-        logits.astype(np.float32), presence.astype(np.float32), start_mm, half_height_mm
-    )
+    return SeenStrip(logits.astype(np.float32), presence.astype(np.float32), start_mm, half_height_mm)
 
 
 def _samples_at(u_mm: Array, places_mm: Array) -> Array:

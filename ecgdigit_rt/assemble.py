@@ -37,10 +37,10 @@ def _lead(segment: Segment, row: Row, trace: Trace, layout: Layout, mesh: Mesh) 
     count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
     u = segment.start_mm + np.arange(count) * layout.speed_mm_s / RATE_HZ
     column = (u - trace.start_mm) * trace.columns_per_mm
-    at = np.clip(column, 0, trace.height_mm.size - 1)
+    at = np.clip(column, -0.5, trace.height_mm.size - 0.5)
     height = _between(trace.height_mm, at)
     x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
-    nearest = np.round(at).astype(int)
+    nearest = np.clip(np.round(at).astype(int), 0, trace.height_mm.size - 1)
     return Lead(
         name=segment.lead,
         mv=(height / layout.gain_mm_mv).astype(np.float32),
@@ -52,30 +52,44 @@ def _lead(segment: Segment, row: Row, trace: Trace, layout: Layout, mesh: Mesh) 
 
 
 def _between(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Catmull-Rom's cubic through samples (n,), at fractional samples.
+    """Catmull-Rom's cubic through samples (n,), at fractional samples; straight on beyond the ends.
 
     A straight line between samples would lower the tip of an R wave by some 4 %.
     """
-    before = np.clip(np.floor(at).astype(np.intp), 0, values.size - 1)
+    if values.size == 1:
+        return np.full(at.shape, float(values[0]))
+    ends = 2 * values[[0, -1]].astype(np.float64) - values[[1, -2]]
+    known = np.concatenate([ends[:1], values, ends[1:]])
+    before = np.clip(np.floor(at).astype(np.intp), 0, values.size - 2)
     t = at - before
-    a, b, c, d = (values[np.clip(before + k, 0, values.size - 1)].astype(np.float64) for k in (-1, 0, 1, 2))
+    a, b, c, d = (known[before + k] for k in range(4))
     return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
 
-def leads_from_traces(
-    layout: Layout, traces: Sequence[Sequence[Trace]], mesh: Mesh
-) -> dict[str, Lead]:
-    """Each lead's longest stretch at 500 Hz, in the order of the page.
+def stretches_from_traces(layout: Layout, traces: Sequence[Sequence[Trace]], mesh: Mesh) -> list[Lead]:
+    """Every stretch of every lead at 500 Hz, in the order of the page; a rhythm strip's lead comes twice.
 
     traces: one per segment of every row of the layout, heights in mm above that row's `baseline_mm`.
     """
+    return [
+        _lead(segment, row, trace, layout, mesh)
+        for row, row_traces in zip(layout.rows, traces, strict=True)
+        for segment, trace in zip(row.segments, row_traces, strict=True)
+    ]
+
+
+def longest(stretches: Sequence[Lead]) -> dict[str, Lead]:
+    """Each lead's longest stretch, the first of equal ones, in the order of the page."""
     leads: dict[str, Lead] = {}
-    for row, stretches in zip(layout.rows, traces, strict=True):
-        for segment, trace in zip(row.segments, stretches, strict=True):
-            lead = _lead(segment, row, trace, layout, mesh)
-            if segment.lead not in leads or lead.mv.size > leads[segment.lead].mv.size:
-                leads[segment.lead] = lead
+    for lead in stretches:
+        if lead.name not in leads or lead.mv.size > leads[lead.name].mv.size:
+            leads[lead.name] = lead
     return leads
+
+
+def leads_from_traces(layout: Layout, traces: Sequence[Sequence[Trace]], mesh: Mesh) -> dict[str, Lead]:
+    """Each lead's longest stretch of `stretches_from_traces`."""
+    return longest(stretches_from_traces(layout, traces, mesh))
 
 
 def turned_points(

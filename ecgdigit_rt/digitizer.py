@@ -29,13 +29,18 @@ _PAGES_FOR_ALL = 3
 class Digitizer:
     """Reads pages with one family of models on the CPU.
 
-    threads: CPU threads; all that this process may use without it. `device` and `models` say in words
+    threads: CPU threads; all that this process may use without it. tta: none, flip, photometric or full,
+    how every strip is seen (`ecgdigit_rt.tta`). blend: make leads that nearly obey Einthoven's law obey
+    it (`ecgdigit_rt.consistency`). `device` and `models` say in words
     what was chosen. Few pages share all threads, page by page; many pages go one to a thread, since a
     network on one thread wastes nothing on waiting for the others.
     """
 
-    def __init__(self, models: str = "lite", threads: int | None = None) -> None:
+    def __init__(
+        self, models: str = "lite", threads: int | None = None, tta: str = "none", blend: bool = False
+    ) -> None:
         loading()
+        self._tta, self._blend = tta, blend
         self.threads = threads or len(os.sched_getaffinity(0))
         self._family = load_models(models)
         self.device = f"onnxruntime {version('onnxruntime')} (CPU, {self.threads} threads)"
@@ -48,7 +53,7 @@ class Digitizer:
         if threads not in self._readers:
             graphs = self._family.graphs
             self._readers[threads] = PageReader(
-                {stage: OnnxRuntimeRunner(graphs[stage], threads) for stage in STAGES}
+                {stage: OnnxRuntimeRunner(graphs[stage], threads) for stage in STAGES}, self._tta, self._blend
             )
         return self._readers[threads]
 

@@ -98,7 +98,9 @@ def _better(mesh: Mesh, reading: Reading, ends: list[RowEnds]) -> Mesh | None:
     return _mesh(matrix, (last_u / scale, last_v / scale))
 
 
-def _turned_sheet(points_px: NDArray[np.float64], along_mm: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def _turned_sheet(
+    points_px: NDArray[np.float64], along_mm: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
     """The turn and scale (2, 3) from paper to picture under which points stand `along_mm`, or None.
 
     Where they stand across is not asked: that of an end is not known, only that of its row's middle.

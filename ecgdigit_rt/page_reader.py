@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
+from ecgdigit_rt.assemble import longest, spread_layout, stretches_from_traces, turned_points
 from ecgdigit_rt.closer import looked_closer
+from ecgdigit_rt.consistency import blended, repeats_mv
 from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.extent import on_drawn_step, record_extent_mm
+from ecgdigit_rt.fine_lines import with_fine_lines
 from ecgdigit_rt.grid import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.gridless import mesh_from_rows
 from ecgdigit_rt.layout import read_layout
@@ -23,6 +25,7 @@ from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.paper_heat import PaperHeat, paper_heat
 from ecgdigit_rt.record import Digitized, PageRef
 from ecgdigit_rt.rows import ends_of, page_traces, seen_rows, strip_look
+from ecgdigit_rt.tta import TTA
 
 T = TypeVar("T")
 
@@ -42,10 +45,15 @@ class _Clock:
 
 
 class PageReader:
-    """Reads pages with the three stages' runners; several threads may use one reader."""
+    """Reads pages with the three stages' runners; several threads may use one reader.
 
-    def __init__(self, runners: Mapping[str, Runner]) -> None:
+    tta: a name in `ecgdigit_rt.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
+    """
+
+    def __init__(self, runners: Mapping[str, Runner], tta: str = "none", blend: bool = False) -> None:
         self._runners = runners
+        self._views = TTA[tta]
+        self._blend = blend
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
@@ -55,14 +63,15 @@ class PageReader:
         mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase))
         heat = clock.timed("closer", lambda: self._heat(located, mesh))
         reading = clock.timed("layout", lambda: read_layout(heat))
-        look = strip_look(self._runners["trace"], located.image, mesh)
+        look = strip_look(self._runners["trace"], located.image, mesh, self._views)
         strips = clock.timed("trace", lambda: seen_rows(look, reading.layout))
         ends = [ends_of(strip) for strip in strips]
         start, end = record_extent_mm(ends, reading.layout, reading.pulse_side)
         drawn = on_drawn_step(start, mesh)
         layout = spread_layout(reading.layout, drawn, drawn + end - start)
         traces = clock.timed("trace", lambda: page_traces(look, strips, layout))
-        leads = clock.timed("assemble", lambda: leads_from_traces(layout, traces, mesh))
+        stretches = clock.timed("assemble", lambda: stretches_from_traces(layout, traces, mesh))
+        leads = blended(longest(stretches)) if self._blend else longest(stretches)
         size = (located.image.shape[1], located.image.shape[0])
         leads = {
             name: dataclasses.replace(
@@ -71,7 +80,7 @@ class PageReader:
             for name, lead in leads.items()
         }
         residual_px = None if np.isnan(mesh.residual_px) else mesh.residual_px
-        return Digitized(source, leads, layout, residual_px, clock.seconds)
+        return Digitized(source, leads, layout, residual_px, clock.seconds, repeats_mv(stretches))
 
     def _heat(self, located: Located, mesh: Mesh) -> PaperHeat:
         """What stage 0 saw, laid on the paper, with its text read a second time."""
@@ -80,11 +89,14 @@ class PageReader:
 
 
 def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:
-    """The grid's mesh, or where no grid can be told the rows' own. Raises NoGridFound."""
+    """The grid's mesh, or where that cannot be told the rows' own, made exact by finer lines.
+
+    Raises NoGridFound.
+    """
     try:
         return mesh_from_grid(phase)
     except NoGridFound as error:
         mesh = mesh_from_rows(located, runners["trace"])
         if mesh is None:
             raise NoGridFound(error.reason) from error
-        return mesh
+        return with_fine_lines(mesh, located.image)

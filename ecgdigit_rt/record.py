@@ -92,7 +92,8 @@ class Digitized:
     """A page that was read. `leads` holds each lead's longest stretch (the rhythm strip wins).
 
     residual_px: how far the seen grid lies from the mesh, in the picture's pixels; None where no grid
-    was seen and the rows alone gave the scale.
+    was seen and the rows alone gave the scale. repeats_mv: of the leads printed twice, the median
+    difference between the two.
     """
 
     source: PageRef
@@ -100,6 +101,7 @@ class Digitized:
     layout: Layout
     residual_px: float | None
     seconds: Mapping[str, float]
+    repeats_mv: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

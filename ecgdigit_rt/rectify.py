@@ -17,6 +17,7 @@ from ecgdigit_kernels.banded import solved_band
 from ecgdigit_kernels.spline_lattice import lattice_grid, lattice_position
 from ecgdigit_kernels.surface import add_roughness, lattice_shape, normal_equations, second_differences
 from ecgdigit_rt.errors import NoGridFound
+from ecgdigit_rt.flat_sheet import LEAST_NOISE, field_centres, flat_sheet, nearest_miss
 from ecgdigit_rt.homography import homography, mapped
 from ecgdigit_rt.mesh import STEP_MM, Mesh
 from ecgdigit_rt.phase import PhaseField, periods, phase_field
@@ -35,18 +36,11 @@ _CREASE = 1.5  # times the usual curvature, from which bending is taken for a cr
 _COARSE_ROUNDS, _FINE_ROUNDS = 2, 6
 _SETTLED = 0.02  # mean change of the relief that is not worth another round
 _CORRELATED = 1.7  # pixels that share one error
-_LEAST_NOISE = 0.004  # periods
 _MOST_NOISE = 0.06  # periods: beyond, the phases are made up
 _RIDGE = 1e-6
 _LEAST_AGREEMENT = 0.6
 _LARGEST_SLOPE = 0.2  # by which bends and creases may change the local period
 _ENOUGH = 1000  # pixels for the perspective
-_FLAT_ROUNDS = 4
-_FLAT_SAMPLES = 20_000
-_FLAT_NOISE = 0.03  # periods
-_FLAT_SHARES, _FLAT_LIMITS = (0.9, 0.98), np.array([0.02, 0.05])
-"""So many of the places that a plane leaves may miss by so much (periods). Flat pages leave 0.007 to 0.019
-and 0.011 to 0.046, bent ones from 0.038 and 0.05 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +69,14 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     counts = np.stack([periods(pair[0]), periods(pair[1])], -1)
     matrix = _perspective(counts, pair)
     shape = counts.shape[:2]
-    flat = mapped(matrix, _centres(shape))
+    flat = mapped(matrix, field_centres(shape))
     period_px = min(field.period_px for field in pair)
     weight = np.stack([_usable(pair[k], flat[..., k]) for k in range(2)], -1)
-    sheet = _flat_sheet(matrix, pair, weight)
+    sheet = flat_sheet(matrix, np.stack([field.turns for field in pair], -1), weight, period_px)
     if sheet is not None:
-        return _mesh(sheet.fit, sheet.values, sheet.used, period_px, sheet.noise, scale)
+        spacing = max(_COARSE * period_px, _COARSE_LEAST)
+        plane = _Fit(sheet.matrix, np.zeros((*lattice_shape(shape[0], shape[1], spacing), 2)), spacing)
+        return _mesh(plane, sheet.values, sheet.used, period_px, sheet.noise, scale)
     known = np.isfinite(counts)
     bends = np.where(known, counts - flat, 0)
     first = np.where(known, weight, np.float32(0))
@@ -101,65 +97,9 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     return _mesh(fit, flat + _bends(fit, shape), used, period_px, noise, scale)
 
 
-@dataclass(frozen=True, slots=True)
-class _FlatSheet:
-    """A homography that explains all that is seen, its values at field pixel centres, and how well."""
-
-    fit: _Fit
-    values: NDArray[np.float64]
-    used: NDArray[np.float32]
-    noise: float
-
-
-def _flat_sheet(
-    matrix: NDArray[np.float64], pair: tuple[PhaseField, PhaseField], weight: NDArray[np.float32]
-) -> _FlatSheet | None:
-    """The page as a plane, None where it is bent.
-
-    A surface that may bend follows the network's own small errors: 0.015 mm on a drawn page, 0.04 mm on a
-    pale one, which is most of a 500 Hz sample. Where a plane leaves nothing but such errors, it is taken.
-    """
-    turns = np.stack([field.turns for field in pair], -1)
-    seen = weight > 0.02
-    if np.count_nonzero(seen) < _LEAST_PIXELS:
-        return None
-    values = mapped(matrix, _centres(turns.shape))
-    for _ in range(_FLAT_ROUNDS):
-        miss = _nearest_miss(turns, values)
-        noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), _LEAST_NOISE)
-        if noise > _FLAT_NOISE:
-            return None
-        used = (weight * np.maximum(1 - (miss / (4.7 * noise)) ** 2, 0) ** 2).astype(np.float32)
-        i, j = np.nonzero(used.min(-1) > 0)
-        if i.size < _LEAST_PIXELS:
-            return None
-        pick = np.linspace(0, i.size - 1, min(i.size, _FLAT_SAMPLES)).astype(np.intp)
-        i, j = i[pick], j[pick]
-        target = (values + miss)[i, j]
-        matrix = homography(np.stack([j + 0.5, i + 0.5], 1), target, used[i, j].min(-1).astype(np.float64))
-        values = mapped(matrix, _centres(turns.shape))
-    period_px = min(field.period_px for field in pair)
-    box = (2 * int(period_px) + 1,) * 2
-    share = cv2.blur(weight, box)
-    local = cv2.blur(_nearest_miss(turns, values) * weight, box)
-    enough = share > 0.3 * float(np.median(share[seen][::5]))
-    left = np.quantile(np.abs(local[enough] / share[enough])[::5], _FLAT_SHARES)
-    if (left > _FLAT_LIMITS).any():
-        return None
-    spacing = max(_COARSE * period_px, _COARSE_LEAST)
-    surface = np.zeros((*lattice_shape(turns.shape[0], turns.shape[1], spacing), 2))
-    return _FlatSheet(_Fit(matrix, surface, spacing), values, used, noise)
-
-
-def _nearest_miss(turns: NDArray[np.float32], values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """What is missing from `values` to the nearest count with the phase `turns`."""
-    miss = (turns - values).astype(np.float32)
-    return miss - np.round(miss)
-
-
 def _strength(noise: float, usual: float) -> float:
     """Weight of the roughness: noise against the paper's usual second difference (periods)."""
-    return _CORRELATED * (max(noise, _LEAST_NOISE) / usual) ** 2
+    return _CORRELATED * (max(noise, LEAST_NOISE) / usual) ** 2
 
 
 def _perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseField]) -> NDArray[np.float64]:
@@ -174,11 +114,6 @@ def _perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseField
         raise NoGridFound("too little of the grid is clear")
     weight = np.minimum(pair[0].rho[i, j], pair[1].rho[i, j]).astype(np.float64) ** 2
     return homography(np.stack([j + 0.5, i + 0.5], 1), target, weight + 1e-6)
-
-
-def _centres(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    x, y = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
-    return np.stack([x, y], -1)
 
 
 def _usable(field: PhaseField, flat: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -252,11 +187,11 @@ def _refined(
     """
     turns = np.stack([field.turns for field in pair], -1)
     bends = _bends(fit, turns.shape)
-    miss = _nearest_miss(turns, flat + bends)
+    miss = nearest_miss(turns, flat + bends)
     seen = weight > 0.02
     if np.count_nonzero(seen) < _LEAST_PIXELS:
         raise NoGridFound("too little of the grid is clear")
-    noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), _LEAST_NOISE)
+    noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), LEAST_NOISE)
     tukey = np.maximum(1 - (miss / (4.7 * noise)) ** 2, 0) ** 2
     used = (weight * tukey).astype(np.float32)
     # Lines of another slope agree in stripes, one per period; a place counts if most around do.

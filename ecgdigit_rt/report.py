@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ecgdigit_rt import __version__
+from ecgdigit_rt.consistency import residuals
 from ecgdigit_rt.errors import LeadsMissing, OutputNotWritable
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead, Result
 
@@ -148,4 +149,8 @@ def _quality(page: Digitized) -> dict[str, float | None]:
     quality: dict[str, float | None] = {"residual_px": None if residual is None else round(residual, 3)}
     if confidences:
         quality["confidence"] = round(float(sum(confidences) / len(confidences)), 4)
+    for relation, found in residuals(page.leads).items():
+        quality[f"{relation}_mv"] = round(found.median_mv, 4)
+    for lead, difference in page.repeats_mv.items():
+        quality[f"{lead}-{lead}_mv"] = round(difference, 4)
     return quality

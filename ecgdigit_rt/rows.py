@@ -14,6 +14,7 @@ from ecgdigit_rt.record import Layout, Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM, STRIP_HALF_HEIGHT_MM
 from ecgdigit_rt.strips import strip_from_image
 from ecgdigit_rt.trace import SeenStrip, Trace, spliced, trace_between
+from ecgdigit_rt.tta import TTA, View, seen_in_views
 
 Look = Callable[[float, float, float, float], SeenStrip]
 """A strip's start, end, baseline and half height in mm → what stage 2 sees in it."""
@@ -26,13 +27,14 @@ _WIDER_MM = 25.0  # where the record goes on beyond the strip
 _END_REACH_MM = 12.0
 
 
-def strip_look(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> Look:
-    """Looks through stage 2 at a picture (height, width, 3) uint8."""
+def strip_look(
+    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, views: Sequence[View] = TTA["none"]
+) -> Look:
+    """Looks through stage 2 at a picture (height, width, 3) uint8, in each of `views` at once."""
 
     def look(start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float) -> SeenStrip:
         strip = strip_from_image(image, mesh, start_mm, end_mm, baseline_mm, half_height_mm)
-        found = runner.run({"pixels": strip[None]})
-        return SeenStrip(found["height_logits"][0], found["presence_logits"][0], start_mm, half_height_mm)
+        return SeenStrip(*seen_in_views(runner, strip, views), start_mm, half_height_mm)
 
     return look
 

@@ -16,8 +16,8 @@ from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
 
 _JUMP_PENALTY = 0.15  # nats per bin: a 10 mm spike and back costs 12
-_HALF_WINDOW = 8  # bins of the local expectation
-_LEAST_MASS = 0.25
+_HALF_WINDOW = 12  # bins of the local expectation
+_LEAST_MASS = 0.17  # a little more than of a column that tells nothing
 _LEAST_PRESENCE = 0.3
 _LEAST_WEIGHT = 0.05  # of a column without a trace: the path drifts towards what little is seen
 _PRESENCE_LIMIT = 4.0  # logits; so that a few loud columns do not outvote many
@@ -25,7 +25,7 @@ _SHORTEST_MM = 2.0
 _EDGE_MM = 1.0
 _LEAST_ON_EDGE = 3  # columns
 _END_COLUMNS = 16
-_SEAM_MM = 0.6
+_SEAM_MM = 0.45
 _SEAM_WEIGHT = 0.1
 """Where leads meet a bar may hide both, so what is seen there counts little and the path stays level."""
 _OWN_MM = 0.02  # a column may stand before its stretch's start by so much: less than half a column

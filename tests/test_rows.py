@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
-from ecgdigit_rt.extent import common_extent_mm, record_extent_mm
+from ecgdigit_rt.extent import common_extent_mm, on_drawn_step, record_extent_mm
 from ecgdigit_rt.layout import layout_from_plan
 from ecgdigit_rt.layouts import LAYOUTS
 from ecgdigit_rt.lines import Line
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.record import Layout
-from ecgdigit_rt.rows import RowEnds, row_traces
-from ecgdigit_rt.trace import RowTrace, row_trace_from_logits
+from ecgdigit_rt.rows import RowEnds, page_traces, seen_rows
+from ecgdigit_rt.trace import SeenStrip, Trace
 
 
-def trace(height: np.ndarray, start_mm: float, first: int, stop: int) -> RowTrace:
-    presence = np.zeros(height.size, np.float32)
-    presence[first:stop] = 1
-    return RowTrace(height.astype(np.float32), presence, presence, start_mm, 20.0, first, stop)
+def traces(layout: Layout, height: np.ndarray, start_mm: float) -> list[list[Trace]]:
+    """The same curve in all rows, cut into the layout's leads."""
+
+    def cut(from_mm: float, to_mm: float) -> Trace:
+        own = slice(*(int(np.ceil((at - start_mm) * 20 - 0.4)) for at in (from_mm, to_mm)))
+        part = height[own].astype(np.float32)
+        return Trace(part, np.ones_like(part), start_mm + own.start / 20)
+
+    return [[cut(lead.start_mm, lead.end_mm) for lead in row.segments] for row in layout.rows]
 
 
-def flat_mesh(px_per_mm: float = 8.0) -> Mesh:
+def flat_mesh(px_per_mm: float = 8.0, turned: float = 0.0) -> Mesh:
     v, u = np.mgrid[0:220:5, 0:300:5]
-    return Mesh((np.stack([u, v], -1) * px_per_mm).astype(np.float32), (0.0, 0.0), 0.0, 1.0)
+    nodes = np.stack([u - turned * v, v + turned * u], -1) * px_per_mm
+    return Mesh(nodes.astype(np.float32), (0.0, 0.0), 0.0, 1.0)
 
 
 def test_a_usual_width_makes_all_ends_one_measurement() -> None:
@@ -35,8 +43,17 @@ def test_a_usual_width_makes_all_ends_one_measurement() -> None:
 
 def test_the_side_with_the_pulse_is_not_believed() -> None:
     starts, ends = [19.2, 19.2, 19.3, 19.2], [270.0, 270.1, 269.9, 270.0]
-    assert common_extent_mm(starts, ends, "left") == pytest.approx((20.0, 270.0))
-    assert common_extent_mm(starts, ends, "right")[0] == pytest.approx(19.225)
+    assert common_extent_mm(starts, ends, "left") == pytest.approx((19.95, 269.95))  # less half a pen
+    assert common_extent_mm(starts, ends, "right") == pytest.approx((19.25, 269.25))
+
+
+def test_a_record_begins_on_a_half_millimetre_of_its_grid() -> None:
+    assert on_drawn_step(20.17, flat_mesh(turned=0.01)) == pytest.approx(20.0)
+    assert on_drawn_step(20.3, flat_mesh(turned=0.01)) == pytest.approx(20.5)
+    # As it was drawn, the grid's lines stand on whole pixels, half a pixel of 1/8 mm too far right.
+    assert on_drawn_step(20.1, flat_mesh()) == pytest.approx(20 - 0.5 / 8)
+    gridless = dataclasses.replace(flat_mesh(turned=0.01), residual_px=float("nan"))
+    assert on_drawn_step(20.17, gridless) == 20.17
 
 
 def test_another_width_is_taken_as_it_is() -> None:
@@ -48,7 +65,7 @@ def test_presence_tells_the_ends_to_a_fraction_of_a_column() -> None:
     presence = np.log(np.maximum(covered, 1e-4) / np.maximum(1 - covered, 1e-4)).astype(np.float32)
     logits = np.full((160, 2000), -5, np.float32)
     logits[80] = 5
-    seen = row_trace_from_logits(logits, presence, start_mm=10.0)
+    seen = SeenStrip(logits, presence, start_mm=10.0)
     assert seen.extent_mm == pytest.approx((10 + 300.3 / 20, 10 + 1700.6 / 20), abs=0.002)
 
 
@@ -69,19 +86,38 @@ def test_a_side_without_an_end_is_a_usual_width_away() -> None:
 def test_a_record_that_goes_on_is_looked_at_again_wider() -> None:
     spans = []
 
-    def look(start: float, end: float, _baseline: float, half: float) -> RowTrace:
+    def look(start: float, end: float, _baseline: float, half: float) -> SeenStrip:
         spans.append((start, end))
         u = start + np.arange(round((end - start) * 20)) / 20
-        there = ((u >= 10) & (u < 260)).astype(np.float32)
-        seen = np.flatnonzero(there)
-        return RowTrace(np.zeros(u.size, np.float32), there, there, start, half, seen[0], seen[-1] + 1)
+        there = np.where((u >= 10) & (u < 260), 5, -5).astype(np.float32)
+        return SeenStrip(np.zeros((round(8 * half), u.size), np.float32), there, start, half)
 
-    traces = row_traces(look, rough(30, 262))
+    strips = seen_rows(look, rough(30, 262))
     assert spans == [(18, 274)] * 3 + [(-7, 274)] * 3
-    assert traces[0].extent_mm == pytest.approx((10, 260), abs=0.06)
+    assert strips[0].extent_mm == pytest.approx((10, 260), abs=0.06)
     spans.clear()
-    row_traces(look, rough(12, 258))
+    seen_rows(look, rough(12, 258))
     assert len(spans) == 3
+
+
+def test_leads_that_leave_their_strip_are_seen_in_taller_ones() -> None:
+    """A 26 mm spike needs ±40 mm, a 50 mm one ±80 mm; neither look is told more than its own strip."""
+    heights = []
+
+    def look(start: float, end: float, _baseline: float, half: float) -> SeenStrip:
+        heights.append(half)
+        u = start + np.arange(round((end - start) * 20)) / 20
+        curve = 26.0 * (np.abs(u - 60) < 0.4) + 50.0 * (np.abs(u - 180) < 0.4)
+        curve = np.clip(curve, -half + 0.1, half - 0.1)
+        bins = half - (np.arange(round(8 * half)) + 0.5) / 4
+        logits = -0.5 * ((bins[:, None] - curve) * 4) ** 2
+        there = np.where((u >= 20) & (u < 270), 5, -5).astype(np.float32)
+        return SeenStrip(logits.astype(np.float32), there, start, half)
+
+    layout = rough(20, 270)
+    found = page_traces(look, seen_rows(look, layout), layout)
+    assert heights == [20.0] * 3 + [40.0, 40.0, 80.0] * 3
+    assert [round(float(lead.height_mm.max())) for lead in found[0]] == [26, 0, 50, 0]
 
 
 def test_heights_between_columns_are_those_of_the_curve() -> None:
@@ -89,16 +125,17 @@ def test_heights_between_columns_are_those_of_the_curve() -> None:
     layout = spread_layout(layout_from_plan(LAYOUTS["3x4"], lines, 0, 1, 25.0, 10.0), 20.02, 270.02)
     u = 15 + np.arange(5200) / 20
     curve = 10 * np.sin(u / 0.4)
-    leads = leads_from_traces(layout, [trace(curve, 15.0, 100, 5100)] * 3, flat_mesh())
+    leads = leads_from_traces(layout, traces(layout, curve, 15.0), flat_mesh())
     at = 20.02 + np.arange(1250) / 20
-    assert leads["I"].mv == pytest.approx(np.sin(at / 0.4), abs=5e-4)
+    assert leads["I"].mv[:-2] == pytest.approx(np.sin(at / 0.4)[:-2], abs=5e-4)
+    assert leads["I"].mv[-2:] == pytest.approx(np.sin(at / 0.4)[-2:], abs=0.01)  # its last column is beyond
 
 
 def test_every_lead_gets_its_window() -> None:
     lines = [Line(40.0 + 40 * i, 20.0, 270.0, 1.0) for i in range(4)]
     layout = layout_from_plan(LAYOUTS["3x4+1"], lines, 20.0, 270.0, 25.0, 10.0)
     height = np.arange(5200) / 100.0
-    leads = leads_from_traces(layout, [trace(height, 15.0, 100, 5100)] * 4, flat_mesh())
+    leads = leads_from_traces(layout, traces(layout, height, 15.0), flat_mesh())
     assert set(leads) == {"I", "II", "III", "aVR", "aVL", "aVF", *(f"V{k}" for k in range(1, 7))}
     assert leads["II"].mv.size == 5000  # the rhythm strip, not the short one
     assert leads["V1"].mv.size == 1250
@@ -111,7 +148,7 @@ def test_every_lead_gets_its_window() -> None:
 def test_double_speed_halves_the_time() -> None:
     lines = [Line(40.0, 20.0, 270.0, 1.0)] * 3
     layout = spread_layout(layout_from_plan(LAYOUTS["3x4"], lines, 0, 1, 50.0, 10.0), 20.0, 270.0)
-    leads = leads_from_traces(layout, [trace(np.zeros(5200), 15.0, 100, 5100)] * 3, flat_mesh())
+    leads = leads_from_traces(layout, traces(layout, np.zeros(5200), 15.0), flat_mesh())
     assert leads["I"].mv.size == 625
 
 

@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 pytest.importorskip("onnx")
 
-from ecgdigit_export.models.lite import LiteTrace
-from ecgdigit_export.onnx_graph import MODELS, folded, graph_from_model, prove
+from ecgdigit_export.models.families import FAMILIES, stage_network
+from ecgdigit_export.onnx_graph import folded, graph_from_model, prove
 from ecgdigit_export.synth.folder import write_pages
 from ecgdigit_export.train.loop import RECIPES, TrainOptions, train_stage
 
@@ -28,9 +28,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("stage", list(RECIPES))
-def test_samples_fit_their_model(stage: str, pages: Path) -> None:
-    options = TrainOptions(pages, pages / "out" / stage, steps=2, batch=2, workers=0, save_every=1)
+def test_samples_fit_their_model(family: str, stage: str, pages: Path) -> None:
+    out = pages / "out" / family
+    options = TrainOptions(pages, out, steps=2, batch=1, workers=0, save_every=1, threads=2, family=family)
     checkpoint = train_stage(stage, options)
     state = torch.load(checkpoint, weights_only=True)
     assert state["step"] == 2
@@ -46,10 +48,10 @@ def test_the_trace_loss_falls(pages: Path) -> None:
     assert lines[-1]["loss"] < 0.92 * lines[0]["loss"]
 
 
-@pytest.mark.parametrize("stage", list(MODELS))
-def test_onnx_equals_torch(stage: str) -> None:
+@pytest.mark.parametrize(("family", "stage"), [(f, s) for f, stages in FAMILIES.items() for s in stages])
+def test_onnx_equals_torch(family: str, stage: str) -> None:
     torch.manual_seed(0)
-    model = MODELS[stage]()
+    model = stage_network(family, stage)
     model.train()
     with torch.no_grad():  # give the norms something to fold
         model(torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8))
@@ -61,19 +63,33 @@ def test_onnx_equals_torch(stage: str) -> None:
 
 def test_the_proof_notices_other_weights() -> None:
     torch.manual_seed(0)
-    model = LiteTrace().eval()
+    model = stage_network("lite", "trace").eval()
     graph = graph_from_model("trace", model, {})
     with torch.no_grad():
-        model.head.weight.mul_(1.05)
+        model.state_dict()["head.weight"].mul_(1.05)
     with pytest.raises(ValueError, match="away from PyTorch"):
         prove("trace", model, graph, [])
 
 
 def test_a_run_begins_with_given_weights(pages: Path, tmp_path: Path) -> None:
-    model = LiteTrace()
+    model = stage_network("lite", "trace")
     with torch.no_grad():
         model.state_dict()["head.bias"].fill_(7.0)
     torch.save({"weights": model.state_dict()}, tmp_path / "trace.pt")
     options = TrainOptions(pages, tmp_path / "out", 1, batch=1, workers=0, save_every=1, start=tmp_path)
     state = torch.load(train_stage("trace", options), weights_only=True)
     assert state["model"]["head.bias"].numpy() == pytest.approx(np.full(8, 7.0), abs=0.01)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_both_precisions_train(precision: str, pages: Path, tmp_path: Path) -> None:
+    options = TrainOptions(pages, tmp_path, 1, batch=1, workers=0, save_every=1, precision=precision)
+    state = torch.load(train_stage("trace", options), weights_only=True)
+    assert {value.dtype for value in state["model"].values()} <= {torch.float32, torch.int64}
+
+
+def test_names_that_are_none_are_refused(pages: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="base trace"):
+        stage_network("huge", "trace")
+    with pytest.raises(ValueError, match="precision"):
+        train_stage("trace", TrainOptions(pages, tmp_path, 1, precision="fp8"))

@@ -5,10 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Tta(StrEnum):
+    """The names in `ecgdigit_rt.tta.TTA`, here for the help, which loads no numpy."""
+
+    none = "none"
+    flip = "flip"
+    photometric = "photometric"
+    full = "full"
 
 
 def run(
@@ -22,6 +32,13 @@ def run(
         Path | None,
         typer.Option("--overlay", help="Folder for one PNG per page that shows what was traced."),
     ] = None,
+    tta: Annotated[
+        Tta,
+        typer.Option("--tta", help="See every strip in several ways: more accurate, 2 to 10 times slower."),
+    ] = Tta.none,
+    blend: Annotated[
+        bool, typer.Option("--blend", help="Make limb leads that nearly obey Einthoven's law obey it.")
+    ] = False,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
     ] = None,
@@ -59,7 +76,7 @@ def run(
 
         from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
 
-        digitizer = Digitizer(threads=threads or _cpus())
+        digitizer = Digitizer(threads=threads or _cpus(), tta=tta.value, blend=blend)
         report.device, report.models = digitizer.device, digitizer.models
         typer.echo(f"device   {digitizer.device}\nmodels   {digitizer.models}", err=True)
         start = time.perf_counter()

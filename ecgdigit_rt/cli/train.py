@@ -12,6 +12,7 @@ def train(
     stage: Annotated[str, typer.Argument(help="locate, grid, trace, or all.")],
     pages: Annotated[Path, typer.Option("--pages", help="Folder that `synth` wrote.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and logs.")],
+    family: Annotated[str, typer.Option("--family", help="lite, for CPUs, or base, for GPUs.")] = "lite",
     steps: Annotated[int, typer.Option("--steps", min=1, help="Optimizer steps a stage.")] = 4000,
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, help="Samples a step. Default: the recipe's.")
@@ -32,10 +33,12 @@ def train(
     from ecgdigit_rt.models import STAGES
 
     with needed_for("train"):
-        from ecgdigit_export.train.loop import TrainOptions, train_stage
+        from ecgdigit_export.train.loop import RATES, TrainOptions, train_stage
     stages = STAGES if stage == "all" else (stage,)
     if not set(stages) <= set(STAGES):
         raise typer.BadParameter(f"{stage} is none of {', '.join(STAGES)}, all")
+    if family not in RATES:
+        raise typer.BadParameter(f"{family} is none of {', '.join(RATES)}")
     options = TrainOptions(
         pages,
         out,
@@ -47,6 +50,7 @@ def train(
         seed=seed,
         start=start,
         precision=precision,
+        family=family,
     )
     for name in stages:
         typer.echo(f"trained  {name} · {train_stage(name, options)}", err=True)

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
-from ecgdigit_export.models.lite import LiteGrid, LiteLocate, LiteTrace
+from ecgdigit_export.models.families import stage_network
 from ecgdigit_rt.models import STAGES
 
 OPSET = 18
@@ -53,7 +53,6 @@ PORTS = {
         },
     ),
 }
-MODELS: dict[str, type[nn.Module]] = {"locate": LiteLocate, "grid": LiteGrid, "trace": LiteTrace}
 
 
 def folded(model: nn.Module) -> nn.Module:
@@ -68,10 +67,10 @@ def folded(model: nn.Module) -> nn.Module:
     return model
 
 
-def trained(stage: str, weights: Path) -> tuple[nn.Module, dict[str, str]]:
+def trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dict[str, str]]:
     """The stage's model in eval mode with `weights` (as training wrote them), and how it was trained."""
     state = torch.load(weights, map_location="cpu", weights_only=True)
-    model = MODELS[stage]()
+    model = stage_network(family, stage)
     model.load_state_dict(state["weights"])
     return model.eval(), {"steps": str(state["step"]), **state["options"]}
 
@@ -147,14 +146,18 @@ def pictures_for_proof(folder: Path | None) -> dict[str, list[NDArray[np.uint8]]
 
 
 def export_family(
-    weights: Path, out: Path, version: str, pictures: dict[str, list[NDArray[np.uint8]]] | None = None
+    weights: Path,
+    out: Path,
+    version: str,
+    pictures: dict[str, list[NDArray[np.uint8]]] | None = None,
+    family: str = "lite",
 ) -> list[Proof]:
     """Export WEIGHTS/{locate,grid,trace}.pt to OUT/*.onnx with a manifest; prove each before it is kept."""
     out.mkdir(parents=True, exist_ok=True)
     stages, proofs = {}, []
     for stage in STAGES:
         source = weights / f"{stage}.pt"
-        model, training = trained(stage, source)
+        model, training = trained(family, stage, source)
         model = folded(model)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
         metadata = {
@@ -173,6 +176,6 @@ def export_family(
             **metadata,
             "proof": asdict(proofs[-1]),
         }
-    manifest = {"family": out.name, "version": version, "attribution": ATTRIBUTION, "stages": stages}
+    manifest = {"family": family, "version": version, "attribution": ATTRIBUTION, "stages": stages}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     return proofs

@@ -46,7 +46,7 @@ class UNet(nn.Module):
 
     def __init__(self, inputs: int, channels: Sequence[int], blocks: Sequence[int], finest: int) -> None:
         super().__init__()
-        self.finest = finest
+        self.width, self.deep_width = channels[finest], channels[-1]
         widths = [inputs, *channels]
         self.down = nn.ModuleList(
             nn.Sequential(ConvUnit(a, b, 2), *(Residual(b) for _ in range(n)))

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from ecgdigit_export.synth.blemish import BLEMISHES
 from ecgdigit_export.synth.capture import CAPTURES
 from ecgdigit_export.synth.sheet import draw_sheet
+from ecgdigit_export.synth.signals import paced
 from ecgdigit_export.synth.style import SheetStyle, style_from_rng
 from ecgdigit_export.synth.surface import STEP_MM
 from ecgdigit_export.synth.truth import PageTruth
+
+_PACED = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ def synthetic_page(
     """
     names = list(CAPTURES)
     weights = np.array([CAPTURES[name][0] for name in names])
+    if rng.random() < _PACED:
+        signals = paced(signals, rng)
     kind = kind or str(rng.choice(names, p=weights / weights.sum()))
     sheet = draw_sheet(style or style_from_rng(rng), signals, rng)
     if kind != "render":

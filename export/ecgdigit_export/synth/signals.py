@@ -29,6 +29,20 @@ def load_recordings(path: Path) -> Signals:
     return np.stack([with_derived_leads(recording) for recording in eight])
 
 
+def paced(recording: Signals, rng: np.random.Generator) -> Signals:
+    """The recording (12, n) with a pacemaker's spikes: a sample or two wide, each lead of its own height.
+
+    Thin strokes without a flank, easily taken for a grid line. They need not fall on the recording's beats.
+    """
+    interval = round(60 / rng.uniform(55, 95) * RATE_HZ)
+    spikes = np.zeros(recording.shape[1], np.float32)
+    for at in range(int(rng.integers(interval)), spikes.size - 2, interval):
+        spikes[at] = 1
+        spikes[at + 1] = rng.choice((0.0, rng.uniform(-0.3, 1)))
+    height = (rng.uniform(0.1, 2.5) * rng.standard_normal(8)).clip(-3, 3).astype(np.float32)
+    return recording + with_derived_leads(height[:, None] * spikes)
+
+
 # Phase (fraction of a beat), width and height (mV) of P, Q, R, S, T in a typical lead II, after
 # McSharry et al., "A dynamical model for generating synthetic ECG signals", IEEE TBME 2003.
 _WAVES = (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ecgdigit_export.models.lite import LiteGrid
+from ecgdigit_export.models.stages import Grid
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.unproject import paper_from_pixels
@@ -65,7 +65,7 @@ def _mirrored(
     return crop, phase, inside
 
 
-def grid_loss(model: LiteGrid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def grid_loss(model: Grid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Squared error of the phasors; outside the grid they should vanish, which matters less.
 
     Readings: the median phase error inside the grid in millimetres, and the mean length there.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ecgdigit_export.models.lite import LiteLocate
+from ecgdigit_export.models.stages import Locate
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.unproject import OFF_PAPER, paper_from_pixels
@@ -133,7 +133,7 @@ def _on_canvas(
     return {"pixels": recoloured(canvas, rng), "heat": heat, "turns": np.array(turns, np.int64)}
 
 
-def locate_loss(model: LiteLocate, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def locate_loss(model: Locate, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Focal cross-entropy on the heatmaps, plain on the mask, and cross-entropy on the turn.
 
     Readings: the mean heat at true mark centres and lines, and how often a mark is given its own name.

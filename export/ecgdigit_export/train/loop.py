@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ecgdigit_export.models.lite import LiteGrid, LiteLocate, LiteTrace
+from ecgdigit_export.models.families import stage_network
 from ecgdigit_export.train.grid import grid_loss, grid_samples
 from ecgdigit_export.train.locate import locate_loss, page_samples
 from ecgdigit_export.train.pages import PageStream, Sampler
@@ -29,7 +29,6 @@ Loss = Callable[[nn.Module, dict[str, Tensor]], tuple[Tensor, dict[str, float]]]
 class Recipe:
     """How one stage is trained. `batch` counts samples of `sample_px` pixels; of smaller ones more fit."""
 
-    model: Callable[[], nn.Module]
     sampler: Sampler
     loss: Loss
     batch: int
@@ -38,11 +37,13 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "locate": Recipe(LiteLocate, page_samples, locate_loss, 3, 768 * 768, 1.5e-3),  # type: ignore[arg-type]
-    "grid": Recipe(LiteGrid, grid_samples, grid_loss, 6, 448 * 448, 2e-3),  # type: ignore[arg-type]
-    "trace": Recipe(LiteTrace, strip_samples, trace_loss, 8, 320 * 512, 2e-3),  # type: ignore[arg-type]
+    "locate": Recipe(page_samples, locate_loss, 3, 768 * 768, 1.5e-3),  # type: ignore[arg-type]
+    "grid": Recipe(grid_samples, grid_loss, 6, 448 * 448, 2e-3),  # type: ignore[arg-type]
+    "trace": Recipe(strip_samples, trace_loss, 8, 320 * 512, 2e-3),  # type: ignore[arg-type]
 }
 
+RATES = {"lite": 1.0, "base": 0.3}
+"""By family, the learning rate relative to the recipe's."""
 PRECISIONS = ("auto", "bf16", "fp32")
 
 
@@ -50,8 +51,9 @@ PRECISIONS = ("auto", "bf16", "fp32")
 class TrainOptions:
     """Where and how long. `steps` is the length of the cosine; a resumed run may name another.
 
-    start: folder with STAGE.pt whose weights a new run begins with.
-    precision: `fp32`, `bf16` (mixed; the weights stay FP32), or `auto`: bf16 where the device computes in it.
+    start: folder with STAGE.pt whose weights a new run begins with. family: `lite` or `base`, see
+    `ecgdigit_export.models.families`. precision: `fp32`, `bf16` (mixed; the weights stay FP32), or `auto`:
+    bf16 where the device computes in it.
     """
 
     folder: Path
@@ -65,12 +67,13 @@ class TrainOptions:
     save_every: int = 200
     start: Path | None = None
     precision: str = "auto"
+    family: str = "lite"
 
 
 def computes_in_bf16(device: str) -> bool:
     """Whether bf16 is quicker there: emulated, as on CPUs before AVX512-BF16, it is slower than FP32."""
     if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
@@ -78,9 +81,7 @@ def _autocast(options: TrainOptions) -> torch.autocast:
     """Raises ValueError for a precision of another name."""
     if options.precision not in PRECISIONS:
         raise ValueError(f"precision is {' or '.join(PRECISIONS)}, got {options.precision}")
-    wanted = options.precision == "bf16" or (
-        options.precision == "auto" and computes_in_bf16(options.device)
-    )
+    wanted = options.precision == "bf16" or (options.precision == "auto" and computes_in_bf16(options.device))
     return torch.autocast(torch.device(options.device).type, torch.bfloat16, enabled=wanted)
 
 
@@ -96,7 +97,7 @@ def _averaged(average: nn.Module, model: nn.Module, step: int) -> None:
 
 
 def train_stage(stage: str, options: TrainOptions) -> Path:
-    """Train one stage of the `lite` family and return its checkpoint.
+    """Train one stage of a family and return its checkpoint.
 
     Resumes from OUT/STAGE.ckpt.pt where there is one. Writes that file, OUT/STAGE.pt with the averaged
     weights alone, and a line of readings per 20 steps to OUT/STAGE.log.jsonl.
@@ -107,8 +108,9 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     checkpoint = options.out / f"{stage}.ckpt.pt"
-    model = recipe.model().to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=0.01)
+    model = stage_network(options.family, stage).to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    top_rate = recipe.rate * RATES[options.family]
+    optimizer = torch.optim.AdamW(model.parameters(), top_rate, weight_decay=0.01)
     if options.start is not None and not checkpoint.exists():
         _begin(model, options.start / f"{stage}.pt")
     average = copy.deepcopy(model)
@@ -134,7 +136,7 @@ def train_stage(stage: str, options: TrainOptions) -> Path:
         warm = min(1.0, (step + 1) / 100)
         for group in optimizer.param_groups:
             group["lr"] = (
-                recipe.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
+                top_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps)))
             )
         with autocast:
             loss, seen = recipe.loss(model, {k: v.to(options.device) for k, v in batch.items()})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ecgdigit_export.models.lite import LiteTrace
+from ecgdigit_export.models.stages import Trace
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.paper_maps import paper_maps
@@ -121,7 +121,7 @@ def _ending(covered: Tensor) -> Tensor:
     return 1 + 9 * near
 
 
-def trace_loss(model: LiteTrace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def trace_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy against a Gaussian of one bin per column, and the presence of a trace.
 
     Returns the loss and readings: the median error of the local expectation in millimetres.

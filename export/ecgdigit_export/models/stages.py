@@ -1,23 +1,30 @@
-"""The three `lite` stage models: about a million parameters each, made for two CPU cores.
+"""The three stage networks: a body that sees, and a head that says. Bodies make the families.
 
-Every model takes raw uint8 NHWC RGB whose sides are multiples of 32.
+Every network takes raw uint8 NHWC RGB whose sides are multiples of 32.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecgdigit_export.models.unet import UNet, planes_from_bytes
+from ecgdigit_export.models.unet import planes_from_bytes
 from ecgdigit_rt.stages import HEATMAPS
 
-_CHANNELS = (16, 32, 64, 96, 128)
+
+class Body(Protocol):
+    """Planes → finest features of `width` channels and deepest ones of `deep_width`, as UNet gives them."""
+
+    width: int
+    deep_width: int
+
+    def __call__(self, x: Tensor, /) -> tuple[Tensor, Tensor]: ...
 
 
-class LiteLocate(nn.Module):
+class Locate(nn.Module):
     """Stage 0: what is where on the whole picture.
 
     Gives `heatmaps` (batch, len(HEATMAPS), height/4, width/4), probabilities in the order of
@@ -25,11 +32,11 @@ class LiteLocate(nn.Module):
     clockwise by 0, 90, 180, 270 degrees.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, body: Body) -> None:
         super().__init__()
-        self.body = UNet(3, _CHANNELS, (0, 1, 1, 2, 2), finest=1)
-        self.heat = nn.Conv2d(_CHANNELS[1], len(HEATMAPS), 1)
-        self.turn = nn.Sequential(nn.Linear(_CHANNELS[-1], 64), nn.ReLU(), nn.Linear(64, 4))
+        self.body = body
+        self.heat = nn.Conv2d(body.width, len(HEATMAPS), 1)
+        self.turn = nn.Sequential(nn.Linear(body.deep_width, 64), nn.ReLU(), nn.Linear(64, 4))
         nn.init.constant_(cast("Tensor", self.heat.bias), -4.0)
 
     def logits(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,24 +48,24 @@ class LiteLocate(nn.Module):
         return heat.sigmoid(), turn.softmax(1)
 
 
-class LiteGrid(nn.Module):
+class Grid(nn.Module):
     """Stage 1: the phase of the 5 mm grid, `phase` (batch, 4, height/4, width/4).
 
     Channels are cos and sin of 2πu/5 mm, then cos and sin of 2πv/5 mm, each pair shrunk towards zero
     where the grid cannot be told: trained with squared error, its length is its confidence.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, body: Body) -> None:
         super().__init__()
-        self.body = UNet(3, _CHANNELS, (0, 1, 1, 1, 1), finest=1)
-        self.head = nn.Conv2d(_CHANNELS[1], 4, 1)
+        self.body = body
+        self.head = nn.Conv2d(body.width, 4, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         features, _ = self.body(planes_from_bytes(pixels))
         return cast("Tensor", self.head(features))
 
 
-class LiteTrace(nn.Module):
+class Trace(nn.Module):
     """Stage 2: the height of a row's trace in every output column.
 
     Strips (batch, height, width, 3) at 8 px/mm by 10 px/mm give `height_logits` (batch, height/2,
@@ -66,10 +73,10 @@ class LiteTrace(nn.Module):
     with the distance from the strip's centre tells rows that cross apart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, body: Body) -> None:
         super().__init__()
-        self.body = UNet(4, _CHANNELS, (0, 1, 1, 2, 2), finest=0)
-        self.head = nn.Conv2d(_CHANNELS[0], 8, 3, padding=1)
+        self.body = body
+        self.head = nn.Conv2d(body.width, 8, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         planes = planes_from_bytes(pixels)

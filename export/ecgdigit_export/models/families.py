@@ -1,0 +1,39 @@
+"""The families of networks: which body each stage has. A new family is an entry here.
+
+`lite`: about a million parameters a stage, made for two CPU cores. `base`: ResNets with the shape of
+published solutions, 14 to 25 million parameters a stage, for GPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from ecgdigit_export.models.resnet import ResNetUNet
+from ecgdigit_export.models.stages import Grid, Locate, Trace
+from ecgdigit_export.models.unet import UNet
+
+_LITE = (16, 32, 64, 96, 128)
+_RESNET_18, _RESNET_34 = (2, 2, 2, 2), (3, 4, 6, 3)
+
+FAMILIES: Mapping[str, Mapping[str, Callable[[], nn.Module]]] = {
+    "lite": {
+        "locate": lambda: Locate(UNet(3, _LITE, (0, 1, 1, 2, 2), finest=1)),
+        "grid": lambda: Grid(UNet(3, _LITE, (0, 1, 1, 1, 1), finest=1)),
+        "trace": lambda: Trace(UNet(4, _LITE, (0, 1, 1, 2, 2), finest=0)),
+    },
+    "base": {
+        "locate": lambda: Locate(ResNetUNet(3, _RESNET_18, finest=1, deep_stem=True)),
+        "grid": lambda: Grid(ResNetUNet(3, _RESNET_34, finest=1, deep_stem=False)),
+        "trace": lambda: Trace(ResNetUNet(4, _RESNET_34, finest=0, deep_stem=True)),
+    },
+}
+
+
+def stage_network(family: str, stage: str) -> nn.Module:
+    """A stage's network with fresh weights. Raises ValueError for names that are none."""
+    if family not in FAMILIES or stage not in FAMILIES[family]:
+        known = ", ".join(f"{name} {part}" for name, parts in FAMILIES.items() for part in parts)
+        raise ValueError(f"there is no network {family} {stage}; there are {known}")
+    return FAMILIES[family][stage]()
