@@ -119,8 +119,8 @@ class TruthDigitizer:
     device = "none (truth)"
     models = "none"
 
-    def __init__(self, threads: int) -> None:
-        assert threads >= 1
+    def __init__(self, threads: int, tta: str, blend: bool) -> None:
+        assert (threads >= 1, tta, blend) == (True, "none", False)
 
     def digitize_many(self, pages: Iterable[PageRef], /) -> Iterator[Result]:
         for page in pages:

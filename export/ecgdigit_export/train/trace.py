@@ -29,8 +29,9 @@ _SHAPES = ((STRIP_HALF_HEIGHT_MM, 512), (2 * STRIP_HALF_HEIGHT_MM, 256))
 """Half height (mm) and width (px) of a crop: the usual strip, and the taller one of tall leads."""
 _TALL_SHARE = 0.15
 _CROPS = 16  # a page
-_MEETING_MM = 3.0
-"""Rows nearer than this meet. Such places are few and hold most of the error, so they come more often."""
+_MEETING_MM = (3.0, -3.0)
+"""Rows nearer than this meet, and such that reach into each other by so much cross. These places are few
+and hold most of the error, so they come more often."""
 _END_COLUMNS = 16
 ABSENT = np.float32(np.nan)
 
@@ -82,23 +83,24 @@ def strip_samples(
     """Crops of a page, from all its rows alike, and as many again of the places where rows meet."""
     rows = truth.layout.rows
     picks: list[tuple[int, float | None]] = [(int(row), None) for row in rng.integers(0, len(rows), _CROPS)]
-    meetings = _meetings(truth)
-    if meetings:
-        picks += [meetings[k] for k in rng.integers(0, len(meetings), _CROPS)]
+    for reach in _MEETING_MM:
+        meetings = _meetings(truth, reach)
+        if meetings:
+            picks += [meetings[k] for k in rng.integers(0, len(meetings), _CROPS // len(_MEETING_MM))]
     for index, about in picks:
         shape = _SHAPES[int(rng.random() < _TALL_SHARE)]
         yield _crop(image, truth, rows[index], truth.curves[index], rng, *shape, about)
 
 
-def _meetings(truth: PageTruth) -> list[tuple[int, float]]:
-    """Row and place (mm) wherever a row's curve comes close to the next one's or goes beyond it."""
+def _meetings(truth: PageTruth, reach_mm: float) -> list[tuple[int, float]]:
+    """Row and place (mm) wherever a row's curve is nearer than `reach_mm` to the next one's, or beyond it."""
     found: list[tuple[int, float]] = []
     pairs = list(zip(truth.layout.rows, truth.curves, strict=True))
     for index in range(len(pairs) - 1):
         (upper, above), (lower, below) = pairs[index], pairs[index + 1]
         count = min(above.size, below.size)
         gap = (lower.baseline_mm - below[:count]) - (upper.baseline_mm - above[:count])
-        for column in np.flatnonzero(gap < _MEETING_MM):
+        for column in np.flatnonzero(gap < reach_mm):
             place = upper.start_mm + float(column) / COLUMNS_PER_MM
             found += [(index, place), (index + 1, place)]
     return found
@@ -129,8 +131,8 @@ def trace_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str
     logits, presence = model(batch["pixels"])
     bins = batch["bins"]
     height = logits.shape[1]
-    here = torch.isfinite(bins)
-    inside = here & (bins > 1) & (bins < height - 1)
+    inside = torch.isfinite(bins)
+    bins = bins.clamp(0.5, height - 0.5)  # a curve that leaves the strip runs at its edge: there it is sought
     centres = torch.arange(height, device=bins.device) + 0.5
     target = torch.exp(-0.5 * (centres[None, :, None] - torch.nan_to_num(bins)[:, None]) ** 2)
     target = target / target.sum(1, keepdim=True).clamp_min(1e-6)
