@@ -37,6 +37,7 @@ _COARSE_ROUNDS, _FINE_ROUNDS = 2, 6
 _SETTLED = 0.02  # mean change of the relief that is not worth another round
 _CORRELATED = 1.7  # pixels that share one error
 _MOST_NOISE = 0.06  # periods: beyond, the phases are made up
+_OUTLIER = 4.7  # standard deviations
 _RIDGE = 1e-6
 _LEAST_AGREEMENT = 0.6
 _LARGEST_SLOPE = 0.2  # by which bends and creases may change the local period
@@ -192,7 +193,7 @@ def _refined(
     if np.count_nonzero(seen) < _LEAST_PIXELS:
         raise NoGridFound("too little of the grid is clear")
     noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), LEAST_NOISE)
-    tukey = np.maximum(1 - (miss / (4.7 * noise)) ** 2, 0) ** 2
+    tukey = np.maximum(1 - (miss / (_OUTLIER * noise)) ** 2, 0) ** 2
     used = (weight * tukey).astype(np.float32)
     # Lines of another slope agree in stripes, one per period; a place counts if most around do.
     box = (2 * int(period_px) + 1,) * 2

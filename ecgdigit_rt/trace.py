@@ -15,7 +15,7 @@ from ecgdigit_kernels.trace_path import subpixel, trace_path
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
 
-_JUMP_PENALTY = 0.15  # nats per bin: a 10 mm spike and back costs 12
+_JUMP_PENALTY = 0.04  # nats per bin: a 10 mm spike and back costs 3
 _HALF_WINDOW = 12  # bins of the local expectation
 _LEAST_MASS = 0.17  # a little more than of a column that tells nothing
 _LEAST_PRESENCE = 0.3

@@ -97,7 +97,7 @@ def test_leads_that_meet_know_nothing_of_each_other() -> None:
 
 def test_a_bar_between_leads_is_not_followed() -> None:
     bins = np.arange(160)
-    bar = np.where((bins > 40) & (bins < 66), 0.0, -1.5)  # 3 to 10 mm above both leads, and vague
+    bar = np.where((bins > 40) & (bins < 66), 0.0, -0.7)  # 3 to 10 mm above both leads, and vague
     logits = logits_of(np.zeros(1000))
     logits[:, 492:508] = bar[:, None]
     seen = SeenStrip(logits, presence_of(1000, 0, 1000), 0.0)
