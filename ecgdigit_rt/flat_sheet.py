@@ -20,7 +20,7 @@ LEAST_NOISE = 0.004
 _LEAST_PIXELS = 50
 _ROUNDS = 4
 _SAMPLES = 20_000
-_MOST_NOISE = 0.03  # periods
+_FIRST_NOISE, _MOST_NOISE = 0.08, 0.03  # periods: of the first guess, of the last
 _SHARES, _LIMITS = (0.9, 0.98), np.array([0.02, 0.05])
 """So many of the places may miss a plane by so much (periods). Flat pages miss it by 0.007 to 0.019 and
 0.011 to 0.046, bent ones from 0.038 and 0.05 on."""
@@ -53,7 +53,7 @@ def flat_sheet(
     for _ in range(_ROUNDS):
         miss = nearest_miss(turns, values)
         noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), LEAST_NOISE)
-        if noise > _MOST_NOISE:
+        if noise > _FIRST_NOISE:  # far from any plane
             return None
         used = (weight * np.maximum(1 - (miss / (4.7 * noise)) ** 2, 0) ** 2).astype(np.float32)
         i, j = np.nonzero(used.min(-1) > 0)
@@ -64,7 +64,7 @@ def flat_sheet(
         share = used[i, j].min(-1).astype(np.float64)
         matrix = homography(np.stack([j + 0.5, i + 0.5], 1), (values + miss)[i, j], share)
         values = mapped(matrix, field_centres(turns.shape))
-    if _bent(nearest_miss(turns, values), weight, seen, period_px):
+    if noise > _MOST_NOISE or _bent(nearest_miss(turns, values), weight, seen, period_px):
         return None
     return FlatSheet(matrix, values, used, noise)
 
