@@ -10,6 +10,7 @@ from ecgdigit_rt.homography import mapped
 
 SHAPE = (150, 200)
 TRUE = np.array([[0.31, 0.004, 1.0], [-0.003, 0.32, 2.0], [1e-4, -5e-5, 1.0]])
+OFF = np.array([[0, 0, 0.03], [0, 0, -0.02], [0, 0, 0]])
 
 
 def phases(bend: float, noise: float, share_hidden: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +27,7 @@ def phases(bend: float, noise: float, share_hidden: float = 0.0) -> tuple[np.nda
 @pytest.mark.parametrize("hidden", [0.0, 0.4])
 def test_a_flat_page_is_told_better_than_its_noise(hidden: float) -> None:
     turns, weight = phases(0.0, 0.015, hidden)
-    sheet = flat_sheet([*TRUE, [0, 0, 0.03], [0, 0, -0.02], [0, 0, 0]], turns, weight, 3.1)
+    sheet = flat_sheet(TRUE + OFF, turns, weight, 3.1)
     assert sheet is not None
     miss = sheet.values - mapped(TRUE, field_centres(SHAPE))
     assert np.abs(miss).max() < 0.01

@@ -102,7 +102,9 @@ def test_ink_near_which_the_grid_counts_more_is_where_the_curves_are(pages: Path
 
     truth = load_truth(min(pages.glob("*.npz")))
     width, height = truth.image_size
-    paper = paper_from_pixels(truth.nodes_px / 4, truth.origin_mm, truth.step_mm, (height // 4, width // 4))
+    paper = paper_from_pixels(
+        truth.nodes_px / np.float32(4), truth.origin_mm, truth.step_mm, (height // 4, width // 4)
+    )
     near = _near_ink(truth, paper)
     assert 0.02 < near.mean() < 0.6
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):

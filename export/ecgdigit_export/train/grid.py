@@ -64,9 +64,7 @@ def _near_ink(truth: PageTruth, paper: NDArray[np.floating]) -> NDArray[np.bool_
         there = (at >= 0) & (at < curve.size)
         column = np.where(there, at, 0).astype(np.intp)
         highest, lowest = (morph(curve[None], window)[0][column] for morph in (cv2.dilate, cv2.erode))
-        near |= (
-            there & (v > row.baseline_mm - highest - _NEAR_MM) & (v < row.baseline_mm - lowest + _NEAR_MM)
-        )
+        near |= there & (v > row.baseline_mm - highest - _NEAR_MM) & (v < row.baseline_mm - lowest + _NEAR_MM)
     for mark in truth.marks:
         if mark.name == PULSE:
             near |= (np.abs(u - mark.u_mm) < mark.width_mm / 2 + _NEAR_MM) & (
