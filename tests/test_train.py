@@ -95,26 +95,6 @@ def test_names_that_are_none_are_refused(pages: Path, tmp_path: Path) -> None:
         train_stage("trace", TrainOptions(pages, tmp_path, 1, precision="fp8"))
 
 
-def test_ink_near_which_the_grid_counts_more_is_where_the_curves_are(pages: Path) -> None:
-    from ecgdigit_export.synth.truth import load_truth
-    from ecgdigit_export.train.grid import _near_ink
-    from ecgdigit_kernels.unproject import paper_from_pixels
-
-    truth = load_truth(min(pages.glob("*.npz")))
-    width, height = truth.image_size
-    paper = paper_from_pixels(
-        truth.nodes_px / np.float32(4), truth.origin_mm, truth.step_mm, (height // 4, width // 4)
-    )
-    near = _near_ink(truth, paper)
-    assert 0.02 < near.mean() < 0.6
-    for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
-        tallest = int(np.abs(curve).argmax())
-        u, v = row.start_mm + tallest / 20, row.baseline_mm - float(curve[tallest])
-        x, y = truth.pixels_from_mm(np.array(u), np.array(v))
-        if 0 < x < width - 4 and 0 < y < height - 4:
-            assert near[int(y / 4), int(x / 4)]
-
-
 def test_crossing_rows_are_found_where_they_cross(pages: Path) -> None:
     from ecgdigit_export.synth.truth import load_truth
     from ecgdigit_export.train.trace import _meetings

@@ -13,10 +13,9 @@ from ecgdigit_export.models.stages import Grid
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.unproject import paper_from_pixels
-from ecgdigit_rt.stages import COLUMNS_PER_MM, GRID_PERIOD_MM, MAP_STRIDE, PULSE
+from ecgdigit_rt.stages import GRID_PERIOD_MM, MAP_STRIDE
 
 CROP_PX = 448
-_NEAR_MM = 1.5
 
 
 def grid_samples(
@@ -44,65 +43,37 @@ def grid_samples(
         phase = np.stack(
             [np.cos(angle[..., 0]), np.sin(angle[..., 0]), np.cos(angle[..., 1]), np.sin(angle[..., 1])]
         )
-        ink = _near_ink(truth, paper)
-        crop, phase, inside, ink = _mirrored(crop, phase * inside, inside, ink, rng)
+        crop, phase, inside = _mirrored(crop, phase * inside, inside, rng)
         yield {
             "pixels": recoloured(np.ascontiguousarray(crop), rng),
             "phase": np.ascontiguousarray(phase, np.float32),
             "inside": np.ascontiguousarray(inside),
-            "ink": np.ascontiguousarray(ink),
         }
 
 
-def _near_ink(truth: PageTruth, paper: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Where a curve or a calibration pulse runs nearby; paper: (rows, columns, 2) mm."""
-    u, v = paper[..., 0], paper[..., 1]
-    near = np.zeros(u.shape, bool)
-    window = np.ones((1, 2 * round(_NEAR_MM * COLUMNS_PER_MM) + 1), np.uint8)
-    for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
-        at = np.round((u - row.start_mm) * COLUMNS_PER_MM)
-        there = (at >= 0) & (at < curve.size)
-        column = np.where(there, at, 0).astype(np.intp)
-        highest, lowest = (morph(curve[None], window)[0][column] for morph in (cv2.dilate, cv2.erode))
-        near |= there & (v > row.baseline_mm - highest - _NEAR_MM) & (v < row.baseline_mm - lowest + _NEAR_MM)
-    for mark in truth.marks:
-        if mark.name == PULSE:
-            near |= (np.abs(u - mark.u_mm) < mark.width_mm / 2 + _NEAR_MM) & (
-                np.abs(v - mark.v_mm) < mark.height_mm / 2 + _NEAR_MM
-            )
-    return near
-
-
 def _mirrored(
-    crop: NDArray[np.uint8],
-    phase: NDArray[np.floating],
-    inside: NDArray[np.bool_],
-    ink: NDArray[np.bool_],
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.floating], NDArray[np.bool_], NDArray[np.bool_]]:
+    crop: NDArray[np.uint8], phase: NDArray[np.floating], inside: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.floating], NDArray[np.bool_]]:
     """Mirror left-right or top-bottom by chance: u still grows to the right, so its phase is conjugated."""
     phase = phase.copy()
     if rng.random() < 0.5:
-        crop, phase, inside, ink = crop[:, ::-1], phase[..., ::-1], inside[:, ::-1], ink[:, ::-1]
+        crop, phase, inside = crop[:, ::-1], phase[..., ::-1], inside[:, ::-1]
         phase[1] *= -1
     if rng.random() < 0.5:
-        crop, phase, inside, ink = crop[::-1], phase[:, ::-1], inside[::-1], ink[::-1]
+        crop, phase, inside = crop[::-1], phase[:, ::-1], inside[::-1]
         phase[3] *= -1
-    return crop, phase, inside, ink
+    return crop, phase, inside
 
 
 def grid_loss(model: Grid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Squared error of the phasors; outside the grid they should vanish, which matters less.
-
-    Near curves and pulses it matters most: steep strokes pass for grid lines and pull the mesh exactly
-    where a fraction of a sample costs most.
 
     Readings: the median phase error inside the grid in millimetres, and the mean length there.
     """
     phase = model(batch["pixels"])
     inside = batch["inside"][:, None].float()
     square = (phase - batch["phase"]).square()
-    loss = (square * (0.15 + 0.85 * inside) * (1 + 4 * batch["ink"][:, None].float())).mean()
+    loss = (square * (0.15 + 0.85 * inside)).mean()
     detached, truth = phase.detach(), batch["phase"]
     cross = detached[:, 0] * truth[:, 1] - detached[:, 1] * truth[:, 0]
     dot = detached[:, 0] * truth[:, 0] + detached[:, 1] * truth[:, 1]
