@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
+from ecgdigit_rt.ink import ink_near
 from ecgdigit_rt.locate import Located, padded, shrunk
 from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.rectify import mesh_from_phase
 from ecgdigit_rt.stages import GRID_SIDE, MAP_STRIDE
+
+_INK_REACH = 2  # cells
+_NEAR_INK = 0.05  # what confidence is left near ink
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ def grid_phase(runner: Runner, located: Located) -> GridPhase:
     phase = runner.run({"pixels": padded(small)[None]})["phase"][0]
     rows, columns = (-(-side // MAP_STRIDE) for side in small.shape[:2])
     phase = phase[:, :rows, :columns]
+    # A steep stroke passes for a grid line, and pulls the mesh exactly where QRS complexes stand.
+    phase = np.where(ink_near(small, MAP_STRIDE, _INK_REACH), np.float32(_NEAR_INK), np.float32(1)) * phase
     along = (phase[0] + 1j * phase[1]).astype(np.complex64)
     down = (phase[2] + 1j * phase[3]).astype(np.complex64)
     return GridPhase(along, down, factor * MAP_STRIDE, (left, top))

@@ -1,0 +1,38 @@
+"""Where ink stands that is no grid: curves, pulses and text, much darker than the lines under them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_DARKER = 0.4  # than the paper around
+_PAPER_PX = 9  # wider than any stroke
+_AROUND_PX = 60
+_MOST = 0.2  # of a page: beyond, it is the grid itself that is dark
+
+
+def ink_near(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> NDArray[np.bool_]:
+    """Cells of `cell_px` pixels within `reach_cells` of ink; none where a page is dark all over.
+
+    page: (height, width, 3) uint8. Coloured lines are bright in one channel at least, ink is in none.
+    Returns bool (rows, columns), rows and columns rounded up.
+    """
+    value = np.asarray(page.max(2), np.uint8)
+    quarter = cv2.resize(
+        cv2.dilate(value, np.ones((_PAPER_PX, _PAPER_PX), np.uint8)),
+        None,
+        fx=0.25,
+        fy=0.25,
+        interpolation=cv2.INTER_AREA,
+    )
+    around = cv2.blur(quarter, (_AROUND_PX // 4, _AROUND_PX // 4))
+    paper = cv2.resize(around, (value.shape[1], value.shape[0]))
+    ink = value < (1 - _DARKER) * paper
+    rows, columns = (-(-side // cell_px) for side in ink.shape)
+    padded = np.pad(ink, ((0, rows * cell_px - ink.shape[0]), (0, columns * cell_px - ink.shape[1])))
+    cells = padded.reshape(rows, cell_px, columns, cell_px).any((1, 3))
+    if cells.mean() > _MOST:
+        return np.zeros_like(cells)
+    side = 2 * reach_cells + 1
+    return cv2.dilate(cells.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
