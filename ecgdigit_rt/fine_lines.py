@@ -16,7 +16,6 @@ from ecgdigit_rt.mesh import Mesh
 from ecgdigit_rt.strips import rectified_page
 
 _PX_PER_MM = 4.0
-_PADDED = 2
 _LARGEST_STRAY = 0.06  # of the lines' frequency, from one a millimetre
 _LEAST_CONTRAST = 15.0  # of the peak, over the median around it: text alone reaches 8, lines 150
 _CLIPPED = 40.0  # grey levels: traces and text are not to outweigh the lines
@@ -30,9 +29,8 @@ def with_fine_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     """
     dark = 255.0 - rectified_page(image, mesh, _PX_PER_MM).min(2).astype(np.float32)
     dark = np.clip(dark - cv2.blur(dark, (11, 11)), -_CLIPPED, _CLIPPED)
-    dark = dark * np.outer(np.hanning(dark.shape[0]), np.hanning(dark.shape[1]))
-    shape = (_PADDED * dark.shape[0], _PADDED * dark.shape[1])
-    size = np.abs(np.fft.fft2(dark, shape)).astype(np.float32)
+    dark *= np.outer(*(np.hanning(length).astype(np.float32) for length in dark.shape))
+    size = np.abs(np.fft.fft2(dark)).astype(np.float32)
     waves = [_frequency(size, axis) for axis in (0, 1)]
     if waves[0] is None or waves[1] is None:
         return mesh
@@ -65,9 +63,10 @@ def _frequency(size: NDArray[np.float32], axis: int) -> tuple[float, float] | No
 
 
 def _top(values: list[float]) -> float:
-    """Where the parabola through three values at -1, 0, 1 is highest."""
-    bend = values[0] - 2 * values[1] + values[2]
-    return 0.5 * (values[0] - values[2]) / bend if bend < 0 else 0.0
+    """Where the parabola through the logarithms of values at -1, 0, 1 is highest: so is Hann's peak."""
+    before, at, after = np.log(np.maximum(values, 1e-9))
+    bend = before - 2 * at + after
+    return float(0.5 * (before - after) / bend) if bend < 0 else 0.0
 
 
 def _lines_at_corner(dark: NDArray[np.floating], wave: NDArray[np.float64]) -> float:

@@ -18,7 +18,7 @@ def ink_near(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> NDArray
     page: (height, width, 3) uint8. Coloured lines are bright in one channel at least, ink is in none.
     Returns bool (rows, columns), rows and columns rounded up.
     """
-    value = np.asarray(page.max(2), np.uint8)
+    value = cv2.max(cv2.max(page[..., 0], page[..., 1]), page[..., 2])
     quarter = cv2.resize(
         cv2.dilate(value, np.ones((_PAPER_PX, _PAPER_PX), np.uint8)),
         None,
@@ -28,11 +28,11 @@ def ink_near(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> NDArray
     )
     around = cv2.blur(quarter, (_AROUND_PX // 4, _AROUND_PX // 4))
     paper = cv2.resize(around, (value.shape[1], value.shape[0]))
-    ink = value < (1 - _DARKER) * paper
-    rows, columns = (-(-side // cell_px) for side in ink.shape)
-    padded = np.pad(ink, ((0, rows * cell_px - ink.shape[0]), (0, columns * cell_px - ink.shape[1])))
-    cells = padded.reshape(rows, cell_px, columns, cell_px).any((1, 3))
-    if cells.mean() > _MOST:
-        return np.zeros_like(cells)
+    ink = cv2.compare(value, cv2.convertScaleAbs(paper, alpha=1 - _DARKER), cv2.CMP_LT)
+    # The largest of every cell: of all that begins at its corner, every cell_px-th.
+    spread = cv2.dilate(ink, np.ones((cell_px, cell_px), np.uint8), anchor=(0, 0))
+    cells = spread[::cell_px, ::cell_px]
+    if np.count_nonzero(cells) > _MOST * cells.size:
+        return np.zeros(cells.shape, bool)
     side = 2 * reach_cells + 1
-    return cv2.dilate(cells.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    return np.asarray(cv2.dilate(cells, np.ones((side, side), np.uint8)) > 0)
