@@ -87,10 +87,10 @@ VARIANTS: dict[str, list[Patch]] = {
     "fine pictures not averaged down": [(strips, "_SHRINK_ABOVE", 1e9)],
 }
 EXTRAS: dict[str, dict[str, Any]] = {
-    "--tta flip": {"tta": "flip"},
-    "--tta photometric": {"tta": "photometric"},
-    "--tta full": {"tta": "full"},
-    "--blend": {"blend": True},
+    "tta flip": {"tta": "flip"},
+    "tta photometric": {"tta": "photometric"},
+    "tta full": {"tta": "full"},
+    "blend": {"blend": True},
 }
 
 

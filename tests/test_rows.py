@@ -43,13 +43,14 @@ def test_a_usual_width_makes_all_ends_one_measurement() -> None:
 
 def test_the_side_with_the_pulse_is_not_believed() -> None:
     starts, ends = [19.2, 19.2, 19.3, 19.2], [270.0, 270.1, 269.9, 270.0]
-    assert common_extent_mm(starts, ends, "left") == pytest.approx((19.95, 269.95))  # less half a pen
-    assert common_extent_mm(starts, ends, "right") == pytest.approx((19.25, 269.25))
+    assert common_extent_mm(starts, ends, "left") == pytest.approx((20.0, 270.0))
+    assert common_extent_mm(starts, ends, "right") == pytest.approx((19.2, 269.2))
 
 
 def test_a_record_begins_on_a_half_millimetre_of_its_grid() -> None:
-    assert on_drawn_step(20.17, flat_mesh(turned=0.01)) == pytest.approx(20.0)
-    assert on_drawn_step(20.3, flat_mesh(turned=0.01)) == pytest.approx(20.5)
+    assert on_drawn_step(20.12, flat_mesh(turned=0.01)) == pytest.approx(20.0)
+    assert on_drawn_step(20.4, flat_mesh(turned=0.01)) == pytest.approx(20.5)
+    assert on_drawn_step(20.25, flat_mesh(turned=0.01)) == 20.25  # plainly elsewhere
     # As it was drawn, the grid's lines stand on whole pixels, half a pixel of 1/8 mm too far right.
     assert on_drawn_step(20.1, flat_mesh()) == pytest.approx(20 - 0.5 / 8)
     gridless = dataclasses.replace(flat_mesh(turned=0.01), residual_px=float("nan"))
