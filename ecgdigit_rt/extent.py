@@ -78,8 +78,9 @@ def on_drawn_step(start_mm: float, mesh: Mesh) -> float:
     Ink tells the first sample's place to some 0.15 mm, and every lead suffers from a fraction of a sample
     (0.05 mm). Programs begin a record at a whole multiple of half a millimetre of their grid, so that is
     where it is taken to be, unless it was measured plainly elsewhere. On paper with a grid of its own this
-    moves the record by 7 ms at most, all leads alike. Plotting libraries put the grid's thin lines on whole pixels but not the curve:
-    in a picture that is still as it was drawn, the grid stands half a pixel too far to the right.
+    moves the record by 7 ms at most, all leads alike. Plotting libraries put the grid's thin lines on whole
+    pixels but not the curve: in a picture that is still as it was drawn, the grid stands half a pixel too
+    far to the right.
     """
     if np.isnan(mesh.residual_px):  # there is no grid to begin on
         return start_mm

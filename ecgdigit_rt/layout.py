@@ -18,7 +18,7 @@ from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 _MARK_LEVEL = 0.25
 _LABEL_REACH_MM = 10.0
 _GAP_WEIGHT = 0.6
-_PLAIN_LABEL = 0.4
+_PLAIN_LABEL = 0.3
 
 
 def _label_scores(heat: PaperHeat, lines: list[Line], columns: int) -> NDArray[np.float64]:
