@@ -22,9 +22,14 @@ from ecgdigit_rt.strips import paper_patch
 _PATCH_MM = (CLOSE_SIZE_PX[0] / CLOSE_PX_PER_MM, CLOSE_SIZE_PX[1] / CLOSE_PX_PER_MM)
 _CELL_MM = MAP_STRIDE / CLOSE_PX_PER_MM
 _MARGIN_MM = 2.0  # at a patch's edge, where text is cut off
-_GROUPS: tuple[tuple[tuple[str, ...], int], ...] = ((LEADS, 20), (tuple(SPEEDS), 2), (tuple(GAINS), 2))
-"""Names that one look tells apart, and at how many places."""
-_LEAST_HEAT = 0.04
+_GROUPS: tuple[tuple[tuple[str, ...], int, float], ...] = (
+    (LEADS, 20, 0.04),
+    (tuple(SPEEDS), 2, 0.2),
+    (tuple(GAINS), 2, 0.2),
+)
+"""Names that one look tells apart, at how many places, and from which heat of the first look on. The first
+look misses no speed or gain (0.35 and more) but seldom tells which; the second one, shown a header, may see
+one in it that is none."""
 _APART_MM = 6.0
 
 
@@ -41,7 +46,7 @@ def looked_closer(runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heat: Pa
     patches = [paper_patch(image, mesh, corner, scale, CLOSE_SIZE_PX, cv2.INTER_CUBIC) for corner in corners]
     found = runner.run({"pixels": np.stack(patches)})["heatmaps"]
     renewed = heat.heat.copy()
-    channels = [HEATMAPS.index(name) for names, _ in _GROUPS for name in names]
+    channels = [HEATMAPS.index(name) for names, _, _ in _GROUPS for name in names]
     renewed[channels] = 0
     for corner, seen in zip(corners, found, strict=True):
         _paste(renewed, channels, heat, corner, seen)
@@ -51,10 +56,10 @@ def looked_closer(runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heat: Pa
 def _places(heat: PaperHeat) -> list[tuple[float, float]]:
     """Where text of any group glows most, strongest first, none nearer to another than `_APART_MM`."""
     places: list[tuple[float, float]] = []
-    for names, most in _GROUPS:
+    for names, most, least in _GROUPS:
         glow = np.max([heat.channel(name) for name in names], axis=0)
         tops = cv2.dilate(glow, np.ones((7, 5), np.uint8)) <= glow
-        rows, columns = np.nonzero(tops & (glow > _LEAST_HEAT))
+        rows, columns = np.nonzero(tops & (glow > least))
         taken: list[tuple[float, float]] = []
         for k in np.argsort(-glow[rows, columns]):
             u, v = float(heat.u_mm[columns[k]]), float(heat.v_mm[rows[k]])
