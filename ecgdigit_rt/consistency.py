@@ -7,7 +7,7 @@ aVL = (I - III) / 2, aVF = (II + III) / 2 (Goldberger, 1942). Leads printed at t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ RELATIONS: Mapping[str, Mapping[str, float]] = {
 }
 """Combinations of leads that vanish. The last two hold where only the augmented ones stand together."""
 
+_BLENDED = ("I+III-II", "aVR+aVL+aVF")  # no lead is in both
 _SHORTEST_S = 0.5
 _AGREES_MV = 0.06  # median residual of leads that agree
 _FAR_MV = 0.15  # residual of a place at which they do not
@@ -44,23 +45,25 @@ class Residual:
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """The samples that leads have in common: first sample of each, and their count."""
+    """The time that leads have in common: the first sample of each, and the count."""
 
-    first: Mapping[str, int]
+    first: tuple[int, ...]
     count: int
+
+    def pieces(self, leads: Sequence[Lead]) -> list[NDArray[np.float32]]:
+        return [lead.mv[at : at + self.count] for lead, at in zip(leads, self.first, strict=True)]
 
 
 def residuals(leads: Mapping[str, Lead]) -> dict[str, Residual]:
     """Every relation whose leads share at least half a second."""
     found = {}
     for name, factors in RELATIONS.items():
-        shared = _shared(leads, tuple(factors))
-        if shared is None:
-            continue
-        values = _combined(leads, factors, shared)
-        middle = float(np.median(values))
-        seconds = shared.count / leads[next(iter(factors))].rate_hz
-        found[name] = Residual(float(np.median(np.abs(values))), middle, seconds)
+        own = _of(leads, factors)
+        shared = _shared(own)
+        if shared is not None:
+            values = _combined(own, factors, shared)
+            seconds = shared.count / own[0].rate_hz
+            found[name] = Residual(float(np.median(np.abs(values))), float(np.median(values)), seconds)
     return found
 
 
@@ -73,16 +76,10 @@ def repeats_mv(stretches: Sequence[Lead]) -> dict[str, float]:
     found = {}
     for k, lead in enumerate(stretches):
         for other in stretches[:k]:
-            start = max(lead.start_s, other.start_s)
-            count = round(
-                (min(lead.start_s + lead.duration_s, other.start_s + other.duration_s) - start) * lead.rate_hz
-            )
-            if other.name != lead.name or count < _SHORTEST_S * lead.rate_hz:
-                continue
-            pieces = [one.mv[round((start - one.start_s) * one.rate_hz) :][:count] for one in (lead, other)]
-            count = min(piece.size for piece in pieces)
-            difference = pieces[0][:count].astype(np.float64) - pieces[1][:count]
-            found[lead.name] = float(np.median(np.abs(difference - np.median(difference))))
+            shared = _shared((lead, other)) if other.name == lead.name else None
+            if shared is not None:
+                one, two = (mv.astype(np.float64) for mv in shared.pieces((lead, other)))
+                found[lead.name] = float(np.median(np.abs(one - two - np.median(one - two))))
     return found
 
 
@@ -93,47 +90,46 @@ def blended(leads: Mapping[str, Lead]) -> dict[str, Lead]:
     the same on all rows), and not at places where a lead plainly went astray, which would spoil the others.
     """
     out = dict(leads)
-    for factors in _used(leads):
-        shared = _shared(out, tuple(factors))
+    for name in _BLENDED:
+        factors = RELATIONS[name]
+        own = _of(out, factors)
+        shared = _shared(own)
         if shared is None:
             continue
-        values = _combined(out, factors, shared)
+        values = _combined(own, factors, shared)
         values = values - np.median(values)
         if np.median(np.abs(values)) > _AGREES_MV:
             continue
-        rate = out[next(iter(factors))].rate_hz
-        width = max(1, round(_SMOOTHED_S * rate)) | 1
+        width = max(1, round(_SMOOTHED_S * own[0].rate_hz)) | 1
         local = np.convolve(np.pad(np.abs(values), width // 2, mode="edge"), np.ones(width) / width, "valid")
         share = np.clip(1 - local / _FAR_MV, 0, 1) * values / sum(f**2 for f in factors.values())
-        for lead, factor in factors.items():
-            out[lead] = _moved(out[lead], shared.first[lead], -factor * share)
+        for lead, factor, first in zip(own, factors.values(), shared.first, strict=True):
+            out[lead.name] = _moved(lead, first, -factor * share)
     return out
 
 
-def _used(leads: Mapping[str, Lead]) -> Sequence[Mapping[str, float]]:
-    """Einthoven's relation and the sum of the augmented leads: no lead is in both."""
-    names = [name for name in ("I+III-II", "aVR+aVL+aVF") if set(RELATIONS[name]) <= set(leads)]
-    return [RELATIONS[name] for name in names]
+def _of(leads: Mapping[str, Lead], names: Collection[str]) -> list[Lead]:
+    """The leads of these names, none where one is missing."""
+    own = [leads[name] for name in names if name in leads]
+    return own if len(own) == len(names) else []
 
 
-def _shared(leads: Mapping[str, Lead], names: Sequence[str]) -> _Shared | None:
-    if any(name not in leads for name in names):
+def _shared(leads: Sequence[Lead]) -> _Shared | None:
+    """What the leads share, None where that is too little."""
+    if not leads:
         return None
-    own = [leads[name] for name in names]
-    rate = own[0].rate_hz
-    start = max(lead.start_s for lead in own)
-    end = min(lead.start_s + lead.duration_s for lead in own)
-    first = {lead.name: round((start - lead.start_s) * rate) for lead in own}
-    count = min(round((end - start) * rate), *(lead.mv.size - first[lead.name] for lead in own))
+    rate = leads[0].rate_hz
+    start = max(lead.start_s for lead in leads)
+    end = min(lead.start_s + lead.duration_s for lead in leads)
+    first = tuple(round((start - lead.start_s) * rate) for lead in leads)
+    left = [lead.mv.size - at for lead, at in zip(leads, first, strict=True)]
+    count = min(round((end - start) * rate), *left)
     return _Shared(first, count) if count >= _SHORTEST_S * rate else None
 
 
-def _combined(leads: Mapping[str, Lead], factors: Mapping[str, float], shared: _Shared) -> Values:
-    total = np.zeros(shared.count)
-    for name, factor in factors.items():
-        first = shared.first[name]
-        total += factor * leads[name].mv[first : first + shared.count]
-    return total
+def _combined(leads: Sequence[Lead], factors: Mapping[str, float], shared: _Shared) -> Values:
+    pieces = zip(factors.values(), shared.pieces(leads), strict=True)
+    return np.asarray(sum(factor * mv.astype(np.float64) for factor, mv in pieces))
 
 
 def _moved(lead: Lead, first: int, by_mv: Values) -> Lead:
