@@ -16,7 +16,7 @@ pytest.importorskip("PIL")
 from dataclasses import replace
 
 from ecgdigit_export.synth.capture import CAPTURES
-from ecgdigit_export.synth.folder import contact_sheet, write_pages
+from ecgdigit_export.synth.folder import PageOrder, contact_sheet, write_pages
 from ecgdigit_export.synth.page import synthetic_page
 from ecgdigit_export.synth.sheet import draw_sheet
 from ecgdigit_export.synth.signals import simulated_recording
@@ -108,16 +108,18 @@ def test_truth_csv_gives_back_the_recording() -> None:
 
 
 def test_folder_with_truth_and_contact_sheet(tmp_path: Path) -> None:
-    names = list(write_pages(tmp_path, 2, seed=1, kind="render", processes=1))
+    names = list(write_pages(tmp_path, 2, seed=1, order=PageOrder("render", "6x2"), processes=1))
     write_truth_csvs(tmp_path)
     assert names == ["000000_render", "000001_render"]
     assert (tmp_path / "truth" / "000001_render.csv").is_file()
     assert (tmp_path / "test.csv").read_text().startswith("id,lead,fs,number_of_rows\n000000_render,")
+    assert len(load_truth(tmp_path / "000001_render.npz").layout.rows) == 6
     assert contact_sheet(tmp_path).std() > 10
 
 
-def test_synth_names_an_unknown_kind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ecgdigit_rt", "synth", str(tmp_path), "--kind", "fresco"]
+@pytest.mark.parametrize(("option", "known"), [("--kind", "photo"), ("--layout", "12x1")])
+def test_synth_names_an_unknown_kind_or_layout(tmp_path: Path, option: str, known: str) -> None:
+    command = [sys.executable, "-m", "ecgdigit_rt", "synth", str(tmp_path), option, "fresco"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "photo" in done.stderr
+    assert known in done.stderr

@@ -15,7 +15,7 @@ pytest.importorskip("onnx")
 
 from ecgdigit_export.models.families import FAMILIES, stage_network
 from ecgdigit_export.onnx_graph import folded, graph_from_model, prove
-from ecgdigit_export.synth.folder import write_pages
+from ecgdigit_export.synth.folder import PageOrder, write_pages
 from ecgdigit_export.train.loop import RECIPES, TrainOptions, train_stage
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::t
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    list(write_pages(folder, 3, seed=3, kind="render", processes=1))
+    list(write_pages(folder, 3, seed=3, order=PageOrder("render"), processes=1))
     return folder
 
 

@@ -18,6 +18,7 @@ def synth(
     kind: Annotated[
         str | None, typer.Option("--kind", help="Only this kind of picture, such as photo.")
     ] = None,
+    layout: Annotated[str | None, typer.Option("--layout", help="Only this layout, such as 12x1.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same pages.")] = 0,
     first: Annotated[
         int, typer.Option("--first", min=0, help="Index of the first page, to grow a folder.")
@@ -31,17 +32,18 @@ def synth(
     """Draw pages: NAME.jpg with its truth NAME.npz, and contact-sheet.png to look at."""
     from ecgdigit_rt.cli.export_extra import needed_for
     from ecgdigit_rt.cli.progress import page_progress
+    from ecgdigit_rt.layouts import LAYOUTS
 
     with needed_for("synth"):
         from ecgdigit_export.synth.capture import CAPTURES
-        from ecgdigit_export.synth.folder import write_contact_sheet, write_pages
+        from ecgdigit_export.synth.folder import PageOrder, write_contact_sheet, write_pages
         from ecgdigit_export.synth.truth_csv import write_truth_csvs
     if kind is not None and kind not in CAPTURES:
         raise typer.BadParameter(f"{kind} is none of {', '.join(CAPTURES)}")
-    pages = write_pages(
-        out, count, signals=signals, seed=seed, first=first, kind=kind, turn=turn,
-        processes=processes,
-    )  # fmt: skip
+    if layout is not None and layout not in LAYOUTS:
+        raise typer.BadParameter(f"{layout} is none of {', '.join(LAYOUTS)}")
+    order = PageOrder(kind, layout, turn)
+    pages = write_pages(out, count, signals=signals, seed=seed, first=first, order=order, processes=processes)
     with page_progress(count) as advance:
         for _ in pages:
             advance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -24,11 +25,20 @@ def _start_worker(signals: Path | None) -> None:
     _recordings = load_recordings(signals) if signals else None
 
 
-def _write_page(job: tuple[int, int, Path, str | None, bool]) -> str:
-    index, seed, folder, kind, turn = job
+@dataclass(frozen=True, slots=True)
+class PageOrder:
+    """What every page of a folder is to be: its kind and layout (by chance where None), turned or not."""
+
+    kind: str | None = None
+    layout: str | None = None
+    turn: bool = False
+
+
+def _write_page(job: tuple[int, int, Path, PageOrder]) -> str:
+    index, seed, folder, order = job
     rng = np.random.default_rng((seed, index))
     signals = simulated_recording(rng) if _recordings is None else _recordings[rng.integers(len(_recordings))]
-    page = synthetic_page(signals, rng, kind=kind, turn=turn)
+    page = synthetic_page(signals, rng, kind=order.kind, layout=order.layout, turn=order.turn)
     name = f"{index:06d}_{page.truth.kind}"
     options = [
         cv2.IMWRITE_JPEG_QUALITY,
@@ -48,8 +58,7 @@ def write_pages(
     signals: Path | None = None,
     seed: int = 0,
     first: int = 0,
-    kind: str | None = None,
-    turn: bool = False,
+    order: PageOrder = PageOrder(),
     processes: int = 2,
 ) -> Iterator[str]:
     """Write pages `first` to `first + count - 1` as NAME.jpg and NAME.npz; yields names as they finish.
@@ -58,7 +67,7 @@ def write_pages(
     signals: npz of recordings (`load_recordings`); simulated ones without.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(i, seed, folder, kind, turn) for i in range(first, first + count)]
+    jobs = [(i, seed, folder, order) for i in range(first, first + count)]
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, _start_worker, (signals,)) as pool:
         yield from pool.map(_write_page, jobs, chunksize=4)

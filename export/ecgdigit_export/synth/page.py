@@ -42,20 +42,22 @@ def synthetic_page(
     rng: np.random.Generator,
     *,
     kind: str | None = None,
+    layout: str | None = None,
     style: SheetStyle | None = None,
     turn: bool = False,
 ) -> SyntheticPage:
     """Draw, wear, and picture one page.
 
-    signals: (12, n) float32 mV at 500 Hz. kind: one of `CAPTURES`, or by chance. style: a look, or by
-    chance. turn: whether photographs may come out turned by 90, 180 or 270 degrees.
+    signals: (12, n) float32 mV at 500 Hz. kind: one of `CAPTURES`, or by chance. layout: one of
+    `LAYOUTS`, or by chance. style: a look, or by chance; it has a layout of its own.
+    turn: whether photographs may come out turned by 90, 180 or 270 degrees.
     """
     names = list(CAPTURES)
     weights = np.array([CAPTURES[name][0] for name in names])
     if rng.random() < _PACED:
         signals = paced(signals, rng)
     kind = kind or str(rng.choice(names, p=weights / weights.sum()))
-    sheet = draw_sheet(style or style_from_rng(rng), signals, rng)
+    sheet = draw_sheet(style or style_from_rng(rng, layout), signals, rng)
     if kind != "render":
         for chance, apply in BLEMISHES.values():
             if rng.random() < chance:

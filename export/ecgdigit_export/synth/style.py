@@ -133,9 +133,10 @@ def _grid(rng: np.random.Generator, box: Box) -> GridStyle:
     )
 
 
-def _plan(rng: np.random.Generator) -> LayoutPlan:
+def _plan(rng: np.random.Generator, layout: str | None) -> LayoutPlan:
     names = ("3x4+1", "3x4", "3x4+3", "6x2", "6x2+1", "12x1")
-    plan = LAYOUTS[str(rng.choice(names, p=(0.48, 0.08, 0.09, 0.09, 0.10, 0.16)))]
+    drawn = str(rng.choice(names, p=(0.48, 0.08, 0.09, 0.09, 0.10, 0.16)))
+    plan = LAYOUTS[layout or drawn]
     rhythm = sum(len(row) < plan.columns for row in plan.rows)
     if rhythm and rng.random() < 0.3:  # the user of the machine chooses which leads run on
         leads = rng.choice(("II", "V1", "V5", "V2", "aVF"), rhythm, replace=False)
@@ -162,9 +163,12 @@ def _frame(
     return width, height, rng.uniform(6, width - trace_width - 2), min(bottom, height - 3), baselines
 
 
-def style_from_rng(rng: np.random.Generator) -> SheetStyle:
-    """Draw a look. The competition's page comes often, since most archives print something like it."""
-    plan = _plan(rng)
+def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> SheetStyle:
+    """Draw a look. The competition's page comes often, since most archives print something like it.
+
+    layout: a name in `ecgdigit_rt.layouts.LAYOUTS`, or by chance.
+    """
+    plan = _plan(rng, layout)
     speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.70, 0.20, 0.10)))
     crowded = len(plan.rows) >= 6  # nobody prints rows 14 mm apart at double gain
     gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.70, 0.30, 0) if crowded else (0.70, 0.15, 0.15)))
