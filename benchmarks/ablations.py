@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from provenance import write_result
 
-from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_rt import assemble, page_reader, rectify, rows, strips, trace
 from ecgdigit_rt.competition import Asked, answer, read_test_csv
 from ecgdigit_rt.decode import rgb_from_page

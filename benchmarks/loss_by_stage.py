@@ -33,7 +33,7 @@ from perfect import perfect_traces
 from provenance import write_result
 from truth_on_mesh import CurveOnMesh, MeshMissesRows, curves_on_mesh, layout_on_mesh, true_mesh
 
-from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_engine.runner import Runner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt import PageRef

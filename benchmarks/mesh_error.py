@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from provenance import write_result
 
-from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt.assemble import turned_points
 from ecgdigit_rt.decode import rgb_from_file

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_rt.competition import answer, read_test_csv
 from ecgdigit_rt.decode import rgb_from_page
 from ecgdigit_rt.evaluate import ImageScore, image_score

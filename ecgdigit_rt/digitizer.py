@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from itertools import chain, islice
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
+from ecgdigit_engine.choice import AUTO, choose
+from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.batch import failed_from_error
 from ecgdigit_rt.decode import rgb_from_page
 from ecgdigit_rt.models import STAGES, load_models
@@ -27,34 +26,47 @@ _PAGES_FOR_ALL = 3
 
 
 class Digitizer:
-    """Reads pages with one family of models on the CPU.
+    """Reads pages with one family of models.
 
     threads: CPU threads; all that this process may use without it. tta: none, flip, photometric or full,
     how every strip is seen (`ecgdigit_rt.tta`). blend: make leads that nearly obey Einthoven's law obey
-    it (`ecgdigit_rt.consistency`). `device` and `models` say in words
-    what was chosen. Few pages share all threads, page by page; many pages go one to a thread, since a
-    network on one thread wastes nothing on waiting for the others.
+    it (`ecgdigit_rt.consistency`). backend, device, precision: what runs the networks, where and in which
+    type (`ecgdigit_engine.choice.choose`); what is named is used or refused. `device` and `models` say in
+    words what was chosen, `notes` what to know of it. Few pages share all threads, page by page; many pages
+    go one to a thread, since a network on one thread wastes nothing on waiting for the others.
+    Raises UnknownChoice, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
     """
 
     def __init__(
-        self, models: str = "lite", threads: int | None = None, tta: str = "none", blend: bool = False
+        self,
+        models: str = "lite",
+        threads: int | None = None,
+        tta: str = "none",
+        blend: bool = False,
+        *,
+        backend: str = AUTO,
+        device: str = AUTO,
+        precision: str = AUTO,
     ) -> None:
         loading()
         self._tta, self._blend = tta, blend
-        self.threads = threads or len(os.sched_getaffinity(0))
-        self._family = load_models(models)
-        self.device = f"onnxruntime {version('onnxruntime')} (CPU, {self.threads} threads)"
+        self.threads = threads or usable_cpus()
+        self._choice = choose(backend, device, precision)
+        self._family = load_models(models, precision=self._choice.graph_precision)
+        counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        self.device = f"{self._choice}, {counted}"
+        self.notes = self._choice.notes
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
-        self.models = f"{self._family.name} {self._family.version} ({size_mb:.1f} MB)"
+        self.models = f"{self._family} ({size_mb:.1f} MB)"
         self._readers: dict[int, PageReader] = {}
 
     def _reader(self, threads: int) -> PageReader:
         """The reader whose networks run on so many threads."""
         if threads not in self._readers:
+            callers = 1 if threads == self.threads else self.threads
             graphs = self._family.graphs
-            self._readers[threads] = PageReader(
-                {stage: OnnxRuntimeRunner(graphs[stage], threads) for stage in STAGES}, self._tta, self._blend
-            )
+            runners = {stage: self._choice.open_stage(graphs[stage], threads, callers) for stage in STAGES}
+            self._readers[threads] = PageReader(runners, self._tta, self._blend)
         return self._readers[threads]
 
     def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:

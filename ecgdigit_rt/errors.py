@@ -23,30 +23,46 @@ EcgDigitError
 ├── SetupError                      exit 3: the installation lacks something
 │   ├── ModelMissing                E-MODEL-01   FileNotFoundError
 │   ├── ModelCorrupt                E-MODEL-02   ValueError
-│   └── DependencyMissing           E-DEPENDENCY-01   ImportError
+│   ├── DependencyMissing           E-DEPENDENCY-01   ImportError
+│   ├── BackendUnusable             E-BACKEND-01 RuntimeError
+│   ├── EngineMissing               E-ENGINE-01  FileNotFoundError
+│   ├── EngineCorrupt               E-ENGINE-02  ValueError
+│   └── EngineBuildFailed           E-ENGINE-03  RuntimeError
+├── UnknownChoice                   E-BACKEND-02 exit 1, ValueError
+├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
 ├── OutputNotWritable               E-OUTPUT-01  exit 4, OSError
 └── InternalError                   E-BUG-01     exit 70, RuntimeError
 
-Every id is a heading in docs/errors.md. Catch the branch you care about, or the builtin.
+Every id is a heading in docs/errors.md. Catch the branch you care about, or the builtin. The root and
+the branch of backends and engines stand in `ecgdigit_engine/errors.py`, which knows nothing of pages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
+from ecgdigit_engine.errors import (
+    BackendUnusable,
+    EcgDigitError,
+    EngineBuildFailed,
+    EngineCorrupt,
+    EngineMissing,
+    SetupError,
+    ShapeOutsideProfile,
+    UnknownChoice,
+)
 
-class EcgDigitError(Exception):
-    """Base of all errors raised on purpose. `hint` says what to do next."""
-
-    id: ClassVar[str] = ""
-    exit_code: ClassVar[int] = 70
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+__all__ = [
+    "BackendUnusable",
+    "EcgDigitError",
+    "EngineBuildFailed",
+    "EngineCorrupt",
+    "EngineMissing",
+    "SetupError",
+    "ShapeOutsideProfile",
+    "UnknownChoice",
+]
 
 
 class InputError(EcgDigitError):
@@ -252,12 +268,6 @@ class LeadsMissing(PageError, LookupError):
         )
         self.missing = tuple(missing)
         self.found = tuple(found)
-
-
-class SetupError(EcgDigitError):
-    """The installation lacks a model or a package."""
-
-    exit_code = 3
 
 
 class ModelMissing(SetupError, FileNotFoundError):

@@ -118,9 +118,11 @@ class TruthDigitizer:
     truth = Path()
     device = "none (truth)"
     models = "none"
+    notes = ("it knows the truth",)
 
-    def __init__(self, threads: int, tta: str, blend: bool) -> None:
-        assert (threads >= 1, tta, blend) == (True, "none", False)
+    def __init__(self, threads: int | None, tta: str, blend: bool, **where: str) -> None:
+        assert (threads, tta, blend) == (None, "none", False)
+        assert where == {"backend": "auto", "device": "auto", "precision": "auto"}
 
     def digitize_many(self, pages: Iterable[PageRef], /) -> Iterator[Result]:
         for page in pages:

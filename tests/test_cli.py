@@ -48,6 +48,7 @@ def test_pages_become_a_submission_that_scores(scans: Path, capsys: Capture) -> 
     code, out, err = call(capsys, "run", scans, "--out", "out/submission.csv", "--overlay", "look")
     assert (code, out) == (0, "")
     assert "2 digitized · 0 failed" in err
+    assert "note     it knows the truth" in err
     submission = read_submission(Path("out/submission.csv"))
     assert list(submission) == list(NAMES)
     assert submission["01_render"]["II"].size == 5000
@@ -199,3 +200,38 @@ def test_version_and_help(capsys: Capture) -> None:
     code, out, _ = call(capsys, "run", "--help")
     assert code == 0
     assert "--overlay" in out
+
+
+@pytest.mark.parametrize(
+    ("wish", "code", "error_id"),
+    [
+        (["--backend", "magic"], 1, "E-BACKEND-02"),
+        (["--device", "cuda:9"], 3, "E-BACKEND-01"),
+        (["--precision", "fp16", "--device", "cpu"], 3, "E-BACKEND-01"),
+    ],
+)
+def test_a_wish_for_a_device_is_kept_or_refused(
+    tmp_path: Path, capsys: Capture, wish: list[str], code: int, error_id: str
+) -> None:
+    write_page(tmp_path / "page.png", signals(0))
+    ended, out, err = call(capsys, "run", tmp_path / "page.png", "--out", tmp_path / "out.csv", *wish)
+    assert (ended, out) == (code, "")
+    assert error_id in err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_doctor_is_made_to_paste(capsys: Capture) -> None:
+    code, out, _ = call(capsys, "doctor")
+    assert code in {0, 3}
+    lines = out.splitlines()
+    assert any("backend  onnxruntime " in line and "ready: " in line for line in lines)
+    assert any("tensorrt " in line and "pip install tensorrt" in line for line in lines)
+    assert lines[-1].startswith("+ run      auto")
+    _, out, _ = call(capsys, "doctor", "--format", "json")
+    assert {finding["about"] for finding in json.loads(out)} >= {
+        "machine",
+        "package",
+        "backend",
+        "models",
+        "run",
+    }

@@ -33,6 +33,12 @@ EXAMPLES: list[EcgDigitError] = [
     errors.ModelMissing(HERE),
     errors.ModelCorrupt(HERE, "a" * 64, "b" * 64),
     errors.DependencyMissing("torch", "train", "export"),
+    errors.BackendUnusable("tensorrt", "it is not installed", "Install it."),
+    errors.UnknownChoice("backend", "trt", ["auto", "tensorrt"]),
+    errors.ShapeOutsideProfile("trace", "width", 9000, "the engine was built for 32 to 5504", "Build it."),
+    errors.EngineMissing("trace", Path("engines"), "ecgdigit-rt build-engines", "built for sm75"),
+    errors.EngineCorrupt(HERE, "cut short"),
+    errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
     errors.OutputNotWritable(HERE, "read-only"),
     errors.InternalError(KeyError("x")),
 ]
@@ -45,7 +51,9 @@ def leaves(kind: type[EcgDigitError]) -> list[type[EcgDigitError]]:
 
 def test_every_leaf_has_an_example() -> None:
     assert {type(e) for e in EXAMPLES} == {
-        leaf for leaf in leaves(EcgDigitError) if leaf.__module__ == errors.__name__
+        leaf
+        for leaf in leaves(EcgDigitError)
+        if leaf.__module__ in (errors.__name__, EcgDigitError.__module__)
     }
 
 

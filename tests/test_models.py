@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ecgdigit_rt.models
-from ecgdigit_engine.onnxruntime_runner import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
 from ecgdigit_rt.models import STAGES, load_models
 from ecgdigit_rt.stages import HEATMAPS

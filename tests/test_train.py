@@ -56,7 +56,7 @@ def test_onnx_equals_torch(family: str, stage: str) -> None:
     with torch.no_grad():  # give the norms something to fold
         model(torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8))
     model = folded(model.eval())
-    graph = graph_from_model(stage, model, {"version": "test"})
+    graph = graph_from_model(stage, model, {"version": "test"}, "fp32")
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     assert prove(stage, model, graph, [picture]).cases == 3
 
@@ -64,7 +64,7 @@ def test_onnx_equals_torch(family: str, stage: str) -> None:
 def test_the_proof_notices_other_weights() -> None:
     torch.manual_seed(0)
     model = stage_network("lite", "trace").eval()
-    graph = graph_from_model("trace", model, {})
+    graph = graph_from_model("trace", model, {}, "fp32")
     with torch.no_grad():
         model.state_dict()["head.weight"].mul_(1.05)
     with pytest.raises(ValueError, match="away from PyTorch"):

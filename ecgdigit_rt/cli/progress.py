@@ -40,3 +40,22 @@ def page_progress(total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def elapsed_spinner() -> Iterator[Callable[[str], None]]:
+    """Give a function to say what is being done now. A terminal shows it with the time it takes."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as spinner:
+        task = spinner.add_task("", total=None)
+
+        def say(text: str) -> None:
+            spinner.reset(task, description=text)
+
+        yield say

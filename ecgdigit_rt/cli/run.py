@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from enum import StrEnum
@@ -39,6 +38,16 @@ def run(
     blend: Annotated[
         bool, typer.Option("--blend", help="Make limb leads that nearly obey Einthoven's law obey it.")
     ] = False,
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend", help="auto, onnxruntime, openvino, tensorrt or tensorrt-rtx: used or refused."
+        ),
+    ] = "auto",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda:N: used or refused.")] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="auto, fp32, fp16 or bf16: used or refused.")
+    ] = "auto",
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
     ] = None,
@@ -76,9 +85,13 @@ def run(
 
         from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
 
-        digitizer = Digitizer(threads=threads or _cpus(), tta=tta.value, blend=blend)
+        digitizer = Digitizer(
+            threads=threads, tta=tta.value, blend=blend, backend=backend, device=device, precision=precision
+        )
         report.device, report.models = digitizer.device, digitizer.models
         typer.echo(f"device   {digitizer.device}\nmodels   {digitizer.models}", err=True)
+        for note in digitizer.notes:
+            typer.echo(f"note     {note}", err=True)
         start = time.perf_counter()
         digitize_to_submission(jobs, digitizer, writer, report, finish)
         seconds = time.perf_counter() - start
@@ -101,10 +114,3 @@ def _make_folder(folder: Path) -> None:
 
 def _file_name(image: str) -> str:
     return image.replace("/", "-").replace("\\", "-")
-
-
-def _cpus() -> int:
-    """The CPUs that this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

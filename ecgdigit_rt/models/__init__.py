@@ -15,17 +15,29 @@ STAGES = ("locate", "grid", "trace")
 
 @dataclass(frozen=True, slots=True)
 class ModelFamily:
-    """One family's graphs, read and checked. `graphs` maps a stage to its ONNX bytes."""
+    """One family's graphs, read and checked. `graphs` maps a stage to its ONNX bytes.
+
+    precision: fp32 or fp16, what the graphs compute in; they take bytes and give float32 all the same.
+    """
 
     name: str
     version: str
+    precision: str
     graphs: dict[str, bytes]
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
-def load_models(name: str = "lite", folder: Path | None = None) -> ModelFamily:
+
+def graph_file(stage: str, precision: str) -> str:
+    """The file name of a stage's graph."""
+    return f"{stage}.onnx" if precision == "fp32" else f"{stage}.{precision}.onnx"
+
+
+def load_models(name: str = "lite", folder: Path | None = None, precision: str = "fp32") -> ModelFamily:
     """Read a family of models and check every graph against its SHA-256 in the manifest.
 
-    folder: where `NAME/manifest.json` lies; the package's own models without it.
+    folder: where `NAME/manifest.json` lies; the package's own models without it. precision: fp32 or fp16.
     Raises ModelMissing or ModelCorrupt.
     """
     root = (folder or Path(__file__).parent) / name
@@ -35,12 +47,13 @@ def load_models(name: str = "lite", folder: Path | None = None) -> ModelFamily:
     manifest = json.loads(manifest_path.read_text())
     graphs = {}
     for stage in STAGES:
-        path = root / manifest["stages"][stage]["file"]
-        if not path.is_file():
+        papers = manifest["stages"][stage]["graphs"].get(precision)
+        path = root / (graph_file(stage, precision) if papers is None else papers["file"])
+        if papers is None or not path.is_file():
             raise ModelMissing(path)
         graph = path.read_bytes()
-        expected, found = manifest["stages"][stage]["sha256"], hashlib.sha256(graph).hexdigest()
+        expected, found = papers["sha256"], hashlib.sha256(graph).hexdigest()
         if found != expected:
             raise ModelCorrupt(path, expected, found)
         graphs[stage] = graph
-    return ModelFamily(name, str(manifest["version"]), graphs)
+    return ModelFamily(name, str(manifest["version"]), precision, graphs)

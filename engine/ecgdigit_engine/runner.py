@@ -14,11 +14,11 @@ Fetches = dict[str, NDArray[Any]]
 
 
 class Runner(Protocol):
-    """Runs one stage. Safe to call from several threads at once."""
+    """Runs one stage. Safe to call from several threads at once; what it returns is the caller's."""
 
     @property
     def spec(self) -> StageSpec: ...
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Outputs by name for inputs by name."""
+        """Outputs by name for inputs by name. Raises ShapeOutsideProfile."""
         ...

@@ -94,12 +94,12 @@ class ResNetUNet(nn.Module):
 def coordinates(like: Tensor) -> Tensor:
     """(batch, 2, height, width): how far right and down a place is, -1 to 1."""
     batch, _, height, width = like.shape
-    across = (torch.arange(width, device=like.device, dtype=like.dtype) + 0.5) * 2 / width - 1
-    down = (torch.arange(height, device=like.device, dtype=like.dtype) + 0.5) * 2 / height - 1
+    across = (torch.arange(width, device=like.device, dtype=torch.float32) + 0.5) * 2 / width - 1
+    down = (torch.arange(height, device=like.device, dtype=torch.float32) + 0.5) * 2 / height - 1
     return torch.stack(
         [
             across.view(1, 1, -1).expand(batch, height, width),
             down.view(1, -1, 1).expand(batch, height, width),
         ],
         1,
-    )
+    ).to(like.dtype)

@@ -1,6 +1,7 @@
 """The three stage networks: a body that sees, and a head that says. Bodies make the families.
 
-Every network takes raw uint8 NHWC RGB whose sides are multiples of 32.
+Every network takes raw uint8 NHWC RGB whose sides are multiples of 32. It computes in the type of its
+weights, and what it says is FP32: sums and exponentials over a strip's height need it.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Locate(nn.Module):
         nn.init.constant_(cast("Tensor", self.heat.bias), -4.0)
 
     def logits(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        features, deep = self.body(planes_from_bytes(pixels))
-        return self.heat(features), self.turn(deep.mean((2, 3)))
+        features, deep = self.body(planes_from_bytes(pixels, self.heat.weight.dtype))
+        return self.heat(features).float(), self.turn(deep.mean((2, 3))).float()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         heat, turn = self.logits(pixels)
@@ -61,8 +62,8 @@ class Grid(nn.Module):
         self.head = nn.Conv2d(body.width, 4, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        features, _ = self.body(planes_from_bytes(pixels))
-        return cast("Tensor", self.head(features))
+        features, _ = self.body(planes_from_bytes(pixels, self.head.weight.dtype))
+        return cast("Tensor", self.head(features).float())
 
 
 class Trace(nn.Module):
@@ -79,13 +80,13 @@ class Trace(nn.Module):
         self.head = nn.Conv2d(body.width, 8, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        planes = planes_from_bytes(pixels)
+        planes = planes_from_bytes(pixels, self.head.weight.dtype)
         height = planes.shape[2]
-        rows = torch.arange(height, device=planes.device, dtype=planes.dtype)
-        offset = ((rows + 0.5) - 0.5 * height) / 160.0
+        rows = torch.arange(height, device=planes.device, dtype=torch.float32)
+        offset = (((rows + 0.5) - 0.5 * height) / 160.0).to(planes.dtype)
         centre = offset.view(1, 1, -1, 1).expand(planes.shape[0], 1, height, planes.shape[3])
         features, _ = self.body(torch.cat([planes, centre], 1))
-        maps = self.head(features)
+        maps = self.head(features).float()
         heights = _widened(maps[:, :4])
         seen = _widened(maps[:, 4:])
         presence = (functional.softmax(heights, 1) * seen).sum(1)

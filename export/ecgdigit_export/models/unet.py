@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -70,6 +71,6 @@ class UNet(nn.Module):
         return x, deep
 
 
-def planes_from_bytes(pixels: Tensor) -> Tensor:
-    """uint8 NHWC → float NCHW around zero. The cast comes first: TensorRT transposes no uint8."""
-    return (pixels.float().permute(0, 3, 1, 2) - 128.0) / 64.0
+def planes_from_bytes(pixels: Tensor, dtype: torch.dtype) -> Tensor:
+    """uint8 NHWC → NCHW around zero, exact in FP16 too. Cast first: TensorRT transposes no uint8."""
+    return (pixels.to(dtype).permute(0, 3, 1, 2) - 128.0) / 64.0

@@ -1,0 +1,27 @@
+"""The backends that can run the networks, one module each; `BACKENDS` names them all.
+
+A new backend is a module with a class that satisfies `Backend`, and a line in `all_backends`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ecgdigit_engine.backends.backend import Backend
+
+
+@cache
+def all_backends() -> dict[str, Backend]:
+    """Every backend by its name, those first that `auto` likes best on a device that they all serve."""
+    from ecgdigit_engine.backends.onnx_runtime import OnnxRuntime
+    from ecgdigit_engine.backends.openvino_cpu import OpenVino
+    from ecgdigit_engine.backends.tensor_rt import TensorRt
+
+    found: tuple[Backend, ...] = (
+        TensorRt("tensorrt"),
+        TensorRt("tensorrt-rtx"),
+        OpenVino(),
+        OnnxRuntime("onnxruntime"),
+        OnnxRuntime("onnxruntime-tensorrt", "TensorrtExecutionProvider"),
+    )
+    return {backend.name: backend for backend in found}

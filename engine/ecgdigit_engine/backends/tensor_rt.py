@@ -1,0 +1,117 @@
+"""Stages as TensorRT engines on NVIDIA cards: `tensorrt` and `tensorrt-rtx` are one API under two names."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ecgdigit_engine.backends.backend import How, Ready, Unusable, installed
+from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
+from ecgdigit_engine.cuda_lane import CudaLane
+from ecgdigit_engine.device import Device, cuda_cards
+from ecgdigit_engine.engines.build import logger_of, module_of
+from ecgdigit_engine.engines.stale import fitting_engine, graph_digest
+from ecgdigit_engine.engines.store import EngineStore, StoredEngine, engine_folder
+from ecgdigit_engine.errors import EngineCorrupt, EngineMissing
+from ecgdigit_engine.runner import Feeds, Fetches, Runner
+from ecgdigit_engine.spec import StageSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRt:
+    """The engines that `build-engines` made with the package of this name."""
+
+    name: str
+    is_auto: bool = True
+
+    @property
+    def command(self) -> str:
+        """What builds engines for this backend."""
+        return f"ecgdigit-rt build-engines --backend {self.name}"
+
+    def probe(self) -> Ready | Unusable:
+        found = installed(self.name)
+        if found is None:
+            return Unusable(f"{self.name} is not installed", f"pip install {self.name}")
+        if not cuda_cards():
+            return Unusable("there is no NVIDIA card or no driver", "Use --backend onnxruntime.")
+        if importlib.util.find_spec("pycuda") is None:
+            return Unusable("pycuda is not installed", "pip install 'ecgdigit-rt[gpu]' (it compiles)")
+        engines = EngineStore(engine_folder()).engines()
+        devices = {}
+        for card in cuda_cards():
+            target = f"sm{card.capability[0]}{card.capability[1]}"
+            built = [
+                e.papers for e in engines if e.papers.backend == self.name and target in e.papers.targets
+            ]
+            if built:
+                devices[Device("cuda", card.index)] = tuple(
+                    p for p in ("fp16", "fp32") if any(papers.precision == p for papers in built)
+                )
+        if not devices:
+            return Unusable("no engines are built for this card", self.command)
+        return Ready(found, devices)
+
+    def open_stage(self, graph: bytes, how: How) -> Runner:
+        """Raises EngineMissing, which says why those that are there do not fit, and EngineCorrupt."""
+        spec = spec_from_graph(graph)
+        store = EngineStore(how.engines or engine_folder())
+        card = next(card for card in cuda_cards() if card.index == how.device.index)
+        engine, stale = fitting_engine(
+            store.engines(), spec.stage, graph_digest(graph), self.name, installed(self.name) or "?",
+            card.capability,
+        )  # fmt: skip
+        if engine is None:
+            raise EngineMissing(spec.stage, store.folder, self.command, stale)
+        return TensorRtRunner(self.name, engine, spec, card.index)
+
+
+class TensorRtRunner:
+    """One engine; every calling thread has a context, a stream and buffers of its own. Satisfies `Runner`."""
+
+    def __init__(self, backend: str, engine: StoredEngine, spec: StageSpec, card: int) -> None:
+        self.spec = dataclasses.replace(spec, axes=engine.papers.axes)
+        self._card = card
+        self._way_out = f"Build one: ecgdigit-rt build-engines --backend {backend} with --batch, --max-side."
+        self._own = threading.local()
+        self._lane()  # the card's context must be there before the engine is
+        trt = module_of(backend)
+        self._runtime = trt.Runtime(logger_of(backend))
+        self._engine = self._runtime.deserialize_cuda_engine(engine.read())
+        if self._engine is None:
+            raise EngineCorrupt(engine.path, "; ".join(logger_of(backend).said) or "TensorRT refuses it")
+        self._dtypes: dict[str, Any] = {
+            port.name: trt.nptype(self._engine.get_tensor_dtype(port.name)) for port in self.spec.outputs
+        }
+
+    def _lane(self) -> CudaLane:
+        if not hasattr(self._own, "lane"):
+            self._own.lane = CudaLane(self._card)
+        lane: CudaLane = self._own.lane
+        return lane
+
+    def _context(self) -> Any:
+        if not hasattr(self._own, "context"):
+            self._own.context = self._engine.create_execution_context()
+        return self._own.context
+
+    def run(self, feeds: Feeds, /) -> Fetches:
+        self.spec.check(feeds, bounded=True, way_out=self._way_out)
+        lane, context = self._lane(), self._context()
+        for name, value in feeds.items():
+            context.set_input_shape(name, value.shape)
+            context.set_tensor_address(name, lane.sent(name, np.ascontiguousarray(value)))
+        shapes = {}
+        for port in self.spec.outputs:
+            shape = shapes[port.name] = tuple(context.get_tensor_shape(port.name))
+            size = int(np.prod(shape)) * np.dtype(self._dtypes[port.name]).itemsize
+            context.set_tensor_address(port.name, lane.room(port.name, size))
+        context.execute_async_v3(lane.handle)
+        found = {name: lane.fetch(name, shape, self._dtypes[name]) for name, shape in shapes.items()}
+        lane.wait()
+        return {name: value.copy() for name, value in found.items()}

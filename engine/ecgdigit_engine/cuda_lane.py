@@ -1,0 +1,76 @@
+"""One thread's way to an NVIDIA card: a stream, and buffers on both sides that grow and are used again.
+
+All of pycuda is behind this module. It is imported on a machine with a card alone, since it compiles
+against the CUDA toolkit when it is installed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+@cache
+def _primary_context(card: int) -> Any:
+    """The context that CUDA's runtime, and so TensorRT, uses too."""
+    import pycuda.driver as cuda
+
+    cuda.init()
+    return cuda.Device(card).retain_primary_context()
+
+
+class CudaLane:
+    """A stream on a card, with named buffers: pinned ones here, plain ones there. Not for two threads."""
+
+    def __init__(self, card: int) -> None:
+        _primary_context(card).push()  # for as long as this thread lives
+        import pycuda.driver as cuda
+
+        self._cuda = cuda
+        self._stream = cuda.Stream()
+        self._there: dict[str, Any] = {}
+        self._here: dict[str, NDArray[np.uint8]] = {}
+
+    @property
+    def handle(self) -> int:
+        """The stream, as TensorRT takes it."""
+        return int(self._stream.handle)
+
+    def room(self, name: str, size: int) -> int:
+        """The device address of at least `size` bytes."""
+        held = self._there.get(name)
+        if held is None or held.size < size:
+            if held is not None:
+                self._stream.synchronize()
+                held.free()
+            held = self._there[name] = self._cuda.mem_alloc(max(size, 1))
+            held.size = size
+        return int(held)
+
+    def _pinned(self, name: str, size: int) -> NDArray[np.uint8]:
+        held = self._here.get(name)
+        if held is None or held.size < size:
+            held = self._here[name] = self._cuda.pagelocked_empty(max(size, 1), np.uint8)
+        return held[:size]
+
+    def sent(self, name: str, array: NDArray[Any]) -> int:
+        """Copy an array to the card, behind what the stream does already; its device address."""
+        pinned = self._pinned(name, array.nbytes)
+        pinned.view(array.dtype).reshape(array.shape)[...] = array
+        address = self.room(name, array.nbytes)
+        self._cuda.memcpy_htod_async(address, pinned, self._stream)
+        return address
+
+    def fetch(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Begin to copy a buffer back; the array is valid after `wait` and until the next fetch of it."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        pinned = self._pinned(name, size)
+        self._cuda.memcpy_dtoh_async(pinned, self.room(name, size), self._stream)
+        return pinned.view(dtype).reshape(shape)
+
+    def wait(self) -> None:
+        """Until the stream has done all that it was given."""
+        self._stream.synchronize()

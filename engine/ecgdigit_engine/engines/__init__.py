@@ -1,0 +1,1 @@
+"""Building TensorRT engines from the stages' graphs, and keeping them."""
