@@ -25,9 +25,12 @@ from ecgdigit_rt.stages import (
 )
 from ecgdigit_rt.strips import sampled
 
-_SHAPES = ((STRIP_HALF_HEIGHT_MM, 512), (2 * STRIP_HALF_HEIGHT_MM, 256))
-"""Half height (mm) and width (px) of a crop: the usual strip, and the taller one of tall leads."""
-_TALL_SHARE = 0.15
+_SHAPES = (
+    (STRIP_HALF_HEIGHT_MM, 512, 0.80),
+    (2 * STRIP_HALF_HEIGHT_MM, 256, 0.15),
+    (4 * STRIP_HALF_HEIGHT_MM, 128, 0.05),
+)
+"""Half height (mm), width (px) and share of the crops: the usual strip, and the taller ones of tall leads."""
 _CROPS = 16  # a page
 _MEETING_MM = (3.0, -3.0)
 """Rows nearer than this meet, and such that reach into each other by so much cross. These places are few
@@ -88,8 +91,8 @@ def strip_samples(
         if meetings:
             picks += [meetings[k] for k in rng.integers(0, len(meetings), _CROPS // len(_MEETING_MM))]
     for index, about in picks:
-        shape = _SHAPES[int(rng.random() < _TALL_SHARE)]
-        yield _crop(image, truth, rows[index], truth.curves[index], rng, *shape, about)
+        half_height_mm, width, _ = _SHAPES[rng.choice(len(_SHAPES), p=[share for *_, share in _SHAPES])]
+        yield _crop(image, truth, rows[index], truth.curves[index], rng, half_height_mm, width, about)
 
 
 def _meetings(truth: PageTruth, reach_mm: float) -> list[tuple[int, float]]:
