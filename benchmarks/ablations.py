@@ -28,18 +28,20 @@ from numpy.typing import NDArray
 from provenance import write_result
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
-from ecgdigit_rt import assemble, page_reader, rectify, rows, strips, trace
-from ecgdigit_rt.competition import Asked, answer, read_test_csv
-from ecgdigit_rt.decode import rgb_from_page
+from ecgdigit_rt import page_reader
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.evaluate import Evaluation, ImageScore, image_score
+from ecgdigit_rt.geometry import rectify, strips
+from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.models import STAGES, load_models
+from ecgdigit_rt.outputs.competition import Asked, answer, read_test_csv
 from ecgdigit_rt.page_reader import PageReader
-from ecgdigit_rt.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.record import PageRef, Row
-from ecgdigit_rt.rows import Look
-from ecgdigit_rt.trace import SeenStrip, Trace, trace_between
-from ecgdigit_rt.truth import Truth, read_truth
+from ecgdigit_rt.scoring.evaluate import Evaluation, ImageScore, image_score
+from ecgdigit_rt.scoring.truth import Truth, read_truth
+from ecgdigit_rt.tracing import assemble, rows, trace
+from ecgdigit_rt.tracing.rows import Look
+from ecgdigit_rt.tracing.trace import SeenStrip, Trace, trace_between
 
 Patch = tuple[ModuleType, str, Any]
 

@@ -37,16 +37,16 @@ from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_engine.runner import Runner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt import PageRef
-from ecgdigit_rt.assemble import leads_from_traces
-from ecgdigit_rt.decode import rgb_from_file
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.grid import grid_phase
-from ecgdigit_rt.locate import locate
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.grid import grid_phase
+from ecgdigit_rt.geometry.locate import locate
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.inputs.decode import rgb_from_file
 from ecgdigit_rt.models import STAGES, ModelFamily, load_models
 from ecgdigit_rt.page_reader import PageReader, page_mesh
 from ecgdigit_rt.record import Layout, Lead
-from ecgdigit_rt.rows import page_traces, seen_rows, strip_look
+from ecgdigit_rt.tracing.assemble import leads_from_traces
+from ecgdigit_rt.tracing.rows import page_traces, seen_rows, strip_look
 
 T = TypeVar("T")
 Image = NDArray[np.uint8]

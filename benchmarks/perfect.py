@@ -6,9 +6,9 @@ import numpy as np
 from truth_on_mesh import Array, CurveOnMesh
 
 from ecgdigit_rt.record import Layout
-from ecgdigit_rt.rows import page_traces, seen_rows
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
-from ecgdigit_rt.trace import SeenStrip, Trace
+from ecgdigit_rt.tracing.rows import page_traces, seen_rows
+from ecgdigit_rt.tracing.trace import SeenStrip, Trace
 
 _SUREST = 1e-4  # as near to 0 and 1 as presence comes
 

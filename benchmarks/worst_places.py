@@ -19,18 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
-from ecgdigit_rt.competition import answer, read_test_csv
-from ecgdigit_rt.decode import rgb_from_page
-from ecgdigit_rt.evaluate import ImageScore, image_score
-from ecgdigit_rt.grid import grid_phase
-from ecgdigit_rt.locate import locate
-from ecgdigit_rt.metric import shifted
+from ecgdigit_rt.geometry.grid import grid_phase
+from ecgdigit_rt.geometry.locate import locate
+from ecgdigit_rt.geometry.strips import paper_patch
+from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.models import STAGES, load_models
+from ecgdigit_rt.outputs.competition import answer, read_test_csv
 from ecgdigit_rt.page_reader import PageReader, page_mesh
-from ecgdigit_rt.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.record import Digitized, Layout, Row, Segment
-from ecgdigit_rt.strips import paper_patch
-from ecgdigit_rt.truth import Truth, read_truth
+from ecgdigit_rt.scoring.evaluate import ImageScore, image_score
+from ecgdigit_rt.scoring.metric import shifted
+from ecgdigit_rt.scoring.truth import Truth, read_truth
 
 Signals = Mapping[str, NDArray[np.float64]]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ecgdigit_rt.competition import Asked, answer
-from ecgdigit_rt.errors import AmbiguousPage, EcgDigitError, InternalError, PageNotGiven
-from ecgdigit_rt.pages import page_ids
-from ecgdigit_rt.record import Failed, PageRef, Result
-from ecgdigit_rt.report import Report, page_report
-from ecgdigit_rt.submission import SubmissionWriter
+from ecgdigit_rt.errors import AmbiguousPage, PageNotGiven
+from ecgdigit_rt.inputs.pages import page_ids
+from ecgdigit_rt.outputs.competition import Asked, answer
+from ecgdigit_rt.outputs.report import Report, page_report
+from ecgdigit_rt.outputs.submission import SubmissionWriter
+from ecgdigit_rt.record import Failed, PageRef, Result, failed_from_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,6 @@ def digitize_to_submission(
             writer.write(job.image, lead, mv)
         report.pages.append(page_report(job.image, result, given.missing))
         on_result(job, result)
-
-
-def failed_from_error(source: PageRef, error: Exception) -> Failed:
-    """The result of a page that raised; an error that nobody foresaw becomes E-BUG-01."""
-    known = error if isinstance(error, EcgDigitError) else InternalError(error)
-    return Failed(source, known.id, known.message, known.hint)
 
 
 def _not_given(image: str) -> Failed:

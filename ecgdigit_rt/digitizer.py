@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.choice import AUTO, choose
 from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_rt.batch import failed_from_error
-from ecgdigit_rt.decode import rgb_from_page
+from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.models import STAGES, load_models
 from ecgdigit_rt.page_reader import PageReader
-from ecgdigit_rt.record import Digitized, PageRef, Result
+from ecgdigit_rt.record import Digitized, PageRef, Result, failed_from_error
 from ecgdigit_rt.warm import loading
 
 _PAGES_FOR_ALL = 3
@@ -29,11 +28,11 @@ class Digitizer:
     """Reads pages with one family of models.
 
     threads: CPU threads; all that this process may use without it. tta: none, flip, photometric or full,
-    how every strip is seen (`ecgdigit_rt.tta`). blend: make leads that nearly obey Einthoven's law obey
-    it (`ecgdigit_rt.consistency`). backend, device, precision: what runs the networks, where and in which
-    type (`ecgdigit_engine.choice.choose`); what is named is used or refused. `device` and `models` say in
-    words what was chosen, `notes` what to know of it. Few pages share all threads, page by page; many pages
-    go one to a thread, since a network on one thread wastes nothing on waiting for the others.
+    how every strip is seen (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law
+    obey it (`ecgdigit_rt.tracing.consistency`). backend, device, precision: what runs the networks, where
+    and in which type (`ecgdigit_engine.choice.choose`); what is named is used or refused. `device` and
+    `models` say in words what was chosen, `notes` what to know of it. Few pages share all threads, page by
+    page; many pages go one to a thread, since a network on one thread wastes nothing on waiting for others.
     Raises UnknownChoice, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
     """
 

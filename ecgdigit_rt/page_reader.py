@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.assemble import longest, spread_layout, stretches_from_traces, turned_points
-from ecgdigit_rt.closer import looked_closer
-from ecgdigit_rt.consistency import blended, repeats_mv
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.extent import on_drawn_step, record_extent_mm
-from ecgdigit_rt.fine_lines import with_fine_lines
-from ecgdigit_rt.grid import GridPhase, grid_phase, mesh_from_grid
-from ecgdigit_rt.gridless import mesh_from_rows
-from ecgdigit_rt.layout import read_layout
-from ecgdigit_rt.locate import Located, locate
-from ecgdigit_rt.mesh import Mesh
-from ecgdigit_rt.paper_heat import PaperHeat, paper_heat
+from ecgdigit_rt.geometry.fine_lines import with_fine_lines
+from ecgdigit_rt.geometry.grid import GridPhase, grid_phase, mesh_from_grid
+from ecgdigit_rt.geometry.locate import Located, locate
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.reading.closer import looked_closer
+from ecgdigit_rt.reading.layout import read_layout
+from ecgdigit_rt.reading.paper_heat import PaperHeat, paper_heat
 from ecgdigit_rt.record import Digitized, PageRef
-from ecgdigit_rt.rows import ends_of, page_traces, seen_rows, strip_look
-from ecgdigit_rt.tta import TTA
+from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_traces, turned_points
+from ecgdigit_rt.tracing.consistency import blended, repeats_mv
+from ecgdigit_rt.tracing.extent import on_drawn_step, record_extent_mm
+from ecgdigit_rt.tracing.gridless import mesh_from_rows
+from ecgdigit_rt.tracing.rows import ends_of, page_traces, seen_rows, strip_look
+from ecgdigit_rt.tracing.tta import TTA
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class _Clock:
 class PageReader:
     """Reads pages with the three stages' runners; several threads may use one reader.
 
-    tta: a name in `ecgdigit_rt.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
+    tta: a name in `ecgdigit_rt.tracing.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
     """
 
     def __init__(self, runners: Mapping[str, Runner], tta: str = "none", blend: bool = False) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_rt.errors import EcgDigitError, InternalError
+
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve leads in the order of the standard record."""
 
@@ -115,3 +117,9 @@ class Failed:
 
 
 Result = Digitized | Failed
+
+
+def failed_from_error(source: PageRef, error: Exception) -> Failed:
+    """The result of a page that raised; an error that nobody foresaw becomes E-BUG-01."""
+    known = error if isinstance(error, EcgDigitError) else InternalError(error)
+    return Failed(source, known.id, known.message, known.hint)

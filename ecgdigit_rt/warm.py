@@ -7,9 +7,9 @@ from threading import Thread
 
 import numpy as np
 
-from ecgdigit_rt.rectify import mesh_from_phase
+from ecgdigit_rt.geometry.rectify import mesh_from_phase
 from ecgdigit_rt.stages import BINS_PER_MM, STRIP_HALF_HEIGHT_MM
-from ecgdigit_rt.trace import SeenStrip, trace_between
+from ecgdigit_rt.tracing.trace import SeenStrip, trace_between
 
 _PERIOD_PX = 9.0
 

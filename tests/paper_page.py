@@ -9,11 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.batch import failed_from_error
-from ecgdigit_rt.decode import rgb_from_page
 from ecgdigit_rt.errors import EcgDigitError, NoGridFound
-from ecgdigit_rt.record import LEADS, Digitized, Layout, Lead, PageRef, Result, Row, Segment
-from ecgdigit_rt.truth import read_truth
+from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.record import (
+    LEADS,
+    Digitized,
+    Layout,
+    Lead,
+    PageRef,
+    Result,
+    Row,
+    Segment,
+    failed_from_error,
+)
+from ecgdigit_rt.scoring.truth import read_truth
 
 RATE_HZ, PX_PER_S, PX_PER_MV, LEFT_PX = 500, 196.85, 78.74, 117.6
 BASELINES_PX = (707.8, 991.2, 1274.5, 1534.2)

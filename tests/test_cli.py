@@ -12,7 +12,7 @@ import pytest
 from paper_page import TruthDigitizer, signals, write_page, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.submission import read_submission
+from ecgdigit_rt.outputs.submission import read_submission
 
 HEADER = "id,lead,fs,number_of_rows\n"
 NAMES = ("01_render", "02_render")

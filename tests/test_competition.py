@@ -10,16 +10,16 @@ import pytest
 import scipy.signal
 from numpy.typing import NDArray
 
-from ecgdigit_rt.competition import Asked, answer, read_test_csv
 from ecgdigit_rt.errors import (
     InputNotFound,
     OutputNotWritable,
     SubmissionMalformed,
     TestCsvMalformed,
 )
+from ecgdigit_rt.outputs.competition import Asked, answer, read_test_csv
+from ecgdigit_rt.outputs.submission import SubmissionWriter, read_submission, rows_text
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Layout, Lead, PageRef, Row, Segment
-from ecgdigit_rt.resample import resampled
-from ecgdigit_rt.submission import SubmissionWriter, read_submission, rows_text
+from ecgdigit_rt.tracing.resample import resampled
 
 HEADER = "id,lead,fs,number_of_rows\n"
 RATES = [250, 256, 500, 512, 1000, 1025]

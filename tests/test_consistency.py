@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ecgdigit_rt.consistency import blended, repeats_mv, residuals
 from ecgdigit_rt.record import Lead
+from ecgdigit_rt.tracing.consistency import blended, repeats_mv, residuals
 
 RATE = 500.0
 

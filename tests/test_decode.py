@@ -12,7 +12,6 @@ import pytest
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode import rgb_from_file, rgb_from_page
 from ecgdigit_rt.errors import (
     EcgDigitError,
     ImageSizeOutOfRange,
@@ -20,6 +19,7 @@ from ecgdigit_rt.errors import (
     UnreadableImage,
     UnsupportedType,
 )
+from ecgdigit_rt.inputs.decode import rgb_from_file, rgb_from_page
 from ecgdigit_rt.record import PageRef
 
 HEIGHT, WIDTH = 200, 320

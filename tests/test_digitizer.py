@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ecgdigit_rt import Digitized, Digitizer, Failed, PageRef
-from ecgdigit_rt.competition import read_test_csv
-from ecgdigit_rt.decode import rgb_from_page
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.evaluate import image_score
-from ecgdigit_rt.truth import read_truth
+from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.outputs.competition import read_test_csv
+from ecgdigit_rt.scoring.evaluate import image_score
+from ecgdigit_rt.scoring.truth import read_truth
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PAGES = sorted(EXAMPLES.glob("*.jpg"))

@@ -12,11 +12,11 @@ import scipy.signal
 from numpy.typing import NDArray
 from paper_page import signals, write_truth
 
-from ecgdigit_rt.competition import Asked
 from ecgdigit_rt.errors import TruthMalformed, TruthMissing
-from ecgdigit_rt.evaluate import evaluate, image_score, kind_from_name
-from ecgdigit_rt.evaluation_text import json_from_evaluation, text_from_evaluation
-from ecgdigit_rt.truth import Truth, read_truth
+from ecgdigit_rt.outputs.competition import Asked
+from ecgdigit_rt.scoring.evaluate import evaluate, image_score, kind_from_name
+from ecgdigit_rt.scoring.evaluation_text import json_from_evaluation, text_from_evaluation
+from ecgdigit_rt.scoring.truth import Truth, read_truth
 
 TEST_HEADER = "id,lead,fs,number_of_rows\n"
 

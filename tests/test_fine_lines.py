@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ecgdigit_rt.fine_lines import with_fine_lines
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.fine_lines import with_fine_lines
+from ecgdigit_rt.geometry.mesh import Mesh
 
 PX = 7.9
 ANGLE = 0.01

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecgdigit_rt.flat_sheet import field_centres, flat_sheet
-from ecgdigit_rt.homography import mapped
+from ecgdigit_rt.geometry.flat_sheet import field_centres, flat_sheet
+from ecgdigit_rt.geometry.homography import mapped
 
 SHAPE = (150, 200)
 TRUE = np.array([[0.31, 0.004, 1.0], [-0.003, 0.32, 2.0], [1e-4, -5e-5, 1.0]])

@@ -13,8 +13,8 @@ pytest.importorskip("matplotlib")
 from test_layout import page
 from true_stages import true_located, true_mesh
 
-from ecgdigit_rt.gridless import mesh_from_rows
-from ecgdigit_rt.locate import Located
+from ecgdigit_rt.geometry.locate import Located
+from ecgdigit_rt.tracing.gridless import mesh_from_rows
 
 
 class TrueEnds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ecgdigit_rt.ink import ink_near
+from ecgdigit_rt.geometry.ink import ink_near
 
 
 def page(line: tuple[int, int, int]) -> np.ndarray:

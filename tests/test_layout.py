@@ -17,9 +17,9 @@ from ecgdigit_export.synth.page import SyntheticPage, synthetic_page
 from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.style import style_from_rng
 from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
-from ecgdigit_rt.layout import read_layout
-from ecgdigit_rt.layouts import LAYOUTS
-from ecgdigit_rt.paper_heat import paper_heat
+from ecgdigit_rt.reading.layout import read_layout
+from ecgdigit_rt.reading.layouts import LAYOUTS
+from ecgdigit_rt.reading.paper_heat import paper_heat
 from ecgdigit_rt.stages import BASELINE, HEATMAPS
 
 

@@ -19,8 +19,8 @@ from ecgdigit_export.synth.page import synthetic_page
 from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.style import style_from_rng
 from ecgdigit_export.synth.truth import PageTruth
-from ecgdigit_rt.assemble import turned_points
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.tracing.assemble import turned_points
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecgdigit_rt.metric import (
+from ecgdigit_rt.scoring.metric import (
     PERFECT_RATIO,
     LeadScore,
     best_lag,

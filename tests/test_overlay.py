@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 from paper_page import digitized, drawn_page, signals
 
-from ecgdigit_rt.ecg_paper import PX_PER_MM, WIDTH_PX, paper_from_leads
 from ecgdigit_rt.errors import OutputNotWritable
-from ecgdigit_rt.overlay import COLOURS, overlay_from_page, write_overlay
+from ecgdigit_rt.outputs.ecg_paper import PX_PER_MM, WIDTH_PX, paper_from_leads
+from ecgdigit_rt.outputs.overlay import COLOURS, overlay_from_page, write_overlay
+from ecgdigit_rt.outputs.report import page_report
 from ecgdigit_rt.record import LEADS, Digitized, Failed, PageRef
-from ecgdigit_rt.report import page_report
 
 SOURCE = PageRef(Path("page.png"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecgdigit_rt.errors import InputNotFound, NoPagesFound
-from ecgdigit_rt.pages import page_ids, pages_from_inputs
+from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.record import PageRef
 
 

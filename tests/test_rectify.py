@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.rectify import Mesh, mesh_from_phase
+from ecgdigit_rt.geometry.rectify import Mesh, mesh_from_phase
 
 Array = NDArray[np.float64]
 SCALE = 5.9  # original pixels per field pixel

@@ -7,15 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ecgdigit_rt.assemble import leads_from_traces, spread_layout, turned_points
-from ecgdigit_rt.extent import common_extent_mm, on_drawn_step, record_extent_mm
-from ecgdigit_rt.layout import layout_from_plan
-from ecgdigit_rt.layouts import LAYOUTS
-from ecgdigit_rt.lines import Line
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.reading.layout import layout_from_plan
+from ecgdigit_rt.reading.layouts import LAYOUTS
+from ecgdigit_rt.reading.lines import Line
 from ecgdigit_rt.record import Layout
-from ecgdigit_rt.rows import RowEnds, page_traces, seen_rows
-from ecgdigit_rt.trace import SeenStrip, Trace
+from ecgdigit_rt.tracing.assemble import leads_from_traces, spread_layout, turned_points
+from ecgdigit_rt.tracing.extent import common_extent_mm, on_drawn_step, record_extent_mm
+from ecgdigit_rt.tracing.rows import RowEnds, page_traces, seen_rows
+from ecgdigit_rt.tracing.trace import SeenStrip, Trace
 
 
 def traces(layout: Layout, height: np.ndarray, start_mm: float) -> list[list[Trace]]:

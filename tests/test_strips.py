@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgdigit_rt.mesh import Mesh
-from ecgdigit_rt.strips import rectified_page, strip_from_image
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.geometry.strips import rectified_page, strip_from_image
 
 Array = NDArray[np.float64]
 START, END, BASELINE = 2.0, 98.0, 30.0

@@ -24,7 +24,7 @@ from ecgdigit_export.synth.style import SheetStyle, style_from_rng
 from ecgdigit_export.synth.truth import load_truth, save_truth
 from ecgdigit_export.synth.truth_csv import truth_csv, write_truth_csvs
 from ecgdigit_kernels.paper_maps import paper_maps
-from ecgdigit_rt.layouts import LAYOUTS
+from ecgdigit_rt.reading.layouts import LAYOUTS
 from ecgdigit_rt.record import LEADS
 
 

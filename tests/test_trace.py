@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgdigit_rt.trace import SeenStrip, Trace, spliced, trace_between
+from ecgdigit_rt.tracing.trace import SeenStrip, Trace, spliced, trace_between
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ecgdigit_rt.tta import TTA, seen_in_views
+from ecgdigit_rt.tracing.tta import TTA, seen_in_views
 
 
 class Darkest:

@@ -7,8 +7,8 @@ import numpy as np
 from ecgdigit_export.synth.page import SyntheticPage
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.locate import heatmaps
-from ecgdigit_rt.locate import Located
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.locate import Located
+from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.stages import LOCATE_SIDE, MAP_STRIDE
 
 

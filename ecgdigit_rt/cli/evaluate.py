@@ -30,9 +30,9 @@ def evaluate(
     Every image with truth counts; one that the submission lacks counts with all leads missing.
     A test.csv in the truth folder or beside it tells the sampling rates.
     """
-    from ecgdigit_rt.evaluate import evaluate as evaluated
-    from ecgdigit_rt.evaluation_text import json_from_evaluation, text_from_evaluation
-    from ecgdigit_rt.submission import read_submission
+    from ecgdigit_rt.outputs.submission import read_submission
+    from ecgdigit_rt.scoring.evaluate import evaluate as evaluated
+    from ecgdigit_rt.scoring.evaluation_text import json_from_evaluation, text_from_evaluation
 
     evaluation = evaluated(read_submission(submission), truth_dir, submitted_only=submitted_only)
     as_text = json_from_evaluation if format is Format.json else text_from_evaluation

@@ -12,7 +12,7 @@ import typer
 
 
 class Tta(StrEnum):
-    """The names in `ecgdigit_rt.tta.TTA`, here for the help, which loads no numpy."""
+    """The names in `ecgdigit_rt.tracing.tta.TTA`, here for the help, which loads no numpy."""
 
     none = "none"
     flip = "flip"
@@ -59,11 +59,11 @@ def run(
     """
     from ecgdigit_rt.batch import Job, digitize_to_submission, jobs_from_pages
     from ecgdigit_rt.cli.progress import page_progress
-    from ecgdigit_rt.competition import read_test_csv
-    from ecgdigit_rt.pages import pages_from_inputs
+    from ecgdigit_rt.inputs.pages import pages_from_inputs
+    from ecgdigit_rt.outputs.competition import read_test_csv
+    from ecgdigit_rt.outputs.report import Report, report_path, summary_lines, write_report
+    from ecgdigit_rt.outputs.submission import SubmissionWriter
     from ecgdigit_rt.record import Result
-    from ecgdigit_rt.report import Report, report_path, summary_lines, write_report
-    from ecgdigit_rt.submission import SubmissionWriter
 
     questions = None if test is None else read_test_csv(test)
     jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), questions)
@@ -78,7 +78,7 @@ def run(
 
         def finish(job: Job, result: Result) -> None:
             if overlay is not None and job.page is not None:
-                from ecgdigit_rt.overlay import write_overlay
+                from ecgdigit_rt.outputs.overlay import write_overlay
 
                 write_overlay(result, overlay / f"{_file_name(job.image)}.png")
             advance()

@@ -32,7 +32,7 @@ def synth(
     """Draw pages: NAME.jpg with its truth NAME.npz, and contact-sheet.png to look at."""
     from ecgdigit_rt.cli.export_extra import needed_for
     from ecgdigit_rt.cli.progress import page_progress
-    from ecgdigit_rt.layouts import LAYOUTS
+    from ecgdigit_rt.reading.layouts import LAYOUTS
 
     with needed_for("synth"):
         from ecgdigit_export.synth.capture import CAPTURES

@@ -15,6 +15,7 @@ from ecgdigit_export.models.stages import Trace
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.paper_maps import paper_maps
+from ecgdigit_rt.geometry.strips import sampled
 from ecgdigit_rt.record import Row
 from ecgdigit_rt.stages import (
     BINS_PER_MM,
@@ -23,7 +24,6 @@ from ecgdigit_rt.stages import (
     STRIP_PX_PER_MM,
     STRIP_ROWS_PER_MM,
 )
-from ecgdigit_rt.strips import sampled
 
 _SHAPES = (
     (STRIP_HALF_HEIGHT_MM, 512, 0.80),

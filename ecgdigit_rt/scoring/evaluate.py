@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import TruthMissing
-from ecgdigit_rt.metric import LeadScore, competition_score, decibel, lead_score, ratio
+from ecgdigit_rt.outputs.submission import Submission
 from ecgdigit_rt.record import LEADS
-from ecgdigit_rt.resample import resampled
-from ecgdigit_rt.submission import Submission
-from ecgdigit_rt.truth import RATES_HZ, SLACK, Truth, questions_beside, read_truth, truth_paths
+from ecgdigit_rt.scoring.metric import LeadScore, competition_score, decibel, lead_score, ratio
+from ecgdigit_rt.scoring.truth import RATES_HZ, SLACK, Truth, questions_beside, read_truth, truth_paths
+from ecgdigit_rt.tracing.resample import resampled
 
 _KIND = re.compile(r"[A-Za-z]?\d+_([A-Za-z][\w-]*?)(?:_[A-Za-z]*\d+)?")
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.record import Layout, Lead, Row, Segment
-from ecgdigit_rt.trace import Trace
+from ecgdigit_rt.tracing.trace import Trace
 
 RATE_HZ = 500.0
 

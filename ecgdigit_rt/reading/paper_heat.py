@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.locate import Located
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.locate import Located
+from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.stages import HEATMAPS
 
 Float = NDArray[np.float32]

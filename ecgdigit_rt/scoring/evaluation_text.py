@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Iterable
 
-from ecgdigit_rt.evaluate import Evaluation, ImageScore, mean_db
-from ecgdigit_rt.metric import PERFECT_RATIO, competition_score, decibel
+from ecgdigit_rt.scoring.evaluate import Evaluation, ImageScore, mean_db
+from ecgdigit_rt.scoring.metric import PERFECT_RATIO, competition_score, decibel
 
 
 def text_from_evaluation(evaluation: Evaluation) -> str:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
-from ecgdigit_rt.homography import homography, mapped
-from ecgdigit_rt.layout import Reading, read_layout
-from ecgdigit_rt.locate import Located
-from ecgdigit_rt.mesh import STEP_MM, Mesh
-from ecgdigit_rt.paper_heat import paper_heat
-from ecgdigit_rt.rows import RowEnds, row_ends, strip_look
+from ecgdigit_rt.geometry.homography import homography, mapped
+from ecgdigit_rt.geometry.locate import Located
+from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
+from ecgdigit_rt.reading.layout import Reading, read_layout
+from ecgdigit_rt.reading.paper_heat import paper_heat
 from ecgdigit_rt.stages import BASELINE
+from ecgdigit_rt.tracing.rows import RowEnds, row_ends, strip_look
 
 _RECORD_MM = 250.0
 _USUAL_PAGE_MM = 280.0

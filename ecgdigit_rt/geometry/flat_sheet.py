@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.homography import homography, mapped
+from ecgdigit_rt.geometry.homography import homography, mapped
 
 LEAST_NOISE = 0.004
 """Of the phase, in periods: what every page has."""

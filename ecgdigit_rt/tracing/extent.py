@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.record import Layout
-from ecgdigit_rt.rows import RowEnds
+from ecgdigit_rt.tracing.rows import RowEnds
 
 _USUAL_WIDTHS_MM = (250.0, 125.0)
 _WIDTH_TOLERANCE_MM = 8.0

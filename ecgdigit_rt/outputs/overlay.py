@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode import rgb_from_page
-from ecgdigit_rt.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
 from ecgdigit_rt.errors import InputError, OutputNotWritable
+from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.outputs.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead, Result
 
 Image = NDArray[np.uint8]

@@ -83,7 +83,7 @@ def answer(result: Result, asked: Sequence[Asked] | None) -> Answer:
     if asked is None:
         found = {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}
         return Answer(found, tuple(n for n in _expected(result) if n not in found))
-    from ecgdigit_rt.resample import resampled  # scipy: only where a page is written
+    from ecgdigit_rt.tracing.resample import resampled  # scipy: only where a page is written
 
     values = {}
     for want in asked:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.competition import Asked, read_test_csv
 from ecgdigit_rt.errors import TruthMalformed, TruthMissing
+from ecgdigit_rt.outputs.competition import Asked, read_test_csv
 from ecgdigit_rt.record import LEADS
 
 DEFAULT_RATE_HZ = 500.0

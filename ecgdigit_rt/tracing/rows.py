@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.geometry.strips import strip_from_image
 from ecgdigit_rt.record import Layout, Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM, STRIP_HALF_HEIGHT_MM
-from ecgdigit_rt.strips import strip_from_image
-from ecgdigit_rt.trace import SeenStrip, Trace, spliced, trace_between
-from ecgdigit_rt.tta import TTA, View, seen_in_views
+from ecgdigit_rt.tracing.trace import SeenStrip, Trace, spliced, trace_between
+from ecgdigit_rt.tracing.tta import TTA, View, seen_in_views
 
 Look = Callable[[float, float, float, float], SeenStrip]
 """A strip's start, end, baseline and half height in mm → what stage 2 sees in it."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ecgdigit_rt.errors import NoRowsFound
-from ecgdigit_rt.paper_heat import CELL_MM, FINE_MM, Float, PaperHeat
+from ecgdigit_rt.reading.paper_heat import CELL_MM, FINE_MM, Float, PaperHeat
 from ecgdigit_rt.stages import BASELINE
 
 _LEAST_ROW_GAP_MM = 7.0

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.mesh import Mesh
-from ecgdigit_rt.paper_heat import PaperHeat
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.geometry.strips import paper_patch
+from ecgdigit_rt.reading.paper_heat import PaperHeat
 from ecgdigit_rt.record import LEADS
 from ecgdigit_rt.stages import CLOSE_PX_PER_MM, CLOSE_SIZE_PX, GAINS, HEATMAPS, MAP_STRIDE, SPEEDS
-from ecgdigit_rt.strips import paper_patch
 
 _PATCH_MM = (CLOSE_SIZE_PX[0] / CLOSE_PX_PER_MM, CLOSE_SIZE_PX[1] / CLOSE_PX_PER_MM)
 _CELL_MM = MAP_STRIDE / CLOSE_PX_PER_MM

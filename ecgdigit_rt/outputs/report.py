@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ecgdigit_rt import __version__
-from ecgdigit_rt.consistency import residuals
 from ecgdigit_rt.errors import LeadsMissing, OutputNotWritable
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead, Result
+from ecgdigit_rt.tracing.consistency import residuals
 
 LISTED = 20
 """So many failures are named on the terminal; the report names all."""

@@ -16,7 +16,7 @@ from ecgdigit_rt.errors import (
     UnreadableImage,
     UnsupportedType,
 )
-from ecgdigit_rt.image_header import BadHeader, ImageHeader, header_from_bytes
+from ecgdigit_rt.inputs.image_header import BadHeader, ImageHeader, header_from_bytes
 from ecgdigit_rt.record import PageRef
 
 MIN_SIDE_PX = 160

@@ -17,10 +17,10 @@ from ecgdigit_kernels.banded import solved_band
 from ecgdigit_kernels.spline_lattice import lattice_grid, lattice_position
 from ecgdigit_kernels.surface import add_roughness, lattice_shape, normal_equations, second_differences
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.flat_sheet import LEAST_NOISE, field_centres, flat_sheet, nearest_miss
-from ecgdigit_rt.homography import homography, mapped
-from ecgdigit_rt.mesh import STEP_MM, Mesh
-from ecgdigit_rt.phase import PhaseField, periods, phase_field
+from ecgdigit_rt.geometry.flat_sheet import LEAST_NOISE, field_centres, flat_sheet, nearest_miss
+from ecgdigit_rt.geometry.homography import homography, mapped
+from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
+from ecgdigit_rt.geometry.phase import PhaseField, periods, phase_field
 
 __all__ = ["Mesh", "mesh_from_phase"]
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.mesh import Mesh
-from ecgdigit_rt.strips import rectified_page
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.geometry.strips import rectified_page
 
 _PX_PER_MM = 4.0
 _LARGEST_STRAY = 0.06  # of the lines' frequency, from one a millimetre

@@ -82,7 +82,7 @@ class Mesh:
 
 def _linear_position(nodes: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Row and column by the homography that fits the nodes: a start for Newton's iteration."""
-    from ecgdigit_rt.homography import homography, mapped
+    from ecgdigit_rt.geometry.homography import homography, mapped
 
     rows, columns = np.meshgrid(*(np.arange(n) for n in nodes.shape[:2]), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel()], 1).astype(np.float64)

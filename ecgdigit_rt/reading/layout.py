@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import UnknownLayout
-from ecgdigit_rt.layouts import LAYOUTS, LayoutPlan
-from ecgdigit_rt.lines import Line, zero_lines
-from ecgdigit_rt.paper_heat import PaperHeat
+from ecgdigit_rt.reading.layouts import LAYOUTS, LayoutPlan
+from ecgdigit_rt.reading.lines import Line, zero_lines
+from ecgdigit_rt.reading.paper_heat import PaperHeat
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
 from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 

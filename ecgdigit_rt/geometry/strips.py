@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.mesh import Mesh
+from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.stages import COLUMNS_PER_MM as OUTPUT_PX_PER_MM
 from ecgdigit_rt.stages import SIDE_STEP as WIDTH_MULTIPLE
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM

@@ -17,8 +17,8 @@ from typing import Any, Self, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.competition import MAX_ROWS
 from ecgdigit_rt.errors import InputNotFound, OutputNotWritable, SubmissionMalformed
+from ecgdigit_rt.outputs.competition import MAX_ROWS
 
 HEADER = "id,value\n"
 

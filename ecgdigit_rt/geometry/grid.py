@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.ink import ink_near
-from ecgdigit_rt.locate import Located, padded, shrunk
-from ecgdigit_rt.mesh import Mesh
-from ecgdigit_rt.rectify import mesh_from_phase
+from ecgdigit_rt.geometry.ink import ink_near
+from ecgdigit_rt.geometry.locate import Located, padded, shrunk
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.geometry.rectify import mesh_from_phase
 from ecgdigit_rt.stages import GRID_SIDE, MAP_STRIDE
 
 _INK_REACH = 2  # cells

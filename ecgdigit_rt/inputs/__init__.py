@@ -1,0 +1,1 @@
+"""What comes in: files become pages, pages become upright pixels."""

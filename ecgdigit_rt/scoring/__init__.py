@@ -1,0 +1,1 @@
+"""Against the truth: the metric and its tables."""
