@@ -25,10 +25,10 @@ from unittest import mock
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from provenance import write_result
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_rt import page_reader
+from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.geometry import rectify, strips
 from ecgdigit_rt.inputs.decode import rgb_from_page

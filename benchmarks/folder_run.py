@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from provenance import write_result
+from ecgdigit_rt.bench.provenance import write_result
 
 
 def timed(command: list[str]) -> tuple[float, subprocess.CompletedProcess[str]]:

@@ -30,13 +30,13 @@ from loss_table import SPLIT, VARIANTS, summary, table
 from measured_lead import lead_figures, measured_leads, page_db, page_shares
 from numpy.typing import NDArray
 from perfect import perfect_traces
-from provenance import write_result
 from truth_on_mesh import CurveOnMesh, MeshMissesRows, curves_on_mesh, layout_on_mesh, true_mesh
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_engine.runner import Runner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt import PageRef
+from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.geometry.grid import grid_phase
 from ecgdigit_rt.geometry.locate import locate

@@ -21,10 +21,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from provenance import write_result
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
+from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.geometry.grid import grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate import Located, locate

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.choice import AUTO, choose
+from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.models import STAGES, load_models
@@ -24,13 +26,26 @@ _PAGES_FOR_ALL = 3
 """Pages per thread, from which each thread takes pages of its own. The last pages leave threads idle."""
 
 
+class StageOpener(Protocol):
+    """What opens the networks: `ecgdigit_engine.choice.Choice`, or what a benchmark puts in its place."""
+
+    @property
+    def graph_precision(self) -> str: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner: ...
+
+
 class Digitizer:
     """Reads pages with one family of models.
 
     threads: CPU threads; all that this process may use without it. tta: none, flip, photometric or full,
     how every strip is seen (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law
     obey it (`ecgdigit_rt.tracing.consistency`). backend, device, precision: what runs the networks, where
-    and in which type (`ecgdigit_engine.choice.choose`); what is named is used or refused. `device` and
+    and in which type (`ecgdigit_engine.choice.choose`); what is named is used or refused. opener: what
+    opens the networks in their place. `device` and
     `models` say in words what was chosen, `notes` what to know of it. Few pages share all threads, page by
     page; many pages go one to a thread, since a network on one thread wastes nothing on waiting for others.
     Raises UnknownChoice, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
@@ -46,15 +61,16 @@ class Digitizer:
         backend: str = AUTO,
         device: str = AUTO,
         precision: str = AUTO,
+        opener: StageOpener | None = None,
     ) -> None:
         loading()
         self._tta, self._blend = tta, blend
         self.threads = threads or usable_cpus()
-        self._choice = choose(backend, device, precision)
-        self._family = load_models(models, precision=self._choice.graph_precision)
+        self._opener = opener or choose(backend, device, precision)
+        self._family = load_models(models, precision=self._opener.graph_precision)
         counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        self.device = f"{self._choice}, {counted}"
-        self.notes = self._choice.notes
+        self.device = f"{self._opener}, {counted}"
+        self.notes = self._opener.notes
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
         self.models = f"{self._family} ({size_mb:.1f} MB)"
         self._readers: dict[int, PageReader] = {}
@@ -64,7 +80,7 @@ class Digitizer:
         if threads not in self._readers:
             callers = 1 if threads == self.threads else self.threads
             graphs = self._family.graphs
-            runners = {stage: self._choice.open_stage(graphs[stage], threads, callers) for stage in STAGES}
+            runners = {stage: self._opener.open_stage(graphs[stage], threads, callers) for stage in STAGES}
             self._readers[threads] = PageReader(runners, self._tta, self._blend)
         return self._readers[threads]
 
@@ -80,16 +96,17 @@ class Digitizer:
         if many:
             yield from self._one_to_a_thread(chain(first, pages))
         else:
-            yield from self._one_by_one(first)
+            yield from self._one_by_one(chain(first, pages))
 
-    def _one_by_one(self, pages: Sequence[PageRef]) -> Iterator[Result]:
+    def _one_by_one(self, pages: Iterator[PageRef]) -> Iterator[Result]:
         """All threads on one page; the next one is decoded meanwhile."""
         reader = self._reader(self.threads)
         with ThreadPoolExecutor(1) as decoder:
-            coming = [decoder.submit(rgb_from_page, page) for page in pages[:1]]
-            for k, page in enumerate(pages):
-                coming += [decoder.submit(rgb_from_page, after) for after in pages[k + 1 : k + 2]]
-                yield _result(reader, page, coming.pop(0).result)
+            coming = deque((page, decoder.submit(rgb_from_page, page)) for page in islice(pages, 1))
+            while coming:
+                coming.extend((page, decoder.submit(rgb_from_page, page)) for page in islice(pages, 1))
+                page, image = coming.popleft()
+                yield _result(reader, page, image.result)
 
     def _one_to_a_thread(self, pages: Iterable[PageRef]) -> Iterator[Result]:
         """A page on every thread, and one more in hand for the thread that is done first."""

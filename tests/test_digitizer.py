@@ -64,6 +64,14 @@ def test_one_bad_page_costs_itself_only(digitizer: Digitizer, tmp_path: Path) ->
     assert results[1].error_id == "E-INPUT-03"
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_page_is_left_out(threads: int) -> None:
+    pages = [PageRef(PAGES[k % 2]) for k in range(8)]
+    results = list(Digitizer(threads=threads).digitize_many(iter(pages)))
+    assert [result.source for result in results] == pages
+    assert all(isinstance(result, Digitized) for result in results)
+
+
 def test_many_pages_share_the_threads_and_keep_their_order(digitizer: Digitizer, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(PAGES[0].read_bytes()[:2000])

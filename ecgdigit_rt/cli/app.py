@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import ecgdigit_rt
-from ecgdigit_rt.cli import build_engines, doctor, engines, evaluate, export, run, synth, train
+from ecgdigit_rt.cli import bench, build_engines, doctor, engines, evaluate, export, run, synth, train
 from ecgdigit_rt.errors import EcgDigitError, InternalError
 
 BAD_ARGUMENTS, INTERRUPTED = 1, 130
@@ -31,6 +31,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("build-engines")(build_engines.build_engines)
 app.add_typer(engines.app, name="engines")
+app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils.flop_counter import FlopCounterMode
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_engine.spec import Axis
@@ -127,10 +128,27 @@ def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], pre
         dynamo=False,
     )
     graph = onnx.load_from_string(buffer.getvalue())
-    papers = {"stage": stage, "precision": precision, "axes": json.dumps(axes), **metadata}
+    papers = {
+        "stage": stage,
+        "precision": precision,
+        "axes": json.dumps(axes),
+        "flops_per_pixel": f"{flops_per_pixel(model):.0f}",
+        **metadata,
+    }
     onnx.helper.set_model_props(graph, papers)
     onnx.checker.check_model(graph, full_check=True)
     return bytes(graph.SerializeToString())
+
+
+def flops_per_pixel(model: nn.Module) -> float:
+    """Floating point operations per pixel of the input, a multiplication and an addition being two.
+
+    Convolutions alone make them, so they grow with the picture. A model in FP16 has as many.
+    """
+    pixels = torch.zeros((1, 320, 512, 3), dtype=torch.uint8)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(pixels)
+    return float(counter.get_total_flops()) / (320 * 512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +224,7 @@ def export_family(
         model = folded(model)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
         metadata = {
+            "family": family,
             "version": version,
             "weights_sha256": digest,
             "training_steps": training["steps"],

@@ -6,42 +6,43 @@ import json
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import ecgdigit_rt
+from ecgdigit_engine.backends.backend import installed
+from ecgdigit_engine.device import cpu_name, cuda_cards
 from ecgdigit_rt.models import load_models
 
-LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "numba", "scipy")
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+_LIBRARIES = (
+    "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt",
+    "tensorrt-rtx", "numba", "scipy", "torch",
+)  # fmt: skip
 
 
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+    try:
+        done = subprocess.run(  # noqa: S603 nothing of it comes from outside
+            command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False
+        )
+    except OSError:
+        return "unknown"
     return done.stdout.strip() or "unknown"
 
 
 def provenance(threads: int) -> dict[str, Any]:
     """The facts that make a figure comparable with another one."""
-    family = load_models()
+    versions = ((name, installed(name)) for name in _LIBRARIES)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "ecgdigit_rt": ecgdigit_rt.__version__,
-        "models": f"{family.name} {family.version}",
+        "models": str(load_models()),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
-        "cpu": _cpu(),
+        "libraries": {name: found for name, found in versions if found is not None},
+        "cpu": cpu_name(),
+        "gpus": [card.name for card in cuda_cards()],
         "threads": threads,
     }
 

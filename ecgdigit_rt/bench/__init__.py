@@ -1,0 +1,1 @@
+"""What `ecgdigit-rt bench` measures, and the papers that every figure carries."""

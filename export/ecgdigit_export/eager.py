@@ -1,0 +1,47 @@
+"""The stages in eager PyTorch, with the weights of their graphs: what the backends are held against."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
+from ecgdigit_engine.runner import Feeds, Fetches, Runner
+from ecgdigit_export.models.families import stage_network
+from ecgdigit_export.onnx_graph import folded
+
+
+class EagerTorch:
+    """Opens stages as plain PyTorch modules in FP32. Satisfies `ecgdigit_rt.digitizer.StageOpener`."""
+
+    graph_precision = "fp32"
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"torch {torch.__version__} (cpu, fp32, eager)"
+
+    def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner:  # noqa: ARG002
+        """callers is not used: PyTorch's threads belong to the process."""
+        torch.set_num_threads(threads)
+        return EagerRunner(graph)
+
+
+class EagerRunner:
+    """One stage's module with the weights of its ONNX graph. Satisfies `Runner`."""
+
+    def __init__(self, graph: bytes) -> None:
+        self.spec = spec_from_graph(graph)
+        model = folded(stage_network(self.spec.metadata["family"], self.spec.stage).eval())
+        tensors = onnx.load_from_string(graph).graph.initializer
+        weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in tensors}
+        model.load_state_dict({name: weights[name] for name in model.state_dict()})
+        self._model = model
+
+    def run(self, feeds: Feeds, /) -> Fetches:
+        self.spec.check(feeds, bounded=False)
+        with torch.inference_mode():
+            found = self._model(torch.from_numpy(np.ascontiguousarray(feeds["pixels"])))
+        values = found if isinstance(found, tuple) else (found,)
+        return {port.name: value.numpy() for port, value in zip(self.spec.outputs, values, strict=True)}
