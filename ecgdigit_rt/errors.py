@@ -30,6 +30,8 @@ EcgDigitError
 │   └── EngineBuildFailed           E-ENGINE-03  RuntimeError
 ├── UnknownChoice                   E-BACKEND-02 exit 1, ValueError
 ├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
+├── OutOfDeviceMemory               E-DEVICE-01  exit 2, MemoryError
+├── WorkerDied                      E-DEVICE-02  exit 70, RuntimeError
 ├── OutputNotWritable               E-OUTPUT-01  exit 4, OSError
 └── InternalError                   E-BUG-01     exit 70, RuntimeError
 
@@ -48,9 +50,11 @@ from ecgdigit_engine.errors import (
     EngineBuildFailed,
     EngineCorrupt,
     EngineMissing,
+    OutOfDeviceMemory,
     SetupError,
     ShapeOutsideProfile,
     UnknownChoice,
+    WorkerDied,
 )
 
 __all__ = [
@@ -59,9 +63,11 @@ __all__ = [
     "EngineBuildFailed",
     "EngineCorrupt",
     "EngineMissing",
+    "OutOfDeviceMemory",
     "SetupError",
     "ShapeOutsideProfile",
     "UnknownChoice",
+    "WorkerDied",
 ]
 
 

@@ -39,6 +39,8 @@ EXAMPLES: list[EcgDigitError] = [
     errors.EngineMissing("trace", Path("engines"), "ecgdigit-rt build-engines", "built for sm75"),
     errors.EngineCorrupt(HERE, "cut short"),
     errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
+    errors.OutOfDeviceMemory("trace", "cuda:0", "cudaErrorMemoryAllocation"),
+    errors.WorkerDied("trace", "segment lost"),
     errors.OutputNotWritable(HERE, "read-only"),
     errors.InternalError(KeyError("x")),
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import PRECISIONS, Backend, How, Ready, Unusable, graph_precision
+from ecgdigit_engine.batching import BatchingRunner
 from ecgdigit_engine.device import CPU, Device, device_from_text
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 from ecgdigit_engine.runner import Runner
@@ -31,8 +32,12 @@ class Choice:
         return graph_precision(self.precision)
 
     def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner:
-        """A runner of one stage. graph: ONNX bytes, typed as `graph_precision` says."""
-        return self.backend.open_stage(graph, How(self.device, self.precision, threads, callers))
+        """A runner of one stage. graph: ONNX bytes, typed as `graph_precision` says.
+
+        On a card, calls that wait for it at the same time go together as one batch.
+        """
+        runner = self.backend.open_stage(graph, How(self.device, self.precision, threads, callers))
+        return runner if self.device == CPU or callers == 1 else BatchingRunner(runner)
 
     def __str__(self) -> str:
         """Such as "auto → onnxruntime 1.31.1 (cpu, fp32)"."""

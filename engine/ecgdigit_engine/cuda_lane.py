@@ -6,11 +6,14 @@ against the CUDA toolkit when it is installed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from ecgdigit_engine.errors import OutOfDeviceMemory
 
 
 @cache
@@ -22,16 +25,25 @@ def _primary_context(card: int) -> Any:
     return cuda.Device(card).retain_primary_context()
 
 
-class CudaLane:
-    """A stream on a card, with named buffers: pinned ones here, plain ones there. Not for two threads."""
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Memory of the card, and how much of it."""
 
-    def __init__(self, card: int) -> None:
+    memory: Any
+    size: int
+
+
+class CudaLane:
+    """A stream on a card for one stage, with named buffers: pinned ones here, plain ones there. Not for two threads."""
+
+    def __init__(self, card: int, stage: str) -> None:
+        self._card, self._stage = card, stage
         _primary_context(card).push()  # for as long as this thread lives
         import pycuda.driver as cuda
 
         self._cuda = cuda
         self._stream = cuda.Stream()
-        self._there: dict[str, Any] = {}
+        self._there: dict[str, _Room] = {}
         self._here: dict[str, NDArray[np.uint8]] = {}
 
     @property
@@ -45,10 +57,16 @@ class CudaLane:
         if held is None or held.size < size:
             if held is not None:
                 self._stream.synchronize()
-                held.free()
-            held = self._there[name] = self._cuda.mem_alloc(max(size, 1))
-            held.size = size
-        return int(held)
+                held.memory.free()
+                del self._there[name]
+            held = self._there[name] = _Room(self._allocated(max(size, 1)), size)
+        return int(held.memory)
+
+    def _allocated(self, size: int) -> Any:
+        try:
+            return self._cuda.mem_alloc(size)
+        except self._cuda.MemoryError as error:
+            raise OutOfDeviceMemory(self._stage, f"cuda:{self._card}", f"{size} bytes asked for") from error
 
     def _pinned(self, name: str, size: int) -> NDArray[np.uint8]:
         held = self._here.get(name)

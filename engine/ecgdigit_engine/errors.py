@@ -101,3 +101,34 @@ class EngineBuildFailed(SetupError, RuntimeError):
         self.stage = stage
         self.target = target
         self.said = tuple(said)
+
+
+class OutOfDeviceMemory(EcgDigitError, MemoryError):
+    """A card's memory does not hold what a stage needs; batches are halved before this is said."""
+
+    id = "E-DEVICE-01"
+    exit_code = 2
+
+    def __init__(self, stage: str, device: str, said: str) -> None:
+        super().__init__(
+            f"{stage}: {device} is out of memory ({said})",
+            "Free the card, give the page in a lower resolution, or use --device cpu.",
+        )
+        self.stage = stage
+        self.device = device
+        self.said = said
+
+
+class WorkerDied(EcgDigitError, RuntimeError):
+    """The thread that feeds a device has ended; what it held and what comes later fails by this name."""
+
+    id = "E-DEVICE-02"
+    exit_code = 70
+
+    def __init__(self, stage: str, reason: str) -> None:
+        super().__init__(
+            f"the worker of {stage} has ended: {reason}",
+            "Run again; if it ends again, report it with the output of `ecgdigit-rt doctor`.",
+        )
+        self.stage = stage
+        self.reason = reason

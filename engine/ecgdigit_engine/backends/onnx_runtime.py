@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgdigit_engine.backends.backend import How, Ready, Unusable
 from ecgdigit_engine.device import CPU, Device, cuda_cards
+from ecgdigit_engine.errors import OutOfDeviceMemory
 from ecgdigit_engine.runner import Feeds, Fetches, Runner
 from ecgdigit_engine.spec import Port, StageSpec, spec_from_metadata
 
@@ -119,6 +120,7 @@ class CudaOnnxRuntimeRunner:
             "CUDAExecutionProvider",
             {"device_id": card, "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": True},
         )
+        self._device = f"cuda:{card}"
         first = [] if provider == cuda[0] else [(provider, {"device_id": card})]
         self._session = _session(graph, 1, [*first, cuda, "CPUExecutionProvider"])
         self.spec = _spec(self._session)
@@ -130,6 +132,13 @@ class CudaOnnxRuntimeRunner:
             binding.bind_cpu_input(name, value)
         for port in self.spec.outputs:
             binding.bind_output(port.name, "cpu")
-        self._session.run_with_iobinding(binding)
+        try:
+            self._session.run_with_iobinding(binding)
+        except (
+            RuntimeError
+        ) as error:  # ONNX Runtime's own errors are RuntimeErrors, told apart by their words
+            if "allocate memory" in str(error) or "out of memory" in str(error).lower():
+                raise OutOfDeviceMemory(self.spec.stage, self._device, str(error)[:200]) from error
+            raise
         values = binding.copy_outputs_to_cpu()
         return {port.name: value for port, value in zip(self.spec.outputs, values, strict=True)}

@@ -17,7 +17,7 @@ from ecgdigit_engine.device import Device, cuda_cards
 from ecgdigit_engine.engines.build import logger_of, module_of
 from ecgdigit_engine.engines.stale import fitting_engine, graph_digest
 from ecgdigit_engine.engines.store import EngineStore, StoredEngine, engine_folder
-from ecgdigit_engine.errors import EngineCorrupt, EngineMissing
+from ecgdigit_engine.errors import EngineCorrupt, EngineMissing, OutOfDeviceMemory
 from ecgdigit_engine.runner import Feeds, Fetches, Runner
 from ecgdigit_engine.spec import StageSpec
 
@@ -76,7 +76,7 @@ class TensorRtRunner:
 
     def __init__(self, backend: str, engine: StoredEngine, spec: StageSpec, card: int) -> None:
         self.spec = dataclasses.replace(spec, axes=engine.papers.axes)
-        self._card = card
+        self._card, self._backend = card, backend
         self._way_out = f"Build one: ecgdigit-rt build-engines --backend {backend} with --batch, --max-side."
         self._own = threading.local()
         self._lane()  # the card's context must be there before the engine is
@@ -91,7 +91,7 @@ class TensorRtRunner:
 
     def _lane(self) -> CudaLane:
         if not hasattr(self._own, "lane"):
-            self._own.lane = CudaLane(self._card)
+            self._own.lane = CudaLane(self._card, self.spec.stage)
         lane: CudaLane = self._own.lane
         return lane
 
@@ -111,7 +111,9 @@ class TensorRtRunner:
             shape = shapes[port.name] = tuple(context.get_tensor_shape(port.name))
             size = int(np.prod(shape)) * np.dtype(self._dtypes[port.name]).itemsize
             context.set_tensor_address(port.name, lane.room(port.name, size))
-        context.execute_async_v3(lane.handle)
+        if not context.execute_async_v3(lane.handle):
+            said = logger_of(self._backend).said
+            raise OutOfDeviceMemory(self.spec.stage, f"cuda:{self._card}", (said or ["no reason given"])[-1])
         found = {name: lane.fetch(name, shape, self._dtypes[name]) for name, shape in shapes.items()}
         lane.wait()
         return {name: value.copy() for name, value in found.items()}

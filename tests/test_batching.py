@@ -1,0 +1,141 @@
+"""Waiting calls go together, each gets its own, memory halves the batch, and nobody hangs."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
+from ecgdigit_engine.batching import BatchingRunner
+from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
+from ecgdigit_engine.runner import Feeds, Fetches
+from ecgdigit_engine.spec import Port, StageSpec
+from ecgdigit_rt.models import load_models
+
+
+class Device:
+    """Gives the mean of every picture; keeps the batches it was given; can be held, fail or be small."""
+
+    spec = StageSpec("trace", "1", "fp32", (Port("pixels", "uint8", ("batch", "height", "width", 3)),), ())
+
+    def __init__(self, holds: int = 99) -> None:
+        self.batches: list[int] = []
+        self.holds = holds
+        self.may_go = threading.Event()
+        self.may_go.set()
+        self.entered = threading.Semaphore(0)
+        self.error: BaseException | None = None
+
+    def run(self, feeds: Feeds, /) -> Fetches:
+        self.entered.release()
+        assert self.may_go.wait(10)
+        pixels = feeds["pixels"]
+        if self.error is not None:
+            raise self.error
+        if pixels.shape[0] > self.holds:
+            raise OutOfDeviceMemory("trace", "cuda:0", "too much")
+        self.batches.append(pixels.shape[0])
+        return {"mean": pixels.mean((1, 2, 3))}
+
+
+def picture(value: int, side: int = 8, batch: int = 1) -> dict[str, NDArray[np.uint8]]:
+    return {"pixels": np.full((batch, side, side, 3), value, np.uint8)}
+
+
+def gathered(
+    device: Device, runner: BatchingRunner, feeds: list[dict[str, NDArray[np.uint8]]]
+) -> list[Fetches]:
+    """Results of calls that all wait while the device is busy with another one."""
+    device.may_go.clear()
+    with ThreadPoolExecutor(len(feeds) + 1) as pool:
+        busy = pool.submit(runner.run, picture(0, side=4))
+        assert device.entered.acquire(timeout=10)
+        calls = [pool.submit(runner.run, one) for one in feeds]
+        while len(runner._waiting) < len(feeds):
+            pass
+        device.may_go.set()
+        busy.result(10)
+        return [call.result(10) for call in calls]
+
+
+def test_what_waits_goes_together_and_each_gets_its_own() -> None:
+    device = Device()
+    runner = BatchingRunner(device, most=4)
+    found = gathered(device, runner, [picture(value) for value in range(6)])
+    assert [float(one["mean"][0]) for one in found] == [0, 1, 2, 3, 4, 5]
+    assert device.batches == [1, 4, 2]
+    runner.close()
+
+
+def test_shapes_do_not_mix_and_large_pictures_go_alone() -> None:
+    device = Device()
+    runner = BatchingRunner(device, most=4)
+    feeds = [picture(1), picture(2, side=2048), picture(3), picture(4, side=2048), picture(5, batch=3)]
+    found = gathered(device, runner, feeds)
+    assert [one["mean"].tolist() for one in found] == [[1], [2], [3], [4], [5, 5, 5]]
+    assert device.batches == [1, 2, 1, 1, 3]
+    runner.close()
+
+
+def test_short_memory_halves_the_batch_from_then_on() -> None:
+    device = Device(holds=1)
+    runner = BatchingRunner(device, most=4)
+    found = gathered(device, runner, [picture(value) for value in range(4)])
+    assert [float(one["mean"][0]) for one in found] == [0, 1, 2, 3]
+    assert device.batches == [1, 1, 1, 1, 1]
+    tried = device.entered
+    assert runner._most == {next(iter(runner._most)): 1}, tried
+    device.holds = 0
+    with pytest.raises(OutOfDeviceMemory):
+        runner.run(picture(1))
+    device.holds = 99
+    assert float(runner.run(picture(7))["mean"][0]) == 7
+    runner.close()
+
+
+def test_an_error_reaches_its_callers_and_the_worker_goes_on() -> None:
+    device = Device()
+    runner = BatchingRunner(device)
+    device.error = ValueError("bad strip")
+    with pytest.raises(ValueError, match="bad strip"):
+        runner.run(picture(1))
+    device.error = None
+    assert float(runner.run(picture(3))["mean"][0]) == 3
+    runner.close()
+    with pytest.raises(WorkerDied, match="closed"):
+        runner.run(picture(1))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_dies_is_a_named_failure_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device()
+    runner = BatchingRunner(device)
+
+    def broken(batch: object) -> None:
+        raise SystemError("the driver is gone")
+
+    monkeypatch.setattr(runner, "_in_parts", lambda *_: broken(_))
+    with pytest.raises(SystemError):
+        runner.run(picture(1))
+    monkeypatch.setattr(runner, "_answer", broken)
+    with pytest.raises(WorkerDied, match="driver is gone"):
+        runner.run(picture(1))
+    with pytest.raises(WorkerDied, match="driver is gone"):
+        runner.run(picture(1))
+
+
+def test_a_real_network_gives_the_same_in_a_batch() -> None:
+    plain = OnnxRuntimeRunner(load_models().graphs["trace"], 1)
+    runner = BatchingRunner(plain)
+    rng = np.random.default_rng(0)
+    feeds = [{"pixels": rng.integers(0, 256, (1, 320, 64, 3), dtype=np.uint8)} for _ in range(5)]
+    with ThreadPoolExecutor(5) as pool:
+        found = list(pool.map(runner.run, feeds))
+    for one, given in zip(found, feeds, strict=True):
+        for name, want in plain.run(given).items():
+            assert np.abs(one[name] - want).max() < 1e-3
+    runner.close()
