@@ -34,7 +34,10 @@ class _Room:
 
 
 class CudaLane:
-    """A stream on a card for one stage, with named buffers: pinned ones here, plain ones there. Not for two threads."""
+    """A stream on a card for one stage, with named buffers: pinned ones here, plain ones there.
+
+    Not for two threads.
+    """
 
     def __init__(self, card: int, stage: str) -> None:
         self._card, self._stage = card, stage
