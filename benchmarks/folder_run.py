@@ -1,6 +1,7 @@
 """Accuracy, speed and memory of a folder run: the main job as a user runs it.
 
     python benchmarks/folder_run.py PAGES TRUTH_DIR TEST_CSV RESULT.json [--threads 2]
+        [--backend auto] [--precision auto]
 
 Runs `ecgdigit-rt run` and `ecgdigit-rt evaluate` as processes of their own; the time per page is the
 run's wall time less the start, and every page's own seconds come from its report.
@@ -29,12 +30,13 @@ def timed(command: list[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
     return time.perf_counter() - started, done
 
 
-def measured(pages: Path, truth: Path, test: Path, threads: int) -> dict[str, Any]:
+def measured(pages: Path, truth: Path, test: Path, threads: int, how: list[str]) -> dict[str, Any]:
     """One folder run with its score, and one run of a single page for the start-up time."""
     cli = [sys.executable, "-m", "ecgdigit_rt"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "submission.csv"
         run = [*cli, "run", str(pages), "--out", str(out), "--test", str(test), "--threads", str(threads)]
+        run += how
         seconds, done = timed(run)
         peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         if done.returncode not in (0, 2):
@@ -43,7 +45,7 @@ def measured(pages: Path, truth: Path, test: Path, threads: int) -> dict[str, An
         _, scored = timed([*cli, "evaluate", str(out), str(truth), "--format", "json"])
         first = min(p for p in pages.iterdir() if p.suffix in (".png", ".jpg"))
         one, _ = timed(
-            [*cli, "run", str(first), "--out", str(Path(folder) / "one.csv"), "--threads", str(threads)]
+            [*cli, "run", str(first), "--out", str(Path(folder) / "one.csv"), "--threads", str(threads), *how]
         )
     page_seconds = [sum(page["seconds"].values()) for page in report["results"] if page.get("seconds")]
     stages: dict[str, list[float]] = {}
@@ -51,6 +53,7 @@ def measured(pages: Path, truth: Path, test: Path, threads: int) -> dict[str, An
         for stage, value in (page.get("seconds") or {}).items():
             stages.setdefault(stage, []).append(value)
     return {
+        "device": report["device"],
         "pages": len(report["results"]),
         "failed": [page["id"] for page in report["results"] if page["status"] == "failed"],
         "wall_s": round(seconds, 2),
@@ -71,8 +74,11 @@ def main() -> None:
     for name in ("pages", "truth", "test", "result"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--precision", default="auto")
     given = parser.parse_args()
-    figures = measured(given.pages, given.truth, given.test, given.threads)
+    how = ["--backend", given.backend, "--precision", given.precision]
+    figures = measured(given.pages, given.truth, given.test, given.threads, how)
     write_result(given.result, "folder_run", given.threads, figures)
     sys.stdout.write(json.dumps({k: v for k, v in figures.items() if k != "accuracy"}, indent=1) + "\n")
 

@@ -17,7 +17,7 @@ from ecgdigit_engine.choice import AUTO, choose
 from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.inputs.decode import rgb_from_page
-from ecgdigit_rt.models import STAGES, load_models
+from ecgdigit_rt.models import STAGES, graph_precisions, load_models
 from ecgdigit_rt.page_reader import PageReader
 from ecgdigit_rt.record import Digitized, PageRef, Result, failed_from_error
 from ecgdigit_rt.warm import loading
@@ -66,7 +66,7 @@ class Digitizer:
         loading()
         self._tta, self._blend = tta, blend
         self.threads = threads or usable_cpus()
-        self._opener = opener or choose(backend, device, precision)
+        self._opener = opener or choose(backend, device, precision, graph_precisions(models))
         self._family = load_models(models, precision=self._opener.graph_precision)
         counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         self.device = f"{self._opener}, {counted}"

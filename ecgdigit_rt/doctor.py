@@ -14,7 +14,7 @@ from ecgdigit_engine.engines.store import EngineStore, engine_folder
 from ecgdigit_engine.errors import EcgDigitError
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.engine_builds import verdicts
-from ecgdigit_rt.models import load_models
+from ecgdigit_rt.models import graph_precisions, load_models
 
 _PACKAGES = (
     "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt",
@@ -74,7 +74,7 @@ def _backends() -> list[Finding]:
 
 def _models() -> list[Finding]:
     try:
-        whole = [load_models(precision=precision) for precision in ("fp32", "fp16")]
+        whole = [load_models(precision=precision) for precision in graph_precisions()]
     except EcgDigitError as error:
         return [Finding("models", "lite", False, f"{error.message}. {error.hint}")]
     sizes = ", ".join(

@@ -88,6 +88,7 @@ def test_unknown_names_are_told_with_the_known_ones(wish: tuple[str, str, str]) 
 
 
 def packages(monkeypatch: pytest.MonkeyPatch, *names: str, cards: int = 0) -> None:
+    monkeypatch.setattr(onnx_runtime, "multiplies_int8", lambda: False)
     monkeypatch.setattr(onnx_runtime, "installed_variants", lambda: dict.fromkeys(names, "1.31.1"))
     found = tuple(CudaCard(k, "T4", (7, 5), 16 << 30) for k in range(cards))
     monkeypatch.setattr(onnx_runtime, "cuda_cards", lambda: found)
@@ -115,6 +116,16 @@ def test_a_card_needs_the_gpu_package(monkeypatch: pytest.MonkeyPatch) -> None:
     other = OnnxRuntime("onnxruntime-tensorrt", "TensorrtExecutionProvider").probe()
     assert isinstance(other, Unusable)
     assert "onnxruntime-gpu" in other.fix
+
+
+def test_int8_where_the_cpu_has_units_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    packages(monkeypatch, "onnxruntime")
+    monkeypatch.setattr(onnx_runtime, "multiplies_int8", lambda: True)
+    known = {"onnxruntime": OnnxRuntime("onnxruntime")}
+    assert choose(backends=known).precision == "int8"
+    assert choose(graphs=("fp32", "fp16"), backends=known).precision == "fp32", "models without such a graph"
+    with pytest.raises(BackendUnusable, match="in int8 on cpu"):
+        choose(precision="int8", graphs=("fp32",), backends=known)
 
 
 def test_threads_follow_the_quota(tmp_path: Path) -> None:

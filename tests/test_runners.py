@@ -17,8 +17,9 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.models import STAGES, load_models
 
 SHAPES = {"locate": [(1, 96, 160, 3), (3, 64, 96, 3)], "grid": [(1, 96, 160, 3)], "trace": [(2, 320, 96, 3)]}
-TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2, "bf16": 0.15}
-"""Of the largest value: other orders of summation; 11 bits a layer; 8 bits a layer, on random bytes."""
+TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2, "bf16": 0.15, "int8": 0.7}
+"""Of the largest value: other orders of summation; 11 bits a layer; 8 bits a layer; bytes, whose range was
+calibrated on pages and not on noise. What they mean for signals is proven on pages at export."""
 
 
 def ready() -> list[tuple[str, Device, str]]:

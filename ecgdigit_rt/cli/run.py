@@ -46,7 +46,7 @@ def run(
     ] = "auto",
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda:N: used or refused.")] = "auto",
     precision: Annotated[
-        str, typer.Option("--precision", help="auto, fp32, fp16 or bf16: used or refused.")
+        str, typer.Option("--precision", help="auto, fp32, fp16, bf16 or int8: used or refused.")
     ] = "auto",
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")

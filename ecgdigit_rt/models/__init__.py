@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
 
@@ -17,7 +18,7 @@ STAGES = ("locate", "grid", "trace")
 class ModelFamily:
     """One family's graphs, read and checked. `graphs` maps a stage to its ONNX bytes.
 
-    precision: fp32 or fp16, what the graphs compute in; they take bytes and give float32 all the same.
+    precision: fp32, fp16 or int8, what the graphs compute in; they take bytes and give float32 all the same.
     """
 
     name: str
@@ -34,17 +35,29 @@ def graph_file(stage: str, precision: str) -> str:
     return f"{stage}.onnx" if precision == "fp32" else f"{stage}.{precision}.onnx"
 
 
+def graph_precisions(name: str = "lite", folder: Path | None = None) -> tuple[str, ...]:
+    """Precisions in which every stage of a family has a graph. Raises ModelMissing."""
+    stages = _manifest((folder or Path(__file__).parent) / name)["stages"]
+    first = next(iter(stages.values()))["graphs"]
+    return tuple(p for p in first if all(p in stage["graphs"] for stage in stages.values()))
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    path = root / "manifest.json"
+    if not path.is_file():
+        raise ModelMissing(path)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
 def load_models(name: str = "lite", folder: Path | None = None, precision: str = "fp32") -> ModelFamily:
     """Read a family of models and check every graph against its SHA-256 in the manifest.
 
-    folder: where `NAME/manifest.json` lies; the package's own models without it. precision: fp32 or fp16.
-    Raises ModelMissing or ModelCorrupt.
+    folder: where `NAME/manifest.json` lies; the package's own models without it. precision: one of
+    `graph_precisions`. Raises ModelMissing or ModelCorrupt.
     """
     root = (folder or Path(__file__).parent) / name
-    manifest_path = root / "manifest.json"
-    if not manifest_path.is_file():
-        raise ModelMissing(manifest_path)
-    manifest = json.loads(manifest_path.read_text())
+    manifest = _manifest(root)
     graphs = {}
     for stage in STAGES:
         papers = manifest["stages"][stage]["graphs"].get(precision)

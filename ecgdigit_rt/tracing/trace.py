@@ -28,6 +28,8 @@ _END_COLUMNS = 16
 _SEAM_MM = 0.45
 _SEAM_WEIGHT = 0.1
 """Where leads meet a bar may hide both, so what is seen there counts little and the path stays level."""
+_WELL_INSIDE_MM = 5.0
+_OF_ONE_MIND_MM = 2.0
 _OWN_MM = 0.02  # a column may stand before its stretch's start by so much: less than half a column
 
 
@@ -171,10 +173,18 @@ def trace_between(
 
 
 def spliced(trace: Trace, better: Trace) -> Trace:
-    """`trace` with what `better`, which lies within it, saw; their columns stand at the same places."""
+    """`trace` with what `better`, a taller look that lies within it, saw; columns stand at the same places.
+
+    A taller strip shows more rows, and one look in a hundred follows another one. Where `trace` runs well
+    inside its strip the two must be of one mind in most columns, or it stays as it is.
+    """
     first = round((better.start_mm - trace.start_mm) * trace.columns_per_mm)
     own = slice(first, first + better.height_mm.size)
     seen = better.confidence > 0
+    inside = np.abs(trace.height_mm[own]) < trace.half_height_mm - _WELL_INSIDE_MM
+    both = seen & inside & (trace.confidence[own] > 0)
+    if both.any() and np.median(np.abs(better.height_mm - trace.height_mm[own])[both]) > _OF_ONE_MIND_MM:
+        return trace
     height, confidence = trace.height_mm.copy(), trace.confidence.copy()
     height[own][seen] = better.height_mm[seen]
     confidence[own][seen] = better.confidence[seen]

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ecgdigit_engine.backends import all_backends
-from ecgdigit_engine.backends.backend import PRECISIONS, Backend, How, Ready, Unusable, graph_precision
+from ecgdigit_engine.backends.backend import (
+    GRAPHS,
+    PRECISIONS,
+    Backend,
+    How,
+    Ready,
+    Unusable,
+    graph_precision,
+)
 from ecgdigit_engine.batching import BatchingRunner
 from ecgdigit_engine.device import CPU, Device, device_from_text
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
@@ -49,12 +57,14 @@ def choose(
     backend: str = AUTO,
     device: str = AUTO,
     precision: str = AUTO,
+    graphs: Collection[str] = GRAPHS,
     backends: Mapping[str, Backend] | None = None,
 ) -> Choice:
     """The best backend that is ready. What is named is taken or refused, never swapped.
 
     device: auto, cpu, cuda or cuda:N; auto takes a card where a backend is ready for it. precision: auto,
-    fp32, fp16 or bf16; auto is the backend's fastest that loses no accuracy worth speaking of.
+    fp32, fp16, bf16 or int8; auto is the backend's fastest, all of which lose no accuracy worth speaking of.
+    graphs: those that the models have, of `GRAPHS`.
     Raises UnknownChoice and BackendUnusable.
     """
     known = all_backends() if backends is None else backends
@@ -67,7 +77,7 @@ def choose(
     found: list[Choice] = []
     refusals: list[BackendUnusable] = []
     for one in candidates:
-        answer = _fitting(one, one.probe(), wanted, precision)
+        answer = _fitting(one, one.probe(), wanted, precision, graphs)
         if isinstance(answer, BackendUnusable):
             refusals.append(answer)
         else:
@@ -80,7 +90,11 @@ def choose(
 
 
 def _fitting(
-    backend: Backend, answer: Ready | Unusable, wanted: Device | None, precision: str
+    backend: Backend,
+    answer: Ready | Unusable,
+    wanted: Device | None,
+    precision: str,
+    graphs: Collection[str],
 ) -> tuple[Ready, Device, str] | BackendUnusable:
     if isinstance(answer, Unusable):
         return BackendUnusable(backend.name, answer.reason, answer.fix)
@@ -91,8 +105,8 @@ def _fitting(
             f"{backend.name} on {wanted}", f"it can use {has}", f"Use --device auto or one of {has}."
         )
     for device in sorted(devices, key=lambda one: one == CPU):
-        precisions = answer.devices[device]
-        if precision in (AUTO, *precisions):
+        precisions = [one for one in answer.devices[device] if graph_precision(one) in graphs]
+        if precisions and precision in (AUTO, *precisions):
             return answer, device, precisions[0] if precision == AUTO else precision
     has = ", ".join(answer.devices[devices[0]])
     return BackendUnusable(

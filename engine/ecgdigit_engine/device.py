@@ -87,6 +87,17 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(line.partition(":")[2].split())
 
 
+def multiplies_bf16() -> bool:
+    """Whether the CPU multiplies bf16 itself; emulated it would gain nothing."""
+    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
+
+
+def multiplies_int8() -> bool:
+    """Whether the CPU adds up products of bytes itself. Without, INT8 is hardly faster, and on AVX2 its
+    16-bit sums may overflow."""
+    return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
+
+
 def cpu_name() -> str:
     """The processor's name where the system tells."""
     try:

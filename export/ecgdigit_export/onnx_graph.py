@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import torch
@@ -21,7 +19,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_engine.spec import Axis
 from ecgdigit_export.models.families import stage_network
-from ecgdigit_rt.models import STAGES, graph_file
 from ecgdigit_rt.stages import GRID_SIDE, LOCATE_SIDE, SIDE_STEP
 
 OPSET = 18
@@ -189,57 +186,3 @@ def prove(
     if not worst <= allowed:  # not a number is no proof either
         raise ValueError(f"{stage}: {precision} is {worst:.1e} away from PyTorch, {allowed:.0e} allowed")
     return Proof(stage, precision, worst, len(cases))
-
-
-def pictures_for_proof(folder: Path | None) -> dict[str, list[NDArray[np.uint8]]]:
-    """Real inputs by stage: each of the folder's first pages, cut to 512 × 640 and to a strip's 320 × 640."""
-    pictures: dict[str, list[NDArray[np.uint8]]] = {stage: [] for stage in STAGES}
-    files = [] if folder is None else sorted(f for f in folder.iterdir() if f.suffix in (".png", ".jpg"))[:4]
-    for path in files:
-        image = cv2.imread(str(path))
-        if image is None or min(image.shape[:2]) < 640:
-            continue
-        middle = np.ascontiguousarray(image[-512:, :640, ::-1], np.uint8)
-        for stage in STAGES:
-            pictures[stage].append(np.ascontiguousarray(middle[:320]) if stage == "trace" else middle)
-    return pictures
-
-
-def export_family(
-    weights: Path,
-    out: Path,
-    version: str,
-    pictures: dict[str, list[NDArray[np.uint8]]] | None = None,
-    family: str = "lite",
-) -> list[Proof]:
-    """Export WEIGHTS/{locate,grid,trace}.pt to OUT/STAGE.onnx and OUT/STAGE.fp16.onnx with a manifest.
-
-    Each is proven before it is kept.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    stages, proofs = {}, []
-    for stage in STAGES:
-        source = weights / f"{stage}.pt"
-        model, training = trained(family, stage, source)
-        model = folded(model)
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        metadata = {
-            "family": family,
-            "version": version,
-            "weights_sha256": digest,
-            "training_steps": training["steps"],
-            "attribution": ATTRIBUTION,
-        }
-        graphs = {}
-        for precision in PRECISIONS:
-            graph = graph_from_model(stage, model, metadata, precision)
-            proofs.append(prove(stage, model, graph, (pictures or {}).get(stage, []), precision))
-            name = graph_file(stage, precision)
-            (out / name).write_bytes(graph)
-            sha256 = hashlib.sha256(graph).hexdigest()
-            graphs[precision] = {"file": name, "sha256": sha256, "proof": asdict(proofs[-1])}
-        parameters = sum(p.numel() for p in model.parameters())
-        stages[stage] = {"parameters": parameters, **metadata, "graphs": graphs}
-    manifest = {"family": family, "version": version, "attribution": ATTRIBUTION, "stages": stages}
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-    return proofs

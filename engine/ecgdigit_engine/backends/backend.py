@@ -10,7 +10,9 @@ from typing import Protocol
 from ecgdigit_engine.device import Device
 from ecgdigit_engine.runner import Runner
 
-PRECISIONS = ("fp32", "fp16", "bf16")
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+GRAPHS = ("fp32", "fp16", "int8")
+"""Precisions that have a graph of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Backend(Protocol):
 
 def graph_precision(precision: str) -> str:
     """Which of a stage's graphs a precision runs: bf16 is a matter of the CPU's units, not of the graph."""
-    return "fp16" if precision == "fp16" else "fp32"
+    return precision if precision in GRAPHS else "fp32"
 
 
 def installed(package: str) -> str | None:

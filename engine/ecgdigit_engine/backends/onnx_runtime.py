@@ -8,7 +8,7 @@ from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Any
 
 from ecgdigit_engine.backends.backend import How, Ready, Unusable
-from ecgdigit_engine.device import CPU, Device, cuda_cards
+from ecgdigit_engine.device import CPU, Device, cuda_cards, multiplies_int8
 from ecgdigit_engine.errors import OutOfDeviceMemory
 from ecgdigit_engine.runner import Feeds, Fetches, Runner
 from ecgdigit_engine.spec import Port, StageSpec, spec_from_metadata
@@ -52,7 +52,7 @@ class OnnxRuntime:
         if "onnxruntime-gpu" in variants and not clash:
             devices |= {Device("cuda", card.index): ("fp16", "fp32") for card in cuda_cards()}
         if self.is_auto:
-            devices[CPU] = ("fp32",)
+            devices[CPU] = ("int8", "fp32") if multiplies_int8() else ("fp32",)
         if devices:
             return Ready(next(iter(variants.values())), devices, notes)
         if not cuda_cards():

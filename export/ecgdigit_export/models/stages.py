@@ -80,7 +80,10 @@ class Trace(nn.Module):
         self.head = nn.Conv2d(body.width, 8, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        planes = planes_from_bytes(pixels, self.head.weight.dtype)
+        return self.seen_in(planes_from_bytes(pixels, self.head.weight.dtype))
+
+    def seen_in(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, of (batch, 3, height, width) in the network's own scale."""
         height = planes.shape[2]
         rows = torch.arange(height, device=planes.device, dtype=torch.float32)
         offset = (((rows + 0.5) - 0.5 * height) / 160.0).to(planes.dtype)

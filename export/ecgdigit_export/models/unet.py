@@ -73,4 +73,9 @@ class UNet(nn.Module):
 
 def planes_from_bytes(pixels: Tensor, dtype: torch.dtype) -> Tensor:
     """uint8 NHWC → NCHW around zero, exact in FP16 too. Cast first: TensorRT transposes no uint8."""
-    return (pixels.to(dtype).permute(0, 3, 1, 2) - 128.0) / 64.0
+    return centred(pixels.to(dtype).permute(0, 3, 1, 2))
+
+
+def centred(planes: Tensor) -> Tensor:
+    """0 to 255 in the scale that all networks see."""
+    return (planes - 128.0) / 64.0
