@@ -18,8 +18,7 @@ LEAST_NOISE = 0.004
 """Of the phase, in periods: what every page has."""
 
 _LEAST_PIXELS = 50
-_ROUNDS = 4
-_SAMPLES = 20_000
+_SAMPLES = (4_000, 4_000, 4_000, 20_000)  # of the field's pixels, round after round
 _FIRST_NOISE, _MOST_NOISE = 0.08, 0.03  # periods: of the first guess, of the last
 _SHARES, _LIMITS = (0.9, 0.98), np.array([0.02, 0.05])
 """So many of the places may miss a plane by so much (periods). Flat pages miss it by 0.007 to 0.019 and
@@ -50,7 +49,7 @@ def flat_sheet(
     if np.count_nonzero(seen) < _LEAST_PIXELS:
         return None
     values = mapped(matrix, field_centres(turns.shape))
-    for _ in range(_ROUNDS):
+    for samples in _SAMPLES:
         miss = nearest_miss(turns, values)
         noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), LEAST_NOISE)
         if noise > _FIRST_NOISE:  # far from any plane
@@ -59,7 +58,7 @@ def flat_sheet(
         i, j = np.nonzero(used.min(-1) > 0)
         if i.size < _LEAST_PIXELS:
             return None
-        pick = np.linspace(0, i.size - 1, min(i.size, _SAMPLES)).astype(np.intp)
+        pick = np.linspace(0, i.size - 1, min(i.size, samples)).astype(np.intp)
         i, j = i[pick], j[pick]
         share = used[i, j].min(-1).astype(np.float64)
         matrix = homography(np.stack([j + 0.5, i + 0.5], 1), (values + miss)[i, j], share)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.geometry.ink import ink_near
-from ecgdigit_rt.geometry.locate import Located, padded, shrunk
+from ecgdigit_rt.geometry.locate import Located, padded, viewed
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.rectify import mesh_from_phase
-from ecgdigit_rt.stages import GRID_SIDE, MAP_STRIDE
+from ecgdigit_rt.stages import MAP_STRIDE
 
 _INK_REACH = 2  # cells
 _NEAR_INK = 0.05  # what confidence is left near ink
@@ -34,7 +34,9 @@ class GridPhase:
 def grid_phase(runner: Runner, located: Located) -> GridPhase:
     """Run stage 1 on the sheet."""
     left, top, right, bottom = located.page_px
-    small, factor = shrunk(np.ascontiguousarray(located.image[top:bottom, left:right]), GRID_SIDE, most=2.0)
+    fills_picture = (left, top, right, bottom) == (0, 0, located.image.shape[1], located.image.shape[0])
+    sheet = located.view if fills_picture else viewed(located.image[top:bottom, left:right])
+    small, factor = sheet
     phase = runner.run({"pixels": padded(small)[None]})["phase"][0]
     rows, columns = (-(-side // MAP_STRIDE) for side in small.shape[:2])
     phase = phase[:, :rows, :columns]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,16 +25,14 @@ def homography(
     x, y = ((source - centre) / half).T
     middle = np.average(target, axis=0, weights=weight)
     u, v = (target - middle).T
-    one, zero = np.ones_like(x), np.zeros_like(x)
-    rows_u = np.stack([x, y, one, zero, zero, zero, -u * x, -u * y], 1)
-    rows_v = np.stack([zero, zero, zero, x, y, one, -v * x, -v * y], 1)
-    inlier = np.ones_like(x)
-    depth = one
-    p = np.zeros(8)
+    base = np.stack([x, y, np.ones_like(x)])
+    square = u * u + v * v
+    inlier: NDArray[Any] = np.ones_like(x)
+    depth: NDArray[Any] = np.ones_like(x)
+    p: NDArray[Any] = np.zeros(8)
     for _ in range(_ROUNDS):
         w = weight * inlier / depth**2
-        matrix = rows_u.T @ (w[:, None] * rows_u) + rows_v.T @ (w[:, None] * rows_v)
-        side = rows_u.T @ (w * u) + rows_v.T @ (w * v)
+        matrix, side = _normal_equations(*(((w * f) * base) @ base.T for f in (1.0, u, v, square)))
         ridge = np.full(8, 1e-9 * np.trace(matrix))
         ridge[6:] += 1 / _PERSPECTIVE_PRIOR**2
         p = np.linalg.solve(matrix + np.diag(ridge), side)
@@ -44,6 +44,25 @@ def homography(
     inward = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, half]]) / half
     outward = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
     return np.asarray(outward @ matrix @ inward)
+
+
+def _normal_equations(
+    plain: NDArray[np.float64],
+    by_u: NDArray[np.float64],
+    by_v: NDArray[np.float64],
+    by_square: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 8 x 8 matrix and the right side from moments of (x, y, 1), (3, 3) each: plain, times u, v, u² + v².
+
+    They are those of the rows (x, y, 1, 0, 0, 0, -ux, -uy) = u and (0, 0, 0, x, y, 1, -vx, -vy) = v, which
+    never have to be written out.
+    """
+    matrix = np.zeros((8, 8))
+    matrix[:3, :3] = matrix[3:6, 3:6] = plain
+    matrix[:3, 6:], matrix[3:6, 6:] = -by_u[:, :2], -by_v[:, :2]
+    matrix[6:, :6] = matrix[:6, 6:].T
+    matrix[6:, 6:] = by_square[:2, :2]
+    return matrix, np.concatenate([by_u[:, 2], by_v[:, 2], -by_square[:2, 2]])
 
 
 def mapped(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

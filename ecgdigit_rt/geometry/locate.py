@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.errors import NoPageFound
 from ecgdigit_rt.record import LEADS
-from ecgdigit_rt.stages import HEATMAPS, LOCATE_SIDE, MAP_STRIDE, PAGE_MASK, PULSE, SIDE_STEP
+from ecgdigit_rt.stages import GRID_SIDE, HEATMAPS, LOCATE_SIDE, MAP_STRIDE, PAGE_MASK, PULSE, SIDE_STEP
 
 Image = NDArray[np.uint8]
 
@@ -32,6 +32,7 @@ class Located:
     heat: (len(HEATMAPS), rows, columns) float32; cell i, j covers `cell_px` original pixels from
     `corner_px` + (j, i) * cell_px.
     page_px: left, top, right, bottom of the sheet in the upright picture.
+    view: the upright picture with its long side at most `GRID_SIDE`, and original pixels per pixel of it.
     """
 
     image: Image
@@ -40,6 +41,7 @@ class Located:
     cell_px: float
     corner_px: tuple[float, float]
     page_px: tuple[int, int, int, int]
+    view: tuple[Image, float]
 
     def channel(self, name: str) -> NDArray[np.float32]:
         return np.asarray(self.heat[HEATMAPS.index(name)])
@@ -63,8 +65,17 @@ def padded(image: Image) -> Image:
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _seen(runner: Runner, image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    small, factor = shrunk(image, LOCATE_SIDE, most=1.5)
+def viewed(image: Image) -> tuple[Image, float]:
+    """The picture as stage 1 sees it when the sheet fills it, and original pixels per pixel of that."""
+    return shrunk(image, GRID_SIDE, most=2.0)
+
+
+def _seen(
+    runner: Runner, view: tuple[Image, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Heat, turns and cell size. The view is twice stage 0's size: its reduction by two is quick."""
+    small, factor = shrunk(view[0], LOCATE_SIDE, most=1.0)
+    factor *= view[1]
     found = runner.run({"pixels": padded(small)[None]})
     rows, columns = (-(-side // MAP_STRIDE) for side in small.shape[:2])
     return found["heatmaps"][0, :, :rows, :columns], found["turns"][0], factor * MAP_STRIDE
@@ -102,26 +113,37 @@ def _mark_evidence(heat: NDArray[np.float32]) -> float:
     return float(heat[marks].max((1, 2)).sum())
 
 
-def _upright(runner: Runner, image: Image) -> tuple[int, Image, NDArray[np.float32], float]:
-    """Quarter turns (clockwise) that the picture had, the picture turned back, its heat and cell size.
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A view turned back by `quarter_turns`, and what stage 0 saw in it."""
+
+    quarter_turns: int
+    view: Image
+    heat: NDArray[np.float32]
+    cell_px: float
+
+
+def _upright(runner: Runner, view: Image, factor: float) -> _Seen:
+    """The view, turned as the network and the marks say that it was meant.
 
     Marks that glow plainly settle it, and so does a sure word of the network. Otherwise every turn that
     it holds possible is tried, and the one that shows most marks is taken.
     """
-    heat, turns, cell = _seen(runner, image)
+    heat, turns, cell = _seen(runner, (view, factor))
     evidence = _mark_evidence(heat)
+    as_it_is = _Seen(0, view, heat, cell)
     if turns[0] > _SURE or evidence > _PLAIN:
-        return 0, image, heat, cell
-    best = (evidence + _UPRIGHT_BONUS, 0, image, heat, cell)
+        return as_it_is
+    best = (evidence + _UPRIGHT_BONUS, as_it_is)
     for k in (1, 2, 3):
         if turns[k] < _POSSIBLE:
             continue
-        turned = np.ascontiguousarray(np.rot90(image, k))
-        found, _, size = _seen(runner, turned)
+        turned = np.ascontiguousarray(np.rot90(view, k))
+        found, _, size = _seen(runner, (turned, factor))
         evidence = _mark_evidence(found)
         if evidence > best[0]:
-            best = (evidence, k, turned, found, size)
-    return best[1], best[2], best[3], best[4]
+            best = (evidence, _Seen(k, turned, found, size))
+    return best[1]
 
 
 def locate(runner: Runner, image: Image) -> Located:
@@ -130,13 +152,17 @@ def locate(runner: Runner, image: Image) -> Located:
     A turned picture is turned back and seen again, since marks are read upright; a sheet that is small
     in the picture is cut out and seen again larger.
     """
-    quarter_turns, image, heat, cell = _upright(runner, image)
+    view, factor = viewed(image)
+    seen = _upright(runner, view, factor)
+    heat, cell = seen.heat, seen.cell_px
+    if seen.quarter_turns:
+        image = np.ascontiguousarray(np.rot90(image, seen.quarter_turns))
     box = _page_box(heat[HEATMAPS.index(PAGE_MASK)])
     page = _crop(image, box, cell, 0.02)
     corner = (0.0, 0.0)
     longest = max(page[2] - page[0], page[3] - page[1])
     if longest < _CLOSE_UP * max(image.shape[:2]):
         left, top, right, bottom = _crop(image, box, cell, 0.06)
-        heat, _, cell = _seen(runner, np.ascontiguousarray(image[top:bottom, left:right]))
+        heat, _, cell = _seen(runner, viewed(np.ascontiguousarray(image[top:bottom, left:right])))
         corner = (float(left), float(top))
-    return Located(image, quarter_turns, heat, cell, corner, page)
+    return Located(image, seen.quarter_turns, heat, cell, corner, page, (seen.view, factor))
