@@ -64,6 +64,6 @@ def test_a_counted_runner_counts_pixels_and_calls() -> None:
 
 
 def test_ratios_say_how_many_times_as_fast() -> None:
-    quick = {"latency_s": {"mean": 0.5}, "folder": {"s_per_page": 0.25}}
-    slow = {"latency_s": {"mean": 2.0}, "folder": {"s_per_page": 1.0}}
+    quick = {"latency_s": {"p50": 0.5}, "folder": {"s_per_page": 0.25}}
+    slow = {"latency_s": {"p50": 2.0}, "folder": {"s_per_page": 1.0}}
     assert against(quick, slow) == {"folder_against_loop": 8.0, "page_after_page": 4.0, "folder": 4.0}

@@ -75,8 +75,8 @@ def against(ours: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, floa
     """
     here, there = ours["folder"]["s_per_page"], other["folder"]["s_per_page"]
     return {
-        "folder_against_loop": round(other["latency_s"]["mean"] / here, 2),
-        "page_after_page": round(other["latency_s"]["mean"] / ours["latency_s"]["mean"], 2),
+        "folder_against_loop": round(other["latency_s"]["p50"] / here, 2),
+        "page_after_page": round(other["latency_s"]["p50"] / ours["latency_s"]["p50"], 2),
         "folder": round(there / here, 2),
     }
 

@@ -55,12 +55,13 @@ def flat_sheet(
         if noise > _FIRST_NOISE:  # far from any plane
             return None
         used = (weight * np.maximum(1 - (miss / (4.7 * noise)) ** 2, 0) ** 2).astype(np.float32)
-        i, j = np.nonzero(used.min(-1) > 0)
+        both = np.minimum(used[..., 0], used[..., 1])
+        i, j = np.nonzero(both > 0)
         if i.size < _LEAST_PIXELS:
             return None
         pick = np.linspace(0, i.size - 1, min(i.size, samples)).astype(np.intp)
         i, j = i[pick], j[pick]
-        share = used[i, j].min(-1).astype(np.float64)
+        share = both[i, j].astype(np.float64)
         matrix = homography(np.stack([j + 0.5, i + 0.5], 1), (values + miss)[i, j], share)
         values = mapped(matrix, field_centres(turns.shape))
     if noise > _MOST_NOISE or _bent(nearest_miss(turns, values), weight, seen, period_px):

@@ -41,8 +41,7 @@ def paper_heat(located: Located, mesh: Mesh) -> PaperHeat:
     map_x, map_y = mesh.maps((u0, CELL_MM, u.size), (v0, FINE_MM, v.size), shrink=located.cell_px)
     map_x -= np.float32(located.corner_px[0] / located.cell_px)
     map_y -= np.float32(located.corner_px[1] / located.cell_px)
-    heat = [
-        cv2.remap(channel, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        for channel in located.heat
-    ]
-    return PaperHeat(np.stack(heat).astype(np.float32), u, v)
+    heat = np.empty((len(located.heat), *map_x.shape), np.float32)
+    for channel, out in zip(located.heat, heat, strict=True):
+        cv2.remap(channel, map_x, map_y, cv2.INTER_LINEAR, out, cv2.BORDER_CONSTANT, 0)
+    return PaperHeat(heat, u, v)
