@@ -16,7 +16,8 @@ from ecgdigit_engine.engines.stale import graph_digest
 from ecgdigit_engine.engines.store import EnginePapers, EngineStore, StoredEngine
 from ecgdigit_engine.engines.target import LOCAL, Target, targets_from_texts
 from ecgdigit_engine.errors import BackendUnusable, EngineCorrupt, UnknownChoice
-from ecgdigit_rt.models import STAGES, ModelFamily, load_models
+from ecgdigit_rt.models import ModelFamily, load_models, load_sampler
+from ecgdigit_rt.stages import SAMPLER
 
 AUTO = "auto"
 
@@ -66,35 +67,36 @@ def builder_for(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
 def build_engines(
     order: Order, store: EngineStore, on_stage: Callable[[str], None] = lambda _: None
 ) -> list[Built]:
-    """One engine per stage in `store`, built unless it is there. on_stage is told what is being built.
+    """One engine per stage, and one of the sampler, in `store`, built unless it is there.
 
-    Raises UnknownChoice, BackendUnusable, ModelMissing, EngineBuildFailed.
+    on_stage is told what is being built. Raises UnknownChoice, BackendUnusable, ModelMissing and
+    EngineBuildFailed.
     """
     targets = targets_from_texts(order.targets)
     backend, backend_version = builder_for(order.backend, targets)
     family = load_models(order.models, precision=order.precision)
     done = []
-    for stage in STAGES:
+    for stage, graph in {**family.graphs, SAMPLER: load_sampler(order.models)}.items():
         on_stage(stage)
-        done.append(_stage_engine(family, stage, order, targets, (backend, backend_version), store))
+        done.append(_engine(family, stage, graph, order, targets, (backend, backend_version), store))
     return done
 
 
-def _stage_engine(
+def _engine(
     family: ModelFamily,
     stage: str,
+    graph: bytes,
     order: Order,
     targets: Sequence[Target],
     builder: tuple[str, str],
     store: EngineStore,
 ) -> Built:
-    graph = family.graphs[stage]
     spec = spec_from_graph(graph)
     papers = EnginePapers(
         stage=stage,
         models=str(family),
         graph_sha256=graph_digest(graph),
-        precision=family.precision,
+        precision=spec.precision,
         backend=builder[0],
         backend_version=builder[1],
         targets=tuple(map(str, targets)),
@@ -151,8 +153,9 @@ def _stale_reason(engine: StoredEngine) -> str:
     name = papers.models.split()[0]
     try:
         family = load_models(name, precision=papers.precision)
+        graph = load_sampler(name) if papers.stage == SAMPLER else family.graphs[papers.stage]
     except FileNotFoundError:
         return f"the models {name} are not installed"
-    if graph_digest(family.graphs[papers.stage]) != papers.graph_sha256:
+    if graph_digest(graph) != papers.graph_sha256:
         return f"built from {papers.models}, installed is {family}"
     return ""

@@ -30,6 +30,9 @@ CLOSE_PX_PER_MM = 5.5
 CLOSE_SIZE_PX = (160, 96)
 """Scale and size (width, height) of the patches of stage 0's second look, at text."""
 
+SAMPLER = "sampler"
+"""The graph that samples strips on a device, in front of stage 2."""
+
 PLACES_STEP = 16
 """Pixels of a strip per place by which the sampler graph is told where it lies in the picture."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backend_table import BEGIN, END, table
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_export.eager import EagerTorch
@@ -67,3 +68,10 @@ def test_ratios_say_how_many_times_as_fast() -> None:
     quick = {"latency_s": {"p50": 0.5}, "folder": {"s_per_page": 0.25}}
     slow = {"latency_s": {"p50": 2.0}, "folder": {"s_per_page": 1.0}}
     assert against(quick, slow) == {"folder_against_loop": 8.0, "page_after_page": 4.0, "folder": 4.0}
+
+
+def test_the_readmes_table_is_the_results() -> None:
+    root = EXAMPLES.parent
+    figures = json.loads((root / "benchmarks" / "results" / "backends-cpu2.json").read_text())["figures"]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert readme.split(BEGIN)[1].split(END)[0].strip() == table(figures)

@@ -23,6 +23,7 @@ from ecgdigit_rt import engine_builds
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.engine_builds import Order, build_engines, builder_for, verdicts
 from ecgdigit_rt.models import STAGES
+from ecgdigit_rt.stages import SAMPLER
 
 AXES = (Axis("batch", 1, 4, 8), Axis("height", 320, 320, 1280, 320), Axis("width", 32, 2752, 5504, 32))
 PIXELS = Port("pixels", "uint8", ("batch", "height", "width", 3))
@@ -43,8 +44,9 @@ def store(tmp_path: Path) -> EngineStore:
 def test_all_stages_are_built_for_a_t4_and_found_again(store: EngineStore) -> None:
     order = Order(targets=("sm75",))
     built = build_engines(order, store)
-    assert [one.engine.papers.stage for one in built] == list(STAGES)
-    assert all(one.fresh and one.engine.size > 1_000_000 for one in built)
+    assert [one.engine.papers.stage for one in built] == [*STAGES, SAMPLER]
+    assert all(one.fresh for one in built)
+    assert all(one.engine.size > 1_000_000 for one in built[:-1]), "those with weights"
     for one in built:  # the profile is in the engine: all sizes of each axis, not one
         papers = one.engine.papers
         assert all(axis.low < axis.high for axis in papers.axes)
@@ -52,7 +54,7 @@ def test_all_stages_are_built_for_a_t4_and_found_again(store: EngineStore) -> No
         assert one.engine.read()
     again = build_engines(order, store)
     assert not any(one.fresh for one in again)
-    assert [one.reason for one in verdicts(store)] == ["", "", ""]
+    assert [one.reason for one in verdicts(store)] == [""] * 4
 
 
 @needs_rtx
@@ -86,11 +88,11 @@ def test_the_command_builds_lists_verifies_and_cleans(
     assert "damaged" in capsys.readouterr().err
     assert exit_code(["engines", "list", "--format", "json", *out]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["broken"] for row in rows] == [True, False, False]
+    assert [row["broken"] for row in rows] == [True, False, False, False]
     assert exit_code(["engines", "clean", "--broken", *out]) == 0
-    assert len(list(tmp_path.glob("*.engine"))) == 2
-    assert exit_code(["build-engines", "--target", "sm75", *out]) == 0
     assert len(list(tmp_path.glob("*.engine"))) == 3
+    assert exit_code(["build-engines", "--target", "sm75", *out]) == 0
+    assert len(list(tmp_path.glob("*.engine"))) == 4
 
 
 def test_papers_make_the_key() -> None:

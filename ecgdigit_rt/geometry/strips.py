@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.stages import COLUMNS_PER_MM as OUTPUT_PX_PER_MM
+from ecgdigit_rt.stages import PLACES_STEP
 from ecgdigit_rt.stages import SIDE_STEP as WIDTH_MULTIPLE
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
 from ecgdigit_rt.stages import STRIP_PX_PER_MM as PX_PER_MM_ALONG
@@ -36,15 +37,36 @@ def strip_from_image(
     the strip's width, has its centre at start_mm + 0.05 mm * k. It reaches end_mm at least; the
     width is rounded up. Row i's centre is half_height_mm - (i + 0.5) / 8 above the baseline.
     """
+    corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
+    return paper_patch(image, mesh, corner, (PX_PER_MM_ALONG, PX_PER_MM_HIGH), size, interpolation)
+
+
+def strip_places(
+    mesh: Mesh,
+    start_mm: float,
+    end_mm: float,
+    baseline_mm: float,
+    half_height_mm: float = HALF_HEIGHT_MM,
+) -> NDArray[np.float32]:
+    """Where the cells of such a strip lie in the image, as the sampler graph takes it: (2, down, along).
+
+    x and y, the centre of pixel i at i, of every PLACES_STEP pixels' middle, and one cell beyond each edge.
+    """
+    corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
+    step = PLACES_STEP / PX_PER_MM_ALONG, PLACES_STEP / PX_PER_MM_HIGH
+    along, down = ((corner[k] - step[k] / 2, step[k], size[k] // PLACES_STEP + 2) for k in range(2))
+    return np.stack(mesh.maps(along, down))
+
+
+def _strip_box(
+    start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float
+) -> tuple[tuple[float, float], tuple[int, int]]:
+    """A strip's upper left corner on paper, and its width and height in pixels."""
     if not end_mm > start_mm:
         raise ValueError(f"the strip must have a length, got {start_mm} to {end_mm} mm")
     width = int(np.ceil((end_mm - start_mm) * PX_PER_MM_ALONG / WIDTH_MULTIPLE - 1e-9))
-    width *= WIDTH_MULTIPLE
-    height = round(2 * half_height_mm * PX_PER_MM_HIGH)
-    left = start_mm - 0.5 / OUTPUT_PX_PER_MM
-    top = baseline_mm - half_height_mm
-    px_per_mm = (PX_PER_MM_ALONG, PX_PER_MM_HIGH)
-    return paper_patch(image, mesh, (left, top), px_per_mm, (width, height), interpolation)
+    corner = (start_mm - 0.5 / OUTPUT_PX_PER_MM, baseline_mm - half_height_mm)
+    return corner, (width * WIDTH_MULTIPLE, round(2 * half_height_mm * PX_PER_MM_HIGH))
 
 
 def rectified_page(image: NDArray[np.uint8], mesh: Mesh, px_per_mm: float = 8.0) -> NDArray[np.uint8]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
+from ecgdigit_rt.stages import SAMPLER
 
 STAGES = ("locate", "grid", "trace")
 """The three networks in the order in which a page meets them."""
@@ -61,12 +63,24 @@ def load_models(name: str = "lite", folder: Path | None = None, precision: str =
     graphs = {}
     for stage in STAGES:
         papers = manifest["stages"][stage]["graphs"].get(precision)
-        path = root / (graph_file(stage, precision) if papers is None else papers["file"])
-        if papers is None or not path.is_file():
-            raise ModelMissing(path)
-        graph = path.read_bytes()
-        expected, found = papers["sha256"], hashlib.sha256(graph).hexdigest()
-        if found != expected:
-            raise ModelCorrupt(path, expected, found)
-        graphs[stage] = graph
+        if papers is None:
+            raise ModelMissing(root / graph_file(stage, precision))
+        graphs[stage] = _checked(root, papers)
     return ModelFamily(name, str(manifest["version"]), precision, graphs)
+
+
+def load_sampler(name: str = "lite", folder: Path | None = None) -> bytes:
+    """The graph that samples strips on a device. Raises ModelMissing or ModelCorrupt."""
+    root = (folder or Path(__file__).parent) / name
+    return _checked(root, _manifest(root)[SAMPLER])
+
+
+def _checked(root: Path, papers: Mapping[str, str]) -> bytes:
+    path = root / papers["file"]
+    if not path.is_file():
+        raise ModelMissing(path)
+    graph = path.read_bytes()
+    found = hashlib.sha256(graph).hexdigest()
+    if found != papers["sha256"]:
+        raise ModelCorrupt(path, papers["sha256"], found)
+    return graph

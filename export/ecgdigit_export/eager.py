@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import nn
 
 from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
 from ecgdigit_engine.runner import Feeds, Fetches, Runner
@@ -28,16 +29,22 @@ class EagerTorch:
         return EagerRunner(graph)
 
 
+def eager_module(graph: bytes) -> nn.Module:
+    """The stage's PyTorch module, norms folded, with the weights of its FP32 graph."""
+    spec = spec_from_graph(graph)
+    model = folded(stage_network(spec.metadata["family"], spec.stage).eval())
+    tensors = onnx.load_from_string(graph).graph.initializer
+    weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in tensors}
+    model.load_state_dict({name: weights[name] for name in model.state_dict()})
+    return model
+
+
 class EagerRunner:
     """One stage's module with the weights of its ONNX graph. Satisfies `Runner`."""
 
     def __init__(self, graph: bytes) -> None:
         self.spec = spec_from_graph(graph)
-        model = folded(stage_network(self.spec.metadata["family"], self.spec.stage).eval())
-        tensors = onnx.load_from_string(graph).graph.initializer
-        weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in tensors}
-        model.load_state_dict({name: weights[name] for name in model.state_dict()})
-        self._model = model
+        self._model = eager_module(graph)
 
     def run(self, feeds: Feeds, /) -> Fetches:
         self.spec.check(feeds, bounded=False)

@@ -23,7 +23,9 @@ from ecgdigit_export.onnx_graph import (
 )
 from ecgdigit_export.page_proof import page_proof
 from ecgdigit_export.quantised import calibration_pictures, quantised_graph
+from ecgdigit_export.sampler_graph import sampler_graph
 from ecgdigit_rt.models import STAGES, graph_file
+from ecgdigit_rt.stages import SAMPLER
 
 Graphs = dict[str, dict[str, bytes]]
 """Precision → stage → ONNX."""
@@ -65,6 +67,12 @@ def export_family(order: ExportOrder) -> dict[str, Any]:
         "stages": stages,
     }
     order.out.mkdir(parents=True, exist_ok=True)
+    sampler = sampler_graph({"family": order.family, "version": order.version})
+    (order.out / graph_file(SAMPLER, "fp32")).write_bytes(sampler)
+    manifest[SAMPLER] = {
+        "file": graph_file(SAMPLER, "fp32"),
+        "sha256": hashlib.sha256(sampler).hexdigest(),
+    }
     for precision, by_stage in graphs.items():
         for stage, graph in by_stage.items():
             name = graph_file(stage, precision)

@@ -38,7 +38,7 @@ def axes_with(spec: StageSpec, sizes: Sizes) -> tuple[Axis, ...]:
 def _axis_with(axis: Axis, sizes: Sizes) -> Axis:
     if axis.name == BATCH:
         return axis if sizes.batch is None else Axis(BATCH, *sizes.batch)
-    if sizes.longest_side is None or sizes.longest_side >= axis.high:
+    if sizes.longest_side is None or sizes.longest_side >= axis.high or axis.name.startswith("places"):
         return axis
     high = max(axis.low, sizes.longest_side // axis.step * axis.step)
     return dataclasses.replace(axis, tuned=min(axis.tuned, high), high=high)
