@@ -6,9 +6,14 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.batch import Job
+    from ecgdigit_rt.digitizer import Digitizer
+    from ecgdigit_rt.record import Result
 
 
 class Tta(StrEnum):
@@ -57,13 +62,12 @@ def run(
     Without --test every lead found is written at 500 Hz. A page that cannot be read does not stop
     the others: it is named at the end and in the report beside the output, and the exit code is 2.
     """
-    from ecgdigit_rt.batch import Job, digitize_to_submission, jobs_from_pages
+    from ecgdigit_rt.batch import digitize_to_submission, jobs_from_pages
     from ecgdigit_rt.cli.progress import page_progress
     from ecgdigit_rt.inputs.pages import pages_from_inputs
     from ecgdigit_rt.outputs.competition import read_test_csv
     from ecgdigit_rt.outputs.report import Report, report_path, summary_lines, write_report
     from ecgdigit_rt.outputs.submission import SubmissionWriter
-    from ecgdigit_rt.record import Result
 
     questions = None if test is None else read_test_csv(test)
     jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), questions)
@@ -78,9 +82,7 @@ def run(
 
         def finish(job: Job, result: Result) -> None:
             if overlay is not None and job.page is not None:
-                from ecgdigit_rt.outputs.overlay import write_overlay
-
-                write_overlay(result, overlay / f"{_file_name(job.image)}.png")
+                _show(overlay, job.image, result)
             advance()
 
         from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
@@ -89,9 +91,7 @@ def run(
             threads=threads, tta=tta.value, blend=blend, backend=backend, device=device, precision=precision
         )
         report.device, report.models = digitizer.device, digitizer.models
-        typer.echo(f"device   {digitizer.device}\nmodels   {digitizer.models}", err=True)
-        for note in digitizer.notes:
-            typer.echo(f"note     {note}", err=True)
+        _say(digitizer)
         start = time.perf_counter()
         digitize_to_submission(jobs, digitizer, writer, report, finish)
         seconds = time.perf_counter() - start
@@ -112,5 +112,14 @@ def _make_folder(folder: Path) -> None:
         raise OutputNotWritable(folder, error.strerror or str(error)) from error
 
 
-def _file_name(image: str) -> str:
-    return image.replace("/", "-").replace("\\", "-")
+def _say(digitizer: Digitizer) -> None:
+    typer.echo(f"device   {digitizer.device}\nmodels   {digitizer.models}", err=True)
+    for note in digitizer.notes:
+        typer.echo(f"note     {note}", err=True)
+
+
+def _show(folder: Path, image: str, result: Result) -> None:
+    from ecgdigit_rt.outputs.overlay import write_overlay
+
+    name = image.replace("/", "-").replace("\\", "-")
+    write_overlay(result, folder / f"{name}.png")
