@@ -96,7 +96,7 @@ def _engine(
         stage=stage,
         models=str(family),
         graph_sha256=graph_digest(graph),
-        precision=spec.precision,
+        precision=family.precision,  # the sampler, which has none, belongs to what it was built with
         backend=builder[0],
         backend_version=builder[1],
         targets=tuple(map(str, targets)),

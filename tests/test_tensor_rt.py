@@ -155,6 +155,7 @@ def test_no_engine_or_a_stale_one_says_what_to_build(store: EngineStore) -> None
     assert isinstance(answer, Unusable)
     assert answer.fix == "ecgdigit-rt build-engines --backend tensorrt-rtx"
     published(store, version="1.6")
+    assert isinstance(backend.probe(), Unusable), "of another version, it is none"
     with pytest.raises(EngineMissing, match=r"built for tensorrt-rtx 1\.6, found 1\.7") as caught:
         backend.open_stage(GRAPH, How(CARD, "fp32"))
     assert "ecgdigit-rt build-engines --backend tensorrt-rtx" in caught.value.hint

@@ -1,4 +1,4 @@
-"""The backends that can run the networks, one module each; `BACKENDS` names them all.
+"""The backends that can run the networks, one module each; `all_backends` names them.
 
 A new backend is a module with a class that satisfies `Backend`, and a line in `all_backends`.
 """

@@ -42,19 +42,16 @@ class TensorRt:
             return Unusable("there is no NVIDIA card or no driver", "Use --backend onnxruntime.")
         if importlib.util.find_spec("pycuda") is None:
             return Unusable("pycuda is not installed", "pip install 'ecgdigit-rt[gpu]' (it compiles)")
-        engines = EngineStore(engine_folder()).engines()
-        devices = {}
+        devices: dict[Device, tuple[str, ...]] = {}
+        papers = [engine.papers for engine in EngineStore(engine_folder()).engines()]
+        papers = [one for one in papers if (one.backend, one.backend_version) == (self.name, found)]
         for card in cuda_cards():
             target = f"sm{card.capability[0]}{card.capability[1]}"
-            built = [
-                e.papers for e in engines if e.papers.backend == self.name and target in e.papers.targets
-            ]
+            built = {one.precision for one in papers if target in one.targets}
             if built:
-                devices[Device("cuda", card.index)] = tuple(
-                    p for p in ("fp16", "fp32") if any(papers.precision == p for papers in built)
-                )
+                devices[Device("cuda", card.index)] = tuple(p for p in ("fp16", "fp32") if p in built)
         if not devices:
-            return Unusable("no engines are built for this card", self.command)
+            return Unusable(f"no engines are built for this card by {self.name} {found}", self.command)
         return Ready(found, devices)
 
     def open_stage(self, graph: bytes, how: How) -> Runner:
