@@ -67,9 +67,11 @@ class OnnxRuntime:
 
 
 def _ports(nodes: list[Any]) -> tuple[Port, ...]:
+    """Types are written tensor(float) there."""
+    types = [node.type.removeprefix("tensor(").removesuffix(")") for node in nodes]
     return tuple(
-        Port(n.name, _DTYPES.get(n.type[7:-1], n.type[7:-1]), tuple(n.shape))
-        for n in nodes  # tensor(float)
+        Port(node.name, _DTYPES.get(kind, kind), tuple(node.shape))
+        for node, kind in zip(nodes, types, strict=True)
     )
 
 
