@@ -15,7 +15,7 @@ from ecgdigit_engine.engines.profile import Sizes, axes_with
 from ecgdigit_engine.engines.stale import graph_digest
 from ecgdigit_engine.engines.store import EnginePapers, EngineStore, StoredEngine
 from ecgdigit_engine.engines.target import LOCAL, Target, targets_from_texts
-from ecgdigit_engine.errors import BackendUnusable, EngineCorrupt, UnknownChoice
+from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 from ecgdigit_rt.models import ModelFamily, load_models, load_sampler
 from ecgdigit_rt.stages import SAMPLER
 
@@ -105,7 +105,7 @@ def _engine(
     )
     with store.locked(papers):
         there = store.find(papers)
-        if there is not None and _is_whole(there):
+        if there is not None and there.is_whole:
             return Built(there, fresh=False)
         cache = store.folder / f"{papers.targets[0]}.timing" if builder[0] == "tensorrt" else None
         started = time.perf_counter()
@@ -113,14 +113,6 @@ def _engine(
         seconds = time.perf_counter() - started
         built_at = datetime.now(UTC).isoformat(timespec="seconds")
         return Built(store.publish(papers, data, seconds, built_at), fresh=True)
-
-
-def _is_whole(engine: StoredEngine) -> bool:
-    try:
-        engine.read()
-    except EngineCorrupt:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Material:
 
 
 def bench(material: Material, opener: StageOpener, threads: int) -> dict[str, Any]:
-    """Figures of one opener; `SCHEMA` names their form, docs/benchmarks.md says what each means."""
+    """Figures of one opener; `SCHEMA` names their form, docs/performance.md says what each means."""
     tallies = Tallies()
     digitizer = Digitizer(threads=threads, opener=Counting(opener, tallies))
     latency, single = _one_by_one(digitizer, material.pages)

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-
-class Format(StrEnum):
-    """For a person or a program."""
-
-    text = "text"
-    json = "json"
+from ecgdigit_rt.cli.format import Format
 
 
 def doctor(form: Annotated[Format, typer.Option("--format")] = Format.text) -> None:

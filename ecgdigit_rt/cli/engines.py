@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ecgdigit_rt.cli.format import Format
 
 if TYPE_CHECKING:
     from ecgdigit_engine.engines.store import EngineStore
@@ -17,13 +18,6 @@ app = typer.Typer(help="Engines that were built: list, verify, clean.", no_args_
 Folder = Annotated[
     Path | None, typer.Option("--out", help="Folder of engines. Default: the user's cache folder.")
 ]
-
-
-class Format(StrEnum):
-    """For a person or a program."""
-
-    text = "text"
-    json = "json"
 
 
 @app.command("list")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-
-class Format(StrEnum):
-    text = "text"
-    json = "json"
+from ecgdigit_rt.cli.format import Format
 
 
 def evaluate(

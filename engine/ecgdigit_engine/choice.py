@@ -36,7 +36,7 @@ class Choice:
 
     @property
     def graph_precision(self) -> str:
-        """Which of the stages' graphs to open: fp32 or fp16."""
+        """Which of the stages' graphs to open, of `GRAPHS`."""
         return graph_precision(self.precision)
 
     def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner:

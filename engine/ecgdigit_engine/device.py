@@ -77,14 +77,18 @@ def _card(driver: ctypes.CDLL, index: int) -> CudaCard:
 
 
 @cache
+def _cpu_fact(*names: str) -> str:
+    """What Linux says of the first processor under one of these names; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(names)), "")
+
+
 def cpu_flags() -> frozenset[str]:
     """The instruction sets that Linux names, such as avx512_bf16; empty elsewhere."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return frozenset()
-    line = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "")
-    return frozenset(line.partition(":")[2].split())
+    return frozenset(_cpu_fact("flags", "Features").split())
 
 
 def multiplies_bf16() -> bool:
@@ -100,9 +104,4 @@ def multiplies_int8() -> bool:
 
 def cpu_name() -> str:
     """The processor's name where the system tells."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return "unknown CPU"
-    line = next((line for line in text.splitlines() if line.startswith("model name")), "")
-    return line.partition(":")[2].strip() or "unknown CPU"
+    return _cpu_fact("model name") or "unknown CPU"

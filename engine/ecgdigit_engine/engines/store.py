@@ -73,6 +73,14 @@ class StoredEngine:
             raise EngineCorrupt(self.path, "its SHA-256 is not the one that its manifest states")
         return data
 
+    @property
+    def is_whole(self) -> bool:
+        try:
+            self.read()
+        except EngineCorrupt:
+            return False
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class EngineStore:
@@ -90,11 +98,7 @@ class EngineStore:
         bad = []
         for path in sorted(self.folder.glob("*.json")):
             engine = _stored(path)
-            try:
-                whole = engine is not None and bool(engine.read())
-            except EngineCorrupt:
-                whole = False
-            if not whole:
+            if engine is None or not engine.is_whole:
                 bad.append(path)
         orphans = [path for path in self.folder.glob("*.engine") if not path.with_suffix(".json").exists()]
         return bad + sorted(orphans)
