@@ -15,10 +15,12 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,12 +30,13 @@ from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_engine.choice import Choice, choose
 from ecgdigit_engine.device import CPU, Device, cuda_cards
 from ecgdigit_engine.errors import EcgDigitError
-from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.runner import Feed, Kept, Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.bench.measure import Material, bench, machine
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.inputs.pages import pages_from_inputs
-from ecgdigit_rt.models import STAGES, load_models
+from ecgdigit_rt.models import STAGES, load_models, load_sampler
+from ecgdigit_rt.stages import SAMPLED_TRACE
 
 SHAPES = {"locate": (608, 768, 3), "grid": (1184, 1536, 3), "trace": (320, 2752, 3)}
 BATCHES = (1, 2, 4, 8)
@@ -55,16 +58,9 @@ def milliseconds(stage: str, runner: Runner, batch: int) -> float | str:
     """Median of a call, its copies included, or why there is none."""
     feeds = {"pixels": pictures(stage, batch)}
     try:
-        for _ in range(3):
-            runner.run(feeds)
-        seconds = []
-        for _ in range(TIMES):
-            started = time.perf_counter()
-            runner.run(feeds)
-            seconds.append(time.perf_counter() - started)
+        return timed(lambda: runner.run(feeds))
     except EcgDigitError as error:
         return error.id
-    return round(1000 * median(seconds), 3)
 
 
 def stages(choice: Choice) -> dict[str, Any]:
@@ -76,7 +72,41 @@ def stages(choice: Choice) -> dict[str, Any]:
             "parity": parity(stage, runner),
             "ms_by_batch": {str(batch): milliseconds(stage, runner, batch) for batch in BATCHES},
         }
+    found[SAMPLED_TRACE] = sampled(choice, graphs["trace"])
     return found
+
+
+def sampled(choice: Choice, graph: bytes) -> dict[str, Any]:
+    """Four strips of a picture cut out on the card and seen there: against the host's, and how long."""
+    places = np.stack(np.meshgrid(np.arange(174) * 12.6 + 10.3, np.arange(22) * 15.2 + 200.7)).astype(
+        np.float32
+    )
+    feeds: dict[str, Feed] = {"image": Kept(drawing()), "places": np.stack([places] * 4)}
+    there = choice.open_stage(graph, front=load_sampler())
+    here = OnnxRuntimeRunner(load_sampler(), usable_cpus())
+    trace = OnnxRuntimeRunner(load_models().graphs["trace"], usable_cpus())
+    want, found = trace.run(here.run(feeds)), there.run(feeds)
+    return {
+        "parity": max(float(np.abs(found[n] - v).max() / np.abs(v).max()) for n, v in want.items()),
+        "ms": timed(lambda: there.run(feeds)),
+        "ms_of_sampling_on_the_cpu": timed(lambda: here.run(feeds)),
+    }
+
+
+def drawing() -> NDArray[np.uint8]:
+    """A picture (1, height, width, 3) that is smooth, as the sampler's parity must not hang on noise."""
+    noise = np.random.default_rng(0).integers(0, 256, (213, 275, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(noise, (2200, 1704), interpolation=cv2.INTER_CUBIC), np.uint8)[None]
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Median milliseconds."""
+    seconds = []
+    for _ in range(TIMES + 3):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return round(1000 * median(seconds[3:]), 3)
 
 
 def throughput(choice: Choice, material: Material) -> dict[str, Any]:

@@ -46,7 +46,8 @@ from ecgdigit_rt.models import STAGES, ModelFamily, load_models
 from ecgdigit_rt.page_reader import PageReader, page_mesh
 from ecgdigit_rt.record import Layout, Lead
 from ecgdigit_rt.tracing.assemble import leads_from_traces
-from ecgdigit_rt.tracing.rows import page_traces, seen_rows, strip_look
+from ecgdigit_rt.tracing.look import page_look
+from ecgdigit_rt.tracing.rows import page_traces, seen_rows
 
 T = TypeVar("T")
 Image = NDArray[np.uint8]
@@ -97,7 +98,7 @@ class Stages:
 
     def seen_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
         """The leads of the trace network where the layout has them."""
-        look = strip_look(self._runners["trace"], image, mesh)
+        look = page_look(self._runners, image, mesh)
         traces = page_traces(look, seen_rows(look, layout), layout)
         return leads_from_traces(layout, traces, mesh)
 

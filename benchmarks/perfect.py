@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from truth_on_mesh import Array, CurveOnMesh
 
 from ecgdigit_rt.record import Layout
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
+from ecgdigit_rt.tracing.look import StripBox
 from ecgdigit_rt.tracing.rows import page_traces, seen_rows
 from ecgdigit_rt.tracing.trace import SeenStrip, Trace
 
@@ -18,10 +21,8 @@ def perfect_traces(layout: Layout, curves: list[CurveOnMesh]) -> list[list[Trace
     traces = []
     for row, curve in zip(layout.rows, curves, strict=True):
 
-        def look(
-            start_mm: float, end_mm: float, baseline_mm: float, half_mm: float, curve: CurveOnMesh = curve
-        ) -> SeenStrip:
-            return _seen(curve, start_mm, end_mm, baseline_mm, half_mm)
+        def look(boxes: Sequence[StripBox], curve: CurveOnMesh = curve) -> list[SeenStrip]:
+            return [_seen(curve, *box) for box in boxes]
 
         alone = Layout(layout.name, (row,), layout.speed_mm_s, layout.gain_mm_mv)
         traces += page_traces(look, seen_rows(look, alone), alone)

@@ -17,9 +17,10 @@ from ecgdigit_engine.choice import AUTO, choose
 from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.inputs.decode import rgb_from_page
-from ecgdigit_rt.models import STAGES, graph_precisions, load_models
+from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
 from ecgdigit_rt.page_reader import PageReader
 from ecgdigit_rt.record import Digitized, PageRef, Result, failed_from_error
+from ecgdigit_rt.stages import SAMPLED_TRACE
 from ecgdigit_rt.warm import loading
 
 _PAGES_FOR_ALL = 3
@@ -35,7 +36,12 @@ class StageOpener(Protocol):
     @property
     def notes(self) -> tuple[str, ...]: ...
 
-    def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner: ...
+    @property
+    def has_own_memory(self) -> bool: ...
+
+    def open_stage(
+        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+    ) -> Runner: ...
 
 
 class Digitizer:
@@ -80,7 +86,10 @@ class Digitizer:
         if threads not in self._readers:
             callers = 1 if threads == self.threads else self.threads
             graphs = self._family.graphs
-            runners = {stage: self._opener.open_stage(graphs[stage], threads, callers) for stage in STAGES}
+            opened = partial(self._opener.open_stage, threads=threads, callers=callers)
+            runners = {stage: opened(graphs[stage]) for stage in STAGES}
+            if self._opener.has_own_memory:
+                runners[SAMPLED_TRACE] = opened(graphs["trace"], front=load_sampler(self._family.name))
             self._readers[threads] = PageReader(runners, self._tta, self._blend)
         return self._readers[threads]
 

@@ -24,7 +24,8 @@ from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_
 from ecgdigit_rt.tracing.consistency import blended, repeats_mv
 from ecgdigit_rt.tracing.extent import on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.gridless import mesh_from_rows
-from ecgdigit_rt.tracing.rows import ends_of, page_traces, seen_rows, strip_look
+from ecgdigit_rt.tracing.look import page_look
+from ecgdigit_rt.tracing.rows import ends_of, page_traces, seen_rows
 from ecgdigit_rt.tracing.tta import TTA
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class _Clock:
 class PageReader:
     """Reads pages with the three stages' runners; several threads may use one reader.
 
+    runners: by name, with `SAMPLED_TRACE` where strips are to be cut out on the device.
     tta: a name in `ecgdigit_rt.tracing.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
     """
 
@@ -63,7 +65,7 @@ class PageReader:
         mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase))
         heat = clock.timed("closer", lambda: self._heat(located, mesh))
         reading = clock.timed("layout", lambda: read_layout(heat))
-        look = strip_look(self._runners["trace"], located.image, mesh, self._views)
+        look = page_look(self._runners, located.image, mesh, self._views)
         strips = clock.timed("trace", lambda: seen_rows(look, reading.layout))
         ends = [ends_of(strip) for strip in strips]
         start, end = record_extent_mm(ends, reading.layout, reading.pulse_side)
@@ -96,7 +98,7 @@ def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase)
     try:
         return mesh_from_grid(phase)
     except NoGridFound as error:
-        mesh = mesh_from_rows(located, runners["trace"])
+        mesh = mesh_from_rows(located, runners)
         if mesh is None:
             raise NoGridFound(error.reason) from error
         return with_fine_lines(mesh, located.image)

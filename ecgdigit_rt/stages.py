@@ -33,6 +33,9 @@ CLOSE_SIZE_PX = (160, 96)
 SAMPLER = "sampler"
 """The graph that samples strips on a device, in front of stage 2."""
 
+SAMPLED_TRACE = "sampled trace"
+"""The runner of both, where there is one."""
+
 PLACES_STEP = 16
 """Pixels of a strip per place by which the sampler graph is told where it lies in the picture."""
 

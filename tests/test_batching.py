@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +15,9 @@ from numpy.typing import NDArray
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
 from ecgdigit_engine.batching import BatchingRunner
 from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
-from ecgdigit_engine.runner import Feeds, Fetches
-from ecgdigit_engine.spec import Port, StageSpec
+from ecgdigit_engine.kept import Latest
+from ecgdigit_engine.runner import Feeds, Fetches, Kept, arrays
+from ecgdigit_engine.spec import Axis, Port, StageSpec
 from ecgdigit_rt.models import load_models
 
 
@@ -22,7 +26,9 @@ class Device:
 
     spec = StageSpec("trace", "1", "fp32", (Port("pixels", "uint8", ("batch", "height", "width", 3)),), ())
 
-    def __init__(self, holds: int = 99) -> None:
+    def __init__(self, holds: int = 99, most: int = 0) -> None:
+        if most:
+            self.spec = dataclasses.replace(self.spec, axes=(Axis("batch", 1, 2, most),))
         self.batches: list[int] = []
         self.holds = holds
         self.may_go = threading.Event()
@@ -33,22 +39,21 @@ class Device:
     def run(self, feeds: Feeds, /) -> Fetches:
         self.entered.release()
         assert self.may_go.wait(10)
-        pixels = feeds["pixels"]
+        pixels = arrays(feeds)["pixels"]
         if self.error is not None:
             raise self.error
         if pixels.shape[0] > self.holds:
             raise OutOfDeviceMemory("trace", "cuda:0", "too much")
         self.batches.append(pixels.shape[0])
-        return {"mean": pixels.mean((1, 2, 3))}
+        kept = arrays(feeds).get("picture", np.zeros(1))
+        return {"mean": pixels.mean((1, 2, 3)) + kept[0]}
 
 
 def picture(value: int, side: int = 8, batch: int = 1) -> dict[str, NDArray[np.uint8]]:
     return {"pixels": np.full((batch, side, side, 3), value, np.uint8)}
 
 
-def gathered(
-    device: Device, runner: BatchingRunner, feeds: list[dict[str, NDArray[np.uint8]]]
-) -> list[Fetches]:
+def gathered(device: Device, runner: BatchingRunner, feeds: list[dict[str, Any]]) -> list[Fetches]:
     """Results of calls that all wait while the device is busy with another one."""
     device.may_go.clear()
     with ThreadPoolExecutor(len(feeds) + 1) as pool:
@@ -95,6 +100,36 @@ def test_short_memory_halves_the_batch_from_then_on() -> None:
     device.holds = 99
     assert float(runner.run(picture(7))["mean"][0]) == 7
     runner.close()
+
+
+def test_what_is_kept_is_for_all_of_a_batch_and_of_no_other() -> None:
+    device = Device()
+    runner = BatchingRunner(device, most=4)
+    one, other = Kept(np.array([100.0])), Kept(np.array([200.0]))
+    feeds = [{**picture(k), "picture": kept} for k, kept in enumerate((one, one, other, one))]
+    found = gathered(device, runner, feeds)
+    assert [float(answer["mean"][0]) for answer in found] == [100, 101, 202, 103]
+    assert device.batches == [1, 3, 1]
+    runner.close()
+
+
+def test_a_call_larger_than_the_stage_takes_goes_in_parts() -> None:
+    device = Device(most=8)
+    runner = BatchingRunner(device, most=4)
+    assert runner.run(picture(3, batch=20))["mean"].tolist() == [3] * 20
+    assert device.batches == [8, 8, 4]
+    runner.close()
+
+
+def test_the_oldest_of_what_is_kept_makes_room() -> None:
+    dropped: list[str] = []
+    latest = Latest[str](2, dropped.append)
+    values = [Kept(np.zeros(1)) for _ in range(3)]
+    for k in (0, 1, 0):
+        assert latest.found(values[k], partial(str, k)) == str(k)
+    assert latest.found(values[2], lambda: "made 2") == "made 2"
+    assert dropped == ["1"]
+    assert latest.found(values[0], lambda: "anew") == "0"
 
 
 def test_an_error_reaches_its_callers_and_the_worker_goes_on() -> None:

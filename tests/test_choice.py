@@ -13,7 +13,7 @@ from ecgdigit_engine.backends.onnx_runtime import OnnxRuntime
 from ecgdigit_engine.choice import choose
 from ecgdigit_engine.device import CPU, CudaCard, Device
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
-from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.runner import LaunchingRunner
 from ecgdigit_engine.threads import cgroup_quota
 
 CARD = Device("cuda", 0)
@@ -29,7 +29,7 @@ class Fake:
     def probe(self) -> Ready | Unusable:
         return self.answer
 
-    def open_stage(self, graph: bytes, how: How) -> Runner:
+    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
         raise AssertionError(f"nobody opens {self.name} here: {how}, {len(graph)} bytes")
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgdigit_engine.choice import Choice, choose
+from ecgdigit_engine.runner import Runner
 from ecgdigit_rt import Digitized, Digitizer, Failed, PageRef
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.models import load_sampler
 from ecgdigit_rt.outputs.competition import read_test_csv
 from ecgdigit_rt.scoring.evaluate import image_score
 from ecgdigit_rt.scoring.truth import read_truth
@@ -36,6 +39,31 @@ def test_every_example_is_read(digitizer: Digitizer, path: Path) -> None:
     assert set(page.leads) == asked
     assert all(np.isfinite(lead.mv).all() for lead in page.leads.values())
     assert db(page, path) > LEAST_DB
+
+
+def test_a_device_with_memory_of_its_own_cuts_its_strips_there() -> None:
+    """The processor stands in for it: the same runners, chained as they are on a card."""
+    opener = OwnMemory(choose(device="cpu", precision="fp32"))
+    page = PageRef(PAGES[0])
+    found = Digitizer(threads=2, opener=opener).digitize_image(rgb_from_page(page), page)
+    assert opener.fronts == [load_sampler()]
+    assert db(found, page.path) > LEAST_DB
+
+
+class OwnMemory:
+    """A choice whose device is said to have memory of its own."""
+
+    has_own_memory, graph_precision, notes = True, "fp32", ()
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+        self.fronts: list[bytes] = []
+
+    def open_stage(
+        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+    ) -> Runner:
+        self.fronts += [front] if front is not None else []
+        return self._choice.open_stage(graph, threads, callers, front)
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -44,7 +44,7 @@ def test_the_rows_alone_give_the_scale(kind: str) -> None:
     located: Located = true_located(seen)
     x, y = seen.truth.nodes_px[..., 0], seen.truth.nodes_px[..., 1]
     located = replace(located, page_px=(int(x.min()), int(y.min()), int(x.max()), int(y.max())))
-    mesh = mesh_from_rows(located, TrueEnds())  # type: ignore[arg-type]
+    mesh = mesh_from_rows(located, {"trace": TrueEnds()})  # type: ignore[dict-item]
     assert mesh is not None
     truth = true_mesh(seen.truth)
     row = seen.truth.layout.rows[1]
@@ -59,4 +59,4 @@ def test_nothing_to_see_gives_none() -> None:
     seen = page("3x4")
     located = true_located(seen)
     located.heat[:] = 0
-    assert mesh_from_rows(located, TrueEnds()) is None  # type: ignore[arg-type]
+    assert mesh_from_rows(located, {"trace": TrueEnds()}) is None  # type: ignore[dict-item]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from ecgdigit_rt.reading.lines import Line
 from ecgdigit_rt.record import Layout
 from ecgdigit_rt.tracing.assemble import leads_from_traces, spread_layout, turned_points
 from ecgdigit_rt.tracing.extent import common_extent_mm, on_drawn_step, record_extent_mm
+from ecgdigit_rt.tracing.look import Look
 from ecgdigit_rt.tracing.rows import RowEnds, page_traces, seen_rows
 from ecgdigit_rt.tracing.trace import SeenStrip, Trace
 
@@ -84,15 +86,20 @@ def test_a_side_without_an_end_is_a_usual_width_away() -> None:
     assert record_extent_mm([RowEnds(None, None)] * 3, rough(24, 268), "") == (24, 268)
 
 
+def looking(seen: Callable[..., SeenStrip]) -> Look:
+    return lambda boxes: [seen(*box) for box in boxes]
+
+
 def test_a_record_that_goes_on_is_looked_at_again_wider() -> None:
     spans = []
 
-    def look(start: float, end: float, _baseline: float, half: float) -> SeenStrip:
+    def seen(start: float, end: float, _baseline: float, half: float) -> SeenStrip:
         spans.append((start, end))
         u = start + np.arange(round((end - start) * 20)) / 20
         there = np.where((u >= 10) & (u < 260), 5, -5).astype(np.float32)
         return SeenStrip(np.zeros((round(8 * half), u.size), np.float32), there, start, half)
 
+    look = looking(seen)
     strips = seen_rows(look, rough(30, 262))
     assert spans == [(18, 274)] * 3 + [(-7, 274)] * 3
     assert strips[0].extent_mm == pytest.approx((10, 260), abs=0.06)
@@ -105,7 +112,7 @@ def test_leads_that_leave_their_strip_are_seen_in_taller_ones() -> None:
     """A 26 mm spike needs ±40 mm, a 50 mm one ±80 mm; neither look is told more than its own strip."""
     heights = []
 
-    def look(start: float, end: float, _baseline: float, half: float) -> SeenStrip:
+    def seen(start: float, end: float, _baseline: float, half: float) -> SeenStrip:
         heights.append(half)
         u = start + np.arange(round((end - start) * 20)) / 20
         curve = 26.0 * (np.abs(u - 60) < 0.4) + 50.0 * (np.abs(u - 180) < 0.4)
@@ -115,7 +122,7 @@ def test_leads_that_leave_their_strip_are_seen_in_taller_ones() -> None:
         there = np.where((u >= 20) & (u < 270), 5, -5).astype(np.float32)
         return SeenStrip(logits.astype(np.float32), there, start, half)
 
-    layout = rough(20, 270)
+    layout, look = rough(20, 270), looking(seen)
     found = page_traces(look, seen_rows(look, layout), layout)
     assert heights == [20.0] * 3 + [40.0, 40.0, 80.0] * 3
     assert [round(float(lead.height_mm.max())) for lead in found[0]] == [26, 0, 50, 0]

@@ -10,6 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
+from ecgdigit_engine.batching import BatchingRunner
+from ecgdigit_engine.chained import ChainedRunner
+from ecgdigit_engine.runner import Feeds, Fetches, Runner
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.strips import strip_from_image, strip_places
 from ecgdigit_rt.inputs.decode import rgb_from_page
@@ -18,7 +21,9 @@ from ecgdigit_rt.page_reader import PageReader
 from ecgdigit_rt.record import PageRef
 from ecgdigit_rt.scoring.evaluate import image_score
 from ecgdigit_rt.scoring.truth import read_truth
-from ecgdigit_rt.tracing import rows
+from ecgdigit_rt.stages import SAMPLED_TRACE
+from ecgdigit_rt.tracing.look import StripBox, page_look
+from ecgdigit_rt.tracing.tta import TTA
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -60,26 +65,51 @@ def test_strips_are_the_hosts(
     assert np.quantile(apart, 0.999) <= 6
 
 
-def test_signals_are_the_hosts(sampler: OnnxRuntimeRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signals_are_the_hosts() -> None:
     """In the mean of the examples; a grey level may tip a single lead's path at a crossing."""
     graphs = load_models().graphs
-    reader = PageReader({stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in STAGES})
-    used = []
+    host: dict[str, Runner] = {stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in STAGES}
+    sampled = Called(ChainedRunner(OnnxRuntimeRunner(load_sampler(), 2), host["trace"]))
 
-    def db(path: Path) -> float:
+    def db(runners: dict[str, Runner], path: Path) -> float:
         page = PageRef(path)
-        leads = reader.read(rgb_from_page(page), page).leads
+        leads = PageReader(runners).read(rgb_from_page(page), page).leads
         truth = read_truth(EXAMPLES / "truth" / f"{path.stem}.csv")
         return image_score(truth, {lead: found.mv.astype(float) for lead, found in leads.items()}).db
 
-    def sampled(image: NDArray[np.uint8], mesh: Mesh, *box: float) -> NDArray[np.uint8]:
-        used.append(box)
-        places = strip_places(mesh, *box)[None]
-        return np.asarray(sampler.run({"image": image[None], "places": places})["pixels"][0], np.uint8)
-
     pages = sorted(EXAMPLES.glob("*.jpg"))
-    host = [db(path) for path in pages]
-    monkeypatch.setattr(rows, "strip_from_image", sampled)
-    device = [db(path) for path in pages]
-    assert abs(np.mean(device) - np.mean(host)) < 0.1
-    assert len(used) >= 4 * len(pages)
+    here = [db(host, path) for path in pages]
+    there = [db(host | {SAMPLED_TRACE: sampled}, path) for path in pages]
+    assert abs(np.mean(there) - np.mean(here)) < 0.1
+    assert all(set(feeds) == {"image", "places"} for feeds in sampled.calls)
+    pictures = {id(feeds["image"]) for feeds in sampled.calls}
+    assert len(pictures) == len(pages) < len(sampled.calls), "one picture a page, however many calls"
+
+
+class Called:
+    """A batching runner of a chain, which keeps what it was given."""
+
+    def __init__(self, chain: ChainedRunner) -> None:
+        self._runner = BatchingRunner(chain)
+        self.spec = chain.spec
+        self.calls: list[Feeds] = []
+
+    def run(self, feeds: Feeds, /) -> Fetches:
+        self.calls.append(feeds)
+        return self._runner.run(feeds)
+
+
+def test_a_picture_that_the_device_does_not_take_is_sampled_here() -> None:
+    host: dict[str, Runner] = {"trace": OnnxRuntimeRunner(load_models().graphs["trace"], 1)}
+    chain = Called(ChainedRunner(OnnxRuntimeRunner(load_sampler(), 1), host["trace"]))
+    mesh, box = bent_mesh(6.5), StripBox(20.0, 60.0, 60.0, 20.0)
+    wide = np.zeros((200, 5000, 3), np.uint8)
+    page_look(host | {SAMPLED_TRACE: chain}, wide, mesh)([box])
+    assert not chain.calls
+    tall, usual = (
+        page_look(host | {SAMPLED_TRACE: chain}, drawing(1700, 2200), mesh)([b]) for b in (box, box)
+    )
+    assert len(chain.calls) == 2
+    assert np.array_equal(tall[0].logits, usual[0].logits)
+    page_look(host | {SAMPLED_TRACE: chain}, drawing(1700, 2200), mesh, TTA["flip"])([box])
+    assert len(chain.calls) == 2, "other views change strips, which are here"

@@ -18,9 +18,11 @@ from ecgdigit_engine.backends import tensor_rt
 from ecgdigit_engine.backends.backend import How, Ready, Unusable
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner, spec_from_graph
 from ecgdigit_engine.backends.tensor_rt import TensorRt
+from ecgdigit_engine.cuda_lane import Name
 from ecgdigit_engine.device import CudaCard, Device
 from ecgdigit_engine.engines.store import EnginePapers, EngineStore
 from ecgdigit_engine.errors import EngineCorrupt, EngineMissing, OutOfDeviceMemory, ShapeOutsideProfile
+from ecgdigit_engine.runner import Kept, OnDevice
 from ecgdigit_rt.models import load_models
 
 GRAPH = load_models().graphs["grid"]
@@ -32,20 +34,25 @@ class PaperLane:
 
     handle = 7
     memory: ClassVar[dict[int, NDArray[Any]]] = {}
-    addresses: ClassVar[dict[str, int]] = {}
+    addresses: ClassVar[dict[Name, int]] = {}
+    kept_ids: ClassVar[dict[int, int]] = {}
+    copies: ClassVar[list[Name]] = []
 
-    def __init__(self, card: int, stage: str) -> None:
-        assert (card, stage) == (0, "grid")
-
-    def room(self, name: str, size: int) -> int:
+    def room(self, name: Name, size: int) -> int:
         assert size > 0
         return self.addresses.setdefault(name, 1000 + len(self.addresses))
 
-    def sent(self, name: str, array: NDArray[Any]) -> int:
+    def kept(self, name: Name, value: Kept) -> int:
+        if id(value) not in self.kept_ids:
+            self.kept_ids[id(value)] = self.sent(name, value.array)
+        return self.kept_ids[id(value)]
+
+    def sent(self, name: Name, array: NDArray[Any]) -> int:
+        self.copies.append(name)
         self.memory[self.room(name, array.nbytes)] = array.copy()
         return self.addresses[name]
 
-    def fetch(self, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    def fetch(self, name: Name, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
         found = self.memory[self.addresses[name]]
         assert (found.shape, found.dtype) == (shape, np.dtype(dtype))
         return found
@@ -96,7 +103,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineStore:
     trt = SimpleNamespace(Runtime=lambda _: SimpleNamespace(deserialize_cuda_engine=loaded), nptype=np.dtype)
     monkeypatch.setattr(tensor_rt, "module_of", lambda _: trt)
     monkeypatch.setattr(tensor_rt, "logger_of", lambda _: SimpleNamespace(said=["no memory left"]))
-    monkeypatch.setattr(tensor_rt, "CudaLane", PaperLane)
+    lane = PaperLane()
+    monkeypatch.setattr(tensor_rt, "lane_of_thread", lambda card: {0: lane}[card])
     monkeypatch.setattr(tensor_rt, "cuda_cards", lambda: (CudaCard(0, "T4", (7, 5), 16 << 30),))
     monkeypatch.setattr(tensor_rt, "installed", lambda _: "1.7")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
@@ -173,3 +181,21 @@ def test_a_card_without_room_says_so(store: EngineStore) -> None:
     PaperContext.state.works = False  # type: ignore[attr-defined]
     with pytest.raises(OutOfDeviceMemory, match="cuda:0 is out of memory"):
         runner.run(pixels(1, 64, 64, 3))
+
+
+def test_what_is_kept_goes_up_once_and_what_comes_of_it_stays_there(store: EngineStore) -> None:
+    published(store)
+    runner = TensorRt("tensorrt-rtx").open_stage(GRAPH, How(CARD, "fp32"))
+    picture = Kept(pixels(1, 64, 96, 3)["pixels"])
+    PaperLane.copies.clear()
+    first, again = (runner.launch({"pixels": picture})["phase"] for _ in range(2))
+    assert PaperLane.copies == [("grid", "pixels")]
+    assert isinstance(first, OnDevice)
+    assert isinstance(again, OnDevice)
+    assert first.handle == again.handle == PaperLane.addresses["grid", "phase"]
+    assert first.shape == (1, 4, 16, 24)
+    want = OnnxRuntimeRunner(GRAPH, 1).run({"pixels": picture})["phase"]
+    assert np.allclose(PaperLane.memory[first.handle], want, atol=1e-5)
+    elsewhere = OnDevice(PaperLane.addresses["grid", "pixels"], picture.shape, picture.dtype)
+    assert np.allclose(runner.run({"pixels": elsewhere})["phase"], want, atol=1e-5)
+    assert PaperLane.copies == [("grid", "pixels")]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Feeds, Fetches, Runner
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_rt.digitizer import StageOpener
+from ecgdigit_rt.stages import PLACES_STEP
 
 
 @dataclass(slots=True)
@@ -79,10 +77,19 @@ class Counting:
     def __str__(self) -> str:
         return str(self._opener)
 
-    def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner:
-        return CountedRunner(self._opener.open_stage(graph, threads, callers), self._tallies)
+    @property
+    def has_own_memory(self) -> bool:
+        return self._opener.has_own_memory
+
+    def open_stage(
+        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+    ) -> Runner:
+        return CountedRunner(self._opener.open_stage(graph, threads, callers, front), self._tallies)
 
 
-def _pixels(feeds: Mapping[str, NDArray[Any]]) -> int:
-    """Pixels of the pictures (batch, height, width, 3) that a stage is given."""
-    return sum(value.size // 3 for value in feeds.values() if value.ndim == 4)
+def _pixels(feeds: Feeds) -> int:
+    """Pixels of the pictures that a stage is given, (batch, height, width, 3) or by their places."""
+    if "places" in feeds:
+        batch, _, down, along = feeds["places"].shape
+        return batch * (down - 2) * (along - 2) * PLACES_STEP**2
+    return sum(math.prod(value.shape[:3]) for value in feeds.values())

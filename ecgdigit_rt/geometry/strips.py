@@ -96,6 +96,18 @@ def paper_patch(
     return sampled(image, map_x, map_y, ratio, interpolation)
 
 
+def strip_ratio(mesh: Mesh) -> float:
+    """Pixels of the image per pixel of a strip, in the middle of the sheet."""
+    u0, v0, u1, v1 = mesh.extent_mm
+    along, high = mesh.px_per_mm((u0 + u1) / 2, (v0 + v1) / 2)
+    return float(np.sqrt(along * high / (PX_PER_MM_ALONG * PX_PER_MM_HIGH)))
+
+
+def shrink_for(ratio: float) -> int:
+    """By how much an image with so many pixels per pixel of a strip is averaged down first."""
+    return 1 if ratio < _SHRINK_ABOVE else max(2, int(ratio))
+
+
 def sampled(
     image: NDArray[np.uint8],
     map_x: NDArray[np.float32],
@@ -107,7 +119,7 @@ def sampled(
 
     ratio: pixels of the image per pixel of the picture. The maps may be changed.
     """
-    shrink = 1 if ratio < _SHRINK_ABOVE else max(2, int(ratio))
+    shrink = shrink_for(ratio)
     if shrink > 1:
         for places in (map_x, map_y):
             places += np.float32(0.5)

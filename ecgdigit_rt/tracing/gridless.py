@@ -7,6 +7,8 @@ ends contradict that, they give a perspective. Millimetres along and across are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,8 @@ from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.reading.layout import Reading, read_layout
 from ecgdigit_rt.reading.paper_heat import paper_heat
 from ecgdigit_rt.stages import BASELINE
-from ecgdigit_rt.tracing.rows import RowEnds, row_ends, strip_look
+from ecgdigit_rt.tracing.look import page_look
+from ecgdigit_rt.tracing.rows import RowEnds, row_ends
 
 _RECORD_MM = 250.0
 _USUAL_PAGE_MM = 280.0
@@ -118,7 +121,7 @@ def _turned_sheet(
     return np.array([[a, -b, 0.0], [b, a, 0.0]])
 
 
-def mesh_from_rows(located: Located, trace: Runner) -> Mesh | None:
+def mesh_from_rows(located: Located, runners: Mapping[str, Runner]) -> Mesh | None:
     """The mesh that the rows themselves show, or None where they show too little."""
     mesh = _first_guess(located)
     for _ in range(_ROUNDS):
@@ -126,7 +129,8 @@ def mesh_from_rows(located: Located, trace: Runner) -> Mesh | None:
             reading = read_layout(paper_heat(located, mesh))
         except (NoRowsFound, UnknownLayout, cv2.error):
             return None
-        better = _better(mesh, reading, row_ends(strip_look(trace, located.image, mesh), reading.layout))
+        look = page_look(runners, located.image, mesh)
+        better = _better(mesh, reading, row_ends(look, reading.layout))
         if better is None:
             return None
         mesh = better

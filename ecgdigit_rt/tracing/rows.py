@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.geometry.strips import strip_from_image
 from ecgdigit_rt.record import Layout, Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM, STRIP_HALF_HEIGHT_MM
+from ecgdigit_rt.tracing.look import Look, StripBox
 from ecgdigit_rt.tracing.trace import SeenStrip, Trace, spliced, trace_between
-from ecgdigit_rt.tracing.tta import TTA, View, seen_in_views
-
-Look = Callable[[float, float, float, float], SeenStrip]
-"""A strip's start, end, baseline and half height in mm → what stage 2 sees in it."""
 
 _TALLER_MM = (40.0, 80.0)  # half heights of the strips that follow the usual one
 _TALL_REACH_MM = 12.0  # seen on either side of what leaves the strip
@@ -25,18 +16,6 @@ _TALL_OVERLAP_MM = 6.0  # of that reach, what only serves the taller look to fin
 _MARGIN_MM = 12.0  # beyond the layout's rough ends
 _WIDER_MM = 25.0  # where the record goes on beyond the strip
 _END_REACH_MM = 12.0
-
-
-def strip_look(
-    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, views: Sequence[View] = TTA["none"]
-) -> Look:
-    """Looks through stage 2 at a picture (height, width, 3) uint8, in each of `views` at once."""
-
-    def look(start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float) -> SeenStrip:
-        strip = strip_from_image(image, mesh, start_mm, end_mm, baseline_mm, half_height_mm)
-        return SeenStrip(*seen_in_views(runner, strip, views), start_mm, half_height_mm)
-
-    return look
 
 
 def seen_rows(look: Look, layout: Layout) -> list[SeenStrip]:
@@ -54,7 +33,7 @@ def seen_rows(look: Look, layout: Layout) -> list[SeenStrip]:
 
 
 def _all(look: Look, layout: Layout, start_mm: float, end_mm: float) -> list[SeenStrip]:
-    return [look(start_mm, end_mm, row.baseline_mm, STRIP_HALF_HEIGHT_MM) for row in layout.rows]
+    return look([StripBox(start_mm, end_mm, row.baseline_mm, STRIP_HALF_HEIGHT_MM) for row in layout.rows])
 
 
 def page_traces(look: Look, strips: Sequence[SeenStrip], layout: Layout) -> list[list[Trace]]:
@@ -84,7 +63,7 @@ def _tall_enough(
         return trace
     for first, last in trace.spans_on_edge(_TALL_REACH_MM):
         begin = trace.place_mm(round((first - _TALL_REACH_MM - trace.start_mm) * COLUMNS_PER_MM))
-        tall = look(begin, last + _TALL_REACH_MM, baseline_mm, taller_mm[0])
+        (tall,) = look([StripBox(begin, last + _TALL_REACH_MM, baseline_mm, taller_mm[0])])
         inner = _TALL_REACH_MM - _TALL_OVERLAP_MM
         own = max(span_mm[0], first - inner), min(span_mm[1], last + inner)
         trace = spliced(trace, _tall_enough(look, tall, own, seams_mm, baseline_mm, taller_mm[1:]))
@@ -109,11 +88,10 @@ def ends_of(strip: SeenStrip) -> RowEnds:
 
 def row_ends(look: Look, layout: Layout) -> list[RowEnds]:
     """Look at the rows' two ends alone, which is quick."""
-    ends = []
-    for row in layout.rows:
-        left, right = (
-            ends_of(look(at - _END_REACH_MM, at + _END_REACH_MM, row.baseline_mm, STRIP_HALF_HEIGHT_MM))
-            for at in (row.start_mm, row.end_mm)
-        )
-        ends.append(RowEnds(left.start_mm, right.end_mm))
-    return ends
+    boxes = [
+        StripBox(at - _END_REACH_MM, at + _END_REACH_MM, row.baseline_mm, STRIP_HALF_HEIGHT_MM)
+        for row in layout.rows
+        for at in (row.start_mm, row.end_mm)
+    ]
+    seen = [ends_of(strip) for strip in look(boxes)]
+    return [RowEnds(a.start_mm, b.end_mm) for a, b in zip(seen[::2], seen[1::2], strict=True)]

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecgdigit_engine.engines.profile import BATCH
 from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
-from ecgdigit_engine.runner import Feeds, Fetches, Runner
+from ecgdigit_engine.runner import Feed, Feeds, Fetches, Kept, Runner
 from ecgdigit_engine.spec import StageSpec
 
 _LARGE_PX = 4_000_000  # inputs from here on go alone
 
-Bucket = tuple[tuple[str, tuple[int, ...], str], ...]
-"""What inputs must have in common to go together: names, shapes less the batch, and types."""
+Bucket = tuple[tuple[str, object], ...]
+"""What inputs must have in common to go together: names, shapes less the batch and types, and the very
+value where that is kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,25 +35,33 @@ class _Call:
 
 
 def _call(feeds: Feeds) -> _Call:
-    bucket = tuple(sorted((name, value.shape[1:], value.dtype.str) for name, value in feeds.items()))
-    size = next(iter(feeds.values())).shape[0]
-    large = max(value.size for value in feeds.values()) // 3 >= _LARGE_PX
-    return _Call(feeds, bucket, size, large, Future())
+    names = sorted(feeds)
+    bucket = tuple((name, _alike(feeds[name])) for name in names)
+    apart = [value for value in feeds.values() if isinstance(value, np.ndarray)]
+    large = max(value.size for value in apart) // 3 >= _LARGE_PX
+    return _Call(feeds, bucket, apart[0].shape[0], large, Future())
+
+
+def _alike(value: Feed) -> object:
+    return value if isinstance(value, Kept) else (value.shape[1:], value.dtype.str)
 
 
 class BatchingRunner:
     """A runner whose waiting calls of one shape are joined along the batch axis. Satisfies `Runner`.
 
-    most: pictures of a batch. When the device runs out of memory the batch is halved, for that shape and
-    from then on, and the work goes on; a single picture that is too much is OutOfDeviceMemory. An error of
-    a joint call reaches all whose call it was. If the worker itself ends, all who wait and all who come
-    get WorkerDied: nobody hangs.
+    Values that are kept are for all of a batch. most: pictures of a batch of several calls; one call with
+    more goes in parts where its stage's batch axis asks for it. When the device runs out of memory the batch
+    is halved, for that shape and from then on, and the work goes on; a single picture that is too much is
+    OutOfDeviceMemory. An error of a joint call reaches all whose call it was. If the worker itself ends, all
+    who wait and all who come get WorkerDied: nobody hangs.
     """
 
     def __init__(self, runner: Runner, most: int = 4) -> None:
         self._runner = runner
         self._most: dict[Bucket, int] = {}
         self._usual_most = most
+        axis = runner.spec.axis(BATCH)
+        self._largest_call = max(most, axis.high) if axis else None
         self._waiting: deque[_Call] = deque()
         self._in_hand: list[_Call] = []
         self._changed = threading.Condition()
@@ -113,8 +123,7 @@ class BatchingRunner:
         return self._most.get(call.bucket, self._usual_most)
 
     def _answer(self, batch: list[_Call]) -> None:
-        names = list(batch[0].feeds)
-        joined = {name: np.concatenate([call.feeds[name] for call in batch]) for name in names}
+        joined = {name: _joined([call.feeds[name] for call in batch]) for name in batch[0].feeds}
         try:
             found = self._in_parts(joined, batch[0].bucket)
         except Exception as error:  # noqa: BLE001 it belongs to those who called, in their threads
@@ -129,11 +138,11 @@ class BatchingRunner:
 
     def _in_parts(self, feeds: Feeds, bucket: Bucket) -> Fetches:
         """Run, in halves as often as memory asks for it."""
-        size = next(iter(feeds.values())).shape[0]
-        most = min(size, self._most.get(bucket, max(size, self._usual_most)))
+        size = next(value.shape[0] for value in feeds.values() if not isinstance(value, Kept))
+        most = min(size, self._most.get(bucket, self._largest_call or size))
         try:
             parts = [
-                self._runner.run({name: value[k : k + most] for name, value in feeds.items()})
+                self._runner.run({name: _part(value, k, most) for name, value in feeds.items()})
                 for k in range(0, size, most)
             ]
         except OutOfDeviceMemory:
@@ -142,3 +151,13 @@ class BatchingRunner:
             self._most[bucket] = most // 2
             return self._in_parts(feeds, bucket)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(values: list[Feed]) -> Feed:
+    """Along the batch axis; what is kept is the same in all."""
+    apart = [value for value in values if isinstance(value, np.ndarray)]
+    return np.concatenate(apart) if apart else values[0]
+
+
+def _part(value: Feed, first: int, most: int) -> Feed:
+    return value[first : first + most] if isinstance(value, np.ndarray) else value

@@ -16,6 +16,7 @@ from ecgdigit_engine.backends.backend import (
     graph_precision,
 )
 from ecgdigit_engine.batching import BatchingRunner
+from ecgdigit_engine.chained import ChainedRunner
 from ecgdigit_engine.device import CPU, Device, device_from_text
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 from ecgdigit_engine.runner import Runner
@@ -39,13 +40,24 @@ class Choice:
         """Which of the stages' graphs to open, of `GRAPHS`."""
         return graph_precision(self.precision)
 
-    def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner:
+    @property
+    def has_own_memory(self) -> bool:
+        """Whether what the device sees must be sent to it, so that a picture had better go once."""
+        return self.device != CPU
+
+    def open_stage(
+        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+    ) -> Runner:
         """A runner of one stage. graph: ONNX bytes, typed as `graph_precision` says.
 
-        On a card, calls that wait for it at the same time go together as one batch.
+        front: the graph of a stage that gives this one its inputs; the runner is of both. On a card, calls
+        that wait for it at the same time go together as one batch.
         """
-        runner = self.backend.open_stage(graph, How(self.device, self.precision, threads, callers))
-        return runner if self.device == CPU or callers == 1 else BatchingRunner(runner)
+        how = How(self.device, self.precision, threads, callers)
+        runner: Runner = self.backend.open_stage(graph, how)
+        if front is not None:
+            runner = ChainedRunner(self.backend.open_stage(front, how), runner)
+        return BatchingRunner(runner) if self.has_own_memory else runner
 
     def __str__(self) -> str:
         """Such as "auto → onnxruntime 1.31.1 (cpu, fp32)"."""

@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from numpy.typing import NDArray
+import numpy as np
 
 from ecgdigit_engine.errors import ShapeOutsideProfile
+
+
+class Shaped(Protocol):
+    """What an input must tell of itself: an array, or what stands for one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class StageSpec:
     def axis(self, name: str) -> Axis | None:
         return next((axis for axis in self.axes if axis.name == name), None)
 
-    def check(self, feeds: Mapping[str, NDArray[Any]], *, bounded: bool, way_out: str = "") -> None:
+    def check(self, feeds: Mapping[str, Shaped], *, bounded: bool, way_out: str = "") -> None:
         """See that the inputs fit. bounded: sizes must be within low and high too, as an engine asks.
 
         way_out: what helps against a size out of bounds. Raises ShapeOutsideProfile, which names the
@@ -62,9 +72,13 @@ class StageSpec:
             given = feeds[port.name]
             if given.dtype.name != port.dtype:
                 raise TypeError(f"{self.stage}: {port.name} must be {port.dtype}, got {given.dtype.name}")
-            if given.ndim != len(port.shape):
+            if len(given.shape) != len(port.shape):
                 raise ShapeOutsideProfile(
-                    self.stage, f"{port.name}'s rank", given.ndim, f"it must be {len(port.shape)}", _CALLER
+                    self.stage,
+                    f"{port.name}'s rank",
+                    len(given.shape),
+                    f"it must be {len(port.shape)}",
+                    _CALLER,
                 )
             for size, wanted in zip(given.shape, port.shape, strict=True):
                 self._check_axis(port.name, size, wanted, bounded, way_out)

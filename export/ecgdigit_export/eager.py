@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
-from ecgdigit_engine.runner import Feeds, Fetches, Runner
+from ecgdigit_engine.runner import Feeds, Fetches, Runner, arrays
 from ecgdigit_export.models.families import stage_network
 from ecgdigit_export.onnx_graph import folded
 
@@ -19,12 +19,19 @@ class EagerTorch:
 
     graph_precision = "fp32"
     notes: tuple[str, ...] = ()
+    has_own_memory = False
 
     def __str__(self) -> str:
         return f"torch {torch.__version__} (cpu, fp32, eager)"
 
-    def open_stage(self, graph: bytes, threads: int = 1, callers: int = 1) -> Runner:  # noqa: ARG002
-        """callers is not used: PyTorch's threads belong to the process."""
+    def open_stage(
+        self,
+        graph: bytes,
+        threads: int = 1,
+        callers: int = 1,  # noqa: ARG002
+        front: bytes | None = None,  # noqa: ARG002
+    ) -> Runner:
+        """callers, since PyTorch's threads belong to the process, and front, are not used."""
         torch.set_num_threads(threads)
         return EagerRunner(graph)
 
@@ -49,6 +56,6 @@ class EagerRunner:
     def run(self, feeds: Feeds, /) -> Fetches:
         self.spec.check(feeds, bounded=False)
         with torch.inference_mode():
-            found = self._model(torch.from_numpy(np.ascontiguousarray(feeds["pixels"])))
+            found = self._model(torch.from_numpy(np.ascontiguousarray(arrays(feeds)["pixels"])))
         values = found if isinstance(found, tuple) else (found,)
         return {port.name: value.numpy() for port, value in zip(self.spec.outputs, values, strict=True)}

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
-from ecgdigit_engine.runner import Feeds, Fetches
+from ecgdigit_engine.runner import Feeds, Fetches, arrays
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.inputs.decode import rgb_from_page
@@ -43,7 +43,7 @@ class _Recorder:
         return self._runner.spec
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        pixels = feeds["pixels"]
+        pixels = arrays(feeds)["pixels"]
         height, width = pixels.shape[1:3]
         kept_width = min(width, _LARGEST_PX // height // 32 * 32)
         left = 32 * int(self._rng.integers(0, (width - kept_width) // 32 + 1))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ecgdigit_engine.device import Device
-from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.runner import LaunchingRunner
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 GRAPHS = ("fp32", "fp16", "int8")
@@ -61,7 +61,7 @@ class Backend(Protocol):
         """Whether it can be used, from package metadata and drivers alone: nothing heavy is imported."""
         ...
 
-    def open_stage(self, graph: bytes, how: How) -> Runner:
+    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
         """A runner of one stage's ONNX graph, typed as `graph_precision` says."""
         ...
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ecgdigit_engine.backends.backend import How, Ready, Unusable
 from ecgdigit_engine.device import CPU, Device, cuda_cards, multiplies_int8
 from ecgdigit_engine.errors import OutOfDeviceMemory
-from ecgdigit_engine.runner import Feeds, Fetches, Runner
+from ecgdigit_engine.kept import KEPT_PICTURES, Latest
+from ecgdigit_engine.runner import Feeds, Fetches, Kept, LaunchingRunner, OnDevice, arrays
 from ecgdigit_engine.spec import Port, StageSpec, spec_from_metadata
 
 if TYPE_CHECKING:
@@ -60,7 +64,7 @@ class OnnxRuntime:
         fix = notes[0] if clash else _REPAIR.format(keep="onnxruntime-gpu")
         return Unusable("onnxruntime is installed without its GPU part", fix)
 
-    def open_stage(self, graph: bytes, how: How) -> Runner:
+    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
         if how.device == CPU:
             return OnnxRuntimeRunner(graph, how.threads)
         return CudaOnnxRuntimeRunner(graph, how.device.index, self.provider)
@@ -107,14 +111,16 @@ class OnnxRuntimeRunner:
 
     def run(self, feeds: Feeds, /) -> Fetches:
         self.spec.check(feeds, bounded=False)
-        return dict(zip(self._names, self._session.run(self._names, dict(feeds)), strict=True))
+        return dict(zip(self._names, self._session.run(self._names, arrays(feeds)), strict=True))
+
+    launch = run
 
 
 class CudaOnnxRuntimeRunner:
     """One session on an NVIDIA card. Satisfies `Runner`.
 
     cuDNN's exhaustive search would tune anew for every size that comes by; the heuristic one does not.
-    Inputs and outputs are bound, so that ONNX Runtime copies each of them once.
+    Inputs and outputs are bound, so that ONNX Runtime copies each of them once, and none between two stages.
     """
 
     def __init__(self, graph: bytes, card: int, provider: str) -> None:
@@ -122,25 +128,51 @@ class CudaOnnxRuntimeRunner:
             "CUDAExecutionProvider",
             {"device_id": card, "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": True},
         )
-        self._device = f"cuda:{card}"
+        self._card, self._device = card, f"cuda:{card}"
         first = [] if provider == cuda[0] else [(provider, {"device_id": card})]
         self._session = _session(graph, 1, [*first, cuda, "CPUExecutionProvider"])
         self.spec = _spec(self._session)
+        self._own = threading.local()
 
     def run(self, feeds: Feeds, /) -> Fetches:
+        values = self._ran(feeds, "cpu").copy_outputs_to_cpu()
+        return {port.name: value for port, value in zip(self.spec.outputs, values, strict=True)}
+
+    def launch(self, feeds: Feeds, /) -> dict[str, OnDevice]:
+        values = self._ran(feeds, "cuda").get_outputs()
+        return {
+            port.name: OnDevice(value, tuple(value.shape()), np.dtype(port.dtype))
+            for port, value in zip(self.spec.outputs, values, strict=True)
+        }
+
+    def _ran(self, feeds: Feeds, where: str) -> Any:
+        """The binding of a call that is done, its outputs on `where`."""
         self.spec.check(feeds, bounded=False)
         binding = self._session.io_binding()
-        for name, value in feeds.items():
-            binding.bind_cpu_input(name, value)
-        for port in self.spec.outputs:
-            binding.bind_output(port.name, "cpu")
         try:
+            for name, value in feeds.items():
+                if isinstance(value, OnDevice):
+                    binding.bind_ortvalue_input(name, value.handle)
+                elif isinstance(value, Kept):
+                    binding.bind_ortvalue_input(name, self._kept(value))
+                else:
+                    binding.bind_cpu_input(name, np.ascontiguousarray(value))
+            for port in self.spec.outputs:
+                binding.bind_output(port.name, where, 0 if where == "cpu" else self._card)
             self._session.run_with_iobinding(binding)
-        except (
-            RuntimeError
-        ) as error:  # ONNX Runtime's own errors are RuntimeErrors, told apart by their words
+            binding.synchronize_outputs()
+        except RuntimeError as error:  # ONNX Runtime's own errors are such, told apart by their words
             if "allocate memory" in str(error) or "out of memory" in str(error).lower():
                 raise OutOfDeviceMemory(self.spec.stage, self._device, str(error)[:200]) from error
             raise
-        values = binding.copy_outputs_to_cpu()
-        return {port.name: value for port, value in zip(self.spec.outputs, values, strict=True)}
+        return binding
+
+    def _kept(self, value: Kept) -> Any:
+        """The value on the card, taken up at its first call in this thread."""
+        import onnxruntime as ort
+
+        if not hasattr(self._own, "kept"):
+            self._own.kept = Latest[Any](KEPT_PICTURES)
+        kept: Latest[Any] = self._own.kept
+        array = value.array
+        return kept.found(value, lambda: ort.OrtValue.ortvalue_from_numpy(array, "cuda", self._card))

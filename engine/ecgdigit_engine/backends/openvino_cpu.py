@@ -11,7 +11,7 @@ import numpy as np
 from ecgdigit_engine.backends.backend import How, Ready, Unusable, installed
 from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
 from ecgdigit_engine.device import CPU, multiplies_bf16, multiplies_int8
-from ecgdigit_engine.runner import Feeds, Fetches, Runner
+from ecgdigit_engine.runner import Feeds, Fetches, LaunchingRunner, arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class OpenVino:
             return Unusable("openvino is not installed", "pip install 'ecgdigit-rt[openvino]'")
         return Ready(found, {CPU: _precisions()})
 
-    def open_stage(self, graph: bytes, how: How) -> Runner:
+    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
         return OpenVinoRunner(graph, how)
 
 
@@ -65,5 +65,7 @@ class OpenVinoRunner:
         request = getattr(self._own, "request", None)
         if request is None:
             request = self._own.request = self._compiled.create_infer_request()
-        found = request.infer({name: np.ascontiguousarray(value) for name, value in feeds.items()})
+        found = request.infer({name: np.ascontiguousarray(value) for name, value in arrays(feeds).items()})
         return {port.name: np.array(found[port.name]) for port in self.spec.outputs}
+
+    launch = run

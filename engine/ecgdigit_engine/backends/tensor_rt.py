@@ -12,13 +12,13 @@ import numpy as np
 
 from ecgdigit_engine.backends.backend import How, Ready, Unusable, installed
 from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
-from ecgdigit_engine.cuda_lane import CudaLane
+from ecgdigit_engine.cuda_lane import CudaLane, lane_of_thread
 from ecgdigit_engine.device import Device, cuda_cards
 from ecgdigit_engine.engines.build import logger_of, module_of
 from ecgdigit_engine.engines.stale import fitting_engine, graph_digest
 from ecgdigit_engine.engines.store import EngineStore, StoredEngine, engine_folder
 from ecgdigit_engine.errors import EngineCorrupt, EngineMissing, OutOfDeviceMemory
-from ecgdigit_engine.runner import Feeds, Fetches, Runner
+from ecgdigit_engine.runner import Feed, Feeds, Fetches, Kept, LaunchingRunner, OnDevice
 from ecgdigit_engine.spec import StageSpec
 
 
@@ -54,7 +54,7 @@ class TensorRt:
             return Unusable(f"no engines are built for this card by {self.name} {found}", self.command)
         return Ready(found, devices)
 
-    def open_stage(self, graph: bytes, how: How) -> Runner:
+    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
         """Raises EngineMissing, which says why those that are there do not fit, and EngineCorrupt."""
         spec = spec_from_graph(graph)
         store = EngineStore(how.engines or engine_folder())
@@ -69,28 +69,23 @@ class TensorRt:
 
 
 class TensorRtRunner:
-    """One engine; every calling thread has a context, a stream and buffers of its own. Satisfies `Runner`."""
+    """One engine; every calling thread has a context, and a lane on the card. Satisfies `Runner`."""
 
     def __init__(self, backend: str, engine: StoredEngine, spec: StageSpec, card: int) -> None:
         self.spec = dataclasses.replace(spec, axes=engine.papers.axes)
         self._card, self._backend = card, backend
         self._way_out = f"Build one: ecgdigit-rt build-engines --backend {backend} with --batch, --max-side."
         self._own = threading.local()
-        self._lane()  # the card's context must be there before the engine is
+        lane_of_thread(card)  # the card's context must be there before the engine is
         trt = module_of(backend)
         self._runtime = trt.Runtime(logger_of(backend))
         self._engine = self._runtime.deserialize_cuda_engine(engine.read())
         if self._engine is None:
             raise EngineCorrupt(engine.path, "; ".join(logger_of(backend).said) or "TensorRT refuses it")
-        self._dtypes: dict[str, Any] = {
-            port.name: trt.nptype(self._engine.get_tensor_dtype(port.name)) for port in self.spec.outputs
+        self._dtypes: dict[str, np.dtype[Any]] = {
+            port.name: np.dtype(trt.nptype(self._engine.get_tensor_dtype(port.name)))
+            for port in self.spec.outputs
         }
-
-    def _lane(self) -> CudaLane:
-        if not hasattr(self._own, "lane"):
-            self._own.lane = CudaLane(self._card, self.spec.stage)
-        lane: CudaLane = self._own.lane
-        return lane
 
     def _context(self) -> Any:
         if not hasattr(self._own, "context"):
@@ -98,19 +93,33 @@ class TensorRtRunner:
         return self._own.context
 
     def run(self, feeds: Feeds, /) -> Fetches:
+        lane, stage = lane_of_thread(self._card), self.spec.stage
+        launched = self.launch(feeds)
+        found = {name: lane.fetch((stage, name), v.shape, v.dtype) for name, v in launched.items()}
+        lane.wait()
+        return {name: value.copy() for name, value in found.items()}
+
+    def launch(self, feeds: Feeds, /) -> dict[str, OnDevice]:
+        """Begin; what comes of it is there for whatever the thread's stream does next."""
         self.spec.check(feeds, bounded=True, way_out=self._way_out)
-        lane, context = self._lane(), self._context()
+        lane, context = lane_of_thread(self._card), self._context()
         for name, value in feeds.items():
             context.set_input_shape(name, value.shape)
-            context.set_tensor_address(name, lane.sent(name, np.ascontiguousarray(value)))
-        shapes = {}
+            context.set_tensor_address(name, self._address(lane, name, value))
+        outputs = {}
         for port in self.spec.outputs:
-            shape = shapes[port.name] = tuple(context.get_tensor_shape(port.name))
-            size = int(np.prod(shape)) * np.dtype(self._dtypes[port.name]).itemsize
-            context.set_tensor_address(port.name, lane.room(port.name, size))
+            shape, dtype = tuple(context.get_tensor_shape(port.name)), self._dtypes[port.name]
+            address = lane.room((self.spec.stage, port.name), int(np.prod(shape)) * dtype.itemsize)
+            context.set_tensor_address(port.name, address)
+            outputs[port.name] = OnDevice(address, shape, dtype)
         if not context.execute_async_v3(lane.handle):
             said = logger_of(self._backend).said
             raise OutOfDeviceMemory(self.spec.stage, f"cuda:{self._card}", (said or ["no reason given"])[-1])
-        found = {name: lane.fetch(name, shape, self._dtypes[name]) for name, shape in shapes.items()}
-        lane.wait()
-        return {name: value.copy() for name, value in found.items()}
+        return outputs
+
+    def _address(self, lane: CudaLane, port: str, value: Feed) -> int:
+        if isinstance(value, OnDevice):
+            return int(value.handle)
+        if isinstance(value, Kept):
+            return lane.kept((self.spec.stage, port), value)
+        return lane.sent((self.spec.stage, port), np.ascontiguousarray(value))
