@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from ecgdigit_engine.choice import AUTO, choose
 from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
+from ecgdigit_rt import __version__
 from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
 from ecgdigit_rt.page_reader import PageReader
-from ecgdigit_rt.record import Digitized, PageRef, Result, failed_from_error
+from ecgdigit_rt.record import Digitized, Maker, PageRef, Result, failed_from_error
 from ecgdigit_rt.stages import SAMPLED_TRACE
 from ecgdigit_rt.warm import loading
 
@@ -79,6 +80,7 @@ class Digitizer:
         self.notes = self._opener.notes
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
         self.models = f"{self._family} ({size_mb:.1f} MB)"
+        self._maker = Maker(f"ecgdigit-rt {__version__}", str(self._family), str(self._opener))
         self._readers: dict[int, PageReader] = {}
 
     def _reader(self, threads: int) -> PageReader:
@@ -90,7 +92,7 @@ class Digitizer:
             runners = {stage: opened(graphs[stage]) for stage in STAGES}
             if self._opener.has_own_memory:
                 runners[SAMPLED_TRACE] = opened(graphs["trace"], front=load_sampler(self._family.name))
-            self._readers[threads] = PageReader(runners, self._tta, self._blend)
+            self._readers[threads] = PageReader(runners, self._tta, self._blend, self._maker)
         return self._readers[threads]
 
     def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:

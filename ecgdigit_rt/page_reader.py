@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -17,15 +18,16 @@ from ecgdigit_rt.geometry.grid import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate import Located, locate
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.reading.closer import looked_closer
-from ecgdigit_rt.reading.layout import read_layout
+from ecgdigit_rt.reading.layout import Reading, read_layout
 from ecgdigit_rt.reading.paper_heat import PaperHeat, paper_heat
-from ecgdigit_rt.record import Digitized, PageRef
+from ecgdigit_rt.record import Digitized, Maker, PageRef
 from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_traces, turned_points
 from ecgdigit_rt.tracing.consistency import blended, repeats_mv
 from ecgdigit_rt.tracing.extent import on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.gridless import mesh_from_rows
 from ecgdigit_rt.tracing.look import page_look
 from ecgdigit_rt.tracing.rows import ends_of, page_traces, seen_rows
+from ecgdigit_rt.tracing.trace import SeenStrip, Trace
 from ecgdigit_rt.tracing.tta import TTA
 
 T = TypeVar("T")
@@ -45,20 +47,45 @@ class _Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
+@dataclass(frozen=True, slots=True)
+class PageSteps:
+    """One page's way, each step's value. strips and traces: by row of the page's layout."""
+
+    located: Located
+    phase: GridPhase
+    mesh: Mesh
+    heat: PaperHeat
+    reading: Reading
+    strips: Sequence[SeenStrip]
+    traces: Sequence[Sequence[Trace]]
+    page: Digitized
+
+
 class PageReader:
     """Reads pages with the three stages' runners; several threads may use one reader.
 
     runners: by name, with `SAMPLED_TRACE` where strips are to be cut out on the device.
     tta: a name in `ecgdigit_rt.tracing.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
+    maker: what the pages say that read them.
     """
 
-    def __init__(self, runners: Mapping[str, Runner], tta: str = "none", blend: bool = False) -> None:
-        self._runners = runners
+    def __init__(
+        self,
+        runners: Mapping[str, Runner],
+        tta: str = "none",
+        blend: bool = False,
+        maker: Maker | None = None,
+    ) -> None:
+        self._runners, self._maker = runners, maker
         self._views = TTA[tta]
         self._blend = blend
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
+        return self.steps(image, source).page
+
+    def steps(self, image: NDArray[np.uint8], source: PageRef) -> PageSteps:
+        """Read one page and keep what every step gave. Raises as `read` does."""
         clock = _Clock()
         located = clock.timed("locate", lambda: locate(self._runners["locate"], image))
         phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
@@ -82,7 +109,10 @@ class PageReader:
             for name, lead in leads.items()
         }
         residual_px = None if np.isnan(mesh.residual_px) else mesh.residual_px
-        return Digitized(source, leads, layout, residual_px, clock.seconds, repeats_mv(stretches))
+        page = Digitized(
+            source, leads, layout, residual_px, clock.seconds, repeats_mv(stretches), self._maker
+        )
+        return PageSteps(located, phase, mesh, heat, reading, strips, traces, page)
 
     def _heat(self, located: Located, mesh: Mesh) -> PaperHeat:
         """What stage 0 saw, laid on the paper, with its text read a second time."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,7 @@ class Lead:
 
     mv: (samples,) float32, millivolt, NaN nowhere; sample 0 is at `start_s` of the record.
     confidence: 0 to 1, the share of columns in which the trace was seen clearly.
+    expected_error_mv: the root mean square error that is to be expected, see docs/accuracy.md.
     curve_px: (samples, 2) float32, the same samples as x, y in the page's image, for drawing.
     """
 
@@ -83,10 +85,25 @@ class Lead:
     start_s: float
     confidence: float
     curve_px: NDArray[np.float32] = field(repr=False)
+    expected_error_mv: float = math.nan
 
     @property
     def duration_s(self) -> float:
         return self.mv.size / self.rate_hz
+
+    @property
+    def end_s(self) -> float:
+        """Where the sample after the last one would be."""
+        return self.start_s + self.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """What read a page, such as "ecgdigit-rt 0.5.0", "lite 0.4.0" and "onnxruntime 1.31 (cpu, fp32)"."""
+
+    software: str
+    models: str
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,7 @@ class Digitized:
 
     residual_px: how far the seen grid lies from the mesh, in the picture's pixels; None where no grid
     was seen and the rows alone gave the scale. repeats_mv: of the leads printed twice, the median
-    difference between the two.
+    difference between the two. maker: what read it.
     """
 
     source: PageRef
@@ -104,6 +121,19 @@ class Digitized:
     residual_px: float | None
     seconds: Mapping[str, float]
     repeats_mv: Mapping[str, float] = field(default_factory=dict)
+    maker: Maker | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """The record's length: where its last lead ends."""
+        return max((lead.end_s for lead in self.leads.values()), default=0.0)
+
+    @property
+    def expected_db(self) -> float:
+        """The signal-to-noise ratio to be expected: the leads' power over that of their expected errors."""
+        signal = sum(float(np.square(lead.mv - lead.mv.mean()).sum()) for lead in self.leads.values())
+        error = sum(lead.mv.size * lead.expected_error_mv**2 for lead in self.leads.values())
+        return 10 * math.log10(signal / error) if signal > 0 and error > 0 else math.nan
 
 
 @dataclass(frozen=True, slots=True)
