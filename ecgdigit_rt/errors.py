@@ -8,7 +8,9 @@ EcgDigitError
 │   ├── UnsupportedType             E-INPUT-04   ValueError
 │   ├── ImageSizeOutOfRange         E-INPUT-05   ValueError
 │   ├── AmbiguousPage               E-INPUT-06   ValueError
-│   └── PageNotGiven                E-INPUT-07   LookupError
+│   ├── PageNotGiven                E-INPUT-07   LookupError
+│   ├── PasswordProtected           E-INPUT-08   ValueError
+│   └── NotAnImageArray             E-INPUT-09   ValueError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
@@ -32,6 +34,8 @@ EcgDigitError
 ├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
 ├── OutOfDeviceMemory               E-DEVICE-01  exit 2, MemoryError
 ├── WorkerDied                      E-DEVICE-02  exit 70, RuntimeError
+├── FormatNotNamed                  E-FORMAT-01  exit 1, LookupError
+├── FormatContradicted              E-FORMAT-02  exit 1, ValueError
 ├── OutputNotWritable               E-OUTPUT-01  exit 4, OSError
 └── InternalError                   E-BUG-01     exit 70, RuntimeError
 
@@ -155,6 +159,28 @@ class PageNotGiven(InputError, LookupError):
             "Add the file or its folder to the inputs; its rows are zeros until then.",
         )
         self.image_id = image_id
+
+
+class PasswordProtected(InputError, ValueError):
+    id = "E-INPUT-08"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"cannot read {path}: the PDF is protected by a password",
+            "Open it with the password and save it without one: qpdf --decrypt --password=… in.pdf out.pdf.",
+        )
+        self.path = path
+
+
+class NotAnImageArray(InputError, ValueError):
+    id = "E-INPUT-09"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the array is no page image: {reason}",
+            "Give (height, width[, 1, 3 or 4]) of bool, uint8, uint16, or floats from 0 to 1.",
+        )
+        self.reason = reason
 
 
 class TableError(EcgDigitError):
@@ -312,6 +338,32 @@ class DependencyMissing(SetupError, ImportError):
         )
         self.package = package
         self.extra = extra
+
+
+class FormatNotNamed(EcgDigitError, LookupError):
+    """Nothing tells which format is meant: no `--format`, no test.csv, no suffix that belongs to one."""
+
+    id = "E-FORMAT-01"
+    exit_code = 1
+
+    def __init__(self, out: Path, folders: str, suffixes: str) -> None:
+        super().__init__(
+            f"--out {out} does not tell which format is meant",
+            f"For a folder name the format: --format {folders}. For a file end it in {suffixes}.",
+        )
+        self.out = out
+
+
+class FormatContradicted(EcgDigitError, ValueError):
+    """What was asked of the output does not go together."""
+
+    id = "E-FORMAT-02"
+    exit_code = 1
+
+    def __init__(self, name: str, problem: str, way_out: str) -> None:
+        super().__init__(f"the format {name} does not fit: {problem}", way_out)
+        self.name = name
+        self.problem = problem
 
 
 class OutputNotWritable(EcgDigitError, OSError):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from cv2.typing import MatLike
 from numpy.typing import NDArray
+from sample_picture import HEIGHT, UPRIGHT, WIDTH, page
 
 from ecgdigit_rt.errors import (
     EcgDigitError,
@@ -21,17 +22,6 @@ from ecgdigit_rt.errors import (
 )
 from ecgdigit_rt.inputs.decode import rgb_from_file, rgb_from_page
 from ecgdigit_rt.record import PageRef
-
-HEIGHT, WIDTH = 200, 320
-
-
-def page() -> NDArray[np.uint8]:
-    """No symmetry: red top left, green top right, blue bottom left, grey elsewhere."""
-    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
-    image[:80, :100] = (250, 10, 20)
-    image[:80, 220:] = (15, 240, 30)
-    image[120:, :100] = (25, 35, 230)
-    return image
 
 
 def encoded(suffix: str, pixels: MatLike) -> bytes:
@@ -72,18 +62,6 @@ def turned_tiff(orientation: int) -> bytes:
     entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
     directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
     return struct.pack("<2sHI", b"II", 42, at) + pixels + directory
-
-
-UPRIGHT = {  # what a viewer shows for each stored orientation
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.transpose(1, 0, 2),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda a: np.rot90(a, 1),
-}
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
@@ -157,7 +135,7 @@ def noise_image(suffix: str) -> bytes:
     return encoded(suffix, noise)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp", ".gif", ".avif"])
 @pytest.mark.parametrize("share", [0.0002, 0.3, 0.8])
 def test_a_file_cut_short_is_unreadable(tmp_path: Path, suffix: str, share: float) -> None:
     whole = noise_image(suffix)
@@ -175,10 +153,13 @@ def test_a_file_cut_short_is_unreadable(tmp_path: Path, suffix: str, share: floa
         (b"id,value\n1,2\n", UnreadableImage, "text"),
         (b"\0\1\2\3" * 100, UnreadableImage, "no image"),
         (b"\xff\xd8\xff\xd9", UnreadableImage, "header"),
-        (b"%PDF-1.7\n", UnsupportedType, "PDF"),
-        (b"GIF89a....", UnsupportedType, "GIF"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", UnsupportedType, "HEIC"),
-        (b"\0" * 128 + b"DICM", UnsupportedType, "DICOM"),
+        (b"GIF89a", UnreadableImage, "header"),
+        (b"%PDF-1.7\n", UnreadableImage, "PDF is cut short"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", UnreadableImage, "HEIC data"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", UnreadableImage, "no picture"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", UnreadableImage, "no image"),
+        (b"\0" * 128 + b"DICM", UnreadableImage, "DICOM header"),
+        (b"<?xml version='1.0'?>\n<svg xmlns=", UnsupportedType, "SVG"),
     ],
 )
 def test_other_content_is_named(

@@ -21,6 +21,8 @@ EXAMPLES: list[EcgDigitError] = [
     errors.ImageSizeOutOfRange(HERE, 3, 4, "too small"),
     errors.AmbiguousPage("x", [HERE, Path("y/x.png")]),
     errors.PageNotGiven("x"),
+    errors.PasswordProtected(HERE),
+    errors.NotAnImageArray("its shape is (3,)"),
     errors.TestCsvMalformed(HERE, 3, "fs", "not a number"),
     errors.SubmissionMalformed(HERE, 3, "not a number"),
     errors.TruthMissing(Path("truth"), ["a", "b"]),
@@ -41,6 +43,8 @@ EXAMPLES: list[EcgDigitError] = [
     errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
     errors.OutOfDeviceMemory("trace", "cuda:0", "cudaErrorMemoryAllocation"),
     errors.WorkerDied("trace", "segment lost"),
+    errors.FormatNotNamed(Path("out"), "csv, npz", ".csv, .parquet"),
+    errors.FormatContradicted("csv", "it writes a folder", "Name a folder."),
     errors.OutputNotWritable(HERE, "read-only"),
     errors.InternalError(KeyError("x")),
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,12 @@ def test_a_folder_is_searched_below_in_natural_order(tmp_path: Path) -> None:
     touch(tmp_path, "p10.png", "p2.JPG", "b/x1.tiff", "b/x.webp", "notes.txt", "t.csv", ".h/a.png")
     touch(tmp_path, "._p1.png")
     assert names(tmp_path, tmp_path) == ["b/x.webp", "b/x1.tiff", "p2.JPG", "p10.png"]
+
+
+def test_a_folder_is_searched_for_every_type(tmp_path: Path) -> None:
+    given = ["a.pdf", "b.DCM", "c.dicom", "d.HEIC", "e.heif", "f.avif", "g.gif", "h.bmp", "i.jpeg", "j.tif"]
+    touch(tmp_path, *given, "k.svg", "l.docx")
+    assert names(tmp_path, tmp_path) == given  # empty files all, and each is listed as one page
 
 
 def test_inputs_keep_their_order_and_repeat_nothing(tmp_path: Path) -> None:
@@ -55,6 +64,47 @@ def test_nothing_found_is_an_error(tmp_path: Path) -> None:
         pages_from_inputs([f"{tmp_path}/*.png"])
 
 
+def listed(monkeypatch: pytest.MonkeyPatch, text: bytes, *inputs: str) -> list[Path]:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+    return [page.path for page in pages_from_inputs(inputs or ["-"])]
+
+
+def test_a_list_on_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "z.png", "two words .png", "f/m2.png", "f/m10.png", "a.png")
+    monkeypatch.chdir(tmp_path)
+    lines = b"z.png\r\n\n   \ntwo words .png\nf\nz.png"
+    assert [str(path) for path in listed(monkeypatch, lines, "a.png", "-")] == [
+        "a.png", "z.png", "two words .png", "f/m2.png", "f/m10.png",
+    ]  # fmt: skip
+    with pytest.raises(InputNotFound, match="absent"):
+        listed(monkeypatch, b"z.png\nabsent.png\n")
+    with pytest.raises(NoPagesFound, match="in standard input"):
+        listed(monkeypatch, b"\n\n")
+    with pytest.raises(InputNotFound, match=r": -$"):  # a list names no list
+        listed(monkeypatch, b"-\n")
+
+
+def test_a_list_with_nuls_takes_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = [b"two\nlines.png", b"caf\xe9.png", " \u2028 .png".encode(), b"end\r.png"]
+    paths = [tmp_path / os.fsdecode(name) for name in odd]
+    for path in paths:
+        path.touch()
+    assert listed(monkeypatch, b"\0".join(map(os.fsencode, paths)) + b"\0") == paths
+    assert listed(monkeypatch, b"\n".join(map(os.fsencode, paths[1:]))) == paths[1:]
+
+
+def test_a_broken_file_does_not_end_the_search(tmp_path: Path) -> None:
+    for name, content in (
+        ("a.pdf", b"%PDF-1.7"),
+        ("b.tif", b"II*\0\xff\xff\xff\xff"),
+        ("c.dcm", b"\0" * 128 + b"DICM"),
+    ):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "d.png").symlink_to(tmp_path / "gone.png")
+    touch(tmp_path, "e.jpg")
+    assert names(tmp_path, tmp_path) == ["a.pdf", "b.tif", "c.dcm", "e.jpg"]
+
+
 def test_names_with_digits_and_letters_in_one_place_sort(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "1.png", "10.png", "a1b.png", "²x.png")
     assert names(tmp_path, tmp_path) == ["1.png", "10.png", "a.png", "a1b.png", "²x.png"]
@@ -76,6 +126,12 @@ def test_equal_stems_are_told_apart_by_folders() -> None:
 
 def test_equal_stems_in_one_folder_are_told_apart_by_suffix() -> None:
     assert ids("/s/1.png", "/s/1.jpg") == ["1-png", "1-jpg"]
+
+
+def test_pages_of_one_file_have_their_number() -> None:
+    visit, scan = Path("/s/visit.pdf"), Path("/s/visit_p2.png")
+    assert page_ids([PageRef(visit), PageRef(visit, 1)]) == ["visit", "visit_p2"]
+    assert page_ids([PageRef(visit, 1), PageRef(scan)]) == ["visit_p2-pdf", "visit_p2-png"]
 
 
 def test_ids_never_collide() -> None:

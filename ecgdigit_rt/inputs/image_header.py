@@ -1,8 +1,8 @@
 """What an image file says of itself before it is decoded: type, size, EXIF orientation.
 
 The size is checked before a decoder allocates the picture, and the orientation is applied by us,
-so that every type is treated alike (OpenCV ignores it where it keeps an alpha channel, and fails
-on a turned TIFF).
+so that every type is treated alike (OpenCV ignores it where it keeps an alpha channel). TIFF has
+its own module.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-_ORIENTATION, _WIDTH, _HEIGHT = 274, 256, 257  # TIFF 6.0 tags, used by EXIF too
+from ecgdigit_rt.inputs.iso_boxes import brands, primary_item
+from ecgdigit_rt.inputs.tiff_directory import ORIENTATION, first_tags
+
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
 _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
@@ -19,40 +22,40 @@ _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 class ImageHeader:
     """`width` and `height` are as stored, before `orientation` (EXIF, 1 to 8) is applied.
 
-    `orientation_at` is the byte offset of a TIFF's own orientation value, and its byte order.
+    `is_deep` says of an AVIF that it has 10 or 12 bits.
     """
 
     kind: str
     width: int
     height: int
     orientation: int = 1
-    orientation_at: tuple[int, str] | None = None
+    is_deep: bool = False
 
 
 class BadHeader(ValueError):
     """The signature is right and the rest is not."""
 
 
-def header_from_bytes(data: bytes) -> ImageHeader | None:
-    """Read the header of a PNG, JPEG, TIFF, BMP or WebP file; None for any other content.
+def kind_from_head(head: bytes) -> str | None:
+    """PNG, JPEG, BMP, WebP, GIF or AVIF by the file's first bytes; None for any other content."""
+    for signature, kind in _SIGNATURES.items():
+        if head.startswith(signature):
+            return kind
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WebP"
+    return None if brands(head).isdisjoint({b"avif", b"avis"}) else "AVIF"
 
-    Raises BadHeader where the file is cut or damaged inside its header.
-    """
+
+def header_from_bytes(data: bytes) -> ImageHeader:
+    """Read the header of a file of these kinds. Raises BadHeader where it is cut or damaged in it."""
+    readers = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "WebP": _webp, "GIF": _gif, "AVIF": _avif}
+    kind = kind_from_head(data)
+    if kind is None:
+        raise BadHeader("it is no image")
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return _png(data)
-        if data.startswith(b"\xff\xd8\xff"):
-            return _jpeg(data)
-        if data[:4] in (b"II*\0", b"MM\0*"):
-            return _tiff(data)
-        if data.startswith(b"BM"):
-            width, height = struct.unpack_from("<ii", data, 18)
-            return ImageHeader("BMP", abs(width), abs(height))
-        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            return _webp(data)
+        return readers[kind](data)
     except (struct.error, IndexError) as error:
         raise BadHeader("it ends inside its header") from error
-    return None
 
 
 def _png(data: bytes) -> ImageHeader:
@@ -89,19 +92,21 @@ def _jpeg(data: bytes) -> ImageHeader:
         at += 2 + length
 
 
-def _tiff(data: bytes) -> ImageHeader:
-    order = "<" if data[:2] == b"II" else ">"
-    tags = _first_ifd(data, order)
-    if _WIDTH not in tags or _HEIGHT not in tags:
-        raise BadHeader("its TIFF directory is damaged")
-    orientation, at = tags.get(_ORIENTATION, (1, 0))
-    return ImageHeader(
-        "TIFF",
-        tags[_WIDTH][0],
-        tags[_HEIGHT][0],
-        orientation if 1 <= orientation <= 8 else 1,
-        (at, order) if at else None,
-    )
+def _bmp(data: bytes) -> ImageHeader:
+    width, height = struct.unpack_from("<ii", data, 18)
+    return ImageHeader("BMP", abs(width), abs(height))
+
+
+def _gif(data: bytes) -> ImageHeader:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return ImageHeader("GIF", width, height)
+
+
+def _avif(data: bytes) -> ImageHeader:
+    item = primary_item(data)
+    if item is None:
+        raise BadHeader("it holds no picture")
+    return ImageHeader("AVIF", item.width, item.height, item.orientation, item.is_deep)
 
 
 def _webp(data: bytes) -> ImageHeader:
@@ -127,22 +132,8 @@ def _webp(data: bytes) -> ImageHeader:
 def _exif_orientation(exif: bytes) -> int:
     """Orientation of an EXIF block, 1 where it says nothing or is damaged: no reason to refuse."""
     try:
-        order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-        value = _first_ifd(exif, order).get(_ORIENTATION, (1, 0))[0] if order else 1
+        tags = first_tags(exif)
     except struct.error:
         return 1
+    value = tags[ORIENTATION].value if ORIENTATION in tags else 1
     return value if 1 <= value <= 8 else 1
-
-
-def _first_ifd(data: bytes, order: str) -> dict[int, tuple[int, int]]:
-    """Short and long tags of a TIFF's first directory: tag → (value, the value's offset)."""
-    (start,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, start)
-    tags = {}
-    for i in range(count):
-        at = start + 2 + 12 * i
-        tag, kind = struct.unpack_from(order + "HH", data, at)
-        if kind in (3, 4):
-            (value,) = struct.unpack_from(order + {3: "H", 4: "I"}[kind], data, at + 8)
-            tags[tag] = (value, at + 8)
-    return tags

@@ -1,4 +1,4 @@
-"""What the user names becomes a list of pages: files, folders, globs.
+"""What the user names becomes a list of pages: files, folders, globs, a list on standard input.
 
 A page's id is its file's stem, which is also the image id of the competition. Where two inputs
 share a stem, `page_ids` tells them apart by their folders.
@@ -8,35 +8,64 @@ from __future__ import annotations
 
 import glob
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ecgdigit_rt.errors import InputNotFound, NoPagesFound
+from ecgdigit_rt.errors import InputError, InputNotFound, NoPagesFound, SetupError
+from ecgdigit_rt.inputs.formats import page_count
 from ecgdigit_rt.record import PageRef
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"}
+    | {".heic", ".heif", ".avif", ".pdf", ".dcm", ".dicom"}
+)
 """What a folder is searched for, in small letters or capitals."""
+
+STANDARD_INPUT = "-"
 
 
 def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     """List the pages behind files, folders and globs, each once.
 
     The inputs keep the order they are given in; within a folder or glob, names sort as people
-    count ("page 2" before "page 10"). A folder is searched with all below it, for the suffixes
-    above; a file that is named itself is taken whatever its suffix, so that its failure is told.
+    count ("page 2" before "page 10"), and a file's pages follow each other. A folder is searched
+    with all below it, for the suffixes above; a file that is named itself is taken whatever its
+    suffix, so that its failure is told. "-" stands for a list of such inputs on standard input:
+    one per line, or with NULs between them (`find -print0`) where there are any.
+
+    A file whose pages cannot be counted is one page; decoding it will tell why.
 
     Raises InputNotFound for a name that does not exist or a glob that matches nothing, and
     NoPagesFound where all that was given holds no image.
     """
     given = [str(item) for item in inputs]
-    found: dict[Path, PageRef] = {}  # resolved path → page: the same file twice is one page
+    found: dict[Path, list[PageRef]] = {}  # resolved path → pages: the same file twice is one
     for item in given:
-        for path in _files(item):
-            found.setdefault(path.resolve(), PageRef(path))
+        for name in _listed_names() if item == STANDARD_INPUT else [item]:
+            for path in _files(name):
+                resolved = path.resolve()
+                if resolved not in found:
+                    found[resolved] = _pages(path)
     if not found:
-        raise NoPagesFound(given, IMAGE_SUFFIXES)
-    return list(found.values())
+        raise NoPagesFound(["standard input" if i == STANDARD_INPUT else i for i in given], IMAGE_SUFFIXES)
+    return [page for pages in found.values() for page in pages]
+
+
+def _listed_names() -> list[str]:
+    """The inputs that standard input lists. A name may hold any byte but NUL and, in lines, newline."""
+    text = sys.stdin.buffer.read().decode(sys.stdin.encoding, "surrogateescape")
+    names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
+    return [name for name in names if name.strip()]
+
+
+def _pages(path: Path) -> list[PageRef]:
+    try:
+        count = page_count(path) if path.is_file() else 1
+    except (InputError, SetupError, OSError):
+        count = 1
+    return [PageRef(path, number) for number in range(count)]
 
 
 def page_ids(pages: Sequence[PageRef]) -> list[str]:

@@ -1,0 +1,90 @@
+"""DICOM: secondary captures and scans, frame by frame, and PDFs that are wrapped in one.
+
+Read by pydicom (the extra `dicom`). A waveform or a report is a DICOM file too, and is refused by name.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.errors import DependencyMissing, EcgDigitError, UnreadableImage, UnsupportedType
+from ecgdigit_rt.inputs import pdf
+from ecgdigit_rt.inputs.dicom_frame import stored_frame
+from ecgdigit_rt.inputs.dicom_samples import rgb_from_frame
+from ecgdigit_rt.inputs.limits import check_page, check_size
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_PREAMBLE_BYTES = 128
+_FIRST_GROUPS = (b"\2\0\0\0", b"\x08\0\0\0", b"\x08\0\1\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\x08\0\x16\0")
+
+# What pydicom raises for content that is not as it should be.
+_DAMAGE = (ValueError, AttributeError, LookupError, TypeError, RuntimeError, EOFError, OSError, struct.error)
+
+
+def matches(head: bytes) -> bool:
+    """With the preamble of a DICOM file, or without it, as some archives keep them."""
+    return head[_PREAMBLE_BYTES:][:4] == b"DICM" or head.startswith(_FIRST_GROUPS)
+
+
+def page_count(path: Path) -> int:
+    header = _header(path)
+    wrapped = _wrapped_pdf(header)
+    return _frames(header) if wrapped is None else pdf.page_count_of(path, wrapped)
+
+
+def rgb(path: Path, page: int) -> NDArray[np.uint8]:
+    """Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange, DependencyMissing, PasswordProtected."""
+    header = _header(path)
+    wrapped = _wrapped_pdf(header)
+    if wrapped is not None:
+        return pdf.rgb_from_pdf(path, wrapped, page)
+    if "Rows" not in header or "Columns" not in header:
+        raise _without_image(path, header)
+    try:
+        check_page(path, page, _frames(header))
+        check_size(path, int(header.Columns), int(header.Rows))
+        return rgb_from_frame(stored_frame(path, header, page), header)
+    except EcgDigitError:
+        raise
+    except _DAMAGE as error:
+        raise UnreadableImage(path, f"the DICOM pixel data are damaged ({error})") from error
+
+
+def _header(path: Path) -> Dataset:
+    """All but the pixels."""
+    try:
+        from pydicom import dcmread
+    except ImportError as error:
+        raise DependencyMissing("pydicom", "reading a DICOM file", "dicom") from error
+    try:
+        return dcmread(path, stop_before_pixels=True, force=True)
+    except _DAMAGE as error:
+        raise UnreadableImage(path, f"the DICOM header is damaged ({error})") from error
+
+
+def _frames(header: Dataset) -> int:
+    return max(1, int(header.get("NumberOfFrames") or 1))
+
+
+def _wrapped_pdf(header: Dataset) -> bytes | None:
+    """The document of an Encapsulated PDF (PS3.3 A.45.1)."""
+    document = header.get("EncapsulatedDocument")
+    return document if isinstance(document, bytes) and document.startswith(b"%PDF-") else None
+
+
+def _without_image(path: Path, header: Dataset) -> UnreadableImage | UnsupportedType:
+    kind = header.get("SOPClassUID")
+    if kind is None:
+        return UnreadableImage(path, "the DICOM header is cut short")
+    if "WaveformSequence" in header:
+        fix = "It holds the signals themselves: read them with pydicom's waveform_array."
+        return UnsupportedType(path, f"a DICOM waveform ({kind.name})", fix)
+    fix = "Give the file that holds the picture, or export that as PNG or PDF."
+    return UnsupportedType(path, f"a DICOM file without an image ({kind.name})", fix)
