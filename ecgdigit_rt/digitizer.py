@@ -19,7 +19,7 @@ from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import __version__
 from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
-from ecgdigit_rt.page_reader import PageReader
+from ecgdigit_rt.page_reader import PageReader, PageSteps, Watcher
 from ecgdigit_rt.record import Digitized, Maker, PageRef, Result, failed_from_error
 from ecgdigit_rt.stages import SAMPLED_TRACE
 from ecgdigit_rt.warm import loading
@@ -98,6 +98,10 @@ class Digitizer:
     def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
         return self._reader(self.threads).read(image, source)
+
+    def steps(self, image: NDArray[np.uint8], source: PageRef, watcher: Watcher | None = None) -> PageSteps:
+        """Read one page and keep what every step gave, see `PageReader.steps`."""
+        return self._reader(self.threads).steps(image, source, watcher)
 
     def digitize_many(self, pages: Iterable[PageRef]) -> Iterator[Result]:
         """Read pages in order; the next ones are read meanwhile. A page's failure is its result."""

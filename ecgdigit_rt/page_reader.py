@@ -32,19 +32,26 @@ from ecgdigit_rt.tracing.tta import TTA
 
 T = TypeVar("T")
 
+Watcher = Callable[[str, object], None]
+"""Is told a step's name and value as soon as it is done: what was seen, a later error does not lose."""
+
 
 class _Clock:
-    """Seconds by step."""
+    """Seconds by step, and who is told what each gave."""
 
-    def __init__(self) -> None:
+    def __init__(self, watcher: Watcher | None) -> None:
         self.seconds: dict[str, float] = {}
+        self._watcher = watcher
 
     def timed(self, name: str, step: Callable[[], T]) -> T:
         started = time.perf_counter()
         try:
-            return step()
+            value = step()
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+        if self._watcher is not None:
+            self._watcher(name, value)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,12 @@ class PageReader:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
         return self.steps(image, source).page
 
-    def steps(self, image: NDArray[np.uint8], source: PageRef) -> PageSteps:
-        """Read one page and keep what every step gave. Raises as `read` does."""
-        clock = _Clock()
+    def steps(self, image: NDArray[np.uint8], source: PageRef, watcher: Watcher | None = None) -> PageSteps:
+        """Read one page and keep what every step gave; `watcher` is told as they go.
+
+        Raises as `read` does.
+        """
+        clock = _Clock(watcher)
         located = clock.timed("locate", lambda: locate(self._runners["locate"], image))
         phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
         mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase))

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 import ecgdigit_rt
-from ecgdigit_rt.cli import bench, build_engines, doctor, engines, evaluate, export, run, synth, train
+from ecgdigit_rt.cli import (
+    bench,
+    build_engines,
+    doctor,
+    engines,
+    evaluate,
+    export,
+    inspect,
+    run,
+    synth,
+    train,
+)
 from ecgdigit_rt.errors import EcgDigitError, InternalError
 
 BAD_ARGUMENTS, INTERRUPTED = 1, 130
@@ -25,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("synth")(synth.synth)
 app.command("train")(train.train)

@@ -112,7 +112,7 @@ def image_score(truth: Truth, predicted: Mapping[str, NDArray[np.float64]]) -> I
         if guess is None or not np.nan_to_num(guess).any():
             missing.append(name)
         if guess is not None:
-            guess = _at_truth(guess, rate_hz, truth.rate_hz, label.size)
+            guess = at_truth_rate(guess, rate_hz, truth.rate_hz, label.size)
         scores[name] = lead_score(label, guess, truth.rate_hz)
     return ImageScore(truth.image, kind_from_name(truth.image), scores, tuple(missing))
 
@@ -134,9 +134,10 @@ def kind_from_name(image: str) -> str:
     return match[1] if match else ""
 
 
-def _at_truth(
+def at_truth_rate(
     guess: NDArray[np.float64], rate_hz: float, to_rate_hz: float, count: int
 ) -> NDArray[np.float64]:
+    """A prediction at the truth's rate and as long as it: (count,), NaN where it is too short."""
     if rate_hz != to_rate_hz:
         whole = math.ceil(guess.size * to_rate_hz / rate_hz)
         short = count - whole  # by so much, the edge is repeated; the rest is missing

@@ -1,0 +1,92 @@
+"""`ecgdigit-rt inspect`: one page's way in eight pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.outputs.inspect.inspection import Inspection
+    from ecgdigit_rt.outputs.inspect.plot import TrueLead
+    from ecgdigit_rt.record import Digitized
+    from ecgdigit_rt.scoring.truth import Truth
+
+
+def inspect(
+    page: Annotated[Path, typer.Argument(metavar="PAGE", help="The image file of one page.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and inspect.json.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", help="The page's true signals: a CSV with a column per lead, in millivolt."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
+    ] = None,
+) -> None:
+    """Show what every step made of one page, so that a person sees which one went wrong.
+
+    Eight pictures: labels, page, vertical and horizontal grid lines, mesh, the page laid flat, traces,
+    leads. A page that fails is shown as far as it came, and the exit code is 2.
+    """
+    from ecgdigit_rt.digitizer import Digitizer
+    from ecgdigit_rt.errors import PageError
+    from ecgdigit_rt.inputs.decode import rgb_from_page
+    from ecgdigit_rt.outputs.inspect.files import write_inspection
+    from ecgdigit_rt.outputs.inspect.inspection import Inspection
+    from ecgdigit_rt.record import PageRef, failed_from_error
+    from ecgdigit_rt.scoring.truth import questions_beside, read_truth
+
+    source = PageRef(page)
+    image = rgb_from_page(source)
+    known = None
+    if truth is not None:
+        known = read_truth(truth, questions_beside(truth.parent).get(truth.stem, ()))
+    seen, failure = Inspection(source, image), None
+    try:
+        steps = Digitizer(threads=threads).steps(image, source, seen.watch)
+    except PageError as error:
+        failure = error
+        seen.failed = failed_from_error(source, error)
+    else:
+        seen.traces, seen.page = steps.traces, steps.page
+        seen.truth = {} if known is None else _true_leads(known, steps.page)
+    written = write_inspection(seen, out)
+    _say(seen, known)
+    typer.echo(f"written  {out}: {len(written) - 1} pictures · {written[-1].name}", err=True)
+    if failure is not None:
+        raise failure
+
+
+def _true_leads(truth: Truth, page: Digitized) -> dict[str, TrueLead]:
+    """The truth where the estimate stands: the metric moves that, this the truth back."""
+    from ecgdigit_rt.outputs.inspect.plot import TrueLead
+    from ecgdigit_rt.scoring.agreement import agreements
+
+    return {
+        name: TrueLead(
+            truth.leads[name] - found.offset_mv,
+            truth.rate_hz,
+            page.leads[name].start_s - found.lag_s,
+            found.db,
+            found.nrmse_percent,
+            found.pearson,
+        )
+        for name, found in agreements(truth, page.leads).items()
+    }
+
+
+def _say(seen: Inspection, truth: Truth | None) -> None:
+    """One line on what was read, and one on how near it is."""
+    if seen.page is None:
+        return
+    layout = seen.page.layout
+    read = f"{layout.name} · {layout.speed_mm_s:g} mm/s · {layout.gain_mm_mv:g} mm/mV"
+    typer.echo(f"read     {read} · {len(seen.page.leads)} leads", err=True)
+    if truth is not None:
+        from ecgdigit_rt.scoring.evaluate import image_score
+
+        score = image_score(truth, {name: lead.mv.astype(float) for name, lead in seen.page.leads.items()})
+        missing = f" · without {', '.join(score.missing)}" if score.missing else ""
+        typer.echo(f"score    {score.db:.2f} dB over all leads{missing}", err=True)
