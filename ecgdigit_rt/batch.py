@@ -1,4 +1,4 @@
-"""Many pages into one submission: which pages, in which order, and what each one leaves behind."""
+"""Many pages into one output: which pages, in which order, and what each one leaves behind."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Protocol
 
 from ecgdigit_rt.errors import AmbiguousPage, PageNotGiven
 from ecgdigit_rt.inputs.pages import page_ids
-from ecgdigit_rt.outputs.competition import Asked, answer
+from ecgdigit_rt.outputs.competition import Asked, unanswered
+from ecgdigit_rt.outputs.formats.page_writer import PageWriter
 from ecgdigit_rt.outputs.report import Report, page_report
-from ecgdigit_rt.outputs.submission import SubmissionWriter
 from ecgdigit_rt.record import Failed, PageRef, Result, failed_from_error
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image of the submission. `page` is None where test.csv asks for what was not given."""
+    """One image of the output. `page` is None where test.csv asks for what was not given."""
 
     image: str
     page: PageRef | None
@@ -57,21 +57,19 @@ def jobs_from_pages(
     return jobs, [page for place, page in enumerate(pages) if place not in used]
 
 
-def digitize_to_submission(
+def digitize_to(
     jobs: Sequence[Job],
     digitizer: PageDigitizer,
-    writer: SubmissionWriter,
+    writer: PageWriter,
     report: Report,
     on_result: Callable[[Job, Result], None],
 ) -> None:
-    """Digitize the jobs, write every row that is due, and fill in the report, in order."""
+    """Digitize the jobs, give every result to the writer, and fill in the report, in order."""
     results = digitizer.digitize_many([job.page for job in jobs if job.page is not None])
     for job in jobs:
         result = _not_given(job.image) if job.page is None else next(results)
-        given = answer(result, job.asked)
-        for lead, mv in given.values.items():
-            writer.write(job.image, lead, mv)
-        report.pages.append(page_report(job.image, result, given.missing))
+        writer.write(job.image, result)
+        report.pages.append(page_report(job.image, result, unanswered(result, job.asked)))
         on_result(job, result)
 
 

@@ -161,7 +161,7 @@ def test_equal_names_in_two_folders_keep_apart(scans: Path, capsys: Capture) -> 
         (["run", "scans", "--out", "s.csv", "--threads", "0"], 1, "--threads"),
         (["run", "scans", "--out", "s.csv", "--nonsense"], 1, "--nonsense"),
         (["nonsense"], 1, "nonsense"),
-        (["run", "scans", "--out", "scans"], 4, "[E-OUTPUT-01]"),
+        (["run", "scans", "--out", "scans", "--format", "submission"], 4, "[E-OUTPUT-01]"),
         (["run", "scans", "--out", "scans/01_render.png/s.csv"], 4, "[E-OUTPUT-01]"),
         (["run", "scans", "--out", "s.csv", "--overlay", "scans/01_render.png"], 4, "E-OUTPUT-01"),
         (["evaluate", "absent.csv", "truth"], 1, "[E-INPUT-01]"),

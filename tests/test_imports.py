@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = (
     "torch", "onnxruntime", "onnx", "tensorrt", "openvino", "numba", "cv2", "matplotlib", "scipy",
-    "pandas", "ecgdigit_export",
+    "pandas", "pyarrow", "wfdb", "pydicom", "ecgdigit_export",
 )  # fmt: skip
 
 

@@ -1,14 +1,15 @@
-"""`ecgdigit-rt run`: page images in, submission.csv out."""
+"""`ecgdigit-rt run`: page images in, signals out."""
 
 from __future__ import annotations
 
-import sys
 import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ecgdigit_rt.outputs.formats.registry import FORMATS
 
 if TYPE_CHECKING:
     from ecgdigit_rt.batch import Job
@@ -27,7 +28,14 @@ class Tta(StrEnum):
 
 def run(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Image files, folders, globs.")],
-    out: Annotated[Path, typer.Option("--out", help="The CSV to write; '-' writes to standard output.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="The file or folder to write; its suffix tells the format. '-': stdout."),
+    ],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help=f"{', '.join(FORMATS)}. Default: what --out or --test tells."),
+    ] = None,
     test: Annotated[
         Path | None,
         typer.Option("--test", help="test.csv: which leads, rates and counts are asked for."),
@@ -57,28 +65,26 @@ def run(
         int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
     ] = None,
 ) -> None:
-    """Digitize ECG pages into a CSV of millivolt values.
+    """Digitize ECG pages into millivolt and seconds.
 
-    Without --test every lead found is written at 500 Hz. A page that cannot be read does not stop
+    Without --test every lead found is written at 500 Hz. csv, wfdb, dicom and npz write a folder with
+    files of each page, the other formats one file. A page that cannot be read does not stop
     the others: it is named at the end and in the report beside the output, and the exit code is 2.
     """
-    from ecgdigit_rt.batch import digitize_to_submission, jobs_from_pages
+    from ecgdigit_rt.batch import digitize_to, jobs_from_pages
+    from ecgdigit_rt.cli.destination import target
     from ecgdigit_rt.cli.progress import page_progress
     from ecgdigit_rt.inputs.pages import pages_from_inputs
     from ecgdigit_rt.outputs.competition import read_test_csv
-    from ecgdigit_rt.outputs.report import Report, report_path, summary_lines, write_report
-    from ecgdigit_rt.outputs.submission import SubmissionWriter
+    from ecgdigit_rt.outputs.report import Report, summary_lines
 
     questions = None if test is None else read_test_csv(test)
+    to = target(out, form, questions)
     jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), questions)
     report = Report(skipped=[str(page.path) for page in skipped])
-    to_stdout = str(out) == "-"
     if overlay is not None:
         _make_folder(overlay)
-    with (
-        SubmissionWriter(out, sys.stdout if to_stdout else None) as writer,
-        page_progress(len(jobs)) as advance,
-    ):
+    with to.writer() as writer, page_progress(len(jobs)) as advance:
 
         def finish(job: Job, result: Result) -> None:
             if overlay is not None and job.page is not None:
@@ -93,13 +99,11 @@ def run(
         report.device, report.models = digitizer.device, digitizer.models
         _say(digitizer)
         start = time.perf_counter()
-        digitize_to_submission(jobs, digitizer, writer, report, finish)
+        digitize_to(jobs, digitizer, writer, report, finish)
         seconds = time.perf_counter() - start
     for line in summary_lines(report, seconds):
         typer.echo(line, err=True)
-    if not to_stdout:
-        write_report(report, report_path(out))
-        typer.echo(f"written  {out} · {report_path(out)}", err=True)
+    to.finish(report)
     raise typer.Exit(0 if report.is_clean else 2)
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import InputNotFound, TestCsvMalformed
+from ecgdigit_rt.outputs.page_facts import missing_leads
+from ecgdigit_rt.outputs.signals_table import lead_names
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Result
 
 COLUMNS = ("id", "lead", "fs", "number_of_rows")
@@ -80,9 +82,9 @@ def answer(result: Result, asked: Sequence[Asked] | None) -> Answer:
     were not found.
     """
     leads = {} if isinstance(result, Failed) else result.leads
+    missing = tuple(unanswered(result, asked))
     if asked is None:
-        found = {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}
-        return Answer(found, tuple(n for n in _expected(result) if n not in found))
+        return Answer({name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}, missing)
     from ecgdigit_rt.tracing.resample import resampled  # scipy: only where a page is written
 
     values = {}
@@ -93,15 +95,15 @@ def answer(result: Result, asked: Sequence[Asked] | None) -> Answer:
             if lead is None or lead.mv.size == 0
             else resampled(lead.mv, lead.rate_hz, want.rate_hz, want.rows)
         )
-    missing = [w.lead for w in asked if w.lead not in leads or leads[w.lead].mv.size == 0]
-    return Answer(values, tuple(missing))
+    return Answer(values, missing)
 
 
-def _expected(result: Result) -> list[str]:
-    if not isinstance(result, Digitized):
-        return []
-    on_page = {segment.lead for row in result.layout.rows for segment in row.segments}
-    return [name for name in LEADS if name in on_page]
+def unanswered(result: Result, asked: Sequence[Asked] | None) -> list[str]:
+    """The leads that were asked for and not found; without a question those of the page's layout."""
+    if asked is None:
+        return missing_leads(result) if isinstance(result, Digitized) else []
+    found = [] if isinstance(result, Failed) else lead_names(result)
+    return [want.lead for want in asked if want.lead not in found]
 
 
 def _cell(cells: Sequence[str], place: int) -> str:

@@ -1,6 +1,6 @@
 """The report beside the output: what became of every page, for people and programs.
 
-`submission.csv` has `submission.report.json` beside it.
+`submission.csv` has `submission.report.json` beside it, a folder of outputs `report.json` in it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ecgdigit_rt import __version__
-from ecgdigit_rt.errors import LeadsMissing, OutputNotWritable
-from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead, Result
-from ecgdigit_rt.tracing.consistency import residuals
+from ecgdigit_rt.errors import LeadsMissing
+from ecgdigit_rt.outputs.file_names import REPORT
+from ecgdigit_rt.outputs.page_facts import (
+    layout_facts,
+    lead_facts,
+    origin_facts,
+    quality_facts,
+    seconds_facts,
+)
+from ecgdigit_rt.outputs.signals_table import lead_names
+from ecgdigit_rt.outputs.whole_file import write_whole_text
+from ecgdigit_rt.record import Failed, Result
 
 LISTED = 20
 """So many failures are named on the terminal; the report names all."""
@@ -29,7 +38,7 @@ class PageReport:
     error_id: str = ""
     message: str = ""
     hint: str = ""
-    leads: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    leads: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     missing: Sequence[str] = ()
     layout: Mapping[str, object] = field(default_factory=dict)
     quality: Mapping[str, float | None] = field(default_factory=dict)
@@ -58,12 +67,12 @@ class Report:
 
 def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageReport:
     """Describe one page. `missing`: the leads it should have given and did not."""
-    path = str(result.source.path)
+    path = str(origin_facts(result)["source"])
     if isinstance(result, Failed):
         return PageReport(
             page_id, path, "failed", result.error_id, result.message, result.hint, missing=missing
         )
-    found = {name: _lead(result.leads[name]) for name in LEADS if name in result.leads}
+    found = {name: lead_facts(result.leads[name]) for name in lead_names(result)}
     problem = LeadsMissing(missing, list(found)) if missing else None
     return PageReport(
         page_id,
@@ -74,14 +83,15 @@ def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageRep
         problem.hint if problem else "",
         found,
         missing,
-        _layout(result),
-        _quality(result),
-        {stage: round(seconds, 4) for stage, seconds in result.seconds.items()},
+        layout_facts(result),
+        quality_facts(result),
+        seconds_facts(result),
     )
 
 
-def report_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.report.json")
+def report_path(out: Path, *, is_folder: bool = False) -> Path:
+    """Beside an output file, or inside a folder of outputs."""
+    return out / REPORT if is_folder else out.with_name(f"{out.stem}.report.json")
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -97,12 +107,7 @@ def write_report(report: Report, path: Path) -> None:
         "skipped": report.skipped,
         "results": [asdict(page) for page in report.pages],
     }
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        partial.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputNotWritable(path, error.strerror or str(error)) from error
+    write_whole_text(json.dumps(document, indent=1, ensure_ascii=False), path)
 
 
 def summary_lines(report: Report, seconds: float) -> list[str]:
@@ -123,34 +128,3 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
     if len(troubled) > LISTED:
         lines.append(f"         … and {len(troubled) - LISTED} more; the report names them all")
     return lines
-
-
-def _lead(lead: Lead) -> dict[str, float]:
-    return {
-        "samples": lead.mv.size,
-        "rate_hz": lead.rate_hz,
-        "start_s": round(lead.start_s, 4),
-        "duration_s": round(lead.duration_s, 4),
-        "confidence": round(float(lead.confidence), 4),
-    }
-
-
-def _layout(page: Digitized) -> dict[str, object]:
-    return {
-        "name": page.layout.name,
-        "speed_mm_s": page.layout.speed_mm_s,
-        "gain_mm_mv": page.layout.gain_mm_mv,
-    }
-
-
-def _quality(page: Digitized) -> dict[str, float | None]:
-    confidences = [lead.confidence for lead in page.leads.values()]
-    residual = page.residual_px
-    quality: dict[str, float | None] = {"residual_px": None if residual is None else round(residual, 3)}
-    if confidences:
-        quality["confidence"] = round(float(sum(confidences) / len(confidences)), 4)
-    for relation, found in residuals(page.leads).items():
-        quality[f"{relation}_mv"] = round(found.median_mv, 4)
-    for lead, difference in page.repeats_mv.items():
-        quality[f"{lead}-{lead}_mv"] = round(difference, 4)
-    return quality

@@ -6,9 +6,8 @@ One line per sample: `{image}_{row}_{lead},{millivolt}`, row from 0 within each 
 from __future__ import annotations
 
 import csv
-import os
-import stat
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +16,9 @@ from typing import Any, Self, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.errors import InputNotFound, OutputNotWritable, SubmissionMalformed
+from ecgdigit_rt.errors import InputNotFound, SubmissionMalformed
 from ecgdigit_rt.outputs.competition import MAX_ROWS
+from ecgdigit_rt.outputs.whole_file import telling_of, whole_text
 
 HEADER = "id,value\n"
 
@@ -56,29 +56,24 @@ class SubmissionWriter:
     def __init__(self, path: Path, stream: TextIO | None = None) -> None:
         self._path = path
         self._stream = stream
-        self._owned: TextIO | None = None
-        self._partial: Path | None = None
+        self._open = ExitStack()
+        self._text: TextIO | None = None
 
     def __enter__(self) -> Self:
-        try:
-            if self._stream is None:
-                self._stream = self._owned = self._opened()
-            self._stream.write(HEADER)
-        except OSError as error:
-            raise OutputNotWritable(self._path, error.strerror or str(error)) from error
+        with ExitStack() as opened:
+            self._text = opened.enter_context(whole_text(self._path, self._stream))
+            with telling_of(self._path):
+                self._text.write(HEADER)
+            self._open = opened.pop_all()
         return self
 
     def write(self, image: str, lead: str, mv: NDArray[np.floating[Any]]) -> None:
         """Append one lead of one image. Raises OutputNotWritable."""
-        if self._stream is None:
+        if self._text is None:
             raise RuntimeError("the writer is not open")
         text = rows_text(image, lead, mv)
-        try:
-            self._stream.write(text)
-        except BrokenPipeError:
-            raise  # the reader of a pipe left: not an error of the output
-        except OSError as error:
-            raise OutputNotWritable(self._path, error.strerror or str(error)) from error
+        with telling_of(self._path):
+            self._text.write(text)
 
     def __exit__(
         self,
@@ -86,29 +81,7 @@ class SubmissionWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if self._owned is not None:
-                self._owned.close()
-            elif self._stream is not None and kind is None:
-                self._stream.flush()
-            if self._partial is not None and kind is None:
-                self._partial.replace(self._path)
-        except BrokenPipeError:
-            raise
-        except OSError as failure:
-            raise OutputNotWritable(self._path, failure.strerror or str(failure)) from failure
-        finally:
-            if self._partial is not None:
-                self._partial.unlink(missing_ok=True)
-
-    def _opened(self) -> TextIO:
-        if self._path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
-        if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
-            return self._path.open("w", encoding="utf-8", newline="")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-        return self._partial.open("w", encoding="utf-8", newline="")
+        self._open.__exit__(kind, error, trace)
 
 
 def read_submission(path: Path) -> Submission:

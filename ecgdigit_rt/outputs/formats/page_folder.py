@@ -1,0 +1,39 @@
+"""A folder with files of its own for every page that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ecgdigit_rt.outputs.signals_table import lead_names
+from ecgdigit_rt.outputs.whole_file import check_folder
+from ecgdigit_rt.record import Digitized, Failed, Result
+
+PageFiles = Callable[[Path, str, Digitized], None]
+"""Writes one page's files: the folder, the page's id, the page. Each file appears whole."""
+
+
+class PageFolder:
+    """The folder is made with its first file. A page that failed, or without leads, has none.
+
+    Files of a page that were there before are replaced; those of a page that failed now stay.
+    """
+
+    def __init__(self, path: Path, write_files: PageFiles) -> None:
+        self._path = path
+        self._write_files = write_files
+
+    def __enter__(self) -> Self:
+        check_folder(self._path)
+        return self
+
+    def write(self, page_id: str, result: Result) -> None:
+        if not isinstance(result, Failed) and lead_names(result):
+            self._write_files(self._path, page_id, result)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is left open."""
