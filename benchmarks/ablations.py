@@ -57,6 +57,7 @@ def whole_row(look: Look, strip: SeenStrip, row: Row) -> list[Trace]:
         Trace(
             whole.height_mm[max(0, first) : stop],
             whole.confidence[max(0, first) : stop],
+            whole.spread_mm[max(0, first) : stop],
             whole.place_mm(max(0, first)),
             whole.half_height_mm,
         )

@@ -34,13 +34,17 @@ class PageRef:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One lead's stretch of a row: where it stands on paper and which time it shows."""
+    """One lead's stretch of a row: where it stands on paper and which time it shows.
+
+    is_inverted: it is printed upside down, as -aVR in Cabrera's order; signals never are.
+    """
 
     lead: str
     start_mm: float
     end_mm: float
     start_s: float
     end_s: float
+    is_inverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

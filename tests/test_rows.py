@@ -26,7 +26,7 @@ def traces(layout: Layout, height: np.ndarray, start_mm: float) -> list[list[Tra
     def cut(from_mm: float, to_mm: float) -> Trace:
         own = slice(*(int(np.ceil((at - start_mm) * 20 - 0.4)) for at in (from_mm, to_mm)))
         part = height[own].astype(np.float32)
-        return Trace(part, np.ones_like(part), start_mm + own.start / 20)
+        return Trace(part, np.ones_like(part), np.ones_like(part), start_mm + own.start / 20)
 
     return [[cut(lead.start_mm, lead.end_mm) for lead in row.segments] for row in layout.rows]
 

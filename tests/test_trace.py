@@ -115,7 +115,8 @@ def test_what_leaves_the_strip_is_taken_from_a_taller_look_at_that_part() -> Non
     (span,) = low.spans_on_edge(12.0)
     assert span == pytest.approx((50 - 0.25, 50 + 0.25), abs=0.06)
     part = slice(780, 1020)
-    tall = Trace(height[part].astype(np.float32) + 0.3, np.ones(240, np.float32), low.place_mm(780), 40.0)
+    ones = np.ones(240, np.float32)
+    tall = Trace(height[part].astype(np.float32) + 0.3, ones.copy(), ones, low.place_mm(780), 40.0)
     tall.confidence[:20] = 0
     whole = spliced(low, tall)
     assert whole.height_mm.max() == pytest.approx(height.max() + 0.3, abs=0.02)

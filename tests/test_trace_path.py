@@ -63,21 +63,23 @@ def test_subpixel_equals_the_reference(half_width: int) -> None:
     rng = np.random.default_rng(3)
     logits = rng.normal(0, 6, (160, 301)).astype(np.float32)
     path = rng.integers(0, 160, 301).astype(np.int32)
-    position, mass = subpixel(logits, path, half_width)
-    expected, expected_mass = subpixel_reference(logits, path, half_width)
+    position, mass, spread = subpixel(logits, path, half_width)
+    expected, expected_mass, expected_spread = subpixel_reference(logits, path, half_width)
     # The series for exp is good to 1e-4, and its floor is 2e-9 of the column's best bin.
     seen = expected_mass > 1e-5
     np.testing.assert_allclose(position[seen], expected[seen], atol=2e-2)
     np.testing.assert_allclose(mass, expected_mass, atol=2e-4)
+    np.testing.assert_allclose(spread[seen], expected_spread[seen], rtol=1e-3, atol=2e-2)
 
 
 def test_subpixel_recovers_a_fraction_of_a_bin() -> None:
     heights = np.linspace(20, 60, 500)
     logits = bell(heights, 96)
     path = trace_path(logits, np.ones(500, np.float32), 0.1)
-    position, mass = subpixel(logits, path, 8)
+    position, mass, spread = subpixel(logits, path, 8)
     np.testing.assert_allclose(position, heights, atol=1e-3)
     assert mass.min() > 0.999
+    np.testing.assert_allclose(spread, 1, atol=0.03)  # the bell's own
 
 
 def test_wrong_shapes_are_refused() -> None:

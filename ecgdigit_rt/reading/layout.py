@@ -3,140 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import UnknownLayout
-from ecgdigit_rt.reading.layouts import LAYOUTS, LayoutPlan
+from ecgdigit_rt.reading.layouts import INVERTED, LAYOUTS, LayoutPlan, lead_of
 from ecgdigit_rt.reading.lines import Line, zero_lines
+from ecgdigit_rt.reading.marks import (
+    MARK_LEVEL,
+    Label,
+    frame_of,
+    label_scores,
+    misplaced_share,
+    pulse_side,
+    seen_labels,
+)
 from ecgdigit_rt.reading.paper_heat import PaperHeat
+from ecgdigit_rt.reading.scale import gain_mm_mv, speed_mm_s
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
-from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 
-_MARK_LEVEL = 0.25
-_LABEL_REACH_MM = 10.0
 _GAP_WEIGHT = 0.6
-_PLAIN_LABEL = 0.3
+_PLACES_WEIGHT = 0.5
+_RARE = 0.05
+_PLAIN_LABEL, _READABLE_LABEL = 0.3, 0.2
+_OTHER_ORDER = 0.2  # by which labels must speak more plainly for an order of their own than for a known one
 
 
-def _label_scores(heat: PaperHeat, lines: list[Line], columns: int) -> NDArray[np.float64]:
-    """Heat of each lead's name at the start of each cell of a rows × columns page: (12, rows, columns)."""
-    start = float(np.median([line.start_mm for line in lines]))
-    width = float(np.median([line.end_mm for line in lines])) - start
-    gaps = np.diff([line.v_mm for line in lines])
-    reach_mm = min(_LABEL_REACH_MM, 0.55 * float(gaps.min())) if gaps.size else _LABEL_REACH_MM
-    scores = np.zeros((len(LEADS), len(lines), columns))
-    for r, line in enumerate(lines):
-        rows = np.abs(heat.v_mm - line.v_mm) <= reach_mm
-        for c in range(columns):
-            from_mm = start + width * c / columns
-            cells = (heat.u_mm >= from_mm - 9) & (heat.u_mm <= from_mm + 12)
-            for k, lead in enumerate(LEADS):
-                window = heat.channel(lead)[np.ix_(rows, cells)]
-                scores[k, r, c] = float(window.max()) if window.size else 0.0
-    return scores
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the user says of a page, each None where the page itself is asked."""
 
-
-def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
-    """How well a plan explains the labels: mean log-odds-like score of the names it expects."""
-    total, count = 0.0, 0
-    for r, leads in enumerate(plan.rows):
-        step = scores.shape[2] // len(leads)
-        for c, lead in enumerate(leads):
-            others = np.delete(scores[:, r, c * step], LEADS.index(lead))
-            total += scores[LEADS.index(lead), r, c * step] - 0.5 * float(others.max())
-            count += 1
-    return total / count
-
-
-def _with_rhythm_leads(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan:
-    """The plan with its rhythm strips named by their labels, where those speak plainly.
-
-    Which leads run below the others is the user's choice at the machine.
-    """
-    rows = list(plan.rows)
-    for r, leads in enumerate(plan.rows):
-        best = LEADS[int(scores[:, r, 0].argmax())]
-        if len(leads) < plan.columns and leads != (best,):
-            heat, expected = scores[LEADS.index(best), r, 0], scores[LEADS.index(leads[0]), r, 0]
-            if heat > _PLAIN_LABEL and heat > 2 * expected:
-                rows[r] = (best,)
-    return dataclasses.replace(plan, rows=tuple(rows))
-
-
-def _strongest(lines: list[Line], count: int) -> tuple[list[Line], float]:
-    """The `count` strongest lines from the top down, and how clearly they stand out from the rest."""
-    ranked = sorted(lines, key=lambda line: -line.strength)
-    rest = ranked[count].strength if len(ranked) > count else 0.0
-    gap = (ranked[count - 1].strength - rest) / ranked[0].strength
-    return sorted(ranked[:count], key=lambda line: line.v_mm), gap
-
-
-def chosen_plan(heat: PaperHeat, lines: list[Line]) -> tuple[LayoutPlan, list[Line]]:
-    """The known layout that agrees best with the labels and the rows, and the lines that are its rows.
-
-    A line of text may look like a weak row, so a plan takes the strongest lines; leaving out one that
-    is as strong as those taken counts against it. Raises UnknownLayout with what was seen.
-    """
-    best: tuple[float, LayoutPlan, list[Line], NDArray[np.float64]] | None = None
-    for plan in LAYOUTS.values():
-        if len(plan.rows) > len(lines):
-            continue
-        taken, gap = _strongest(lines, len(plan.rows))
-        labels = _label_scores(heat, taken, plan.columns)
-        score = _fit(plan, labels) + _GAP_WEIGHT * gap
-        if best is None or score > best[0]:
-            best = (score, plan, taken, labels)
-    clear = len(_strongest_group(lines))
-    if best is None or len(best[2]) < clear:
-        seen = [lead for lead in LEADS if heat.channel(lead).max() > _MARK_LEVEL]
-        raise UnknownLayout([f"{clear} rows", *seen], list(LAYOUTS))
-    _, plan, taken, labels = best
-    return _with_rhythm_leads(plan, labels), taken
-
-
-def _strongest_group(lines: list[Line]) -> list[Line]:
-    """The lines that are rows beyond doubt."""
-    limit = 0.8 * max(line.strength for line in lines)
-    return [line for line in lines if line.strength >= limit]
-
-
-def _printed(heat: PaperHeat, values: dict[str, float], default: float) -> float:
-    """The value whose text glows most, or the default where none does."""
-    found = {name: float(heat.channel(name).max()) for name in values}
-    best = max(found, key=lambda name: found[name])
-    return values[best] if found[best] > _MARK_LEVEL else default
-
-
-def layout_from_plan(
-    plan: LayoutPlan, lines: list[Line], start_mm: float, end_mm: float, speed_mm_s: float, gain_mm_mv: float
-) -> Layout:
-    """Rows at the found heights; every row spans `start_mm` to `end_mm`, split equally among its leads."""
-    rows = []
-    for leads, line in zip(plan.rows, lines, strict=True):
-        cuts = np.linspace(start_mm, end_mm, len(leads) + 1)
-        times = (cuts - start_mm) / speed_mm_s
-        rows.append(
-            Row(
-                line.v_mm,
-                tuple(
-                    Segment(lead, float(cuts[i]), float(cuts[i + 1]), float(times[i]), float(times[i + 1]))
-                    for i, lead in enumerate(leads)
-                ),
-            )
-        )
-    return Layout(plan.name, tuple(rows), speed_mm_s, gain_mm_mv)
-
-
-def _pulse_side(heat: PaperHeat, start_mm: float, end_mm: float) -> str:
-    """Where the calibration pulse stands: left, right, or nowhere that was seen."""
-    pulse = heat.channel(PULSE)
-    sides = {"left": heat.u_mm < start_mm + 6, "right": heat.u_mm > end_mm - 6}
-    glow = {side: float(pulse[:, cells].max()) if cells.any() else 0.0 for side, cells in sides.items()}
-    best = max(glow, key=lambda side: glow[side])
-    return best if glow[best] > _MARK_LEVEL else ""
+    plan: LayoutPlan | None = None
+    speed_mm_s: float | None = None
+    gain_mm_mv: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +54,166 @@ class Reading:
     pulse_side: str
 
 
-def read_layout(heat: PaperHeat) -> Reading:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A plan on lines of its own, and how well it explains the page."""
+
+    plan: LayoutPlan
+    lines: list[Line]
+    merit: float
+
+
+def read_layout(heat: PaperHeat, told: Told = Told()) -> Reading:
     """Rows, plan, speed and gain of the page. Raises NoRowsFound or UnknownLayout."""
     lines = zero_lines(heat)
-    plan, lines = chosen_plan(heat, lines)
-    start = float(np.median([line.start_mm for line in lines]))
-    end = float(np.median([line.end_mm for line in lines]))
-    speed, gain = _printed(heat, SPEEDS, 25.0), _printed(heat, GAINS, 10.0)
-    layout = layout_from_plan(plan, lines, start, end, speed, gain)
-    return Reading(plan, lines, layout, _pulse_side(heat, start, end))
+    plan, lines = chosen_plan(heat, lines) if told.plan is None else _told_plan(told.plan, lines)
+    frame = frame_of(lines)
+    speed = told.speed_mm_s or speed_mm_s(heat, frame)
+    gain = told.gain_mm_mv or gain_mm_mv(heat, frame)
+    layout = layout_from_plan(plan, lines, frame.start_mm, frame.end_mm, speed, gain)
+    return Reading(plan, lines, layout, pulse_side(heat, frame.start_mm, frame.end_mm))
+
+
+def _told_plan(plan: LayoutPlan, lines: list[Line]) -> tuple[LayoutPlan, list[Line]]:
+    if len(lines) < len(plan.rows):
+        raise UnknownLayout([f"{len(lines)} rows"], [f"{plan.name} has {len(plan.rows)}"])
+    return plan, _strongest(lines, len(plan.rows))[0]
+
+
+def chosen_plan(heat: PaperHeat, lines: list[Line]) -> tuple[LayoutPlan, list[Line]]:
+    """The known layout that agrees best with the labels and the rows, and the lines that are its rows.
+
+    A line of text may look like a weak row, so a plan takes the strongest lines; leaving out one that
+    is as strong as those taken counts against it. Where labels plainly stand in an order that no layout
+    has, they are believed. Raises UnknownLayout with what was seen.
+    """
+    labels = seen_labels(heat)
+    plans = [plan for plan in LAYOUTS.values() if len(plan.rows) <= len(lines)]
+    found = [choice for plan in plans for choice in _choices(plan, heat, lines, labels)]
+    clear = len(_strongest_group(lines))
+    best = max(found, key=lambda choice: choice.merit, default=None)
+    if best is None or len(best.lines) < clear:
+        seen = [lead for lead in LEADS if heat.channel(lead).max() > MARK_LEVEL]
+        raise UnknownLayout([f"{clear} rows", *seen], list(LAYOUTS))
+    return best.plan, best.lines
+
+
+def _choices(plan: LayoutPlan, heat: PaperHeat, lines: list[Line], labels: Sequence[Label]) -> list[_Choice]:
+    """The plan with its own names and, where labels plainly say others, with those."""
+    taken, gap = _strongest(lines, len(plan.rows))
+    frame = frame_of(taken)
+    scores = label_scores(heat, frame, plan.columns)
+    known = _with_rhythm_leads(plan, scores)
+    places = _PLACES_WEIGHT * (_labelled_share(plan, scores) - misplaced_share(plan, frame, labels))
+
+    def choice(named: LayoutPlan, price: float) -> _Choice:
+        return _Choice(named, taken, places + _fit(named, scores) + _GAP_WEIGHT * gap - price)
+
+    labelled = None if plan.is_rare else _as_labelled(known, scores)
+    others = [] if labelled is None else [choice(labelled, _OTHER_ORDER)]
+    return [choice(known, _RARE * plan.is_rare), *others]
+
+
+def _cells(plan: LayoutPlan) -> list[tuple[int, int, str]]:
+    """Row, column of the scores, and lead of every cell of a plan."""
+    return [
+        (r, c * (plan.columns // len(cells)), lead_of(cell))
+        for r, cells in enumerate(plan.rows)
+        for c, cell in enumerate(cells)
+    ]
+
+
+def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
+    """How well a plan explains the labels: mean log-odds-like score of the names it expects."""
+    total = 0.0
+    cells = _cells(plan)
+    for r, c, lead in cells:
+        others = np.delete(scores[:, r, c], LEADS.index(lead))
+        total += scores[LEADS.index(lead), r, c] - 0.5 * float(others.max())
+    return total / len(cells)
+
+
+def _labelled_share(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
+    """The share of the plan's cells at which a name glows, whichever it is: that tells rows and columns."""
+    glow = [float(scores[:, r, c].max()) for r, c, _ in _cells(plan)]
+    return float(np.minimum(np.array(glow) / _PLAIN_LABEL, 1).mean())
+
+
+def _as_labelled(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan | None:
+    """The plan with its leads in the order of their labels, None where those say no other one plainly.
+
+    Every lead stands once; rows of one lead below rows of several are rhythm strips and no part of it.
+    """
+    cells = [(r, c, lead) for r, c, lead in _cells(plan) if len(plan.rows[r]) == plan.columns]
+    heat = np.stack([scores[:, r, c] for r, c, _ in cells])
+    own = heat[np.arange(len(cells)), [LEADS.index(lead) for *_, lead in cells]]
+    if heat.max(1).mean() - own.mean() < _OTHER_ORDER:
+        return None
+    from scipy.optimize import linear_sum_assignment  # rarely needed, and slow to load
+
+    places, leads = linear_sum_assignment(heat, maximize=True)
+    said = heat[places, leads]
+    if said.mean() - own.mean() < _OTHER_ORDER or np.quantile(said, 0.35) < _READABLE_LABEL:
+        return None
+    names = {cells[place][:2]: LEADS[lead] for place, lead in zip(places, leads, strict=True)}
+    rows = tuple(
+        tuple(names.get((r, c * (plan.columns // len(row))), cell) for c, cell in enumerate(row))
+        for r, row in enumerate(plan.rows)
+    )
+    return LayoutPlan(f"{plan.name} as labelled", rows)
+
+
+def _with_rhythm_leads(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan:
+    """The plan with its rhythm strips named by their labels, where those speak plainly.
+
+    Which leads run below the others is the user's choice at the machine.
+    """
+    rows = list(plan.rows)
+    for r, leads in enumerate(plan.rows):
+        best = LEADS[int(scores[:, r, 0].argmax())]
+        if len(leads) < plan.columns and leads != (best,):
+            heat, expected = scores[LEADS.index(best), r, 0], scores[LEADS.index(lead_of(leads[0])), r, 0]
+            if heat > _PLAIN_LABEL and heat > 2 * expected:
+                rows[r] = (best,)
+    return dataclasses.replace(plan, rows=tuple(rows))
+
+
+def _strongest(lines: list[Line], count: int) -> tuple[list[Line], float]:
+    """The `count` strongest lines from the top down, and how clearly they stand out from the rest."""
+    ranked = sorted(lines, key=lambda line: -line.strength)
+    rest = ranked[count].strength if len(ranked) > count else 0.0
+    gap = (ranked[count - 1].strength - rest) / ranked[0].strength
+    return sorted(ranked[:count], key=lambda line: line.v_mm), gap
+
+
+def _strongest_group(lines: list[Line]) -> list[Line]:
+    """The lines that are rows beyond doubt."""
+    limit = 0.8 * max(line.strength for line in lines)
+    return [line for line in lines if line.strength >= limit]
+
+
+def layout_from_plan(
+    plan: LayoutPlan, lines: list[Line], start_mm: float, end_mm: float, speed_mm_s: float, gain_mm_mv: float
+) -> Layout:
+    """Rows at the found heights; every row spans `start_mm` to `end_mm`, split equally among its leads."""
+    rows = []
+    for cells, line in zip(plan.rows, lines, strict=True):
+        cuts = np.linspace(start_mm, end_mm, len(cells) + 1)
+        times = (cuts - start_mm) / speed_mm_s
+        rows.append(
+            Row(
+                line.v_mm,
+                tuple(
+                    Segment(
+                        lead_of(cell),
+                        float(cuts[i]),
+                        float(cuts[i + 1]),
+                        float(times[i]),
+                        float(times[i + 1]),
+                        is_inverted=cell.startswith(INVERTED),
+                    )
+                    for i, cell in enumerate(cells)
+                ),
+            )
+        )
+    return Layout(plan.name, tuple(rows), speed_mm_s, gain_mm_mv)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.record import Layout, Lead, Row, Segment
+from ecgdigit_rt.tracing.expected_error import expected_error_mm
 from ecgdigit_rt.tracing.trace import Trace
 
 RATE_HZ = 500.0
@@ -20,12 +22,12 @@ def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
     for row in layout.rows:
         cuts = np.linspace(start_mm, end_mm, len(row.segments) + 1)
         segments = tuple(
-            Segment(
-                segment.lead,
-                float(left),
-                float(right),
-                float(left - start_mm) / layout.speed_mm_s,
-                float(right - start_mm) / layout.speed_mm_s,
+            dataclasses.replace(
+                segment,
+                start_mm=float(left),
+                end_mm=float(right),
+                start_s=float(left - start_mm) / layout.speed_mm_s,
+                end_s=float(right - start_mm) / layout.speed_mm_s,
             )
             for segment, left, right in zip(row.segments, cuts[:-1], cuts[1:], strict=True)
         )
@@ -35,19 +37,22 @@ def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
 
 def _lead(segment: Segment, row: Row, trace: Trace, layout: Layout, mesh: Mesh) -> Lead:
     count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
-    u = segment.start_mm + np.arange(count) * layout.speed_mm_s / RATE_HZ
+    step_mm = layout.speed_mm_s / RATE_HZ
+    u = segment.start_mm + np.arange(count) * step_mm
     column = (u - trace.start_mm) * trace.columns_per_mm
     at = np.clip(column, -0.5, trace.height_mm.size - 0.5)
     height = _between(trace.height_mm, at)
     x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
     nearest = np.clip(np.round(at).astype(int), 0, trace.height_mm.size - 1)
+    mm_mv = -layout.gain_mm_mv if segment.is_inverted else layout.gain_mm_mv
     return Lead(
         name=segment.lead,
-        mv=(height / layout.gain_mm_mv).astype(np.float32),
+        mv=(height / mm_mv).astype(np.float32),
         rate_hz=RATE_HZ,
         start_s=segment.start_s,
         confidence=float(trace.confidence[nearest].mean()),
         curve_px=np.stack([x, y], -1).astype(np.float32),
+        expected_error_mv=expected_error_mm(trace.spread_mm[nearest], height, step_mm) / layout.gain_mm_mv,
     )
 
 

@@ -107,11 +107,13 @@ class Trace:
 
     height_mm: (columns,) float32 above the row's baseline, NaN nowhere; where nothing was seen it joins
     what was, and beyond that holds the nearest value. confidence: (columns,) float32, 0 to 1, the
-    probability mass around the path, 0 where nothing was seen. half_height_mm: of the strip it was seen in.
+    probability mass around the path, 0 where nothing was seen. spread_mm: (columns,) float32, how far the
+    curve may be from there, as stage 2 sees it. half_height_mm: of the strip it was seen in.
     """
 
     height_mm: NDArray[np.float32] = field(repr=False)
     confidence: NDArray[np.float32] = field(repr=False)
+    spread_mm: NDArray[np.float32] = field(repr=False)
     start_mm: float
     half_height_mm: float = HALF_HEIGHT_MM
     columns_per_mm: int = COLUMNS_PER_MM
@@ -159,13 +161,14 @@ def trace_between(
     for seam in seams_mm:
         weight[np.abs(places - seam) < _SEAM_MM] *= np.float32(_SEAM_WEIGHT)
     path = trace_path(logits, weight, jump_penalty)
-    position, mass = subpixel(logits, path, _HALF_WINDOW)
+    position, mass, spread = subpixel(logits, path, _HALF_WINDOW)
     inside = np.arange(first, stop)
     inside_extent = (inside >= seen.extent[0]) & (inside < seen.extent[1])
     clear = inside_extent & (mass >= _LEAST_MASS) & (presence >= _LEAST_PRESENCE)
     return Trace(
         height_mm=filled_gaps(seen.half_height_mm - position / np.float32(BINS_PER_MM), clear),
         confidence=np.where(clear, mass, 0).astype(np.float32),
+        spread_mm=spread / np.float32(BINS_PER_MM),
         start_mm=seen.start_mm + first / seen.columns_per_mm,
         half_height_mm=seen.half_height_mm,
         columns_per_mm=seen.columns_per_mm,
@@ -185,7 +188,11 @@ def spliced(trace: Trace, better: Trace) -> Trace:
     both = seen & inside & (trace.confidence[own] > 0)
     if both.any() and np.median(np.abs(better.height_mm - trace.height_mm[own])[both]) > _OF_ONE_MIND_MM:
         return trace
-    height, confidence = trace.height_mm.copy(), trace.confidence.copy()
-    height[own][seen] = better.height_mm[seen]
-    confidence[own][seen] = better.confidence[seen]
-    return dataclasses.replace(trace, height_mm=height, confidence=confidence)
+    height, confidence, spread = trace.height_mm.copy(), trace.confidence.copy(), trace.spread_mm.copy()
+    for values, others in (
+        (height, better.height_mm),
+        (confidence, better.confidence),
+        (spread, better.spread_mm),
+    ):
+        values[own][seen] = others[seen]
+    return dataclasses.replace(trace, height_mm=height, confidence=confidence, spread_mm=spread)

@@ -41,11 +41,13 @@ def trace_path(
 
 def subpixel(
     logits: NDArray[np.float32], path: NDArray[np.int32], half_width: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """The expectation of height over the bins within `half_width` of the path, per column.
 
-    Returns (position, mass), float32 (columns,): position in bins, bin k's centre at k + 0.5; mass
-    is the probability inside the window, 0 to 1. Raises ValueError on mismatched shapes.
+    Returns (position, mass, spread), float32 (columns,): position in bins, bin k's centre at k + 0.5;
+    mass, the probability inside the window, 0 to 1; spread, the root of the squared distance from
+    position that is to be expected under all of the column's probability, in bins. Raises ValueError on
+    mismatched shapes.
     """
     _check(logits, path.shape[0])
     return _expectation(
@@ -200,20 +202,30 @@ def _exp(x: np.float32) -> np.float32:
 @loose_kernel
 def _expectation(
     logits: NDArray[np.float32], path: NDArray[np.int32], half_width: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     bins, columns = logits.shape
     position = np.empty(columns, np.float32)
     mass = np.empty(columns, np.float32)
+    spread = np.empty(columns, np.float32)
     top = np.empty(_BLOCK, np.float32)
     total = np.empty(_BLOCK, np.float32)
+    first_moment = np.empty(_BLOCK, np.float32)  # both about the middle bin, which float32 needs
+    second_moment = np.empty(_BLOCK, np.float32)
+    middle = bins // 2
     for first in range(0, columns, _BLOCK):
         count = min(_BLOCK, columns - first)
         _block_top(logits, first, count, top)
         total[:] = np.float32(0.0)
+        first_moment[:] = np.float32(0.0)
+        second_moment[:] = np.float32(0.0)
         for k in range(bins):
             line = logits[k, first : first + count]
+            away = np.float32(k - middle)
             for c in range(count):
-                total[c] += _exp(line[c] - top[c])
+                p = _exp(line[c] - top[c])
+                total[c] += p
+                first_moment[c] += p * away
+                second_moment[c] += p * away * away
         for c in range(count):
             column = first + c
             low = max(path[column] - half_width, 0)
@@ -226,4 +238,7 @@ def _expectation(
                 moment += p * np.float32(k - path[column])
             position[column] = np.float32(path[column]) + np.float32(0.5) + moment / near
             mass[column] = min(near / total[c], np.float32(1.0))
-    return position, mass
+            at = position[column] - np.float32(0.5) - np.float32(middle)
+            squared = (second_moment[c] - np.float32(2.0) * at * first_moment[c]) / total[c] + at * at
+            spread[column] = np.sqrt(max(squared, np.float32(0.0)))
+    return position, mass, spread

@@ -42,8 +42,8 @@ def trace_path_reference(
 
 def subpixel_reference(
     logits: NDArray[np.float32], path: NDArray[np.int32], half_width: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The local expectation and mass under an explicit softmax, float64."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The local expectation, its mass, and the spread about it, under an explicit softmax, float64."""
     values = logits.astype(np.float64)
     p = np.exp(values - values.max(axis=0))
     p /= p.sum(axis=0)
@@ -51,7 +51,8 @@ def subpixel_reference(
     near = np.where(np.abs(bins - path[None, :]) <= half_width, p, 0.0)
     mass = near.sum(axis=0)
     position = (near * (bins + 0.5)).sum(axis=0) / mass
-    return position.astype(np.float32), mass.astype(np.float32)
+    spread = np.sqrt((p * (bins + 0.5 - position) ** 2).sum(axis=0))
+    return position.astype(np.float32), mass.astype(np.float32), spread.astype(np.float32)
 
 
 def _evidence(logits: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from ecgdigit_export.synth.style import GridStyle, SheetStyle
 from ecgdigit_export.synth.text import word_mask
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, Mark
 from ecgdigit_kernels.stroke import blend, blend_grid, draw_polyline
+from ecgdigit_rt.reading.layouts import INVERTED, lead_of
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
 
 RATE_HZ = 500
@@ -112,9 +113,14 @@ def _layout(style: SheetStyle) -> Layout:
                 float(baseline),
                 tuple(
                     Segment(
-                        lead, float(cuts_mm[i]), float(cuts_mm[i + 1]), float(cuts_s[i]), float(cuts_s[i + 1])
+                        lead_of(cell),
+                        float(cuts_mm[i]),
+                        float(cuts_mm[i + 1]),
+                        float(cuts_s[i]),
+                        float(cuts_s[i + 1]),
+                        is_inverted=cell.startswith(INVERTED),
                     )
-                    for i, lead in enumerate(leads)
+                    for i, cell in enumerate(leads)
                 ),
             )
         )
@@ -130,7 +136,8 @@ def _row_curve(style: SheetStyle, row: Row, signals: NDArray[np.float32]) -> NDA
     for segment in row.segments:
         inside = (u >= segment.start_mm - 1e-6) & (u < segment.end_mm - 1e-6)
         at = segment.start_s + (u[inside] - segment.start_mm) / style.speed_mm_s
-        curve[inside] = np.interp(at, times, signals[LEADS.index(segment.lead)]) * style.gain_mm_mv
+        mm_mv = -style.gain_mm_mv if segment.is_inverted else style.gain_mm_mv
+        curve[inside] = np.interp(at, times, signals[LEADS.index(segment.lead)]) * mm_mv
     return curve
 
 
@@ -234,7 +241,7 @@ def _print_labels(sheet: Sheet, rng: np.random.Generator) -> None:
             jitter = rng.normal(0, 0.15, 2)
             _print_word(
                 sheet,
-                segment.lead,
+                INVERTED * segment.is_inverted + segment.lead,
                 segment.start_mm + du + jitter[0],
                 row.baseline_mm + dv + jitter[1],
                 style.label_cap_mm,

@@ -21,7 +21,8 @@ def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]
             at_mm = segment.start_mm - row.start_mm + np.arange(count) / RATE_HZ * truth.layout.speed_mm_s
             height = np.interp(at_mm * COLUMNS_PER_MM, np.arange(curve.size), curve)
             if segment.lead not in leads or count > leads[segment.lead][1].size:
-                leads[segment.lead] = (segment.start_s, height / truth.layout.gain_mm_mv)
+                mm_mv = -truth.layout.gain_mm_mv if segment.is_inverted else truth.layout.gain_mm_mv
+                leads[segment.lead] = (segment.start_s, height / mm_mv)
     return leads
 
 
