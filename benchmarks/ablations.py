@@ -35,7 +35,7 @@ from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.models import STAGES, load_models
 from ecgdigit_rt.outputs.competition import Asked, answer, read_test_csv
-from ecgdigit_rt.page_reader import PageReader
+from ecgdigit_rt.page_reader import PageReader, ReadOptions
 from ecgdigit_rt.record import PageRef, Row
 from ecgdigit_rt.scoring.evaluate import Evaluation, ImageScore, image_score
 from ecgdigit_rt.scoring.truth import Truth, read_truth
@@ -158,7 +158,10 @@ def main() -> None:
     runs: dict[str, Callable[[], dict[str, Any]]] = {
         name: partial(measured, PageReader(runners), pages) for name in VARIANTS
     }
-    runs |= {name: partial(measured, PageReader(runners, **extra), pages) for name, extra in EXTRAS.items()}
+    runs |= {
+        name: partial(measured, PageReader(runners, ReadOptions(**extra)), pages)
+        for name, extra in EXTRAS.items()
+    }
     figures = {}
     for name, run in runs.items():
         if given.only and name not in given.only:

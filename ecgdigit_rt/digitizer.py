@@ -17,9 +17,11 @@ from ecgdigit_engine.choice import AUTO, choose
 from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import __version__
-from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.inputs.sources import Picture, Source, picture_from_source, pictures_from_sources
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
-from ecgdigit_rt.page_reader import PageReader, PageSteps, Watcher
+from ecgdigit_rt.page_reader import PageReader, PageSteps, ReadOptions, Watcher
+from ecgdigit_rt.reading.layout import Told
+from ecgdigit_rt.reading.layouts import plan_from_text
 from ecgdigit_rt.record import Digitized, Maker, PageRef, Result, failed_from_error
 from ecgdigit_rt.stages import SAMPLED_TRACE
 from ecgdigit_rt.warm import loading
@@ -50,11 +52,15 @@ class Digitizer:
 
     threads: CPU threads; all that this process may use without it. tta: none, flip, photometric or full,
     how every strip is seen (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law
-    obey it (`ecgdigit_rt.tracing.consistency`). backend, device, precision: what runs the networks, where
-    and in which type (`ecgdigit_engine.choice.choose`); what is named is used or refused. opener: what
-    opens the networks in their place. `device` and
-    `models` say in words what was chosen, `notes` what to know of it. Few pages share all threads, page by
-    page; many pages go one to a thread, since a network on one thread wastes nothing on waiting for others.
+    obey it (`ecgdigit_rt.tracing.consistency`).
+    layout: a known layout or one spelled out (`ecgdigit_rt.reading.layouts.plan_from_text`), speed_mm_s,
+    gain_mm_mv: where the page itself should not be asked. min_quality_db: pages whose expected
+    signal-to-noise ratio is lower are refused.
+    backend, device, precision: what runs the networks, where and in which type
+    (`ecgdigit_engine.choice.choose`); what is named is used or refused. opener: what opens the networks in
+    their place. `device` and `models` say in words what was chosen, `notes` what to know of it.
+    Few pages share all threads, page by page; many pages go one to a thread, since a network on one thread
+    wastes nothing on waiting for others.
     Raises UnknownChoice, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
     """
 
@@ -65,13 +71,18 @@ class Digitizer:
         tta: str = "none",
         blend: bool = False,
         *,
+        layout: str | None = None,
+        speed_mm_s: float | None = None,
+        gain_mm_mv: float | None = None,
+        min_quality_db: float | None = None,
         backend: str = AUTO,
         device: str = AUTO,
         precision: str = AUTO,
         opener: StageOpener | None = None,
     ) -> None:
+        told = Told(None if layout is None else plan_from_text(layout), speed_mm_s, gain_mm_mv)
+        self._options = ReadOptions(tta, blend, told, min_quality_db)
         loading()
-        self._tta, self._blend = tta, blend
         self.threads = threads or usable_cpus()
         self._opener = opener or choose(backend, device, precision, graph_precisions(models))
         self._family = load_models(models, precision=self._opener.graph_precision)
@@ -92,8 +103,16 @@ class Digitizer:
             runners = {stage: opened(graphs[stage]) for stage in STAGES}
             if self._opener.has_own_memory:
                 runners[SAMPLED_TRACE] = opened(graphs["trace"], front=load_sampler(self._family.name))
-            self._readers[threads] = PageReader(runners, self._tta, self._blend, self._maker)
+            self._readers[threads] = PageReader(runners, self._options, self._maker)
         return self._readers[threads]
+
+    def digitize(self, source: Source) -> Digitized:
+        """Read one page: a file (its first page), a `PageRef`, or an image array.
+
+        Raises an InputError or a PageError that names what is wrong.
+        """
+        picture = picture_from_source(source)
+        return self.digitize_image(picture.pixels(), picture.page)
 
     def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
@@ -103,27 +122,30 @@ class Digitizer:
         """Read one page and keep what every step gave, see `PageReader.steps`."""
         return self._reader(self.threads).steps(image, source, watcher)
 
-    def digitize_many(self, pages: Iterable[PageRef]) -> Iterator[Result]:
-        """Read pages in order; the next ones are read meanwhile. A page's failure is its result."""
-        pages = iter(pages)
-        first = list(islice(pages, _PAGES_FOR_ALL * self.threads))
+    def digitize_many(self, sources: Iterable[Source]) -> Iterator[Result]:
+        """Read every page of files, folders, globs, `PageRef`s and arrays, in order.
+
+        The next pages are read meanwhile. A page's failure is its result.
+        """
+        pictures = pictures_from_sources(sources)
+        first = list(islice(pictures, _PAGES_FOR_ALL * self.threads))
         many = self.threads > 1 and len(first) == _PAGES_FOR_ALL * self.threads
         if many:
-            yield from self._one_to_a_thread(chain(first, pages))
+            yield from self._one_to_a_thread(chain(first, pictures))
         else:
-            yield from self._one_by_one(chain(first, pages))
+            yield from self._one_by_one(chain(first, pictures))
 
-    def _one_by_one(self, pages: Iterator[PageRef]) -> Iterator[Result]:
+    def _one_by_one(self, pictures: Iterator[Picture]) -> Iterator[Result]:
         """All threads on one page; the next one is decoded meanwhile."""
         reader = self._reader(self.threads)
         with ThreadPoolExecutor(1) as decoder:
-            coming = deque((page, decoder.submit(rgb_from_page, page)) for page in islice(pages, 1))
+            coming = deque((one.page, decoder.submit(one.pixels)) for one in islice(pictures, 1))
             while coming:
-                coming.extend((page, decoder.submit(rgb_from_page, page)) for page in islice(pages, 1))
+                coming.extend((one.page, decoder.submit(one.pixels)) for one in islice(pictures, 1))
                 page, image = coming.popleft()
                 yield _result(reader, page, image.result)
 
-    def _one_to_a_thread(self, pages: Iterable[PageRef]) -> Iterator[Result]:
+    def _one_to_a_thread(self, pictures: Iterable[Picture]) -> Iterator[Result]:
         """A page on every thread, and one more in hand for the thread that is done first."""
         reader = self._reader(1)
         inner = cv2.getNumThreads()
@@ -131,8 +153,8 @@ class Digitizer:
         try:
             with ThreadPoolExecutor(self.threads) as pool:
                 waiting: deque[Future[Result]] = deque()
-                for page in pages:
-                    waiting.append(pool.submit(_result, reader, page, partial(rgb_from_page, page)))
+                for one in pictures:
+                    waiting.append(pool.submit(_result, reader, one.page, one.pixels))
                     if len(waiting) > self.threads:
                         yield waiting.popleft().result()
                 while waiting:

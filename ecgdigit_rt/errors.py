@@ -14,14 +14,17 @@ EcgDigitError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
+│   ├── ReportMalformed             E-REPORT-01  ValueError
 │   ├── TruthMissing                E-TRUTH-01   FileNotFoundError
 │   └── TruthMalformed              E-TRUTH-02   ValueError
 ├── PageError                       exit 2: this page could not be digitized; the others go on
 │   ├── NoPageFound                 E-PAGE-01    LookupError
+│   ├── NotAnEcg                    E-PAGE-02    ValueError
 │   ├── NoGridFound                 E-GRID-01    LookupError
 │   ├── NoRowsFound                 E-ROWS-01    LookupError
 │   ├── UnknownLayout               E-LAYOUT-01  LookupError
-│   └── LeadsMissing                E-LEADS-01   LookupError
+│   ├── LeadsMissing                E-LEADS-01   LookupError
+│   └── QualityTooLow               E-QUALITY-01 ValueError
 ├── SetupError                      exit 3: the installation lacks something
 │   ├── ModelMissing                E-MODEL-01   FileNotFoundError
 │   ├── ModelCorrupt                E-MODEL-02   ValueError
@@ -215,6 +218,17 @@ class SubmissionMalformed(TableError, ValueError):
         self.line = line
 
 
+class ReportMalformed(TableError, ValueError):
+    id = "E-REPORT-01"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is no report of a run",
+            "Give the NAME.report.json that `ecgdigit-rt run` wrote beside its output.",
+        )
+        self.path = path
+
+
 class TruthMissing(TableError, FileNotFoundError):
     id = "E-TRUTH-01"
 
@@ -252,6 +266,19 @@ class NoPageFound(PageError, LookupError):
             "no ECG page found in the image",
             "Photograph the whole page, sharp and filling the picture.",
         )
+
+
+class NotAnEcg(PageError, ValueError):
+    """`reason` says what speaks against it."""
+
+    id = "E-PAGE-02"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"this does not look like an ECG page: {reason}",
+            "If it is one, say what stands on it: --layout 3x4+1, or --layout II for a strip of one lead.",
+        )
+        self.reason = reason
 
 
 class NoGridFound(PageError, LookupError):
@@ -300,6 +327,20 @@ class LeadsMissing(PageError, LookupError):
         )
         self.missing = tuple(missing)
         self.found = tuple(found)
+
+
+class QualityTooLow(PageError, ValueError):
+    """The page was read, and its expected signal-to-noise ratio is below what was asked for."""
+
+    id = "E-QUALITY-01"
+
+    def __init__(self, expected_db: float, least_db: float) -> None:
+        super().__init__(
+            f"expected quality {expected_db:.1f} dB, below the {least_db:g} dB asked for",
+            "Scan the page again, sharper or larger, or lower --min-quality and look at the overlay.",
+        )
+        self.expected_db = expected_db
+        self.least_db = least_db
 
 
 class ModelMissing(SetupError, FileNotFoundError):

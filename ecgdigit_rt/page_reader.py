@@ -5,20 +5,20 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.errors import NoGridFound
+from ecgdigit_rt.errors import NoGridFound, QualityTooLow
 from ecgdigit_rt.geometry.fine_lines import with_fine_lines
 from ecgdigit_rt.geometry.grid import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate import Located, locate
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.reading.closer import looked_closer
-from ecgdigit_rt.reading.layout import Reading, read_layout
+from ecgdigit_rt.reading.layout import Reading, Told, read_layout
 from ecgdigit_rt.reading.paper_heat import PaperHeat, paper_heat
 from ecgdigit_rt.record import Digitized, Maker, PageRef
 from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_traces, turned_points
@@ -26,6 +26,7 @@ from ecgdigit_rt.tracing.consistency import blended, repeats_mv
 from ecgdigit_rt.tracing.extent import on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.gridless import mesh_from_rows
 from ecgdigit_rt.tracing.look import page_look
+from ecgdigit_rt.tracing.plausible import check_marks, seen_leads
 from ecgdigit_rt.tracing.rows import ends_of, page_traces, seen_rows
 from ecgdigit_rt.tracing.trace import SeenStrip, Trace
 from ecgdigit_rt.tracing.tta import TTA
@@ -68,24 +69,35 @@ class PageSteps:
     page: Digitized
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How pages are to be read.
+
+    tta: a name in `ecgdigit_rt.tracing.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
+    told: what need not be read off the page. least_db: pages of less expected quality are refused.
+    """
+
+    tta: str = "none"
+    blend: bool = False
+    told: Told = field(default_factory=Told)
+    least_db: float | None = None
+
+
 class PageReader:
     """Reads pages with the three stages' runners; several threads may use one reader.
 
-    runners: by name, with `SAMPLED_TRACE` where strips are to be cut out on the device.
-    tta: a name in `ecgdigit_rt.tracing.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
-    maker: what the pages say that read them.
+    runners: by name, with `SAMPLED_TRACE` where strips are to be cut out on the device. maker: what the
+    pages say that read them.
     """
 
     def __init__(
         self,
         runners: Mapping[str, Runner],
-        tta: str = "none",
-        blend: bool = False,
+        options: ReadOptions = ReadOptions(),
         maker: Maker | None = None,
     ) -> None:
-        self._runners, self._maker = runners, maker
-        self._views = TTA[tta]
-        self._blend = blend
+        self._runners, self._options, self._maker = runners, options, maker
+        self._views = TTA[options.tta]
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
@@ -101,7 +113,9 @@ class PageReader:
         phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
         mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase))
         heat = clock.timed("closer", lambda: self._heat(located, mesh))
-        reading = clock.timed("layout", lambda: read_layout(heat))
+        reading = clock.timed("layout", lambda: read_layout(heat, self._options.told))
+        if self._options.told.plan is None:
+            check_marks(reading)
         look = page_look(self._runners, located.image, mesh, self._views)
         strips = clock.timed("trace", lambda: seen_rows(look, reading.layout))
         ends = [ends_of(strip) for strip in strips]
@@ -110,7 +124,8 @@ class PageReader:
         layout = spread_layout(reading.layout, drawn, drawn + end - start)
         traces = clock.timed("trace", lambda: page_traces(look, strips, layout))
         stretches = clock.timed("assemble", lambda: stretches_from_traces(layout, traces, mesh))
-        leads = blended(longest(stretches)) if self._blend else longest(stretches)
+        leads = seen_leads(longest(stretches))
+        leads = blended(leads) if self._options.blend else leads
         size = (located.image.shape[1], located.image.shape[0])
         leads = {
             name: dataclasses.replace(
@@ -122,6 +137,8 @@ class PageReader:
         page = Digitized(
             source, leads, layout, residual_px, clock.seconds, repeats_mv(stretches), self._maker
         )
+        if self._options.least_db is not None and not page.expected_db >= self._options.least_db:
+            raise QualityTooLow(page.expected_db, self._options.least_db)
         return PageSteps(located, phase, mesh, heat, reading, strips, traces, page)
 
     def _heat(self, located: Located, mesh: Mesh) -> PaperHeat:

@@ -9,11 +9,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import EcgDigitError, InternalError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve leads in the order of the standard record."""
@@ -138,6 +144,24 @@ class Digitized:
         signal = sum(float(np.square(lead.mv - lead.mv.mean()).sum()) for lead in self.leads.values())
         error = sum(lead.mv.size * lead.expected_error_mv**2 for lead in self.leads.values())
         return 10 * math.log10(signal / error) if signal > 0 and error > 0 else math.nan
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A pandas table at 500 Hz, see `ecgdigit_rt.outputs.dataframe`. Raises DependencyMissing."""
+        from ecgdigit_rt.outputs.dataframe import dataframe_from_page
+
+        return dataframe_from_page(self)
+
+    def to_wfdb(self, path: str | Path) -> Path:
+        """Write PATH.hea and PATH.dat and give the header's path. Raises DependencyMissing and ValueError."""
+        from ecgdigit_rt.outputs.formats.wfdb_records import wfdb_from_page
+
+        return wfdb_from_page(self, Path(path))
+
+    def plot(self, axes: Axes | None = None) -> Figure:
+        """A matplotlib figure of the leads, see `ecgdigit_rt.outputs.figure`. Raises DependencyMissing."""
+        from ecgdigit_rt.outputs.figure import figure_from_page
+
+        return figure_from_page(self, axes)
 
 
 @dataclass(frozen=True, slots=True)

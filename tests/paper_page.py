@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -129,9 +130,21 @@ class TruthDigitizer:
     models = "none"
     notes = ("it knows the truth",)
 
-    def __init__(self, threads: int | None, tta: str, blend: bool, **where: str) -> None:
+    wishes: ClassVar[dict[str, object]] = {}
+
+    def __init__(
+        self,
+        threads: int | None,
+        tta: str,
+        blend: bool,
+        backend: str,
+        device: str,
+        precision: str,
+        **told: object,
+    ) -> None:
         assert (threads, tta, blend) == (None, "none", False)
-        assert where == {"backend": "auto", "device": "auto", "precision": "auto"}
+        assert (backend, device, precision) == ("auto", "auto", "auto")
+        type(self).wishes = told
 
     def digitize_many(self, pages: Iterable[PageRef], /) -> Iterator[Result]:
         for page in pages:

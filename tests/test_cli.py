@@ -235,3 +235,39 @@ def test_doctor_is_made_to_paste(capsys: Capture) -> None:
         "models",
         "run",
     }
+
+
+def test_what_is_told_of_pages_reaches_the_digitizer(scans: Path, capsys: Capture) -> None:
+    told = ("--layout", "II", "--speed", "50", "--gain", "5", "--min-quality", "12.5")
+    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", *told)
+    assert code == 0
+    wishes = TruthDigitizer.wishes
+    assert (wishes["layout"], wishes["speed_mm_s"], wishes["gain_mm_mv"]) == ("II", 50.0, 5.0)
+    assert wishes["min_quality_db"] == 12.5
+    code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--speed", "0")
+    assert code == 1
+    assert "--speed" in err
+
+
+def test_the_report_is_a_table_worst_first(scans: Path, capsys: Capture) -> None:
+    (scans / "00_empty.png").touch()
+    leads = signals(1)
+    leads.pop("V5")
+    write_truth(TruthDigitizer.truth / "02_render.csv", leads)
+    call(capsys, "run", scans, "--out", "s.csv")
+    code, out, err = call(capsys, "report", "s.report.json")
+    assert (code, err) == (0, "")
+    head, *lines = out.splitlines()
+    assert head.split() == ["page", "status", "quality", "dB", "confidence", "layout"]
+    assert [line.split()[:2] for line in lines] == [
+        ["00_empty", "failed"], ["02_render", "partial"], ["01_render", "digitized"]
+    ]  # fmt: skip
+    assert "[E-INPUT-03]" in lines[0]
+    assert "3x4+1, 25 mm/s, 10 mm/mV" in lines[2]
+    assert len(call(capsys, "report", "s.report.json", "--worst", "1")[1].splitlines()) == 2
+    for text in ("", "[]", '{"results": [{}]}'):
+        Path("other.json").write_text(text)
+        code, out, err = call(capsys, "report", "other.json")
+        assert (code, out) == (1, "")
+        assert "[E-REPORT-01]" in err
+    assert "[E-INPUT-01]" in call(capsys, "report", "none.json")[2]

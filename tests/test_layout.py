@@ -15,23 +15,27 @@ from true_stages import true_located, true_mesh
 
 from ecgdigit_export.synth.page import SyntheticPage, synthetic_page
 from ecgdigit_export.synth.signals import simulated_recording
-from ecgdigit_export.synth.style import style_from_rng
-from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
-from ecgdigit_rt.reading.layout import read_layout
-from ecgdigit_rt.reading.layouts import LAYOUTS
+from ecgdigit_export.synth.style import SheetStyle, style_from_rng
+from ecgdigit_rt.errors import NoRowsFound, UnknownChoice, UnknownLayout
+from ecgdigit_rt.reading.layout import Told, read_layout
+from ecgdigit_rt.reading.layouts import LAYOUTS, lead_of, plan_from_text
 from ecgdigit_rt.reading.paper_heat import paper_heat
-from ecgdigit_rt.stages import BASELINE, HEATMAPS
+from ecgdigit_rt.record import Layout
+from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS
 
 
-def page(name: str, kind: str = "render", speed: float = 25.0, gain: float = 10.0) -> SyntheticPage:
-    rng = np.random.default_rng(11)
-    rows = len(LAYOUTS[name].rows)
-    spacing = 150.0 / rows
-    style = replace(
-        plain_style(), plan=LAYOUTS[name], labels_shown=True, speed_mm_s=speed, gain_mm_mv=gain,
-        baselines_mm=tuple(12.0 + spacing * (i + 0.5) for i in range(rows)),
-        paper=(-2.0, -2.0, 278.0, 178.0), footer_v_mm=172.0,
+def page_style(plan: str) -> SheetStyle:
+    known = plan_from_text(plan)
+    spacing = 150.0 / len(known.rows)
+    return replace(
+        plain_style(), plan=known, labels_shown=True, paper=(-2.0, -2.0, 278.0, 178.0), footer_v_mm=172.0,
+        baselines_mm=tuple(12.0 + spacing * (i + 0.5) for i in range(len(known.rows))),
     )  # fmt: skip
+
+
+def page(plan: str, kind: str = "render", speed: float = 25.0, gain: float = 10.0) -> SyntheticPage:
+    rng = np.random.default_rng(11)
+    style = replace(page_style(plan), speed_mm_s=speed, gain_mm_mv=gain)
     return synthetic_page(simulated_recording(rng), rng, kind=kind, style=style)
 
 
@@ -68,6 +72,56 @@ def test_rhythm_strips_take_the_names_printed_at_them() -> None:
     located.heat[order, half:] = 0
     reading = read_layout(paper_heat(located, true_mesh(seen.truth)))
     assert [row.segments[0].lead for row in reading.layout.rows[3:]] == ["II", "V1", "V5"]
+
+
+SHUFFLED = "V3,I/aVF,V6/II,V1/V5,aVL/III,V2/aVR,V4"
+
+
+def names(layout: Layout) -> list[list[str]]:
+    return [[segment.lead for segment in row.segments] for row in layout.rows]
+
+
+def test_leads_stand_where_their_labels_say() -> None:
+    seen = page(SHUFFLED)
+    layout = read_layout(paper_heat(true_located(seen), true_mesh(seen.truth))).layout
+    assert names(layout) == [row.split(",") for row in SHUFFLED.split("/")]
+    assert layout.name == "6x2 as labelled"
+
+
+def test_what_cabrera_prints_upside_down_is_known() -> None:
+    seen = page("cabrera-6x2")
+    layout = read_layout(paper_heat(true_located(seen), true_mesh(seen.truth))).layout
+    inverted = [s.lead for row in layout.rows for s in row.segments if s.is_inverted]
+    assert inverted == ["aVR"]
+
+
+def test_a_told_plan_takes_the_strongest_rows() -> None:
+    seen = page("3x4+1")
+    heat = paper_heat(true_located(seen), true_mesh(seen.truth))
+    plan = plan_from_text("I,II,III/aVR,avl,aVF/v1,V2,V3/-V4,V5,V6")
+    reading = read_layout(heat, Told(plan, 50.0, 5.0))
+    assert names(reading.layout) == [[lead_of(cell) for cell in row] for row in plan.rows]
+    assert reading.layout.rows[3].segments[0].is_inverted
+    assert (reading.layout.speed_mm_s, reading.layout.gain_mm_mv) == (50.0, 5.0)
+    with pytest.raises(UnknownLayout, match="4 rows"):
+        read_layout(heat, Told(plan_from_text("12X1")))
+
+
+@pytest.mark.parametrize("text", ["3x5", "I,II/V7", "", "I,,II"])
+def test_a_layout_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UnknownChoice, match="no layout"):
+        plan_from_text(text)
+
+
+@pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
+def test_without_text_the_pulse_tells_the_gain(gain: float) -> None:
+    style = replace(page_style("3x4"), pulse="left", gain_mm_mv=gain)
+    rng = np.random.default_rng(11)
+    seen = synthetic_page(simulated_recording(rng), rng, kind="render", style=style)
+    located = true_located(seen)
+    for name in GAINS:
+        located.heat[HEATMAPS.index(name)] = 0
+    assert read_layout(paper_heat(located, true_mesh(seen.truth))).layout.gain_mm_mv == gain
 
 
 def test_no_rows_is_a_named_failure() -> None:

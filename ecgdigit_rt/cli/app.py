@@ -17,6 +17,7 @@ from ecgdigit_rt.cli import (
     evaluate,
     export,
     inspect,
+    report,
     run,
     synth,
     train,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("inspect")(inspect.inspect)
+app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("synth")(synth.synth)
 app.command("train")(train.train)

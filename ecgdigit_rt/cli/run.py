@@ -27,7 +27,13 @@ class Tta(StrEnum):
 
 
 def run(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Image files, folders, globs.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Images, PDF, TIFF and DICOM files; folders; globs; '-' for a list on standard input.",
+        ),
+    ],
     out: Annotated[
         Path,
         typer.Option("--out", help="The file or folder to write; its suffix tells the format. '-': stdout."),
@@ -51,6 +57,23 @@ def run(
     blend: Annotated[
         bool, typer.Option("--blend", help="Make limb leads that nearly obey Einthoven's law obey it.")
     ] = False,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout", help="A known layout, such as 3x4+1, or its rows spelled out: II, or I,II/III,aVR."
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", min=5, max=200, help="Paper speed in mm/s. Default: as printed."),
+    ] = None,
+    gain: Annotated[
+        float | None, typer.Option("--gain", min=1, max=80, help="Gain in mm/mV. Default: as printed.")
+    ] = None,
+    min_quality: Annotated[
+        float | None,
+        typer.Option("--min-quality", metavar="DB", help="Refuse pages whose expected quality is lower."),
+    ] = None,
     backend: Annotated[
         str,
         typer.Option(
@@ -94,7 +117,16 @@ def run(
         from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
 
         digitizer = Digitizer(
-            threads=threads, tta=tta.value, blend=blend, backend=backend, device=device, precision=precision
+            threads=threads,
+            tta=tta.value,
+            blend=blend,
+            layout=layout,
+            speed_mm_s=speed,
+            gain_mm_mv=gain,
+            min_quality_db=min_quality,
+            backend=backend,
+            device=device,
+            precision=precision,
         )
         report.device, report.models = digitizer.device, digitizer.models
         _say(digitizer)

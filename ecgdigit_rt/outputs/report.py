@@ -18,6 +18,7 @@ from ecgdigit_rt.outputs.page_facts import (
     lead_facts,
     origin_facts,
     quality_facts,
+    rounded,
     seconds_facts,
 )
 from ecgdigit_rt.outputs.signals_table import lead_names
@@ -26,6 +27,7 @@ from ecgdigit_rt.record import Failed, Result
 
 LISTED = 20
 """So many failures are named on the terminal; the report names all."""
+_WORST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class PageReport:
     layout: Mapping[str, object] = field(default_factory=dict)
     quality: Mapping[str, float | None] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    expected_db: float | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageRep
         layout_facts(result),
         quality_facts(result),
         seconds_facts(result),
+        rounded(result.expected_db, 2),
     )
 
 
@@ -120,7 +124,7 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
         counts.append(f"{len(report.skipped)} skipped (not in test.csv)")
     if seconds > 0:
         counts.append(f"{len(report.pages) / seconds:.1f} pages/s")
-    lines = [f"done     {' · '.join(counts)}"]
+    lines = [f"done     {' · '.join(counts)}", *_quality_line(report)]
     troubled = [page for page in report.pages if page.status != "digitized"]
     for page in troubled[:LISTED]:
         word = "failed " if page.status == "failed" else "partial"
@@ -128,3 +132,12 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
     if len(troubled) > LISTED:
         lines.append(f"         … and {len(troubled) - LISTED} more; the report names them all")
     return lines
+
+
+def _quality_line(report: Report) -> list[str]:
+    """The pages that a person should look at first, of several."""
+    known = sorted((page.expected_db, page.id) for page in report.pages if page.expected_db is not None)
+    if len(known) < 2:
+        return []
+    worst = " · ".join(f"{name} {db:.0f}" for db, name in known[:_WORST])
+    return [f"quality  {known[len(known) // 2][0]:.0f} dB expected in the median; lowest: {worst}"]

@@ -18,6 +18,7 @@ from ecgdigit_rt.reading.marks import (
     frame_of,
     label_scores,
     misplaced_share,
+    pulse_heights_mm,
     pulse_side,
     seen_labels,
 )
@@ -45,13 +46,16 @@ class Told:
 class Reading:
     """What a page's marks say. `layout`'s extents are good to a few millimetres.
 
-    pulse_side: `left` or `right`, where the calibration pulse stands, or empty.
+    pulse_side: `left` or `right`, where the calibration pulse stands, or empty. named_share: the share of
+    the plan's cells at which a lead's name was seen; pulses: of the rows, how many have a pulse.
     """
 
     plan: LayoutPlan
     lines: list[Line]
     layout: Layout
     pulse_side: str
+    named_share: float
+    pulses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,14 @@ def read_layout(heat: PaperHeat, told: Told = Told()) -> Reading:
     speed = told.speed_mm_s or speed_mm_s(heat, frame)
     gain = told.gain_mm_mv or gain_mm_mv(heat, frame)
     layout = layout_from_plan(plan, lines, frame.start_mm, frame.end_mm, speed, gain)
-    return Reading(plan, lines, layout, pulse_side(heat, frame.start_mm, frame.end_mm))
+    return Reading(
+        plan,
+        lines,
+        layout,
+        pulse_side(heat, frame.start_mm, frame.end_mm),
+        _named_share(plan, label_scores(heat, frame, plan.columns)),
+        len(pulse_heights_mm(heat, lines)),
+    )
 
 
 def _told_plan(plan: LayoutPlan, lines: list[Line]) -> tuple[LayoutPlan, list[Line]]:
@@ -104,7 +115,7 @@ def _choices(plan: LayoutPlan, heat: PaperHeat, lines: list[Line], labels: Seque
     frame = frame_of(taken)
     scores = label_scores(heat, frame, plan.columns)
     known = _with_rhythm_leads(plan, scores)
-    places = _PLACES_WEIGHT * (_labelled_share(plan, scores) - misplaced_share(plan, frame, labels))
+    places = _PLACES_WEIGHT * (_named_share(plan, scores) - misplaced_share(plan, frame, labels))
 
     def choice(named: LayoutPlan, price: float) -> _Choice:
         return _Choice(named, taken, places + _fit(named, scores) + _GAP_WEIGHT * gap - price)
@@ -133,7 +144,7 @@ def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
     return total / len(cells)
 
 
-def _labelled_share(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
+def _named_share(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
     """The share of the plan's cells at which a name glows, whichever it is: that tells rows and columns."""
     glow = [float(scores[:, r, c].max()) for r, c, _ in _cells(plan)]
     return float(np.minimum(np.array(glow) / _PLAIN_LABEL, 1).mean())

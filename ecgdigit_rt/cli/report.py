@@ -1,0 +1,51 @@
+"""`ecgdigit-rt report`: the pages of a run, the ones to look at first above."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def report(
+    path: Annotated[Path, typer.Argument(help="What a run wrote beside its output: NAME.report.json.")],
+    worst: Annotated[int | None, typer.Option("--worst", min=1, help="Only so many pages.")] = None,
+) -> None:
+    """Show a run's pages as a table, worst first: failed ones, those with leads missing, then by quality."""
+    from ecgdigit_rt.errors import InputNotFound, ReportMalformed
+
+    try:
+        pages = json.loads(path.read_text(encoding="utf-8"))["results"]
+        lines = [_cells(page) for page in sorted(pages, key=_rank)]
+    except FileNotFoundError as error:
+        raise InputNotFound(str(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReportMalformed(path) from error
+    table = [("page", "status", "quality dB", "confidence", "layout", ""), *lines[:worst]]
+    widths = [max(len(line[k]) for line in table) for k in range(5)]
+    for line in table:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+        typer.echo("  ".join([*cells, line[5]]).rstrip())
+
+
+def _rank(page: dict[str, Any]) -> tuple[int, float]:
+    order = ("failed", "partial", "digitized").index(page["status"])
+    return order, page["expected_db"] if page.get("expected_db") is not None else -1e9
+
+
+def _cells(page: dict[str, Any]) -> tuple[str, ...]:
+    quality, confidence = page.get("expected_db"), page["quality"].get("confidence")
+    layout = page["layout"]
+    scale = ""
+    if layout:
+        scale = f"{layout['name']}, {layout['speed_mm_s']:g} mm/s, {layout['gain_mm_mv']:g} mm/mV"
+    return (
+        page["id"],
+        page["status"],
+        "" if quality is None else f"{quality:.1f}",
+        "" if confidence is None else f"{confidence:.2f}",
+        scale,
+        f"{page['message']} [{page['error_id']}]" if page["error_id"] else "",
+    )
