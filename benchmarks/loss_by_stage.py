@@ -45,7 +45,7 @@ from ecgdigit_rt.inputs.decode import rgb_from_file
 from ecgdigit_rt.models import STAGES, ModelFamily, load_models
 from ecgdigit_rt.page_reader import PageReader, page_mesh
 from ecgdigit_rt.record import Layout, Lead
-from ecgdigit_rt.tracing.assemble import leads_from_traces
+from ecgdigit_rt.tracing.assemble import longest, stretches_from_traces
 from ecgdigit_rt.tracing.look import page_look
 from ecgdigit_rt.tracing.rows import page_traces, seen_rows
 
@@ -70,7 +70,7 @@ class Mapped:
 
 def traced_leads(layout: Layout, curves: list[CurveOnMesh], mesh: Mesh) -> Leads:
     """The leads of a perfect trace network."""
-    return leads_from_traces(layout, perfect_traces(layout, curves), mesh)
+    return longest(stretches_from_traces(layout, perfect_traces(layout, curves), mesh))
 
 
 def round_trip(truth: PageTruth, mesh: Mesh) -> Leads:
@@ -100,7 +100,7 @@ class Stages:
         """The leads of the trace network where the layout has them."""
         look = page_look(self._runners, image, mesh)
         traces = page_traces(look, seen_rows(look, layout), layout)
-        return leads_from_traces(layout, traces, mesh)
+        return longest(stretches_from_traces(layout, traces, mesh))
 
 
 def attempted(step: Callable[[], T]) -> tuple[T | None, str]:

@@ -23,7 +23,7 @@ from ecgdigit_rt.reading.paper_heat import PaperHeat, paper_heat
 from ecgdigit_rt.record import Digitized, Maker, PageRef
 from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_traces, turned_points
 from ecgdigit_rt.tracing.consistency import blended, repeats_mv
-from ecgdigit_rt.tracing.extent import on_drawn_step, record_extent_mm
+from ecgdigit_rt.tracing.extent import ends_in_picture, on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.gridless import mesh_from_rows
 from ecgdigit_rt.tracing.look import page_look
 from ecgdigit_rt.tracing.plausible import check_marks, seen_leads
@@ -118,15 +118,16 @@ class PageReader:
             check_marks(reading)
         look = page_look(self._runners, located.image, mesh, self._views)
         strips = clock.timed("trace", lambda: seen_rows(look, reading.layout))
-        ends = [ends_of(strip) for strip in strips]
-        start, end = record_extent_mm(ends, reading.layout, reading.pulse_side)
+        size = (located.image.shape[1], located.image.shape[0])
+        seen = [ends_of(strip) for strip in strips]
+        ends = ends_in_picture(seen, reading.layout, mesh, size)
+        start, end = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=ends != seen)
         drawn = on_drawn_step(start, mesh)
         layout = spread_layout(reading.layout, drawn, drawn + end - start)
         traces = clock.timed("trace", lambda: page_traces(look, strips, layout))
-        stretches = clock.timed("assemble", lambda: stretches_from_traces(layout, traces, mesh))
+        stretches = clock.timed("assemble", lambda: stretches_from_traces(layout, traces, mesh, size))
         leads = seen_leads(longest(stretches))
         leads = blended(leads) if self._options.blend else leads
-        size = (located.image.shape[1], located.image.shape[0])
         leads = {
             name: dataclasses.replace(
                 lead, curve_px=turned_points(lead.curve_px, size, located.quarter_turns)

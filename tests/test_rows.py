@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.reading.layout import layout_from_plan
 from ecgdigit_rt.reading.layouts import LAYOUTS
 from ecgdigit_rt.reading.lines import Line
-from ecgdigit_rt.record import Layout
-from ecgdigit_rt.tracing.assemble import leads_from_traces, spread_layout, turned_points
-from ecgdigit_rt.tracing.extent import common_extent_mm, on_drawn_step, record_extent_mm
+from ecgdigit_rt.record import Layout, Lead
+from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_traces, turned_points
+from ecgdigit_rt.tracing.extent import common_extent_mm, ends_in_picture, on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.look import Look
 from ecgdigit_rt.tracing.rows import RowEnds, page_traces, seen_rows
 from ecgdigit_rt.tracing.trace import SeenStrip, Trace
@@ -86,6 +86,15 @@ def test_a_side_without_an_end_is_a_usual_width_away() -> None:
     assert record_extent_mm([RowEnds(None, None)] * 3, rough(24, 268), "") == (24, 268)
 
 
+def leads_of(
+    layout: Layout,
+    traces: Sequence[Sequence[Trace]],
+    mesh: Mesh,
+    size_px: tuple[float, float] = (np.inf, np.inf),
+) -> dict[str, Lead]:
+    return longest(stretches_from_traces(layout, traces, mesh, size_px))
+
+
 def looking(seen: Callable[..., SeenStrip]) -> Look:
     return lambda boxes: [seen(*box) for box in boxes]
 
@@ -133,7 +142,7 @@ def test_heights_between_columns_are_those_of_the_curve() -> None:
     layout = spread_layout(layout_from_plan(LAYOUTS["3x4"], lines, 0, 1, 25.0, 10.0), 20.02, 270.02)
     u = 15 + np.arange(5200) / 20
     curve = 10 * np.sin(u / 0.4)
-    leads = leads_from_traces(layout, traces(layout, curve, 15.0), flat_mesh())
+    leads = leads_of(layout, traces(layout, curve, 15.0), flat_mesh())
     at = 20.02 + np.arange(1250) / 20
     assert leads["I"].mv[:-2] == pytest.approx(np.sin(at / 0.4)[:-2], abs=5e-4)
     assert leads["I"].mv[-2:] == pytest.approx(np.sin(at / 0.4)[-2:], abs=0.01)  # its last column is beyond
@@ -143,7 +152,7 @@ def test_every_lead_gets_its_window() -> None:
     lines = [Line(40.0 + 40 * i, 20.0, 270.0, 1.0) for i in range(4)]
     layout = layout_from_plan(LAYOUTS["3x4+1"], lines, 20.0, 270.0, 25.0, 10.0)
     height = np.arange(5200) / 100.0
-    leads = leads_from_traces(layout, traces(layout, height, 15.0), flat_mesh())
+    leads = leads_of(layout, traces(layout, height, 15.0), flat_mesh())
     assert set(leads) == {"I", "II", "III", "aVR", "aVL", "aVF", *(f"V{k}" for k in range(1, 7))}
     assert leads["II"].mv.size == 5000  # the rhythm strip, not the short one
     assert leads["V1"].mv.size == 1250
@@ -153,10 +162,36 @@ def test_every_lead_gets_its_window() -> None:
     assert leads["V1"].curve_px[0] == pytest.approx([(20 + 125) * 8, (40 - 26) * 8], abs=1e-3)
 
 
+def test_what_lies_beyond_the_picture_was_not_seen() -> None:
+    lines = [Line(40.0, 20.0, 270.0, 1.0)] * 3
+    layout = spread_layout(layout_from_plan(LAYOUTS["3x4"], lines, 0, 1, 25.0, 10.0), 20.0, 270.0)
+    u = 15 + np.arange(5200) / 20
+    curve = np.where((u > 100) & (u < 101), -30.0, 5.0)  # runs down through the lower edge and back
+    leads = leads_of(layout, traces(layout, curve, 15.0), flat_mesh(), (250 * 8, 60 * 8))
+    assert leads["aVR"].mv == pytest.approx(np.full(1250, 0.5), abs=0.06)
+    assert leads["aVR"].confidence == pytest.approx(1 - 1 / 62.5, abs=0.002)
+    assert leads["V4"].mv.size == pytest.approx((250 - 207.5) * 20, abs=1), "it ends with the picture"
+    assert leads["V4"].curve_px.shape == (leads["V4"].mv.size, 2)
+    assert leads["V1"].mv.size == 1250
+
+
+def test_an_end_at_the_pictures_edge_is_not_the_records() -> None:
+    lines = [Line(40.0, 20.0, 257.0, 1.0)] * 3
+    layout = layout_from_plan(LAYOUTS["3x4"], lines, 20.0, 257.0, 25.0, 10.0)
+    ends = [RowEnds(20.0, 257.6)] * 3
+    assert ends_in_picture(ends, layout, flat_mesh(), (300 * 8, 80 * 8)) == ends
+    cut = ends_in_picture(ends, layout, flat_mesh(), (258 * 8, 80 * 8))
+    assert cut == [RowEnds(20.0, None)] * 3
+    assert record_extent_mm(cut, layout, "left", is_cut=True) == pytest.approx((20, 270))
+    narrow = layout_from_plan(LAYOUTS["3x4"], lines, 20.0, 220.0, 25.0, 10.0)
+    assert record_extent_mm(cut, narrow, "left", is_cut=True) == pytest.approx((20, 270))
+    assert record_extent_mm(cut, narrow, "left") == pytest.approx((20, 220))
+
+
 def test_double_speed_halves_the_time() -> None:
     lines = [Line(40.0, 20.0, 270.0, 1.0)] * 3
     layout = spread_layout(layout_from_plan(LAYOUTS["3x4"], lines, 0, 1, 50.0, 10.0), 20.0, 270.0)
-    leads = leads_from_traces(layout, traces(layout, np.zeros(5200), 15.0), flat_mesh())
+    leads = leads_of(layout, traces(layout, np.zeros(5200), 15.0), flat_mesh())
     assert leads["I"].mv.size == 625
 
 

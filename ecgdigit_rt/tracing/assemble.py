@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_kernels.pchip import filled_gaps
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.record import Layout, Lead, Row, Segment
 from ecgdigit_rt.tracing.expected_error import expected_error_mm
 from ecgdigit_rt.tracing.trace import Trace
 
 RATE_HZ = 500.0
+_LONGEST_BEYOND_S = 0.05
 
 
 def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
@@ -35,25 +37,43 @@ def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
     return Layout(layout.name, tuple(rows), layout.speed_mm_s, layout.gain_mm_mv)
 
 
-def _lead(segment: Segment, row: Row, trace: Trace, layout: Layout, mesh: Mesh) -> Lead:
+def _lead(
+    segment: Segment, row: Row, trace: Trace, layout: Layout, mesh: Mesh, size_px: tuple[float, float]
+) -> Lead:
     count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
     step_mm = layout.speed_mm_s / RATE_HZ
     u = segment.start_mm + np.arange(count) * step_mm
     column = (u - trace.start_mm) * trace.columns_per_mm
     at = np.clip(column, -0.5, trace.height_mm.size - 0.5)
     height = _between(trace.height_mm, at)
-    x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
     nearest = np.clip(np.round(at).astype(int), 0, trace.height_mm.size - 1)
+    x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
+    inside = (x <= size_px[0]) & (y <= size_px[1]) & (np.isinf(size_px[0]) | ((x >= 0) & (y >= 0)))
+    confidence = np.where(inside, trace.confidence[nearest], 0)
+    if not inside.all():
+        height, count = _as_seen(height, inside)
+        x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
     mm_mv = -layout.gain_mm_mv if segment.is_inverted else layout.gain_mm_mv
     return Lead(
         name=segment.lead,
-        mv=(height / mm_mv).astype(np.float32),
+        mv=(height / mm_mv).astype(np.float32)[:count],
         rate_hz=RATE_HZ,
         start_s=segment.start_s,
-        confidence=float(trace.confidence[nearest].mean()),
-        curve_px=np.stack([x, y], -1).astype(np.float32),
+        confidence=float(confidence[:count].mean()) if count else 0.0,
+        curve_px=np.stack([x, y], -1).astype(np.float32)[:count],
         expected_error_mv=expected_error_mm(trace.spread_mm[nearest], height, step_mm) / layout.gain_mm_mv,
     )
+
+
+def _as_seen(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
+    """The heights with those beyond the picture filled in, and how many of them are the lead's.
+
+    Beyond it a strip repeats the picture's edge, which was followed.
+    """
+    filled = filled_gaps(height.astype(np.float32), inside).astype(np.float64)
+    kept = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
+    ends_there = height.size - kept > _LONGEST_BEYOND_S * RATE_HZ
+    return filled, kept if ends_there else height.size
 
 
 def _between(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -71,13 +91,20 @@ def _between(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np
     return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
 
-def stretches_from_traces(layout: Layout, traces: Sequence[Sequence[Trace]], mesh: Mesh) -> list[Lead]:
+def stretches_from_traces(
+    layout: Layout,
+    traces: Sequence[Sequence[Trace]],
+    mesh: Mesh,
+    size_px: tuple[float, float] = (np.inf, np.inf),
+) -> list[Lead]:
     """Every stretch of every lead at 500 Hz, in the order of the page; a rhythm strip's lead comes twice.
 
     traces: one per segment of every row of the layout, heights in mm above that row's `baseline_mm`.
+    size_px: the picture's width and height, where what is beyond it matters. That was not seen: gaps are
+    filled, and a lead that ends beyond the picture ends with it.
     """
     return [
-        _lead(segment, row, trace, layout, mesh)
+        _lead(segment, row, trace, layout, mesh, size_px)
         for row, row_traces in zip(layout.rows, traces, strict=True)
         for segment, trace in zip(row.segments, row_traces, strict=True)
     ]
@@ -90,11 +117,6 @@ def longest(stretches: Sequence[Lead]) -> dict[str, Lead]:
         if lead.name not in leads or lead.mv.size > leads[lead.name].mv.size:
             leads[lead.name] = lead
     return leads
-
-
-def leads_from_traces(layout: Layout, traces: Sequence[Sequence[Trace]], mesh: Mesh) -> dict[str, Lead]:
-    """Each lead's longest stretch of `stretches_from_traces`."""
-    return longest(stretches_from_traces(layout, traces, mesh))
 
 
 def turned_points(

@@ -16,6 +16,7 @@ _ROUGH_TOLERANCE_MM = 16.0
 _NEARER = 1 / 3
 _DRAWN_STEP_MM = 0.5
 _DRAWN_REACH_MM = 0.17  # 75 starts were measured 0.13 mm too early to 0.16 mm too late
+_EDGE_MM = 1.0
 _STRAIGHT_SLOPE = 4e-4
 _STRAIGHT_PX = 0.2
 
@@ -46,11 +47,37 @@ def common_extent_mm(
     return start, end
 
 
-def record_extent_mm(ends: Sequence[RowEnds], layout: Layout, pulse_side: str) -> tuple[float, float]:
+def ends_in_picture(
+    ends: Sequence[RowEnds], layout: Layout, mesh: Mesh, size_px: tuple[int, int]
+) -> list[RowEnds]:
+    """The ends less those at the picture's own edge: there the picture ends, not the record.
+
+    size_px: the picture's width and height.
+    """
+    return [
+        RowEnds(
+            _inner(end.start_mm, row.baseline_mm, mesh, size_px),
+            _inner(end.end_mm, row.baseline_mm, mesh, size_px),
+        )
+        for end, row in zip(ends, layout.rows, strict=True)
+    ]
+
+
+def _inner(place_mm: float | None, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]) -> float | None:
+    if place_mm is None:
+        return None
+    x, y = mesh.pixels_from_mm(np.array([place_mm - _EDGE_MM, place_mm + _EDGE_MM]), baseline_mm)
+    inside = (x > 0) & (x < size_px[0]) & (y > 0) & (y < size_px[1])
+    return place_mm if inside.all() else None
+
+
+def record_extent_mm(
+    ends: Sequence[RowEnds], layout: Layout, pulse_side: str, *, is_cut: bool = False
+) -> tuple[float, float]:
     """The record's start and end from the ends that were seen.
 
     Where one side shows none, it is a usual width away from the other; where neither does, the layout's
-    rough ends stand.
+    rough ends stand. is_cut: rows run into the picture's edge, so the record is wider than what is seen.
     """
     starts = [row.start_mm for row in ends if row.start_mm is not None]
     stops = [row.end_mm for row in ends if row.end_mm is not None]
@@ -59,7 +86,7 @@ def record_extent_mm(ends: Sequence[RowEnds], layout: Layout, pulse_side: str) -
     rough = layout.rows[0]
     if not starts and not stops:
         return rough.start_mm, rough.end_mm
-    width = _usual_width(rough.end_mm - rough.start_mm)
+    width = _usual_width(rough.end_mm - rough.start_mm, is_cut=is_cut)
     if starts:
         start = float(np.median(starts))
         return start, rough.end_mm if width is None else start + width
@@ -67,9 +94,10 @@ def record_extent_mm(ends: Sequence[RowEnds], layout: Layout, pulse_side: str) -
     return rough.start_mm if width is None else end - width, end
 
 
-def _usual_width(rough_mm: float) -> float | None:
+def _usual_width(rough_mm: float, *, is_cut: bool) -> float | None:
     near = [width for width in _USUAL_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
-    return near[0] if near else None
+    wider = [width for width in _USUAL_WIDTHS_MM if is_cut and width > rough_mm]
+    return near[0] if near else min(wider, default=None)
 
 
 def on_drawn_step(start_mm: float, mesh: Mesh) -> float:
