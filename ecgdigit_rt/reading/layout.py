@@ -23,7 +23,7 @@ from ecgdigit_rt.reading.marks import (
     seen_labels,
 )
 from ecgdigit_rt.reading.paper_heat import PaperHeat
-from ecgdigit_rt.reading.scale import gain_mm_mv, speed_mm_s
+from ecgdigit_rt.reading.scale import gain_mm_mv, is_scale_printed, speed_mm_s
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
 
 _GAP_WEIGHT = 0.6
@@ -47,7 +47,8 @@ class Reading:
     """What a page's marks say. `layout`'s extents are good to a few millimetres.
 
     pulse_side: `left` or `right`, where the calibration pulse stands, or empty. named_share: the share of
-    the plan's cells at which a lead's name was seen; pulses: of the rows, how many have a pulse.
+    the plan's cells at which a lead's name was seen; pulses: of the rows, how many have a pulse;
+    is_scale_printed: whether both a paper speed and a gain were seen in print.
     """
 
     plan: LayoutPlan
@@ -56,6 +57,7 @@ class Reading:
     pulse_side: str
     named_share: float
     pulses: int
+    is_scale_printed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def read_layout(heat: PaperHeat, told: Told = Told()) -> Reading:
         pulse_side(heat, frame.start_mm, frame.end_mm),
         _named_share(plan, label_scores(heat, frame, plan.columns)),
         len(pulse_heights_mm(heat, lines)),
+        is_scale_printed(heat),
     )
 
 

@@ -21,7 +21,7 @@ _LEAST_CONFIDENCE = 0.2
 
 def check_marks(reading: Reading) -> None:
     """Raises NotAnEcg where nothing that is printed at the rows says that they are leads."""
-    if reading.named_share < _LEAST_NAMED and not reading.pulses:
+    if reading.named_share < _LEAST_NAMED and not reading.pulses and not reading.is_scale_printed:
         raise NotAnEcg("neither lead names nor a calibration pulse are seen at its rows")
 
 
