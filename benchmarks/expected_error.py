@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from reading_check import verdict
+from reading_check import facts_of, verdict
 
 from ecgdigit_export.synth.truth import load_truth
 from ecgdigit_export.synth.truth_csv import truth_csv
@@ -80,7 +80,7 @@ def synthetic(folders: list[Path], digitizer: Digitizer, watched: Watched) -> It
             table.write_text(truth_csv(truth))
             watched.made_of.clear()
             (page,) = digitizer.digitize_many([PageRef(path.with_suffix(".jpg"))])
-            if isinstance(page, Digitized) and all(verdict(page.layout, truth.layout)):
+            if isinstance(page, Digitized) and all(verdict(facts_of(page.layout), facts_of(truth.layout))):
                 yield from judged(page, read_truth(table), watched)
 
 

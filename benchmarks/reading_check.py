@@ -1,8 +1,9 @@
-"""How often a page's layout, lead names, speed and gain are read right, on pages with exact truth.
+"""How often a page's lead names, windows, speed and gain are read right, on pages with exact truth.
 
     python benchmarks/reading_check.py RESULT.json PAGES... [--threads 2]
 
-PAGES are folders that `ecgdigit-rt synth` wrote (NAME.jpg with its truth NAME.npz).
+PAGES are folders of images, each with its truth beside it: NAME.npz, as `ecgdigit-rt synth` writes it, or
+NAME.json with `kind`, `layout`, `speed`, `gain`, and `windows`: per lead a list of [start, end] in seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +24,71 @@ from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.record import Failed, Layout, PageRef
 
-ASKED = ("rows and names", "speed", "gain")
+ASKED = ("names and windows", "speed", "gain")
+SUFFIXES = (".png", ".jpg")
+
+Windows = dict[str, list[tuple[float, float]]]
+"""By lead, its stretches as shares of the record, so that a misread speed does not count twice."""
 
 
-def cells(layout: Layout) -> list[list[tuple[str, bool]]]:
-    return [[(segment.lead, segment.is_inverted) for segment in row.segments] for row in layout.rows]
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What is to be read off a page."""
+
+    kind: str
+    layout: str
+    speed: float
+    gain: float
+    windows: Windows
 
 
-def verdict(found: Layout, truth: Layout) -> tuple[bool, bool, bool]:
+def facts_of(layout: Layout, kind: str = "") -> PageFacts:
+    seconds: dict[str, list[list[float]]] = defaultdict(list)
+    for segment in (segment for row in layout.rows for segment in row.segments):
+        seconds[segment.lead].append([segment.start_s, segment.end_s])
+    return PageFacts(kind, layout.name, layout.speed_mm_s, layout.gain_mm_mv, _shares(seconds))
+
+
+def _shares(seconds: Mapping[str, list[list[float]]]) -> Windows:
+    whole = max(end for windows in seconds.values() for _, end in windows)
+    return {
+        lead: sorted((round(start / whole, 2), round(end / whole, 2)) for start, end in windows)
+        for lead, windows in seconds.items()
+    }
+
+
+def true_facts(image: Path) -> PageFacts:
+    if image.with_suffix(".npz").exists():
+        truth = load_truth(image.with_suffix(".npz"))
+        return facts_of(truth.layout, truth.kind)
+    told = json.loads(image.with_suffix(".json").read_text())
+    return PageFacts(told["kind"], told["layout"], told["speed"], told["gain"], _shares(told["windows"]))
+
+
+def verdict(found: PageFacts, truth: PageFacts) -> tuple[bool, bool, bool]:
     """One answer for each of `ASKED`."""
-    same_scale = found.speed_mm_s == truth.speed_mm_s, found.gain_mm_mv == truth.gain_mm_mv
-    return (cells(found) == cells(truth), *same_scale)
+    return found.windows == truth.windows, found.speed == truth.speed, found.gain == truth.gain
 
 
 def checked(folders: list[Path], threads: int) -> dict[str, Any]:
-    truths = {path: load_truth(path) for folder in folders for path in sorted(folder.glob("*.npz"))}
-    pages = [PageRef(path.with_suffix(".jpg")) for path in truths]
+    images = [
+        path
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        if path.suffix in SUFFIXES
+        and (path.with_suffix(".npz").exists() or path.with_suffix(".json").exists())
+    ]
+    truths = [true_facts(path) for path in images]
+    pages = [PageRef(path) for path in images]
     right: dict[str, list[tuple[bool, bool, bool]]] = defaultdict(list)
     wrong, failed = [], []
-    for result, truth in zip(Digitizer(threads=threads).digitize_many(pages), truths.values(), strict=True):
+    for result, truth in zip(Digitizer(threads=threads).digitize_many(pages), truths, strict=True):
         name = f"{result.source.path.parent.name}/{result.source.path.stem}"
         if isinstance(result, Failed):
             failed.append({"page": name, "kind": truth.kind, "error": result.error_id})
             continue
-        answer = verdict(result.layout, truth.layout)
-        for group in ("all", f"layout {truth.layout.name}", f"kind {truth.kind}"):
+        answer = verdict(facts_of(result.layout), truth)
+        for group in ("all", f"layout {truth.layout}", f"kind {truth.kind}"):
             right[group].append(answer)
         missed = [what for what, well in zip(ASKED, answer, strict=True) if not well]
         if missed:

@@ -50,9 +50,10 @@ class StageOpener(Protocol):
 class Digitizer:
     """Reads pages with one family of models.
 
-    threads: CPU threads; all that this process may use without it. tta: none, flip, photometric or full,
-    how every strip is seen (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law
-    obey it (`ecgdigit_rt.tracing.consistency`).
+    models: a family of the package, or a folder that `ecgdigit-rt export` wrote. threads: CPU threads; all
+    that this process may use without it. tta: none, flip, photometric or full, how every strip is seen
+    (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law obey it
+    (`ecgdigit_rt.tracing.consistency`).
     layout: a known layout or one spelled out (`ecgdigit_rt.reading.layouts.plan_from_text`), speed_mm_s,
     gain_mm_mv: where the page itself should not be asked. min_quality_db: pages whose expected
     signal-to-noise ratio is lower are refused.
@@ -102,7 +103,7 @@ class Digitizer:
             opened = partial(self._opener.open_stage, threads=threads, callers=callers)
             runners = {stage: opened(graphs[stage]) for stage in STAGES}
             if self._opener.has_own_memory:
-                runners[SAMPLED_TRACE] = opened(graphs["trace"], front=load_sampler(self._family.name))
+                runners[SAMPLED_TRACE] = opened(graphs["trace"], front=load_sampler(str(self._family.root)))
             self._readers[threads] = PageReader(runners, self._options, self._maker)
         return self._readers[threads]
 

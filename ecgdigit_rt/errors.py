@@ -14,6 +14,7 @@ EcgDigitError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
+│   ├── PredictionsMalformed        E-SUBMISSION-02   ValueError
 │   ├── ReportMalformed             E-REPORT-01  ValueError
 │   ├── TruthMissing                E-TRUTH-01   FileNotFoundError
 │   └── TruthMalformed              E-TRUTH-02   ValueError
@@ -218,6 +219,20 @@ class SubmissionMalformed(TableError, ValueError):
         self.line = line
 
 
+class PredictionsMalformed(TableError, ValueError):
+    """A folder of pages or a Parquet file that was given to be scored."""
+
+    id = "E-SUBMISSION-02"
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"{path} cannot be scored: {problem}",
+            "Give what `ecgdigit-rt run` wrote: submission.csv, a folder of NAME.csv, or a .parquet file.",
+        )
+        self.path = path
+        self.problem = problem
+
+
 class ReportMalformed(TableError, ValueError):
     id = "E-REPORT-01"
 
@@ -311,7 +326,7 @@ class UnknownLayout(PageError, LookupError):
     def __init__(self, seen: Sequence[str], known: Sequence[str]) -> None:
         super().__init__(
             f"the page fits no known layout; seen: {'; '.join(seen) or 'nothing'}",
-            f"Known layouts: {', '.join(known)}. See that no lead is cut off.",
+            f"Known layouts: {', '.join(known)}. See that no lead is cut off, or use --layout.",
         )
         self.seen = tuple(seen)
         self.known = tuple(known)

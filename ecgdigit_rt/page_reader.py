@@ -135,8 +135,9 @@ class PageReader:
             for name, lead in leads.items()
         }
         residual_px = None if np.isnan(mesh.residual_px) else mesh.residual_px
+        repeats = repeats_mv(stretches)
         page = Digitized(
-            source, leads, layout, residual_px, clock.seconds, repeats_mv(stretches), self._maker
+            source, leads, layout, residual_px, clock.seconds, repeats, self._maker, reading.notes
         )
         if self._options.least_db is not None and not page.expected_db >= self._options.least_db:
             raise QualityTooLow(page.expected_db, self._options.least_db)

@@ -90,7 +90,7 @@ class Lead:
     """
 
     name: str
-    mv: NDArray[np.float32]
+    mv: NDArray[np.float32] = field(repr=False)
     rate_hz: float
     start_s: float
     confidence: float
@@ -122,7 +122,8 @@ class Digitized:
 
     residual_px: how far the seen grid lies from the mesh, in the picture's pixels; None where no grid
     was seen and the rows alone gave the scale. repeats_mv: of the leads printed twice, the median
-    difference between the two. maker: what read it.
+    difference between the two. maker: what read it. notes: in words, what was assumed and not read, and
+    what contradicts what was told.
     """
 
     source: PageRef
@@ -132,6 +133,11 @@ class Digitized:
     seconds: Mapping[str, float]
     repeats_mv: Mapping[str, float] = field(default_factory=dict)
     maker: Maker | None = None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        layout = f"{self.layout.name}, {self.layout.speed_mm_s:g} mm/s, {self.layout.gain_mm_mv:g} mm/mV"
+        return f"<Digitized {self.source.id}: {len(self.leads)} leads, {layout}, {self.expected_db:.1f} dB>"
 
     @property
     def duration_s(self) -> float:

@@ -134,6 +134,7 @@ class TruthDigitizer:
 
     def __init__(
         self,
+        models: str,
         threads: int | None,
         tta: str,
         blend: bool,
@@ -142,7 +143,7 @@ class TruthDigitizer:
         precision: str,
         **told: object,
     ) -> None:
-        assert (threads, tta, blend) == (None, "none", False)
+        assert (models, threads, tta, blend) == ("lite", None, "none", False)
         assert (backend, device, precision) == ("auto", "auto", "auto")
         type(self).wishes = told
 

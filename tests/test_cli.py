@@ -258,7 +258,7 @@ def test_the_report_is_a_table_worst_first(scans: Path, capsys: Capture) -> None
     code, out, err = call(capsys, "report", "s.report.json")
     assert (code, err) == (0, "")
     head, *lines = out.splitlines()
-    assert head.split() == ["page", "status", "quality", "dB", "confidence", "layout"]
+    assert head.split() == ["page", "status", "quality", "dB", "worst", "lead", "layout"]
     assert [line.split()[:2] for line in lines] == [
         ["00_empty", "failed"], ["02_render", "partial"], ["01_render", "digitized"]
     ]  # fmt: skip

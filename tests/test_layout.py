@@ -21,7 +21,7 @@ from ecgdigit_rt.reading.layout import Told, read_layout
 from ecgdigit_rt.reading.layouts import LAYOUTS, lead_of, plan_from_text
 from ecgdigit_rt.reading.paper_heat import paper_heat
 from ecgdigit_rt.record import Layout
-from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS
+from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, SPEEDS
 
 
 def page_style(plan: str) -> SheetStyle:
@@ -103,6 +103,9 @@ def test_a_told_plan_takes_the_strongest_rows() -> None:
     assert names(reading.layout) == [[lead_of(cell) for cell in row] for row in plan.rows]
     assert reading.layout.rows[3].segments[0].is_inverted
     assert (reading.layout.speed_mm_s, reading.layout.gain_mm_mv) == (50.0, 5.0)
+    assert reading.notes == (
+        "50 mm/s was told, the page seems to say 25", "5 mm/mV was told, the page seems to say 10"
+    )  # fmt: skip
     with pytest.raises(UnknownLayout, match="4 rows"):
         read_layout(heat, Told(plan_from_text("12X1")))
 
@@ -111,6 +114,19 @@ def test_a_told_plan_takes_the_strongest_rows() -> None:
 def test_a_layout_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UnknownChoice, match="no layout"):
         plan_from_text(text)
+
+
+def test_what_is_assumed_is_noted() -> None:
+    seen = page("3x4")
+    located = true_located(seen)
+    heat = paper_heat(located, true_mesh(seen.truth))
+    assert read_layout(heat).notes == ()
+    for name in (*GAINS, *SPEEDS):
+        located.heat[HEATMAPS.index(name)] = 0
+    blind = paper_heat(located, true_mesh(seen.truth))
+    notes = read_layout(blind).notes
+    assert [note.split(":")[0] for note in notes] == ["25 mm/s is assumed", "10 mm/mV is assumed"]
+    assert read_layout(blind, Told(None, 25.0, 10.0)).notes == ()
 
 
 @pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])

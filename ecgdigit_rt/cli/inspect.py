@@ -15,11 +15,25 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    page: Annotated[Path, typer.Argument(metavar="PAGE", help="The image file of one page.")],
+    page: Annotated[
+        Path, typer.Argument(metavar="PAGE", help="The page's file: image, PDF, TIFF, DICOM.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and inspect.json.")],
     truth: Annotated[
         Path | None,
         typer.Option("--truth", help="The page's true signals: a CSV with a column per lead, in millivolt."),
+    ] = None,
+    number: Annotated[
+        int, typer.Option("--page", min=1, help="Which page of a PDF, TIFF or DICOM file.")
+    ] = 1,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help="As for `run`: a known layout, or its rows spelled out.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", min=5, max=200, help="Paper speed, mm/s. Default: as printed.")
+    ] = None,
+    gain: Annotated[
+        float | None, typer.Option("--gain", min=1, max=80, help="Gain in mm/mV. Default: as printed.")
     ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
@@ -38,14 +52,15 @@ def inspect(
     from ecgdigit_rt.record import PageRef, failed_from_error
     from ecgdigit_rt.scoring.truth import questions_beside, read_truth
 
-    source = PageRef(page)
+    source = PageRef(page, number - 1)
     image = rgb_from_page(source)
     known = None
     if truth is not None:
         known = read_truth(truth, questions_beside(truth.parent).get(truth.stem, ()))
     seen, failure = Inspection(source, image), None
     try:
-        steps = Digitizer(threads=threads).steps(image, source, seen.watch)
+        digitizer = Digitizer(threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain)
+        steps = digitizer.steps(image, source, seen.watch)
     except PageError as error:
         failure = error
         seen.failed = failed_from_error(source, error)

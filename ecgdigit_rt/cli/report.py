@@ -23,7 +23,7 @@ def report(
         raise InputNotFound(str(path)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ReportMalformed(path) from error
-    table = [("page", "status", "quality dB", "confidence", "layout", ""), *lines[:worst]]
+    table = [("page", "status", "quality dB", "worst lead", "layout", ""), *lines[:worst]]
     widths = [max(len(line[k]) for line in table) for k in range(5)]
     for line in table:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
@@ -36,7 +36,9 @@ def _rank(page: dict[str, Any]) -> tuple[int, float]:
 
 
 def _cells(page: dict[str, Any]) -> tuple[str, ...]:
-    quality, confidence = page.get("expected_db"), page["quality"].get("confidence")
+    quality = page.get("expected_db")
+    errors = {name: lead.get("expected_error_mv") for name, lead in page["leads"].items()}
+    worst = max(errors, key=lambda name: errors[name] or 0, default=None)
     layout = page["layout"]
     scale = ""
     if layout:
@@ -45,7 +47,7 @@ def _cells(page: dict[str, Any]) -> tuple[str, ...]:
         page["id"],
         page["status"],
         "" if quality is None else f"{quality:.1f}",
-        "" if confidence is None else f"{confidence:.2f}",
+        "" if worst is None or errors[worst] is None else f"{worst} {errors[worst]:.3f} mV",
         scale,
-        f"{page['message']} [{page['error_id']}]" if page["error_id"] else "",
+        f"{page['message']} [{page['error_id']}]" if page["error_id"] else "; ".join(page.get("notes", ())),
     )

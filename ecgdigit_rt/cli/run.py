@@ -74,6 +74,9 @@ def run(
         float | None,
         typer.Option("--min-quality", metavar="DB", help="Refuse pages whose expected quality is lower."),
     ] = None,
+    models: Annotated[
+        str, typer.Option("--models", help="A family of networks, or the folder that `export` wrote.")
+    ] = "lite",
     backend: Annotated[
         str,
         typer.Option(
@@ -117,6 +120,7 @@ def run(
         from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
 
         digitizer = Digitizer(
+            models,
             threads=threads,
             tta=tta.value,
             blend=blend,

@@ -29,7 +29,7 @@ def synth(
         bool, typer.Option("--csv", help="Also test.csv and truth/NAME.csv, for `evaluate`.")
     ] = False,
 ) -> None:
-    """Draw pages: NAME.jpg with its truth NAME.npz, and contact-sheet.png to look at."""
+    """Draw pages: NAME.jpg with its truth NAME.npz, and beside OUT a contact sheet to look at."""
     from ecgdigit_rt.cli.export_extra import needed_for
     from ecgdigit_rt.cli.progress import page_progress
     from ecgdigit_rt.reading.layouts import LAYOUTS

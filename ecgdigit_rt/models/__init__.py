@@ -21,12 +21,14 @@ class ModelFamily:
     """One family's graphs, read and checked. `graphs` maps a stage to its ONNX bytes.
 
     precision: fp32, fp16 or int8, what the graphs compute in; they take bytes and give float32 all the same.
+    root: the folder they came from.
     """
 
     name: str
     version: str
     precision: str
     graphs: dict[str, bytes]
+    root: Path
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -39,9 +41,16 @@ def graph_file(stage: str, precision: str) -> str:
 
 def graph_precisions(name: str = "lite", folder: Path | None = None) -> tuple[str, ...]:
     """Precisions in which every stage of a family has a graph. Raises ModelMissing."""
-    stages = _manifest((folder or Path(__file__).parent) / name)["stages"]
+    stages = _manifest(_root(name, folder))["stages"]
     first = next(iter(stages.values()))["graphs"]
     return tuple(p for p in first if all(p in stage["graphs"] for stage in stages.values()))
+
+
+def _root(name: str, folder: Path | None) -> Path:
+    """Where a family lies: a family of the package, or a folder that `ecgdigit-rt export` wrote."""
+    shipped = (folder or Path(__file__).parent) / name
+    own = Path(name)
+    return own if folder is None and not shipped.exists() and own.is_dir() else shipped
 
 
 def _manifest(root: Path) -> dict[str, Any]:
@@ -58,7 +67,7 @@ def load_models(name: str = "lite", folder: Path | None = None, precision: str =
     folder: where `NAME/manifest.json` lies; the package's own models without it. precision: one of
     `graph_precisions`. Raises ModelMissing or ModelCorrupt.
     """
-    root = (folder or Path(__file__).parent) / name
+    root = _root(name, folder)
     manifest = _manifest(root)
     graphs = {}
     for stage in STAGES:
@@ -66,12 +75,12 @@ def load_models(name: str = "lite", folder: Path | None = None, precision: str =
         if papers is None:
             raise ModelMissing(root / graph_file(stage, precision))
         graphs[stage] = _checked(root, papers)
-    return ModelFamily(name, str(manifest["version"]), precision, graphs)
+    return ModelFamily(root.name, str(manifest["version"]), precision, graphs, root)
 
 
 def load_sampler(name: str = "lite", folder: Path | None = None) -> bytes:
     """The graph that samples strips on a device. Raises ModelMissing or ModelCorrupt."""
-    root = (folder or Path(__file__).parent) / name
+    root = _root(name, folder)
     return _checked(root, _manifest(root)[SAMPLER])
 
 

@@ -38,6 +38,7 @@ def page_facts(page: Digitized, page_id: str = "") -> dict[str, object]:
         "missing": missing_leads(page),
         "expected_db": rounded(page.expected_db, 2),
         "quality": quality_facts(page),
+        "notes": list(page.notes),
         "seconds": seconds_facts(page),
     }
 
@@ -94,6 +95,7 @@ def page_lines(page: Digitized, page_id: str = "") -> list[str]:
         f"source: {page.source.path}, page {page.source.page + 1}",
         *made,
         f"layout: {layout.name}, {layout.speed_mm_s:g} mm/s, {layout.gain_mm_mv:g} mm/mV",
+        *(f"note: {note}" for note in page.notes),
     ]
 
 

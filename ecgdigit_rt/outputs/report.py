@@ -46,6 +46,7 @@ class PageReport:
     quality: Mapping[str, float | None] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     expected_db: float | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageRep
         quality_facts(result),
         seconds_facts(result),
         rounded(result.expected_db, 2),
+        result.notes,
     )
 
 
@@ -124,7 +126,7 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
         counts.append(f"{len(report.skipped)} skipped (not in test.csv)")
     if seconds > 0:
         counts.append(f"{len(report.pages) / seconds:.1f} pages/s")
-    lines = [f"done     {' · '.join(counts)}", *_quality_line(report)]
+    lines = [f"done     {' · '.join(counts)}", *_quality_line(report), *_note_line(report)]
     troubled = [page for page in report.pages if page.status != "digitized"]
     for page in troubled[:LISTED]:
         word = "failed " if page.status == "failed" else "partial"
@@ -132,6 +134,14 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
     if len(troubled) > LISTED:
         lines.append(f"         … and {len(troubled) - LISTED} more; the report names them all")
     return lines
+
+
+def _note_line(report: Report) -> list[str]:
+    noted = [page for page in report.pages if page.notes]
+    if not noted:
+        return []
+    more = f" · {len(noted) - 1} more pages with notes in the report" if len(noted) > 1 else ""
+    return [f"note     {noted[0].id}: {noted[0].notes[0]}{more}"]
 
 
 def _quality_line(report: Report) -> list[str]:

@@ -23,7 +23,7 @@ from ecgdigit_rt.reading.marks import (
     seen_labels,
 )
 from ecgdigit_rt.reading.paper_heat import PaperHeat
-from ecgdigit_rt.reading.scale import gain_mm_mv, is_scale_printed, speed_mm_s
+from ecgdigit_rt.reading.scale import is_scale_printed, scale_of
 from ecgdigit_rt.record import LEADS, Layout, Row, Segment
 
 _GAP_WEIGHT = 0.6
@@ -48,7 +48,8 @@ class Reading:
 
     pulse_side: `left` or `right`, where the calibration pulse stands, or empty. named_share: the share of
     the plan's cells at which a lead's name was seen; pulses: of the rows, how many have a pulse;
-    is_scale_printed: whether both a paper speed and a gain were seen in print.
+    is_scale_printed: whether both a paper speed and a gain were seen in print. notes: what of them was
+    assumed.
     """
 
     plan: LayoutPlan
@@ -58,6 +59,7 @@ class Reading:
     named_share: float
     pulses: int
     is_scale_printed: bool
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,8 @@ def read_layout(heat: PaperHeat, told: Told = Told()) -> Reading:
     lines = zero_lines(heat)
     plan, lines = chosen_plan(heat, lines) if told.plan is None else _told_plan(told.plan, lines)
     frame = frame_of(lines)
-    speed = told.speed_mm_s or speed_mm_s(heat, frame)
-    gain = told.gain_mm_mv or gain_mm_mv(heat, frame)
-    layout = layout_from_plan(plan, lines, frame.start_mm, frame.end_mm, speed, gain)
+    scale = scale_of(heat, frame, told.speed_mm_s, told.gain_mm_mv)
+    layout = layout_from_plan(plan, lines, frame.start_mm, frame.end_mm, scale.speed_mm_s, scale.gain_mm_mv)
     return Reading(
         plan,
         lines,
@@ -85,6 +86,7 @@ def read_layout(heat: PaperHeat, told: Told = Told()) -> Reading:
         _named_share(plan, label_scores(heat, frame, plan.columns)),
         len(pulse_heights_mm(heat, lines)),
         is_scale_printed(heat),
+        scale.notes,
     )
 
 

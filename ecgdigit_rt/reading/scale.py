@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ecgdigit_rt.reading.marks import Frame, printed, pulse_heights_mm
@@ -16,13 +18,38 @@ _LEAST_PULSES = 2
 _LIKE_OTHERS_MM = 1.0
 
 
-def speed_mm_s(heat: PaperHeat, frame: Frame) -> float:
-    """The paper speed that is printed. Without one, 125 mm of record are ten seconds at 12.5 mm/s."""
-    said, _ = printed(heat, SPEEDS)
-    if said is not None:
-        return said
-    width = frame.end_mm - frame.start_mm
-    return 12.5 if abs(width - _SLOW_MM) < _SLOW_TOLERANCE_MM else USUAL_SPEED_MM_S
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Paper speed and gain, and in words what of them was not read off the page."""
+
+    speed_mm_s: float
+    gain_mm_mv: float
+    notes: tuple[str, ...]
+
+
+def scale_of(heat: PaperHeat, frame: Frame, speed_mm_s: float | None, gain_mm_mv: float | None) -> Scale:
+    """The page's scale. speed_mm_s, gain_mm_mv: what the user says, which is believed; None asks the page."""
+    said, printed_gain = printed(heat, SPEEDS)[0], printed(heat, GAINS)[0]
+    speed, gain = said, _gain(heat, frame)
+    notes: list[str] = []
+    if speed is None:
+        speed, why = _speed_of_width(frame.end_mm - frame.start_mm)
+        notes += [] if speed_mm_s else [f"{speed:g} mm/s is assumed: {why}"]
+    if gain is None:
+        gain = USUAL_GAIN_MM_MV
+        notes += [] if gain_mm_mv else [f"{gain:g} mm/mV is assumed: neither text nor pulse tells it"]
+    if speed_mm_s and said and said != speed_mm_s:
+        notes.append(f"{speed_mm_s:g} mm/s was told, the page seems to say {said:g}")
+    if gain_mm_mv and printed_gain and printed_gain != gain_mm_mv:
+        notes.append(f"{gain_mm_mv:g} mm/mV was told, the page seems to say {printed_gain:g}")
+    return Scale(speed_mm_s or speed, gain_mm_mv or gain, tuple(notes))
+
+
+def _speed_of_width(width_mm: float) -> tuple[float, str]:
+    """Ten seconds on 125 mm are 12.5 mm/s; any other width says nothing."""
+    if abs(width_mm - _SLOW_MM) < _SLOW_TOLERANCE_MM:
+        return 12.5, f"its text is not seen, and rows of {width_mm:.0f} mm would be ten seconds"
+    return USUAL_SPEED_MM_S, "its text is not seen"
 
 
 def is_scale_printed(heat: PaperHeat) -> bool:
@@ -30,7 +57,7 @@ def is_scale_printed(heat: PaperHeat) -> bool:
     return all(printed(heat, values)[0] is not None for values in (SPEEDS, GAINS))
 
 
-def gain_mm_mv(heat: PaperHeat, frame: Frame) -> float:
+def _gain(heat: PaperHeat, frame: Frame) -> float | None:
     """The gain that the calibration pulses draw, where they plainly do; else the one that is printed.
 
     Digits are misread now and then; three pulses of one height are not. Fewer, or vaguer ones, still help
@@ -40,7 +67,7 @@ def gain_mm_mv(heat: PaperHeat, frame: Frame) -> float:
     drawn, is_sure = _gain_of_pulses(pulse_heights_mm(heat, frame.lines))
     if said is not None and glow > _SURE_TEXT and not is_sure:
         return said
-    return drawn or said or USUAL_GAIN_MM_MV
+    return drawn or said
 
 
 def _gain_of_pulses(heights_mm: list[float]) -> tuple[float | None, bool]:

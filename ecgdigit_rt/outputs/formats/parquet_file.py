@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from ecgdigit_rt import __version__
 from ecgdigit_rt.outputs.extra import extra_for
 from ecgdigit_rt.outputs.formats.page_writer import Destination
-from ecgdigit_rt.outputs.page_facts import UNIT, origin_facts, rounded
+from ecgdigit_rt.outputs.page_facts import UNIT, missing_leads, origin_facts, rounded
 from ecgdigit_rt.outputs.signals_table import lead_names
 from ecgdigit_rt.outputs.whole_file import telling_of, whole_file
 from ecgdigit_rt.record import Digitized, Failed, Lead, Result
@@ -26,7 +26,8 @@ PAGES_A_GROUP = 128
 """Pages that are held back for one row group: some 10 MB, and groups that are quick to read."""
 
 _STRINGS = (
-    "page_id", "source", "lead", "unit", "layout", "software", "models", "device", "error_id", "message",
+    "page_id", "source", "lead", "unit", "layout", "status", "notes", "software", "models",
+    "device", "error_id", "message",
 )  # fmt: skip
 
 
@@ -101,6 +102,9 @@ def _schema() -> pa.Schema:
         "layout": text,
         "speed_mm_s": real,
         "gain_mm_mv": real,
+        "status": text,
+        "expected_db": real,
+        "notes": text,
         "software": text,
         "models": text,
         "device": text,
@@ -115,7 +119,7 @@ def _rows(page_id: str, result: Result) -> list[dict[str, object]]:
     which = origin_facts(result, page_id)
     origin = {"page_id": which["id"], "source": which["source"], "page": which["page"]}
     if isinstance(result, Failed):
-        return [{**origin, "error_id": result.error_id, "message": result.message}]
+        return [{**origin, "status": "failed", "error_id": result.error_id, "message": result.message}]
     of_page = {**origin, **_of_page(result)}
     return [{**of_page, **_of_lead(result.leads[name])} for name in lead_names(result)]
 
@@ -126,6 +130,9 @@ def _of_page(page: Digitized) -> dict[str, object]:
         "layout": layout.name,
         "speed_mm_s": layout.speed_mm_s,
         "gain_mm_mv": layout.gain_mm_mv,
+        "status": "partial" if missing_leads(page) else "digitized",
+        "expected_db": rounded(page.expected_db, 3),
+        "notes": "; ".join(page.notes) or None,
         "software": maker.software if maker else None,
         "models": maker.models if maker else None,
         "device": maker.device if maker else None,

@@ -97,7 +97,7 @@ def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, most: int = 2
 
 
 def write_contact_sheet(folder: Path) -> Path:
-    """Write FOLDER/contact-sheet.png and return its path."""
-    path = folder / "contact-sheet.png"
+    """Write FOLDER-contact-sheet.png, beside the folder, whose pictures are all pages; return its path."""
+    path = folder.with_name(f"{folder.name}-contact-sheet.png")
     cv2.imwrite(str(path), contact_sheet(folder))
     return path

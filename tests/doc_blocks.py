@@ -1,0 +1,79 @@
+"""Blocks of commands in the documentation, and whether the command line has what they name.
+
+A page's `bash` and `python` blocks run in order, in one folder with a copy of examples/; Python blocks of a
+page share their names. A comment above a block tells more: `<!-- makes: FILE FILE -->`, the files that it
+must leave, or `<!-- not run: REASON -->`, then it is only parsed. Blocks of other languages show something.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ecgdigit_rt.cli.app import app
+
+_BLOCK = re.compile(
+    r"^(?:<!-- (?P<key>makes|not run): (?P<value>[^\n]+) -->\n)?"
+    r"```(?P<language>bash|python)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_COMMAND = re.compile(r"ecgdigit-rt [^|&;`\n]+")
+_INLINE = re.compile(r"`(ecgdigit-rt [^`\n]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block. place: such as tutorial.md:12. makes: what it promises. is_run: or only parsed."""
+
+    place: str
+    language: str
+    text: str
+    makes: tuple[str, ...]
+    is_run: bool
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in _BLOCK.finditer(text):
+        line = text.count("\n", 0, found.start("text"))
+        makes = tuple(found["value"].split()) if found["key"] == "makes" else ()
+        place = f"{page.name}:{line}"
+        yield Block(place, found["language"], found["text"], makes, found["key"] != "not run")
+
+
+def commands_in(shell: str) -> list[list[str]]:
+    """The words behind `ecgdigit-rt` of every command in a shell script."""
+    lines = shell.replace("\\\n", " ")
+    return [shlex.split(found, comments=True)[1:] for found in _COMMAND.findall(lines)]
+
+
+def inline_commands(page: Path) -> list[list[str]]:
+    """The same of commands that are named in a page's text; values may be placeholders."""
+    return [found.split()[1:] for found in _INLINE.findall(page.read_text(encoding="utf-8"))]
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line without running it. Raises where the verb would refuse it."""
+    verb, rest = _verb(words)
+    verb.make_context("verb", list(rest))
+
+
+def unknown_options(words: list[str]) -> list[str]:
+    """Options among the words that their verb does not have."""
+    verb, rest = _verb(words)
+    known = {name for one in verb.params for name in one.opts} | {"--help"}
+    return [word for word in rest if word.startswith("--") and word not in known]
+
+
+def _verb(words: list[str]) -> tuple[Any, list[str]]:
+    found: Any = typer.main.get_command(app)
+    rest = list(words)
+    while rest and rest[0] in getattr(found, "commands", {}):
+        found = found.commands[rest.pop(0)]
+    return found, rest
