@@ -116,6 +116,17 @@ def test_a_layout_that_is_none_is_refused(text: str) -> None:
         plan_from_text(text)
 
 
+def test_half_a_page_is_no_layout() -> None:
+    """Its rows look like a whole page's, and only the names tell."""
+    seen = page("I,aVR/II,aVL/III,aVF")
+    heat = paper_heat(true_located(seen), true_mesh(seen.truth))
+    with pytest.raises(UnknownLayout, match="3 rows; I aVR; II aVL; III aVF") as caught:
+        read_layout(heat)
+    assert "--layout" in caught.value.hint
+    told = read_layout(heat, Told(plan_from_text("I,aVR/II,aVL/III,aVF")))
+    assert names(told.layout) == [["I", "aVR"], ["II", "aVL"], ["III", "aVF"]]
+
+
 def test_what_is_assumed_is_noted() -> None:
     seen = page("3x4")
     located = true_located(seen)
@@ -153,7 +164,7 @@ def test_an_unknown_count_of_rows_lists_what_was_seen() -> None:
     located = true_located(seen)
     line = located.heat[HEATMAPS.index(BASELINE)]
     line[line.shape[0] // 2 - 5 :] = 0  # hides the lower rows
-    with pytest.raises(UnknownLayout, match=r"[12] rows"):
+    with pytest.raises(UnknownLayout, match=r"[12] rows?;"):
         read_layout(paper_heat(located, true_mesh(seen.truth)))
 
 

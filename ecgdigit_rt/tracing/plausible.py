@@ -12,7 +12,7 @@ import numpy as np
 
 from ecgdigit_rt.errors import NotAnEcg
 from ecgdigit_rt.reading.layout import Reading
-from ecgdigit_rt.record import Lead
+from ecgdigit_rt.record import LEADS, Lead
 
 _LEAST_NAMED = 0.35
 _LEAST_MEDIAN_CONFIDENCE = 0.8
@@ -26,8 +26,13 @@ def check_marks(reading: Reading) -> None:
 
 
 def seen_leads(leads: Mapping[str, Lead]) -> dict[str, Lead]:
-    """The leads that were seen in more than a few of their columns. Raises NotAnEcg where most were not."""
+    """The leads that were seen in more than a few of their columns, in the standard order.
+
+    Raises NotAnEcg where most were not.
+    """
     confidence = [lead.confidence for lead in leads.values()]
     if np.median(confidence) < _LEAST_MEDIAN_CONFIDENCE:
         raise NotAnEcg("nothing runs along its rows like the curves of an ECG")
-    return {name: lead for name, lead in leads.items() if lead.confidence >= _LEAST_CONFIDENCE}
+    return {
+        name: leads[name] for name in LEADS if name in leads and leads[name].confidence >= _LEAST_CONFIDENCE
+    }
