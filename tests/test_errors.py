@@ -25,6 +25,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.NotAnImageArray("its shape is (3,)"),
     errors.TestCsvMalformed(HERE, 3, "fs", "not a number"),
     errors.SubmissionMalformed(HERE, 3, "not a number"),
+    errors.PredictionsMalformed(HERE, "no NAME.csv is in it"),
     errors.TruthMissing(Path("truth"), ["a", "b"]),
     errors.TruthMalformed(HERE, "V1", "not a number"),
     errors.NoPageFound(),

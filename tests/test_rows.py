@@ -55,6 +55,10 @@ def test_a_record_begins_on_a_half_millimetre_of_its_grid() -> None:
     assert on_drawn_step(20.25, flat_mesh(turned=0.01)) == 20.25  # plainly elsewhere
     # As it was drawn, the grid's lines stand on whole pixels, half a pixel of 1/8 mm too far right.
     assert on_drawn_step(20.1, flat_mesh()) == pytest.approx(20 - 0.5 / 8)
+    # A drawing that a program turned keeps its resolution: 200 dpi to a ten-thousandth.
+    turned, side = 0.05, 200 / 25.4 / np.hypot(1, 0.05)
+    assert on_drawn_step(20.1, flat_mesh(side, turned)) == pytest.approx(20 - 0.5 * 25.4 / 200)
+    assert on_drawn_step(20.1, flat_mesh(1.001 * side, turned)) == pytest.approx(20.0)
     gridless = dataclasses.replace(flat_mesh(turned=0.01), residual_px=float("nan"))
     assert on_drawn_step(20.17, gridless) == 20.17
 

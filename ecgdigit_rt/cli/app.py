@@ -18,6 +18,7 @@ from ecgdigit_rt.cli import (
     export,
     inspect,
     report,
+    robustness,
     run,
     synth,
     train,
@@ -35,11 +36,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
 app.command("run")(run.run)
 app.command("inspect")(inspect.inspect)
 app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
+app.command("robustness")(robustness.robustness)
 app.command("synth")(synth.synth)
 app.command("train")(train.train)
 app.command("export")(export.export)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecgdigit_rt.cli.options import Backend, Device, Precision, Threads
+
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import StageOpener
 
@@ -23,10 +25,10 @@ def bench(
     pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="Image files, folders, globs.")],
     truth: Annotated[Path, typer.Option("--truth", help="Folder with their NAME.csv, as `evaluate` takes.")],
     count: Annotated[int, typer.Option("--pages", min=8, help="Pages of the folder run.")] = 48,
-    backend: Annotated[str, typer.Option("--backend")] = "auto",
-    device: Annotated[str, typer.Option("--device")] = "auto",
-    precision: Annotated[str, typer.Option("--precision")] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", min=1)] = None,
+    backend: Backend = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = None,
     against: Annotated[
         Against | None, typer.Option("--against", help="torch: the same weights in eager PyTorch, same run.")
     ] = None,

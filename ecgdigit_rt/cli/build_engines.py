@@ -32,7 +32,9 @@ def build_engines(
         int | None,
         typer.Option("--max-side", min=320, help="Longest side in pixels. Default: each stage's own."),
     ] = None,
-    precision: Annotated[Precision, typer.Option("--precision")] = Precision.fp16,
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="What the engines compute in.")
+    ] = Precision.fp16,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of engines. Default: the user's cache folder.")
     ] = None,

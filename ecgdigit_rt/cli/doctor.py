@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
 from ecgdigit_rt.cli.format import Format
+from ecgdigit_rt.cli.options import PrintedAs
 
 
-def doctor(form: Annotated[Format, typer.Option("--format")] = Format.text) -> None:
+def doctor(form: PrintedAs = Format.text) -> None:
     """Show versions, devices, backends, models and engines, and what would help.
 
     Exit 3 if something is wrong.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecgdigit_rt.cli.format import Format
+from ecgdigit_rt.cli.options import PrintedAs
 
 if TYPE_CHECKING:
     from ecgdigit_engine.engines.store import EngineStore
@@ -21,9 +22,7 @@ Folder = Annotated[
 
 
 @app.command("list")
-def list_engines(
-    folder: Folder = None, form: Annotated[Format, typer.Option("--format")] = Format.text
-) -> None:
+def list_engines(folder: Folder = None, form: PrintedAs = Format.text) -> None:
     """Show every engine: what it was built from and for, and whether it still fits."""
     from dataclasses import asdict
 

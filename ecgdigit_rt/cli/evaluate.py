@@ -1,39 +1,91 @@
-"""`ecgdigit-rt evaluate`: a submission against the truth."""
+"""`ecgdigit-rt evaluate`: what a run wrote against the truth."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgdigit_rt.cli.format import Format
+if TYPE_CHECKING:
+    from ecgdigit_rt.scoring.evaluate import Evaluation
+
+
+class Format(StrEnum):
+    """For a person, a program, a spreadsheet."""
+
+    text = "text"
+    json = "json"
+    csv = "csv"
 
 
 def evaluate(
-    submission: Annotated[Path, typer.Argument(help="The submission.csv to score.")],
+    submission: Annotated[
+        Path, typer.Argument(help="What `run` wrote: submission.csv, a folder of NAME.csv, a .parquet file.")
+    ],
     truth_dir: Annotated[Path, typer.Argument(help="Folder with a NAME.csv per image, in millivolt.")],
     format: Annotated[  # noqa: A002 the option's name
-        Format, typer.Option("--format", help="A table, or JSON for programs.")
+        Format, typer.Option("--format", help="Tables, JSON for programs, or a CSV line per image and lead.")
     ] = Format.text,
     submitted_only: Annotated[
         bool,
         typer.Option("--submitted-only", help="Leave out images that the submission lacks."),
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also write a report: one file, with plots and tables.")
+    ] = None,
+    worst: Annotated[
+        int | None, typer.Option("--worst", min=1, help="Read the N worst pages again and show every step.")
+    ] = None,
+    pages: Annotated[
+        Path | None, typer.Option("--pages", help="With --worst: the folder that holds the page images.")
+    ] = None,
+    look: Annotated[
+        Path | None, typer.Option("--look", help="With --worst: folder for NAME/, as `inspect` writes it.")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, help="With --worst: CPU threads. Default: all there are."),
+    ] = None,
 ) -> None:
-    """Score a submission with the competition's metric, capped and uncapped.
+    """Score with the competition's metric, capped and uncapped, and in the measures that papers state.
 
-    Every image with truth counts; one that the submission lacks counts with all leads missing.
-    A test.csv in the truth folder or beside it tells the sampling rates.
+    Beside dB: error in mV and in % of the range, correlation, distance after warping, R peaks. Every image
+    with truth counts; one that the submission lacks counts with all leads missing. A test.csv in the
+    truth folder or beside it tells the sampling rates, a NAME.json there or the run's report the layouts.
     """
-    from ecgdigit_rt.outputs.submission import read_submission
     from ecgdigit_rt.scoring.evaluate import evaluate as evaluated
-    from ecgdigit_rt.scoring.evaluation_text import json_from_evaluation, text_from_evaluation
+    from ecgdigit_rt.scoring.predictions import read_predictions
 
-    evaluation = evaluated(read_submission(submission), truth_dir, submitted_only=submitted_only)
-    as_text = json_from_evaluation if format is Format.json else text_from_evaluation
-    typer.echo(as_text(evaluation), nl=False)
+    if (worst is None) != (pages is None) or (worst is None) != (look is None):
+        raise typer.BadParameter("--worst, --pages and --look belong together")
+    evaluation = evaluated(read_predictions(submission), truth_dir, submitted_only=submitted_only)
+    if html is not None:
+        from ecgdigit_rt.outputs.whole_file import write_whole_text
+        from ecgdigit_rt.scoring.evaluation_html import html_from_evaluation
+
+        write_whole_text(html_from_evaluation(evaluation, submission.name), html)
+        typer.echo(f"written  {html}", err=True)
+    typer.echo(_text(evaluation, format), nl=False)
     if evaluation.untrue:
         count = len(evaluation.untrue)
         shown = ", ".join(evaluation.untrue[:5]) + (" …" if count > 5 else "")
         typer.echo(f"not scored, no truth for {count}: {shown}", err=True)
+    if worst is not None and pages is not None and look is not None:
+        from ecgdigit_rt.cli.worst_pages import look_at_worst
+
+        look_at_worst(evaluation.images, worst, pages, truth_dir, look, threads)
+
+
+def _text(evaluation: Evaluation, form: Format) -> str:
+    from ecgdigit_rt.scoring.evaluation_json import csv_from_evaluation, json_from_evaluation
+    from ecgdigit_rt.scoring.evaluation_text import text_from_evaluation
+
+    match form:
+        case Format.json:
+            return json_from_evaluation(evaluation)
+        case Format.csv:
+            return csv_from_evaluation(evaluation)
+        case Format.text:
+            return text_from_evaluation(evaluation)

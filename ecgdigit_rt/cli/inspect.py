@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgdigit_rt.cli.options import Gain, LayoutName, Speed, Threads
+
 if TYPE_CHECKING:
     from ecgdigit_rt.outputs.inspect.inspection import Inspection
-    from ecgdigit_rt.outputs.inspect.plot import TrueLead
-    from ecgdigit_rt.record import Digitized
     from ecgdigit_rt.scoring.truth import Truth
 
 
 def inspect(
-    page: Annotated[
-        Path, typer.Argument(metavar="PAGE", help="The page's file: image, PDF, TIFF, DICOM.")
-    ],
+    page: Annotated[Path, typer.Argument(metavar="PAGE", help="The page's file: image, PDF, TIFF, DICOM.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and inspect.json.")],
     truth: Annotated[
         Path | None,
@@ -26,18 +24,10 @@ def inspect(
     number: Annotated[
         int, typer.Option("--page", min=1, help="Which page of a PDF, TIFF or DICOM file.")
     ] = 1,
-    layout: Annotated[
-        str | None, typer.Option("--layout", help="As for `run`: a known layout, or its rows spelled out.")
-    ] = None,
-    speed: Annotated[
-        float | None, typer.Option("--speed", min=5, max=200, help="Paper speed, mm/s. Default: as printed.")
-    ] = None,
-    gain: Annotated[
-        float | None, typer.Option("--gain", min=1, max=80, help="Gain in mm/mV. Default: as printed.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
-    ] = None,
+    layout: LayoutName = None,
+    speed: Speed = None,
+    gain: Gain = None,
+    threads: Threads = None,
 ) -> None:
     """Show what every step made of one page, so that a person sees which one went wrong.
 
@@ -50,6 +40,7 @@ def inspect(
     from ecgdigit_rt.outputs.inspect.files import write_inspection
     from ecgdigit_rt.outputs.inspect.inspection import Inspection
     from ecgdigit_rt.record import PageRef, failed_from_error
+    from ecgdigit_rt.scoring.true_leads import true_leads
     from ecgdigit_rt.scoring.truth import questions_beside, read_truth
 
     source = PageRef(page, number - 1)
@@ -66,30 +57,12 @@ def inspect(
         seen.failed = failed_from_error(source, error)
     else:
         seen.traces, seen.page = steps.traces, steps.page
-        seen.truth = {} if known is None else _true_leads(known, steps.page)
+        seen.truth = {} if known is None else true_leads(known, steps.page)
     written = write_inspection(seen, out)
     _say(seen, known)
     typer.echo(f"written  {out}: {len(written) - 1} pictures · {written[-1].name}", err=True)
     if failure is not None:
         raise failure
-
-
-def _true_leads(truth: Truth, page: Digitized) -> dict[str, TrueLead]:
-    """The truth where the estimate stands: the metric moves that, this the truth back."""
-    from ecgdigit_rt.outputs.inspect.plot import TrueLead
-    from ecgdigit_rt.scoring.agreement import agreements
-
-    return {
-        name: TrueLead(
-            truth.leads[name] - found.offset_mv,
-            truth.rate_hz,
-            page.leads[name].start_s - found.lag_s,
-            found.db,
-            found.nrmse_percent,
-            found.pearson,
-        )
-        for name, found in agreements(truth, page.leads).items()
-    }
 
 
 def _say(seen: Inspection, truth: Truth | None) -> None:

@@ -23,7 +23,7 @@ def synth(
     first: Annotated[
         int, typer.Option("--first", min=0, help="Index of the first page, to grow a folder.")
     ] = 0,
-    processes: Annotated[int, typer.Option("--processes", min=1)] = 2,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Pages drawn at the same time.")] = 2,
     turn: Annotated[bool, typer.Option("--turn", help="Some pages turned by 90°.")] = False,
     csv: Annotated[
         bool, typer.Option("--csv", help="Also test.csv and truth/NAME.csv, for `evaluate`.")

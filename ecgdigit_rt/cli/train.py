@@ -17,7 +17,7 @@ def train(
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, help="Samples a step. Default: the recipe's.")
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1)] = 2,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 2,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Loader processes.")] = 1,
     start: Annotated[
         Path | None, typer.Option("--start", help="Folder of STAGE.pt to begin with, to fine-tune.")
@@ -26,7 +26,7 @@ def train(
     precision: Annotated[
         str, typer.Option("--precision", help="fp32, bf16, or auto: bf16 where the device computes in it.")
     ] = "auto",
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same order of pages.")] = 0,
 ) -> None:
     """Train, or resume where OUT/STAGE.ckpt.pt left off; the averaged weights are OUT/STAGE.pt."""
     from ecgdigit_rt.cli.export_extra import needed_for

@@ -19,6 +19,7 @@ _DRAWN_REACH_MM = 0.17  # 75 starts were measured 0.13 mm too early to 0.16 mm t
 _EDGE_MM = 1.0
 _STRAIGHT_SLOPE = 4e-4
 _STRAIGHT_PX = 0.2
+_DRAWN_DPI_STEP, _DRAWN_DPI_MISS = 50.0, 1e-4
 
 
 def common_extent_mm(
@@ -119,13 +120,23 @@ def on_drawn_step(start_mm: float, mesh: Mesh) -> float:
 
 
 def _drawn_pixel_mm(mesh: Mesh) -> float | None:
-    """The size of a pixel where the page fills its picture straight, as nothing but a drawing does."""
+    """The size of a pixel where the picture is a drawing still, upright or turned by a program.
+
+    Upright, no scan or photo is as straight as a drawing. A turned one is as flat and square, and so may a
+    scan be; but only a drawing has its resolution, a multiple of 50 dpi, to a ten-thousandth.
+    """
     rows, columns = mesh.pixels.shape[:2]
     v, u = (axis.ravel() * mesh.step_mm for axis in np.mgrid[:rows, :columns])
     basis = np.stack([np.ones(u.size), u, v], 1)
     nodes = mesh.pixels.reshape(-1, 2).astype(np.float64)
     found = np.linalg.lstsq(basis, nodes, rcond=None)[0]
+    if float(np.sqrt(np.mean((basis @ found - nodes) ** 2))) > _STRAIGHT_PX:
+        return None
     (along_x, along_y), (down_x, down_y) = found[1], found[2]
-    slope = max(abs(along_y), abs(down_x), abs(along_x - down_y)) / along_x
-    bent = float(np.sqrt(np.mean((basis @ found - nodes) ** 2)))
-    return float(1 / along_x) if slope < _STRAIGHT_SLOPE and bent < _STRAIGHT_PX else None
+    if max(abs(along_y), abs(down_x), abs(along_x - down_y)) < _STRAIGHT_SLOPE * along_x:
+        return float(1 / along_x)
+    along = float(np.hypot(along_x, along_y))
+    is_square = max(abs(along_x - down_y), abs(along_y + down_x)) < _STRAIGHT_SLOPE * along
+    steps = along * 25.4 / _DRAWN_DPI_STEP
+    is_drawn = abs(steps - round(steps)) < _DRAWN_DPI_MISS * steps
+    return 1 / along if is_square and is_drawn else None

@@ -1,0 +1,1 @@
+"""How accuracy falls as pages get worse: known degradations, level by level."""
