@@ -18,10 +18,10 @@ from ecgdigit_rt.geometry.grid import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate import Located, locate
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.reading.closer import looked_closer
-from ecgdigit_rt.reading.layout import Reading, Told, read_layout
+from ecgdigit_rt.reading.layout import NOTHING_TOLD, Reading, Told, read_layout
 from ecgdigit_rt.reading.paper_heat import PaperHeat, paper_heat
 from ecgdigit_rt.record import Digitized, Maker, PageRef
-from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_traces, turned_points
+from ecgdigit_rt.tracing.assemble import spread_layout, stretches_from_traces, turned_points
 from ecgdigit_rt.tracing.consistency import blended, repeats_mv
 from ecgdigit_rt.tracing.extent import ends_in_picture, on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.gridless import mesh_from_rows
@@ -108,13 +108,13 @@ class PageReader:
 
         Raises as `read` does.
         """
-        clock = _Clock(watcher)
+        clock, told = _Clock(watcher), self._options.told
         located = clock.timed("locate", lambda: locate(self._runners["locate"], image))
         phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
-        mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase))
+        mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase, told))
         heat = clock.timed("closer", lambda: self._heat(located, mesh))
-        reading = clock.timed("layout", lambda: read_layout(heat, self._options.told))
-        if self._options.told.plan is None:
+        reading = clock.timed("layout", lambda: read_layout(heat, told))
+        if told.plan is None:
             check_marks(reading)
         look = page_look(self._runners, located.image, mesh, self._views)
         strips = clock.timed("trace", lambda: seen_rows(look, reading.layout))
@@ -126,7 +126,7 @@ class PageReader:
         layout = spread_layout(reading.layout, drawn, drawn + end - start)
         traces = clock.timed("trace", lambda: page_traces(look, strips, layout))
         stretches = clock.timed("assemble", lambda: stretches_from_traces(layout, traces, mesh, size))
-        leads = seen_leads(longest(stretches))
+        leads = seen_leads(stretches)
         leads = blended(leads) if self._options.blend else leads
         leads = {
             name: dataclasses.replace(
@@ -149,7 +149,9 @@ class PageReader:
         return looked_closer(self._runners["locate"], located.image, mesh, heat)
 
 
-def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:
+def page_mesh(
+    runners: Mapping[str, Runner], located: Located, phase: GridPhase, told: Told = NOTHING_TOLD
+) -> Mesh:
     """The grid's mesh, or where that cannot be told the rows' own, made exact by finer lines.
 
     Raises NoGridFound.
@@ -157,7 +159,7 @@ def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase)
     try:
         return mesh_from_grid(phase)
     except NoGridFound as error:
-        mesh = mesh_from_rows(located, runners)
+        mesh = mesh_from_rows(located, runners, told)
         if mesh is None:
             raise NoGridFound(error.reason) from error
         return with_fine_lines(mesh, located.image)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -118,6 +120,29 @@ def test_a_call_larger_than_the_stage_takes_goes_in_parts() -> None:
     runner = BatchingRunner(device, most=4)
     assert runner.run(picture(3, batch=20))["mean"].tolist() == [3] * 20
     assert device.batches == [8, 8, 4]
+    runner.close()
+
+
+def test_a_batch_is_no_larger_than_the_engine_takes() -> None:
+    device = Device(most=2)
+    runner = BatchingRunner(device, most=4)
+    gathered(device, runner, [picture(k) for k in range(5)])
+    assert max(device.batches) == 2
+    runner.close()
+
+
+def test_short_memory_is_remembered_by_shape_and_no_picture_is_held_on_to() -> None:
+    device = Device(holds=1)
+    runner = BatchingRunner(device, most=4)
+    pages = [Kept(np.array([float(k)])) for k in range(3)]
+    found = [runner.run({**picture(1, batch=4), "picture": kept})["mean"].tolist() for kept in pages]
+    assert found == [[1.0] * 4, [2.0] * 4, [3.0] * 4]
+    assert len(runner._most) == 1
+    left = [weakref.ref(kept.array) for kept in pages]
+    del pages
+    runner.run(picture(5))
+    gc.collect()
+    assert [ref() for ref in left] == [None] * 3
     runner.close()
 
 

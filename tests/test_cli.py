@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -271,3 +272,15 @@ def test_the_report_is_a_table_worst_first(scans: Path, capsys: Capture) -> None
         assert (code, out) == (1, "")
         assert "[E-REPORT-01]" in err
     assert "[E-INPUT-01]" in call(capsys, "report", "none.json")[2]
+
+
+def test_a_name_that_is_not_utf8_costs_nothing(scans: Path, capsys: Capture) -> None:
+    odd = scans / os.fsdecode(b"ecg-\xe9.png")
+    odd.write_bytes((scans / "01_render.png").read_bytes())
+    truth = TruthDigitizer.truth
+    (truth / os.fsdecode(b"ecg-\xe9.csv")).write_bytes((truth / "01_render.csv").read_bytes())
+    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", "--overlay", "look")
+    assert code == 0
+    assert set(read_submission(Path("s.csv"))) == {*NAMES, "ecg-\\udce9"}
+    assert json.loads(Path("s.report.json").read_text())["digitized"] == 3
+    assert len(list(Path("look").iterdir())) == 3

@@ -271,6 +271,23 @@ def test_a_count_that_cannot_be_is_one_page_that_fails(path: Path) -> None:
         rgb_from_file(path)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_a_scale_of_zero_and_a_count_that_is_no_number_are_damage(path: Path) -> None:
+    made = picture(grey_page(), "MONOCHROME2", RescaleSlope="0", RescaleIntercept="0")
+    made.save_as(path)
+    with pytest.raises(UnreadableImage, match="damaged"):
+        rgb_from_file(path)
+    text = path.read_bytes()
+    made = picture(grey_page(), "MONOCHROME2", NumberOfFrames=11)
+    made.save_as(path)
+    data = path.read_bytes()
+    assert data != text
+    path.write_bytes(data.replace(b"IS\x02\x0011", b"IS\x02\x00xx"))
+    assert pages_from_inputs([path]) == [PageRef(path)]
+    with pytest.raises(UnreadableImage):
+        rgb_from_file(path)
+
+
 @pytest.mark.parametrize("share", [0.001, 0.0025, 0.3, 0.9])
 def test_cut_short(path: Path, share: float) -> None:
     picture(page(), "RGB").save_as(path)

@@ -56,3 +56,16 @@ def test_a_changed_graph_is_refused(tmp_path: Path) -> None:
 def test_a_missing_family_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="huge"):
         load_models("huge", tmp_path)
+
+
+def test_a_folder_of_ones_own_is_meant_by_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(LITE, tmp_path / "lite")
+    manifest = json.loads((tmp_path / "lite" / "manifest.json").read_text())
+    (tmp_path / "lite" / "manifest.json").write_text(json.dumps(manifest | {"version": "own"}))
+    monkeypatch.chdir(tmp_path)
+    assert [load_models(name).version for name in ("./lite", str(tmp_path / "lite"))] == ["own", "own"]
+    assert load_models("lite").version != "own"
+    for text in ("{", "[]", "{}"):
+        (tmp_path / "lite" / "manifest.json").write_text(text)
+        with pytest.raises(ModelCorrupt, match="manifest"):
+            load_models("./lite")

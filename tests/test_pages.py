@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import sys
 from pathlib import Path
 
 import pytest
 
-from ecgdigit_rt.errors import InputNotFound, NoPagesFound
+from ecgdigit_rt.errors import InputNotFound, NoPagesFound, UnreadableImage
+from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.record import PageRef
 
@@ -138,3 +140,17 @@ def test_ids_never_collide() -> None:
     got = ids("/s/a/1.png", "/s/b/1.png", "/s/a-1.png", "/s/a/1.jpg", "/t/b/1.png")
     assert len(set(got)) == 5
     assert got[2] == "a-1"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b.png"])
+def test_a_name_that_no_file_system_takes_is_not_found(name: str) -> None:
+    with pytest.raises(InputNotFound):
+        pages_from_inputs([name])
+
+
+def test_a_directory_of_more_tags_than_can_be_is_one_page_that_fails(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 2**40) + bytes(64))
+    assert pages_from_inputs([path]) == [PageRef(path)]
+    with pytest.raises(UnreadableImage):
+        rgb_from_page(PageRef(path))

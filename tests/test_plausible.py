@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -39,10 +40,17 @@ def lead(name: str, confidence: float) -> Lead:
 
 
 def test_a_lead_that_nobody_saw_is_missing() -> None:
-    leads = {name: lead(name, 0.99) for name in ("I", "II", "III")} | {"V1": lead("V1", 0.05)}
-    assert list(seen_leads(leads)) == ["I", "II", "III"]
-    with pytest.raises(NotAnEcg, match="nothing runs along its rows"):
-        seen_leads({name: lead(name, 0.3) for name in ("I", "II", "III")})
+    stretches = [lead(name, 0.99) for name in ("III", "II", "I")] + [lead("V1", 0.05)]
+    assert list(seen_leads(stretches)) == ["I", "II", "III"]
+    for confidence in (0.3, float("nan")):
+        with pytest.raises(NotAnEcg, match="nothing runs along its rows"):
+            seen_leads([lead(name, confidence) for name in ("I", "II", "III")])
+
+
+def test_a_hidden_rhythm_strip_leaves_the_short_stretch() -> None:
+    short = [lead(name, 0.95) for name in ("I", "II", "III")]
+    hidden = dataclasses.replace(lead("II", 0.1), mv=np.ones(5000, np.float32))
+    assert seen_leads([*short, hidden])["II"] is short[1]
 
 
 def test_a_strip_of_one_lead_is_read_when_it_is_told() -> None:

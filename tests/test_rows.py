@@ -16,7 +16,7 @@ from ecgdigit_rt.record import Layout, Lead
 from ecgdigit_rt.tracing.assemble import longest, spread_layout, stretches_from_traces, turned_points
 from ecgdigit_rt.tracing.extent import common_extent_mm, ends_in_picture, on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.look import Look
-from ecgdigit_rt.tracing.rows import RowEnds, page_traces, seen_rows
+from ecgdigit_rt.tracing.rows import RowEnds, lead_traces, page_traces, seen_rows
 from ecgdigit_rt.tracing.trace import SeenStrip, Trace
 
 
@@ -139,6 +139,25 @@ def test_leads_that_leave_their_strip_are_seen_in_taller_ones() -> None:
     found = page_traces(look, seen_rows(look, layout), layout)
     assert heights == [20.0] * 3 + [40.0, 40.0, 80.0] * 3
     assert [round(float(lead.height_mm.max())) for lead in found[0]] == [26, 0, 50, 0]
+
+
+@pytest.mark.parametrize("at_mm", [62.0, 188.0])
+def test_a_record_wider_than_the_strip_is_traced_as_far_as_it_is_seen(at_mm: float) -> None:
+    """Rows that run into the picture's edge: the segment goes on beyond what any look shows."""
+
+    def seen(start: float, end: float, _baseline: float, half: float) -> SeenStrip:
+        u = start + np.arange(round((end - start) * 20)) / 20
+        curve = np.clip(25.0 * (np.abs(u - at_mm) < 1.5), -half + 0.1, half - 0.1)
+        bins = half - (np.arange(round(8 * half)) + 0.5) / 4
+        logits = -0.5 * ((bins[:, None] - curve) * 4) ** 2
+        there = np.where((u >= 60) & (u < 190), 5, -5).astype(np.float32)
+        return SeenStrip(logits.astype(np.float32), there, start, half)
+
+    lines = [Line(40.0, 0.0, 250.0, 1.0)] * 12
+    row = layout_from_plan(LAYOUTS["12x1"], lines, 0.0, 250.0, 25.0, 10.0).rows[0]
+    (trace,) = lead_traces(looking(seen), seen(60.0, 190.0, 40.0, 20.0), row)
+    assert trace.height_mm.max() == pytest.approx(25, abs=0.3)
+    assert (trace.start_mm, trace.height_mm.size) == (60.0, 2600)
 
 
 def test_heights_between_columns_are_those_of_the_curve() -> None:

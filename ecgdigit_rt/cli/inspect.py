@@ -75,6 +75,8 @@ def _say(seen: Inspection, truth: Truth | None) -> None:
     if truth is not None:
         from ecgdigit_rt.scoring.evaluate import image_score
 
-        score = image_score(truth, {name: lead.mv.astype(float) for name, lead in seen.page.leads.items()})
+        leads = seen.page.leads
+        rate_hz = next((lead.rate_hz for lead in leads.values()), None)
+        score = image_score(truth, {name: lead.mv.astype(float) for name, lead in leads.items()}, rate_hz)
         missing = f" · without {', '.join(score.missing)}" if score.missing else ""
         typer.echo(f"score    {score.db:.2f} dB over all leads{missing}", err=True)

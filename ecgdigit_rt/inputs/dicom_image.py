@@ -25,7 +25,17 @@ _PREAMBLE_BYTES = 128
 _FIRST_GROUPS = (b"\2\0\0\0", b"\x08\0\0\0", b"\x08\0\1\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\x08\0\x16\0")
 
 # What pydicom raises for content that is not as it should be.
-_DAMAGE = (ValueError, AttributeError, LookupError, TypeError, RuntimeError, EOFError, OSError, struct.error)
+_DAMAGE = (
+    ValueError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    struct.error,
+    ArithmeticError,
+)
 
 
 def matches(head: bytes) -> bool:
@@ -36,7 +46,12 @@ def matches(head: bytes) -> bool:
 def page_count(path: Path) -> int:
     header = _header(path)
     wrapped = _wrapped_pdf(header)
-    return _frames(header) if wrapped is None else pdf.page_count_of(path, wrapped)
+    if wrapped is not None:
+        return pdf.page_count_of(path, wrapped)
+    try:
+        return _frames(header)
+    except _DAMAGE as error:
+        raise UnreadableImage(path, f"the DICOM header is damaged ({error})") from error
 
 
 def rgb(path: Path, page: int) -> NDArray[np.uint8]:

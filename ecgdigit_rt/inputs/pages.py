@@ -87,6 +87,13 @@ def page_ids(pages: Sequence[PageRef]) -> list[str]:
 
 
 def _files(item: str) -> list[Path]:
+    try:
+        return _found(item)
+    except (OSError, ValueError) as error:  # a name that no file system takes
+        raise InputNotFound(item) from error
+
+
+def _found(item: str) -> list[Path]:
     path = Path(item)
     if path.is_dir():
         return _images_below(path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 262, 274
 EXTRA_SAMPLES = 338
+_MOST_TAGS = 4096  # files have some twenty; a damaged one may say anything
 _SUBFILE_TYPE = 254
 _REDUCED, _MASK = 1, 4  # bits of the subfile type: a thumbnail, a transparency mask
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
@@ -98,6 +99,8 @@ def _unpack(read: Read, form: str, at: int) -> tuple[int, ...]:
 def _directory(read: Read, layout: TiffLayout, start: int) -> tuple[dict[int, Tag], int]:
     """Its tags, and where the next directory is (0: nowhere)."""
     (count,) = _unpack(read, layout.order + layout.count, start)
+    if count > _MOST_TAGS:
+        raise struct.error(f"a directory of {count} tags")
     entries_at = start + struct.calcsize(layout.order + layout.count)
     entries = read(entries_at, count * layout.entry_bytes)
     head = layout.order + "HH" + layout.pointer

@@ -50,15 +50,21 @@ def _root(name: str, folder: Path | None) -> Path:
     """Where a family lies: a family of the package, or a folder that `ecgdigit-rt export` wrote."""
     shipped = (folder or Path(__file__).parent) / name
     own = Path(name)
-    return own if folder is None and not shipped.exists() and own.is_dir() else shipped
+    is_plain = name == own.name  # "./lite" is a folder of the user's, "lite" the package's family
+    return own if folder is None and not (is_plain and shipped.exists()) and own.is_dir() else shipped
 
 
 def _manifest(root: Path) -> dict[str, Any]:
     path = root / "manifest.json"
     if not path.is_file():
         raise ModelMissing(path)
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        if {"version", "stages"} <= found.keys():
+            return found
+    except (ValueError, AttributeError):
+        pass
+    raise ModelCorrupt(path, "a manifest with version and stages", "something else")
 
 
 def load_models(name: str = "lite", folder: Path | None = None, precision: str = "fp32") -> ModelFamily:

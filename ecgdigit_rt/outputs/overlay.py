@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.errors import InputError, OutputNotWritable
 from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.outputs.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
+from ecgdigit_rt.outputs.page_facts import readable
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead, Result
 
 Image = NDArray[np.uint8]
@@ -67,7 +68,7 @@ def overlay_from_page(result: Digitized, page: Image) -> Image:
     for name in (name for name in LEADS if name in leads):
         curve = _turned(leads[name].curve_px, page.shape[1], page.shape[0], turns)
         _curve(shrunk, curve * scale, name)
-    caption = _caption(result.source.path.name, _facts(result), CAPTION_INK)
+    caption = _caption(readable(result.source.path.name), _facts(result), CAPTION_INK)
     paper = paper_from_leads(leads, COLOURS)
     return np.concatenate([_centred(shrunk), caption, paper])
 
@@ -75,7 +76,7 @@ def overlay_from_page(result: Digitized, page: Image) -> Image:
 def overlay_from_failed(result: Failed, page: Image) -> Image:
     """The page and, in red, why it failed."""
     text = f"{result.message}   [{result.error_id}]"
-    caption = _caption(result.source.path.name, text, ALARM)
+    caption = _caption(readable(result.source.path.name), text, ALARM)
     return np.concatenate([_centred(_fitted(page)[1]), caption])
 
 

@@ -115,11 +115,12 @@ def origin_facts(page: Digitized | Failed, page_id: str = "") -> dict[str, objec
     """Which page it is. Bytes of a file's name that are no UTF-8 are spelled out."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "id": _readable(page_id or page.source.id),
-        "source": _readable(str(page.source.path)),
+        "id": readable(page_id or page.source.id),
+        "source": readable(str(page.source.path)),
         "page": page.source.page + 1,
     }
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
+    """The text with what is not UTF-8, as names of files may hold, written out."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

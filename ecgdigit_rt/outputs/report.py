@@ -18,6 +18,7 @@ from ecgdigit_rt.outputs.page_facts import (
     lead_facts,
     origin_facts,
     quality_facts,
+    readable,
     rounded,
     seconds_facts,
 )
@@ -71,7 +72,7 @@ class Report:
 
 def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageReport:
     """Describe one page. `missing`: the leads it should have given and did not."""
-    path = str(origin_facts(result)["source"])
+    path, page_id = str(origin_facts(result)["source"]), readable(page_id)
     if isinstance(result, Failed):
         return PageReport(
             page_id, path, "failed", result.error_id, result.message, result.hint, missing=missing
@@ -110,7 +111,7 @@ def write_report(report: Report, path: Path) -> None:
         "digitized": report.count("digitized"),
         "partial": report.count("partial"),
         "failed": report.count("failed"),
-        "skipped": report.skipped,
+        "skipped": [readable(path) for path in report.skipped],
         "results": [asdict(page) for page in report.pages],
     }
     write_whole_text(json.dumps(document, indent=1, ensure_ascii=False), path)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import InputNotFound, SubmissionMalformed
 from ecgdigit_rt.outputs.competition import MAX_ROWS
+from ecgdigit_rt.outputs.page_facts import readable
 from ecgdigit_rt.outputs.whole_file import telling_of, whole_text
 
 HEADER = "id,value\n"
@@ -35,6 +36,7 @@ def rows_text(image: str, lead: str, mv: NDArray[np.floating[Any]]) -> str:
     if not np.isfinite(mv).all():
         raise ValueError(f"lead {lead} of {image} has values that are not finite")
     template = _template(lead, mv.size)
+    image = readable(image)
     rounded = np.round(mv.astype(np.float64), 5) + 0.0  # + 0.0 turns −0.0 into 0.0
     if any(c in image for c in ',"\n\r'):
         template = template.replace("\0", '"\0').replace(",", '",')

@@ -42,6 +42,9 @@ class Told:
     gain_mm_mv: float | None = None
 
 
+NOTHING_TOLD = Told()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a page's marks say. `layout`'s extents are good to a few millimetres.

@@ -15,6 +15,7 @@ from ecgdigit_rt.errors import TruthMissing
 from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.inputs.pages import page_ids
 from ecgdigit_rt.outputs.competition import Asked, answer
+from ecgdigit_rt.outputs.signals_table import RATE_HZ
 from ecgdigit_rt.record import Failed, PageRef, Result
 from ecgdigit_rt.robustness.sweeps import Sweep
 from ecgdigit_rt.scoring.evaluate import image_score
@@ -66,7 +67,9 @@ def robustness(
     `advance` is called after every page. A page that cannot be read counts as 0 dB, as in the metric:
     all its leads are missing. Page number k draws with seed + 10·k, at every level alike.
     """
-    images = [rgb_from_page(page.source) for page in pages]
+
+    def images() -> Iterator[NDArray[np.uint8]]:  # decoded anew each time: pages may be many and large
+        return (rgb_from_page(page.source) for page in pages)
 
     def figures(degraded: Iterable[NDArray[np.uint8]]) -> dict[str, Any]:
         results = []
@@ -77,14 +80,14 @@ def robustness(
 
     def of_sweep(sweep: Sweep) -> list[dict[str, Any]]:
         return [
-            {"at": at, **figures(sweep.degrade(image, at, seed + 10 * k) for k, image in enumerate(images))}
+            {"at": at, **figures(sweep.degrade(image, at, seed + 10 * k) for k, image in enumerate(images()))}
             for at in sweep.levels
         ]
 
     return {
         "pages": [page.id for page in pages],
         "seed": seed,
-        "clean": figures(images),
+        "clean": figures(images()),
         "sweeps": {sweep.name: {"level": sweep.level, "levels": of_sweep(sweep)} for sweep in sweeps},
     }
 
@@ -92,7 +95,11 @@ def robustness(
 def level_figures(pages: Sequence[Page], results: Sequence[Result]) -> dict[str, Any]:
     """mean_db and median_db over pages, uncapped; score_db, the competition's; each page's dB; who failed."""
     scores = [
-        image_score(page.truth, {} if isinstance(result, Failed) else answer(result, page.asked).values)
+        image_score(
+            page.truth,
+            {} if isinstance(result, Failed) else answer(result, page.asked).values,
+            RATE_HZ if page.asked is None else None,
+        )
         for page, result in zip(pages, results, strict=True)
     ]
     dbs = [score.db for score in scores]

@@ -24,6 +24,13 @@ def layout_from_json(path: Path) -> str:
     return _layout(_document(path))
 
 
+def id_from_json(path: Path) -> str:
+    """The page's id in its own JSON file, which its file's name may not hold; empty without any."""
+    document = _document(path)
+    found = document.get("id") if isinstance(document, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def layouts_from_report(path: Path) -> dict[str, str]:
     """Page id → layout from a run's report; pages that failed have none."""
     document = _document(path)

@@ -15,7 +15,7 @@ from ecgdigit_rt.outputs.report import report_path
 from ecgdigit_rt.outputs.signals_table import RATE_HZ
 from ecgdigit_rt.outputs.submission import Submission, read_submission
 from ecgdigit_rt.record import LEADS
-from ecgdigit_rt.scoring.page_layouts import layout_from_json, layouts_from_report
+from ecgdigit_rt.scoring.page_layouts import id_from_json, layout_from_json, layouts_from_report
 from ecgdigit_rt.scoring.truth import read_truth
 
 _COLUMNS = ("page_id", "lead", "rate_hz", "layout", "mv")
@@ -47,13 +47,17 @@ def _from_csv_pages(folder: Path) -> Predictions:
     if not paths:
         raise PredictionsMalformed(folder, "no NAME.csv is in it")
     leads: Submission = {}
+    layouts: dict[str, str] = {}
     for path in paths:
+        papers = path.with_suffix(".json")
+        image = id_from_json(papers) or path.stem
+        if layout := layout_from_json(papers):
+            layouts[image] = layout
         try:
-            leads[path.stem] = dict(read_truth(path).leads)  # of the same form
+            leads[image] = dict(read_truth(path).leads)  # of the same form
         except TruthMalformed as error:
             raise PredictionsMalformed(path, error.message.removeprefix(f"{path}, ")) from error
-    layouts = {image: layout_from_json(folder / f"{image}.json") for image in leads}
-    return Predictions(leads, dict.fromkeys(leads, RATE_HZ), {k: v for k, v in layouts.items() if v})
+    return Predictions(leads, dict.fromkeys(leads, RATE_HZ), layouts)
 
 
 def _from_parquet(path: Path) -> Predictions:

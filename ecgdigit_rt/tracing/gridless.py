@@ -18,7 +18,7 @@ from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
 from ecgdigit_rt.geometry.homography import homography, mapped
 from ecgdigit_rt.geometry.locate import Located
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
-from ecgdigit_rt.reading.layout import Reading, read_layout
+from ecgdigit_rt.reading.layout import NOTHING_TOLD, Reading, Told, read_layout
 from ecgdigit_rt.reading.paper_heat import paper_heat
 from ecgdigit_rt.stages import BASELINE
 from ecgdigit_rt.tracing.look import page_look
@@ -121,12 +121,12 @@ def _turned_sheet(
     return np.array([[a, -b, 0.0], [b, a, 0.0]])
 
 
-def mesh_from_rows(located: Located, runners: Mapping[str, Runner]) -> Mesh | None:
+def mesh_from_rows(located: Located, runners: Mapping[str, Runner], told: Told = NOTHING_TOLD) -> Mesh | None:
     """The mesh that the rows themselves show, or None where they show too little."""
     mesh = _first_guess(located)
     for _ in range(_ROUNDS):
         try:
-            reading = read_layout(paper_heat(located, mesh))
+            reading = read_layout(paper_heat(located, mesh), told)
         except (NoRowsFound, UnknownLayout, cv2.error):
             return None
         look = page_look(runners, located.image, mesh)

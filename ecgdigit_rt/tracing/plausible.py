@@ -6,13 +6,14 @@ rows; of fourteen other pictures none did both (`tests/other_pictures.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
 from ecgdigit_rt.errors import NotAnEcg
 from ecgdigit_rt.reading.layout import Reading
 from ecgdigit_rt.record import LEADS, Lead
+from ecgdigit_rt.tracing.assemble import longest
 
 _LEAST_NAMED = 0.35
 _LEAST_MEDIAN_CONFIDENCE = 0.8
@@ -25,14 +26,12 @@ def check_marks(reading: Reading) -> None:
         raise NotAnEcg("neither lead names nor a calibration pulse are seen at its rows")
 
 
-def seen_leads(leads: Mapping[str, Lead]) -> dict[str, Lead]:
-    """The leads that were seen in more than a few of their columns, in the standard order.
+def seen_leads(stretches: Sequence[Lead]) -> dict[str, Lead]:
+    """Each lead's longest stretch of those that were seen in more than a few columns, in the standard order.
 
-    Raises NotAnEcg where most were not.
+    Raises NotAnEcg where most stretches were not.
     """
-    confidence = [lead.confidence for lead in leads.values()]
-    if np.median(confidence) < _LEAST_MEDIAN_CONFIDENCE:
+    if not np.median([stretch.confidence for stretch in stretches]) >= _LEAST_MEDIAN_CONFIDENCE:
         raise NotAnEcg("nothing runs along its rows like the curves of an ECG")
-    return {
-        name: leads[name] for name in LEADS if name in leads and leads[name].confidence >= _LEAST_CONFIDENCE
-    }
+    leads = longest([stretch for stretch in stretches if stretch.confidence >= _LEAST_CONFIDENCE])
+    return {name: leads[name] for name in LEADS if name in leads}

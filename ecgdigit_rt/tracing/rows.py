@@ -65,7 +65,8 @@ def _tall_enough(
         begin = trace.place_mm(round((first - _TALL_REACH_MM - trace.start_mm) * COLUMNS_PER_MM))
         (tall,) = look([StripBox(begin, last + _TALL_REACH_MM, baseline_mm, taller_mm[0])])
         inner = _TALL_REACH_MM - _TALL_OVERLAP_MM
-        own = max(span_mm[0], first - inner), min(span_mm[1], last + inner)
+        seen_to = trace.place_mm(trace.height_mm.size)  # the record may be wider than what is seen of it
+        own = max(span_mm[0], trace.start_mm, first - inner), min(span_mm[1], seen_to, last + inner)
         trace = spliced(trace, _tall_enough(look, tall, own, seams_mm, baseline_mm, taller_mm[1:]))
     return trace
 

@@ -46,6 +46,11 @@ def _alike(value: Feed) -> object:
     return value if isinstance(value, Kept) else (value.shape[1:], value.dtype.str)
 
 
+def _sizes(bucket: Bucket) -> Bucket:
+    """What of a bucket decides how much memory it takes; a kept value itself is not held on to."""
+    return tuple((name, (of.shape, of.dtype.str) if isinstance(of, Kept) else of) for name, of in bucket)
+
+
 class BatchingRunner:
     """A runner whose waiting calls of one shape are joined along the batch axis. Satisfies `Runner`.
 
@@ -59,9 +64,9 @@ class BatchingRunner:
     def __init__(self, runner: Runner, most: int = 4) -> None:
         self._runner = runner
         self._most: dict[Bucket, int] = {}
-        self._usual_most = most
         axis = runner.spec.axis(BATCH)
-        self._largest_call = max(most, axis.high) if axis else None
+        self._usual_most = min(most, axis.high) if axis else most
+        self._largest_call = axis.high if axis else None
         self._waiting: deque[_Call] = deque()
         self._in_hand: list[_Call] = []
         self._changed = threading.Condition()
@@ -120,12 +125,12 @@ class BatchingRunner:
             return batch
 
     def _room(self, call: _Call) -> int:
-        return self._most.get(call.bucket, self._usual_most)
+        return self._most.get(_sizes(call.bucket), self._usual_most)
 
     def _answer(self, batch: list[_Call]) -> None:
         joined = {name: _joined([call.feeds[name] for call in batch]) for name in batch[0].feeds}
         try:
-            found = self._in_parts(joined, batch[0].bucket)
+            found = self._in_parts(joined, _sizes(batch[0].bucket))
         except Exception as error:  # noqa: BLE001 it belongs to those who called, in their threads
             for call in batch:
                 call.answer.set_exception(error)
