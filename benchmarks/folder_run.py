@@ -1,7 +1,7 @@
 """Accuracy, speed and memory of a folder run: the main job as a user runs it.
 
     python benchmarks/folder_run.py PAGES TRUTH_DIR TEST_CSV RESULT.json [--threads 2]
-        [--backend auto] [--precision auto]
+        [--backend auto] [--precision auto] [--method networks]
 
 Runs `ecgdigit-rt run` and `ecgdigit-rt evaluate` as processes of their own; the time per page is the
 run's wall time less the start, and every page's own seconds come from its report.
@@ -76,8 +76,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--method", default="networks")
     given = parser.parse_args()
-    how = ["--backend", given.backend, "--precision", given.precision]
+    how = ["--backend", given.backend, "--precision", given.precision, "--method", given.method]
     figures = measured(given.pages, given.truth, given.test, given.threads, how)
     write_result(given.result, "folder_run", given.threads, figures)
     sys.stdout.write(json.dumps({k: v for k, v in figures.items() if k != "accuracy"}, indent=1) + "\n")

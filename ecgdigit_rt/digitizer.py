@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.choice import AUTO, choose
+from ecgdigit_engine.errors import UnknownChoice
 from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import __version__
+from ecgdigit_rt.classical.reader import ClassicalReader
 from ecgdigit_rt.inputs.sources import Picture, Source, picture_from_source, pictures_from_sources
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
 from ecgdigit_rt.page_reader import PageReader, PageSteps, ReadOptions, Watcher
@@ -28,6 +30,22 @@ from ecgdigit_rt.warm import loading
 
 _PAGES_FOR_ALL = 3
 """Pages per thread, from which each thread takes pages of its own. The last pages leave threads idle."""
+
+
+NETWORKS, CLASSICAL = METHODS = ("networks", "classical")
+"""How pages are read: with the family's three networks, or without any."""
+
+_UNNAMED = {"models": "lite", "tta": "none"}
+_NO_NETWORKS = "none (classical)"
+_READS_NO_TEXT = "no text is read: rows and pulses tell the layout, the speed and the gain, or you do"
+
+
+class Reader(Protocol):
+    """What reads a page: a `PageReader` or a `ClassicalReader`."""
+
+    def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
+        """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError."""
+        ...
 
 
 class StageOpener(Protocol):
@@ -48,8 +66,9 @@ class StageOpener(Protocol):
 
 
 class Digitizer:
-    """Reads pages with one family of models.
+    """Reads pages with one family of models, or without any.
 
+    method: networks, or classical, which runs none: then nothing that runs or changes them can be named.
     models: a family of the package, or a folder that `ecgdigit-rt export` wrote. threads: CPU threads; all
     that this process may use without it. tta: none, flip, photometric or full, how every strip is seen
     (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law obey it
@@ -80,23 +99,42 @@ class Digitizer:
         device: str = AUTO,
         precision: str = AUTO,
         opener: StageOpener | None = None,
+        method: str = NETWORKS,
     ) -> None:
         told = Told(None if layout is None else plan_from_text(layout), speed_mm_s, gain_mm_mv)
         self._options = ReadOptions(tta, blend, told, min_quality_db)
         loading()
         self.threads = threads or usable_cpus()
+        counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        self._classical: ClassicalReader | None = None
+        self._readers: dict[int, PageReader] = {}
+        if method != NETWORKS:
+            named = {
+                "models": models,
+                "tta": tta,
+                "backend": backend,
+                "device": device,
+                "precision": precision,
+            }
+            _check_classical(method, named)
+            self.device, self.models = f"{_NO_NETWORKS}, {counted}", "none"
+            self.notes: tuple[str, ...] = (_READS_NO_TEXT,)
+            maker = Maker(f"ecgdigit-rt {__version__}", "none", _NO_NETWORKS)
+            self._classical = ClassicalReader(told, blend, min_quality_db, maker)
+            return
         self._opener = opener or choose(backend, device, precision, graph_precisions(models))
         self._family = load_models(models, precision=self._opener.graph_precision)
-        counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         self.device = f"{self._opener}, {counted}"
         self.notes = self._opener.notes
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
         self.models = f"{self._family} ({size_mb:.1f} MB)"
         self._maker = Maker(f"ecgdigit-rt {__version__}", str(self._family), str(self._opener))
-        self._readers: dict[int, PageReader] = {}
 
-    def _reader(self, threads: int) -> PageReader:
-        """The reader whose networks run on so many threads."""
+    def _reader(self, threads: int) -> Reader:
+        """The reader whose networks, if it has any, run on so many threads."""
+        return self._classical or self._page_reader(threads)
+
+    def _page_reader(self, threads: int) -> PageReader:
         if threads not in self._readers:
             callers = 1 if threads == self.threads else self.threads
             graphs = self._family.graphs
@@ -120,8 +158,13 @@ class Digitizer:
         return self._reader(self.threads).read(image, source)
 
     def steps(self, image: NDArray[np.uint8], source: PageRef, watcher: Watcher | None = None) -> PageSteps:
-        """Read one page and keep what every step gave, see `PageReader.steps`."""
-        return self._reader(self.threads).steps(image, source, watcher)
+        """Read one page and keep what every step gave, see `PageReader.steps`.
+
+        Raises ValueError with the classical method, whose steps are others.
+        """
+        if self._classical is not None:
+            raise ValueError("the classical method has none of the networks' steps")
+        return self._page_reader(self.threads).steps(image, source, watcher)
 
     def digitize_many(self, sources: Iterable[Source]) -> Iterator[Result]:
         """Read every page of files, folders, globs, `PageRef`s and arrays, in order.
@@ -164,7 +207,16 @@ class Digitizer:
             cv2.setNumThreads(inner)
 
 
-def _result(reader: PageReader, page: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
+def _check_classical(method: str, named: Mapping[str, str]) -> None:
+    """Raises UnknownChoice for an unknown method, and where something is named that is about networks."""
+    if method not in METHODS:
+        raise UnknownChoice("method", method, METHODS)
+    for what, value in named.items():
+        if value != _UNNAMED.get(what, AUTO):
+            raise UnknownChoice(f"classical {what}", value, (_UNNAMED.get(what, AUTO),))
+
+
+def _result(reader: Reader, page: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
     try:
         return reader.read(image(), page)
     except Exception as error:  # noqa: BLE001 the page's boundary: one bad page costs itself only

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgdigit_rt.cli.options import Backend, Device, Gain, LayoutName, Precision, Speed, Threads
 from ecgdigit_rt.outputs.formats.registry import FORMATS
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ class Tta(StrEnum):
     flip = "flip"
     photometric = "photometric"
     full = "full"
+
+
+class Method(StrEnum):
+    """The names in `ecgdigit_rt.digitizer.METHODS`, here for the help."""
+
+    networks = "networks"
+    classical = "classical"
 
 
 def run(
@@ -57,19 +65,9 @@ def run(
     blend: Annotated[
         bool, typer.Option("--blend", help="Make limb leads that nearly obey Einthoven's law obey it.")
     ] = False,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            "--layout", help="A known layout, such as 3x4+1, or its rows spelled out: II, or I,II/III,aVR."
-        ),
-    ] = None,
-    speed: Annotated[
-        float | None,
-        typer.Option("--speed", min=5, max=200, help="Paper speed in mm/s. Default: as printed."),
-    ] = None,
-    gain: Annotated[
-        float | None, typer.Option("--gain", min=1, max=80, help="Gain in mm/mV. Default: as printed.")
-    ] = None,
+    layout: LayoutName = None,
+    speed: Speed = None,
+    gain: Gain = None,
     min_quality: Annotated[
         float | None,
         typer.Option("--min-quality", metavar="DB", help="Refuse pages whose expected quality is lower."),
@@ -77,19 +75,13 @@ def run(
     models: Annotated[
         str, typer.Option("--models", help="A family of networks, or the folder that `export` wrote.")
     ] = "lite",
-    backend: Annotated[
-        str,
-        typer.Option(
-            "--backend", help="auto, onnxruntime, openvino, tensorrt or tensorrt-rtx: used or refused."
-        ),
-    ] = "auto",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda:N: used or refused.")] = "auto",
-    precision: Annotated[
-        str, typer.Option("--precision", help="auto, fp32, fp16, bf16 or int8: used or refused.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads. Default: all there are.")
-    ] = None,
+    method: Annotated[
+        Method, typer.Option("--method", help="classical: without networks, and without reading text.")
+    ] = Method.networks,
+    backend: Backend = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = None,
 ) -> None:
     """Digitize ECG pages into millivolt and seconds.
 
@@ -128,6 +120,7 @@ def run(
             speed_mm_s=speed,
             gain_mm_mv=gain,
             min_quality_db=min_quality,
+            method=method.value,
             backend=backend,
             device=device,
             precision=precision,
@@ -159,7 +152,7 @@ def _say(digitizer: Digitizer) -> None:
 
 
 def _show(folder: Path, image: str, result: Result) -> None:
+    from ecgdigit_rt.outputs.file_names import file_stem
     from ecgdigit_rt.outputs.overlay import write_overlay
 
-    name = image.replace("/", "-").replace("\\", "-")
-    write_overlay(result, folder / f"{name}.png")
+    write_overlay(result, folder / f"{file_stem(image)}.png")
