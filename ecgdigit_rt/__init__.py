@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ecgdigit_rt.errors import EcgDigitError
     from ecgdigit_rt.record import Digitized, Failed, Lead, PageRef
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "Digitized",

@@ -21,7 +21,7 @@ FAMILIES: Mapping[str, Mapping[str, Callable[[], nn.Module]]] = {
     "lite": {
         "locate": lambda: Locate(UNet(3, _LITE, (0, 1, 1, 2, 2), finest=1)),
         "grid": lambda: Grid(UNet(3, _LITE, (0, 1, 1, 1, 1), finest=1)),
-        "trace": lambda: Trace(UNet(4, _LITE, (0, 1, 1, 2, 2), finest=0)),
+        "trace": lambda: Trace(UNet(4, _LITE, (0, 1, 1, 2, 2), finest=0, finish=1)),
     },
     "base": {
         "locate": lambda: Locate(ResNetUNet(3, _RESNET_18, finest=1, deep_stem=True)),

@@ -42,10 +42,12 @@ class UNet(nn.Module):
     `finest` is the level whose features come out: 0 gives stride 2, 1 gives stride 4. `deep` are the
     coarsest features, for what concerns the whole picture. What comes up is added to what was there,
     and one convolution joins them: against concatenation with two that costs half the time of the whole
-    network, most of which is spent on the finest level.
+    network, most of which is spent on the finest level. `finish` residual blocks follow there.
     """
 
-    def __init__(self, inputs: int, channels: Sequence[int], blocks: Sequence[int], finest: int) -> None:
+    def __init__(
+        self, inputs: int, channels: Sequence[int], blocks: Sequence[int], finest: int, finish: int = 0
+    ) -> None:
         super().__init__()
         self.width, self.deep_width = channels[finest], channels[-1]
         widths = [inputs, *channels]
@@ -56,6 +58,7 @@ class UNet(nn.Module):
         levels = range(len(channels) - 1, finest, -1)
         self.lift = nn.ModuleList(nn.Conv2d(channels[k], channels[k - 1], 1) for k in levels)
         self.merge = nn.ModuleList(ConvUnit(channels[k - 1], channels[k - 1]) for k in levels)
+        self.finish = nn.Sequential(*(Residual(self.width) for _ in range(finish)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, inputs, height, width), sides multiples of 2^levels → finest and deepest features."""
@@ -68,7 +71,7 @@ class UNet(nn.Module):
         for lift, merge in zip(self.lift, self.merge, strict=True):
             raised = functional.interpolate(lift(x), scale_factor=2.0, mode="nearest")
             x = merge(raised + skips.pop())
-        return x, deep
+        return self.finish(x), deep
 
 
 def planes_from_bytes(pixels: Tensor, dtype: torch.dtype) -> Tensor:
