@@ -19,7 +19,7 @@ def expected_error_mm(
 
     Two things make a lead uncertain: columns in which the network sees more than one place for the curve,
     and steepness, since there a curve that stands a hair beside its time is off in height. The formula is
-    a robust fit of log error to the logs of both over 1350 leads of synthetic pages
+    a robust fit of log error to the logs of both over 1290 leads of synthetic pages
     (`benchmarks/expected_error.py`); on pages by another painter eight leads of ten are within a factor of
     1.8 of it. What is wrong with a whole page, such as a speed that was misread, it cannot know.
     """
