@@ -81,7 +81,7 @@ class Digitizer:
     their place. `device` and `models` say in words what was chosen, `notes` what to know of it.
     Few pages share all threads, page by page; many pages go one to a thread, since a network on one thread
     wastes nothing on waiting for others.
-    Raises UnknownChoice, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
+    Raises UnknownChoice, LayoutNotUnderstood, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
     """
 
     def __init__(

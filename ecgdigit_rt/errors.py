@@ -10,7 +10,8 @@ EcgDigitError
 │   ├── AmbiguousPage               E-INPUT-06   ValueError
 │   ├── PageNotGiven                E-INPUT-07   LookupError
 │   ├── PasswordProtected           E-INPUT-08   ValueError
-│   └── NotAnImageArray             E-INPUT-09   ValueError
+│   ├── NotAnImageArray             E-INPUT-09   ValueError
+│   └── LayoutNotUnderstood         E-INPUT-10   ValueError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
@@ -265,6 +266,20 @@ class TruthMalformed(TableError, ValueError):
         )
         self.path = path
         self.column = column
+
+
+class LayoutNotUnderstood(InputError, ValueError):
+    """The user's name of a layout is none, and no rows spelled out either."""
+
+    id = "E-INPUT-10"
+
+    def __init__(self, given: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"no layout {given!r}",
+            f"Known: {', '.join(known)}; or rows spelled out, such as I,II,III/aVR,aVL,aVF.",
+        )
+        self.given = given
+        self.known = tuple(known)
 
 
 class PageError(EcgDigitError):

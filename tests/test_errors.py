@@ -23,6 +23,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.PageNotGiven("x"),
     errors.PasswordProtected(HERE),
     errors.NotAnImageArray("its shape is (3,)"),
+    errors.LayoutNotUnderstood("3x5", ["3x4"]),
     errors.TestCsvMalformed(HERE, 3, "fs", "not a number"),
     errors.SubmissionMalformed(HERE, 3, "not a number"),
     errors.PredictionsMalformed(HERE, "no NAME.csv is in it"),

@@ -16,7 +16,7 @@ from true_stages import true_located, true_mesh
 from ecgdigit_export.synth.page import SyntheticPage, synthetic_page
 from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.style import SheetStyle, style_from_rng
-from ecgdigit_rt.errors import NoRowsFound, UnknownChoice, UnknownLayout
+from ecgdigit_rt.errors import LayoutNotUnderstood, NoRowsFound, UnknownLayout
 from ecgdigit_rt.reading.layout import Told, read_layout
 from ecgdigit_rt.reading.layouts import LAYOUTS, lead_of, plan_from_text
 from ecgdigit_rt.reading.paper_heat import paper_heat
@@ -112,7 +112,7 @@ def test_a_told_plan_takes_the_strongest_rows() -> None:
 
 @pytest.mark.parametrize("text", ["3x5", "I,II/V7", "", "I,,II"])
 def test_a_layout_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(UnknownChoice, match="no layout"):
+    with pytest.raises(LayoutNotUnderstood, match="no layout"):
         plan_from_text(text)
 
 

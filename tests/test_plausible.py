@@ -11,7 +11,7 @@ import pytest
 from other_pictures import OTHER_PICTURES
 
 from ecgdigit_rt import Digitizer, Lead, PageRef
-from ecgdigit_rt.errors import NotAnEcg, PageError, QualityTooLow, UnknownChoice, UnknownLayout
+from ecgdigit_rt.errors import LayoutNotUnderstood, NotAnEcg, PageError, QualityTooLow, UnknownLayout
 from ecgdigit_rt.inputs.decode import rgb_from_page
 from ecgdigit_rt.tracing.plausible import seen_leads
 
@@ -80,7 +80,7 @@ def test_what_is_told_is_not_read() -> None:
     assert np.ptp(told.leads["II"].mv) == pytest.approx(np.ptp(as_read.leads["II"].mv) / 2, rel=0.05)
     with pytest.raises(UnknownLayout, match="rows"):
         Digitizer(threads=2, layout="12x1").digitize(EXAMPLE)
-    with pytest.raises(UnknownChoice, match="no layout '3x5'") as caught:
+    with pytest.raises(LayoutNotUnderstood, match="no layout '3x5'") as caught:
         Digitizer(layout="3x5")
     assert "cabrera-3x4" in caught.value.hint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecgdigit_rt.errors import UnknownChoice
+from ecgdigit_rt.errors import LayoutNotUnderstood
 from ecgdigit_rt.record import LEADS
 
 INVERTED = "-"
@@ -72,7 +72,7 @@ def lead_of(cell: str) -> str:
 def plan_from_text(text: str) -> LayoutPlan:
     """A known layout by its name, or one spelled out: rows from the top after `/`, leads after `,`.
 
-    Such as `3x4+1`, `II` (one strip of lead II) or `I,II,III/aVR,aVL,aVF`. Raises UnknownChoice.
+    Such as `3x4+1`, `II` (one strip of lead II) or `I,II,III/aVR,aVL,aVF`. Raises LayoutNotUnderstood.
     """
     known = {name.lower(): plan for name, plan in LAYOUTS.items()}
     if text.strip().lower() in known:
@@ -83,8 +83,7 @@ def plan_from_text(text: str) -> LayoutPlan:
         cells = [cell.strip() for cell in row.split(",")]
         leads = [capitals.get(lead_of(cell).lower()) for cell in cells]
         if None in leads:
-            spelled = "rows spelled out, such as I,II,III/aVR,aVL,aVF"
-            raise UnknownChoice("layout", text, (*LAYOUTS, spelled))
+            raise LayoutNotUnderstood(text, tuple(LAYOUTS))
         signs = [cell[: len(cell) - len(lead_of(cell))] for cell in cells]
         rows.append(tuple(sign + str(lead) for sign, lead in zip(signs, leads, strict=True)))
     return LayoutPlan(text, tuple(rows))
