@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+import types
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import EcgDigitError, NoGridFound
@@ -162,3 +165,21 @@ class TruthDigitizer:
         if not path.exists():
             raise NoGridFound
         return digitized(page, dict(read_truth(path).leads))
+
+
+def scans_folder(
+    root: Path, monkeypatch: pytest.MonkeyPatch, names: Sequence[str], digitizer: type[TruthDigitizer]
+) -> Path:
+    """ROOT/scans with a page of each name. `digitizer` knows them, for the real one; ROOT is cwd."""
+    folder, truth = root / "scans", root / "truth"
+    folder.mkdir()
+    truth.mkdir()
+    for i, name in enumerate(names):
+        write_page(folder / f"{name}.png", signals(i))
+        write_truth(truth / f"{name}.csv", signals(i))
+    stub = types.ModuleType("ecgdigit_rt.digitizer")
+    stub.__dict__["Digitizer"] = digitizer
+    monkeypatch.setitem(sys.modules, "ecgdigit_rt.digitizer", stub)
+    monkeypatch.setattr(TruthDigitizer, "truth", truth)
+    monkeypatch.chdir(root)
+    return folder

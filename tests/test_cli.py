@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import types
 from pathlib import Path
 
 import cv2
 import pytest
-from paper_page import TruthDigitizer, signals, write_page, write_truth
+from paper_page import TruthDigitizer, scans_folder, signals, write_page, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.outputs.submission import read_submission
@@ -22,18 +20,7 @@ NAMES = ("01_render", "02_render")
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two pages; a digitizer that knows their truth; the folder's parent as cwd."""
-    folder, truth = tmp_path / "scans", tmp_path / "truth"
-    folder.mkdir()
-    truth.mkdir()
-    for i, name in enumerate(NAMES):
-        write_page(folder / f"{name}.png", signals(i))
-        write_truth(truth / f"{name}.csv", signals(i))
-    stub = types.ModuleType("ecgdigit_rt.digitizer")
-    stub.__dict__["Digitizer"] = TruthDigitizer
-    monkeypatch.setitem(sys.modules, "ecgdigit_rt.digitizer", stub)
-    monkeypatch.setattr(TruthDigitizer, "truth", truth)
-    monkeypatch.chdir(tmp_path)
-    return folder
+    return scans_folder(tmp_path, monkeypatch, NAMES, TruthDigitizer)
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:

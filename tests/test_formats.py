@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import types
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +19,14 @@ import pydicom
 import pytest
 import wfdb
 from numpy.typing import NDArray
-from paper_page import TruthDigitizer, digitized, signals, window_start_s, write_page, write_truth
+from paper_page import (
+    TruthDigitizer,
+    digitized,
+    scans_folder,
+    signals,
+    window_start_s,
+    write_truth,
+)
 from pyarrow import parquet
 from pydicom.waveforms.numpy_handler import multiplex_array
 
@@ -66,18 +72,8 @@ class Signing(TruthDigitizer):
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two pages whose truth is known and one that fails; their folder's parent as cwd."""
-    folder, truth = tmp_path / "scans", tmp_path / "truth"
-    folder.mkdir()
-    truth.mkdir()
-    for i, name in enumerate(NAMES):
-        write_page(folder / f"{name}.png", signals(i))
-        write_truth(truth / f"{name}.csv", signals(i))
+    folder = scans_folder(tmp_path, monkeypatch, NAMES, Signing)
     (folder / "03_bad.png").touch()
-    stub = types.ModuleType("ecgdigit_rt.digitizer")
-    stub.__dict__["Digitizer"] = Signing
-    monkeypatch.setitem(sys.modules, "ecgdigit_rt.digitizer", stub)
-    monkeypatch.setattr(TruthDigitizer, "truth", truth)
-    monkeypatch.chdir(tmp_path)
     return folder
 
 

@@ -13,8 +13,10 @@ from ecgdigit_export.synth.style import GridStyle, SheetStyle
 from ecgdigit_export.synth.text import word_mask
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, Mark
 from ecgdigit_kernels.stroke import blend, blend_grid, draw_polyline
-from ecgdigit_rt.reading.layouts import INVERTED, lead_of
-from ecgdigit_rt.record import LEADS, Layout, Row, Segment
+from ecgdigit_rt.reading.layout import layout_from_plan
+from ecgdigit_rt.reading.layouts import INVERTED
+from ecgdigit_rt.reading.lines import Line
+from ecgdigit_rt.record import LEADS, Layout, Row
 
 RATE_HZ = 500
 _HEADERS = (
@@ -103,28 +105,9 @@ def _draw_grid(sheet: Sheet, grid: GridStyle) -> None:
 
 
 def _layout(style: SheetStyle) -> Layout:
-    total_s = style.width_mm / style.speed_mm_s
-    rows = []
-    for leads, baseline in zip(style.plan.rows, style.baselines_mm, strict=True):
-        cuts_mm = style.start_mm + np.linspace(0, style.width_mm, len(leads) + 1)
-        cuts_s = np.linspace(0, total_s, len(leads) + 1)
-        rows.append(
-            Row(
-                float(baseline),
-                tuple(
-                    Segment(
-                        lead_of(cell),
-                        float(cuts_mm[i]),
-                        float(cuts_mm[i + 1]),
-                        float(cuts_s[i]),
-                        float(cuts_s[i + 1]),
-                        is_inverted=cell.startswith(INVERTED),
-                    )
-                    for i, cell in enumerate(leads)
-                ),
-            )
-        )
-    return Layout(style.plan.name, tuple(rows), style.speed_mm_s, style.gain_mm_mv)
+    start, end = style.start_mm, style.start_mm + style.width_mm
+    lines = [Line(float(baseline), start, end, strength=1.0) for baseline in style.baselines_mm]
+    return layout_from_plan(style.plan, lines, start, end, style.speed_mm_s, style.gain_mm_mv)
 
 
 def _row_curve(style: SheetStyle, row: Row, signals: NDArray[np.float32]) -> NDArray[np.float32]:
