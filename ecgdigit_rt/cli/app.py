@@ -12,11 +12,13 @@ import ecgdigit_rt
 from ecgdigit_rt.cli import (
     bench,
     build_engines,
+    distill,
     doctor,
     engines,
     evaluate,
     export,
     inspect,
+    label,
     report,
     robustness,
     run,
@@ -45,6 +47,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("robustness")(robustness.robustness)
 app.command("synth")(synth.synth)
 app.command("train")(train.train)
+app.command("label")(label.label)
+app.command("distill")(distill.distill)
 app.command("export")(export.export)
 app.command("build-engines")(build_engines.build_engines)
 app.add_typer(engines.app, name="engines")

@@ -13,7 +13,10 @@ def synth(
     count: Annotated[int, typer.Option("--count", min=1, help="How many pages.")] = 24,
     signals: Annotated[
         Path | None,
-        typer.Option("--signals", help="npz of recordings. Default: simulated ones."),
+        typer.Option(
+            "--signals",
+            help="Recordings: a folder of WFDB records, such as PTB-XL, or an npz. Default: simulated.",
+        ),
     ] = None,
     kind: Annotated[
         str | None, typer.Option("--kind", help="Only this kind of picture, such as photo.")

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt train`: a stage's network from a folder of synthetic pages."""
+"""`ecgdigit-rt train`: the networks from pages with truth, synthetic or your own."""
 
 from __future__ import annotations
 
@@ -9,48 +9,54 @@ import typer
 
 
 def train(
-    stage: Annotated[str, typer.Argument(help="locate, grid, trace, or all.")],
-    pages: Annotated[Path, typer.Option("--pages", help="Folder that `synth` wrote.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and logs.")],
-    family: Annotated[str, typer.Option("--family", help="lite, for CPUs, or base, for GPUs.")] = "lite",
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimizer steps a stage.")] = 4000,
-    batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="Samples a step. Default: the recipe's.")
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="locate, grid, trace, or all.")],
+    config: Annotated[
+        str, typer.Option("--config", help="A YAML file, or a shipped one: lite, base, direct, multitask.")
+    ] = "lite",
+    pages: Annotated[
+        Path | None, typer.Option("--pages", help="Folder that `synth` or `label` wrote.")
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 2,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Loader processes.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for weights, checkpoints and logs.")
+    ] = None,
     start: Annotated[
         Path | None, typer.Option("--start", help="Folder of STAGE.pt to begin with, to fine-tune.")
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
-    precision: Annotated[
-        str, typer.Option("--precision", help="fp32, bf16, or auto: bf16 where the device computes in it.")
-    ] = "auto",
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same order of pages.")] = 0,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimizer steps a stage.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other key, such as trace.rate=5e-4."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT/STAGE.ckpt left off.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, though there is a checkpoint.")] = False,
+    overfit: Annotated[
+        int | None,
+        typer.Option("--overfit", min=1, metavar="N", help="The same N batches again and again."),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Three steps, checked for NaN, and a picture of the samples.")
+    ] = False,
 ) -> None:
-    """Train, or resume where OUT/STAGE.ckpt.pt left off; the averaged weights are OUT/STAGE.pt."""
+    """Train networks. Every epoch tells the dB of held-out pages and writes OUT/STAGE.pt for `export`.
+
+    `export` makes graphs of OUT; `run --models` reads pages with these.
+    """
     from ecgdigit_rt.cli.export_extra import needed_for
     from ecgdigit_rt.models import STAGES
 
-    with needed_for("train"):
-        from ecgdigit_export.train.loop import RATES, TrainOptions, train_stage
     stages = STAGES if stage == "all" else (stage,)
     if not set(stages) <= set(STAGES):
         raise typer.BadParameter(f"{stage} is none of {', '.join(STAGES)}, all")
-    if family not in RATES:
-        raise typer.BadParameter(f"{family} is none of {', '.join(RATES)}")
-    options = TrainOptions(
-        pages,
-        out,
-        steps,
-        batch=batch,
-        threads=threads,
-        workers=workers,
-        device=device,
-        seed=seed,
-        start=start,
-        precision=precision,
-        family=family,
-    )
+    with needed_for("train"):
+        from ecgdigit_export.train.config_files import settings_from
+        from ecgdigit_export.train.fit import train_stage
+        from ecgdigit_export.train.page_supply import supplied
+        from ecgdigit_export.train.trainer import Trial
+    flags = [f"{key}={value}" for key, value in {"pages": pages, "out": out, "start": start}.items() if value]
+    flags += [] if steps is None else [f"{name}.steps={steps}" for name in stages]
+    settings = settings_from(config, [*flags, *(changes or ())])
+    supplied(settings, lambda text: typer.echo(text, err=True))
+    trial = Trial(resume, fresh, overfit, debug)
     for name in stages:
-        typer.echo(f"trained  {name} · {train_stage(name, options)}", err=True)
+        weights = train_stage(name, settings, trial, lambda note: typer.echo(str(note), err=True))
+        typer.echo(f"trained  {name} · {weights}", err=True)

@@ -10,6 +10,7 @@ from torch import nn
 
 from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
 from ecgdigit_engine.runner import Feeds, Fetches, Runner, arrays
+from ecgdigit_engine.spec import StageSpec
 from ecgdigit_export.models.families import stage_network
 from ecgdigit_export.onnx_graph import folded
 
@@ -33,7 +34,7 @@ class EagerTorch:
     ) -> Runner:
         """callers, since PyTorch's threads belong to the process, and front, are not used."""
         torch.set_num_threads(threads)
-        return EagerRunner(graph)
+        return EagerRunner(spec_from_graph(graph), eager_module(graph))
 
 
 def eager_module(graph: bytes) -> nn.Module:
@@ -47,11 +48,10 @@ def eager_module(graph: bytes) -> nn.Module:
 
 
 class EagerRunner:
-    """One stage's module with the weights of its ONNX graph. Satisfies `Runner`."""
+    """One stage's module as it is at the moment of running. Satisfies `Runner`."""
 
-    def __init__(self, graph: bytes) -> None:
-        self.spec = spec_from_graph(graph)
-        self._model = eager_module(graph)
+    def __init__(self, spec: StageSpec, model: nn.Module) -> None:
+        self.spec, self._model = spec, model
 
     def run(self, feeds: Feeds, /) -> Fetches:
         self.spec.check(feeds, bounded=False)

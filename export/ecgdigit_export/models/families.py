@@ -1,7 +1,8 @@
 """The families of networks: which body each stage has. A new family is an entry here.
 
 `lite`: about a million parameters a stage, made for two CPU cores. `base`: ResNets with the shape of
-published solutions, 14 to 25 million parameters a stage, for GPUs.
+published solutions, 14 to 25 million parameters a stage, for GPUs. `direct` and `multitask` are
+experiments that differ from `lite` in stage 2 alone (docs/alternatives.md).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
+from ecgdigit_export.models.alternatives import Direct, MultiTask
 from ecgdigit_export.models.resnet import ResNetUNet
 from ecgdigit_export.models.stages import Grid, Locate, Trace
 from ecgdigit_export.models.unet import UNet
@@ -17,11 +19,20 @@ from ecgdigit_export.models.unet import UNet
 _LITE = (16, 32, 64, 96, 128)
 _RESNET_18, _RESNET_34 = (2, 2, 2, 2), (3, 4, 6, 3)
 
-FAMILIES: Mapping[str, Mapping[str, Callable[[], nn.Module]]] = {
-    "lite": {
-        "locate": lambda: Locate(UNet(3, _LITE, (0, 1, 1, 2, 2), finest=1)),
-        "grid": lambda: Grid(UNet(3, _LITE, (0, 1, 1, 1, 1), finest=1)),
-        "trace": lambda: Trace(UNet(4, _LITE, (0, 1, 1, 2, 2), finest=0, finish=1)),
+Stages = Mapping[str, Callable[[], nn.Module]]
+
+_LITE_STAGES: Stages = {
+    "locate": lambda: Locate(UNet(3, _LITE, (0, 1, 1, 2, 2), finest=1)),
+    "grid": lambda: Grid(UNet(3, _LITE, (0, 1, 1, 1, 1), finest=1)),
+    "trace": lambda: Trace(UNet(4, _LITE, (0, 1, 1, 2, 2), finest=0, finish=1)),
+}
+
+FAMILIES: Mapping[str, Stages] = {
+    "lite": _LITE_STAGES,
+    "direct": {**_LITE_STAGES, "trace": lambda: Direct(UNet(4, _LITE, (0, 1, 1, 2, 2), finest=1, finish=1))},
+    "multitask": {
+        **_LITE_STAGES,
+        "trace": lambda: MultiTask(UNet(4, _LITE, (0, 1, 1, 2, 2), finest=1, finish=1)),
     },
     "base": {
         "locate": lambda: Locate(ResNetUNet(3, _RESNET_18, finest=1, deep_stem=True)),

@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_export.synth.page import synthetic_page
-from ecgdigit_export.synth.signals import load_recordings, simulated_recording
+from ecgdigit_export.synth.recordings import Recordings, open_recordings
+from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.truth import save_truth
 
-_recordings: NDArray[np.float32] | None = None
+_recordings: Recordings | None = None
 
 
 def _start_worker(signals: Path | None) -> None:
     global _recordings
     cv2.setNumThreads(1)
-    _recordings = load_recordings(signals) if signals else None
+    _recordings = open_recordings(signals) if signals else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class PageOrder:
 def _write_page(job: tuple[int, int, Path, PageOrder]) -> str:
     index, seed, folder, order = job
     rng = np.random.default_rng((seed, index))
-    signals = simulated_recording(rng) if _recordings is None else _recordings[rng.integers(len(_recordings))]
+    signals = (
+        simulated_recording(rng) if _recordings is None else _recordings[int(rng.integers(len(_recordings)))]
+    )
     page = synthetic_page(signals, rng, kind=order.kind, layout=order.layout, turn=order.turn)
     name = f"{index:06d}_{page.truth.kind}"
     options = [
@@ -64,8 +67,10 @@ def write_pages(
     """Write pages `first` to `first + count - 1` as NAME.jpg and NAME.npz; yields names as they finish.
 
     A page depends on `seed` and its index alone, so a folder can be grown or split over machines.
-    signals: npz of recordings (`load_recordings`); simulated ones without.
+    signals: what `open_recordings` takes; simulated recordings without. Raises RecordingsUnusable.
     """
+    if signals is not None:
+        open_recordings(signals)  # what is wrong with it is said here, not by every worker
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(i, seed, folder, order) for i in range(first, first + count)]
     context = get_context("spawn")

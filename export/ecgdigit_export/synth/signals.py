@@ -1,8 +1,6 @@
-"""Twelve-lead recordings to draw: real ones from a file, or simulated ones that need no data."""
+"""Twelve leads as arrays: derived from eight, given a pacemaker, or simulated where no data is at hand."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +15,6 @@ def with_derived_leads(eight: Signals) -> Signals:
     i, ii = eight[0], eight[1]
     limb = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2])
     return np.concatenate([limb, eight[2:]]).astype(np.float32)
-
-
-def load_recordings(path: Path) -> Signals:
-    """Recordings (count, 12, 5000) float32 mV from an npz with `delta_uv` (count, 8, 5000) int.
-
-    The npz holds first differences in microvolt of I, II, V1 to V6 at 500 Hz.
-    """
-    with np.load(path, allow_pickle=False) as data:
-        eight = np.cumsum(data["delta_uv"], axis=2, dtype=np.int32).astype(np.float32) / 1000
-    return np.stack([with_derived_leads(recording) for recording in eight])
 
 
 def paced(recording: Signals, rng: np.random.Generator) -> Signals:

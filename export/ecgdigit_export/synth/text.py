@@ -25,12 +25,22 @@ _FOREIGN = (
 )
 
 
+_PRINTED = "aVRLFI123456"
+
+
 @lru_cache(maxsize=1)
 def font_files() -> tuple[Path, ...]:
     """TrueType and OpenType text fonts: matplotlib's own and the system's, in a stable order."""
     folders = (Path(mpl.get_data_path()) / "fonts" / "ttf", Path("/usr/share/fonts"))
     files = [f for folder in folders for f in sorted(folder.rglob("*.[to]tf"))]
-    return tuple(f for f in files if not any(word in f.name for word in _FOREIGN))
+    return tuple(f for f in files if not any(word in f.name for word in _FOREIGN) and _has_letters(f))
+
+
+def _has_letters(path: Path) -> bool:
+    """Whether the letters and figures of a page look different: in a symbol font all are one empty box."""
+    face = _font(path, 24)
+    shapes = {(mask.size, bytes(mask)) for mask in (face.getmask(letter) for letter in _PRINTED)}
+    return len(shapes) == len(_PRINTED)
 
 
 @lru_cache(maxsize=512)

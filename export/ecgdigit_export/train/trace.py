@@ -50,8 +50,9 @@ def _crop(
     about_mm: float | None,
 ) -> dict[str, NDArray[np.generic]]:
     """One strip crop (16 * half_height_mm, width, 3), its (2 * width,) heights in bins from the top, NaN
-    where no trace is, and the share of each column (2 * width,) that the trace covers. Anywhere on the
-    row, its ends included, or with the place `about_mm` in it."""
+    where no trace is, the share of each column (2 * width,) that the trace covers, and the column's
+    distance from the nearest begin of a lead (2 * width,). Anywhere on the row, its ends included, or with
+    the place `about_mm` in it."""
     span_mm = width / STRIP_PX_PER_MM
     if about_mm is None:
         start = rng.uniform(row.start_mm - 0.5 * span_mm, row.end_mm - 0.5 * span_mm)
@@ -73,10 +74,12 @@ def _crop(
     height_mm = np.interp(at, np.arange(curve.size), curve) + (centre - row.baseline_mm)
     bins = (half_height_mm - height_mm) * BINS_PER_MM
     bins = np.where(covered > 0, bins, ABSENT).astype(np.float32)
+    begins = np.array([(one.start_mm - row.start_mm) * COLUMNS_PER_MM for one in row.segments])
     return {
         "pixels": recoloured(strip, rng),
         "bins": bins,
         "covered": covered.astype(np.float32),
+        "from_begin": np.abs(at[:, None] - begins).min(1).astype(np.float32),
     }
 
 
@@ -109,14 +112,16 @@ def _meetings(truth: PageTruth, reach_mm: float) -> list[tuple[int, float]]:
     return found
 
 
-def _importance(bins: Tensor) -> Tensor:
+def importance(bins: Tensor) -> Tensor:
     """A column's weight: the score is a ratio of energies, and QRS complexes hold most of it."""
     middle = bins.nanmedian(dim=1, keepdim=True).values
     return 1 + (torch.nan_to_num(bins - middle).abs() / 10).clamp(max=6)
 
 
-def _presence_entropy(presence: Tensor, covered: Tensor) -> Tensor:
-    return functional.binary_cross_entropy_with_logits(presence, covered, reduction="none")
+def presence_entropy(presence: Tensor, covered: Tensor) -> Tensor:
+    """Cross-entropy of the share that the curve covers; where a record begins or ends it counts more."""
+    entropy = functional.binary_cross_entropy_with_logits(presence, covered, reduction="none")
+    return (_ending(covered) * entropy).mean()
 
 
 def _ending(covered: Tensor) -> Tensor:
@@ -141,9 +146,9 @@ def trace_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str
     target = target / target.sum(1, keepdim=True).clamp_min(1e-6)
     log_p = functional.log_softmax(logits, 1)
     entropy = -(target * log_p).sum(1)
-    weight = inside.float() * _importance(bins)
+    weight = inside.float() * importance(bins)
     share = weight.sum().clamp_min(1)
-    seen = (_ending(batch["covered"]) * _presence_entropy(presence, batch["covered"])).mean()
+    seen = presence_entropy(presence, batch["covered"])
     p = log_p.exp()
     near = (centres[None, :, None] - torch.nan_to_num(bins)[:, None]).abs() < 8
     local = (p * near * centres[None, :, None]).sum(1) / (p * near).sum(1).clamp_min(1e-4)
