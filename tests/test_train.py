@@ -15,8 +15,10 @@ pytest.importorskip("onnx")
 
 import cv2
 
+from ecgdigit_export.eager import eager_module
 from ecgdigit_export.family_export import ExportOrder, export_family
 from ecgdigit_export.models.families import FAMILIES, stage_network
+from ecgdigit_export.models.shipped import freeze_norms, network_from_graph
 from ecgdigit_export.onnx_graph import folded, graph_from_model, prove
 from ecgdigit_export.synth.folder import PageOrder, write_pages
 from ecgdigit_export.train.config_files import settings_from
@@ -29,6 +31,7 @@ from ecgdigit_export.train.stage_training import epoch_ends, rate_share
 from ecgdigit_export.train.trainer import Trial
 from ecgdigit_rt import Digitizer
 from ecgdigit_rt.errors import CheckpointExists, TrainingPagesMissing
+from ecgdigit_rt.models import load_models
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.filterwarnings(
@@ -135,6 +138,30 @@ def test_fine_tuned_weights_export_and_read_pages(pages: Path, tmp_path: Path) -
     assert len(page.leads) == 12
     assert page.maker is not None
     assert page.maker.models == "lite 9.9.9"
+
+
+@pytest.mark.parametrize("stage", list(RECIPES))
+def test_the_shipped_models_are_a_beginning(stage: str) -> None:
+    """What they compute is what is fine-tuned, though their norms are folded away."""
+    graph = load_models("lite", precision="fp32").graphs[stage]
+    network = stage_network("lite", stage)
+    network_from_graph(network, graph)
+    freeze_norms(network.train())
+    pixels = torch.randint(0, 256, (1, 320, 64, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        said, wanted = network(pixels), eager_module(graph)(pixels)
+    for one, other in zip(
+        *(out if isinstance(out, tuple) else (out,) for out in (said, wanted)), strict=True
+    ):
+        assert torch.allclose(one, other, atol=1e-3)
+
+
+def test_frozen_norms_stay_as_they_are(pages: Path, tmp_path: Path) -> None:
+    settings = settings_of(pages, tmp_path, "lite", "start=lite", "trace.rate=1e-4")
+    weights = torch.load(train_stage("trace", settings), weights_only=True)["weights"]
+    means = [value for name, value in weights.items() if name.endswith("running_mean")]
+    assert means
+    assert all((value == 0).all() for value in means)
 
 
 def test_debug_leaves_a_picture_of_the_samples(pages: Path, tmp_path: Path) -> None:

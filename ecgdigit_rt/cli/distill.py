@@ -24,7 +24,8 @@ def distill(
         str, typer.Option("--student", help="A YAML file or a shipped one, as for `train --config`.")
     ] = "lite",
     start: Annotated[
-        Path | None, typer.Option("--start", help="Folder of trace.pt for the student to begin with.")
+        str | None,
+        typer.Option("--start", help="Models or a folder of trace.pt for the student to begin with."),
     ] = None,
     validation: Annotated[
         Path | None, typer.Option("--validation", help="Pages that `synth` or `label` wrote: dB every epoch.")

@@ -20,7 +20,8 @@ def train(
         Path | None, typer.Option("--out", help="Folder for weights, checkpoints and logs.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--start", help="Folder of STAGE.pt to begin with, to fine-tune.")
+        str | None,
+        typer.Option("--start", help="Models or a folder of STAGE.pt to begin with, to fine-tune: lite."),
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimizer steps a stage.")] = None,
     changes: Annotated[

@@ -103,8 +103,11 @@ def _make_relative(tree: dict[str, Any], keys: Sequence[str], folder: Path) -> N
     inner: Any = tree
     for key in keys[:-1]:
         inner = inner.get(key) if isinstance(inner, dict) else None
-    if isinstance(inner, dict) and isinstance(inner.get(keys[-1]), str):
-        inner[keys[-1]] = str(folder / inner[keys[-1]])
+    if not isinstance(inner, dict) or not isinstance(inner.get(keys[-1]), str):
+        return
+    path = folder / inner[keys[-1]]
+    if keys[-1] != "start" or path.exists():  # else it is the name of models
+        inner[keys[-1]] = str(path)
 
 
 def _put(tree: dict[str, Any], dotted: str, value: object) -> None:

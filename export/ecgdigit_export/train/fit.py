@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ecgdigit_export.models.families import stage_network
+from ecgdigit_export.models.shipped import network_from_graph
 from ecgdigit_export.train.kept import EpochNote
 from ecgdigit_export.train.pages import held_out, pages_with_truth
 from ecgdigit_export.train.recipes import recipe_of
@@ -19,6 +20,7 @@ from ecgdigit_export.train.settings import TrainSettings
 from ecgdigit_export.train.stage_training import Lessons, StagePages, StageTraining
 from ecgdigit_export.train.trainer import REAL, Trial, quiet, stage_trainer
 from ecgdigit_rt.errors import CheckpointExists
+from ecgdigit_rt.models import load_models
 
 log = logging.getLogger(__name__)
 _DEBUG_STEPS = 3
@@ -57,12 +59,12 @@ def train_on(
     if trial.debug:
         write_sample_sheet(stage, lessons, settings.out / f"{stage}-samples.png")
     torch.set_num_threads(settings.threads)
-    network = fresh_network(stage, settings)
+    network, norms_are_frozen = fresh_network(stage, settings)
     pages = StagePages(lessons, share, settings, trial.overfit)
     begin = checkpoint if trial.resume and checkpoint.exists() else None
     with quiet():
         trainer = stage_trainer(stage, settings, trial, len(pages.ends), bool(lessons.held_out), say)
-        training = StageTraining(network, lessons.recipe, share)
+        training = StageTraining(network, lessons.recipe, share, norms_are_frozen)
         trainer.fit(training, pages, ckpt_path=begin, weights_only=True)
     return settings.out / f"{stage}.pt"
 
@@ -75,14 +77,22 @@ def checked_checkpoint(stage: str, settings: TrainSettings, trial: Trial) -> Pat
     return checkpoint
 
 
-def fresh_network(stage: str, settings: TrainSettings) -> nn.Module:
-    """The stage's network as the settings have it begin."""
+def fresh_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, bool]:
+    """The stage's network as the settings have it begin, and whether its norms are to stay as they are.
+
+    Raises ModelMissing and ModelCorrupt.
+    """
     pl.seed_everything(settings.seed, verbose=False)
     network = stage_network(settings.family, stage)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if settings.start is not None:
-        _begin(network, settings.start / f"{stage}.pt")
-    return network
+    if settings.start is None:
+        return network, settings.freeze_norms
+    weights = Path(settings.start) / f"{stage}.pt"
+    if weights.is_file():
+        _begin(network, weights)
+        return network, settings.freeze_norms
+    network_from_graph(network, load_models(settings.start, precision="fp32").graphs[stage])
+    return network, True
 
 
 def page_lessons(stage: str, settings: TrainSettings, trial: Trial = REAL) -> Lessons:

@@ -52,8 +52,10 @@ class SynthSettings(_Strict):
 class TrainSettings(_Strict):
     """One run. Paths in a YAML file are relative to it.
 
-    pages: folder that `synth` or `label` wrote. out: folder for weights, checkpoints and logs. start:
-    folder of STAGE.pt to begin with, to fine-tune. epoch_steps: steps between two looks at the validation
+    pages: folder that `synth` or `label` wrote. out: folder for weights, checkpoints and logs. start: what
+    to begin with, to fine-tune: a folder of STAGE.pt, or models that `run --models` takes, such as lite.
+    freeze_norms: batch norms keep their statistics, which few or uniform pages would spoil; so they do
+    whenever `start` is models. epoch_steps: steps between two looks at the validation
     pages, and between two checkpoints. precision: fp32, bf16 or fp16 (mixed; the weights stay FP32), or
     auto: bf16 where the device computes in it. threads: of PyTorch, on a CPU. workers: processes that make
     samples. log: what keeps the readings, beside OUT/logs/STAGE/metrics.csv.
@@ -62,7 +64,8 @@ class TrainSettings(_Strict):
     family: str = "lite"
     pages: Path
     out: Path
-    start: Path | None = None
+    start: str | None = None
+    freeze_norms: bool = False
     synth: SynthSettings | None = None
     validation: ValidationSettings = ValidationSettings()
     locate: StageSettings

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 
+from ecgdigit_export.models.shipped import freeze_norms
 from ecgdigit_export.train.pages import Batch, PageStream
 from ecgdigit_export.train.recipes import Recipe
 from ecgdigit_export.train.settings import StageSettings, TrainSettings
@@ -41,10 +42,18 @@ def epoch_ends(steps: int, epoch_steps: int) -> list[int]:
 class StageTraining(pl.LightningModule):
     """Trains `network` with `recipe`; what is read off a batch is logged under the reading's name."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe, settings: StageSettings) -> None:
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, settings: StageSettings, norms_are_frozen: bool
+    ) -> None:
         super().__init__()
         self.network = network
         self._loss, self._settings = recipe.loss, settings
+        self._norms_are_frozen = norms_are_frozen
+
+    def on_train_batch_start(self, _: Batch, __: int) -> None:
+        """Validation has put all in training mode again."""
+        if self._norms_are_frozen:
+            freeze_norms(self.network)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss, readings = self._loss(self.network, batch)
