@@ -26,7 +26,7 @@ def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
     return 1
 
 
-def rgb(path: Path, page: int) -> NDArray[np.uint8]:
+def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange."""
     check_page(path, page, 1)
     data = bytes_from_file(path)
@@ -34,7 +34,7 @@ def rgb(path: Path, page: int) -> NDArray[np.uint8]:
         header = header_from_bytes(data)
     except BadHeader as error:
         raise UnreadableImage(path, str(error)) from error
-    check_size(path, header.width, header.height)
+    check_size(path, header.width, header.height, max_pixels)
     # Asked for as stored, OpenCV gives an AVIF's 10 bits as they are, not spread over 16.
     straight = header.kind == "JPEG" or header.is_deep
     pixels = decoded(path, data, header.kind, STRAIGHT_TO_RGB if straight else AS_STORED)
