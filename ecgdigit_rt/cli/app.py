@@ -24,6 +24,7 @@ from ecgdigit_rt.cli import (
     train,
 )
 from ecgdigit_rt.errors import EcgDigitError, InternalError
+from ecgdigit_rt.outputs.terminal import on_terminal
 
 BAD_ARGUMENTS, INTERRUPTED = 1, 130
 
@@ -100,5 +101,6 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _told(error: EcgDigitError) -> int:
-    typer.echo(f"error    {error.message}   [{error.id}]\n         {error.hint}", err=True)
+    message, hint = on_terminal(error.message), on_terminal(error.hint)
+    typer.echo(f"error    {message}   [{error.id}]\n         {hint}", err=True)
     return error.exit_code

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _PREAMBLE_BYTES = 128
 _LARGE_ELEMENT_BYTES = 2**20
+_LONGEST_REASON = 200
 _FIRST_GROUPS = (b"\2\0\0\0", b"\x08\0\0\0", b"\x08\0\1\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\x08\0\x16\0")
 
 # What pydicom raises for content that is not as it should be.
@@ -49,55 +52,57 @@ def matches(head: bytes) -> bool:
 
 
 def page_count(path: Path) -> int:
-    header = _header(path)
-    wrapped = _wrapped_pdf(header)
-    if wrapped is not None:
-        return pdf.page_count_of(path, wrapped)
-    try:
+    with _telling_damage(path, "header is"):
+        header = _header(path)
+        wrapped = _wrapped_pdf(header)
+        if wrapped is not None:
+            return pdf.page_count_of(path, wrapped)
         return frame_count(path, header) if "Rows" in header else 1
-    except EcgDigitError:
-        raise
-    except _DAMAGE as error:
-        raise UnreadableImage(path, f"the DICOM header is damaged ({error})") from error
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange, DependencyMissing, PasswordProtected."""
-    header = _header(path)
-    wrapped = _wrapped_pdf(header)
+    with _telling_damage(path, "header is"):
+        header = _header(path)
+        wrapped = _wrapped_pdf(header)
+        if wrapped is None and ("Rows" not in header or "Columns" not in header):
+            raise _without_image(path, header)
     if wrapped is not None:
         return pdf.rgb_from_pdf(path, wrapped, page, max_pixels)
-    if "Rows" not in header or "Columns" not in header:
-        raise _without_image(path, header)
-    try:
+    with _telling_damage(path, "pixel data are"):
         check_page(path, page, frame_count(path, header))
         check_size(path, int(header.Columns), int(header.Rows), max_pixels)
         return rgb_from_frame(stored_frame(path, header, page), header)
+
+
+@contextmanager
+def _telling_damage(path: Path, what: str) -> Iterator[None]:
+    """Turn what pydicom raises for content that is not as it should be into UnreadableImage."""
+    try:
+        from pydicom import errors
+    except ImportError as error:
+        raise DependencyMissing("pydicom", "reading a DICOM file", "dicom") from error
+    try:
+        yield
     except EcgDigitError:
         raise
-    except _DAMAGE as error:
-        raise UnreadableImage(path, f"the DICOM pixel data are damaged ({error})") from error
+    except (*_DAMAGE, errors.BytesLengthException, errors.InvalidDicomError) as error:
+        said = str(error)[:_LONGEST_REASON]  # it may quote a value of any length
+        raise UnreadableImage(path, f"the DICOM {what} damaged ({said})") from error
 
 
 def _header(path: Path) -> Dataset:
     """All but the pixels; what is large is read when it is asked for."""
-    try:
-        from pydicom import dcmread
-        from pydicom.filereader import read_file_meta_info
-        from pydicom.uid import DeflatedExplicitVRLittleEndian
-    except ImportError as error:
-        raise DependencyMissing("pydicom", "reading a DICOM file", "dicom") from error
-    has_meta = bytes_from_file(path, _PREAMBLE_BYTES + 4).endswith(b"DICM")
-    try:
-        meta = read_file_meta_info(path) if has_meta else None
-        if meta is not None and meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-            check_inflated(path, meta)
-            return dcmread(path, stop_before_pixels=True)
-        return dcmread(path, stop_before_pixels=True, force=True, defer_size=_LARGE_ELEMENT_BYTES)
-    except EcgDigitError:
-        raise
-    except _DAMAGE as error:
-        raise UnreadableImage(path, f"the DICOM header is damaged ({error})") from error
+    from pydicom import dcmread
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    has_meta = bytes_from_file(path, _PREAMBLE_BYTES + 4)[_PREAMBLE_BYTES:] == b"DICM"
+    meta = read_file_meta_info(path) if has_meta else None
+    if meta is not None and meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        check_inflated(path, meta)
+        return dcmread(path, stop_before_pixels=True)
+    return dcmread(path, stop_before_pixels=True, force=True, defer_size=_LARGE_ELEMENT_BYTES)
 
 
 def _wrapped_pdf(header: Dataset) -> bytes | None:

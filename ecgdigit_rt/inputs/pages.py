@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ecgdigit_rt.errors import InputError, InputNotFound, NoPagesFound, SetupError
+from ecgdigit_rt.errors import InputNotFound, NoPagesFound
 from ecgdigit_rt.inputs.formats import page_count
 from ecgdigit_rt.record import PageRef
 
@@ -66,7 +66,7 @@ def _listed_names() -> list[str]:
 def _pages(path: Path) -> list[PageRef]:
     try:
         count = page_count(path)
-    except (InputError, SetupError, OSError):
+    except Exception:  # noqa: BLE001 whatever it is, decoding meets it again, inside the page's boundary
         count = 1
     return [PageRef(path, number) for number in range(count)]
 
