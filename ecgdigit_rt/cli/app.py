@@ -71,6 +71,7 @@ def _options(
 
 def main() -> None:
     """Entry point of the `ecgdigit-rt` command."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # our errors name the damaged page, its log does not
     sys.exit(exit_code(sys.argv[1:]))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-_POWERFUL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
-"""Control characters, what is no UTF-8, line ends, and marks that turn the direction of what follows."""
+POWERFUL = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Inside a regular expression's brackets: control characters, what is no UTF-8, line ends, and marks that
+turn the direction of what follows."""
+
+_POWERFUL = re.compile(f"[{POWERFUL}]")
 
 
 def on_terminal(text: str) -> str:

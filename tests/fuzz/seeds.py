@@ -70,7 +70,7 @@ def _dicom() -> list[bytes]:
     out = []
     for one in (*made, packed, deflated):
         file = io.BytesIO()
-        one.save_as(file)
+        one.save_as(file, enforce_file_format=True)
         out.append(file.getvalue())
     return out
 
