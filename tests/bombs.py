@@ -102,13 +102,15 @@ def pdf_picture(width: int, height: int, data: bytes, decoder: bytes) -> bytes:
     )
 
 
-def jpeg2000(side: int) -> bytes:
-    return data_of(Image.new("L", (side, side), 9), "JPEG2000", irreversible=False)
+def jpeg2000() -> bytes:
+    data = bytearray(data_of(_BLANK, "JPEG2000", irreversible=False))
+    struct.pack_into(">II", data, data.index(b"\xff\x4f\xff\x51") + 8, SIDE, SIDE)
+    return bytes(data)
 
 
-def jpx_pdf(side: int) -> bytes:
-    """The PDF says 300 × 300, the JPEG 2000 data in it `side` × `side`."""
-    return pdf_picture(300, 300, jpeg2000(side), b"JPXDecode")
+def jpx_pdf() -> bytes:
+    """The PDF says 300 × 300, the JPEG 2000 data in it say more."""
+    return pdf_picture(300, 300, jpeg2000(), b"JPXDecode")
 
 
 def flate_pdf() -> bytes:
@@ -140,7 +142,10 @@ def deflated_dicom(megabytes: int) -> bytes:
     at = plain.index(b"\x09\0\x01\x10OB\0\0") + 8
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     out = [data[:start], packer.compress(plain[:at] + struct.pack("<I", megabytes << 20))]
-    out += [packer.compress(bytes(1 << 20)) for _ in range(megabytes)]
+    out += [packer.flush(zlib.Z_FULL_FLUSH)]
+    out += [
+        packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    ] * megabytes  # each stands alone
     out += [packer.compress(plain[at + 4 :]), packer.flush()]
     return b"".join(out)
 
