@@ -43,6 +43,6 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
         pixels = np.asarray(photo)  # decoded only here
     except InputError:  # of the size, and a ValueError too
         raise
-    except (ValueError, RuntimeError, EOFError, IndexError, OSError) as error:
+    except (ValueError, RuntimeError, EOFError, IndexError, OSError, SyntaxError) as error:
         raise UnreadableImage(path, f"the HEIC data are damaged ({error})") from error
     return rgb_from_pixels(pixels, premultiplied=photo.mode == "RGBa")

@@ -17,7 +17,7 @@ from ecgdigit_rt.inputs.tiff_directory import ORIENTATION, first_tags
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
 _BMP_OF_OS2 = 12
 _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_MOST_PARTS = 100_000  # segments or chunks before the picture: files have some twenty, or a long ICC profile
+_MOST_PARTS = 100_000  # segments or chunks: files have some twenty, or one for every 8 kB
 _MOST_SCANS = 500  # of a progressive JPEG: an encoder writes ten; each goes over the whole picture
 _FILL = re.compile(rb"\xff*")
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -68,15 +68,14 @@ def _png(data: bytes) -> ImageHeader:
     orientation, at = 1, 8
     for _ in range(_MOST_PARTS):
         if at + 12 > len(data):
-            break
+            return ImageHeader("PNG", width, height, orientation)
         (length,) = struct.unpack_from(">I", data, at)
-        kind = data[at + 4 : at + 8]
-        if kind == b"eXIf":
+        if length > len(data) - at - 12:  # OpenCV allocates what it says, up to 4 GB
+            raise BadHeader("it ends inside a chunk")
+        if data[at + 4 : at + 8] == b"eXIf":
             orientation = _exif_orientation(data[at + 8 : at + 8 + length])
-        if kind in (b"IDAT", b"IEND"):
-            break
         at += 12 + length
-    return ImageHeader("PNG", width, height, orientation)
+    raise BadHeader(f"it has more than {_MOST_PARTS} chunks")
 
 
 def _jpeg(data: bytes) -> ImageHeader:

@@ -70,7 +70,7 @@ def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -
             bitmap = drawn.render(scale=scale, rev_byteorder=True)
             pixels = np.array(bitmap.to_numpy(), np.uint8, order="C")
             bitmap.close()
-        except pypdfium2.PdfiumError as error:
+        except (pypdfium2.PdfiumError, UnicodeDecodeError) as error:
             raise UnreadableImage(path, f"page {page + 1} of the PDF is damaged") from error
     return pixels
 
