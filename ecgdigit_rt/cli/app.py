@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -71,7 +72,9 @@ def _options(
 
 def main() -> None:
     """Entry point of the `ecgdigit-rt` command."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # our errors name the damaged page, its log does not
+    # Our errors name the damaged page; what its decoders say of it does not.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     sys.exit(exit_code(sys.argv[1:]))
 
 

@@ -15,7 +15,8 @@ from ecgdigit_rt.inputs.iso_boxes import brands, primary_item
 from ecgdigit_rt.inputs.tiff_directory import ORIENTATION, first_tags
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
-_BMP_OF_OS2 = 12
+OS2_BMP = "OS/2 BMP"
+_OS2_BMP_BYTES = 12  # of the header, in which sides have two bytes
 _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MOST_PARTS = 100_000  # segments or chunks: files have some twenty, or one for every 8 kB
 _MOST_SCANS = 500  # of a progressive JPEG: an encoder writes ten; each goes over the whole picture
@@ -103,9 +104,9 @@ def _jpeg(data: bytes) -> ImageHeader:
 
 
 def _bmp(data: bytes) -> ImageHeader:
-    (header_bytes,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if header_bytes == _BMP_OF_OS2 else "<ii", data, 18)
-    return ImageHeader("BMP", abs(width), abs(height))
+    is_of_os2 = struct.unpack_from("<I", data, 14) == (_OS2_BMP_BYTES,)
+    width, height = struct.unpack_from("<HH" if is_of_os2 else "<ii", data, 18)
+    return ImageHeader(OS2_BMP if is_of_os2 else "BMP", abs(width), abs(height))
 
 
 def _gif(data: bytes) -> ImageHeader:

@@ -131,8 +131,10 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
     drawn = DRAWN_DPI / _POINTS_PER_INCH
     if scan * _POINTS_PER_INCH < _MIN_SCAN_DPI or (has_lines and scan < drawn):
         scan = drawn
-    most = _largest_scale(width, height, min(MAX_DRAWN_PIXELS, max_pixels))
-    return min(scan, most) * (1 - 1e-6)  # rounding must not add a column to a scan's own
+    most = min(MAX_DRAWN_PIXELS, max_pixels)
+    scan *= 1 - 1e-6  # rounding must not add a column to a scan's own
+    fits = math.ceil(width * scan) * math.ceil(height * scan) <= most
+    return scan if fits else _largest_scale(width, height, most) * (1 - 1e-6)
 
 
 def _stored_size(picture: PdfImage) -> tuple[int, int]:
