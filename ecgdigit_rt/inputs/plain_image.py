@@ -35,7 +35,7 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     except BadHeader as error:
         raise UnreadableImage(path, str(error)) from error
     check_size(path, header.width, header.height, max_pixels)
-    # Asked for as stored, OpenCV gives an AVIF's 10 bits as they are, not spread over 16, and OS/2's BMPs grey.
+    # Asked for as stored, OpenCV gives an AVIF's 10 bits not spread over 16, and OS/2's colours as grey.
     straight = header.kind in ("JPEG", OS2_BMP) or header.is_deep
     pixels = decoded(path, data, header.kind, STRAIGHT_TO_RGB if straight else AS_STORED)
     return oriented(rgb_from_pixels(pixels), header.orientation)
