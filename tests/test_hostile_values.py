@@ -38,7 +38,7 @@ from ecgdigit_rt.stages import BASELINE, HEATMAPS
 from ecgdigit_rt.tracing.trace import SeenStrip, trace_between
 
 often = settings(
-    max_examples=80,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -128,7 +128,7 @@ def phases(draw: st.DrawFn) -> tuple[NDArray[np.complex64], NDArray[np.complex64
     return fields[0], fields[1]
 
 
-@settings(often, max_examples=200)
+@settings(often, max_examples=150)
 @given(phases(), st.sampled_from([1.0, 5.9]))
 def test_any_phases_are_a_mesh_or_named(
     fields: tuple[NDArray[np.complex64], NDArray[np.complex64]], scale: float

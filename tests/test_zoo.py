@@ -18,7 +18,7 @@ import pytest
 from paper_page import digitized, signals
 from PIL import Image
 from sample_picture import data_of, page
-from zoo import BAD, CLOSED, GOOD, Animal, make_zoo
+from zoo import BAD, CLOSED, GOOD, NO_ECG, Animal, make_zoo
 
 from ecgdigit_rt.errors import EcgDigitError, UnreadableImage
 from ecgdigit_rt.inputs.decode import rgb_from_file, rgb_from_page
@@ -31,10 +31,10 @@ from ecgdigit_rt.outputs.submission import read_submission
 from ecgdigit_rt.record import PageRef, failed_from_error
 
 HERE = Path(__file__).parent
-MOST_REFUSED_MB = 300
-"""What a file that is refused may take: 256 MB are inflated, piece by piece, before a DICOM file is."""
-MOST_READ_MB = 200
-"""What a good page of the zoo may take, 2200 × 1700 px of 16 bits among them."""
+MOST_REFUSED_MB = 60
+"""What a file that is refused may take; 20 MB are measured, for libraries that are loaded with it."""
+MOST_READ_MB = 150
+"""What a good page of the zoo may take; 60 MB are measured, of 7 megapixels or of 16 bits."""
 MOST_RUN_MB = 1500
 """A run's whole process, networks and all."""
 NOBODY = 65534
@@ -83,7 +83,10 @@ def test_the_whole_zoo_in_one_run(zoo: Path, tmp_path: Path) -> None:
     for result in results:
         ids.setdefault(Path(result["path"]).name, []).append(result["error_id"])
     for animal in (*GOOD, *BAD):
-        assert ids.pop(readable(animal.name)) == [animal.error_id] * animal.pages, animal.name
+        told = ids.pop(readable(animal.name))
+        if animal.error_id == NO_ECG:
+            told = [NO_ECG for error_id in told if error_id[:-3] in NO_ECG.split()]
+        assert told == [animal.error_id] * animal.pages, animal.name
     assert list(ids) == [CLOSED.name]
 
     alone = make_zoo(tmp_path / "zoo", GOOD)
