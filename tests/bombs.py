@@ -61,6 +61,11 @@ def jpeg() -> bytes:
     return bytes(data)
 
 
+def jpeg_of(side: int) -> bytes:
+    """One that is what it says."""
+    return data_of(Image.new("L", (side, side), 200), "JPEG")
+
+
 def jpeg_of_scans(scans: int) -> bytes:
     """A progressive JPEG whose last scan stands so many times: each goes over the whole picture."""
     data = data_of(_BLANK, "JPEG", progressive=True)

@@ -142,6 +142,8 @@ BAD = (
     Animal("bomb-deflated.dcm", _holding(lambda: bombs.deflated_dicom(600)), "E-INPUT-03"),
     Animal("bomb-jpeg2000.dcm", _holding(
         lambda: bombs.dicom_of_frame(bombs.jpeg2000(), "1.2.840.10008.1.2.4.90")), "E-INPUT-03"),
+    Animal("bomb-lossless.dcm", _holding(
+        lambda: bombs.dicom_of_frame(bombs.jpeg_of(4000), "1.2.840.10008.1.2.4.70")), "E-INPUT-03"),
     Animal("huge.png", _sparse, "E-INPUT-11"),
     Animal("blank-grid.png", _holding(lambda: data_of(Image.fromarray(grid()), "PNG")), NO_ECG),
     Animal("desk.jpg", _holding(lambda: data_of(Image.fromarray(desk()), "JPEG")), NO_ECG),
