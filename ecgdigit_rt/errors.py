@@ -11,7 +11,8 @@ EcgDigitError
 │   ├── PageNotGiven                E-INPUT-07   LookupError
 │   ├── PasswordProtected           E-INPUT-08   ValueError
 │   ├── NotAnImageArray             E-INPUT-09   ValueError
-│   └── LayoutNotUnderstood         E-INPUT-10   ValueError
+│   ├── LayoutNotUnderstood         E-INPUT-10   ValueError
+│   └── FileTooLarge                E-INPUT-11   ValueError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
@@ -142,7 +143,7 @@ class ImageSizeOutOfRange(InputError, ValueError):
     def __init__(self, path: Path, width: int, height: int, allowed: str) -> None:
         super().__init__(
             f"{path} is {width} x {height} px; {allowed}",
-            "Scan the page at 150 to 600 dpi, or photograph it so that it fills the picture.",
+            "Scan it at 150 to 600 dpi, or photograph it full-frame. --max-pixels sets the limit.",
         )
         self.path = path
         self.width = width
@@ -192,6 +193,18 @@ class NotAnImageArray(InputError, ValueError):
             "Give (height, width[, 1, 3 or 4]) of bool, uint8, uint16, or floats from 0 to 1.",
         )
         self.reason = reason
+
+
+class FileTooLarge(InputError, ValueError):
+    id = "E-INPUT-11"
+
+    def __init__(self, path: Path, size: int, most: int) -> None:
+        super().__init__(
+            f"{path} is {size / 1e9:.1f} GB; files of at most {most / 1e9:.1f} GB are read",
+            "Split it into files of fewer pages, or save it compressed.",
+        )
+        self.path = path
+        self.size = size
 
 
 class TableError(EcgDigitError):

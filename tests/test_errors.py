@@ -24,6 +24,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.PasswordProtected(HERE),
     errors.NotAnImageArray("its shape is (3,)"),
     errors.LayoutNotUnderstood("3x5", ["3x4"]),
+    errors.FileTooLarge(HERE, 3 * 10**9, 2**31),
     errors.TestCsvMalformed(HERE, 3, "fs", "not a number"),
     errors.SubmissionMalformed(HERE, 3, "not a number"),
     errors.PredictionsMalformed(HERE, "no NAME.csv is in it"),

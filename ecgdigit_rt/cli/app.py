@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ from ecgdigit_rt.cli import (
     train,
 )
 from ecgdigit_rt.errors import EcgDigitError, InternalError
+from ecgdigit_rt.outputs.terminal import on_terminal
 
 BAD_ARGUMENTS, INTERRUPTED = 1, 130
 
@@ -74,6 +76,9 @@ def _options(
 
 def main() -> None:
     """Entry point of the `ecgdigit-rt` command."""
+    # Our errors name the damaged page; what its decoders say of it does not.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     sys.exit(exit_code(sys.argv[1:]))
 
 
@@ -104,5 +109,6 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _told(error: EcgDigitError) -> int:
-    typer.echo(f"error    {error.message}   [{error.id}]\n         {error.hint}", err=True)
+    message, hint = on_terminal(error.message), on_terminal(error.hint)
+    typer.echo(f"error    {message}   [{error.id}]\n         {hint}", err=True)
     return error.exit_code
