@@ -12,6 +12,7 @@ import ecgdigit_rt
 from ecgdigit_rt.cli import (
     bench,
     build_engines,
+    deploy,
     doctor,
     engines,
     evaluate,
@@ -48,6 +49,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("build-engines")(build_engines.build_engines)
 app.add_typer(engines.app, name="engines")
+app.add_typer(deploy.app, name="deploy")
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 
