@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt import Digitized, Digitizer
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.deploy.triton_ports import OUTPUTS
+from ecgdigit_rt.deploy.triton_repository import RepositoryOrder, write_repository
 from ecgdigit_rt.outputs.page_facts import page_facts
 from ecgdigit_rt.outputs.signals_table import lead_names, signals_table
 
@@ -304,6 +305,20 @@ def test_a_body_that_is_no_request_is_refused(body: bytes, server: triton_server
     assert status in (400, 500)  # 500 is what Triton itself says of JSON that is none
     assert answer["error"]
     assert server.is_ready("ecgdigit")
+
+
+def test_a_backend_that_garbles_arrays_is_refused_when_it_starts(tmp_path: Path) -> None:
+    """The server of these tests does not know NumPy 2: without the check its first request ends it."""
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
+    place = str(triton_server.environment(tmp_path / "environment", numpy_2=True))
+    write_repository(RepositoryOrder(environment=place), tmp_path / "models")
+    said = r"E-BACKEND-01 Triton's Python backend cannot be used: it was built for NumPy 1"
+    with (
+        pytest.raises(RuntimeError, match=said),
+        triton_server.serving(tmp_path / "models", tmp_path, ["ecgdigit"]),
+    ):
+        pass
 
 
 def test_the_server_tells_what_it_takes_and_gives(server: triton_server.Server) -> None:

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_engine.triton.stage_runner import ServedStages
 from ecgdigit_rt.deploy.served_pages import Image, Page, ServedPages
 from ecgdigit_rt.deploy.triton_ports import GAIN, IMAGE, LAYOUT, SPEED, outputs_from_results
-from ecgdigit_rt.errors import RequestMalformed
+from ecgdigit_rt.errors import BackendUnusable, EcgDigitError, RequestMalformed
 from ecgdigit_rt.models import STAGES
 from ecgdigit_rt.record import Failed, PageRef, Result, failed_from_error
 
@@ -55,14 +56,25 @@ class TritonPythonModel:
     """What Triton's Python backend asks for: `initialize`, then `execute` for every batch."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Open the networks as the parameters in config.pbtxt say. args: `model_config` as JSON, and more."""
+        """Open the networks as the parameters in config.pbtxt say. args: `model_config` as JSON, and more.
+
+        Raises TritonModelException, with the id of the error that keeps the model from being served.
+        """
         self._server = importlib.import_module("triton_python_backend_utils")
-        config = json.loads(args["model_config"])
+        try:
+            _check_arrays(self._server)
+            self._pages = self._opened(json.loads(args["model_config"]))
+        except EcgDigitError as error:
+            said = f"{error.id} {error.message}. {error.hint}"
+            raise self._server.TritonModelException(said) from error
+        self._server.Logger.log_info(f"ecgdigit: {self._pages.about}")
+
+    def _opened(self, config: Mapping[str, Any]) -> ServedPages:
         given = {name: one["string_value"] for name, one in config.get("parameters", {}).items()}
         through_stages = given.get("networks") == "stage-models"
         opener = ServedStages(self._server, STAGE_MODELS) if through_stages else None
         instances = sum(group["count"] for group in config["instance_group"]) or 1
-        self._pages = ServedPages(
+        return ServedPages(
             given["models"],
             int(given["threads"]) or max(1, usable_cpus() // instances),
             Page(given["layout"] or None, _number(given["speed_mm_s"]), _number(given["gain_mm_mv"])),
@@ -71,7 +83,6 @@ class TritonPythonModel:
             precision=given["precision"],
             opener=opener,
         )
-        self._server.Logger.log_info(f"ecgdigit: {self._pages.about}")
 
     def execute(self, requests: Sequence[Request]) -> None:
         """Answer every request, each as soon as its last page is read."""
@@ -116,6 +127,19 @@ class TritonPythonModel:
         is_clients = failed.error_id.startswith(_CLIENTS_FAULT)
         code = kind.INVALID_ARG if is_clients else kind.INTERNAL
         return kind(f"{failed.error_id} {failed.message}. {failed.hint}", code)
+
+
+def _check_arrays(server: Any) -> None:  # noqa: ANN401 has no type outside of the server
+    """See that the backend and NumPy understand each other: until 24.10 it does not know NumPy 2.
+
+    Then every array that it makes repeats its first value, and the first request ends the process. Raises
+    BackendUnusable.
+    """
+    sent = np.arange(3, dtype=np.float32)
+    back = server.Tensor.from_dlpack("x", server.Tensor("x", sent).to_dlpack()).as_numpy()
+    if not np.array_equal(sent, back):
+        reason = f"it was built for NumPy 1 and garbles arrays of NumPy {np.__version__}"
+        raise BackendUnusable("Triton's Python backend", reason, "Use Triton 24.12 or later.")
 
 
 def _text(value: bytes | None) -> str | None:

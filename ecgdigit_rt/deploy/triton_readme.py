@@ -51,7 +51,7 @@ def readme(pipeline: ModelConfig, facts: Mapping[str, str], environment: str | N
             f"written by {facts['software']} with the models {models}.",
             "",
             f"`{pipeline.name}` takes 1 to {pipeline.most_in_a_batch} encoded images a request.",
-            f"It needs Triton 24.11 or later with its Python backend, and {facts['software']}",
+            f"It needs Triton 24.12 or later with its Python backend, and {facts['software']}",
             f"{place}.",
             *_start(pipeline.name, facts),
             "",

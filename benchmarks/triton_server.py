@@ -1,7 +1,8 @@
-"""A real Triton server on this machine's loopback, from the wheel `nvidia-pytriton`.
+"""A real Triton server on this machine's loopback, for the tests and `triton_load.py`.
 
-That wheel is not installed beside the package: its server is Triton 24.10, the last one whose Python backend
-cannot speak with NumPy 2. It lies in a folder of its own with a NumPy 1 for the server's processes alone:
+It is that of the wheel `nvidia-pytriton`, which cannot be installed beside the package: it holds Triton
+24.10, whose Python backend does not know NumPy 2. It lies in a folder of its own with a NumPy 1 for the
+server's processes alone:
 
     pip install --no-deps --target .triton nvidia-pytriton==0.7.0 numpy==1.26.4
 
@@ -49,11 +50,11 @@ def _libpython() -> Path | None:
     return next((Path(one) for one in places if (Path(one) / f"libpython{PYTHON}.so.1.0").is_file()), None)
 
 
-def environment(folder: Path) -> Path:
-    """A Python environment for the server's processes: all that these tests see, but NumPy 1."""
+def environment(folder: Path, *, numpy_2: bool = False) -> Path:
+    """A Python environment for the server: all that this process sees, but with NumPy 1 unless numpy_2."""
     venv.create(folder, symlinks=True)
     packages = folder / "lib" / f"python{PYTHON}" / "site-packages"
-    for part in WHEEL.glob("numpy*"):
+    for part in () if numpy_2 else WHEEL.glob("numpy*"):
         (packages / part.name).symlink_to(part)
     here = [path for path in sys.path if path and Path(path).is_dir() and "python3" not in path]
     own = [ROOT, ROOT / "engine", ROOT / "kernels"]
