@@ -4,14 +4,16 @@
 
 Every client sends one page after another over gRPC, each page on a connection of its own client. Without
 --grpc a server is started here (see `triton_server.py`), once with one instance of `ecgdigit` on all threads,
-and once with an instance per CPU on one thread each. The pages' signals are compared with those read in
-this process: a speed counts for nothing if they differ.
+and once with an instance per CPU on one thread each. The same pages are read in this process, too:
+--requests of them in a row, for the speed that a server can reach at most, and each for its signals, which
+must not differ. `load_average` tells what else the machine was doing when a server's turn began.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +28,7 @@ import tritonclient.grpc as grpc
 from numpy.typing import NDArray
 
 from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_rt import Digitizer
+from ecgdigit_rt import Digitized, Digitizer
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.deploy.triton_repository import RepositoryOrder, write_repository
 from ecgdigit_rt.outputs.signals_table import signals_table
@@ -73,16 +75,21 @@ def load(address: str, images: Sequence[bytes], clients: int, requests: int) -> 
 
 def measured(address: str, pages: Sequence[Path], clients: Sequence[int], requests: int) -> dict[str, Any]:
     images = [page.read_bytes() for page in pages]
-    digitizer = Digitizer()
+    digitizer, busy = Digitizer(), os.getloadavg()[0]
     largest = 0.0
     with grpc.InferenceServerClient(address) as client:
         for page, image in zip(pages, images, strict=True):  # this warms the server up, too
             here = signals_table(digitizer.digitize(page)).T
             found = answer(client, image)
             largest = max(largest, float(np.nanmax(np.abs(found - here))))
+    row = list(itertools.islice(itertools.cycle(pages), requests))
+    started = time.perf_counter()
+    read = sum(isinstance(one, Digitized) for one in digitizer.digitize_many(row))
     return {
+        "load_average": round(busy, 1),
         "largest_difference_mv": largest,
         "networks": digitizer.device,
+        "in_this_process_pages_per_s": round(read / (time.perf_counter() - started), 3),
         "by_clients": {str(count): load(address, images, count, requests) for count in clients},
     }
 

@@ -214,15 +214,20 @@ def test_what_is_told_of_a_page_must_make_sense(
     assert refusal(server, PAGES[0].read_bytes(), **told).startswith(f"{error_id} ")
 
 
-def test_what_is_told_of_a_page_is_believed(server: triton_server.Server) -> None:
-    told = Digitizer(layout="3x4", speed_mm_s=50, gain_mm_mv=5).digitize(PAGES[0])
-    answer = ask(
-        server,
-        [PAGES[0].read_bytes()],
-        told={"layout": [b"3x4"], "speed_mm_s": [50.0], "gain_mm_mv": [5.0]},
-    )
-    assert_is_page(answer, 0, told)
-    assert told.layout.speed_mm_s == 50
+def test_what_is_told_of_a_page_is_believed(
+    server: triton_server.Server, read_here: dict[str, Digitized]
+) -> None:
+    """The same page twice, of which something is told once."""
+    here = Digitizer(layout="3x4", speed_mm_s=50, gain_mm_mv=5).digitize(PAGES[0])
+    told: dict[str, list[Any]] = {
+        "layout": [b"", b"3x4"],
+        "speed_mm_s": [0.0, 50.0],
+        "gain_mm_mv": [float("nan"), 5.0],
+    }
+    found = ask(server, [PAGES[0].read_bytes()] * 2, told=told)
+    assert_is_page(found, 0, read_here[PAGES[0].name])
+    assert_is_page(found, 1, here)
+    assert here.layout.speed_mm_s == 50
 
 
 @pytest.mark.parametrize("protocol", CLIENTS)

@@ -252,3 +252,22 @@ def test_a_write_that_fails_leaves_the_old_repository(
         write_repository(RepositoryOrder(precision="int8", instances=7), out, overwrite=True)
     assert (out / "ecgdigit" / "config.pbtxt").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
+
+
+def test_a_swap_that_fails_puts_the_old_repository_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "models"
+    write_repository(RepositoryOrder(precision="int8"), out)
+    rename = Path.rename
+
+    def blocked(self: Path, to: Path) -> Path:
+        if self.name.endswith(".part"):
+            raise OSError(16, "Device or resource busy")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", blocked)
+    with pytest.raises(OutputNotWritable, match="busy"):
+        write_repository(RepositoryOrder(precision="int8", instances=7), out, overwrite=True)
+    assert config_of(out, "ecgdigit").instance_group[0].count == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["models"]

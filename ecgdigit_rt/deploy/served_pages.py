@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 from ecgdigit_engine.choice import AUTO, choose
@@ -17,8 +18,8 @@ from ecgdigit_rt.errors import EcgDigitError, RequestMalformed
 from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.record import Failed, PageRef, Result, failed_from_error
 
-_KINDS_OF_PAGES = 32
-"""Ways of being told about pages that are kept ready."""
+_KINDS_OF_PAGES = 8
+"""Ways of being told about pages that are kept ready; each holds the models' files in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +106,9 @@ class ServedPages:
         """One result per image, in order. A page's failure is its result."""
         with tempfile.TemporaryDirectory(prefix="ecgdigit-") as folder:
             files = [Path(folder) / str(place) for place in range(len(images))]
-            start = 0
-            while start < len(images):
-                page = self._filled(images[start].page)
-                end = next(
-                    (k for k in range(start, len(images)) if self._filled(images[k].page) != page),
-                    len(images),
-                )
-                yield from self._alike(page, images[start:end], files[start:end])
-                start = end
+            given = zip(images, files, strict=True)
+            for page, alike in groupby(given, lambda one: self._filled(one[0].page)):
+                yield from self._alike(page, list(alike))
 
     def _filled(self, page: Page) -> Page:
         """What is told of one page, with what holds for all of them."""
@@ -124,18 +119,18 @@ class ServedPages:
             told.gain_mm_mv if page.gain_mm_mv is None else page.gain_mm_mv,
         )
 
-    def _alike(self, page: Page, images: Sequence[Image], files: Sequence[Path]) -> Iterator[Result]:
-        """Images of which the same is told."""
+    def _alike(self, page: Page, given: Sequence[tuple[Image, Path]]) -> Iterator[Result]:
+        """Images of which the same is told, each with the file that it is to lie in meanwhile."""
         try:
             digitizer = self._digitizer(page)
         except EcgDigitError as error:
-            for image in images:
+            for image, _ in given:
                 yield failed_from_error(PageRef(Path(image.name)), error)
             return
-        for image, file in zip(images, files, strict=True):
+        for image, file in given:
             file.write_bytes(image.data)
-        results = digitizer.digitize_many(PageRef(file) for file in files)
-        for image, file, result in zip(images, files, results, strict=True):
+        results = digitizer.digitize_many(PageRef(file) for _, file in given)
+        for (image, file), result in zip(given, results, strict=True):
             yield _named(result, image.name, file)
 
 
