@@ -12,7 +12,8 @@ EcgDigitError
 │   ├── PasswordProtected           E-INPUT-08   ValueError
 │   ├── NotAnImageArray             E-INPUT-09   ValueError
 │   ├── LayoutNotUnderstood         E-INPUT-10   ValueError
-│   └── FileTooLarge                E-INPUT-11   ValueError
+│   ├── FileTooLarge                E-INPUT-11   ValueError
+│   └── RequestMalformed            E-TRITON-02  ValueError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
@@ -46,6 +47,7 @@ EcgDigitError
 ├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
 ├── OutOfDeviceMemory               E-DEVICE-01  exit 2, MemoryError
 ├── WorkerDied                      E-DEVICE-02  exit 70, RuntimeError
+├── StageNotServed                  E-TRITON-01  exit 70, RuntimeError
 ├── FormatNotNamed                  E-FORMAT-01  exit 1, LookupError
 ├── FormatContradicted              E-FORMAT-02  exit 1, ValueError
 ├── OutputNotWritable               E-OUTPUT-01  exit 4, OSError
@@ -69,6 +71,7 @@ from ecgdigit_engine.errors import (
     OutOfDeviceMemory,
     SetupError,
     ShapeOutsideProfile,
+    StageNotServed,
     UnknownChoice,
     WorkerDied,
 )
@@ -82,6 +85,7 @@ __all__ = [
     "OutOfDeviceMemory",
     "SetupError",
     "ShapeOutsideProfile",
+    "StageNotServed",
     "UnknownChoice",
     "WorkerDied",
 ]
@@ -363,6 +367,17 @@ class LayoutNotUnderstood(InputError, ValueError):
         )
         self.given = given
         self.known = tuple(known)
+
+
+class RequestMalformed(InputError, ValueError):
+    """What came to a server beside the image cannot be used."""
+
+    id = "E-TRITON-02"
+
+    def __init__(self, name: str, given: str, allowed: str) -> None:
+        super().__init__(f"{name} is {given}; {allowed}", f"Correct {name}, or leave it out.")
+        self.name = name
+        self.given = given
 
 
 class PageError(EcgDigitError):

@@ -13,6 +13,7 @@ import ecgdigit_rt
 from ecgdigit_rt.cli import (
     bench,
     build_engines,
+    deploy,
     distill,
     doctor,
     engines,
@@ -54,6 +55,7 @@ app.command("distill")(distill.distill)
 app.command("export")(export.export)
 app.command("build-engines")(build_engines.build_engines)
 app.add_typer(engines.app, name="engines")
+app.add_typer(deploy.app, name="deploy")
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 
