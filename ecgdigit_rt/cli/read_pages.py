@@ -105,7 +105,7 @@ def read_to_file(
 def _resumed(work: Work, run: ResumableRun, report: Report, *, only_failed: bool) -> int:
     started = time.perf_counter()
     report.known = work.pages
-    if not is_written(run, work.to.files):
+    if not is_written(run, work.to.files, only_failed=only_failed):
         todo, unread = run.todo(only_failed=only_failed)
         report.known -= len(todo)
         if report.known and not only_failed:

@@ -80,6 +80,8 @@ class _Worker:
             return failed_from_error(page, PageTimedOut(limit_s))
         except BrokenProcessPool:
             return failed_from_error(page, PageCrashed(self._ending()))
+        except MemoryError as error:  # where the process had room to say so
+            return failed_from_error(page, error)
 
     def close(self, *, kill: bool = False) -> None:
         if kill and self._process is not None:

@@ -16,10 +16,10 @@ from ecgdigit_rt.running.kept_pages import SpooledPages
 from ecgdigit_rt.running.resumable import ResumableRun
 
 
-def is_written(run: ResumableRun, files: RunFiles) -> bool:
-    """Whether the output is what an earlier run wrote, of just these pages."""
+def is_written(run: ResumableRun, files: RunFiles, *, only_failed: bool) -> bool:
+    """Whether the output is what an earlier run wrote of just these pages, and nothing is to be done again."""
     finish = run.journal.finish
-    if finish is None or finish.jobs != run.digest():
+    if finish is None or (only_failed and finish.failed) or finish.jobs != run.digest():
         return False
     if not all(run.has_more(job.image) for job in run.jobs if job.page is not None):
         return False

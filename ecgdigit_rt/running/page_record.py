@@ -54,19 +54,24 @@ def _parts(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32
         why = {"error_id": result.error_id, "message": result.message, "hint": result.hint}
         return {"failed": why}, {}
     numbers = {
-        name: {number: float(getattr(lead, number)) for number in _NUMBERS}
+        name: {number: _plain(getattr(lead, number)) for number in _NUMBERS}
         for name, lead in result.leads.items()
     }
     facts = {
         "leads": numbers,
         "layout": asdict(result.layout),
-        "residual_px": None if result.residual_px is None else float(result.residual_px),
-        "seconds": {stage: float(seconds) for stage, seconds in result.seconds.items()},
-        "repeats_mv": {name: float(mv) for name, mv in result.repeats_mv.items()},
+        "residual_px": _plain(result.residual_px),
+        "seconds": dict(result.seconds),
+        "repeats_mv": {name: _plain(mv) for name, mv in result.repeats_mv.items()},
         "maker": None if result.maker is None else asdict(result.maker),
         "notes": list(result.notes),
     }
     return facts, {name: lead.mv for name, lead in result.leads.items()}
+
+
+def _plain(number: float | None) -> float | None:
+    """The number as Python's own; JSON writes it so that it comes back the same."""
+    return number.item() if isinstance(number, np.generic) else number
 
 
 def _lead(name: str, numbers: dict[str, float], mv: NDArray[np.float32]) -> Lead:
