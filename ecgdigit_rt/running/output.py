@@ -17,7 +17,7 @@ from ecgdigit_rt.running.resumable import ResumableRun
 
 
 def is_written(run: ResumableRun, files: RunFiles, *, only_failed: bool) -> bool:
-    """Whether the output is what an earlier run wrote of just these pages, and nothing is to be done again."""
+    """Whether the output is what an earlier run wrote of just these pages, with nothing to be tried again."""
     finish = run.journal.finish
     if finish is None or (only_failed and finish.failed) or finish.jobs != run.digest():
         return False
