@@ -1,12 +1,13 @@
 """Whether a run that is killed at any moment and given again leaves what an uninterrupted one leaves.
 
-    python benchmarks/kill_resume.py RESULT.json [--pages 60] [--kills 10] [--threads 2] [--seed 0]
-        [--formats submission parquet csv] [--isolate]
+    python benchmarks/kill_resume.py RESULT.json [--pages 60] [--kills 10] [--in-a-row] [--threads 2]
+        [--seed 0] [--formats submission parquet csv] [--isolate]
 
 Draws pages with `ecgdigit-rt synth`, half of them renders and half colour scans, and reads them once without
 a break. Then, for each format and each kill: a run to a new output, `kill -9` after a random part of the
 time that the unbroken run took, the same command again, and every byte compared but for the report's seconds
-and the journal. For each kill the result tells when it came, how many pages were noted, and how it ended.
+and the journal. --in-a-row: one run is killed that often, one time after another, and compared at its end;
+a tenth of the work. Each kill's line tells when it came and how many pages were noted by then.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ecgdigit_rt.outputs.formats.registry import FORMATS
 
 CLI = [sys.executable, "-m", "ecgdigit_rt"]
 KINDS = ("render", "colour_scan")
+KILLED = "killed"
 GOOD = (0, 2)
 """Exit codes of a run that came to its end: a page may fail, the same way every time."""
 
@@ -85,41 +87,57 @@ def draw(folder: Path, pages: int, seed: int) -> None:
         other.unlink()
 
 
-def killed(folder: Folder, seconds: float, whole: dict[str, bytes], chance: random.Random) -> dict[str, Any]:
-    """One run, killed and given again."""
-    name = "killed"
-    shutil.rmtree(folder.root / folder.form / name, ignore_errors=True)
-    after = chance.uniform(0, seconds)
-    process = folder.start(name)
-    time.sleep(after)
+def killed(folder: Folder, after_s: float) -> dict[str, Any]:
+    """Start a run, end it after so long, and tell what it had noted."""
+    process = folder.start(KILLED)
+    time.sleep(after_s)
     process.kill()
     process.communicate()
-    noted = folder.noted(name)
-    code, again_s, said = folder.run(name)
-    is_same = code in GOOD and folder.contents(name) == whole
-    trial = {"after_s": round(after, 2), "noted": noted, "code": code, "again_s": round(again_s, 1)}
-    sys.stderr.write(f"{folder.form} {trial} {'same' if is_same else 'DIFFERENT: ' + said}\n")
-    return {**trial, "is_same": is_same}
+    return {"after_s": round(after_s, 2), "noted": folder.noted(KILLED)}
 
 
-def measured(root: Path, forms: list[str], kills: int, how: list[str], seed: int) -> dict[str, Any]:
-    """Every format's trials."""
+def resumed(folder: Folder, whole: dict[str, bytes]) -> dict[str, Any]:
+    """Give the command again, and compare."""
+    code, seconds, said = folder.run(KILLED)
+    is_same = code in GOOD and folder.contents(KILLED) == whole
+    if not is_same:
+        sys.stderr.write(said)
+    return {"code": code, "again_s": round(seconds, 1), "is_same": is_same}
+
+
+def trials(
+    folder: Folder, seconds: float, whole: dict[str, bytes], moments: list[float], *, in_a_row: bool
+) -> list[dict[str, Any]]:
+    """moments: parts of an unbroken run's seconds."""
+    found: list[dict[str, Any]] = []
+    for number, moment in enumerate(moments, start=1):
+        share = 2 / len(moments) if in_a_row else 1.0
+        trial = killed(folder, moment * share * seconds)
+        if not in_a_row or number == len(moments):
+            trial |= resumed(folder, whole)
+            shutil.rmtree(folder.root / folder.form / KILLED)
+        sys.stderr.write(f"{folder.form} {trial}\n")
+        found.append(trial)
+    return found
+
+
+def measured(folder: Folder, kills: int, seed: int, *, in_a_row: bool) -> dict[str, Any]:
+    """One format's trials."""
+    code, seconds, said = folder.run("whole")
+    if code not in GOOD:
+        raise SystemExit(said)
+    whole = folder.contents("whole")
     chance = random.Random(seed)
-    figures: dict[str, Any] = {}
-    for form in forms:
-        folder = Folder(root, form, how)
-        code, seconds, said = folder.run("whole")
-        if code not in GOOD:
-            raise SystemExit(said)
-        whole = folder.contents("whole")
-        trials = [killed(folder, seconds, whole, chance) for _ in range(kills)]
-        figures[form] = {
-            "whole_s": round(seconds, 1),
-            "files": len(whole),
-            "same": sum(trial["is_same"] for trial in trials),
-            "kills": trials,
-        }
-    return figures
+    moments = [chance.random() for _ in range(kills)]
+    found = trials(folder, seconds, whole, moments, in_a_row=in_a_row)
+    ends = [trial["is_same"] for trial in found if "is_same" in trial]
+    return {
+        "whole_s": round(seconds, 1),
+        "files": len(whole),
+        "compared": len(ends),
+        "same": sum(ends),
+        "kills": found,
+    }
 
 
 def main() -> None:
@@ -136,14 +154,23 @@ def main() -> None:
         "--formats", nargs="+", choices=list(FORMATS), default=["submission", "parquet", "csv"]
     )
     parser.add_argument("--isolate", action="store_true")
+    parser.add_argument("--in-a-row", action="store_true")
     given = parser.parse_args()
     how = ["--threads", str(given.threads), *(["--isolate"] if given.isolate else [])]
+    formats: dict[str, Any] = {}
+    facts = {
+        "pages": given.pages,
+        "kinds": list(KINDS),
+        "isolated": given.isolate,
+        "in_a_row": given.in_a_row,
+    }
     with tempfile.TemporaryDirectory() as root:
         draw(Path(root) / "pages", given.pages, given.seed)
-        formats = measured(Path(root), given.formats, given.kills, how, given.seed)
-    figures = {"pages": given.pages, "kinds": list(KINDS), "isolated": given.isolate, "formats": formats}
-    write_result(given.result, "kill_resume", given.threads, figures)
-    raise SystemExit(0 if all(one["same"] == given.kills for one in formats.values()) else 1)
+        for form in given.formats:
+            folder = Folder(Path(root), form, how)
+            formats[form] = measured(folder, given.kills, given.seed, in_a_row=given.in_a_row)
+            write_result(given.result, "kill_resume", given.threads, {**facts, "formats": formats})
+    raise SystemExit(0 if all(one["same"] == one["compared"] for one in formats.values()) else 1)
 
 
 if __name__ == "__main__":
