@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +28,14 @@ class Counting(TruthDigitizer):
     """Notes the pages that it reads."""
 
     read: ClassVar[list[str]] = []
+    network_threads_given: ClassVar[set[int]] = set()
+
+    def network_threads(self, pages: int) -> int:
+        return 1 if pages >= 3 else 2
+
+    def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int = 0) -> Iterator[Result]:
+        self.network_threads_given.add(network_threads)
+        return super().digitize_many(pages)
 
     def _digitized(self, page: PageRef) -> Digitized:
         self.read.append(page.id)
@@ -36,7 +45,7 @@ class Counting(TruthDigitizer):
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three pages with truth; their folder's parent as cwd."""
-    Counting.read = []
+    Counting.read, Counting.network_threads_given = [], set()
     return scans_folder(tmp_path, monkeypatch, NAMES, Counting)
 
 
@@ -111,6 +120,16 @@ def test_pages_that_were_never_read_are_left_to_a_run_that_reads_them(scans: Pat
     assert "left     1 pages were never read" in said
     assert Path("s.csv").read_bytes() == before
     assert run(capsys)[0] == ["d"]
+
+
+def test_threads_go_by_all_pages_and_not_by_those_that_are_left(scans: Path, capsys: Capture) -> None:
+    fail("b")
+    run(capsys, code=2)
+    run(capsys, "--only-failed", code=2)
+    assert Counting.network_threads_given == {1}, "2 sum in another order"
+    (scans / "c.png").unlink()
+    assert run(capsys, code=2)[0] == ["a", "b"], "a run of two pages never reads them like that"
+    assert Counting.network_threads_given == {1, 2}
 
 
 @pytest.mark.parametrize("out", ["s.csv", "npz"])

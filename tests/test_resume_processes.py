@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import pytest
 from scripted_digitizer import scripted_pages, scripted_site
+
+from ecgdigit_rt.errors import WorkerDied
+from ecgdigit_rt.record import Failed, PageRef, Result
+from ecgdigit_rt.running.isolation import IsolatedPages
 
 NAMES = [f"p{number:02d}" for number in range(9)]
 TARGETS = ("s.csv", "s.parquet", "csv", "dicom")
@@ -31,7 +36,12 @@ class Runs:
         form = [] if "." in out else ["--format", out.split("/")[-1]]
         command = [sys.executable, "-m", "ecgdigit_rt", "run", "scans", "--out", out, *form, *more]
         process = subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, text=True, stderr=subprocess.PIPE
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         self.processes.append(process)
         return process
@@ -108,14 +118,15 @@ def test_killed_and_run_again_it_is_as_if_nothing_had_happened(runs: Runs, targe
     assert not [name for name in beside if name.endswith((".part", ".lock", ".spool"))]
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("more", [(), ("--isolate",)], ids=["threads", "isolated"])
+@pytest.mark.parametrize(
+    ("by", "more"), [(signal.SIGTERM, ()), (signal.SIGINT, ("--isolate",))], ids=["threads", "isolated"]
+)
 def test_asked_to_stop_it_ends_with_the_pages_in_work(
     runs: Runs, by: signal.Signals, more: tuple[str, ...]
 ) -> None:
     process = runs.start("s.csv", *more)
     wait_until(lambda: runs.noted("s.csv") >= 1)
-    process.send_signal(by)
+    os.killpg(process.pid, by)  # as a terminal and systemd do: to its workers, too
     said = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 130, said
     noted = runs.noted("s.csv")
@@ -167,6 +178,33 @@ def test_a_page_that_ends_its_process_costs_itself_only(runs: Runs) -> None:
         whole.with_name(f"{name}.png").unlink()
     runs.run("plain.csv")
     assert contents(runs.folder / "alone.csv") == contents(runs.folder / "plain.csv")
+
+
+def test_a_worker_that_ends_between_pages_costs_nothing(tmp_path: Path) -> None:
+    pages = IsolatedPages(open_reader, threads=1)
+    found = []
+    for result in pages.digitize_many([PageRef(Path(name)) for name in ("a", "b", "c", "d")], 1):
+        assert isinstance(result, Failed)
+        found.append((result.source.id, result.error_id))
+        for child in multiprocessing.active_children():
+            if len(found) == 2:
+                child.kill()
+                child.join()
+    assert [name for name, _ in found] == ["a", "b", "c", "d"]
+    assert sum(error == "E-PAGE-03" for _, error in found) <= 1, "of a page that was in it just then"
+
+
+def open_reader(threads: int) -> Callable[[PageRef], Result]:
+    return lambda page: Failed(page, "E-X-00", f"read on {threads}", "")
+
+
+def open_nothing(threads: int) -> Callable[[PageRef], Result]:
+    os._exit(3)
+
+
+def test_processes_that_never_begin_end_the_run() -> None:
+    with pytest.raises(WorkerDied, match="3 processes ended"):
+        list(IsolatedPages(open_nothing, threads=1).digitize_many([PageRef(Path("a"))], 1))
 
 
 def test_workers_end_with_a_run_that_is_killed(runs: Runs) -> None:

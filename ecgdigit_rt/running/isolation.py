@@ -22,6 +22,9 @@ from ecgdigit_rt.errors import PageCrashed, PageTimedOut, WorkerDied
 from ecgdigit_rt.in_order import in_order
 from ecgdigit_rt.record import PageRef, Result, failed_from_error
 
+_STARTS = 3
+"""So often a process is started that ends before it has a page: memory may be short for a moment."""
+
 ReadPage = Callable[[PageRef], Result]
 OpenReader = Callable[[int], ReadPage]
 """Gives what reads pages with so many threads. It is sent to a process, so it stands in a module."""
@@ -70,8 +73,7 @@ class _Worker:
         self._process: BaseProcess | None = None
 
     def read(self, page: PageRef) -> Result:
-        pool = self._pool or self._started()
-        result: Future[Result] = pool.submit(_read, page)
+        result = self._begun(page)
         try:
             return result.result(self._timeout_s)
         except TimeoutError:
@@ -90,6 +92,19 @@ class _Worker:
             self._pool.shutdown()
         self._pool = None
 
+    def _begun(self, page: PageRef) -> Future[Result]:
+        if self._pool is not None:
+            try:
+                return self._pool.submit(_read, page)
+            except BrokenProcessPool:  # it ended between two pages, which is no page's fault
+                self.close()
+        for _ in range(_STARTS):
+            try:
+                return self._started().submit(_read, page)
+            except BrokenProcessPool:
+                self.close()
+        raise WorkerDied("isolated pages", f"{_STARTS} processes ended while they loaded the networks")
+
     def _started(self) -> ProcessPoolExecutor:
         """A process that has opened its reader, so that a page's time is its own."""
         self._pool = pool = ProcessPoolExecutor(
@@ -98,10 +113,7 @@ class _Worker:
         with _signals_for_us_alone():
             number = pool.submit(os.getpid)
         children = {child.pid: child for child in multiprocessing.active_children()}
-        try:
-            self._process = children.get(number.result())
-        except BrokenProcessPool as error:
-            raise WorkerDied("isolated pages", "it ended while it loaded the networks") from error
+        self._process = children.get(number.result())
         return pool
 
     def _ending(self) -> str:
