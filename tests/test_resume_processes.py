@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from scripted_digitizer import scripted_pages, scripted_site
+from scripted_digitizer import ROOT, scripted_pages, scripted_site
 
 from ecgdigit_rt.errors import WorkerDied
-from ecgdigit_rt.record import Failed, PageRef, Result
+from ecgdigit_rt.record import Digitized, Failed, PageRef, Result
+from ecgdigit_rt.running.configuration import Reading
 from ecgdigit_rt.running.isolation import IsolatedPages
 
 NAMES = [f"p{number:02d}" for number in range(9)]
@@ -192,6 +193,23 @@ def test_a_worker_that_ends_between_pages_costs_nothing(tmp_path: Path) -> None:
                 child.join()
     assert [name for name, _ in found] == ["a", "b", "c", "d"]
     assert sum(error == "E-PAGE-03" for _, error in found) <= 1, "of a page that was in it just then"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network_threads", [1, 2])
+def test_isolated_pages_are_the_same_to_the_last_bit(network_threads: int) -> None:
+    pages = [PageRef(path) for path in sorted((ROOT / "examples").glob("*.jpg"))[:2]]
+    reading = Reading()
+    inside = reading.digitizer(2).digitize_many(pages, network_threads=network_threads)
+    apart = IsolatedPages(reading.page_reader, threads=2).digitize_many(pages, network_threads)
+    for one, other in zip(inside, apart, strict=True):
+        assert isinstance(one, Digitized)
+        assert isinstance(other, Digitized)
+        assert (one.layout, one.maker, one.notes) == (other.layout, other.maker, other.notes)
+        assert one.leads.keys() == other.leads.keys()
+        for name, lead in one.leads.items():
+            assert lead.mv.tobytes() == other.leads[name].mv.tobytes()
+            assert lead.curve_px.tobytes() == other.leads[name].curve_px.tobytes()
 
 
 def open_reader(threads: int) -> Callable[[PageRef], Result]:
