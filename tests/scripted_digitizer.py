@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,7 +49,7 @@ class ScriptedDigitizer(TruthDigitizer):
         if "memory" in page.id:
             raise MemoryError("3 GB")
         time.sleep(60 if "hang" in page.id else 0.05)
-        return super()._digitized(page)
+        return replace(super()._digitized(page), seconds={"trace": time.perf_counter()})
 
 
 def take_over() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 class Counting(TruthDigitizer):
-    """Notes the pages that it reads."""
+    """Notes the pages that it reads, and takes another time for each."""
 
     read: ClassVar[list[str]] = []
     network_threads_given: ClassVar[set[int]] = set()
@@ -39,7 +40,7 @@ class Counting(TruthDigitizer):
 
     def _digitized(self, page: PageRef) -> Digitized:
         self.read.append(page.id)
-        return super()._digitized(page)
+        return replace(super()._digitized(page), seconds={"trace": time.perf_counter()})
 
 
 @pytest.fixture
