@@ -30,9 +30,10 @@ class Counting(TruthDigitizer):
 
     read: ClassVar[list[str]] = []
     network_threads_given: ClassVar[set[int]] = set()
+    many_from = 0
 
     def network_threads(self, pages: int) -> int:
-        return 1 if pages >= 3 else 2
+        return 1 if pages >= self.many_from else 2
 
     def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int = 0) -> Iterator[Result]:
         self.network_threads_given.add(network_threads)
@@ -123,7 +124,10 @@ def test_pages_that_were_never_read_are_left_to_a_run_that_reads_them(scans: Pat
     assert run(capsys)[0] == ["d"]
 
 
-def test_threads_go_by_all_pages_and_not_by_those_that_are_left(scans: Path, capsys: Capture) -> None:
+def test_threads_go_by_all_pages_and_not_by_those_that_are_left(
+    scans: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Counting, "many_from", 3)
     fail("b")
     run(capsys, code=2)
     run(capsys, "--only-failed", code=2)
