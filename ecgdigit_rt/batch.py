@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -27,8 +28,8 @@ class Job:
 class PageDigitizer(Protocol):
     """What a batch needs of `ecgdigit_rt.digitizer.Digitizer`."""
 
-    def digitize_many(self, pages: Iterable[PageRef], /) -> Iterator[Result]:
-        """One result per page, in the same order."""
+    def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int) -> Iterator[Result]:
+        """One result per page, in the same order. network_threads: CPU threads of each network."""
         ...
 
 
@@ -60,18 +61,27 @@ def jobs_from_pages(
 def digitize_to(
     jobs: Sequence[Job],
     digitizer: PageDigitizer,
+    network_threads: int,
     writer: PageWriter,
     report: Report,
     on_result: Callable[[Job, Result], None],
+    stop: Callable[[], bool],
 ) -> None:
-    """Digitize the jobs, give every result to the writer, and fill in the report, in order."""
-    results = digitizer.digitize_many([job.page for job in jobs if job.page is not None])
+    """Digitize the jobs, give every result to the writer, and fill in the report, in order.
+
+    Once `stop()` holds, no further page is begun, and the report lacks the rest.
+    """
+    pages = (job.page for job in jobs if job.page is not None)
+    results = digitizer.digitize_many(takewhile(lambda _: not stop(), pages), network_threads=network_threads)
     for job in jobs:
-        result = _not_given(job.image) if job.page is None else next(results)
+        result = not_given(job.image) if job.page is None else next(results, None)
+        if result is None:
+            return
         writer.write(job.image, result)
-        report.pages.append(page_report(job.image, result, unanswered(result, job.asked)))
+        report.add(page_report(job.image, result, unanswered(result, job.asked)))
         on_result(job, result)
 
 
-def _not_given(image: str) -> Failed:
+def not_given(image: str) -> Failed:
+    """The result of an image that test.csv asks for and no input has."""
     return failed_from_error(PageRef(Path(image)), PageNotGiven(image))

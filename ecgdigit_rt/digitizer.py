@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from hashlib import sha256
 from itertools import chain, islice
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import __version__
 from ecgdigit_rt.classical.reader import ClassicalReader
+from ecgdigit_rt.in_order import in_order
 from ecgdigit_rt.inputs.limits import MAX_PIXELS
 from ecgdigit_rt.inputs.sources import Picture, Source, picture_from_source, pictures_from_sources
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
@@ -79,7 +81,8 @@ class Digitizer:
     signal-to-noise ratio is lower are refused. max_pixels: larger pages are refused, before they are decoded.
     backend, device, precision: what runs the networks, where and in which type
     (`ecgdigit_engine.choice.choose`); what is named is used or refused. opener: what opens the networks in
-    their place. `device` and `models` say in words what was chosen, `notes` what to know of it.
+    their place. `device` and `models` say in words what was chosen, `notes` what to know of it, `identity`
+    what of it decides the results.
     Few pages share all threads, page by page; many pages go one to a thread, since a network on one thread
     wastes nothing on waiting for others.
     Raises UnknownChoice, LayoutNotUnderstood, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
@@ -123,6 +126,7 @@ class Digitizer:
             self.device, self.models = f"{_NO_NETWORKS}, {counted}", "none"
             self.notes: tuple[str, ...] = (_READS_NO_TEXT,)
             maker = Maker(f"ecgdigit-rt {__version__}", "none", _NO_NETWORKS)
+            self.identity: Mapping[str, str] = {"software": maker.software, "models": "none"}
             self._classical = ClassicalReader(told, blend, min_quality_db, maker)
             return
         self._opener = opener or choose(backend, device, precision, graph_precisions(models))
@@ -132,6 +136,12 @@ class Digitizer:
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
         self.models = f"{self._family} ({size_mb:.1f} MB)"
         self._maker = Maker(f"ecgdigit-rt {__version__}", str(self._family), str(self._opener))
+        weights = sha256(b"".join(self._family.graphs[stage] for stage in STAGES)).hexdigest()
+        self.identity = {
+            "software": self._maker.software,
+            "models": f"{self._family} (SHA-256 {weights[:16]})",
+            "device": self._maker.device,
+        }
 
     def _reader(self, threads: int) -> Reader:
         """The reader whose networks, if it has any, run on so many threads."""
@@ -169,18 +179,27 @@ class Digitizer:
             raise ValueError("the classical method has none of the networks' steps")
         return self._page_reader(self.threads).steps(image, source, watcher)
 
-    def digitize_many(self, sources: Iterable[Source]) -> Iterator[Result]:
+    def network_threads(self, pages: int) -> int:
+        """Threads that each network gets in a run of so many pages: all of them, or one, with many pages."""
+        return 1 if pages >= _PAGES_FOR_ALL * self.threads else self.threads
+
+    def digitize_many(
+        self, sources: Iterable[Source], network_threads: int | None = None
+    ) -> Iterator[Result]:
         """Read every page of files, folders, globs, `PageRef`s and arrays, in order.
 
-        The next pages are read meanwhile. A page's failure is its result.
+        The next pages are read meanwhile. A page's failure is its result. network_threads: 1 or `threads`;
+        without it as many as suit the number of pages. It decides in which order numbers are summed, and so
+        a signal's last digits.
         """
         pictures = pictures_from_sources(sources, self._max_pixels)
-        first = list(islice(pictures, _PAGES_FOR_ALL * self.threads))
-        many = self.threads > 1 and len(first) == _PAGES_FOR_ALL * self.threads
-        if many:
-            yield from self._one_to_a_thread(chain(first, pictures))
+        if network_threads is None:
+            first = list(islice(pictures, _PAGES_FOR_ALL * self.threads))
+            network_threads, pictures = self.network_threads(len(first)), chain(first, pictures)
+        if network_threads < self.threads:
+            yield from self._one_to_a_thread(pictures)
         else:
-            yield from self._one_by_one(chain(first, pictures))
+            yield from self._one_by_one(pictures)
 
     def _one_by_one(self, pictures: Iterator[Picture]) -> Iterator[Result]:
         """All threads on one page; the next one is decoded meanwhile."""
@@ -193,19 +212,11 @@ class Digitizer:
                 yield _result(reader, page, image.result)
 
     def _one_to_a_thread(self, pictures: Iterable[Picture]) -> Iterator[Result]:
-        """A page on every thread, and one more in hand for the thread that is done first."""
         reader = self._reader(1)
         inner = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            with ThreadPoolExecutor(self.threads) as pool:
-                waiting: deque[Future[Result]] = deque()
-                for one in pictures:
-                    waiting.append(pool.submit(_result, reader, one.page, one.pixels))
-                    if len(waiting) > self.threads:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
+            yield from in_order(lambda one: _result(reader, one.page, one.pixels), pictures, self.threads)
         finally:
             cv2.setNumThreads(inner)
 

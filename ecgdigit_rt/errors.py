@@ -34,7 +34,10 @@ EcgDigitError
 │   ├── NoRowsFound                 E-ROWS-01    LookupError
 │   ├── UnknownLayout               E-LAYOUT-01  LookupError
 │   ├── LeadsMissing                E-LEADS-01   LookupError
-│   └── QualityTooLow               E-QUALITY-01 ValueError
+│   ├── QualityTooLow               E-QUALITY-01 ValueError
+│   ├── PageCrashed                 E-PAGE-03    RuntimeError
+│   ├── PageTimedOut                E-PAGE-04    TimeoutError
+│   └── OutOfMemory                 E-PAGE-05    MemoryError
 ├── SetupError                      exit 3: the installation lacks something
 │   ├── ModelMissing                E-MODEL-01   FileNotFoundError
 │   ├── ModelCorrupt                E-MODEL-02   ValueError
@@ -50,7 +53,13 @@ EcgDigitError
 ├── StageNotServed                  E-TRITON-01  exit 70, RuntimeError
 ├── FormatNotNamed                  E-FORMAT-01  exit 1, LookupError
 ├── FormatContradicted              E-FORMAT-02  exit 1, ValueError
-├── OutputNotWritable               E-OUTPUT-01  exit 4, OSError
+├── OutputError                     exit 4: the output cannot be written
+│   ├── OutputNotWritable           E-OUTPUT-01  OSError
+│   └── OutputInUse                 E-OUTPUT-02  BlockingIOError
+├── JournalError                    exit 1: what an earlier run left does not go with this one
+│   ├── ConfigurationChanged        E-JOURNAL-01 ValueError
+│   ├── JournalMalformed            E-JOURNAL-02 ValueError
+│   └── JournalMissing              E-JOURNAL-03 FileNotFoundError
 └── InternalError                   E-BUG-01     exit 70, RuntimeError
 
 Every id is a heading in docs/errors.md. Catch the branch you care about, or the builtin. The root and
@@ -471,6 +480,43 @@ class QualityTooLow(PageError, ValueError):
         self.least_db = least_db
 
 
+class PageCrashed(PageError, RuntimeError):
+    """The process that read the page ended. `how` says by what, such as "signal SIGSEGV"."""
+
+    id = "E-PAGE-03"
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"reading the page ended its process: {how}",
+            "SIGKILL often means that memory ran out: fewer --threads. Else report it with the page.",
+        )
+        self.how = how
+
+
+class PageTimedOut(PageError, TimeoutError):
+    id = "E-PAGE-04"
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(
+            f"the page was not read within {limit_s:g} s",
+            "Allow more with --timeout, or give the page in a lower resolution.",
+        )
+        self.limit_s = limit_s
+
+
+class OutOfMemory(PageError, MemoryError):
+    """This process has no memory left for the page; that of a card is `OutOfDeviceMemory`."""
+
+    id = "E-PAGE-05"
+
+    def __init__(self, said: str) -> None:
+        super().__init__(
+            f"memory does not hold the page{f' ({said})' if said else ''}",
+            "Use fewer --threads, or give the page in a lower resolution.",
+        )
+        self.said = said
+
+
 class ModelMissing(SetupError, FileNotFoundError):
     id = "E-MODEL-01"
 
@@ -535,9 +581,14 @@ class FormatContradicted(EcgDigitError, ValueError):
         self.problem = problem
 
 
-class OutputNotWritable(EcgDigitError, OSError):
-    id = "E-OUTPUT-01"
+class OutputError(EcgDigitError):
+    """The output cannot be written."""
+
     exit_code = 4
+
+
+class OutputNotWritable(OutputError, OSError):
+    id = "E-OUTPUT-01"
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
@@ -546,6 +597,61 @@ class OutputNotWritable(EcgDigitError, OSError):
         )
         self.path = path
         self.reason = reason
+
+
+class OutputInUse(OutputError, BlockingIOError):
+    """Another run is writing there now."""
+
+    id = "E-OUTPUT-02"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"another run is writing {path}",
+            "Wait for it, or give this one another --out; a run that was killed holds nothing.",
+        )
+        self.path = path
+
+
+class JournalError(EcgDigitError):
+    """What an earlier run of the same output left does not go with this one."""
+
+    exit_code = 1
+
+
+class ConfigurationChanged(JournalError, ValueError):
+    """`differences` tells them in words, such as "--tta was none and is flip"."""
+
+    id = "E-JOURNAL-01"
+
+    def __init__(self, journal: Path, differences: Sequence[str]) -> None:
+        super().__init__(
+            f"{journal} is of a run that read pages otherwise: {'; '.join(differences)}",
+            "Go on as it began, give this run another --out, or begin anew with --fresh.",
+        )
+        self.journal = journal
+        self.differences = tuple(differences)
+
+
+class JournalMalformed(JournalError, ValueError):
+    id = "E-JOURNAL-02"
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(
+            f"{journal} is no journal of a run that this version can read",
+            "Move it away if it is something else, or replace it with --fresh.",
+        )
+        self.journal = journal
+
+
+class JournalMissing(JournalError, FileNotFoundError):
+    id = "E-JOURNAL-03"
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(
+            f"--only-failed finds no journal of an earlier run: {journal}",
+            "Run without it first, with the same --out.",
+        )
+        self.journal = journal
 
 
 class InternalError(EcgDigitError, RuntimeError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.errors import EcgDigitError, InternalError
+from ecgdigit_rt.errors import EcgDigitError, InternalError, OutOfMemory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,10 +182,19 @@ class Failed:
 
 Result = Digitized | Failed
 
+_OPENCV_NO_MEMORY = -4
+"""The `code` of a `cv2.error`."""
+
 
 def failed_from_error(source: PageRef, error: Exception) -> Failed:
     """The result of a page that raised; an error that nobody foresaw becomes E-BUG-01."""
-    known = error if isinstance(error, EcgDigitError) else InternalError(error)
+    known: EcgDigitError
+    if isinstance(error, EcgDigitError):
+        known = error
+    elif isinstance(error, MemoryError) or getattr(error, "code", None) == _OPENCV_NO_MEMORY:
+        known = OutOfMemory(str(error))
+    else:
+        known = InternalError(error)
     return Failed(source, known.id, _readable(known.message), _readable(known.hint))
 
 

@@ -132,6 +132,8 @@ class TruthDigitizer:
     device = "none (truth)"
     models = "none"
     notes = ("it knows the truth",)
+    identity: ClassVar[dict[str, str]] = {"models": "truth"}
+    threads = 1
 
     wishes: ClassVar[dict[str, object]] = {}
 
@@ -150,7 +152,10 @@ class TruthDigitizer:
         assert (backend, device, precision) == ("auto", "auto", "auto")
         type(self).wishes = told
 
-    def digitize_many(self, pages: Iterable[PageRef], /) -> Iterator[Result]:
+    def network_threads(self, pages: int) -> int:
+        return 1
+
+    def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int = 1) -> Iterator[Result]:
         for page in pages:
             try:
                 rgb_from_page(page)

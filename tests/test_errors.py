@@ -59,6 +59,13 @@ EXAMPLES: list[EcgDigitError] = [
     errors.FormatNotNamed(Path("out"), "csv, npz", ".csv, .parquet"),
     errors.FormatContradicted("csv", "it writes a folder", "Name a folder."),
     errors.OutputNotWritable(HERE, "read-only"),
+    errors.OutputInUse(HERE),
+    errors.ConfigurationChanged(HERE, ["--tta was none and is flip"]),
+    errors.JournalMalformed(HERE),
+    errors.JournalMissing(HERE),
+    errors.PageCrashed("signal SIGSEGV"),
+    errors.PageTimedOut(1.5),
+    errors.OutOfMemory("allocating 3 GB"),
     errors.InternalError(KeyError("x")),
 ]
 

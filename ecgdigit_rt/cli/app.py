@@ -27,10 +27,11 @@ from ecgdigit_rt.cli import (
     synth,
     train,
 )
+from ecgdigit_rt.cli.stopping import INTERRUPTED
 from ecgdigit_rt.errors import EcgDigitError, InternalError
 from ecgdigit_rt.outputs.terminal import on_terminal
 
-BAD_ARGUMENTS, INTERRUPTED = 1, 130
+BAD_ARGUMENTS = 1
 
 # Typer carries its own copy of click; what it exports of it is BadParameter, a usage error.
 UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")

@@ -1,4 +1,4 @@
-"""`run --out`, `--format` and `--test` become a format, a place and a report beside it."""
+"""`run --out`, `--format` and `--test` become a format and a place, with what stands beside it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from ecgdigit_rt.outputs.formats.chosen import STDOUT, chosen_format
 from ecgdigit_rt.outputs.formats.page_writer import Destination, PageWriter
 from ecgdigit_rt.outputs.formats.registry import Format
+from ecgdigit_rt.outputs.whole_file import check_file, check_folder, is_stream
 
 if TYPE_CHECKING:
     from ecgdigit_rt.outputs.competition import Asked
-    from ecgdigit_rt.outputs.report import Report
+    from ecgdigit_rt.running.files import RunFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +26,32 @@ class Target:
     form: Format
     questions: Mapping[str, Sequence[Asked]] | None
 
-    def writer(self) -> PageWriter:
-        """Raises DependencyMissing."""
-        stream = sys.stdout if self._is_stdout else None
-        return self.form.opener(Destination(self.out, stream, self.questions))
-
-    def finish(self, report: Report) -> None:
-        """Write the report and say where things are; beside standard output there is no report."""
-        from ecgdigit_rt.outputs.report import report_path, write_report
-
-        if not self._is_stdout:
-            path = report_path(self.out, is_folder=self.form.is_folder)
-            write_report(report, path)
-            typer.echo(f"written  {self.out} · {path}", err=True)
+    @property
+    def is_stream(self) -> bool:
+        """Standard output, a pipe, a device: nothing can stand beside it, and no run can go on there."""
+        return str(self.out) == STDOUT or is_stream(self.out)
 
     @property
-    def _is_stdout(self) -> bool:
-        return str(self.out) == STDOUT
+    def files(self) -> RunFiles:
+        from ecgdigit_rt.running.files import run_files
+
+        return run_files(self.out, self.form.name, is_folder=self.form.is_folder)
+
+    @property
+    def report_path(self) -> Path:
+        from ecgdigit_rt.outputs.report import report_path
+
+        return report_path(self.out, is_folder=self.form.is_folder)
+
+    def writer(self) -> PageWriter:
+        """Raises DependencyMissing."""
+        stream = sys.stdout if str(self.out) == STDOUT else None
+        return self.form.opener(Destination(self.out, stream, self.questions))
+
+    def check(self) -> None:
+        """Find out what would keep a run from writing, before a page is read. Raises OutputNotWritable."""
+        if not self.is_stream:
+            (check_folder if self.form.is_folder else check_file)(self.out)
 
 
 def target(out: Path, form: str | None, questions: Mapping[str, Sequence[Asked]] | None) -> Target:

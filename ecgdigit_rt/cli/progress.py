@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def page_progress(total: int) -> Iterator[Callable[[], None]]:
-    """Give a function to call after each page. Draws on stderr where that is a terminal."""
+def page_progress(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    """Give a function to call after each page. Draws on stderr where that is a terminal.
+
+    done: how many of them were before.
+    """
     if not sys.stderr.isatty():
         yield lambda: None
         return
@@ -38,7 +41,7 @@ def page_progress(total: int) -> Iterator[Callable[[], None]]:
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
+        task = bar.add_task("", total=total, completed=done)
         yield lambda: bar.advance(task)
 
 

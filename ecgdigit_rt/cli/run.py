@@ -2,141 +2,104 @@
 
 from __future__ import annotations
 
-import time
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from ecgdigit_rt.cli.options import Backend, Device, Gain, LayoutName, MaxPixels, Precision, Speed, Threads
+from ecgdigit_rt.cli.run_options import (
+    Blend,
+    FormatName,
+    Fresh,
+    Inputs,
+    Isolate,
+    LeastQuality,
+    Method,
+    MethodName,
+    Models,
+    OnlyFailed,
+    Out,
+    Overlay,
+    TestCsv,
+    Timeout,
+    Tta,
+    Views,
+)
+from ecgdigit_rt.cli.stopping import stop_signals
 from ecgdigit_rt.inputs.limits import MAX_PIXELS
-from ecgdigit_rt.outputs.formats.registry import FORMATS
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.batch import Job
     from ecgdigit_rt.digitizer import Digitizer
-    from ecgdigit_rt.record import Result
-
-
-class Tta(StrEnum):
-    """The names in `ecgdigit_rt.tracing.tta.TTA`, here for the help, which loads no numpy."""
-
-    none = "none"
-    flip = "flip"
-    photometric = "photometric"
-    full = "full"
-
-
-class Method(StrEnum):
-    """The names in `ecgdigit_rt.digitizer.METHODS`, here for the help."""
-
-    networks = "networks"
-    classical = "classical"
 
 
 def run(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...",
-            help="Images, PDF, TIFF and DICOM files; folders; globs; '-' for a list on standard input.",
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", help="The file or folder to write; its suffix tells the format. '-': stdout."),
-    ],
-    form: Annotated[
-        str | None,
-        typer.Option("--format", help=f"{', '.join(FORMATS)}. Default: what --out or --test tells."),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option("--test", help="test.csv: which leads, rates and counts are asked for."),
-    ] = None,
-    overlay: Annotated[
-        Path | None,
-        typer.Option("--overlay", help="Folder for one PNG per page that shows what was traced."),
-    ] = None,
-    tta: Annotated[
-        Tta,
-        typer.Option("--tta", help="See every strip in several ways: more accurate, 2 to 10 times slower."),
-    ] = Tta.none,
-    blend: Annotated[
-        bool, typer.Option("--blend", help="Make limb leads that nearly obey Einthoven's law obey it.")
-    ] = False,
+    inputs: Inputs,
+    out: Out,
+    form: FormatName = None,
+    test: TestCsv = None,
+    overlay: Overlay = None,
+    tta: Views = Tta.none,
+    blend: Blend = False,
     layout: LayoutName = None,
     speed: Speed = None,
     gain: Gain = None,
-    min_quality: Annotated[
-        float | None,
-        typer.Option("--min-quality", metavar="DB", help="Refuse pages whose expected quality is lower."),
-    ] = None,
-    models: Annotated[
-        str, typer.Option("--models", help="A family of networks, or the folder that `export` wrote.")
-    ] = "lite",
-    method: Annotated[
-        Method, typer.Option("--method", help="classical: without networks, and without reading text.")
-    ] = Method.networks,
+    min_quality: LeastQuality = None,
+    models: Models = "lite",
+    method: MethodName = Method.networks,
     backend: Backend = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
     max_pixels: MaxPixels = MAX_PIXELS,
+    only_failed: OnlyFailed = False,
+    fresh: Fresh = False,
+    isolate: Isolate = False,
+    timeout: Timeout = None,
 ) -> None:
     """Digitize ECG pages into millivolt and seconds.
 
     Without --test every lead found is written at 500 Hz. csv, wfdb, dicom and npz write a folder with
     files of each page, the other formats one file. A page that cannot be read does not stop
     the others: it is named at the end and in the report beside the output, and the exit code is 2.
+    A run that was ended goes on when the same command is given again.
     """
-    from ecgdigit_rt.batch import digitize_to, jobs_from_pages
+    from ecgdigit_rt.batch import jobs_from_pages
     from ecgdigit_rt.cli.destination import target
-    from ecgdigit_rt.cli.progress import page_progress
+    from ecgdigit_rt.cli.read_pages import Work, read_to_file, read_to_stream
     from ecgdigit_rt.inputs.pages import pages_from_inputs
     from ecgdigit_rt.outputs.competition import read_test_csv
-    from ecgdigit_rt.outputs.report import Report, summary_lines
+    from ecgdigit_rt.outputs.report import Report
+    from ecgdigit_rt.running.configuration import Reading, configuration
+    from ecgdigit_rt.running.isolation import IsolatedPages
 
+    reading = Reading(
+        models, tta.value, blend, layout, speed, gain, min_quality, max_pixels, method.value,
+        backend, device, precision,
+    )  # fmt: skip
+    if only_failed and fresh:
+        raise typer.BadParameter("--only-failed needs what --fresh forgets")
     questions = None if test is None else read_test_csv(test)
     to = target(out, form, questions)
+    if only_failed and to.is_stream:
+        raise typer.BadParameter(f"--only-failed: {out} keeps no journal")
     jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), questions)
-    report = Report(skipped=[str(page.path) for page in skipped])
+    to.check()
+    writer = to.writer()
     if overlay is not None:
         _make_folder(overlay)
-    with to.writer() as writer, page_progress(len(jobs)) as advance:
-
-        def finish(job: Job, result: Result) -> None:
-            if overlay is not None and job.page is not None:
-                _show(overlay, job.image, result, max_pixels)
-            advance()
-
-        from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
-
-        digitizer = Digitizer(
-            models,
-            threads=threads,
-            tta=tta.value,
-            blend=blend,
-            layout=layout,
-            speed_mm_s=speed,
-            gain_mm_mv=gain,
-            min_quality_db=min_quality,
-            method=method.value,
-            backend=backend,
-            device=device,
-            precision=precision,
-            max_pixels=max_pixels,
-        )
-        report.device, report.models = digitizer.device, digitizer.models
+    with stop_signals() as stop:
+        digitizer = reading.digitizer(threads)
         _say(digitizer)
-        start = time.perf_counter()
-        digitize_to(jobs, digitizer, writer, report, finish)
-        seconds = time.perf_counter() - start
-    for line in summary_lines(report, seconds):
-        typer.echo(line, err=True)
-    to.finish(report)
-    raise typer.Exit(0 if report.is_clean else 2)
+        report = Report([str(page.path) for page in skipped], digitizer.device, digitizer.models)
+        isolated = isolate or timeout is not None
+        reader = IsolatedPages(reading.page_reader, digitizer.threads, timeout) if isolated else digitizer
+        network_threads = digitizer.network_threads(sum(job.page is not None for job in jobs))
+        work = Work(jobs, reader, network_threads, to, writer, overlay, max_pixels, stop)
+        if to.is_stream:
+            raise typer.Exit(read_to_stream(work, report))
+        decided = configuration(reading, digitizer.identity, to.form.name if to.form.is_folder else None)
+        raise typer.Exit(read_to_file(work, report, decided, only_failed=only_failed, fresh=fresh))
 
 
 def _make_folder(folder: Path) -> None:
@@ -152,10 +115,3 @@ def _say(digitizer: Digitizer) -> None:
     typer.echo(f"device   {digitizer.device}\nmodels   {digitizer.models}", err=True)
     for note in digitizer.notes:
         typer.echo(f"note     {note}", err=True)
-
-
-def _show(folder: Path, image: str, result: Result, max_pixels: int) -> None:
-    from ecgdigit_rt.outputs.file_names import file_stem
-    from ecgdigit_rt.outputs.overlay import write_overlay
-
-    write_overlay(result, folder / f"{file_stem(image)}.png", max_pixels)

@@ -12,7 +12,7 @@ from ecgdigit_rt.outputs.terminal import on_terminal
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead
 from ecgdigit_rt.tracing.consistency import residuals
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UNIT = "mV"
 
 
@@ -24,7 +24,10 @@ def missing_leads(page: Digitized) -> list[str]:
 
 
 def page_facts(page: Digitized, page_id: str = "") -> dict[str, object]:
-    """A page that was read. `formats/page.schema.json` explains every key; null is what nobody knows."""
+    """A page that was read. `formats/page.schema.json` explains every key; null is what nobody knows.
+
+    Nothing here differs from one run to the next; how long a page took stands in the report alone.
+    """
     maker = page.maker
     return {
         **origin_facts(page, page_id),
@@ -40,7 +43,6 @@ def page_facts(page: Digitized, page_id: str = "") -> dict[str, object]:
         "expected_db": rounded(page.expected_db, 2),
         "quality": quality_facts(page),
         "notes": list(page.notes),
-        "seconds": seconds_facts(page),
     }
 
 

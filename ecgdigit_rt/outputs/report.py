@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,12 +25,13 @@ from ecgdigit_rt.outputs.page_facts import (
 )
 from ecgdigit_rt.outputs.signals_table import lead_names
 from ecgdigit_rt.outputs.terminal import on_terminal
-from ecgdigit_rt.outputs.whole_file import write_whole_text
+from ecgdigit_rt.outputs.whole_file import telling_of, whole_text
 from ecgdigit_rt.record import Failed, Result
 
 LISTED = 20
 """So many failures are named on the terminal; the report names all."""
 _WORST = 3
+_NOTED = "with notes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +55,42 @@ class PageReport:
 
 @dataclass(slots=True)
 class Report:
-    """All pages of a run so far. `skipped`: inputs that test.csv does not ask for.
+    """A run's pages so far, counted; of a hundred thousand it keeps no more than it tells at the end.
 
-    device, models: what they were read with.
+    skipped: inputs that test.csv does not ask for. device, models: what they were read with. known: of how
+    many pages an earlier run knew the result already.
     """
 
-    pages: list[PageReport] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     device: str = ""
     models: str = ""
+    known: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    troubled: list[PageReport] = field(default_factory=list)
+    noted: list[PageReport] = field(default_factory=list)
+    qualities: list[tuple[float, str]] = field(default_factory=list)
+
+    def add(self, page: PageReport) -> None:
+        """Count one page, and remember it where the last lines name it."""
+        self.counts[page.status] += 1
+        if page.status != "digitized" and len(self.troubled) < LISTED:
+            self.troubled.append(page)
+        if page.notes:
+            self.counts[_NOTED] += 1
+            self.noted = self.noted or [page]
+        if page.expected_db is not None:
+            self.qualities.append((page.expected_db, page.id))
 
     def count(self, status: str) -> int:
-        return sum(page.status == status for page in self.pages)
+        return self.counts[status]
+
+    @property
+    def pages(self) -> int:
+        return sum(map(self.count, ("digitized", "partial", "failed")))
 
     @property
     def is_clean(self) -> bool:
-        return self.count("digitized") == len(self.pages)
+        return self.count("digitized") == self.pages
 
 
 def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageReport:
@@ -102,53 +124,62 @@ def report_path(out: Path, *, is_folder: bool = False) -> Path:
     return out / REPORT if is_folder else out.with_name(f"{out.stem}.report.json")
 
 
-def write_report(report: Report, path: Path) -> None:
-    """Write the report in one piece. Raises OutputNotWritable."""
-    document = {
+def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> None:
+    """Write the report in one piece, page after page. Raises OutputNotWritable."""
+    head = {
         "ecgdigit_rt": __version__,
         "device": report.device,
         "models": report.models,
-        "pages": len(report.pages),
+        "pages": report.pages,
         "digitized": report.count("digitized"),
         "partial": report.count("partial"),
         "failed": report.count("failed"),
         "skipped": [readable(path) for path in report.skipped],
-        "results": [asdict(page) for page in report.pages],
+        "results": [],
     }
-    write_whole_text(json.dumps(document, indent=1, ensure_ascii=False), path)
+    before, after = _json(head).rsplit("[]", 1)
+    with whole_text(path) as text, telling_of(path):
+        text.write(before + "[")
+        for number, page in enumerate(pages):
+            text.write(("," if number else "") + "\n" + _json(asdict(page)))
+        text.write("\n]" + after + "\n")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def summary_lines(report: Report, seconds: float) -> list[str]:
-    """The last lines of a run, for the terminal."""
+    """The last lines of a run, for the terminal. seconds: spent on the pages that were not known before."""
     counts = [f"{report.count('digitized')} digitized"]
     if report.count("partial"):
         counts.append(f"{report.count('partial')} with leads missing")
     counts.append(f"{report.count('failed')} failed")
+    if report.known:
+        counts.append(f"{report.known} skipped (journal)")
     if report.skipped:
         counts.append(f"{len(report.skipped)} skipped (not in test.csv)")
-    if seconds > 0:
-        counts.append(f"{len(report.pages) / seconds:.1f} pages/s")
+    if seconds > 0 and report.pages > report.known:
+        counts.append(f"{(report.pages - report.known) / seconds:.1f} pages/s")
     lines = [f"done     {' · '.join(counts)}", *_quality_line(report), *_note_line(report)]
-    troubled = [page for page in report.pages if page.status != "digitized"]
-    for page in troubled[:LISTED]:
+    for page in report.troubled:
         word = "failed " if page.status == "failed" else "partial"
         lines.append(f"{word}  {page.path}   {page.message}   [{page.error_id}]")
-    if len(troubled) > LISTED:
-        lines.append(f"         … and {len(troubled) - LISTED} more; the report names them all")
+    more = report.pages - report.count("digitized") - len(report.troubled)
+    if more:
+        lines.append(f"         … and {more} more; the report names them all")
     return [on_terminal(line) for line in lines]
 
 
 def _note_line(report: Report) -> list[str]:
-    noted = [page for page in report.pages if page.notes]
-    if not noted:
-        return []
-    more = f" · {len(noted) - 1} more pages with notes in the report" if len(noted) > 1 else ""
-    return [f"note     {noted[0].id}: {noted[0].notes[0]}{more}"]
+    others = report.count(_NOTED) - 1
+    more = f" · {others} more pages with notes in the report" if others > 0 else ""
+    return [f"note     {page.id}: {page.notes[0]}{more}" for page in report.noted]
 
 
 def _quality_line(report: Report) -> list[str]:
     """The pages that a person should look at first, of several."""
-    known = sorted((page.expected_db, page.id) for page in report.pages if page.expected_db is not None)
+    known = sorted(report.qualities)
     if len(known) < 2:
         return []
     worst = " · ".join(f"{name} {db:.0f}" for db, name in known[:_WORST])

@@ -75,6 +75,14 @@ def write_whole_text(text: str, path: Path) -> None:
         stream.write(text)
 
 
+def check_file(path: Path) -> None:
+    """See that a file is there or can be made, without making it. Raises OutputNotWritable."""
+    with telling_of(path):
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+    check_folder(path.parent)
+
+
 def check_folder(path: Path) -> None:
     """See that a folder is there or can be made, without making it. Raises OutputNotWritable."""
     with telling_of(path):

@@ -21,7 +21,7 @@ from ecgdigit_rt.record import Digitized
 
 
 def csv_folder(to: Destination) -> PageFolder:
-    return PageFolder(to.path, _write_page)
+    return PageFolder(to.path, _write_page, (".csv", ".json"))
 
 
 def csv_from_page(page: Digitized) -> str:

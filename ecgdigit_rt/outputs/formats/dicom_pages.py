@@ -6,11 +6,14 @@ ECG. Units are microvolt, one step each. Where nothing was printed stands the Wa
 look for all leads in the first group. Annotations tell the rest: one for the page, one with each window.
 
 Nothing is made up: what the standard lets be empty and the page does not tell is empty. Acquisition
-DateTime may not be empty; it is when the picture was read, and the first annotation says so.
+DateTime may not be empty; it is when the picture's file was written, and the first annotation says so.
+The same page read the same way gives the same file, with the same UIDs.
 """
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +41,7 @@ def dicom_folder(to: Destination) -> PageFolder:
     """Raises DependencyMissing."""
     with extra_for("--format dicom", "pydicom", "dicom"):
         import pydicom  # noqa: F401 to know before the first page
-    return PageFolder(to.path, _write_page)
+    return PageFolder(to.path, _write_page, (".dcm",))
 
 
 def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
@@ -48,13 +51,12 @@ def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
 
 
 def dicom_from_page(page: Digitized, page_id: str = "") -> Dataset:
-    """The whole file as a pydicom Dataset, with new UIDs every time."""
+    """The whole file as a pydicom Dataset. Its UIDs come from what is in it."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import (
         ExplicitVRLittleEndian,
         GeneralECGWaveformStorage,
         TwelveLeadECGWaveformStorage,
-        generate_uid,
     )
 
     group = waveform(page)
@@ -62,22 +64,36 @@ def dicom_from_page(page: Digitized, page_id: str = "") -> Dataset:
     out = Dataset()
     out.SpecificCharacterSet = "ISO_IR 192"
     out.SOPClassUID = TwelveLeadECGWaveformStorage if is_twelve_lead else GeneralECGWaveformStorage
-    for uid in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        setattr(out, uid, generate_uid(prefix=None))
     _add_unknown(out)
     _add_maker(out, page)
     out.Modality = "ECG"
     out.SeriesDescription = "Digitized from a picture of paper"
     out.InstanceNumber = page.source.page + 1
-    now = datetime.now().astimezone()
-    out.ContentDate, out.ContentTime = f"{now:%Y%m%d}", f"{now:%H%M%S}"
-    out.AcquisitionDateTime = f"{now:%Y%m%d%H%M%S%z}"
+    when = _written(page.source.path)
+    out.ContentDate, out.ContentTime = f"{when:%Y%m%d}", f"{when:%H%M%S}"
+    out.AcquisitionDateTime = f"{when:%Y%m%d%H%M%S%z}"
     out.AcquisitionContextSequence = [_lead_system()] if is_twelve_lead else []
     out.WaveformSequence = [group]
     out.WaveformAnnotationSequence = waveform_annotations(page, page_id)
+    _add_uids(out)
     out.file_meta = FileMetaDataset()
     out.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return out
+
+
+def _written(path: Path) -> datetime:
+    """When the picture's file was last written; of a picture that is no file, now."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+    except OSError:
+        return datetime.now().astimezone()
+
+
+def _add_uids(out: Dataset) -> None:
+    """UIDs below 2.25, as PS3.5 B.2 has it: a file that says the same is the same instance."""
+    content = hashlib.sha256(out.to_json().encode()).hexdigest()
+    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(out, keyword, f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{keyword} {content}').int}")
 
 
 def _add_unknown(out: Dataset) -> None:

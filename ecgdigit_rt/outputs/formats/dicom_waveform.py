@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NOTICE = (
     "Digitized from a picture of a paper ECG, for research. Samples that were not printed hold the padding "
-    "value. When the ECG was recorded was not read: the acquisition time is when the picture was read."
+    "value. When the ECG was recorded was not read: the acquisition time is when its file was written."
 )
 _LONGEST_ST = 1024
 

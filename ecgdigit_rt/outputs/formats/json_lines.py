@@ -2,10 +2,10 @@
 
 | key | what |
 |---|---|
-| schema_version, id, source, page | 1; the page's id; its file; which page of the file, from 1 |
+| schema_version, id, source, page | 2; the page's id; its file; which page of the file, from 1 |
 | status | digitized, partial (leads are missing) or failed |
 | software, models, device | what read it; null where nobody knows |
-| unit, duration_s, layout, missing, expected_db, quality, notes, seconds | of the page as a whole |
+| unit, duration_s, layout, missing, expected_db, quality, notes | of the page as a whole |
 | leads | lead → samples, rate_hz, start_s, end_s, duration_s, confidence, expected_error_mv, mv |
 | error_id, message, hint | of a page that failed, in place of all from `software` on |
 

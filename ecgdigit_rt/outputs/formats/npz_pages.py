@@ -22,7 +22,7 @@ from ecgdigit_rt.record import Digitized
 
 
 def npz_folder(to: Destination) -> PageFolder:
-    return PageFolder(to.path, _write_page)
+    return PageFolder(to.path, _write_page, (".npz",))
 
 
 def _write_page(folder: Path, page_id: str, page: Digitized) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ecgdigit_rt.outputs.file_names import file_stem
 from ecgdigit_rt.outputs.signals_table import lead_names
 from ecgdigit_rt.outputs.whole_file import check_folder
 from ecgdigit_rt.record import Digitized, Failed, Result
@@ -19,11 +20,19 @@ class PageFolder:
     """The folder is made with its first file. A page that failed, or without leads, has none.
 
     Files of a page that were there before are replaced; those of a page that failed now stay.
+    suffixes, stem: how a page's files are called by its id.
     """
 
-    def __init__(self, path: Path, write_files: PageFiles) -> None:
+    def __init__(
+        self,
+        path: Path,
+        write_files: PageFiles,
+        suffixes: tuple[str, ...],
+        stem: Callable[[str], str] = file_stem,
+    ) -> None:
         self._path = path
         self._write_files = write_files
+        self._suffixes, self._stem = suffixes, stem
 
     def __enter__(self) -> Self:
         check_folder(self._path)
@@ -32,6 +41,11 @@ class PageFolder:
     def write(self, page_id: str, result: Result) -> None:
         if not isinstance(result, Failed) and lead_names(result):
             self._write_files(self._path, page_id, result)
+
+    def has(self, page_id: str) -> bool:
+        """Whether all files of a page are there."""
+        stem = self._stem(page_id)
+        return all((self._path / f"{stem}{suffix}").is_file() for suffix in self._suffixes)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -31,7 +31,7 @@ _LONGEST_RECORD_NAME = 50  # WFDB_MAXRNL of the WFDB library
 def wfdb_folder(to: Destination) -> PageFolder:
     """Raises DependencyMissing."""
     _wfdb()
-    return PageFolder(to.path, _write_page)
+    return PageFolder(to.path, _write_page, (".hea", ".dat"), record_name)
 
 
 def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
