@@ -19,6 +19,7 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import __version__
 from ecgdigit_rt.classical.reader import ClassicalReader
+from ecgdigit_rt.inputs.limits import MAX_PIXELS
 from ecgdigit_rt.inputs.sources import Picture, Source, picture_from_source, pictures_from_sources
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
 from ecgdigit_rt.page_reader import PageReader, PageSteps, ReadOptions, Watcher
@@ -75,7 +76,7 @@ class Digitizer:
     (`ecgdigit_rt.tracing.consistency`).
     layout: a known layout or one spelled out (`ecgdigit_rt.reading.layouts.plan_from_text`), speed_mm_s,
     gain_mm_mv: where the page itself should not be asked. min_quality_db: pages whose expected
-    signal-to-noise ratio is lower are refused.
+    signal-to-noise ratio is lower are refused. max_pixels: larger pages are refused, before they are decoded.
     backend, device, precision: what runs the networks, where and in which type
     (`ecgdigit_engine.choice.choose`); what is named is used or refused. opener: what opens the networks in
     their place. `device` and `models` say in words what was chosen, `notes` what to know of it.
@@ -100,7 +101,9 @@ class Digitizer:
         precision: str = AUTO,
         opener: StageOpener | None = None,
         method: str = NETWORKS,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
+        self._max_pixels = max_pixels
         told = Told(None if layout is None else plan_from_text(layout), speed_mm_s, gain_mm_mv)
         self._options = ReadOptions(tta, blend, told, min_quality_db)
         loading()
@@ -150,7 +153,7 @@ class Digitizer:
 
         Raises an InputError or a PageError that names what is wrong.
         """
-        picture = picture_from_source(source)
+        picture = picture_from_source(source, max_pixels=self._max_pixels)
         return self.digitize_image(picture.pixels(), picture.page)
 
     def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
@@ -171,7 +174,7 @@ class Digitizer:
 
         The next pages are read meanwhile. A page's failure is its result.
         """
-        pictures = pictures_from_sources(sources)
+        pictures = pictures_from_sources(sources, self._max_pixels)
         first = list(islice(pictures, _PAGES_FOR_ALL * self.threads))
         many = self.threads > 1 and len(first) == _PAGES_FOR_ALL * self.threads
         if many:

@@ -11,7 +11,9 @@ EcgDigitError
 │   ├── PageNotGiven                E-INPUT-07   LookupError
 │   ├── PasswordProtected           E-INPUT-08   ValueError
 │   ├── NotAnImageArray             E-INPUT-09   ValueError
-│   └── LayoutNotUnderstood         E-INPUT-10   ValueError
+│   ├── LayoutNotUnderstood         E-INPUT-10   ValueError
+│   ├── FileTooLarge                E-INPUT-11   ValueError
+│   └── RequestMalformed            E-TRITON-02  ValueError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
@@ -45,6 +47,7 @@ EcgDigitError
 ├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
 ├── OutOfDeviceMemory               E-DEVICE-01  exit 2, MemoryError
 ├── WorkerDied                      E-DEVICE-02  exit 70, RuntimeError
+├── StageNotServed                  E-TRITON-01  exit 70, RuntimeError
 ├── FormatNotNamed                  E-FORMAT-01  exit 1, LookupError
 ├── FormatContradicted              E-FORMAT-02  exit 1, ValueError
 ├── OutputNotWritable               E-OUTPUT-01  exit 4, OSError
@@ -68,6 +71,7 @@ from ecgdigit_engine.errors import (
     OutOfDeviceMemory,
     SetupError,
     ShapeOutsideProfile,
+    StageNotServed,
     UnknownChoice,
     WorkerDied,
 )
@@ -81,6 +85,7 @@ __all__ = [
     "OutOfDeviceMemory",
     "SetupError",
     "ShapeOutsideProfile",
+    "StageNotServed",
     "UnknownChoice",
     "WorkerDied",
 ]
@@ -142,7 +147,7 @@ class ImageSizeOutOfRange(InputError, ValueError):
     def __init__(self, path: Path, width: int, height: int, allowed: str) -> None:
         super().__init__(
             f"{path} is {width} x {height} px; {allowed}",
-            "Scan the page at 150 to 600 dpi, or photograph it so that it fills the picture.",
+            "Scan it at 150 to 600 dpi, or photograph it full-frame. --max-pixels sets the limit.",
         )
         self.path = path
         self.width = width
@@ -192,6 +197,18 @@ class NotAnImageArray(InputError, ValueError):
             "Give (height, width[, 1, 3 or 4]) of bool, uint8, uint16, or floats from 0 to 1.",
         )
         self.reason = reason
+
+
+class FileTooLarge(InputError, ValueError):
+    id = "E-INPUT-11"
+
+    def __init__(self, path: Path, size: int, most: int) -> None:
+        super().__init__(
+            f"{path} is {size / 1e9:.1f} GB; files of at most {most / 1e9:.1f} GB are read",
+            "Split it into files of fewer pages, or save it compressed.",
+        )
+        self.path = path
+        self.size = size
 
 
 class TableError(EcgDigitError):
@@ -350,6 +367,17 @@ class LayoutNotUnderstood(InputError, ValueError):
         )
         self.given = given
         self.known = tuple(known)
+
+
+class RequestMalformed(InputError, ValueError):
+    """What came to a server beside the image cannot be used."""
+
+    id = "E-TRITON-02"
+
+    def __init__(self, name: str, given: str, allowed: str) -> None:
+        super().__init__(f"{name} is {given}; {allowed}", f"Correct {name}, or leave it out.")
+        self.name = name
+        self.given = given
 
 
 class PageError(EcgDigitError):

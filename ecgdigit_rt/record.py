@@ -186,4 +186,9 @@ Result = Digitized | Failed
 def failed_from_error(source: PageRef, error: Exception) -> Failed:
     """The result of a page that raised; an error that nobody foresaw becomes E-BUG-01."""
     known = error if isinstance(error, EcgDigitError) else InternalError(error)
-    return Failed(source, known.id, known.message, known.hint)
+    return Failed(source, known.id, _readable(known.message), _readable(known.hint))
+
+
+def _readable(text: str) -> str:
+    """What is not UTF-8, as a file's name in a message may be, written out: every output takes it."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

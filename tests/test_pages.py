@@ -104,7 +104,7 @@ def test_a_broken_file_does_not_end_the_search(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     (tmp_path / "d.png").symlink_to(tmp_path / "gone.png")
     touch(tmp_path, "e.jpg")
-    assert names(tmp_path, tmp_path) == ["a.pdf", "b.tif", "c.dcm", "e.jpg"]
+    assert names(tmp_path, tmp_path) == ["a.pdf", "b.tif", "c.dcm", "d.png", "e.jpg"]
 
 
 def test_names_with_digits_and_letters_in_one_place_sort(tmp_path: Path) -> None:

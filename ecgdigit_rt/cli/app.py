@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ import ecgdigit_rt
 from ecgdigit_rt.cli import (
     bench,
     build_engines,
+    deploy,
     distill,
     doctor,
     engines,
@@ -26,6 +28,7 @@ from ecgdigit_rt.cli import (
     train,
 )
 from ecgdigit_rt.errors import EcgDigitError, InternalError
+from ecgdigit_rt.outputs.terminal import on_terminal
 
 BAD_ARGUMENTS, INTERRUPTED = 1, 130
 
@@ -52,6 +55,7 @@ app.command("distill")(distill.distill)
 app.command("export")(export.export)
 app.command("build-engines")(build_engines.build_engines)
 app.add_typer(engines.app, name="engines")
+app.add_typer(deploy.app, name="deploy")
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 
@@ -82,6 +86,9 @@ def _options(
 
 def main() -> None:
     """Entry point of the `ecgdigit-rt` command."""
+    # Our errors name the damaged page; what its decoders say of it does not.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     sys.exit(exit_code(sys.argv[1:]))
 
 
@@ -112,5 +119,6 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _told(error: EcgDigitError) -> int:
-    typer.echo(f"error    {error.message}   [{error.id}]\n         {error.hint}", err=True)
+    message, hint = on_terminal(error.message), on_terminal(error.hint)
+    typer.echo(f"error    {message}   [{error.id}]\n         {hint}", err=True)
     return error.exit_code

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ecgdigit_rt.cli.format import Format
+from ecgdigit_rt.inputs.limits import DECODABLE_PIXELS, MIN_SIDE_PX
 
 Backend = Annotated[
     str,
@@ -28,5 +29,15 @@ Speed = Annotated[
 ]
 Gain = Annotated[
     float | None, typer.Option("--gain", min=1, max=80, help="Gain in mm/mV. Default: as printed.")
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        min=MIN_SIDE_PX**2,
+        max=DECODABLE_PIXELS,
+        help="Refuse larger pages, before they are decoded.",
+    ),
 ]
 PrintedAs = Annotated[Format, typer.Option("--format", help="For a person, or for a program.")]

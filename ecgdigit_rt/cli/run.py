@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgdigit_rt.cli.options import Backend, Device, Gain, LayoutName, Precision, Speed, Threads
+from ecgdigit_rt.cli.options import Backend, Device, Gain, LayoutName, MaxPixels, Precision, Speed, Threads
+from ecgdigit_rt.inputs.limits import MAX_PIXELS
 from ecgdigit_rt.outputs.formats.registry import FORMATS
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def run(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
     """Digitize ECG pages into millivolt and seconds.
 
@@ -106,7 +108,7 @@ def run(
 
         def finish(job: Job, result: Result) -> None:
             if overlay is not None and job.page is not None:
-                _show(overlay, job.image, result)
+                _show(overlay, job.image, result, max_pixels)
             advance()
 
         from ecgdigit_rt.digitizer import Digitizer  # after the cheap checks: it loads the models
@@ -124,6 +126,7 @@ def run(
             backend=backend,
             device=device,
             precision=precision,
+            max_pixels=max_pixels,
         )
         report.device, report.models = digitizer.device, digitizer.models
         _say(digitizer)
@@ -151,8 +154,8 @@ def _say(digitizer: Digitizer) -> None:
         typer.echo(f"note     {note}", err=True)
 
 
-def _show(folder: Path, image: str, result: Result) -> None:
+def _show(folder: Path, image: str, result: Result, max_pixels: int) -> None:
     from ecgdigit_rt.outputs.file_names import file_stem
     from ecgdigit_rt.outputs.overlay import write_overlay
 
-    write_overlay(result, folder / f"{file_stem(image)}.png")
+    write_overlay(result, folder / f"{file_stem(image)}.png", max_pixels)

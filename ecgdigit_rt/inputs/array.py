@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecgdigit_rt.errors import NotAnImageArray
-from ecgdigit_rt.inputs.limits import size_problem
+from ecgdigit_rt.inputs.limits import MAX_PIXELS, size_problem
 from ecgdigit_rt.inputs.pixels import rgb_from_pixels
 
 _HALF_STEP = 0.5 / 255  # a float this far outside 0 to 1 still rounds to black or white
 
 
-def rgb_from_array(array: ArrayLike) -> NDArray[np.uint8]:
+def rgb_from_array(array: ArrayLike, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """An image array → (height, width, 3) uint8 RGB, C-contiguous.
 
     Takes (height, width) and (height, width, 1, 3 or 4), grey, RGB or RGBA with straight alpha: bool,
@@ -28,7 +28,7 @@ def rgb_from_array(array: ArrayLike) -> NDArray[np.uint8]:
     if given.ndim not in (2, 3) or (given.ndim == 3 and given.shape[2] not in (1, 3, 4)):
         raise NotAnImageArray(f"its shape is {given.shape}")
     height, width = given.shape[:2]
-    problem = size_problem(width, height)
+    problem = size_problem(width, height, max_pixels)
     if problem is not None:
         raise NotAnImageArray(f"it is {width} x {height} px; {problem}")
     return rgb_from_pixels(_samples(given))

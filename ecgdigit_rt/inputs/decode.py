@@ -8,19 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.inputs.formats import format_from_file
+from ecgdigit_rt.inputs.limits import MAX_PIXELS
 from ecgdigit_rt.record import PageRef
 
 
-def rgb_from_page(page: PageRef) -> NDArray[np.uint8]:
+def rgb_from_page(page: PageRef, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Decode one page of a file to (height, width, 3) uint8 RGB, C-contiguous.
 
     EXIF orientation is applied, transparency lies on white paper, 16 bits become 8, the pages of a
     PDF are drawn at their scan's resolution or at 300 dpi. Threads may decode at the same time.
+    A page of more than `max_pixels` is refused before anything is allocated for it.
 
     Raises InputNotFound, UnreadableImage, UnsupportedType, ImageSizeOutOfRange, PasswordProtected,
     DependencyMissing.
     """
-    return format_from_file(page.path).rgb(page.path, page.page)
+    return format_from_file(page.path).rgb(page.path, page.page, max_pixels)
 
 
 def rgb_from_file(path: Path) -> NDArray[np.uint8]:

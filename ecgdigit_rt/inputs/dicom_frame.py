@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import UnsupportedType
+from ecgdigit_rt.inputs.dicom_limits import check_codestream
 from ecgdigit_rt.inputs.opencv import decoded
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def stored_frame(path: Path, header: Dataset, frame: int) -> Samples:
     syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
     if syntax is None:  # no preamble, and so nothing that could be compressed
         return pixel_array(_whole(path), index=frame)
+    compressed = _compressed(path, header, frame) if syntax.is_encapsulated else b""
+    check_codestream(path, header, compressed)
     try:
         is_ready = get_decoder(syntax).is_available
     except NotImplementedError:
@@ -37,7 +40,7 @@ def stored_frame(path: Path, header: Dataset, frame: int) -> Samples:
     if is_ready:
         return pixel_array(path, index=frame)
     if syntax in (JPEGLossless, JPEGLosslessSV1) and int(header.BitsAllocated) == 8:
-        return decoded(path, _compressed(path, header, frame), "lossless JPEG")
+        return decoded(path, compressed, "lossless JPEG")
     fix = (
         "Decompress it with DCMTK (dcmdjpeg in.dcm out.dcm), or install a decoder that pydicom takes: "
         "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg (the second is GPL)."

@@ -29,9 +29,10 @@ class Format(Protocol):
         """
         ...
 
-    def rgb(self, path: Path, page: int, /) -> NDArray[np.uint8]:
+    def rgb(self, path: Path, page: int, max_pixels: int, /) -> NDArray[np.uint8]:
         """Decode one page, counted from 0: (height, width, 3) uint8 RGB, upright, C-contiguous.
 
-        Raises InputError or SetupError.
+        A page of more than `max_pixels` is refused before its pixels are allocated. Raises InputError or
+        SetupError.
         """
         ...

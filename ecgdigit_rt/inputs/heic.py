@@ -25,7 +25,7 @@ def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
     return 1
 
 
-def rgb(path: Path, page: int) -> NDArray[np.uint8]:
+def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """10 bits become 8. The file's own turns are applied by libheif, and EXIF must not be again.
 
     Raises UnreadableImage, ImageSizeOutOfRange, DependencyMissing.
@@ -38,10 +38,11 @@ def rgb(path: Path, page: int) -> NDArray[np.uint8]:
     data = bytes_from_file(path)
     try:
         photo = pillow_heif.open_heif(data)
-        check_size(path, *photo.size)
+        width, height = photo.size
+        check_size(path, width, height, max_pixels)
         pixels = np.asarray(photo)  # decoded only here
     except InputError:  # of the size, and a ValueError too
         raise
-    except (ValueError, RuntimeError, EOFError, IndexError, OSError) as error:
+    except (ValueError, RuntimeError, EOFError, IndexError, OSError, SyntaxError) as error:
         raise UnreadableImage(path, f"the HEIC data are damaged ({error})") from error
     return rgb_from_pixels(pixels, premultiplied=photo.mode == "RGBa")

@@ -7,6 +7,7 @@ its own module.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -14,7 +15,12 @@ from ecgdigit_rt.inputs.iso_boxes import brands, primary_item
 from ecgdigit_rt.inputs.tiff_directory import ORIENTATION, first_tags
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
+OS2_BMP = "OS/2 BMP"
+_OS2_BMP_BYTES = 12  # of the header, in which sides have two bytes
 _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MOST_PARTS = 100_000  # segments or chunks: files have some twenty, or one for every 8 kB
+_MOST_SCANS = 500  # of a progressive JPEG: an encoder writes ten; each goes over the whole picture
+_FILL = re.compile(rb"\xff*")
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
@@ -61,40 +67,46 @@ def header_from_bytes(data: bytes) -> ImageHeader:
 def _png(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from(">II", data, 16)
     orientation, at = 1, 8
-    while at + 12 <= len(data):
+    for _ in range(_MOST_PARTS):
+        if at + 12 > len(data):
+            return ImageHeader("PNG", width, height, orientation)
         (length,) = struct.unpack_from(">I", data, at)
-        kind = data[at + 4 : at + 8]
-        if kind == b"eXIf":
+        if length > len(data) - at - 12:  # OpenCV allocates what it says, up to 4 GB
+            raise BadHeader("it ends inside a chunk")
+        if data[at + 4 : at + 8] == b"eXIf":
             orientation = _exif_orientation(data[at + 8 : at + 8 + length])
-        if kind in (b"IDAT", b"IEND"):
-            break
         at += 12 + length
-    return ImageHeader("PNG", width, height, orientation)
+    raise BadHeader(f"it has more than {_MOST_PARTS} chunks")
 
 
 def _jpeg(data: bytes) -> ImageHeader:
     orientation, at = 1, 2
-    while True:
+    for _ in range(_MOST_PARTS):
         if data[at] != 0xFF:
-            raise BadHeader("its JPEG segments are damaged")
+            break
+        at = _FILL.match(data, at).end() - 1  # type: ignore[union-attr] # it matches at least what was seen
         marker = data[at + 1]
-        if marker == 0xFF or marker in _JPEG_BARE:  # fill byte, or a marker without a length
-            at += 1 if marker == 0xFF else 2
+        if marker in _JPEG_BARE:  # it has no length
+            at += 2
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
         if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
             orientation = _exif_orientation(data[at + 10 : at + 2 + length])
         if marker in _JPEG_SOF:
             height, width = struct.unpack_from(">HH", data, at + 5)
+            if data.count(b"\xff\xda", at) > _MOST_SCANS:
+                raise BadHeader(f"it has more than {_MOST_SCANS} scans")
             return ImageHeader("JPEG", width, height, orientation)
         if marker in (0xD9, 0xDA):
             raise BadHeader("it holds no picture")
         at += 2 + length
+    raise BadHeader("its JPEG segments are damaged")
 
 
 def _bmp(data: bytes) -> ImageHeader:
-    width, height = struct.unpack_from("<ii", data, 18)
-    return ImageHeader("BMP", abs(width), abs(height))
+    is_of_os2 = struct.unpack_from("<I", data, 14) == (_OS2_BMP_BYTES,)
+    width, height = struct.unpack_from("<HH" if is_of_os2 else "<ii", data, 18)
+    return ImageHeader(OS2_BMP if is_of_os2 else "BMP", abs(width), abs(height))
 
 
 def _gif(data: bytes) -> ImageHeader:
@@ -120,7 +132,9 @@ def _webp(data: bytes) -> ImageHeader:
     width = int.from_bytes(data[24:27], "little") + 1
     height = int.from_bytes(data[27:30], "little") + 1
     orientation, at = 1, 12
-    while at + 8 <= len(data):
+    for _ in range(_MOST_PARTS):
+        if at + 8 > len(data):
+            break
         (length,) = struct.unpack_from("<I", data, at + 4)
         if data[at : at + 4] == b"EXIF":
             body = data[at + 8 : at + 8 + length]

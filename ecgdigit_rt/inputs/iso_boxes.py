@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_MOST_BOXES = 10_000  # side by side; files have some ten
+_MOST_META = 2**24  # bytes that describe pictures, not those of one
 _ORIENTATIONS = {  # (quarter turns anticlockwise, mirror: 0 top-bottom, 1 left-right) → EXIF
     (0, None): 1, (0, 1): 2, (2, None): 3, (0, 0): 4, (2, 1): 4, (2, 0): 2,
     (1, 0): 5, (3, 1): 5, (3, None): 6, (1, 1): 7, (3, 0): 7, (1, None): 8,
@@ -33,7 +35,8 @@ def brands(head: bytes) -> frozenset[bytes]:
 
 def primary_item(data: bytes) -> ImageItem | None:
     """The properties of the primary picture, None without a size. Raises struct.error where cut."""
-    meta = dict(_boxes(dict(_boxes(data)).get(b"meta", b"")[4:]))
+    described = dict(_boxes(data)).get(b"meta", b"")[4:]
+    meta = dict(_boxes(described)) if len(described) <= _MOST_META else {}
     if b"pitm" not in meta or b"iprp" not in meta:
         return None
     iprp = dict(_boxes(meta[b"iprp"]))
@@ -53,7 +56,9 @@ def primary_item(data: bytes) -> ImageItem | None:
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and body of each box in a row of boxes."""
     at = 0
-    while at + 8 <= len(data):
+    for _ in range(_MOST_BOXES):
+        if at + 8 > len(data):
+            return
         size, kind = struct.unpack_from(">I4s", data, at)
         head = 8
         if size == 1:  # the true size follows

@@ -10,25 +10,34 @@ MIN_SIDE_PX = 160
 """Below this no trace can be read: 10 s would have 16 px/s."""
 
 MAX_PIXELS = 150_000_000
-"""A4 at 1200 dpi is 139 MP; as RGB that is 417 MB."""
+"""A page's, where nobody asks for another limit. A4 at 1200 dpi is 139 MP; as RGB that is 417 MB."""
+
+DECODABLE_PIXELS = 2**30
+"""What OpenCV decodes: a higher limit would promise what it does not keep."""
+
+MAX_FILE_BYTES = 2**31
+"""Of a file that is read as a whole. MAX_PIXELS of 16-bit RGBA are 1.2 GB, not even compressed."""
 
 MAX_PAGES = 100_000
 """In one file. A damaged header may say anything."""
 
 TOO_SMALL = f"at least {MIN_SIDE_PX} px a side are needed"
-TOO_LARGE = f"at most {MAX_PIXELS // 1_000_000} megapixels are read"
 
 
-def size_problem(width: int, height: int) -> str | None:
+def too_large(max_pixels: int) -> str:
+    return f"at most {max_pixels / 1e6:g} megapixels are read"
+
+
+def size_problem(width: int, height: int, max_pixels: int) -> str | None:
     """Why a page of this size (px) is not read; None where it is."""
     if min(width, height) < MIN_SIDE_PX:
         return TOO_SMALL
-    return TOO_LARGE if width * height > MAX_PIXELS else None
+    return too_large(max_pixels) if width * height > max_pixels else None
 
 
-def check_size(path: Path, width: int, height: int) -> None:
+def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
     """Raises ImageSizeOutOfRange."""
-    problem = size_problem(width, height)
+    problem = size_problem(width, height, max_pixels)
     if problem is not None:
         raise ImageSizeOutOfRange(path, width, height, problem)
 

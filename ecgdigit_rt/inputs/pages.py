@@ -7,13 +7,14 @@ share a stem, `page_ids` tells them apart by their folders.
 from __future__ import annotations
 
 import glob
+import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ecgdigit_rt.errors import InputError, InputNotFound, NoPagesFound, SetupError
+from ecgdigit_rt.errors import InputNotFound, NoPagesFound
 from ecgdigit_rt.inputs.formats import page_count
 from ecgdigit_rt.record import PageRef
 
@@ -32,7 +33,9 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     The inputs keep the order they are given in; within a folder or glob, names sort as people
     count ("page 2" before "page 10"), and a file's pages follow each other. A folder is searched
     with all below it, for the suffixes above; a file that is named itself is taken whatever its
-    suffix, so that its failure is told. "-" stands for a list of such inputs on standard input:
+    suffix, so that its failure is told. Links to folders are not followed, so that a loop of them ends.
+    What has a page's name and is no file, a pipe or a link to nothing, and a folder that cannot be opened
+    are listed too: decoding them will tell. "-" stands for a list of such inputs on standard input:
     one per line, or with NULs between them (`find -print0`) where there are any.
 
     A file whose pages cannot be counted is one page; decoding it will tell why.
@@ -45,7 +48,7 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     for item in given:
         for name in _listed_names() if item == STANDARD_INPUT else [item]:
             for path in _files(name):
-                resolved = path.resolve()
+                resolved = Path(os.path.realpath(path))  # Path.resolve raises where a link leads to itself
                 if resolved not in found:
                     found[resolved] = _pages(path)
     if not found:
@@ -62,8 +65,8 @@ def _listed_names() -> list[str]:
 
 def _pages(path: Path) -> list[PageRef]:
     try:
-        count = page_count(path) if path.is_file() else 1
-    except (InputError, SetupError, OSError):
+        count = page_count(path)
+    except Exception:  # noqa: BLE001 whatever it is, decoding meets it again, inside the page's boundary
         count = 1
     return [PageRef(path, number) for number in range(count)]
 
@@ -97,11 +100,11 @@ def _found(item: str) -> list[Path]:
     path = Path(item)
     if path.is_dir():
         return _images_below(path)
-    if path.exists():
+    if os.path.lexists(path):  # a link to nothing is a page that will fail
         return [path]
     if not glob.has_magic(item):
         raise InputNotFound(item)
-    matches = [Path(match) for match in glob.glob(item, recursive=True)]  # noqa: PTH207 absolute globs
+    matches = set(_matches(path))
     if not matches:
         raise InputNotFound(item)
     files: list[Path] = []
@@ -110,15 +113,37 @@ def _found(item: str) -> list[Path]:
     return files
 
 
+def _matches(pattern: Path) -> Iterator[Path]:
+    """What a glob names, `**` being any number of folders. It follows no links: loops of them never end."""
+    if "**" not in pattern.parts:
+        yield from map(Path, glob.glob(str(pattern)))  # noqa: PTH207 absolute globs
+        return
+    at = pattern.parts.index("**")
+    below = Path(*pattern.parts[at + 1 :])
+    for top in _matches(Path(*pattern.parts[:at])):
+        for folder, files in _walk(top):
+            if pattern.parts[at + 1 :]:
+                yield from _matches(Path(glob.escape(str(folder)), below))
+            else:
+                yield from (folder / name for name in files)
+
+
 def _images_below(folder: Path) -> list[Path]:
-    images = (
-        path
-        for path in folder.rglob("*")
-        if _is_image(path)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-    return sorted(images, key=_natural)
+    closed: list[OSError] = []
+    images = [place / name for place, files in _walk(folder, closed.append) for name in files]
+    return sorted([*filter(_is_image, images), *(Path(error.filename) for error in closed)], key=_natural)
+
+
+def _walk(
+    top: Path, on_closed: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and all below it, each with its files, less what is hidden.
+
+    `on_closed` is told of folders that could not be opened.
+    """
+    for place, folders, files in os.walk(top, onerror=on_closed):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield Path(place), [name for name in files if not name.startswith(".")]
 
 
 def _is_image(path: Path) -> bool:

@@ -19,10 +19,11 @@ from ecgdigit_rt.errors import (
     UnsupportedType,
 )
 from ecgdigit_rt.inputs.file_bytes import bytes_from_file
-from ecgdigit_rt.inputs.limits import MAX_PIXELS, TOO_LARGE, check_page, check_size
+from ecgdigit_rt.inputs.jpeg2000 import jpeg2000_size
+from ecgdigit_rt.inputs.limits import check_page, check_size, too_large
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage
+    from pypdfium2 import PdfDocument, PdfImage, PdfPage
 
 DRAWN_DPI = 300
 """A trace's line of 0.2 mm is 2.4 px wide."""
@@ -44,9 +45,9 @@ def page_count(path: Path) -> int:
     return page_count_of(path, path.absolute())
 
 
-def rgb(path: Path, page: int) -> NDArray[np.uint8]:
+def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Raises UnreadableImage, UnsupportedType, PasswordProtected, ImageSizeOutOfRange."""
-    return rgb_from_pdf(path, path.absolute(), page)
+    return rgb_from_pdf(path, path.absolute(), page, max_pixels)
 
 
 def page_count_of(path: Path, source: Path | bytes) -> int:
@@ -55,7 +56,7 @@ def page_count_of(path: Path, source: Path | bytes) -> int:
         return len(document)
 
 
-def rgb_from_pdf(path: Path, source: Path | bytes, page: int) -> NDArray[np.uint8]:
+def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Draw one page. Errors name `path`; see `rgb`."""
     import pypdfium2
 
@@ -63,12 +64,13 @@ def rgb_from_pdf(path: Path, source: Path | bytes, page: int) -> NDArray[np.uint
         check_page(path, page, len(document))
         try:
             drawn = document[page]
-            scale = _scale(path, drawn)
-            check_size(path, *(math.ceil(side * scale) for side in drawn.get_size()))
+            scale = _scale(path, drawn, max_pixels)
+            width, height = (math.ceil(side * scale) for side in drawn.get_size())
+            check_size(path, width, height, max_pixels)
             bitmap = drawn.render(scale=scale, rev_byteorder=True)
             pixels = np.array(bitmap.to_numpy(), np.uint8, order="C")
             bitmap.close()
-        except pypdfium2.PdfiumError as error:
+        except (pypdfium2.PdfiumError, UnicodeDecodeError) as error:
             raise UnreadableImage(path, f"page {page + 1} of the PDF is damaged") from error
     return pixels
 
@@ -103,7 +105,7 @@ def _check_end(path: Path, source: Path | bytes) -> None:
         raise UnreadableImage(path, "the PDF is cut short")
 
 
-def _scale(path: Path, page: PdfPage) -> float:
+def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
     """Pixels per point: a scan's own where the page shows one, and 300 dpi or more where lines are drawn.
 
     Raises ImageSizeOutOfRange for an embedded picture that would be too large to decode.
@@ -117,9 +119,9 @@ def _scale(path: Path, page: PdfPage) -> float:
         if item.type == pdfium.FPDF_PAGEOBJ_PATH:
             has_lines = True
             continue
-        across, down = item.get_px_size()
-        if across * down > MAX_PIXELS:
-            raise ImageSizeOutOfRange(path, across, down, TOO_LARGE)
+        across, down = _stored_size(item)
+        if across * down > max_pixels:
+            raise ImageSizeOutOfRange(path, across, down, too_large(max_pixels))
         a, b, c, d, _, _ = item.get_matrix().get()
         sides = math.hypot(a, b), math.hypot(c, d)
         # One inside a form has a matrix of unknown scale; one that spans half the page is a scan, or
@@ -129,5 +131,21 @@ def _scale(path: Path, page: PdfPage) -> float:
     drawn = DRAWN_DPI / _POINTS_PER_INCH
     if scan * _POINTS_PER_INCH < _MIN_SCAN_DPI or (has_lines and scan < drawn):
         scan = drawn
-    most = math.sqrt(MAX_DRAWN_PIXELS / max(width * height, 1e-9))
-    return min(scan, most) * (1 - 1e-6)  # rounding must not add a column to a scan's own
+    most = min(MAX_DRAWN_PIXELS, max_pixels)
+    scan *= 1 - 1e-6  # rounding must not add a column to a scan's own
+    fits = math.ceil(width * scan) * math.ceil(height * scan) <= most
+    return scan if fits else _largest_scale(width, height, most) * (1 - 1e-6)
+
+
+def _stored_size(picture: PdfImage) -> tuple[int, int]:
+    """What is really decoded: JPEG 2000 data have a size of their own, whatever the PDF says of them."""
+    across, down = picture.get_px_size()
+    if "JPXDecode" in picture.get_filters():
+        return jpeg2000_size(bytes(picture.get_data(decode_simple=True))) or (across, down)
+    return across, down
+
+
+def _largest_scale(width: float, height: float, pixels: int) -> float:
+    """The scale at which sides that are rounded up hold so many pixels: (w s + 1) (h s + 1) = pixels."""
+    area, sides = max(width * height, 1e-9), width + height
+    return (math.sqrt(sides**2 + 4 * area * (pixels - 1)) - sides) / (2 * area)

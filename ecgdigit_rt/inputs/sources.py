@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.inputs.array import rgb_from_array
 from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.inputs.limits import MAX_PIXELS
 from ecgdigit_rt.inputs.pages import pages_from_inputs
 from ecgdigit_rt.record import PageRef
 
@@ -29,15 +30,15 @@ class Picture:
     pixels: Callable[[], NDArray[np.uint8]]
 
 
-def picture_from_source(source: Source, number: int = 0) -> Picture:
+def picture_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> Picture:
     """A file's first page, a page, or an array, which is called `array-NUMBER`."""
     if isinstance(source, np.ndarray):
-        return Picture(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source))
+        return Picture(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
     page = source if isinstance(source, PageRef) else PageRef(Path(source))
-    return Picture(page, partial(rgb_from_page, page))
+    return Picture(page, partial(rgb_from_page, page, max_pixels))
 
 
-def pictures_from_sources(sources: Iterable[Source]) -> Iterator[Picture]:
+def pictures_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> Iterator[Picture]:
     """Every page of every source; folders and globs are searched.
 
     What is not there becomes a picture whose pixels say so: one bad name costs itself only.
@@ -45,8 +46,9 @@ def pictures_from_sources(sources: Iterable[Source]) -> Iterator[Picture]:
     for number, source in enumerate(sources):
         if isinstance(source, str | Path):
             try:
-                yield from map(picture_from_source, pages_from_inputs([source]))
+                for page in pages_from_inputs([source]):
+                    yield picture_from_source(page, number, max_pixels)
             except InputError:
-                yield picture_from_source(source)
+                yield picture_from_source(source, number, max_pixels)
         else:
-            yield picture_from_source(source, number)
+            yield picture_from_source(source, number, max_pixels)

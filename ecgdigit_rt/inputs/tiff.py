@@ -21,6 +21,8 @@ from ecgdigit_rt.inputs.tiff_directory import (
     HEIGHT,
     ORIENTATION,
     PHOTOMETRIC,
+    TILE_HEIGHT,
+    TILE_WIDTH,
     WIDTH,
     Tag,
     TiffLayout,
@@ -32,6 +34,7 @@ from ecgdigit_rt.inputs.tiff_directory import (
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _STRAIGHT_ALPHA = 2
+_LARGE_TILE = 4096  # px a side, which a page may stay below; usual ones have 256 or 512
 _CUT = "it ends inside its TIFF directory"
 
 
@@ -53,7 +56,7 @@ def page_count(path: Path) -> int:
             raise UnreadableImage(path, _CUT) from error
 
 
-def rgb(path: Path, page: int) -> NDArray[np.uint8]:
+def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange."""
     data = bytearray(bytes_from_file(path))
     layout, read = _layout(path, data), read_from_bytes(data)
@@ -65,7 +68,8 @@ def rgb(path: Path, page: int) -> NDArray[np.uint8]:
         raise UnreadableImage(path, _CUT) from error
     if WIDTH not in tags or HEIGHT not in tags:
         raise UnreadableImage(path, "its TIFF directory is damaged")
-    check_size(path, tags[WIDTH].value, tags[HEIGHT].value)
+    check_size(path, tags[WIDTH].value, tags[HEIGHT].value, max_pixels)
+    _check_tiles(path, tags)
     _check_samples(path, tags)
     orientation = _value(tags, ORIENTATION, 1)
     _make_first_and_upright(data, layout, offsets[page], tags)
@@ -82,6 +86,13 @@ def _layout(path: Path, data: bytes | bytearray) -> TiffLayout:
 
 def _value(tags: dict[int, Tag], tag: int, default: int) -> int:
     return tags[tag].value if tag in tags else default
+
+
+def _check_tiles(path: Path, tags: dict[int, Tag]) -> None:
+    """A tile is decoded whole, however little of it lies on the page."""
+    for side, page_side in ((TILE_WIDTH, WIDTH), (TILE_HEIGHT, HEIGHT)):
+        if _value(tags, side, 0) > max(tags[page_side].value, _LARGE_TILE):
+            raise UnreadableImage(path, "its tiles are larger than the page")
 
 
 def _check_samples(path: Path, tags: dict[int, Tag]) -> None:

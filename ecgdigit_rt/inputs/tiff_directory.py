@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 262, 274
-EXTRA_SAMPLES = 338
+TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 322, 323, 338
 _MOST_TAGS = 4096  # files have some twenty; a damaged one may say anything
 _SUBFILE_TYPE = 254
 _REDUCED, _MASK = 1, 4  # bits of the subfile type: a thumbnail, a transparency mask
-_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 
 Read = Callable[[int, int], bytes]
 """`read(at, size)`: bytes of the file, fewer at its end."""
@@ -115,6 +115,6 @@ def _directory(read: Read, layout: TiffLayout, start: int) -> tuple[dict[int, Ta
         if values * struct.calcsize(form) > room:  # they stand elsewhere, and here is where
             (at,) = _unpack(read, layout.order + layout.pointer, at)
         (value,) = _unpack(read, layout.order + form, at)
-        tags[tag] = Tag(value, at)
+        tags.setdefault(tag, Tag(value, at))  # of one that stands twice libtiff takes the first
     (following,) = _unpack(read, layout.order + layout.pointer, entries_at + len(entries))
     return tags, following

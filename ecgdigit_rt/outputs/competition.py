@@ -7,7 +7,8 @@ needs exactly number_of_rows millivolt values at fs Hz, without a NaN.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,26 +49,27 @@ def read_test_csv(path: Path) -> dict[str, list[Asked]]:
     TestCsvMalformed, which names line and column.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # as read_text, which would change the ends of lines
     except FileNotFoundError as error:
         raise InputNotFound(str(path)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise TestCsvMalformed(path, 1, "id", f"not readable as text: {error}") from error
-    lines = csv.reader(text.splitlines())
-    header = [name.strip() for name in next(lines, [])]
+    lines = _cells_of(path, text)
+    _, header = next(lines, (1, []))
+    header = [name.strip() for name in header]
     for column in COLUMNS:
         if column not in header:
             raise TestCsvMalformed(path, 1, column, "there is no such column")
     places = [header.index(column) for column in COLUMNS]
     questions: dict[str, list[Asked]] = {}
-    for cells in lines:
+    for line, cells in lines:
         if not any(cells):
             continue
-        image, asked = _asked(path, lines.line_num, [_cell(cells, i) for i in places])
+        image, asked = _asked(path, line, [_cell(cells, i) for i in places])
         of_image = questions.setdefault(image, [])
         if any(other.lead == asked.lead for other in of_image):
             problem = f"lead {asked.lead} of {image} stands twice"
-            raise TestCsvMalformed(path, lines.line_num, "lead", problem)
+            raise TestCsvMalformed(path, line, "lead", problem)
         of_image.append(asked)
     if not questions:
         raise TestCsvMalformed(path, 2, "id", "there are no lines below the header")
@@ -104,6 +106,16 @@ def unanswered(result: Result, asked: Sequence[Asked] | None) -> list[str]:
         return missing_leads(result) if isinstance(result, Digitized) else []
     found = [] if isinstance(result, Failed) else lead_names(result)
     return [want.lead for want in asked if want.lead not in found]
+
+
+def _cells_of(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each line; an id in quotes may hold a line's end."""
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for cells in lines:
+            yield lines.line_num, cells
+    except csv.Error as error:
+        raise TestCsvMalformed(path, lines.line_num, "id", str(error)) from error
 
 
 def _cell(cells: Sequence[str], place: int) -> str:

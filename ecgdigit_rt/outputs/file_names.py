@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from re import Pattern
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f\ud800-\udfff/\\:*?"<>|]|^\.|[. ]$')
-"""What some file system or UTF-8 does not take, a dot that would hide the file, an end that Windows drops."""
+from ecgdigit_rt.outputs.terminal import POWERFUL
+
+_UNSAFE = re.compile(rf'[{POWERFUL}/\\:*?"<>|]|^\.|[. ]$')
+"""What some file system, terminal or UTF-8 does not take, a dot that would hide the file, an end that Windows
+drops."""
 
 _LONGEST = 200
 """Bytes: file systems take 255, and the temporary name is longer than the last one."""
@@ -17,8 +21,11 @@ REPORT = "report.json"
 
 
 def file_stem(page_id: str, unsafe: Pattern[str] = _UNSAFE, longest: int = _LONGEST) -> str:
-    """`page_id` where that is a safe file name; else what is safe of it, and a digest to keep ids apart."""
-    safe = unsafe.sub("_", page_id)
+    """`page_id` where that is a safe file name; else what is safe of it, and a digest to keep ids apart.
+
+    So is a name whose letters are composed otherwise: for some file systems it would be another one's.
+    """
+    safe = unicodedata.normalize("NFC", unsafe.sub("_", page_id))
     is_taken = safe.lower() == REPORT.removesuffix(".json")
     if safe == page_id and safe and not is_taken and len(safe.encode()) <= longest:
         return safe

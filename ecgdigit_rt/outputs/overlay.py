@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import InputError, OutputNotWritable
 from ecgdigit_rt.inputs.decode import rgb_from_page
+from ecgdigit_rt.inputs.limits import MAX_PIXELS
 from ecgdigit_rt.outputs.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
 from ecgdigit_rt.outputs.page_facts import readable
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead, Result
@@ -36,13 +37,13 @@ CAPTION_PX = 64
 BACKGROUND, CAPTION_INK, ALARM = (255, 255, 255), (50, 50, 60), (176, 0, 32)
 
 
-def write_overlay(result: Result, path: Path) -> None:
+def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> None:
     """Draw one page's overlay into a PNG. A failed page shows why, as far as it can be decoded.
 
     Raises OutputNotWritable.
     """
     try:
-        page = rgb_from_page(result.source)
+        page = rgb_from_page(result.source, max_pixels)
     except InputError:  # the reason is in `result`
         page = np.full((240, 1200, 3), 225, np.uint8)
     if isinstance(result, Digitized):

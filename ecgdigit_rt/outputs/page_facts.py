@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from ecgdigit_rt.outputs.signals_table import lead_names
+from ecgdigit_rt.outputs.terminal import on_terminal
 from ecgdigit_rt.record import LEADS, Digitized, Failed, Lead
 from ecgdigit_rt.tracing.consistency import residuals
 
@@ -91,8 +92,8 @@ def page_lines(page: Digitized, page_id: str = "") -> list[str]:
         [f"software: {maker.software}", f"models: {maker.models}", f"device: {maker.device}"] if maker else []
     )
     return [
-        f"page id: {page_id or page.source.id}",
-        f"source: {page.source.path}, page {page.source.page + 1}",
+        f"page id: {on_terminal(page_id or page.source.id)}",
+        f"source: {on_terminal(str(page.source.path))}, page {page.source.page + 1}",
         *made,
         f"layout: {layout.name}, {layout.speed_mm_s:g} mm/s, {layout.gain_mm_mv:g} mm/mV",
         *(f"note: {note}" for note in page.notes),

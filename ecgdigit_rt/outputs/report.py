@@ -23,6 +23,7 @@ from ecgdigit_rt.outputs.page_facts import (
     seconds_facts,
 )
 from ecgdigit_rt.outputs.signals_table import lead_names
+from ecgdigit_rt.outputs.terminal import on_terminal
 from ecgdigit_rt.outputs.whole_file import write_whole_text
 from ecgdigit_rt.record import Failed, Result
 
@@ -134,7 +135,7 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
         lines.append(f"{word}  {page.path}   {page.message}   [{page.error_id}]")
     if len(troubled) > LISTED:
         lines.append(f"         … and {len(troubled) - LISTED} more; the report names them all")
-    return lines
+    return [on_terminal(line) for line in lines]
 
 
 def _note_line(report: Report) -> list[str]:

@@ -6,6 +6,7 @@ One line per sample: `{image}_{row}_{lead},{millivolt}`, row from 0 within each 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import lru_cache
@@ -22,6 +23,7 @@ from ecgdigit_rt.outputs.page_facts import readable
 from ecgdigit_rt.outputs.whole_file import telling_of, whole_text
 
 HEADER = "id,value\n"
+_MOST_FOLDS = 256  # the longest name of a file, all line ends
 
 Submission = dict[str, dict[str, NDArray[np.float64]]]
 """Image id → lead → (rows,) millivolt, NaN where a row is absent."""
@@ -108,18 +110,18 @@ Run = tuple[int, str, str, list[int], list[float]]
 
 def _runs(path: Path, lines: Iterable[str]) -> Iterator[Run]:
     run: Run | None = None
-    for number, line in enumerate(lines, start=2):
+    for number, line in _unfolded(lines):
         text = line.rstrip("\r\n")
         if not text:
             continue
         try:
             if text[0] == '"':
-                key, value = next(csv.reader([text]))
+                key, value = next(csv.reader(io.StringIO(text, newline=""), strict=True))
             else:
                 key, value = text.split(",")
             image, row, lead = key.rsplit("_", 2)
             index, mv = int(row), float(value)
-        except ValueError as error:
+        except (ValueError, csv.Error) as error:
             raise SubmissionMalformed(path, number, f"cannot read {text[:60]!r}") from error
         if not 0 <= index < MAX_ROWS:
             raise SubmissionMalformed(path, number, f"row number {index} is out of range")
@@ -131,6 +133,23 @@ def _runs(path: Path, lines: Iterable[str]) -> Iterator[Run]:
         run[4].append(mv)
     if run is not None:
         yield run
+
+
+def _unfolded(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Numbered lines; one whose quotes are open goes on in the next, since an id may hold a line's end."""
+    start, parts = 2, list[str]()
+    for number, line in enumerate(lines, start=2):
+        if not parts:
+            if line[0] != '"' or line.count('"') % 2 == 0:
+                yield number, line
+                continue
+            start = number
+        parts.append(line)
+        if len(parts) == _MOST_FOLDS or (len(parts) > 1 and line.count('"') % 2):
+            yield start, "".join(parts)
+            parts = []
+    if parts:
+        yield start, "".join(parts)
 
 
 def _signals(path: Path, runs: Iterable[Run]) -> Submission:

@@ -41,8 +41,8 @@ def csv_from_evaluation(evaluation: Evaluation) -> str:
     lines = csv.writer(text, lineterminator="\n")
     for number, (image, name) in enumerate((i, n) for i in evaluation.images for n in i.leads):
         cells = {
-            "image": image.image,
-            "kind": image.kind,
+            "image": _no_formula(image.image),
+            "kind": _no_formula(image.kind),
             "layout": image.layout,
             "lead": name,
             "is_missing": int(name in image.missing),
@@ -53,6 +53,11 @@ def csv_from_evaluation(evaluation: Evaluation) -> str:
             lines.writerow(cells)
         lines.writerow(cells.values())
     return text.getvalue()
+
+
+def _no_formula(text: str) -> str:
+    """This table is opened in spreadsheets, which run a cell that begins so, as a file's name may."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _groups(groups: Mapping[str, Sequence[ImageScore]]) -> dict[str, dict[str, object]]:

@@ -62,7 +62,12 @@ class SeenStrip:
     @cached_property
     def presence(self) -> NDArray[np.float32]:
         """(columns,) float32, the share of each column that the trace covers."""
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.presence_logits, -30, 30))), np.float32)
+        return np.asarray(1 / (1 + np.exp(-np.clip(self._told_presence, -30, 30))), np.float32)
+
+    @property
+    def _told_presence(self) -> NDArray[np.float32]:
+        """The presence logits; what is no number tells of no trace."""
+        return np.nan_to_num(self.presence_logits, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
 
     @cached_property
     def extent(self) -> tuple[int, int]:
@@ -71,7 +76,7 @@ class SeenStrip:
         The stretch whose presence logits add up to most, which bridges gaps and leaves specks out: the
         likeliest single interval when columns are taken as independent.
         """
-        clipped = np.clip(self.presence_logits, -_PRESENCE_LIMIT, _PRESENCE_LIMIT).astype(np.float64)
+        clipped = np.clip(self._told_presence, -_PRESENCE_LIMIT, _PRESENCE_LIMIT).astype(np.float64)
         total = np.concatenate([[0.0], np.cumsum(clipped)])
         gain = total - np.minimum.accumulate(total)
         stop = int(gain.argmax())
@@ -155,7 +160,10 @@ def trace_between(
     first = int(np.clip(first, 0, seen.columns - 1))
     stop = int(np.clip(stop, first + 1, seen.columns))
     logits = np.ascontiguousarray(seen.logits[:, first:stop])
-    presence = seen.presence[first:stop]
+    is_sound = np.isfinite(logits).all(axis=0)
+    if not is_sound.all():  # a network that overflows says nothing of those columns
+        logits = np.where(is_sound, logits, np.float32(0))
+    presence = np.where(is_sound, seen.presence[first:stop], np.float32(0))
     weight = np.maximum(presence, np.float32(_LEAST_WEIGHT))
     places = seen.start_mm + np.arange(first, stop) / seen.columns_per_mm
     for seam in seams_mm:

@@ -132,3 +132,18 @@ class WorkerDied(EcgDigitError, RuntimeError):
         )
         self.stage = stage
         self.reason = reason
+
+
+class StageNotServed(EcgDigitError, RuntimeError):
+    """Triton answered a stage's call with an error. `said` is its own message."""
+
+    id = "E-TRITON-01"
+
+    def __init__(self, stage: str, model: str, said: str) -> None:
+        super().__init__(
+            f"{stage}: Triton's model {model} did not answer: {said}",
+            "See in the server's log that the model is loaded; `--networks in-process` needs none of them.",
+        )
+        self.stage = stage
+        self.model = model
+        self.said = said

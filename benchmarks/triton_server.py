@@ -1,0 +1,141 @@
+"""A real Triton server on this machine's loopback, for the tests and `triton_load.py`.
+
+It is that of the wheel `nvidia-pytriton`, which cannot be installed beside the package: it holds Triton
+24.10, whose Python backend does not know NumPy 2. It lies in a folder of its own with a NumPy 1 for the
+server's processes alone:
+
+    pip install --no-deps --target .triton nvidia-pytriton==0.7.0 numpy==1.26.4
+
+Its Python backend runs; there is none of ONNX Runtime's or TensorRT's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+WHEEL = Path(os.environ.get("ECGDIGIT_TEST_TRITON", ROOT / ".triton"))
+INSTALL = "pip install --no-deps --target .triton nvidia-pytriton==0.7.0 numpy==1.26.4"
+PARTS = WHEEL / "pytriton" / "tritonserver"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+STUB = PARTS / "python_backend_stubs" / PYTHON / "triton_python_backend_stub"
+START_S = 120
+
+
+def why_not() -> str:
+    """What keeps the server from running here; nothing where it runs."""
+    if not (PARTS / "bin" / "tritonserver").is_file() or not (WHEEL / "numpy").is_dir():
+        return f"no Triton server in {WHEEL}: {INSTALL}"
+    if not STUB.is_file():
+        return f"the wheel has no Python backend for Python {PYTHON}"
+    return "" if _libpython() is not None else f"libpython{PYTHON}.so.1.0 is missing (libpython{PYTHON})"
+
+
+def _libpython() -> Path | None:
+    """The folder of the interpreter's shared library, which the backend links to."""
+    places = (sysconfig.get_config_var("LIBDIR"), f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}")
+    return next((Path(one) for one in places if (Path(one) / f"libpython{PYTHON}.so.1.0").is_file()), None)
+
+
+def environment(folder: Path, *, numpy_2: bool = False) -> Path:
+    """A Python environment for the server: all that this process sees, but with NumPy 1 unless numpy_2."""
+    venv.create(folder, symlinks=True)
+    packages = folder / "lib" / f"python{PYTHON}" / "site-packages"
+    for part in () if numpy_2 else WHEEL.glob("numpy*"):
+        (packages / part.name).symlink_to(part)
+    here = [path for path in sys.path if path and Path(path).is_dir() and "python3" not in path]
+    own = [ROOT, ROOT / "engine", ROOT / "kernels"]
+    behind = [
+        f"import site; site.addsitedir({path!r})" for path in sys.path if path.endswith("site-packages")
+    ]
+    lines = [*map(str, own), *here, *behind]
+    (packages / "tests.pth").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: its addresses, its process, and what it has said."""
+
+    http: str
+    grpc: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def is_ready(self, of: str = "") -> bool:
+        path = f"v2/models/{of}/ready" if of else "v2/health/ready"
+        try:
+            with urllib.request.urlopen(f"http://{self.http}/{path}", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+
+@contextmanager
+def serving(repository: Path, work: Path, models: list[str]) -> Iterator[Server]:
+    """Serve models of a repository until the block is left. work: a folder for the server's own files."""
+    backend = work / "backends" / "python"
+    shutil.copytree(PARTS / "backends" / "python", backend)
+    shutil.copy(STUB, backend)
+    (backend / STUB.name).chmod(0o755)
+    ports = _free_ports(2)
+    options = {
+        "--model-repository": repository,
+        "--backend-directory": work / "backends",
+        "--model-control-mode": "explicit",
+        "--http-address": "127.0.0.1",
+        "--http-port": ports[0],
+        "--grpc-address": "127.0.0.1",
+        "--grpc-port": ports[1],
+        "--allow-metrics": "false",
+    }
+    command = [str(PARTS / "bin" / "tritonserver"), *(f"{name}={value}" for name, value in options.items())]
+    command += [f"--load-model={model}" for model in models]
+    libraries = f"{_libpython()}:{WHEEL / 'nvidia_pytriton.libs'}"
+    log = work / "server.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=subprocess.STDOUT, env={**os.environ, "LD_LIBRARY_PATH": libraries}
+        )
+    server = Server(f"127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[1]}", process, log)
+    try:
+        _wait(server)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(server: Server) -> None:
+    end = time.monotonic() + START_S
+    while not server.is_ready():
+        if server.process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"the server did not start:\n{server.log.read_text()[-6000:]}")
+        time.sleep(0.2)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

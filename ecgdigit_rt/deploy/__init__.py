@@ -1,0 +1,1 @@
+"""Folders for servers, and what runs inside of them."""
