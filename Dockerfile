@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# docker build --target cpu -t ecgdigit-rt .      one command, no torch, models inside
-# docker build --target gpu -t ecgdigit-rt:gpu .  with NVIDIA's TensorRT
+# docker build --target cpu -t ecgdigit .      one command, no torch, models inside
+# docker build --target gpu -t ecgdigit:gpu .  with NVIDIA's TensorRT
 # A release names both base images by their digest: --build-arg PYTHON_IMAGE=python@sha256:...
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 # TensorRT in the range of the extra `gpu`; the last step of that target refuses any other.

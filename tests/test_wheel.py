@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import ecgdigit_rt
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"ecgdigit_rt", "ecgdigit_export", "ecgdigit_engine", "ecgdigit_kernels"}
 LARGEST_WHEEL = 60_000_000
@@ -106,6 +108,13 @@ def test_metadata_and_a_description_whose_links_lead_somewhere(built: Built) -> 
     assert "docs/accuracy.md" in text
     assert [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link] == []
     assert "<img" not in text
+
+
+def test_the_changelog_has_a_place_for_what_comes_and_a_section_of_this_version() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", heading) for heading in headings[1:])
+    assert headings[1].startswith(f"{ecgdigit_rt.__version__} ")
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
