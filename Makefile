@@ -2,7 +2,7 @@
 PYTHON ?= .venv/bin/python
 BIN := $(dir $(PYTHON))
 
-.PHONY: test test-fast check fix examples
+.PHONY: test test-fast check fix examples locks
 
 test:  ## all tests
 	$(PYTHON) -m pytest -q
@@ -23,3 +23,11 @@ fix:  ## what can be repaired by machine
 examples:  ## digitize the example pages and score them
 	$(BIN)ecgdigit-rt run examples/ --out submission.csv --test examples/test.csv --overlay overlays
 	$(BIN)ecgdigit-rt evaluate submission.csv examples/truth
+
+LOCK := CUSTOM_COMPILE_COMMAND="make locks" $(BIN)pip-compile -q --generate-hashes --strip-extras \
+	--no-emit-index-url --no-emit-find-links
+
+locks:  ## pins the images' packages anew, with their hashes, within pyproject's ranges
+	$(LOCK) --upgrade -o requirements/runtime.txt pyproject.toml
+	$(LOCK) --upgrade --only-build-deps --build-deps-for wheel -o requirements/build.txt pyproject.toml
+	$(LOCK) --upgrade -o requirements/gpu.txt requirements/gpu.in

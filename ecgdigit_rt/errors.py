@@ -529,18 +529,27 @@ class ModelMissing(SetupError, FileNotFoundError):
 
 
 class ModelCorrupt(SetupError, ValueError):
-    """The file's SHA-256 is not the one its manifest states."""
+    """The file's SHA-256 is not the one its manifest states, or the manifest does not say what it must.
+
+    expected, found: SHA-256 digests, or words.
+    """
 
     id = "E-MODEL-02"
 
     def __init__(self, path: Path, expected: str, found: str) -> None:
         super().__init__(
-            f"model file damaged: {path} (SHA-256 {found[:12]}…, expected {expected[:12]}…)",
-            "Install the package again: pip install --force-reinstall --no-deps ecgdigit-rt",
+            f"model file damaged: {path} (found {_shown(found)}, expected {_shown(expected)})",
+            "Install the package again: pip install --force-reinstall --no-deps ecgdigit-rt. "
+            "Copy or export a folder of your own again.",
         )
         self.path = path
         self.expected = expected
         self.found = found
+
+
+def _shown(what: str) -> str:
+    is_digest = len(what) == 64 and " " not in what
+    return f"SHA-256 {what[:12]}…" if is_digest else what
 
 
 class DependencyMissing(SetupError, ImportError):

@@ -35,3 +35,7 @@ def loading() -> Thread:
     thread = Thread(target=load_kernels, name="kernels")
     thread.start()
     return thread
+
+
+if __name__ == "__main__":  # python -m ecgdigit_rt.warm: fills Numba's cache, as when an image is built
+    load_kernels()

@@ -11,6 +11,7 @@ import pytest
 from paper_page import TruthDigitizer, scans_folder, signals, write_page, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
+from ecgdigit_rt.models import load_models
 from ecgdigit_rt.outputs.submission import read_submission
 
 HEADER = "id,lead,fs,number_of_rows\n"
@@ -184,7 +185,8 @@ def test_interrupts_and_bugs_leave_no_file(
 def test_version_and_help(capsys: Capture) -> None:
     import ecgdigit_rt
 
-    assert call(capsys, "--version") == (0, f"ecgdigit-rt {ecgdigit_rt.__version__}\n", "")
+    versions = f"ecgdigit-rt {ecgdigit_rt.__version__} · models lite {load_models().version}\n"
+    assert call(capsys, "--version") == (0, versions, "")
     code, out, _ = call(capsys, "run", "--help")
     assert code == 0
     assert "--overlay" in out

@@ -63,7 +63,10 @@ app.command("doctor")(doctor.doctor)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"ecgdigit-rt {ecgdigit_rt.__version__}")
+        from ecgdigit_rt.models import shipped_versions
+
+        models = ", ".join(f"{name} {version}" for name, version in shipped_versions().items())
+        typer.echo(f"ecgdigit-rt {ecgdigit_rt.__version__} · models {models}")
         raise typer.Exit
 
 
@@ -71,7 +74,12 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print the package's version and its models'.",
+        ),
     ] = False,
 ) -> None:
     pass

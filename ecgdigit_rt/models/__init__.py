@@ -14,6 +14,7 @@ from ecgdigit_rt.stages import SAMPLER
 
 STAGES = ("locate", "grid", "trace")
 """The three networks in the order in which a page meets them."""
+_SHIPPED = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,21 @@ def graph_file(stage: str, precision: str) -> str:
 
 def graph_precisions(name: str = "lite", folder: Path | None = None) -> tuple[str, ...]:
     """Precisions in which every stage of a family has a graph. Raises ModelMissing."""
-    stages = _manifest(_root(name, folder))["stages"]
-    first = next(iter(stages.values()))["graphs"]
-    return tuple(p for p in first if all(p in stage["graphs"] for stage in stages.values()))
+    root = _root(name, folder)
+    manifest = _manifest(root)
+    graphs = [_entry(root, manifest, "stages", stage, "graphs") for stage in STAGES]
+    return tuple(precision for precision in graphs[0] if all(precision in of_stage for of_stage in graphs))
+
+
+def shipped_versions() -> dict[str, str]:
+    """The package's own families and their versions, read from their manifests alone."""
+    roots = sorted(path.parent for path in _SHIPPED.glob("*/manifest.json"))
+    return {root.name: str(_manifest(root)["version"]) for root in roots}
 
 
 def _root(name: str, folder: Path | None) -> Path:
     """Where a family lies: a family of the package, or a folder that `ecgdigit-rt export` wrote."""
-    shipped = (folder or Path(__file__).parent) / name
+    shipped = (folder or _SHIPPED) / name
     own = Path(name)
     is_plain = name == own.name  # "./lite" is a folder of the user's, "lite" the package's family
     return own if folder is None and not (is_plain and shipped.exists()) and own.is_dir() else shipped
@@ -77,7 +85,7 @@ def load_models(name: str = "lite", folder: Path | None = None, precision: str =
     manifest = _manifest(root)
     graphs = {}
     for stage in STAGES:
-        papers = manifest["stages"][stage]["graphs"].get(precision)
+        papers = _entry(root, manifest, "stages", stage, "graphs").get(precision)
         if papers is None:
             raise ModelMissing(root / graph_file(stage, precision))
         graphs[stage] = _checked(root, papers)
@@ -87,11 +95,25 @@ def load_models(name: str = "lite", folder: Path | None = None, precision: str =
 def load_sampler(name: str = "lite", folder: Path | None = None) -> bytes:
     """The graph that samples strips on a device. Raises ModelMissing or ModelCorrupt."""
     root = _root(name, folder)
-    return _checked(root, _manifest(root)[SAMPLER])
+    return _checked(root, _entry(root, _manifest(root), SAMPLER))
 
 
-def _checked(root: Path, papers: Mapping[str, str]) -> bytes:
-    path = root / papers["file"]
+def _entry(root: Path, manifest: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """An object somewhere in a manifest. Raises ModelCorrupt where there is none."""
+    found: Any = manifest
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise ModelCorrupt(root / "manifest.json", f"{'/'.join(keys)} in the manifest", "nothing")
+    return found
+
+
+def _checked(root: Path, papers: Mapping[str, Any]) -> bytes:
+    """A graph's bytes, the very ones whose SHA-256 was taken: they are opened from memory."""
+    named = papers.get("file")
+    if not isinstance(named, str) or not isinstance(papers.get("sha256"), str):
+        raise ModelCorrupt(root / "manifest.json", "a file and its SHA-256 for every graph", "something else")
+    path = root / named
     if not path.is_file():
         raise ModelMissing(path)
     graph = path.read_bytes()

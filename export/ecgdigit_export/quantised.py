@@ -16,6 +16,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
+from ecgdigit_engine.backends.silenced import silence_onnxruntime
 from ecgdigit_engine.runner import Feeds, Fetches, arrays
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_rt.errors import PageError
@@ -78,6 +79,7 @@ def _some(pictures: Pictures, rng: np.random.Generator) -> Pictures:
 
 def quantised_graph(graph: bytes, pictures: Pictures) -> bytes:
     """The FP32 graph in INT8 (quantise, dequantise pairs), with its papers."""
+    silence_onnxruntime()
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

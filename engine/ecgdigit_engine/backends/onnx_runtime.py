@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecgdigit_engine.backends.backend import How, Ready, Unusable
+from ecgdigit_engine.backends.silenced import silence_onnxruntime
 from ecgdigit_engine.device import CPU, Device, cuda_cards, multiplies_int8
 from ecgdigit_engine.errors import OutOfDeviceMemory
 from ecgdigit_engine.kept import KEPT_PICTURES, Latest
@@ -80,6 +81,7 @@ def _ports(nodes: list[Any]) -> tuple[Port, ...]:
 
 
 def _session(graph: bytes, threads: int, providers: list[Any], *, optimised: bool = True) -> Any:
+    silence_onnxruntime()
     import onnxruntime as ort
 
     options = ort.SessionOptions()

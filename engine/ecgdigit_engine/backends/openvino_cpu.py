@@ -10,6 +10,7 @@ import numpy as np
 
 from ecgdigit_engine.backends.backend import How, Ready, Unusable, installed
 from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
+from ecgdigit_engine.backends.silenced import openvino_silenced
 from ecgdigit_engine.device import CPU, multiplies_bf16, multiplies_int8
 from ecgdigit_engine.runner import Feeds, Fetches, LaunchingRunner, arrays
 
@@ -43,7 +44,8 @@ class OpenVinoRunner:
     """One compiled network; every calling thread has a request of its own. Satisfies `Runner`."""
 
     def __init__(self, graph: bytes, how: How) -> None:
-        import openvino
+        with openvino_silenced():
+            import openvino
 
         self.spec = spec_from_graph(graph)
         core = openvino.Core()
