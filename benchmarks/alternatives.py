@@ -26,14 +26,14 @@ from ecgdigit_export.train.page_score import WithStage
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.inputs.pages import pages_from_inputs
+from ecgdigit_rt.outputs.competition import Asked, answer
 from ecgdigit_rt.record import Digitized
 from ecgdigit_rt.scoring.evaluate import image_score
 from ecgdigit_rt.scoring.metric import competition_score
-from ecgdigit_rt.scoring.truth import read_truth
+from ecgdigit_rt.scoring.truth import questions_beside, read_truth
 
 _STRIP = (1, 320, 2752, 3)
 _ROUNDS = 5
-RATE_HZ = 500.0  # of what the pipeline gives
 
 
 def network_of(weights: Path) -> tuple[nn.Module, dict[str, str]]:
@@ -58,6 +58,7 @@ def strip_seconds(network: nn.Module) -> float:
 def measured(network: nn.Module, truth: Path, pages: list[str], threads: int) -> dict[str, Any]:
     """Every page, and their means."""
     digitizer = Digitizer("lite", threads, opener=WithStage("trace", network))
+    questions = questions_beside(truth)
     by_page, ratios, failed = {}, [], []
     for page in pages_from_inputs(pages):
         (result,) = digitizer.digitize_many([page])
@@ -67,8 +68,9 @@ def measured(network: nn.Module, truth: Path, pages: list[str], threads: int) ->
             by_page[name] = 0.0
             ratios.append(1.0)
             continue
-        leads = {lead: found.mv for lead, found in result.leads.items()}
-        score = image_score(read_truth(truth / f"{name}.csv"), leads, RATE_HZ)
+        true = read_truth(truth / f"{name}.csv", questions.get(name, []))
+        asked = [Asked(lead, true.rate_hz, mv.size) for lead, mv in true.leads.items()]
+        score = image_score(true, answer(result, asked).values, true.rate_hz)
         by_page[name] = round(score.db, 2)
         ratios.append(score.ratio)
     return {
