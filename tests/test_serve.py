@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
 import numpy as np
 import pydicom
@@ -33,6 +34,8 @@ from ecgdigit_rt.serve.downloads import json_from_page
 from ecgdigit_rt.serve.settings import workers_and_threads
 
 PAGE = EXAMPLES / "000001_colour_scan.jpg"
+Written = Callable[[list[Image.Image]], bytes]
+FIELD_WITHOUT_FILE = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\na\r\n--x--'
 SECRET = "Jane-Doe-1961"
 
 
@@ -116,20 +119,28 @@ def test_what_is_told_is_believed(client: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["error_id"]) == (422, "E-QUALITY-01")
 
 
-def test_a_page_of_a_pdf_and_of_a_tiff(client: httpx.Client) -> None:
-    page, blank = Image.open(PAGE).convert("RGB"), Image.new("RGB", (400, 300), "white")
-    for kind in ("PDF", "TIFF"):
-        out = io.BytesIO()
-        blank.save(out, kind, save_all=True, append_images=[page], resolution=200.0)
-        file = {"file": (f"visit.{kind.lower()}", out.getvalue())}
-        found = client.post("/v1/digitize", files=file, params={"page": 2}).json()
-        assert (found["id"], found["page"], len(found["leads"])) == ("visit_p2", 2, 12)
-        told = events(client.post("/v1/digitize/stream", files=file))
-        assert told[1][1]["pages"] == 2
-        assert told[-1] == ("problem", told[-1][1]) and told[-1][1]["status"] == 422
-        answer = client.post("/v1/digitize", files=file, params={"page": 3})
-        assert (answer.status_code, answer.json()["error_id"]) == (422, "E-INPUT-03")
-        assert f"visit.{kind.lower()}" in answer.json()["detail"]
+def pdf_of(pages: list[Image.Image]) -> bytes:
+    out = io.BytesIO()
+    pages[0].save(out, "PDF", save_all=True, append_images=pages[1:], resolution=200)
+    return out.getvalue()
+
+
+def tiff_of(pages: list[Image.Image]) -> bytes:
+    return bytes(cv2.imencodemulti(".tif", [np.asarray(page)[..., ::-1] for page in pages])[1])
+
+
+@pytest.mark.parametrize(("name", "written"), [("visit.pdf", pdf_of), ("visit.tif", tiff_of)])
+def test_one_page_of_several(client: httpx.Client, name: str, written: Written) -> None:
+    pages = [Image.new("RGB", (400, 300), "white"), Image.open(PAGE).convert("RGB")]
+    file = {"file": (name, written(pages))}
+    found = client.post("/v1/digitize", files=file, params={"page": 2}).json()
+    assert (found["id"], found["page"], len(found["leads"])) == ("visit_p2", 2, 12)
+    told = events(client.post("/v1/digitize/stream", files=file))
+    assert told[1] == ("step", {**told[1][1], "step": "decode", "pages": 2})
+    assert (told[-1][0], told[-1][1]["status"]) == ("problem", 422)
+    answer = client.post("/v1/digitize", files=file, params={"page": 3})
+    assert (answer.status_code, answer.json()["error_id"]) == (422, "E-INPUT-03")
+    assert name in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +150,7 @@ def test_a_page_of_a_pdf_and_of_a_tiff(client: httpx.Client) -> None:
         ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", {}, 415, "E-INPUT-04"),
         ("cut.png", page_of()[:200], {}, 422, "E-INPUT-03"),
         ("tiny.png", page_of(20, 20), {}, 422, "E-INPUT-05"),
-        ("white.png", page_of(), {}, 422, "E-PAGE-01"),
+        ("white.png", page_of(), {}, 422, "E-GRID-01"),
         ("page.png", page_of(), {"layout": "5x5"}, 422, "E-INPUT-10"),
         ("page.png", page_of(), {"speed": "fast"}, 422, "E-SERVE-01"),
         ("page.png", page_of(), {"gain": "0"}, 422, "E-SERVE-01"),
@@ -165,7 +176,7 @@ def test_a_body_that_is_no_form(client: httpx.Client) -> None:
         client.post("/v1/digitize", files={"picture": ("a.png", page_of())}),
         client.post("/v1/digitize", content=b"nothing", headers=kind),
         client.post("/v1/digitize", content=b"", headers={"content-type": "multipart/form-data"}),
-        client.post("/v1/digitize", content=b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\na\r\n--x--', headers=kind),
+        client.post("/v1/digitize", content=FIELD_WITHOUT_FILE, headers=kind),
     ]  # fmt: skip
     assert [(one.status_code, one.json()["error_id"]) for one in answers] == [(422, "E-SERVE-01")] * 5
     assert client.get("/nowhere").json() == {
@@ -226,14 +237,18 @@ def test_other_sites_are_refused(server: Server, client: httpx.Client) -> None:
         assert answer.status_code == status, headers
         if status == 403:
             assert answer.json()["error_id"] == "E-SERVE-06"
-    headers = client.get("/").headers
-    assert "default-src 'none'" in headers["content-security-policy"]
-    assert "unsafe" not in headers["content-security-policy"]
-    assert headers["x-content-type-options"] == "nosniff"
+    sent = client.get("/").headers
+    assert "default-src 'none'" in sent["content-security-policy"]
+    assert "unsafe" not in sent["content-security-policy"]
+    assert sent["x-content-type-options"] == "nosniff"
 
 
 def test_nothing_comes_from_another_host(client: httpx.Client) -> None:
-    for place in ("/", "/docs", *(f"/web/{name}" for name in ("app.js", "client.js", "style.css", "docs.js"))):
+    for place in (
+        "/",
+        "/docs",
+        *(f"/web/{name}" for name in ("app.js", "client.js", "style.css", "docs.js")),
+    ):
         answer = client.get(place)
         assert answer.status_code == 200
         elsewhere = re.findall(r"(?:https?:)?//[\w.-]+\.\w+", answer.text)
@@ -252,7 +267,12 @@ def begun(server: Server, token: str) -> socket.socket:
     """A client that sends the beginning of a page, and then nothing more."""
     host, port = server.address.removeprefix("http://").split(":")
     one = socket.create_connection((host, int(port)), PATIENCE_S)
-    head = ["POST /v1/digitize HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {token}", "Content-Length: 900"]
+    head = [
+        "POST /v1/digitize HTTP/1.1",
+        f"Host: {host}",
+        f"Authorization: Bearer {token}",
+        "Content-Length: 900",
+    ]
     head.append("Content-Type: multipart/form-data; boundary=x")
     one.sendall("\r\n".join([*head, "", "--x\r\n"]).encode())
     return one
@@ -274,7 +294,7 @@ def test_a_token_is_made_shown_once_and_asked_for(narrow: Server) -> None:
     with narrow.client() as client:
         assert client.get("/").status_code == client.get("/health/ready").status_code == 200
         for path in ("/v1/about", "/metrics"):
-            for given in (None, "Bearer", f"Bearer {token}x", f"Basic {token}", "Bearer ÿ".encode("latin-1")):
+            for given in (None, "Bearer", f"Bearer {token}x", f"Basic {token}", "Bearer \x7f"):
                 headers = {} if given is None else {"authorization": given}
                 answer = client.get(path, headers=headers)
                 assert (answer.status_code, answer.json()["error_id"]) == (401, "E-SERVE-05")
@@ -322,7 +342,10 @@ def test_who_leaves_does_not_hold_the_queue(narrow: Server) -> None:
         with pytest.raises(httpx.ReadTimeout):
             leaving.post("/v1/digitize", files=form(PAGE), timeout=0.15)
         leaving.close()
-        with narrow.client(token) as other, other.stream("POST", "/v1/digitize/stream", files=form(PAGE)) as answer:
+        with (
+            narrow.client(token) as other,
+            other.stream("POST", "/v1/digitize/stream", files=form(PAGE)) as answer,
+        ):
             assert answer.status_code == 200  # and away
         assert in_flight(client, 0)
         assert 'outcome="left"' in client.get("/metrics").text

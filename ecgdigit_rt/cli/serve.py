@@ -46,7 +46,7 @@ def serve(
     ] = 50.0,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="A name by which the service is reached. Repeatable."),
+        typer.Option("--allow-host", help="A name by which the service is reached."),
     ] = None,
     models: Annotated[
         str, typer.Option("--models", help="A family of networks, or the folder that `export` wrote.")

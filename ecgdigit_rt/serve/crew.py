@@ -14,7 +14,7 @@ from ecgdigit_rt.errors import ServiceBusy
 T = TypeVar("T")
 
 
-class GivenUp(Exception):  # noqa: N818 a message to the page's own thread, never an answer
+class GivenUp(Exception):
     """The client left or the time is over: raised between two steps of a page."""
 
 

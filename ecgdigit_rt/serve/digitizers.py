@@ -92,4 +92,3 @@ class Digitizers:
             self.plain.digitize_image(blank, PageRef(Path("blank")))
         except PageError:
             return
-

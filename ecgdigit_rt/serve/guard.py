@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
 import time
 from urllib.parse import urlsplit
 
@@ -21,14 +22,15 @@ log = logging.getLogger("ecgdigit_rt.serve")
 
 _GUARDED = ("/v1/", "/metrics")
 _PROBED = ("/health/", "/metrics")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 _DRAIN_S = 5.0
 _UNKNOWN = "unknown"
 LEFT = 499
 """The status under which a request is counted whose client left; none is sent."""
 
 _CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "content-security-policy": _CSP,
@@ -85,11 +87,14 @@ class Guard:
 
 def is_own_name(host: str, names: tuple[str, ...]) -> bool:
     """Whether a Host header is one of the names, or a numeric address, which no one can bend."""
+    parts = _HOST.fullmatch(host.lower())
+    if parts is None:
+        return False
+    name = parts[1].strip("[]")
     try:
-        name = urlsplit(f"//{host}").hostname or ""
         ipaddress.ip_address(name)
     except ValueError:
-        return host.rpartition(":")[0].lower() in names or host.lower() in names
+        return name in names
     return True
 
 

@@ -25,7 +25,7 @@ def memory_file(data: bytes) -> Iterator[Path]:
         return
     descriptor = os.memfd_create("page", os.MFD_CLOEXEC)
     try:
-        with open(descriptor, "wb", closefd=False) as file:  # noqa: PTH123 a descriptor, not a path
+        with open(descriptor, "wb", closefd=False) as file:
             file.write(data)
         yield Path(f"/proc/self/fd/{descriptor}")
     finally:

@@ -38,9 +38,9 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        Gauge("ecgdigit_pages_in_flight", "Requests in work or waiting.", registry=self._registry).set_function(
-            taken
-        )
+        Gauge(
+            "ecgdigit_pages_in_flight", "Requests in work or waiting.", registry=self._registry
+        ).set_function(taken)
         Info("ecgdigit", "What reads the pages.", registry=self._registry).info(dict(made_by))
 
     def request(self, route: str, method: str, status: int) -> None:

@@ -77,11 +77,19 @@ DIGITIZE: dict[str, Any] = {
     "response_model": None,
     "responses": {200: {"description": "The page's signals.", "content": _ANSWERS}, **_PAGE_PROBLEMS},
 }
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["waiting", "step", "sketch", "result", "problem"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 STREAM: dict[str, Any] = {
     "openapi_extra": {"requestBody": _BODY},
     "response_model": None,
     "responses": {
-        200: {"description": "Events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        200: {"description": "Events.", "content": {"text/event-stream": {"schema": _EVENT}}},
         **_PAGE_PROBLEMS,
     },
 }
@@ -116,9 +124,7 @@ def schema_maker(app: FastAPI, has_token: bool) -> Callable[[], dict[str, Any]]:
 
 
 def _schema(app: FastAPI, has_token: bool) -> dict[str, Any]:
-    found = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
+    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     parts = found.setdefault("components", {})
     schemas = parts.setdefault("schemas", {})
     page = files("ecgdigit_rt.outputs.formats").joinpath("page.schema.json").read_text("utf-8")

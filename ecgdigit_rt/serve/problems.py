@@ -52,7 +52,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     hint: str | None = None
-    error_id: str | None = Field(None, examples=["E-GRID-01"])
+    error_id: str | None = Field(default=None, examples=["E-GRID-01"])
 
 
 def status_of(error: EcgDigitError) -> int:

@@ -44,7 +44,7 @@ class Sketcher:
         self._mesh: Mesh | None = None
 
     def of_step(self, value: object) -> Sketch:
-        """What there is to draw of a step's value; empty where there is nothing. A turned picture comes upright."""
+        """What there is to draw of a step's value, if anything; with a turned picture upright."""
         match value:
             case Located():
                 return _of_located(value)

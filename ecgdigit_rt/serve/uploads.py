@@ -111,5 +111,4 @@ def _named(path: Path, name: str) -> Iterator[None]:
 def _plain_name(name: str) -> str:
     """The last part of a name, whichever system's folders are before it."""
     last = PureWindowsPath(PurePosixPath(name.replace("\0", "")).name).name
-    return last[:200] or "page"
-
+    return last[:200] if last.strip(". ") else "page"

@@ -54,4 +54,6 @@ class DownloadWish(PageWish):
 class StreamWish(PageWish):
     """And whether to send what a person looks at."""
 
-    sketches: bool = Field(False, description="With `sketch` events: the picture, mesh, rows and curves to draw.")
+    sketches: bool = Field(
+        False, description="With `sketch` events: the picture, mesh, rows and curves to draw."
+    )
