@@ -41,6 +41,14 @@ EcgDigitError
 │   ├── EngineMissing               E-ENGINE-01  FileNotFoundError
 │   ├── EngineCorrupt               E-ENGINE-02  ValueError
 │   └── EngineBuildFailed           E-ENGINE-03  RuntimeError
+├── ServiceError                    exit 1: `serve` refuses a request, or cannot take its address
+│   ├── RequestMalformed            E-SERVE-01   ValueError
+│   ├── UploadTooLarge              E-SERVE-02   ValueError
+│   ├── ServiceBusy                 E-SERVE-03   RuntimeError
+│   ├── PageTookTooLong             E-SERVE-04   TimeoutError
+│   ├── TokenWrong                  E-SERVE-05   PermissionError
+│   ├── ForeignRequest              E-SERVE-06   PermissionError
+│   └── AddressUnusable             E-SERVE-07   OSError
 ├── UnknownChoice                   E-BACKEND-02 exit 1, ValueError
 ├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
 ├── OutOfDeviceMemory               E-DEVICE-01  exit 2, MemoryError
