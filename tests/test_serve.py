@@ -190,16 +190,16 @@ def test_sixteen_clients_at_once(server: Server, local: Digitized) -> None:
 
     def ask(number: int) -> tuple[int, object]:
         with server.client() as client:
-            if number % 4:
+            if number % 8:
                 return client.post("/v1/digitize", files=small).status_code, None
             answer = client.post("/v1/digitize", files=form(PAGE))
             return answer.status_code, answer.json()["leads"]["V1"]["mv"]
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(ask, range(16)))
-    assert [status for status, _ in answers] == [200, 422, 422, 422] * 4
+    assert [status for status, _ in answers] == [200, *[422] * 7] * 2
     expected = json.loads(json_from_page(local))["leads"]["V1"]["mv"]
-    assert all(mv == expected for _, mv in answers[::4])
+    assert all(mv == expected for _, mv in answers[::8])
 
 
 def test_it_can_be_watched_and_logs_nothing_of_a_page(server: Server, client: httpx.Client) -> None:
@@ -348,17 +348,20 @@ def test_who_leaves_does_not_hold_the_queue(narrow: Server) -> None:
         ):
             assert answer.status_code == 200  # and away
         assert in_flight(client, 0)
-        assert 'outcome="left"' in client.get("/metrics").text
+        assert 'outcome="given_up"' in client.get("/metrics").text
 
 
 def test_it_finishes_what_it_began_and_ends_well() -> None:
-    with serving("--timeout", "200") as server, ThreadPoolExecutor(1) as pool, server.client() as client:
-        asked = pool.submit(client.post, "/v1/digitize", files=form(PAGE))
-        with server.client() as other:
-            assert in_flight(other, 1)
-        assert server.stop() == 0
-        assert asked.result().status_code == 200
+    with serving("--timeout", "200", "--token", SECRET) as server, server.client(SECRET) as client:
+        assert client.get("/metrics", headers={"authorization": ""}).status_code == 401
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(client.post, "/v1/digitize", files=form(PAGE))
+            with server.client(SECRET) as other:
+                assert in_flight(other, 1)
+            assert server.stop() == 0
+            assert asked.result().status_code == 200
     assert server.lines[-1] == "stopped"
+    assert SECRET not in server.log, "a token that was given is not shown"
 
 
 def test_an_address_that_is_taken_is_told() -> None:

@@ -18,7 +18,7 @@ from ecgdigit_rt.serve.crew import Crew, GivenUp
 from ecgdigit_rt.serve.guard import is_own_name
 from ecgdigit_rt.serve.memory_file import memory_file, memory_folder
 from ecgdigit_rt.serve.qr import qr_lines
-from ecgdigit_rt.serve.settings import is_loopback, new_token, workers_and_threads
+from ecgdigit_rt.serve.settings import is_loopback, token_for, workers_and_threads
 from ecgdigit_rt.serve.uploads import Upload, upload_from_request
 
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
@@ -120,7 +120,10 @@ def test_whose_name_it_is() -> None:
 def test_settings_that_nobody_gave() -> None:
     assert [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1")] == [True] * 3
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.7", "ward")] == [False] * 4
-    assert len({new_token() for _ in range(9)}) == 9
+    assert token_for("127.0.0.1", None) == token_for("::1", "") == (None, False)
+    assert token_for("0.0.0.0", "given") == token_for("localhost", "given") == ("given", False)
+    made = [token_for("0.0.0.0", given) for given in (None, "", None)]
+    assert len(set(made)) == 3 and all(is_made and len(token or "") == 32 for token, is_made in made)
     assert workers_and_threads(1, None, None) == (1, 1)
     assert workers_and_threads(8, None, None) == (4, 2)
     assert workers_and_threads(8, 2, None) == (2, 4)

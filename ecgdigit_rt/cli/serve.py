@@ -79,23 +79,20 @@ def serve(
     from ecgdigit_rt.serve.settings import (
         LOOPBACK_NAMES,
         Settings,
-        is_loopback,
-        new_token,
+        token_for,
         workers_and_threads,
     )
 
     listener = listening_socket(host, port)
     chosen, each = workers_and_threads(usable_cpus(), workers, threads)
-    is_made = token is None and not is_loopback(host)
+    needed, is_made = token_for(host, token)
     names = (*LOOPBACK_NAMES, *(name.lower() for name in allow_host or ()))
-    settings = Settings(
-        chosen, each, queue, timeout, max_upload_mb, new_token() if is_made else token or None, names
-    )
+    settings = Settings(chosen, each, queue, timeout, max_upload_mb, needed, names)
     stages = SharedStages(choose(backend, device, precision, graph_precisions(models)), chosen)
     digitizers = Digitizers(stages, models, each)
     _say(digitizers.plain, settings.workers, address_in_browser(listener))
     if is_made:
-        _show_token(address_in_browser(listener), str(settings.token))
+        _show_token(address_in_browser(listener), needed or "")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("ecgdigit_rt.serve").setLevel(logging.INFO)
     run_until_stopped(app_of(digitizers, settings), listener, settings.timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -33,6 +34,8 @@ from ecgdigit_rt.serve.settings import Settings
 from ecgdigit_rt.serve.uploads import upload_from_request
 from ecgdigit_rt.serve.wishes import DownloadWish, PageWish, StreamWish
 
+log = logging.getLogger("ecgdigit_rt.serve")
+
 
 class Service:
     """What is behind the routes: who reads pages, who counts them, and whether the networks are open."""
@@ -56,8 +59,9 @@ class Service:
             self.is_ready = True
 
         opening = asyncio.create_task(open_networks())
+        opening.add_done_callback(_tell_of_failure)
         yield
-        await opening
+        await asyncio.wait([opening])
         await asyncio.to_thread(self.crew.close)
 
     async def download(self, request: Request, wish: DownloadWish) -> Download:
@@ -88,6 +92,13 @@ class Service:
     async def _order(self, request: Request, wish: PageWish) -> Order:
         upload = await upload_from_request(request, self.settings.max_upload_bytes)
         return Order(upload, wish.page, wish.told)
+
+
+def _tell_of_failure(opening: asyncio.Task[None]) -> None:
+    """The service stays alive and never becomes ready: every page says the same."""
+    error = None if opening.cancelled() else opening.exception()
+    if error is not None:
+        log.error("error    the networks cannot be opened: %s", error)
 
 
 def app_of(digitizers: Digitizers, settings: Settings) -> FastAPI:

@@ -27,7 +27,7 @@ class Metrics:
         )
         self._pages = Counter(
             "ecgdigit_pages",
-            "Pages by outcome (digitized, partial, failed, left) and error id.",
+            "Pages by outcome (digitized, partial, failed, given_up: nobody waited any more) and error id.",
             ("outcome", "error_id"),
             registry=self._registry,
         )

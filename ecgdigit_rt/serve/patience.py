@@ -50,20 +50,24 @@ def counting(work: asyncio.Future[Any], metrics: Metrics) -> None:
     def count(done: asyncio.Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()
         if done.cancelled() or isinstance(error, GivenUp):
-            metrics.page("left")
+            metrics.page("given_up")
         elif error is not None:
             metrics.page("failed", named(error).id)
+            _log_unforeseen(error)
 
     work.add_done_callback(count)
 
 
 def named(error: BaseException) -> EcgDigitError:
-    """The error itself, or an InternalError of which the log has the place and not the text."""
-    if isinstance(error, EcgDigitError):
-        return error
-    places = "".join(traceback.format_tb(error.__traceback__)).rstrip()
-    log.error("%s\n%s", type(error).__name__, places)
-    return InternalError(error) if isinstance(error, Exception) else InternalError(RuntimeError())
+    """The error itself, or an InternalError."""
+    return error if isinstance(error, EcgDigitError) else InternalError(error)
+
+
+def _log_unforeseen(error: BaseException) -> None:
+    """Where it happened, not what it says: that may quote the page."""
+    if not isinstance(error, EcgDigitError):
+        places = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+        log.error("%s\n%s", type(error).__name__, places)
 
 
 async def _left(request: Request) -> None:

@@ -41,9 +41,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def new_token() -> str:
-    """192 random bits that a URL's fragment and a header can hold."""
-    return secrets.token_urlsafe(24)
+def token_for(host: str, given: str | None) -> tuple[str | None, bool]:
+    """The token that clients must send, and whether it was made here.
+
+    Only a service that this machine alone reaches does without; an empty one is none. A new one has 192
+    random bits, in letters that a URL's fragment and a header can hold.
+    """
+    if given or is_loopback(host):
+        return given or None, False
+    return secrets.token_urlsafe(24), True
 
 
 def workers_and_threads(cpus: int, workers: int | None, threads: int | None) -> tuple[int, int]:

@@ -44,6 +44,7 @@ async function read(wish) {
   showProblem(null);
   byId("save-error").hidden = true;
   byId("name").textContent = given.file.name || "photo";
+  byId("work").classList.remove("blind");
   state("busy");
   steps.begin();
   say("Sending the page");
@@ -86,6 +87,7 @@ function failed(problem) {
     login(() => read(given.wish));
     return;
   }
+  byId("work").classList.toggle("blind", !viewer.size);
   showProblem(problem);
   say("This page cannot be read");
 }

@@ -6,6 +6,7 @@ import { paper, tableRows } from "./paper.js";
 const CLEAR_DB = 18;
 const FAIR_DB = 12;
 const MOST_DB = 30;
+const LASTING = [413, 415, 422];
 
 const FORMATS = [
   ["csv", "CSV", "a table"],
@@ -98,6 +99,7 @@ export function showProblem(problem) {
   byId("problem-detail").textContent = sentence(problem.detail ?? problem.message);
   byId("problem-hint").textContent = sentence(inThisForm(problem.hint ?? ""));
   byId("problem-id").textContent = problem.error_id;
+  byId("retry").hidden = LASTING.includes(problem.status);
 }
 
 // Hints name options of the command line; here they are fields of the form.

@@ -22,7 +22,7 @@ export function paper(page, rows) {
     height += up + down;
     return { top: height - up - down, zero: height - down };
   });
-  height = Math.ceil((height + 2) / 5) * 5;
+  height = Math.ceil((height + 6) / 5) * 5;
   const sheet = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "ecg-paper" });
   sheet.append(title(page, rows), grid(), svg("rect", { width, height, class: "ground" }));
   sheet.append(svg("rect", { width, height, fill: "url(#millimetres)" }));
