@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = (
     "torch", "onnxruntime", "onnx", "tensorrt", "openvino", "numba", "cv2", "matplotlib", "scipy",
-    "pandas", "pyarrow", "wfdb", "pydicom", "ecgdigit_export",
+    "pandas", "pyarrow", "wfdb", "pydicom", "fastapi", "uvicorn", "ecgdigit_export",
 )  # fmt: skip
 
 
@@ -32,7 +32,13 @@ def modules_after(code: str) -> set[str]:
         "from ecgdigit_rt import EcgDigitError",
         *(
             f"from ecgdigit_rt.cli.app import exit_code; assert exit_code({arguments}) == 0"
-            for arguments in (["--help"], ["run", "--help"], ["evaluate", "--help"], ["--version"])
+            for arguments in (
+                ["--help"],
+                ["run", "--help"],
+                ["evaluate", "--help"],
+                ["serve", "--help"],
+                ["--version"],
+            )
         ),
     ],
 )

@@ -24,6 +24,7 @@ from ecgdigit_rt.cli import (
     report,
     robustness,
     run,
+    serve,
     synth,
     train,
 )
@@ -45,6 +46,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("run")(run.run)
+app.command("serve")(serve.serve)
 app.command("inspect")(inspect.inspect)
 app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)

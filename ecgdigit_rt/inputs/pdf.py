@@ -34,7 +34,7 @@ MAX_DRAWN_PIXELS = 40_000_000
 _MIN_SCAN_DPI = 60  # below this an image that fills the page is a background, not a scan
 _POINTS_PER_INCH = 72
 _TAIL_BYTES = 4096
-_PDFIUM = threading.Lock()  # PDFium is not made for threads: one call at a time in the process
+PDFIUM = threading.Lock()  # PDFium is not made for threads: one call at a time in the process
 
 
 def matches(head: bytes) -> bool:
@@ -82,7 +82,7 @@ def _opened(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
     import pypdfium2.raw as pdfium
 
     _check_end(path, source)
-    with _PDFIUM:
+    with PDFIUM:
         try:
             document = pypdfium2.PdfDocument(source)
         except pypdfium2.PdfiumError as error:
