@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <openvino/openvino.hpp>
+#include <string>
 #include <vector>
 
 namespace stage {
@@ -31,6 +32,7 @@ class Stage {
     std::vector<Output> run(const Pictures& pictures);
 
   private:
+    std::vector<std::string> names_;
     ov::CompiledModel compiled_;
     ov::InferRequest request_;
 };

@@ -35,6 +35,7 @@ void take_window(Lead& lead, const float* begin, const float* end) {
 // A lead's first sample is the one nearest to its start. One more or less: the start travels as float32.
 bool begins_at_its_start(const Lead& lead, float rate_hz) {
     const double start = std::max(0.0, static_cast<double>(lead.start_s) * static_cast<double>(rate_hz));
+    if (!std::isfinite(lead.start_s) || !std::isfinite(lead.end_s)) return false;
     return lead.start_s <= lead.end_s && std::abs(start - static_cast<double>(lead.first)) <= 1.5;
 }
 
