@@ -102,7 +102,9 @@ def test_a_server_gives_the_tables_that_run_writes(
     assert ended.code == 2
     assert ended.out == ""
     assert re.search(
-        r"^failed   cannot read letter: it holds text, no image.*\[E-INPUT-03\]$", ended.err, re.MULTILINE
+        rf"^failed   {re.escape(str(garbage))}   cannot read letter: it holds text.*\[E-INPUT-03\]$",
+        ended.err,
+        re.MULTILINE,
     )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{PAGES[0].stem}.csv",
@@ -169,7 +171,7 @@ def test_missing_leads_are_told(built: Path, stand_in: Told, read_here: dict[str
     stand_in.reply = reply(*answer_parts(tensors))
     ended = ask(built, stand_in.url, PAGE)
     assert ended.code == 2
-    assert "not found: V5, V6   [E-LEADS-01]" in ended.err
+    assert f"partial  {PAGE}   not found: V5, V6   [E-LEADS-01]" in ended.err
     assert ended.out.startswith("time_s,I,")
 
 
@@ -225,7 +227,7 @@ def test_a_server_that_takes_too_long(built: Path, stand_in: Told) -> None:
         (["--timeout", "nan", PAGE], 1, "--timeout cannot be nan"),
         ([PAGE, PAGES[1]], 1, "several pages need a folder"),
         (["--out", "x", PAGE, "other/" + PAGE.name], 1, f"two pages would be written to {PAGE.stem}.csv"),
-        (["nowhere.jpg"], 1, "[E-INPUT-01]"),
+        (["--out", "x", PAGE, "nowhere.jpg"], 1, "nowhere.jpg does not exist   [E-INPUT-01]"),
         (["--url", "ftp://x", PAGE], 1, "[E-CLIENT-05]"),
         (["--url", "file:///etc", PAGE], 1, "[E-CLIENT-05]"),
         ([ROOT], 2, "[E-INPUT-03]"),
@@ -434,7 +436,7 @@ def test_no_answer_with_changed_bytes_is_mistaken(
             400,
             b'{"error": "E-GRID-01 no grid found in x. Send more."}',
             2,
-            "failed   no grid found in x. Send",
+            f"failed   {PAGE}   no grid found in x. Send",
         ),
         (500, b'{"error": "E-DEVICE-02 a worker died. Start again."}', 3, "[E-DEVICE-02]"),
         (

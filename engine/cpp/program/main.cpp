@@ -1,6 +1,7 @@
 // ecgdigit-client: page images to a Triton server, leads to CSV files.
 
 #include <iostream>
+#include <string>
 
 #include "arguments.h"
 #include "ecgdigit/client.h"
@@ -25,16 +26,16 @@ enum ExitCode {
     bug = 70
 };
 
-void say(const char* what, const Error& error) {
-    std::cerr << what << on_terminal(error.message) << "   [" << on_terminal(error.id) << "]\n";
+void say(const std::string& what, const Error& error) {
+    std::cerr << on_terminal(what + error.message) << "   [" << on_terminal(error.id) << "]\n";
     if (!error.hint.empty()) std::cerr << "         " << on_terminal(error.hint) << '\n';
 }
 
 // A page's own fault costs that page alone; with another one the pages that follow would fail, too.
-ExitCode ending(const Error& error) {
+ExitCode ending(const Error& error, const fs::path& path) {
     switch (error.fault) {
         case Fault::page:
-            say("failed   ", error);
+            say("failed   " + path.string() + "   ", error);
             return some_failed;
         case Fault::caller:
             say("error    ", error);
@@ -47,9 +48,9 @@ ExitCode ending(const Error& error) {
 
 ExitCode digitize(const fs::path& path, const Arguments& given, ecgdigit::Client& client) {
     const auto bytes = program::bytes_of_page(path);
-    if (const auto* error = std::get_if<Error>(&bytes)) return ending(*error);
+    if (const auto* error = std::get_if<Error>(&bytes)) return ending(*error, path);
     const auto answer = client.digitize(std::get<std::string>(bytes), given.told, path.stem().string());
-    if (const auto* error = std::get_if<Error>(&answer)) return ending(*error);
+    if (const auto* error = std::get_if<Error>(&answer)) return ending(*error, path);
     const auto& page = std::get<ecgdigit::Page>(answer);
     if (const auto error = program::write_table(csv_from_page(page), given.out, path)) {
         say("error    ", *error);
@@ -58,12 +59,15 @@ ExitCode digitize(const fs::path& path, const Arguments& given, ecgdigit::Client
     if (page.missing.empty()) return good;
     std::string names;
     for (const auto& name : page.missing) names += (names.empty() ? "" : ", ") + name;
-    say("partial  ", {"E-LEADS-01", Fault::page, path.string() + ": not found: " + names,
-                      "Look whether they can be seen on the page."});
+    say("partial  " + path.string() + "   ",
+        {"E-LEADS-01", Fault::page, "not found: " + names, "Look whether they can be seen on the page."});
     return some_failed;
 }
 
 ExitCode digitize_all(const Arguments& given) {
+    for (const auto& path : given.pages) {  // before the first is sent
+        if (const auto error = program::absence(path)) return ending(*error, path);
+    }
     ecgdigit::Client client(given.server);
     ExitCode code = good;
     for (const auto& path : given.pages) {

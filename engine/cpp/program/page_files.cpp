@@ -27,11 +27,14 @@ Error unreadable(const fs::path& path, const std::string& reason) {
 
 }  // namespace
 
+std::optional<Error> absence(const fs::path& path) {
+    std::error_code problem;
+    if (fs::exists(path, problem)) return std::nullopt;
+    return Error{"E-INPUT-01", Fault::caller, path.string() + " does not exist", "Check the spelling."};
+}
+
 std::variant<std::string, Error> bytes_of_page(const fs::path& path) {
     std::error_code problem;
-    if (!fs::exists(path, problem)) {
-        return Error{"E-INPUT-01", Fault::caller, path.string() + " does not exist", "Check the spelling."};
-    }
     if (!fs::is_regular_file(path, problem)) return unreadable(path, "it is no file");
     const auto size = fs::file_size(path, problem);
     if (problem) return unreadable(path, problem.message());

@@ -10,6 +10,9 @@
 
 namespace program {
 
+// Why a page cannot be there; nothing where something is.
+std::optional<ecgdigit::Error> absence(const std::filesystem::path& path);
+
 std::variant<std::string, ecgdigit::Error> bytes_of_page(const std::filesystem::path& path);
 
 // Writes DIR/NAME.csv in one piece, or standard output where the folder is `-`; nothing where that went well.
