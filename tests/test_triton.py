@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import triton_server
 from numpy.typing import NDArray
 
 from ecgdigit_rt import Digitized, Digitizer
-from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.deploy.triton_ports import OUTPUTS
 from ecgdigit_rt.deploy.triton_repository import RepositoryOrder, write_repository
 from ecgdigit_rt.outputs.page_facts import page_facts
@@ -33,24 +31,6 @@ PAGES = sorted((ROOT / "examples").glob("*.jpg"))
 WHY_NOT = triton_server.why_not()
 
 Tensors = dict[str, NDArray[Any]]
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_server.Server]:
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    work = tmp_path_factory.mktemp("triton")
-    environment = triton_server.environment(work / "environment")
-    command = ["deploy", "triton", "--out", str(work / "models"), "--environment", str(environment)]
-    assert exit_code(command) == 0
-    with triton_server.serving(work / "models", work, ["ecgdigit"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def read_here() -> dict[str, Digitized]:
-    digitizer = Digitizer()
-    return {path.name: digitizer.digitize(path) for path in PAGES}
 
 
 def ask(
