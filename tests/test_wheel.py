@@ -36,6 +36,8 @@ def test_the_wheel_is_whole(wheel_names: list[str]) -> None:
     expected = {
         path.relative_to(ROOT).as_posix() for path in models.rglob("*") if path.suffix in {".onnx", ".json"}
     }
+    web = (ROOT / "ecgdigit_rt" / "serve" / "web").iterdir()
+    expected |= {path.relative_to(ROOT).as_posix() for path in web}
     assert expected <= set(wheel_names)
     assert any(name.endswith("licenses/LICENSE") for name in wheel_names)
     assert not [name for name in wheel_names if "__pycache__" in name or "/tests/" in name]
