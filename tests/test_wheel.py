@@ -74,6 +74,8 @@ def test_the_wheel_is_whole(built: Built) -> None:
     files = (path for path in models.rglob("*") if path.is_file() and path.suffix in kinds)
     expected = {path.relative_to(ROOT).as_posix() for path in files}
     assert "ecgdigit_rt/models/NOTICE" in expected
+    web = ROOT / "ecgdigit_rt" / "serve" / "web"
+    expected |= {path.relative_to(ROOT).as_posix() for path in web.iterdir()}
     assert expected <= set(built.names)
     for licence in ("LICENSE", "ecgdigit_rt/models/NOTICE"):
         assert any(name.endswith(f".dist-info/licenses/{licence}") for name in built.names)
