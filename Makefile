@@ -5,10 +5,10 @@ BIN := $(dir $(PYTHON))
 .PHONY: test test-fast check fix examples locks
 
 test:  ## all tests
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -m "slow or not slow"
 
 test-fast:  ## without the slow ones
-	$(PYTHON) -m pytest -q -m "not slow"
+	$(PYTHON) -m pytest -q
 
 check:  ## read-only: style, types, import layers
 	$(BIN)ruff check .

@@ -18,6 +18,7 @@ from ecgdigit_rt.outputs.formats.csv_pages import csv_from_page
 from ecgdigit_rt.record import LEADS
 from ecgdigit_rt.serve.settings import workers_and_threads
 
+pytestmark = pytest.mark.slow  # a Chromium, and pages read four times
 PAGE = EXAMPLES / "000001_colour_scan.jpg"
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PATIENCE_MS = PATIENCE_S * 1000
