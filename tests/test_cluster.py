@@ -34,25 +34,34 @@ from ecgdigit_rt.record import PageRef, failed_from_error
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 Capture = pytest.CaptureFixture[str]
-CRASHING = """
+SITE = """
 import sys
 if "--multiprocessing-fork" in sys.orig_argv:
-    import os, signal
+    import os, pathlib, signal
     from ecgdigit_rt.running.configuration import Reading
+    once = pathlib.Path(__file__).with_name("once")
     open_reader = Reading.page_reader
     def opened(self, threads):
         read = open_reader(self, threads)
-        return lambda page: os.kill(os.getpid(), signal.SIGSEGV) if "crash" in page.path.name else read(page)
+        def read_or_end(page):
+            if "crash" in page.path.name:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if "lost" in page.path.name and not once.exists():
+                once.touch()
+                os.kill(os.getppid(), signal.SIGKILL)
+            return read(page)
+        return read_or_end
     Reading.page_reader = opened
 """
-"""A sitecustomize.py for the workers: a page called crash ends the process that reads it."""
+"""The workers' sitecustomize.py: a page called crash ends the process that reads it, one called lost ends
+the reader on the cluster, but only once."""
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a cluster of two machines with one CPU each, as far as Ray can tell."""
     site = tmp_path_factory.mktemp("site")
-    (site / "sitecustomize.py").write_text(CRASHING)
+    (site / "sitecustomize.py").write_text(SITE)
     places = [site, ROOT, *(ROOT / name for name in ("export", "engine", "kernels"))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
@@ -107,12 +116,15 @@ def test_rows_are_those_of_one_machine(cluster: str, scans: Path, capsys: Captur
     # By address: bytes are fetched, pages counted there, and new ones alone are read.
     address = scans.as_uri()
     shutil.copy(scans / "two.tif", scans / "crash.png")
+    (scans / "lost.png").touch()
     assert exit_code(["run", address, "--out", "fetched", "--cluster", cluster]) == 2
     found = rows(Path("fetched"))
     crashed = [row for row in found.to_pylist() if row["error_id"] == "E-PAGE-03"]
     assert [(row["page_id"], row["page"]) for row in crashed] == [("crash", 1), ("crash_p2", 2)]
     assert crashed[0]["message"].endswith("SIGSEGV")
-    others = [row for row in found.to_pylist() if row not in crashed]
+    lost = [row["error_id"] for row in found.to_pylist() if row["page_id"] == "lost"]
+    assert lost == ["E-INPUT-03"], "its reader was lost, and another one read it, once"
+    others = [row for row in found.to_pylist() if row["page_id"] not in ("crash", "crash_p2", "lost")]
     for row in others:
         for column in ("source", "message"):
             row[column] = row[column] and row[column].replace(address, "scans")
@@ -121,7 +133,7 @@ def test_rows_are_those_of_one_machine(cluster: str, scans: Path, capsys: Captur
     # Again: what is written is not read again; what was lost is.
     capsys.readouterr()
     assert exit_code(["run", "scans", "--out", "many", "--cluster", cluster]) == 2
-    assert "written  6 of 8 pages are there already" in capsys.readouterr().err
+    assert "written  6 of 9 pages are there already" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in parts} == parts
     counts = rows(Path("many")).group_by(["page_id", "lead"]).aggregate([([], "count_all")])
     assert set(counts["count_all"].to_pylist()) == {1}
