@@ -101,6 +101,8 @@ def rows(out: Path) -> pa.Table:
     return whole.sort_by([("page_id", "ascending"), ("lead", "ascending")])
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_rows_are_those_of_one_machine(cluster: str, scans: Path, capsys: Capture) -> None:
     local = ["run", "scans", "--out", "one.parquet", "--threads", "1"]
     assert exit_code(local) == 2

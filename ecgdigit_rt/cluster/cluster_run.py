@@ -20,7 +20,7 @@ from ecgdigit_rt.record import PageRef
 from ecgdigit_rt.running.configuration import Reading, configuration, differences
 
 MOST_A_PART = 64
-"""Pages: some 4 MB of Parquet and half a minute of work, which is what a machine that is lost costs."""
+"""Pages: some 5 MB of Parquet and half a minute of work, which is what a machine that is lost costs."""
 _PARTS_A_READER = 4
 """At least, so that all readers end at about the same time."""
 _FILES_A_COUNT = 256
