@@ -13,7 +13,9 @@ EcgDigitError
 │   ├── NotAnImageArray             E-INPUT-09   ValueError
 │   ├── LayoutNotUnderstood         E-INPUT-10   ValueError
 │   ├── FileTooLarge                E-INPUT-11   ValueError
-│   └── RequestMalformed            E-TRITON-02  ValueError
+│   ├── RequestMalformed            E-TRITON-02  ValueError
+│   ├── AddressNeedsCluster         E-CLUSTER-01 ValueError
+│   └── StorageUnusable             E-STORAGE-01 OSError
 ├── TableError                      exit 1: a CSV file cannot be used
 │   ├── TestCsvMalformed            E-TEST-01    ValueError
 │   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
@@ -42,6 +44,7 @@ EcgDigitError
 │   ├── ModelMissing                E-MODEL-01   FileNotFoundError
 │   ├── ModelCorrupt                E-MODEL-02   ValueError
 │   ├── DependencyMissing           E-DEPENDENCY-01   ImportError
+│   ├── ClusterUnusable             E-CLUSTER-02 RuntimeError
 │   ├── BackendUnusable             E-BACKEND-01 RuntimeError
 │   ├── EngineMissing               E-ENGINE-01  FileNotFoundError
 │   ├── EngineCorrupt               E-ENGINE-02  ValueError
@@ -226,6 +229,33 @@ class FileTooLarge(InputError, ValueError):
         )
         self.path = path
         self.size = size
+
+
+class AddressNeedsCluster(InputError, ValueError):
+    """An address, such as s3://bucket/scans, in a run on this machine alone."""
+
+    id = "E-CLUSTER-01"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"{address} is no path on this machine",
+            "Add --cluster auto: addresses are read by a cluster, which may be this machine alone.",
+        )
+        self.address = address
+
+
+class StorageUnusable(InputError, OSError):
+    """What is behind an address cannot be listed, read or written."""
+
+    id = "E-STORAGE-01"
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"cannot use {address}: {reason}",
+            "Check the address, the credentials in the environment, and that the storage answers.",
+        )
+        self.address = address
+        self.reason = reason
 
 
 class TableError(EcgDigitError):
@@ -655,6 +685,20 @@ class AddressUnusable(ServiceError, OSError):
         )
         self.host = host
         self.port = port
+
+
+class ClusterUnusable(SetupError, RuntimeError):
+    """Nothing answers at the address, no machine there has room for a page, or a machine failed for good."""
+
+    id = "E-CLUSTER-02"
+
+    def __init__(self, cluster: str, reason: str) -> None:
+        super().__init__(
+            f"the cluster {cluster} cannot be used: {reason}",
+            "See `ray status` there; the same command goes on with what is left.",
+        )
+        self.cluster = cluster
+        self.reason = reason
 
 
 class FormatNotNamed(EcgDigitError, LookupError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from ecgdigit_rt.digitizer import _result
 from ecgdigit_rt.outputs.formats.page_writer import Destination
 from ecgdigit_rt.outputs.formats.registry import FORMATS
 from ecgdigit_rt.record import Digitized, Failed, Maker, PageRef, Result
+from ecgdigit_rt.running.content import file_digest
 from ecgdigit_rt.running.page_record import bytes_from_result, result_from_bytes
 
 NAMES = ("a", "b", "c")
@@ -309,3 +311,10 @@ def test_a_page_that_memory_does_not_hold_has_a_name() -> None:
     result = _result(Full(), page, lambda: np.zeros((4, 4, 3), np.uint8))
     assert isinstance(result, Failed)
     assert result.error_id == "E-PAGE-05"
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "device.png").symlink_to("/dev/zero")
+    assert file_digest(tmp_path / "pipe.png") is None
+    assert file_digest(tmp_path / "device.png") is None

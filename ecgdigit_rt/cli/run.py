@@ -10,8 +10,10 @@ import typer
 from ecgdigit_rt.cli.options import Backend, Device, Gain, LayoutName, MaxPixels, Precision, Speed, Threads
 from ecgdigit_rt.cli.run_options import (
     Blend,
+    ClusterAddress,
     FormatName,
     Fresh,
+    GpuFraction,
     Inputs,
     Isolate,
     LeastQuality,
@@ -56,6 +58,8 @@ def run(
     fresh: Fresh = False,
     isolate: Isolate = False,
     timeout: Timeout = None,
+    cluster: ClusterAddress = None,
+    gpu_fraction: GpuFraction = 0.0,
 ) -> None:
     """Digitize ECG pages into millivolt and seconds.
 
@@ -65,6 +69,7 @@ def run(
     A run that was ended goes on when the same command is given again.
     """
     from ecgdigit_rt.batch import jobs_from_pages
+    from ecgdigit_rt.cli.cluster import check_paths, read_on_cluster
     from ecgdigit_rt.cli.destination import target
     from ecgdigit_rt.cli.read_pages import Work, read_to_file, read_to_stream
     from ecgdigit_rt.inputs.pages import pages_from_inputs
@@ -79,8 +84,16 @@ def run(
     )  # fmt: skip
     if only_failed and fresh:
         raise typer.BadParameter("--only-failed needs what --fresh forgets")
+    if cluster is not None:
+        unfit = {"--test": test, "--overlay": overlay, "--only-failed": only_failed}
+        raise typer.Exit(
+            read_on_cluster(
+                inputs, out, form, cluster, reading, threads or 1, gpu_fraction, timeout, unfit, fresh=fresh
+            )
+        )
+    check_paths(inputs, out, gpu_fraction)
     questions = None if test is None else read_test_csv(test)
-    to = target(out, form, questions)
+    to = target(Path(out), form, questions)
     if only_failed and to.is_stream:
         raise typer.BadParameter(f"--only-failed: {out} keeps no journal")
     jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), questions)

@@ -31,12 +31,17 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Images, PDF, TIFF and DICOM files; folders; globs; '-' for a list on standard input.",
+        help="Images, PDF, TIFF and DICOM files; folders; globs; '-' for a list on standard input. "
+        "With --cluster also addresses, such as s3://bucket/scans.",
     ),
 ]
 Out = Annotated[
-    Path,
-    typer.Option("--out", help="The file or folder to write; its suffix tells the format. '-': stdout."),
+    str,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="The file or folder to write; its suffix tells the format. '-': stdout.",
+    ),
 ]
 FormatName = Annotated[
     str | None,
@@ -81,5 +86,20 @@ Timeout = Annotated[
     float | None,
     typer.Option(
         "--timeout", metavar="SECONDS", min=0.1, help="Give a page up after that; implies --isolate."
+    ),
+]
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="auto|ADDRESS",
+        help="Read on a Ray cluster, into a folder of Parquet files. auto: the one that is there, "
+        "or this machine.",
+    ),
+]
+GpuFraction = Annotated[
+    float,
+    typer.Option(
+        "--gpu-fraction", min=0, help="With --cluster: of a card, for each reader; 0.25: four share one."
     ),
 ]

@@ -46,24 +46,25 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     given = [str(item) for item in inputs]
     found: dict[Path, list[PageRef]] = {}  # resolved path → pages: the same file twice is one
     for item in given:
-        for name in _listed_names() if item == STANDARD_INPUT else [item]:
+        for name in listed_names() if item == STANDARD_INPUT else [item]:
             for path in _files(name):
                 resolved = Path(os.path.realpath(path))  # Path.resolve raises where a link leads to itself
                 if resolved not in found:
-                    found[resolved] = _pages(path)
+                    found[resolved] = pages_of_file(path)
     if not found:
         raise NoPagesFound(["standard input" if i == STANDARD_INPUT else i for i in given], IMAGE_SUFFIXES)
     return [page for pages in found.values() for page in pages]
 
 
-def _listed_names() -> list[str]:
+def listed_names() -> list[str]:
     """The inputs that standard input lists. A name may hold any byte but NUL and, in lines, newline."""
     text = sys.stdin.buffer.read().decode(sys.stdin.encoding, "surrogateescape")
     names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
     return [name for name in names if name.strip()]
 
 
-def _pages(path: Path) -> list[PageRef]:
+def pages_of_file(path: Path) -> list[PageRef]:
+    """Every page of one file; of one whose pages cannot be counted, the first."""
     try:
         count = page_count(path)
     except Exception:  # noqa: BLE001 whatever it is, decoding meets it again, inside the page's boundary
@@ -108,8 +109,8 @@ def _found(item: str) -> list[Path]:
     if not matches:
         raise InputNotFound(item)
     files: list[Path] = []
-    for match in sorted(matches, key=_natural):
-        files += _images_below(match) if match.is_dir() else [match] if _is_image(match) else []
+    for match in sorted(matches, key=natural_order):
+        files += _images_below(match) if match.is_dir() else [match] if is_image(match) else []
     return files
 
 
@@ -131,7 +132,7 @@ def _matches(pattern: Path) -> Iterator[Path]:
 def _images_below(folder: Path) -> list[Path]:
     closed: list[OSError] = []
     images = [place / name for place, files in _walk(folder, closed.append) for name in files]
-    return sorted([*filter(_is_image, images), *(Path(error.filename) for error in closed)], key=_natural)
+    return sorted([*filter(is_image, images), *(Path(error.filename) for error in closed)], key=natural_order)
 
 
 def _walk(
@@ -146,11 +147,11 @@ def _walk(
         yield Path(place), [name for name in files if not name.startswith(".")]
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _natural(path: Path) -> list[list[tuple[bool, int, str]]]:
+def natural_order(path: Path) -> list[list[tuple[bool, int, str]]]:
     """Sort key, folder by folder, that takes digits as numbers; the suffix counts last."""
     return [
         [

@@ -22,8 +22,10 @@ class FileDigests:
 
 
 def file_digest(path: Path) -> str | None:
-    """None where there is no file to be read."""
+    """None where there is no file to be read; a pipe would wait for its writer, a device never ends."""
     try:
+        if not path.is_file():
+            return None
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

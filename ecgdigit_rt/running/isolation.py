@@ -44,9 +44,9 @@ class IsolatedPages:
         """One result per page, in the same order. A page's failure is its result."""
         count = max(1, self._threads // network_threads)
         workers = [
-            _Worker(partial(self._open_reader, network_threads), self._timeout_s) for _ in range(count)
+            PageProcess(partial(self._open_reader, network_threads), self._timeout_s) for _ in range(count)
         ]
-        idle: SimpleQueue[_Worker] = SimpleQueue()
+        idle: SimpleQueue[PageProcess] = SimpleQueue()
         for worker in workers:
             idle.put(worker)
 
@@ -64,8 +64,11 @@ class IsolatedPages:
                 worker.close()
 
 
-class _Worker:
-    """One process, started with its first page and again after it ended."""
+class PageProcess:
+    """One process, started with its first page and again after it ended.
+
+    Used by one thread at a time. Raises WorkerDied where it ends before it has a page.
+    """
 
     def __init__(self, open_reader: Callable[[], ReadPage], timeout_s: float | None) -> None:
         self._open_reader, self._timeout_s = open_reader, timeout_s

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 PAGES_A_GROUP = 128
 """Pages that are held back for one row group: some 10 MB, and groups that are quick to read."""
 
-_STRINGS = (
+STRINGS = (
     "page_id", "source", "lead", "unit", "layout", "status", "notes", "software", "models",
     "device", "error_id", "message",
 )  # fmt: skip
+"""Columns of few different words, which Parquet writes once a group."""
 
 
 class ParquetFile:
@@ -40,7 +41,7 @@ class ParquetFile:
             from pyarrow import parquet
         self._path = to.path
         self._arrow, self._parquet = pa, parquet
-        self._schema = _schema()
+        self._schema = signals_schema()
         self._open = ExitStack()
         self._rows: list[dict[str, object]] = []
         self._pages = 0
@@ -50,14 +51,14 @@ class ParquetFile:
             partial = opened.enter_context(whole_file(self._path))
             with telling_of(self._path):
                 self._table = self._parquet.ParquetWriter(
-                    partial, self._schema, compression="zstd", use_dictionary=list(_STRINGS)
+                    partial, self._schema, compression="zstd", use_dictionary=list(STRINGS)
                 )
             opened.push(self._finish)
             self._open = opened.pop_all()
         return self
 
     def write(self, page_id: str, result: Result) -> None:
-        self._rows += _rows(page_id, result)
+        self._rows += rows_of_page(page_id, result)
         self._pages += 1
         if self._pages == PAGES_A_GROUP:
             self._flush()
@@ -83,7 +84,8 @@ class ParquetFile:
         self._rows, self._pages = [], 0
 
 
-def _schema() -> pa.Schema:
+def signals_schema() -> pa.Schema:
+    """Of every table of signals that this package writes."""
     import pyarrow as pa
 
     real, text = pa.float64(), pa.string()
@@ -114,7 +116,7 @@ def _schema() -> pa.Schema:
     return pa.schema(columns, metadata={"writer": f"ecgdigit-rt {__version__}"})
 
 
-def _rows(page_id: str, result: Result) -> list[dict[str, object]]:
+def rows_of_page(page_id: str, result: Result) -> list[dict[str, object]]:
     """One line per lead, or one for a page that failed; what a line lacks is null."""
     which = origin_facts(result, page_id)
     origin = {"page_id": which["id"], "source": which["source"], "page": which["page"]}

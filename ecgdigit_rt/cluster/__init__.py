@@ -1,0 +1,1 @@
+"""Pages on many machines: Ray Data hands out parts of a run, each machine reads its pages and writes them."""
