@@ -1,0 +1,239 @@
+"""What can go wrong, each with a stable id, a way out, and the exit code it ends a run with.
+
+EcgDigitError
+├── InputError                      exit 1: what was given cannot be used
+│   ├── InputNotFound               E-INPUT-01   FileNotFoundError
+│   ├── NoPagesFound                E-INPUT-02   LookupError
+│   ├── UnreadableImage             E-INPUT-03   ValueError
+│   ├── UnsupportedType             E-INPUT-04   ValueError
+│   ├── ImageSizeOutOfRange         E-INPUT-05   ValueError
+│   ├── AmbiguousPage               E-INPUT-06   ValueError
+│   ├── PageNotGiven                E-INPUT-07   LookupError
+│   ├── PasswordProtected           E-INPUT-08   ValueError
+│   ├── NotAnImageArray             E-INPUT-09   ValueError
+│   ├── LayoutNotUnderstood         E-INPUT-10   ValueError
+│   ├── FileTooLarge                E-INPUT-11   ValueError
+│   ├── RequestMalformed            E-TRITON-02  ValueError
+│   ├── AddressNeedsCluster         E-CLUSTER-01 ValueError
+│   └── StorageUnusable             E-STORAGE-01 OSError
+├── TableError                      exit 1: a CSV file cannot be used
+│   ├── TestCsvMalformed            E-TEST-01    ValueError
+│   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
+│   ├── PredictionsMalformed        E-SUBMISSION-02   ValueError
+│   ├── ReportMalformed             E-REPORT-01  ValueError
+│   ├── TruthMissing                E-TRUTH-01   FileNotFoundError
+│   └── TruthMalformed              E-TRUTH-02   ValueError
+├── TrainingError                   exit 1: a training run cannot begin
+│   ├── SettingsMalformed           E-TRAIN-01   ValueError
+│   ├── CheckpointExists            E-TRAIN-02   FileExistsError
+│   ├── TrainingPagesMissing        E-TRAIN-03   FileNotFoundError
+│   ├── RecordingsUnusable          E-TRAIN-04   ValueError
+│   └── TruthDoesNotFit             E-TRAIN-05   ValueError
+├── PageError                       exit 2: this page could not be digitized; the others go on
+│   ├── NoPageFound                 E-PAGE-01    LookupError
+│   ├── NotAnEcg                    E-PAGE-02    ValueError
+│   ├── NoGridFound                 E-GRID-01    LookupError
+│   ├── NoRowsFound                 E-ROWS-01    LookupError
+│   ├── UnknownLayout               E-LAYOUT-01  LookupError
+│   ├── LeadsMissing                E-LEADS-01   LookupError
+│   ├── QualityTooLow               E-QUALITY-01 ValueError
+│   ├── PageCrashed                 E-PAGE-03    RuntimeError
+│   ├── PageTimedOut                E-PAGE-04    TimeoutError
+│   └── OutOfMemory                 E-PAGE-05    MemoryError
+├── SetupError                      exit 3: the installation lacks something
+│   ├── ModelMissing                E-MODEL-01   FileNotFoundError
+│   ├── ModelCorrupt                E-MODEL-02   ValueError
+│   ├── DependencyMissing           E-DEPENDENCY-01   ImportError
+│   ├── ClusterUnusable             E-CLUSTER-02 RuntimeError
+│   ├── BackendUnusable             E-BACKEND-01 RuntimeError
+│   ├── EngineMissing               E-ENGINE-01  FileNotFoundError
+│   ├── EngineCorrupt               E-ENGINE-02  ValueError
+│   └── EngineBuildFailed           E-ENGINE-03  RuntimeError
+├── ServiceError                    exit 1: `serve` refuses a request, or cannot take its address
+│   ├── FormMalformed               E-SERVE-01   ValueError
+│   ├── UploadTooLarge              E-SERVE-02   ValueError
+│   ├── ServiceBusy                 E-SERVE-03   RuntimeError
+│   ├── PageTookTooLong             E-SERVE-04   TimeoutError
+│   ├── TokenWrong                  E-SERVE-05   PermissionError
+│   ├── ForeignRequest              E-SERVE-06   PermissionError
+│   └── AddressUnusable             E-SERVE-07   OSError
+├── UnknownChoice                   E-BACKEND-02 exit 1, ValueError
+├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
+├── OutOfDeviceMemory               E-DEVICE-01  exit 2, MemoryError
+├── WorkerDied                      E-DEVICE-02  exit 70, RuntimeError
+├── StageNotServed                  E-TRITON-01  exit 70, RuntimeError
+├── FormatNotNamed                  E-FORMAT-01  exit 1, LookupError
+├── FormatContradicted              E-FORMAT-02  exit 1, ValueError
+├── OutputError                     exit 4: the output cannot be written
+│   ├── OutputNotWritable           E-OUTPUT-01  OSError
+│   └── OutputInUse                 E-OUTPUT-02  BlockingIOError
+├── JournalError                    exit 1: what an earlier run left does not go with this one
+│   ├── ConfigurationChanged        E-JOURNAL-01 ValueError
+│   ├── JournalMalformed            E-JOURNAL-02 ValueError
+│   └── JournalMissing              E-JOURNAL-03 FileNotFoundError
+└── InternalError                   E-BUG-01     exit 70, RuntimeError
+
+Every id is a heading in docs/errors.md. Catch the branch you care about, or the builtin. The root and
+the branch of backends and engines stand in `ecgdigit_engine/errors.py`, which knows nothing of pages.
+"""
+
+from __future__ import annotations
+
+from ecgdigit_engine.errors import (
+    BackendUnusable,
+    EcgDigitError,
+    EngineBuildFailed,
+    EngineCorrupt,
+    EngineMissing,
+    OutOfDeviceMemory,
+    SetupError,
+    ShapeOutsideProfile,
+    StageNotServed,
+    UnknownChoice,
+    WorkerDied,
+)
+from ecgdigit_rt.errors.bugs import InternalError
+from ecgdigit_rt.errors.inputs import (
+    AddressNeedsCluster,
+    AmbiguousPage,
+    FileTooLarge,
+    ImageSizeOutOfRange,
+    InputError,
+    InputNotFound,
+    LayoutNotUnderstood,
+    NoPagesFound,
+    NotAnImageArray,
+    PageNotGiven,
+    PasswordProtected,
+    RequestMalformed,
+    StorageUnusable,
+    UnreadableImage,
+    UnsupportedType,
+)
+from ecgdigit_rt.errors.outputs import (
+    ConfigurationChanged,
+    FormatContradicted,
+    FormatNotNamed,
+    JournalError,
+    JournalMalformed,
+    JournalMissing,
+    OutputError,
+    OutputInUse,
+    OutputNotWritable,
+)
+from ecgdigit_rt.errors.pages import (
+    LeadsMissing,
+    NoGridFound,
+    NoPageFound,
+    NoRowsFound,
+    NotAnEcg,
+    OutOfMemory,
+    PageCrashed,
+    PageError,
+    PageTimedOut,
+    QualityTooLow,
+    UnknownLayout,
+)
+from ecgdigit_rt.errors.service import (
+    AddressUnusable,
+    ForeignRequest,
+    FormMalformed,
+    PageTookTooLong,
+    ServiceBusy,
+    ServiceError,
+    TokenWrong,
+    UploadTooLarge,
+)
+from ecgdigit_rt.errors.setup import ClusterUnusable, DependencyMissing, ModelCorrupt, ModelMissing
+from ecgdigit_rt.errors.tables import (
+    PredictionsMalformed,
+    ReportMalformed,
+    SubmissionMalformed,
+    TableError,
+    TestCsvMalformed,
+    TruthMalformed,
+    TruthMissing,
+)
+from ecgdigit_rt.errors.training import (
+    CheckpointExists,
+    RecordingsUnusable,
+    SettingsMalformed,
+    TrainingError,
+    TrainingPagesMissing,
+    TruthDoesNotFit,
+)
+
+__all__ = [
+    "AddressNeedsCluster",
+    "AddressUnusable",
+    "AmbiguousPage",
+    "BackendUnusable",
+    "CheckpointExists",
+    "ClusterUnusable",
+    "ConfigurationChanged",
+    "DependencyMissing",
+    "EcgDigitError",
+    "EngineBuildFailed",
+    "EngineCorrupt",
+    "EngineMissing",
+    "FileTooLarge",
+    "ForeignRequest",
+    "FormMalformed",
+    "FormatContradicted",
+    "FormatNotNamed",
+    "ImageSizeOutOfRange",
+    "InputError",
+    "InputNotFound",
+    "InternalError",
+    "JournalError",
+    "JournalMalformed",
+    "JournalMissing",
+    "LayoutNotUnderstood",
+    "LeadsMissing",
+    "ModelCorrupt",
+    "ModelMissing",
+    "NoGridFound",
+    "NoPageFound",
+    "NoPagesFound",
+    "NoRowsFound",
+    "NotAnEcg",
+    "NotAnImageArray",
+    "OutOfDeviceMemory",
+    "OutOfMemory",
+    "OutputError",
+    "OutputInUse",
+    "OutputNotWritable",
+    "PageCrashed",
+    "PageError",
+    "PageNotGiven",
+    "PageTimedOut",
+    "PageTookTooLong",
+    "PasswordProtected",
+    "PredictionsMalformed",
+    "QualityTooLow",
+    "RecordingsUnusable",
+    "ReportMalformed",
+    "RequestMalformed",
+    "ServiceBusy",
+    "ServiceError",
+    "SettingsMalformed",
+    "SetupError",
+    "ShapeOutsideProfile",
+    "StageNotServed",
+    "StorageUnusable",
+    "SubmissionMalformed",
+    "TableError",
+    "TestCsvMalformed",
+    "TokenWrong",
+    "TrainingError",
+    "TrainingPagesMissing",
+    "TruthDoesNotFit",
+    "TruthMalformed",
+    "TruthMissing",
+    "UnknownChoice",
+    "UnknownLayout",
+    "UnreadableImage",
+    "UnsupportedType",
+    "UploadTooLarge",
+    "WorkerDied",
+]
