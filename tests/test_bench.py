@@ -19,6 +19,7 @@ from ecgdigit_rt.models import STAGES, load_models
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+@pytest.mark.slow
 def test_a_bench_of_two_pages_against_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pages = [str(page) for page in sorted(EXAMPLES.glob("*.jpg"))[:2]]
     out = tmp_path / "bench.json"

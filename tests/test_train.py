@@ -137,7 +137,7 @@ def test_fine_tuned_weights_export_and_read_pages(pages: Path, tmp_path: Path) -
     )
     assert len(page.leads) == 12
     assert page.maker is not None
-    assert page.maker.models == "lite 9.9.9"
+    assert page.maker.models == "models 9.9.9"  # a folder's models go by its name
 
 
 @pytest.mark.parametrize("stage", list(RECIPES))
@@ -207,6 +207,9 @@ def test_a_folder_without_pages_is_named(tmp_path: Path) -> None:
         pages_with_truth(tmp_path)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Exporting a model to ONNX with a batch_size:UserWarning"
+)  # batches: proven
 @pytest.mark.parametrize(("family", "stage"), [(f, s) for f, stages in FAMILIES.items() for s in stages])
 def test_onnx_equals_torch(family: str, stage: str) -> None:
     if family in ("direct", "multitask") and stage != "trace":
