@@ -28,8 +28,7 @@ export function showPage(page, rows) {
   byId("notes").replaceChildren(...page.notes.map((note) => html("li", {}, note)));
   byId("paper").replaceChildren(paper(page, rows));
   byId("table").replaceChildren(...tableRows(page));
-  const seconds = Object.values(page.seconds).reduce((sum, one) => sum + one, 0);
-  byId("made").textContent = `${page.software}, ${page.models}, ${page.device}. Read in ${seconds.toFixed(2)} s.`;
+  byId("made").textContent = `${page.software}, ${page.models}, ${page.device}.`;
 }
 
 function figures(page) {
