@@ -1,6 +1,6 @@
 """The root of all named errors, and those of backends and engines.
 
-The tree is drawn in `ecgdigit_rt/errors/__init__.py`; these stand here because the engine knows nothing of pages.
+The tree is drawn in `ecgdigit_rt/errors/`; these stand here because the engine knows nothing of pages.
 """
 
 from __future__ import annotations
