@@ -46,7 +46,7 @@ def distill(
     that are labelled already are not labelled again; pages that cannot be read are named and left out.
     """
     from ecgdigit_rt.cli.export_extra import needed_for
-    from ecgdigit_rt.cli.progress import page_progress
+    from ecgdigit_rt.cli.left_out import count_left_out
     from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
 
     with needed_for("distill"):
@@ -69,14 +69,8 @@ def distill(
         checked_checkpoint("trace", settings, trial)  # before the teachers' long work
     teachers = Teachers(teacher or ["lite"], threads)
     typer.echo(f"teacher  {' and '.join(teachers.names)}", err=True)
-    left_out = []
-    with page_progress(len(named)) as advance:
-        for one in write_rectified(named, teachers, out):
-            left_out += [one] if one.problem else []
-            advance()
-    for one in left_out:
-        typer.echo(f"left out {one.page}   {one.problem}", err=True)
-    typer.echo(f"labelled {len(named) - len(left_out)} pages in {out}", err=True)
+    left_out = count_left_out(write_rectified(named, teachers, out), len(named))
+    typer.echo(f"labelled {len(named) - left_out} pages in {out}", err=True)
     if not labels_only:
         lessons = student_lessons(out, settings)
         weights = train_on(lessons, "trace", settings, trial, lambda note: typer.echo(str(note), err=True))

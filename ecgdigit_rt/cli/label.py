@@ -36,7 +36,7 @@ def label(
     and named, and the exit code is 2.
     """
     from ecgdigit_rt.cli.export_extra import needed_for
-    from ecgdigit_rt.cli.progress import page_progress
+    from ecgdigit_rt.cli.left_out import count_left_out
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
     from ecgdigit_rt.scoring.truth import questions_beside, truth_paths
@@ -49,12 +49,6 @@ def label(
     digitizer = Digitizer(
         models, threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain, backend="onnxruntime"
     )
-    left_out = []
-    with page_progress(len(named)) as advance:
-        for one in label_pages(named, truths, questions, digitizer, out, min_db):
-            left_out += [one] if one.problem else []
-            advance()
-    for one in left_out:
-        typer.echo(f"left out {one.page}   {one.problem}", err=True)
-    typer.echo(f"labelled {len(named) - len(left_out)} pages in {out} · look at {out}-look", err=True)
+    left_out = count_left_out(label_pages(named, truths, questions, digitizer, out, min_db), len(named))
+    typer.echo(f"labelled {len(named) - left_out} pages in {out} · look at {out}-look", err=True)
     raise typer.Exit(2 if left_out else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_export.label.page_truth import LEAST_DB, page_truth
+from ecgdigit_export.page_outcome import PageOutcome
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth, save_truth
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.errors import EcgDigitError
@@ -23,14 +23,6 @@ _GREEN = (0, 150, 0)
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """What became of one page. problem: empty where it is in the folder now."""
-
-    page: str
-    problem: str = ""
-
-
 def label_pages(
     pages: Iterable[tuple[str, PageRef]],
     truths: Mapping[str, Path],
@@ -38,7 +30,7 @@ def label_pages(
     digitizer: Digitizer,
     folder: Path,
     least_db: float = LEAST_DB,
-) -> Iterator[Labelled]:
+) -> Iterator[PageOutcome]:
     """Write NAME.jpg (upright) and NAME.npz for every page with truth, and NAME.png to look at beside FOLDER.
 
     pages: by their names in `truths`. A page that cannot be read or does not fit is told and left out.
@@ -48,19 +40,19 @@ def label_pages(
     look.mkdir(parents=True, exist_ok=True)
     for name, page in pages:
         if name not in truths:
-            yield Labelled(name, "it has no truth")
+            yield PageOutcome(name, "it has no truth")
             continue
         try:
             steps = digitizer.steps(picture_from_source(page).pixels(), page)
             truth = page_truth(steps, read_truth(truths[name], questions.get(name, [])), least_db)
         except EcgDigitError as error:
-            yield Labelled(name, str(error))
+            yield PageOutcome(name, str(error))
             continue
         image = steps.located.image
         cv2.imwrite(str(folder / f"{name}.jpg"), image[..., ::-1], _JPEG)
         save_truth(truth, folder / f"{name}.npz")
         cv2.imwrite(str(look / f"{name}.png"), drawn(image, truth)[..., ::-1])
-        yield Labelled(name)
+        yield PageOutcome(name)
 
 
 def drawn(image: NDArray[np.uint8], truth: PageTruth) -> NDArray[np.uint8]:
