@@ -17,6 +17,7 @@ from ecgdigit_rt.geometry.fine_lines import with_fine_lines
 from ecgdigit_rt.geometry.grid import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate import Located, locate
 from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.geometry.straight import straightened
 from ecgdigit_rt.reading.closer import looked_closer
 from ecgdigit_rt.reading.layout import NOTHING_TOLD, Reading, Told, read_layout
 from ecgdigit_rt.reading.paper_heat import PaperHeat, paper_heat
@@ -157,7 +158,7 @@ def page_mesh(
     Raises NoGridFound.
     """
     try:
-        return mesh_from_grid(phase)
+        return straightened(runners["grid"], located.image, mesh_from_grid(phase))
     except NoGridFound as error:
         mesh = mesh_from_rows(located, runners, told)
         if mesh is None:

@@ -32,6 +32,16 @@ def test_a_flat_page_is_told_better_than_its_noise(hidden: float) -> None:
     miss = sheet.values - mapped(TRUE, field_centres(SHAPE))
     assert np.abs(miss).max() < 0.01
     assert sheet.noise == pytest.approx(0.015, rel=0.2)
+    assert sheet.bend < 0.5
+
+
+@pytest.mark.parametrize("bend", [0.02, 0.04, 0.06])
+def test_what_the_plane_misses_is_told_in_shares_of_what_it_may(bend: float) -> None:
+    """A half wave less its best plane strays by some 0.4 of its height, and 0.02 periods are one share."""
+    turns, weight = phases(bend, 0.008)
+    sheet = flat_sheet(TRUE, turns, weight, 3.1)
+    assert sheet is not None
+    assert sheet.bend == pytest.approx(0.4 * bend / 0.02, rel=0.1)
 
 
 def test_a_stain_does_not_bend_it() -> None:

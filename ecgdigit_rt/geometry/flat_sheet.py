@@ -21,27 +21,30 @@ _LEAST_PIXELS = 50
 _SAMPLES = (4_000, 4_000, 4_000, 20_000)  # of the field's pixels, round after round
 _FIRST_NOISE, _MOST_NOISE = 0.08, 0.03  # periods: of the first guess, of the last
 _SHARES, _LIMITS = (0.9, 0.98), np.array([0.02, 0.05])
-"""So many of the places may miss a plane by so much (periods). Flat pages miss it by 0.007 to 0.019 and
-0.011 to 0.046, bent ones from 0.038 and 0.05 on."""
+"""So many of the places of a flat page miss the plane by no more than this (periods): by 0.007 to 0.019
+and 0.011 to 0.046. Of bent ones, one of the two is 1.8 times as much at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlatSheet:
-    """matrix: field pixels to periods. values: (h, w, 2), the periods at field pixel centres.
+    """A plane that fits the page, more or less.
 
-    used: (h, w, 2), the weights of the pixels. noise: of the phase, in periods.
+    matrix: field pixels to periods. values: (h, w, 2), the periods at field pixel centres.
+    used: (h, w, 2), the weights of the pixels. noise: of the phase, in periods. bend: what the plane
+    misses, 1 where that is as much as a flat page may miss.
     """
 
     matrix: NDArray[np.float64]
     values: NDArray[np.float64]
     used: NDArray[np.float32]
     noise: float
+    bend: float
 
 
 def flat_sheet(
     matrix: NDArray[np.float64], turns: NDArray[np.float32], weight: NDArray[np.float32], period_px: float
 ) -> FlatSheet | None:
-    """The page as a plane, None where it is bent.
+    """The page as a plane, None where it is far from any.
 
     matrix: a first guess. turns: (h, w, 2), phases of both directions in periods. weight: (h, w, 2).
     """
@@ -64,20 +67,21 @@ def flat_sheet(
         share = both[i, j].astype(np.float64)
         matrix = homography(np.stack([j + 0.5, i + 0.5], 1), (values + miss)[i, j], share)
         values = mapped(matrix, field_centres(turns.shape))
-    if noise > _MOST_NOISE or _bent(nearest_miss(turns, values), weight, seen, period_px):
+    if noise > _MOST_NOISE:
         return None
-    return FlatSheet(matrix, values, used, noise)
+    bend = _bend(nearest_miss(turns, values), weight, seen, period_px)
+    return FlatSheet(matrix, values, used, noise, bend)
 
 
-def _bent(
+def _bend(
     miss: NDArray[np.float32], weight: NDArray[np.float32], seen: NDArray[np.bool_], period_px: float
-) -> bool:
-    """Whether means over two periods still miss the plane: noise does not survive them, bends do."""
+) -> float:
+    """By how much means over two periods still miss the plane: noise does not survive them, bends do."""
     box = (2 * int(period_px) + 1,) * 2
     share, local = cv2.blur(weight, box), cv2.blur(miss * weight, box)
     enough = share > 0.3 * float(np.median(share[seen][::5]))
     left = np.quantile(np.abs(local[enough] / share[enough])[::5], _SHARES)
-    return bool((left > _LIMITS).any())
+    return float((left / _LIMITS).max())
 
 
 def nearest_miss(turns: NDArray[np.float32], values: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -37,17 +37,24 @@ def grid_phase(runner: Runner, located: Located) -> GridPhase:
     fills_picture = (left, top, right, bottom) == (0, 0, located.image.shape[1], located.image.shape[0])
     sheet = located.view if fills_picture else viewed(located.image[top:bottom, left:right])
     small, factor = sheet
-    phase = runner.run({"pixels": padded(small)[None]})["phase"][0]
-    rows, columns = (-(-side // MAP_STRIDE) for side in small.shape[:2])
+    return phase_of_view(runner, small, factor, (left, top))
+
+
+def phase_of_view(
+    runner: Runner, view: NDArray[np.uint8], factor: float, corner_px: tuple[int, int] = (0, 0)
+) -> GridPhase:
+    """Run stage 1 on a picture no larger than it wants, of `factor` original pixels a pixel."""
+    phase = runner.run({"pixels": padded(view)[None]})["phase"][0]
+    rows, columns = (-(-side // MAP_STRIDE) for side in view.shape[:2])
     phase = phase[:, :rows, :columns]
     # A steep stroke passes for a grid line, and pulls the mesh exactly where QRS complexes stand.
-    phase = np.where(ink_near(small, MAP_STRIDE, _INK_REACH), np.float32(_NEAR_INK), np.float32(1)) * phase
+    phase = np.where(ink_near(view, MAP_STRIDE, _INK_REACH), np.float32(_NEAR_INK), np.float32(1)) * phase
     along = (phase[0] + 1j * phase[1]).astype(np.complex64)
     down = (phase[2] + 1j * phase[3]).astype(np.complex64)
-    return GridPhase(along, down, factor * MAP_STRIDE, (left, top))
+    return GridPhase(along, down, factor * MAP_STRIDE, corner_px)
 
 
-def mesh_from_grid(phase: GridPhase) -> Mesh:
-    """The mesh in the upright picture's pixels. Raises NoGridFound."""
-    mesh = mesh_from_phase(phase.along, phase.down, phase.cell_px)
+def mesh_from_grid(phase: GridPhase, most_bend: float = 1.0) -> Mesh:
+    """The mesh in the upright picture's pixels, a plane up to `most_bend`. Raises NoGridFound."""
+    mesh = mesh_from_phase(phase.along, phase.down, phase.cell_px, most_bend)
     return dataclasses.replace(mesh, pixels=mesh.pixels + np.array(phase.corner_px, np.float32))

@@ -20,7 +20,8 @@ class Mesh:
     pixels: (rows, columns, 2) float32, x and y in the original image (pixel i's centre at i + 0.5)
     of the node at origin_mm + step_mm * (column, row). residual_px: how far the grid seen in the
     image strays from the mesh (robust standard deviation, one axis). coverage: share of nodes,
-    the margins left out, that stand on data; the others are filled in.
+    the margins left out, that stand on data; the others are filled in. bend: what a plane would miss
+    of the grid, 1 where that is as much as a flat page may miss; inf where it is far from any.
     """
 
     pixels: NDArray[np.float32] = field(repr=False)
@@ -28,6 +29,7 @@ class Mesh:
     residual_px: float
     coverage: float
     step_mm: float = STEP_MM
+    bend: float = np.inf
 
     @property
     def extent_mm(self) -> tuple[float, float, float, float]:

@@ -53,8 +53,10 @@ class _Fit:
     spacing: float
 
 
-def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: float) -> Mesh:
-    """The mesh that the phase fields show.
+def mesh_from_phase(
+    a: NDArray[np.complex64], b: NDArray[np.complex64], scale: float, most_bend: float = 1.0
+) -> Mesh:
+    """The mesh that the phase fields show: a plane where the page bends no more than `most_bend`.
 
     a, b: complex64 (h, w), rho * exp(2 pi i u / 5 mm) and the same for v; rho 0 to 1 is confidence.
     scale: original pixels per field pixel; field pixel (i, j)'s centre lies at
@@ -74,10 +76,11 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
     period_px = min(field.period_px for field in pair)
     weight = np.stack([_usable(pair[k], flat[..., k]) for k in range(2)], -1)
     sheet = flat_sheet(matrix, np.stack([field.turns for field in pair], -1), weight, period_px)
-    if sheet is not None:
+    bend = np.inf if sheet is None else sheet.bend
+    if sheet is not None and bend <= most_bend:
         spacing = max(_COARSE * period_px, _COARSE_LEAST)
         plane = _Fit(sheet.matrix, np.zeros((*lattice_shape(shape[0], shape[1], spacing), 2)), spacing)
-        return _mesh(plane, sheet.values, sheet.used, period_px, sheet.noise, scale)
+        return _mesh(plane, sheet.values, sheet.used, period_px, sheet.noise, scale, bend)
     known = np.isfinite(counts)
     bends = np.where(known, counts - flat, 0)
     first = np.where(known, weight, np.float32(0))
@@ -95,7 +98,7 @@ def mesh_from_phase(a: NDArray[np.complex64], b: NDArray[np.complex64], scale: f
         fit, noise, used = _refined(fit, flat, pair, weight, cell, period_px, rounds)
     if noise > _MOST_NOISE:
         raise NoGridFound("what looks like lines does not agree")
-    return _mesh(fit, flat + _bends(fit, shape), used, period_px, noise, scale)
+    return _mesh(fit, flat + _bends(fit, shape), used, period_px, noise, scale, bend)
 
 
 def _strength(noise: float, usual: float) -> float:
@@ -211,6 +214,7 @@ def _mesh(
     period_px: float,
     noise: float,
     scale: float,
+    bend: float,
 ) -> Mesh:
     """Invert the fit at whole periods.
 
@@ -244,6 +248,7 @@ def _mesh(
         origin_mm=(-MARGIN * STEP_MM, -MARGIN * STEP_MM),
         residual_px=noise * period_px * scale,
         coverage=_share_inside(supported, field_xy[inner]),
+        bend=bend,
     )
 
 
