@@ -103,7 +103,10 @@ def test_the_view_shows_the_grid_alone_and_straight(scale: float) -> None:
     assert count - 1 == len(dots)
     found = middles[1:] + 0.5
     assert (
-        np.abs(np.sort(mapped(view.image_from_view, found)[:, 0]) - np.sort(dots[:, 0])).max() < 0.25 * scale
+        np.abs(
+            np.sort(mapped(view.image_from_view, found.astype(np.float64))[:, 0]) - np.sort(dots[:, 0])
+        ).max()
+        < 0.25 * scale
     )
     px_per_mm = view.pixels.shape[1] / 205.0
     rows = np.sort(found[:, 1]).reshape(v.shape[0], -1)
