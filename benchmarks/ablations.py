@@ -87,6 +87,8 @@ VARIANTS: dict[str, list[Patch]] = {
     "strips sampled by Lanczos": [
         (rows, "strip_from_image", partial(strips.strip_from_image, interpolation=cv2.INTER_LANCZOS4))
     ],
+    "level under bars as stage 2 sees it": [(trace, "continued_at_seams", lambda height, *_: height)],
+    "pages that lie askew seen once": [(page_reader, "straightened", lambda _runner, _image, mesh: mesh)],
     "fine pictures not averaged down": [(strips, "_SHRINK_ABOVE", 1e9)],
 }
 EXTRAS: dict[str, dict[str, Any]] = {
@@ -94,6 +96,7 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "tta photometric": {"tta": "photometric"},
     "tta full": {"tta": "full"},
     "blend": {"blend": True},
+    "seen only": {"seen_only": True},
 }
 
 

@@ -46,6 +46,7 @@ from ecgdigit_rt.models import STAGES, ModelFamily, load_models
 from ecgdigit_rt.page_reader import PageReader, page_mesh
 from ecgdigit_rt.record import Layout, Lead
 from ecgdigit_rt.tracing.assemble import longest, stretches_from_traces
+from ecgdigit_rt.tracing.beats import with_likely_beats
 from ecgdigit_rt.tracing.look import page_look
 from ecgdigit_rt.tracing.rows import page_traces, seen_rows
 
@@ -99,7 +100,7 @@ class Stages:
     def seen_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
         """The leads of the trace network where the layout has them."""
         look = page_look(self._runners, image, mesh)
-        traces = page_traces(look, seen_rows(look, layout), layout)
+        traces = with_likely_beats(page_traces(look, seen_rows(look, layout), layout), layout)
         return longest(stretches_from_traces(layout, traces, mesh))
 
 

@@ -75,7 +75,8 @@ class Digitizer:
     models: a family of the package, or a folder that `ecgdigit-rt export` wrote. threads: CPU threads; all
     that this process may use without it. tta: none, flip, photometric or full, how every strip is seen
     (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law obey it
-    (`ecgdigit_rt.tracing.consistency`).
+    (`ecgdigit_rt.tracing.consistency`). seen_only: where a curve is in doubt, no other lead of the same beat
+    is asked (`ecgdigit_rt.tracing.beats`).
     layout: a known layout or one spelled out (`ecgdigit_rt.reading.layouts.plan_from_text`), speed_mm_s,
     gain_mm_mv: where the page itself should not be asked. min_quality_db: pages whose expected
     signal-to-noise ratio is lower are refused. max_pixels: larger pages are refused, before they are decoded.
@@ -95,6 +96,7 @@ class Digitizer:
         tta: str = "none",
         blend: bool = False,
         *,
+        seen_only: bool = False,
         layout: str | None = None,
         speed_mm_s: float | None = None,
         gain_mm_mv: float | None = None,
@@ -108,7 +110,7 @@ class Digitizer:
     ) -> None:
         self._max_pixels = max_pixels
         told = Told(None if layout is None else plan_from_text(layout), speed_mm_s, gain_mm_mv)
-        self._options = ReadOptions(tta, blend, told, min_quality_db)
+        self._options = ReadOptions(tta, blend, told, min_quality_db, seen_only)
         loading()
         self.threads = threads or usable_cpus()
         counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"

@@ -21,12 +21,13 @@ from ecgdigit_rt.geometry.straight import straightened
 from ecgdigit_rt.reading.closer import looked_closer
 from ecgdigit_rt.reading.layout import NOTHING_TOLD, Reading, Told, read_layout
 from ecgdigit_rt.reading.paper_heat import PaperHeat, paper_heat
-from ecgdigit_rt.record import Digitized, Maker, PageRef
+from ecgdigit_rt.record import Digitized, Layout, Maker, PageRef
 from ecgdigit_rt.tracing.assemble import spread_layout, stretches_from_traces, turned_points
+from ecgdigit_rt.tracing.beats import with_likely_beats
 from ecgdigit_rt.tracing.consistency import blended, repeats_mv
 from ecgdigit_rt.tracing.extent import ends_in_picture, on_drawn_step, record_extent_mm
 from ecgdigit_rt.tracing.gridless import mesh_from_rows
-from ecgdigit_rt.tracing.look import page_look
+from ecgdigit_rt.tracing.look import Look, page_look
 from ecgdigit_rt.tracing.plausible import check_marks, seen_leads
 from ecgdigit_rt.tracing.rows import ends_of, page_traces, seen_rows
 from ecgdigit_rt.tracing.trace import SeenStrip, Trace
@@ -76,12 +77,14 @@ class ReadOptions:
 
     tta: a name in `ecgdigit_rt.tracing.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
     told: what need not be read off the page. least_db: pages of less expected quality are refused.
+    seen_only: where a curve is in doubt, the other leads of the same beat are not asked.
     """
 
     tta: str = "none"
     blend: bool = False
     told: Told = field(default_factory=Told)
     least_db: float | None = None
+    seen_only: bool = False
 
 
 class PageReader:
@@ -125,7 +128,7 @@ class PageReader:
         start, end = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=ends != seen)
         drawn = on_drawn_step(start, mesh)
         layout = spread_layout(reading.layout, drawn, drawn + end - start)
-        traces = clock.timed("trace", lambda: page_traces(look, strips, layout))
+        traces = clock.timed("trace", lambda: self._traces(look, strips, layout))
         stretches = clock.timed("assemble", lambda: stretches_from_traces(layout, traces, mesh, size))
         leads = seen_leads(stretches)
         leads = blended(leads) if self._options.blend else leads
@@ -143,6 +146,11 @@ class PageReader:
         if self._options.least_db is not None and not page.expected_db >= self._options.least_db:
             raise QualityTooLow(page.expected_db, self._options.least_db)
         return PageSteps(located, phase, mesh, heat, reading, strips, traces, page)
+
+    def _traces(self, look: Look, strips: Sequence[SeenStrip], layout: Layout) -> list[list[Trace]]:
+        """What the strips show, and where that is in doubt, what the leads of a beat make likely."""
+        traces = page_traces(look, strips, layout)
+        return traces if self._options.seen_only else with_likely_beats(traces, layout)
 
     def _heat(self, located: Located, mesh: Mesh) -> PaperHeat:
         """What stage 0 saw, laid on the paper, with its text read a second time."""

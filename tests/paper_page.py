@@ -143,12 +143,13 @@ class TruthDigitizer:
         threads: int | None,
         tta: str,
         blend: bool,
+        seen_only: bool,
         backend: str,
         device: str,
         precision: str,
         **told: object,
     ) -> None:
-        assert (models, threads, tta, blend) == ("lite", None, "none", False)
+        assert (models, threads, tta, blend, seen_only) == ("lite", None, "none", False, False)
         assert (backend, device, precision) == ("auto", "auto", "auto")
         type(self).wishes = told
 

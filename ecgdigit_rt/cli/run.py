@@ -23,6 +23,7 @@ from ecgdigit_rt.cli.run_options import (
     OnlyFailed,
     Out,
     Overlay,
+    SeenOnly,
     TestCsv,
     Timeout,
     Tta,
@@ -43,6 +44,7 @@ def run(
     overlay: Overlay = None,
     tta: Views = Tta.none,
     blend: Blend = False,
+    seen_only: SeenOnly = False,
     layout: LayoutName = None,
     speed: Speed = None,
     gain: Gain = None,
@@ -79,7 +81,7 @@ def run(
     from ecgdigit_rt.running.isolation import IsolatedPages
 
     reading = Reading(
-        models, tta.value, blend, layout, speed, gain, min_quality, max_pixels, method.value,
+        models, tta.value, blend, seen_only, layout, speed, gain, min_quality, max_pixels, method.value,
         backend, device, precision,
     )  # fmt: skip
     if only_failed and fresh:

@@ -62,6 +62,9 @@ Views = Annotated[
 Blend = Annotated[
     bool, typer.Option("--blend", help="Make limb leads that nearly obey Einthoven's law obey it.")
 ]
+SeenOnly = Annotated[
+    bool, typer.Option("--seen-only", help="Where a curve is in doubt, ask no other lead of the same beat.")
+]
 LeastQuality = Annotated[
     float | None,
     typer.Option("--min-quality", metavar="DB", help="Refuse pages whose expected quality is lower."),

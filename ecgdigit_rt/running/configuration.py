@@ -20,6 +20,7 @@ class Reading:
     models: str = "lite"
     tta: str = "none"
     blend: bool = False
+    seen_only: bool = False
     layout: str | None = None
     speed_mm_s: float | None = None
     gain_mm_mv: float | None = None
@@ -49,6 +50,7 @@ class Reading:
 _FLAGS = {
     "tta": "--tta",
     "blend": "--blend",
+    "seen_only": "--seen-only",
     "layout": "--layout",
     "speed_mm_s": "--speed",
     "gain_mm_mv": "--gain",

@@ -14,6 +14,7 @@ from ecgdigit_kernels.pchip import filled_gaps
 from ecgdigit_kernels.trace_path import subpixel, trace_path
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
+from ecgdigit_rt.tracing.seams import continued_at_seams
 
 _JUMP_PENALTY = 0.04  # nats per bin: a 10 mm spike and back costs 3
 _HALF_WINDOW = 12  # bins of the local expectation
@@ -166,15 +167,16 @@ def trace_between(
     presence = np.where(is_sound, seen.presence[first:stop], np.float32(0))
     weight = np.maximum(presence, np.float32(_LEAST_WEIGHT))
     places = seen.start_mm + np.arange(first, stop) / seen.columns_per_mm
-    for seam in seams_mm:
-        weight[np.abs(places - seam) < _SEAM_MM] *= np.float32(_SEAM_WEIGHT)
+    from_seam = np.min([np.abs(places - seam) for seam in (*seams_mm, np.inf)], axis=0)
+    weight[from_seam < _SEAM_MM] *= np.float32(_SEAM_WEIGHT)
     path = trace_path(logits, weight, jump_penalty)
     position, mass, spread = subpixel(logits, path, _HALF_WINDOW)
     inside = np.arange(first, stop)
     inside_extent = (inside >= seen.extent[0]) & (inside < seen.extent[1])
     clear = inside_extent & (mass >= _LEAST_MASS) & (presence >= _LEAST_PRESENCE)
+    height = filled_gaps(seen.half_height_mm - position / np.float32(BINS_PER_MM), clear)
     return Trace(
-        height_mm=filled_gaps(seen.half_height_mm - position / np.float32(BINS_PER_MM), clear),
+        height_mm=continued_at_seams(height, logits, from_seam),
         confidence=np.where(clear, mass, 0).astype(np.float32),
         spread_mm=spread / np.float32(BINS_PER_MM),
         start_mm=seen.start_mm + first / seen.columns_per_mm,
