@@ -65,6 +65,7 @@ def test_strips_are_the_hosts(
     assert np.quantile(apart, 0.999) <= 6
 
 
+@pytest.mark.slow
 def test_signals_are_the_hosts() -> None:
     """In the mean of the examples; a grey level may tip a single lead's path at a crossing."""
     graphs = load_models().graphs

@@ -53,7 +53,9 @@ def settings_of(pages: Path, out: Path, family: str, *changes: str) -> TrainSett
     return settings_from(family, [f"pages={pages}", f"out={out}", *small, *quick, *changes])
 
 
-@pytest.mark.parametrize("family", list(FAMILIES))
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=pytest.mark.slow if name == "base" else ()) for name in FAMILIES]
+)
 @pytest.mark.parametrize("stage", list(RECIPES))
 def test_samples_fit_their_model(family: str, stage: str, pages: Path, tmp_path: Path) -> None:
     if family in ("direct", "multitask") and stage != "trace":
@@ -124,6 +126,7 @@ def test_workers_survive_a_validation(pages: Path, tmp_path: Path) -> None:
     assert steps == [1, 2]
 
 
+@pytest.mark.slow
 def test_fine_tuned_weights_export_and_read_pages(pages: Path, tmp_path: Path) -> None:
     settings = settings_of(
         pages, tmp_path, "lite", "trace.rate=1e-6", "grid.rate=1e-6", "locate.rate=1e-6",
