@@ -131,16 +131,17 @@ def likely_moves(leads: Values, signal: Values, noise: Values, doubtful: float) 
     model, moves = beat_model(), np.zeros(signal.shape)
     mean = leads @ model.mean
     components = np.tensordot(leads, model.components, (1, 0))
-    for middle in _beats(signal):
+    for middle in steepest_places(np.diff(signal, axis=1)):
         first = middle - WINDOW // 2
         own = slice(max(0, first), min(signal.shape[1], first + WINDOW))
         if own.stop - own.start < _SHORTEST or not (noise[:, own] > doubtful).any():
             continue
         seen, sigma = signal[:, own], noise[:, own]
-        part = slice(own.start - first, own.stop - first)
-        scale = float(np.sqrt(np.mean(seen[sigma < _CLEAR_MV] ** 2))) if (sigma < _CLEAR_MV).any() else 0.0
-        if scale == 0:
+        clear = sigma < _CLEAR_MV
+        if not seen[clear].any():  # nothing tells the beat's size
             continue
+        scale = float(np.sqrt(np.mean(seen[clear] ** 2)))
+        part = slice(own.start - first, own.stop - first)
         likely, spread = _posterior(
             seen / scale - mean[:, part], (sigma / scale) ** 2 + model.residual, components[:, part]
         )
@@ -160,13 +161,8 @@ def _posterior(miss: Values, variance: Values, components: Values) -> tuple[Valu
     return (half[:, 1:].T @ half[:, 0]).reshape(miss.shape), (half[:, 1:] ** 2).sum(0).reshape(miss.shape)
 
 
-def _beats(signal: Values) -> list[int]:
-    """The samples about which the leads together are steepest."""
-    return steepest_places(np.diff(signal, axis=1))
-
-
 def steepest_places(slopes: Values) -> list[int]:
-    """Where beats stand in leads of these slopes (leads, samples)."""
+    """Where beats stand in leads of these slopes (leads, samples): the samples about which all are steepest."""
     energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHED) / _SMOOTHED, "same")
     if energy.size < _REFRACTORY:
         return []
