@@ -162,7 +162,7 @@ def _posterior(miss: Values, variance: Values, components: Values) -> tuple[Valu
 
 
 def steepest_places(slopes: Values) -> list[int]:
-    """Where beats stand in leads of these slopes (leads, samples): the samples about which all are steepest."""
+    """Where beats stand: the samples about which leads of these slopes (leads, samples) are steepest."""
     energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHED) / _SMOOTHED, "same")
     if energy.size < _REFRACTORY:
         return []
