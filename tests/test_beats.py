@@ -152,3 +152,16 @@ def test_what_is_printed_upside_down_counts_so() -> None:
         found.append(with_likely_beats(given, Layout("rows", rows))[3][0].height_mm)
     assert not np.array_equal(found[0], given[3][0].height_mm)
     assert np.abs(found[0] - found[1]).max() < 1e-4
+
+
+def test_a_model_is_fitted_to_recordings() -> None:
+    """Of beats of one shape the mean is that shape, and hardly anything is left for the residual."""
+    fitting = pytest.importorskip("ecgdigit_export.beat_model")
+    derived = np.stack([lead_vector(name) for name in LEADS])
+    recordings = [(derived @ drawn_beats(seed=7) * size).astype(np.float32) for size in (0.5, 1.0, 2.0)]
+    model = fitting.fitted_model(recordings, count=10)
+    assert model["mean"].shape == (8, WINDOW)
+    assert model["components"].shape == (8, WINDOW, 10)
+    assert float(model["residual"]) < 0.01
+    assert np.isfinite(model["components"]).all()
+    assert beat_model().components.shape == (8, WINDOW, 80)
