@@ -6,7 +6,7 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 # TensorRT in the range of the extra `gpu`; the last step of that target refuses any other.
 ARG TENSORRT_IMAGE=nvcr.io/nvidia/tensorrt:26.10-py3
 
-# tests/test_container.py runs this stage's steps in a folder of its own: keep them free of apt and users.
+# tests/project/test_container.py runs this stage's steps in a folder of its own: keep them free of apt and users.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
@@ -27,7 +27,7 @@ RUN /opt/build/bin/python -m hatchling build -t wheel -d /opt/build/dist \
     && python -m pip --python /opt/ecgdigit/bin/python install -q --no-deps --no-index /opt/build/dist/*.whl
 # Kernels compiled for the builder's processor; on another kind the first page compiles its own.
 ENV NUMBA_CACHE_DIR=/var/cache/ecgdigit/kernels
-RUN /opt/ecgdigit/bin/python -m ecgdigit_rt.warm
+RUN /opt/ecgdigit/bin/python -m ecgdigit_rt.warmup
 
 FROM ${PYTHON_IMAGE} AS cpu
 COPY --from=build /opt/ecgdigit /opt/ecgdigit
@@ -63,7 +63,7 @@ ENV PATH=/opt/ecgdigit/bin:$PATH \
     NUMBA_CACHE_DIR=/var/cache/ecgdigit/kernels \
     ECGDIGIT_ENGINES=/var/cache/ecgdigit/engines \
     PYTHONDONTWRITEBYTECODE=1
-RUN /opt/ecgdigit/bin/python -m ecgdigit_rt.warm && chown -R 10001:10001 /var/cache/ecgdigit
+RUN /opt/ecgdigit/bin/python -m ecgdigit_rt.warmup && chown -R 10001:10001 /var/cache/ecgdigit
 # Engines belong to a card, so they are built where it is: `build-engines`, kept in this volume.
 VOLUME /var/cache/ecgdigit
 USER 10001:10001

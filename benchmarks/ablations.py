@@ -26,31 +26,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
-from ecgdigit_rt import page_reader
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
+from ecgdigit_rt import pipeline
 from ecgdigit_rt.bench.provenance import write_result
+from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.geometry import rectify, strips
-from ecgdigit_rt.inputs.decode import rgb_from_page
-from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
+from ecgdigit_rt.evaluation.evaluate import Evaluation, ImageScore, image_score
+from ecgdigit_rt.evaluation.truth import Truth, read_truth
+from ecgdigit_rt.formats.test_csv import Asked, answer, read_test_csv
+from ecgdigit_rt.geometry import mesh_fit, strips
 from ecgdigit_rt.models import STAGES, load_models
-from ecgdigit_rt.outputs.competition import Asked, answer, read_test_csv
-from ecgdigit_rt.page_reader import PageReader, ReadOptions
-from ecgdigit_rt.record import PageRef, Row
-from ecgdigit_rt.scoring.evaluate import Evaluation, ImageScore, image_score
-from ecgdigit_rt.scoring.truth import Truth, read_truth
-from ecgdigit_rt.tracing import assemble, rows, trace
-from ecgdigit_rt.tracing.rows import Look
-from ecgdigit_rt.tracing.trace import SeenStrip, Trace, trace_between
+from ecgdigit_rt.pipeline import PageReader, ReadOptions
+from ecgdigit_rt.results import PageRef, Row
+from ecgdigit_rt.tracing import assemble, lead_trace, row_traces
+from ecgdigit_rt.tracing.lead_trace import SeenStrip, Trace, trace_between
+from ecgdigit_rt.tracing.row_traces import Look
 
 Patch = tuple[ModuleType, str, Any]
 
 
 def whole_row(look: Look, strip: SeenStrip, row: Row) -> list[Trace]:
     """The row decoded as one curve and cut afterwards, as if its leads were joined."""
-    whole = rows._tall_enough(look, strip, (row.start_mm, row.end_mm), (), row.baseline_mm, rows._TALLER_MM)
+    whole = row_traces._tall_enough(
+        look, strip, (row.start_mm, row.end_mm), (), row.baseline_mm, row_traces._TALLER_MM
+    )
     cuts = [
-        int(np.ceil((at - trace._OWN_MM - whole.start_mm) * whole.columns_per_mm))
+        int(np.ceil((at - lead_trace._OWN_MM - whole.start_mm) * whole.columns_per_mm))
         for at in (*(segment.start_mm for segment in row.segments), row.end_mm)
     ]
     return [
@@ -71,24 +73,26 @@ def straight(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np
 
 VARIANTS: dict[str, list[Patch]] = {
     "as it is": [],
-    "flat pages may bend too": [(rectify, "flat_sheet", lambda *_: None)],
-    "starts as measured, not on half a millimetre": [(page_reader, "on_drawn_step", lambda start, _: start)],
-    "leads of a row decoded as one curve": [(rows, "lead_traces", whole_row)],
-    "ink where leads meet counts fully": [(trace, "_SEAM_WEIGHT", 1.0)],
-    "no taller strips": [(rows, "_TALLER_MM", ())],
-    "text read once": [(page_reader, "looked_closer", lambda _runner, _image, _mesh, heat: heat)],
-    "most probable bin instead of expectation": [(trace, "_HALF_WINDOW", 0)],
-    "expectation over the whole column": [(trace, "_HALF_WINDOW", 1000)],
-    "no path, each column by itself": [(rows, "trace_between", partial(trace_between, jump_penalty=1e-9))],
+    "flat pages may bend too": [(mesh_fit, "flat_sheet", lambda *_: None)],
+    "starts as measured, not on half a millimetre": [(pipeline, "on_drawn_step", lambda start, _: start)],
+    "leads of a row decoded as one curve": [(row_traces, "lead_traces", whole_row)],
+    "ink where leads meet counts fully": [(lead_trace, "_SEAM_WEIGHT", 1.0)],
+    "no taller strips": [(row_traces, "_TALLER_MM", ())],
+    "text read once": [(pipeline, "looked_closer", lambda _runner, _image, _mesh, heat: heat)],
+    "most probable bin instead of expectation": [(lead_trace, "_HALF_WINDOW", 0)],
+    "expectation over the whole column": [(lead_trace, "_HALF_WINDOW", 1000)],
+    "no path, each column by itself": [
+        (row_traces, "trace_between", partial(trace_between, jump_penalty=1e-9))
+    ],
     "lines between columns instead of cubics": [(assemble, "_between", straight)],
     "strips sampled bilinearly": [
-        (rows, "strip_from_image", partial(strips.strip_from_image, interpolation=cv2.INTER_LINEAR))
+        (row_traces, "strip_from_image", partial(strips.strip_from_image, interpolation=cv2.INTER_LINEAR))
     ],
     "strips sampled by Lanczos": [
-        (rows, "strip_from_image", partial(strips.strip_from_image, interpolation=cv2.INTER_LANCZOS4))
+        (row_traces, "strip_from_image", partial(strips.strip_from_image, interpolation=cv2.INTER_LANCZOS4))
     ],
-    "level under bars as stage 2 sees it": [(trace, "continued_at_seams", lambda height, *_: height)],
-    "pages that lie askew seen once": [(page_reader, "straightened", lambda _runner, _image, mesh: mesh)],
+    "level under bars as stage 2 sees it": [(lead_trace, "continued_at_seams", lambda height, *_: height)],
+    "pages that lie askew seen once": [(pipeline, "straightened", lambda _runner, _image, mesh: mesh)],
     "fine pictures not averaged down": [(strips, "_SHRINK_ABOVE", 1e9)],
 }
 EXTRAS: dict[str, dict[str, Any]] = {

@@ -24,13 +24,13 @@ from ecgdigit_export.onnx_graph import folded
 from ecgdigit_export.onnx_graph import trained as trained_network
 from ecgdigit_export.train.page_score import WithStage
 from ecgdigit_rt.bench.provenance import write_result
+from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.inputs.pages import pages_from_inputs
-from ecgdigit_rt.outputs.competition import Asked, answer
-from ecgdigit_rt.record import Digitized
-from ecgdigit_rt.scoring.evaluate import image_score
-from ecgdigit_rt.scoring.metric import competition_score
-from ecgdigit_rt.scoring.truth import questions_beside, read_truth
+from ecgdigit_rt.evaluation.evaluate import image_score
+from ecgdigit_rt.evaluation.metric import competition_score
+from ecgdigit_rt.evaluation.truth import questions_beside, read_truth
+from ecgdigit_rt.formats.test_csv import Asked, answer
+from ecgdigit_rt.results import Digitized
 
 _STRIP = (1, 320, 2752, 3)
 _ROUNDS = 5

@@ -18,14 +18,14 @@ from typing import Any
 
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready
-from ecgdigit_engine.choice import choose
 from ecgdigit_engine.device import CPU
+from ecgdigit_engine.selection import choose
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_export.eager import EagerTorch
 from ecgdigit_rt.bench.measure import Material, bench, machine
 from ecgdigit_rt.bench.provenance import write_result
+from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.digitizer import StageOpener
-from ecgdigit_rt.inputs.pages import pages_from_inputs
 
 BEGIN, END = "<!-- bench: written by benchmarks/backend_table.py -->", "<!-- end of bench -->"
 LOOP = "torch, eager"

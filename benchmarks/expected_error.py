@@ -25,11 +25,11 @@ from reading_check import facts_of, verdict
 from ecgdigit_export.synth.truth import load_truth
 from ecgdigit_export.synth.truth_csv import truth_csv
 from ecgdigit_rt.bench.provenance import write_result
+from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.inputs.pages import pages_from_inputs
-from ecgdigit_rt.record import Digitized, PageRef
-from ecgdigit_rt.scoring.evaluate import image_score
-from ecgdigit_rt.scoring.truth import Truth, read_truth
+from ecgdigit_rt.evaluation.evaluate import image_score
+from ecgdigit_rt.evaluation.truth import Truth, read_truth
+from ecgdigit_rt.results import Digitized, PageRef
 from ecgdigit_rt.tracing import assemble, expected_error
 
 ROUNDS, FAR = 30, 0.7

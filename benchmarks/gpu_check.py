@@ -26,15 +26,15 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready
-from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
-from ecgdigit_engine.choice import Choice, choose
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.device import CPU, Device, cuda_cards
 from ecgdigit_engine.errors import EcgDigitError
 from ecgdigit_engine.runner import Feed, Kept, Runner
+from ecgdigit_engine.selection import Choice, choose
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.bench.measure import Material, bench, machine
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.inputs.pages import pages_from_inputs
+from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.models import STAGES, load_models, load_sampler
 from ecgdigit_rt.stages import SAMPLED_TRACE
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.outputs.formats.registry import FORMATS
+from ecgdigit_rt.formats.registry import FORMATS
 
 CLI = [sys.executable, "-m", "ecgdigit_rt"]
 KINDS = ("render", "colour_scan")

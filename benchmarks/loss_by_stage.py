@@ -32,23 +32,23 @@ from numpy.typing import NDArray
 from perfect import perfect_traces
 from truth_on_mesh import CurveOnMesh, MeshMissesRows, curves_on_mesh, layout_on_mesh, true_mesh
 
-from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.runner import Runner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt import PageRef
 from ecgdigit_rt.bench.provenance import write_result
+from ecgdigit_rt.decode.decode_page import rgb_from_file
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.geometry.grid import grid_phase
-from ecgdigit_rt.geometry.locate import locate
+from ecgdigit_rt.geometry.grid_stage import grid_phase
+from ecgdigit_rt.geometry.locate_stage import locate
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.inputs.decode import rgb_from_file
 from ecgdigit_rt.models import STAGES, ModelFamily, load_models
-from ecgdigit_rt.page_reader import PageReader, page_mesh
-from ecgdigit_rt.record import Layout, Lead
+from ecgdigit_rt.pipeline import PageReader, page_mesh
+from ecgdigit_rt.results import Layout, Lead
 from ecgdigit_rt.tracing.assemble import longest, stretches_from_traces
-from ecgdigit_rt.tracing.beats import with_likely_beats
-from ecgdigit_rt.tracing.look import page_look
-from ecgdigit_rt.tracing.rows import page_traces, seen_rows
+from ecgdigit_rt.tracing.beat_prior import with_likely_beats
+from ecgdigit_rt.tracing.row_traces import page_traces, seen_rows
+from ecgdigit_rt.tracing.strip_inference import page_look
 
 T = TypeVar("T")
 Image = NDArray[np.uint8]

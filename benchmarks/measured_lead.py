@@ -11,9 +11,9 @@ from causes import CAUSES, Array, error_shares, r_peaks
 
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.synth.truth_csv import RATE_HZ, lead_signals
-from ecgdigit_rt.record import Lead
-from ecgdigit_rt.scoring.metric import LeadScore, decibel, lead_score, ratio, shifted
-from ecgdigit_rt.tracing.resample import resampled
+from ecgdigit_rt.evaluation.metric import LeadScore, decibel, lead_score, ratio, shifted
+from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.results import Lead
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt.bench.provenance import write_result
+from ecgdigit_rt.decode.decode_page import rgb_from_file
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.geometry.grid import grid_phase, mesh_from_grid
-from ecgdigit_rt.geometry.locate import Located, locate
+from ecgdigit_rt.geometry.grid_stage import grid_phase, mesh_from_grid
+from ecgdigit_rt.geometry.locate_stage import Located, locate
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
-from ecgdigit_rt.inputs.decode import rgb_from_file
 from ecgdigit_rt.models import load_models
 from ecgdigit_rt.tracing.assemble import turned_points
 

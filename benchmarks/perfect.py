@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from truth_on_mesh import Array, CurveOnMesh
 
-from ecgdigit_rt.record import Layout
+from ecgdigit_rt.results import Layout
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
-from ecgdigit_rt.tracing.look import StripBox
-from ecgdigit_rt.tracing.rows import page_traces, seen_rows
-from ecgdigit_rt.tracing.trace import SeenStrip, Trace
+from ecgdigit_rt.tracing.lead_trace import SeenStrip, Trace
+from ecgdigit_rt.tracing.row_traces import page_traces, seen_rows
+from ecgdigit_rt.tracing.strip_inference import StripBox
 
 _SUREST = 1e-4  # as near to 0 and 1 as presence comes
 

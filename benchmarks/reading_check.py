@@ -22,7 +22,7 @@ import numpy as np
 from ecgdigit_export.synth.truth import load_truth
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.record import Failed, Layout, PageRef
+from ecgdigit_rt.results import Failed, Layout, PageRef
 
 ASKED = ("names and windows", "speed", "gain")
 SUFFIXES = (".png", ".jpg")

@@ -3,7 +3,7 @@
     python benchmarks/soak.py RESULT.json [--pages 1000] [--distinct 36] [--threads 2] [--isolate]
 
 Draws some distinct pages with `ecgdigit-rt synth`, gives them many names, spreads the bad files of
-tests/zoo.py among them, and reads all with `ecgdigit-rt run --format parquet` as a user does. Every second
+tests/support/zoo.py among them, and reads all with `ecgdigit-rt run --format parquet` as a user does. Every second
 the processes of the run are looked at, and how many pages its journal has. The run is cut into four parts of
 as many pages; the first one warms up:
 
@@ -34,9 +34,9 @@ from typing import Any
 import psutil
 
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
+from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
 
 from zoo import BAD, Animal
 

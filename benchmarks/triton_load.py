@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import Digitized, Digitizer
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.deploy.triton_repository import RepositoryOrder, write_repository
-from ecgdigit_rt.outputs.signals_table import signals_table
+from ecgdigit_rt.formats.signal_table import signals_table
+from ecgdigit_rt.triton.repository import RepositoryOrder, write_repository
 
 WANTED = ("lead_names", "signals_mv", "windows_s", "expected_error_mv", "expected_db")
 

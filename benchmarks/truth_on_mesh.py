@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.record import Layout, Row
+from ecgdigit_rt.results import Layout, Row
 from ecgdigit_rt.tracing.assemble import turned_points
 
 Array = NDArray[np.float64]

@@ -18,19 +18,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
-from ecgdigit_rt.geometry.grid import grid_phase
-from ecgdigit_rt.geometry.locate import locate
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
+from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
+from ecgdigit_rt.evaluation.evaluate import ImageScore, image_score
+from ecgdigit_rt.evaluation.metric import shifted
+from ecgdigit_rt.evaluation.truth import Truth, read_truth
+from ecgdigit_rt.formats.test_csv import answer, read_test_csv
+from ecgdigit_rt.geometry.grid_stage import grid_phase
+from ecgdigit_rt.geometry.locate_stage import locate
 from ecgdigit_rt.geometry.strips import paper_patch
-from ecgdigit_rt.inputs.decode import rgb_from_page
-from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
 from ecgdigit_rt.models import STAGES, load_models
-from ecgdigit_rt.outputs.competition import answer, read_test_csv
-from ecgdigit_rt.page_reader import PageReader, page_mesh
-from ecgdigit_rt.record import Digitized, Layout, Row, Segment
-from ecgdigit_rt.scoring.evaluate import ImageScore, image_score
-from ecgdigit_rt.scoring.metric import shifted
-from ecgdigit_rt.scoring.truth import Truth, read_truth
+from ecgdigit_rt.pipeline import PageReader, page_mesh
+from ecgdigit_rt.results import Digitized, Layout, Row, Segment
 
 Signals = Mapping[str, NDArray[np.float64]]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.errors import EcgDigitError
-    from ecgdigit_rt.record import Digitized, Failed, Lead, PageRef
+    from ecgdigit_rt.results import Digitized, Failed, Lead, PageRef
 
 __version__ = "0.5.0"
 
@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Digitized": "ecgdigit_rt.record",
+    "Digitized": "ecgdigit_rt.results",
     "Digitizer": "ecgdigit_rt.digitizer",
     "EcgDigitError": "ecgdigit_rt.errors",
-    "Failed": "ecgdigit_rt.record",
-    "Lead": "ecgdigit_rt.record",
-    "PageRef": "ecgdigit_rt.record",
+    "Failed": "ecgdigit_rt.results",
+    "Lead": "ecgdigit_rt.results",
+    "PageRef": "ecgdigit_rt.results",
 }
 
 

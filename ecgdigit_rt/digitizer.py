@@ -14,22 +14,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.choice import AUTO, choose
 from ecgdigit_engine.errors import UnknownChoice
 from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.selection import AUTO, choose
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import __version__
-from ecgdigit_rt.classical.reader import ClassicalReader
-from ecgdigit_rt.in_order import in_order
-from ecgdigit_rt.inputs.limits import MAX_PIXELS
-from ecgdigit_rt.inputs.sources import Picture, Source, picture_from_source, pictures_from_sources
+from ecgdigit_rt.classical.pipeline import ClassicalReader
+from ecgdigit_rt.decode.limits import MAX_PIXELS
+from ecgdigit_rt.decode.sources import Picture, Source, picture_from_source, pictures_from_sources
+from ecgdigit_rt.layout.catalog import plan_from_text
+from ecgdigit_rt.layout.match import Told
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
-from ecgdigit_rt.page_reader import PageReader, PageSteps, ReadOptions, Watcher
-from ecgdigit_rt.reading.layout import Told
-from ecgdigit_rt.reading.layouts import plan_from_text
-from ecgdigit_rt.record import Digitized, Maker, PageRef, Result, failed_from_error
+from ecgdigit_rt.ordered_map import in_order
+from ecgdigit_rt.pipeline import PageReader, PageSteps, ReadOptions, Watcher
+from ecgdigit_rt.results import Digitized, Maker, PageRef, Result, failed_from_error
 from ecgdigit_rt.stages import SAMPLED_TRACE
-from ecgdigit_rt.warm import loading
+from ecgdigit_rt.warmup import loading
 
 _PAGES_FOR_ALL = 3
 """Pages per thread, from which each thread takes pages of its own. The last pages leave threads idle."""
@@ -52,7 +52,7 @@ class Reader(Protocol):
 
 
 class StageOpener(Protocol):
-    """What opens the networks: `ecgdigit_engine.choice.Choice`, or what a benchmark puts in its place."""
+    """What opens the networks: `ecgdigit_engine.selection.Choice`, or what a benchmark puts in its place."""
 
     @property
     def graph_precision(self) -> str: ...
@@ -75,13 +75,13 @@ class Digitizer:
     models: a family of the package, or a folder that `ecgdigit-rt export` wrote. threads: CPU threads; all
     that this process may use without it. tta: none, flip, photometric or full, how every strip is seen
     (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law obey it
-    (`ecgdigit_rt.tracing.consistency`). seen_only: where a curve is in doubt, no other lead of the same beat
-    is asked (`ecgdigit_rt.tracing.beats`).
-    layout: a known layout or one spelled out (`ecgdigit_rt.reading.layouts.plan_from_text`), speed_mm_s,
+    (`ecgdigit_rt.tracing.lead_relations`). seen_only: where a curve is in doubt, no other lead of the same beat
+    is asked (`ecgdigit_rt.tracing.beat_prior`).
+    layout: a known layout or one spelled out (`ecgdigit_rt.layout.catalog.plan_from_text`), speed_mm_s,
     gain_mm_mv: where the page itself should not be asked. min_quality_db: pages whose expected
     signal-to-noise ratio is lower are refused. max_pixels: larger pages are refused, before they are decoded.
     backend, device, precision: what runs the networks, where and in which type
-    (`ecgdigit_engine.choice.choose`); what is named is used or refused. opener: what opens the networks in
+    (`ecgdigit_engine.selection.choose`); what is named is used or refused. opener: what opens the networks in
     their place. `device` and `models` say in words what was chosen, `notes` what to know of it, `identity`
     what of it decides the results.
     Few pages share all threads, page by page; many pages go one to a thread, since a network on one thread

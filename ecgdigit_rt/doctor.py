@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import ecgdigit_rt
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready, installed
-from ecgdigit_engine.choice import choose
 from ecgdigit_engine.device import cpu_flags, cpu_name, cuda_cards
-from ecgdigit_engine.engines.store import EngineStore, engine_folder
 from ecgdigit_engine.errors import EcgDigitError
+from ecgdigit_engine.selection import choose
+from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
 from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_rt.engine_builds import verdicts
 from ecgdigit_rt.models import graph_precisions, load_models
+from ecgdigit_rt.models.engine_builds import verdicts
 
 _PACKAGES = (
     "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt",

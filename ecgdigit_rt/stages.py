@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecgdigit_rt.record import LEADS
+from ecgdigit_rt.results import LEADS
 
 PAGE_MASK = "page"
 BASELINE = "baseline"

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ecgdigit_rt.bench.ceilings import decoded_pages_per_s, gemm_flops
-from ecgdigit_rt.bench.counted import Counting, Tallies
+from ecgdigit_rt.bench.hardware_limits import decoded_pages_per_s, gemm_flops
+from ecgdigit_rt.bench.instrumented import Counting, Tallies
+from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.page_list import page_ids
 from ecgdigit_rt.digitizer import Digitizer, StageOpener
-from ecgdigit_rt.inputs.decode import rgb_from_page
-from ecgdigit_rt.inputs.pages import page_ids
-from ecgdigit_rt.outputs.competition import answer
-from ecgdigit_rt.record import Digitized, PageRef
-from ecgdigit_rt.scoring.evaluate import Evaluation, image_score
-from ecgdigit_rt.scoring.truth import questions_beside, read_truth, truth_paths
+from ecgdigit_rt.evaluation.evaluate import Evaluation, image_score
+from ecgdigit_rt.evaluation.truth import questions_beside, read_truth, truth_paths
+from ecgdigit_rt.formats.test_csv import answer
+from ecgdigit_rt.results import Digitized, PageRef
 
 SCHEMA = "ecgdigit-rt/bench/1"
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ecgdigit_rt.classical.paper_ink import PX_PER_MM, PaperInk
-from ecgdigit_rt.reading.layouts import LayoutPlan
-from ecgdigit_rt.reading.marks import Frame, Label, misplaced_share
+from ecgdigit_rt.layout.catalog import LayoutPlan
+from ecgdigit_rt.layout.marks import Frame, Label, misplaced_share
 
 _HEIGHT_MM = (1.2, 6.0)
 _WIDEST_MM = 14.0

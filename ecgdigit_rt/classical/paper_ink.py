@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.classical.ink import Float, ink_patch
+from ecgdigit_rt.classical.darkness import Float, ink_patch
 from ecgdigit_rt.errors import NoRowsFound
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
-from ecgdigit_rt.geometry.rectify import MARGIN
+from ecgdigit_rt.geometry.mesh_fit import MARGIN
 
 PX_PER_MM = 4
 _EDGE_MM = 2.5  # of the picture or the grid, where frames, shadows and the sheet's own edge are

@@ -12,7 +12,7 @@ import numpy as np
 
 from ecgdigit_rt.geometry.homography import homography, mapped
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.geometry.rectify import MARGIN
+from ecgdigit_rt.geometry.mesh_fit import MARGIN
 
 _FLAT_MM = 0.2  # root mean square: 0.12 at most on flat sheets, 0.4 and more on bent ones
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.classical.paper_ink import PX_PER_MM, PaperInk
-from ecgdigit_rt.reading.lines import Line
+from ecgdigit_rt.layout.baselines import Line
 from ecgdigit_rt.stages import GAINS, SPEEDS
 
 _REACH_MM = 18.0  # from the row's end inwards

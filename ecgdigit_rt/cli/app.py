@@ -28,9 +28,9 @@ from ecgdigit_rt.cli import (
     synth,
     train,
 )
-from ecgdigit_rt.cli.stopping import INTERRUPTED
+from ecgdigit_rt.cli.signals import INTERRUPTED
 from ecgdigit_rt.errors import EcgDigitError, InternalError
-from ecgdigit_rt.outputs.terminal import on_terminal
+from ecgdigit_rt.sanitize import on_terminal
 
 BAD_ARGUMENTS = 1
 

@@ -38,12 +38,12 @@ def bench(
 
     No speed without accuracy: the same pages are scored against their truth.
     """
-    from ecgdigit_engine.choice import choose
+    from ecgdigit_engine.selection import choose
     from ecgdigit_engine.threads import usable_cpus
     from ecgdigit_rt.bench import measure
     from ecgdigit_rt.bench.provenance import provenance
     from ecgdigit_rt.cli.progress import elapsed_spinner
-    from ecgdigit_rt.inputs.pages import pages_from_inputs
+    from ecgdigit_rt.decode.page_list import pages_from_inputs
 
     material = measure.Material(tuple(pages_from_inputs(pages)), truth, count)
     number = threads or usable_cpus()

@@ -44,11 +44,11 @@ def build_engines(
     --target local builds for the card at hand. A named target is compiled ahead of time by tensorrt-rtx,
     which needs no card.
     """
-    from ecgdigit_engine.engines.profile import Sizes, batch_from_text
-    from ecgdigit_engine.engines.store import EngineStore, engine_folder
-    from ecgdigit_engine.engines.target import LOCAL
+    from ecgdigit_engine.tensorrt.profile import Sizes, batch_from_text
+    from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
+    from ecgdigit_engine.tensorrt.target import LOCAL
     from ecgdigit_rt.cli.progress import elapsed_spinner
-    from ecgdigit_rt.engine_builds import Order, build_engines
+    from ecgdigit_rt.models.engine_builds import Order, build_engines
 
     sizes = Sizes(None if batch is None else batch_from_text(batch), max_side)
     order = Order(models, backend, tuple(target or [LOCAL]), precision.value, sizes)

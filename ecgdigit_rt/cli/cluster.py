@@ -13,7 +13,7 @@ from ecgdigit_rt.cluster.address import is_address
 from ecgdigit_rt.errors import AddressNeedsCluster, EcgDigitError, FormatContradicted
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.running.configuration import Reading
+    from ecgdigit_rt.runs.options import Reading
 
 SOME_FAILED = 2
 _FORMAT = "parquet"
@@ -56,8 +56,8 @@ def read_on_cluster(
         raise FormatContradicted(str(form), problem, way_out)
     from ecgdigit_rt.cli.progress import page_progress
     from ecgdigit_rt.cluster.cluster_run import ClusterRun, begun
-    from ecgdigit_rt.cluster.machines import connected
-    from ecgdigit_rt.outputs.report import Report, summary_lines
+    from ecgdigit_rt.cluster.ray_cluster import connected
+    from ecgdigit_rt.runs.report import Report, summary_lines
 
     folder = out if is_address(out) else str(Path(out).absolute())
     run = ClusterRun(inputs, folder, cluster, reading, threads, gpu_fraction, timeout_s)

@@ -82,8 +82,8 @@ def triton(
     --layout, --speed and --gain hold for requests that do not say otherwise. Engines are those that
     build-engines made with tensorrt on the server's kind of card.
     """
-    from ecgdigit_rt.deploy.served_pages import Page
-    from ecgdigit_rt.deploy.triton_repository import RepositoryOrder, write_repository
+    from ecgdigit_rt.triton.page_service import Page
+    from ecgdigit_rt.triton.repository import RepositoryOrder, write_repository
 
     order = RepositoryOrder(
         models,

@@ -46,12 +46,12 @@ def distill(
     that are labelled already are not labelled again; pages that cannot be read are named and left out.
     """
     from ecgdigit_rt.cli.export_extra import needed_for
-    from ecgdigit_rt.cli.left_out import count_left_out
-    from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
+    from ecgdigit_rt.cli.skipped import count_left_out
+    from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 
     with needed_for("distill"):
+        from ecgdigit_export.distill.curriculum import student_lessons
         from ecgdigit_export.distill.folder import write_rectified
-        from ecgdigit_export.distill.lessons import student_lessons
         from ecgdigit_export.distill.teacher import Teachers
         from ecgdigit_export.train.config_files import settings_from
         from ecgdigit_export.train.fit import checked_checkpoint, train_on

@@ -12,7 +12,7 @@ from ecgdigit_rt.cli.format import Format
 from ecgdigit_rt.cli.options import PrintedAs
 
 if TYPE_CHECKING:
-    from ecgdigit_engine.engines.store import EngineStore
+    from ecgdigit_engine.tensorrt.store import EngineStore
 
 app = typer.Typer(help="Engines that were built: list, verify, clean.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ def list_engines(folder: Folder = None, form: PrintedAs = Format.text) -> None:
     """Show every engine: what it was built from and for, and whether it still fits."""
     from dataclasses import asdict
 
-    from ecgdigit_rt.engine_builds import verdicts
+    from ecgdigit_rt.models.engine_builds import verdicts
 
     store = _store(folder)
     found = verdicts(store)
@@ -50,7 +50,7 @@ def list_engines(folder: Folder = None, form: PrintedAs = Format.text) -> None:
 @app.command("verify")
 def verify(folder: Folder = None) -> None:
     """See that every engine is whole and fits what is installed; exit 3 where one does not."""
-    from ecgdigit_rt.engine_builds import verdicts
+    from ecgdigit_rt.models.engine_builds import verdicts
 
     store = _store(folder)
     bad = [one for one in verdicts(store) if one.reason]
@@ -67,7 +67,7 @@ def clean(
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
 ) -> None:
     """Remove engines that are damaged or no longer fit; `build-engines` makes them again."""
-    from ecgdigit_rt.engine_builds import verdicts
+    from ecgdigit_rt.models.engine_builds import verdicts
 
     store = _store(folder)
     gone = [one for one in verdicts(store) if everything or one.is_broken or (one.reason and not broken)]
@@ -82,6 +82,6 @@ def _line(name: str, reason: str) -> str:
 
 
 def _store(folder: Path | None) -> EngineStore:
-    from ecgdigit_engine.engines.store import EngineStore, engine_folder
+    from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
 
     return EngineStore(folder or engine_folder())

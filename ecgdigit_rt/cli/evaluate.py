@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.scoring.evaluate import Evaluation
+    from ecgdigit_rt.evaluation.evaluate import Evaluation
 
 
 class Format(StrEnum):
@@ -55,15 +55,15 @@ def evaluate(
     with truth counts; one that the submission lacks counts with all leads missing. A test.csv in the
     truth folder or beside it tells the sampling rates, a NAME.json there or the run's report the layouts.
     """
-    from ecgdigit_rt.scoring.evaluate import evaluate as evaluated
-    from ecgdigit_rt.scoring.predictions import read_predictions
+    from ecgdigit_rt.evaluation.evaluate import evaluate as evaluated
+    from ecgdigit_rt.evaluation.predictions import read_predictions
 
     if (worst is None) != (pages is None) or (worst is None) != (look is None):
         raise typer.BadParameter("--worst, --pages and --look belong together")
     evaluation = evaluated(read_predictions(submission), truth_dir, submitted_only=submitted_only)
     if html is not None:
-        from ecgdigit_rt.outputs.whole_file import write_whole_text
-        from ecgdigit_rt.scoring.evaluation_html import html_from_evaluation
+        from ecgdigit_rt.atomic_files import write_whole_text
+        from ecgdigit_rt.evaluation.evaluation_html import html_from_evaluation
 
         write_whole_text(html_from_evaluation(evaluation, submission.name), html)
         typer.echo(f"written  {html}", err=True)
@@ -79,8 +79,8 @@ def evaluate(
 
 
 def _text(evaluation: Evaluation, form: Format) -> str:
-    from ecgdigit_rt.scoring.evaluation_json import csv_from_evaluation, json_from_evaluation
-    from ecgdigit_rt.scoring.evaluation_text import text_from_evaluation
+    from ecgdigit_rt.evaluation.evaluation_json import csv_from_evaluation, json_from_evaluation
+    from ecgdigit_rt.evaluation.evaluation_text import text_from_evaluation
 
     match form:
         case Format.json:

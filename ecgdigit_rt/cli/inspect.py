@@ -10,8 +10,8 @@ import typer
 from ecgdigit_rt.cli.options import Gain, LayoutName, Speed, Threads
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.outputs.inspect.inspection import Inspection
-    from ecgdigit_rt.scoring.truth import Truth
+    from ecgdigit_rt.evaluation.truth import Truth
+    from ecgdigit_rt.plots.inspect.inspection import Inspection
 
 
 def inspect(
@@ -34,14 +34,14 @@ def inspect(
     Eight pictures: labels, page, vertical and horizontal grid lines, mesh, the page laid flat, traces,
     leads. A page that fails is shown as far as it came, and the exit code is 2.
     """
+    from ecgdigit_rt.decode.decode_page import rgb_from_page
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.errors import PageError
-    from ecgdigit_rt.inputs.decode import rgb_from_page
-    from ecgdigit_rt.outputs.inspect.files import write_inspection
-    from ecgdigit_rt.outputs.inspect.inspection import Inspection
-    from ecgdigit_rt.record import PageRef, failed_from_error
-    from ecgdigit_rt.scoring.true_leads import true_leads
-    from ecgdigit_rt.scoring.truth import questions_beside, read_truth
+    from ecgdigit_rt.evaluation.aligned_truth import true_leads
+    from ecgdigit_rt.evaluation.truth import questions_beside, read_truth
+    from ecgdigit_rt.plots.inspect.files import write_inspection
+    from ecgdigit_rt.plots.inspect.inspection import Inspection
+    from ecgdigit_rt.results import PageRef, failed_from_error
 
     source = PageRef(page, number - 1)
     image = rgb_from_page(source)
@@ -73,7 +73,7 @@ def _say(seen: Inspection, truth: Truth | None) -> None:
     read = f"{layout.name} · {layout.speed_mm_s:g} mm/s · {layout.gain_mm_mv:g} mm/mV"
     typer.echo(f"read     {read} · {len(seen.page.leads)} leads", err=True)
     if truth is not None:
-        from ecgdigit_rt.scoring.evaluate import image_score
+        from ecgdigit_rt.evaluation.evaluate import image_score
 
         leads = seen.page.leads
         rate_hz = next((lead.rate_hz for lead in leads.values()), None)

@@ -36,10 +36,10 @@ def label(
     and named, and the exit code is 2.
     """
     from ecgdigit_rt.cli.export_extra import needed_for
-    from ecgdigit_rt.cli.left_out import count_left_out
+    from ecgdigit_rt.cli.skipped import count_left_out
+    from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
-    from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
-    from ecgdigit_rt.scoring.truth import questions_beside, truth_paths
+    from ecgdigit_rt.evaluation.truth import questions_beside, truth_paths
 
     with needed_for("label"):
         from ecgdigit_export.label.folder import label_pages

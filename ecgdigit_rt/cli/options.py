@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ecgdigit_rt.cli.format import Format
-from ecgdigit_rt.inputs.limits import DECODABLE_PIXELS, MIN_SIDE_PX
+from ecgdigit_rt.decode.limits import DECODABLE_PIXELS, MIN_SIDE_PX
 
 Backend = Annotated[
     str,

@@ -15,7 +15,7 @@ def report(
 ) -> None:
     """Show a run's pages as a table, worst first: failed ones, those with leads missing, then by quality."""
     from ecgdigit_rt.errors import InputNotFound, ReportMalformed
-    from ecgdigit_rt.outputs.terminal import on_terminal
+    from ecgdigit_rt.sanitize import on_terminal
 
     try:
         pages = json.loads(path.read_text(encoding="utf-8"))["results"]

@@ -13,7 +13,7 @@ from ecgdigit_rt.cli.options import Backend, Device, Precision, Threads
 
 
 class SweepName(StrEnum):
-    """The names in `ecgdigit_rt.robustness.sweeps.SWEEPS`, here for the help, which loads no OpenCV."""
+    """The names in `ecgdigit_rt.evaluation.robustness.sweeps.SWEEPS`, here for the help, which loads no OpenCV."""
 
     rotation = "rotation"
     blur = "blur"
@@ -49,15 +49,15 @@ def robustness(
     Every page is degraded in memory at every level, digitized and scored against its truth; its file is
     not touched. A page that can no longer be read counts as 0 dB.
     """
+    from ecgdigit_rt.atomic_files import write_whole_text
     from ecgdigit_rt.bench.provenance import provenance
     from ecgdigit_rt.cli.progress import page_progress
+    from ecgdigit_rt.decode.page_list import pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
-    from ecgdigit_rt.inputs.pages import pages_from_inputs
-    from ecgdigit_rt.outputs.whole_file import write_whole_text
-    from ecgdigit_rt.robustness import measure
-    from ecgdigit_rt.robustness.curves import svg_from_figures
-    from ecgdigit_rt.robustness.sweeps import SWEEPS
-    from ecgdigit_rt.robustness.table import text_from_figures
+    from ecgdigit_rt.evaluation.robustness import measure
+    from ecgdigit_rt.evaluation.robustness.curves import svg_from_figures
+    from ecgdigit_rt.evaluation.robustness.sweeps import SWEEPS
+    from ecgdigit_rt.evaluation.robustness.table import text_from_figures
 
     material = measure.pages_with_truth(pages_from_inputs(pages), truth, count)
     sweeps = [SWEEPS[name.value] for name in dict.fromkeys(sweep or SweepName)]

@@ -29,8 +29,8 @@ from ecgdigit_rt.cli.run_options import (
     Tta,
     Views,
 )
-from ecgdigit_rt.cli.stopping import stop_signals
-from ecgdigit_rt.inputs.limits import MAX_PIXELS
+from ecgdigit_rt.cli.signals import stop_signals
+from ecgdigit_rt.decode.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
@@ -70,15 +70,15 @@ def run(
     the others: it is named at the end and in the report beside the output, and the exit code is 2.
     A run that was ended goes on when the same command is given again.
     """
-    from ecgdigit_rt.batch import jobs_from_pages
     from ecgdigit_rt.cli.cluster import check_paths, read_on_cluster
-    from ecgdigit_rt.cli.destination import target
-    from ecgdigit_rt.cli.read_pages import Work, read_to_file, read_to_stream
-    from ecgdigit_rt.inputs.pages import pages_from_inputs
-    from ecgdigit_rt.outputs.competition import read_test_csv
-    from ecgdigit_rt.outputs.report import Report
-    from ecgdigit_rt.running.configuration import Reading, configuration
-    from ecgdigit_rt.running.isolation import IsolatedPages
+    from ecgdigit_rt.decode.page_list import pages_from_inputs
+    from ecgdigit_rt.formats.test_csv import read_test_csv
+    from ecgdigit_rt.runs.isolation import IsolatedPages
+    from ecgdigit_rt.runs.jobs import jobs_from_pages
+    from ecgdigit_rt.runs.options import Reading, configuration
+    from ecgdigit_rt.runs.output_target import target
+    from ecgdigit_rt.runs.report import Report
+    from ecgdigit_rt.runs.run_pages import Work, read_to_file, read_to_stream
 
     reading = Reading(
         models, tta.value, blend, seen_only, layout, speed, gain, min_quality, max_pixels, method.value,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ecgdigit_rt.outputs.formats.registry import FORMATS
+from ecgdigit_rt.formats.registry import FORMATS
 
 
 class Tta(StrEnum):

@@ -61,7 +61,7 @@ def serve(
     token, which is made and shown where none is given. Nothing of a page is kept or logged. Ctrl-C ends it
     when the pages in work are done.
     """
-    from ecgdigit_rt.outputs.extra import extra_for
+    from ecgdigit_rt.optional_dependency import extra_for
 
     with extra_for("ecgdigit-rt serve", "fastapi", "serve"):
         import fastapi  # noqa: F401
@@ -70,13 +70,13 @@ def serve(
         import uvicorn  # noqa: F401
     import logging
 
-    from ecgdigit_engine.choice import choose
+    from ecgdigit_engine.selection import choose
     from ecgdigit_engine.threads import usable_cpus
     from ecgdigit_rt.models import graph_precisions
-    from ecgdigit_rt.serve.api import app_of
-    from ecgdigit_rt.serve.digitizers import Digitizers, SharedStages
-    from ecgdigit_rt.serve.server import address_in_browser, listening_socket, run_until_stopped
-    from ecgdigit_rt.serve.settings import (
+    from ecgdigit_rt.server.api import app_of
+    from ecgdigit_rt.server.digitizers import Digitizers, SharedStages
+    from ecgdigit_rt.server.server import address_in_browser, listening_socket, run_until_stopped
+    from ecgdigit_rt.server.settings import (
         LOOPBACK_NAMES,
         Settings,
         token_for,
@@ -94,7 +94,7 @@ def serve(
     if is_made:
         _show_token(address_in_browser(listener), needed or "")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    logging.getLogger("ecgdigit_rt.serve").setLevel(logging.INFO)
+    logging.getLogger("ecgdigit_rt.server").setLevel(logging.INFO)
     run_until_stopped(app_of(digitizers, settings), listener, settings.timeout_s)
     typer.echo("stopped", err=True)
 
@@ -112,6 +112,6 @@ def _show_token(address: str, token: str) -> None:
     """Once, here and nowhere else; behind # it stays in the browser."""
     typer.echo(f"token    {token}\nopen     {address}#token={token}", err=True)
     if sys.stderr.isatty():
-        from ecgdigit_rt.serve.qr import qr_lines
+        from ecgdigit_rt.server.terminal_qr import qr_lines
 
         typer.echo("\n".join(qr_lines(f"{address}#token={token}")), err=True)

@@ -35,7 +35,7 @@ def synth(
     """Draw pages: NAME.jpg with its truth NAME.npz, and beside OUT a contact sheet to look at."""
     from ecgdigit_rt.cli.export_extra import needed_for
     from ecgdigit_rt.cli.progress import page_progress
-    from ecgdigit_rt.reading.layouts import LAYOUTS
+    from ecgdigit_rt.layout.catalog import LAYOUTS
 
     with needed_for("synth"):
         from ecgdigit_export.synth.capture import CAPTURES

@@ -51,7 +51,7 @@ def train(
     with needed_for("train"):
         from ecgdigit_export.train.config_files import settings_from
         from ecgdigit_export.train.fit import train_stage
-        from ecgdigit_export.train.page_supply import supplied
+        from ecgdigit_export.train.page_source import supplied
         from ecgdigit_export.train.trainer import Trial
     flags = [f"{key}={value}" for key, value in {"pages": pages, "out": out, "start": start}.items() if value]
     flags += [] if steps is None else [f"{name}.steps={steps}" for name in stages]

@@ -10,10 +10,10 @@ import typer
 
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
-    from ecgdigit_rt.outputs.inspect.inspection import Inspection
-    from ecgdigit_rt.record import PageRef
-    from ecgdigit_rt.scoring.evaluate import ImageScore
-    from ecgdigit_rt.scoring.truth import Truth
+    from ecgdigit_rt.evaluation.evaluate import ImageScore
+    from ecgdigit_rt.evaluation.truth import Truth
+    from ecgdigit_rt.plots.inspect.inspection import Inspection
+    from ecgdigit_rt.results import PageRef
 
 
 def look_at_worst(
@@ -24,12 +24,12 @@ def look_at_worst(
     pages: where their pictures are, which are found by their ids. Raises NoPagesFound, InputNotFound,
     OutputNotWritable. A page that is not there, or fails, does not stop the others.
     """
+    from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.errors import InputError
-    from ecgdigit_rt.inputs.pages import page_ids, pages_from_inputs
-    from ecgdigit_rt.outputs.file_names import file_stem
-    from ecgdigit_rt.outputs.inspect.files import write_inspection
-    from ecgdigit_rt.scoring.truth import questions_beside, read_truth
+    from ecgdigit_rt.evaluation.truth import questions_beside, read_truth
+    from ecgdigit_rt.formats.file_names import file_stem
+    from ecgdigit_rt.plots.inspect.files import write_inspection
 
     found = pages_from_inputs([pages])
     by_id = dict(zip(page_ids(found), found, strict=True))
@@ -52,11 +52,11 @@ def look_at_worst(
 
 
 def _inspected(source: PageRef, digitizer: Digitizer, truth: Truth) -> Inspection:
+    from ecgdigit_rt.decode.decode_page import rgb_from_page
     from ecgdigit_rt.errors import PageError
-    from ecgdigit_rt.inputs.decode import rgb_from_page
-    from ecgdigit_rt.outputs.inspect.inspection import Inspection
-    from ecgdigit_rt.record import failed_from_error
-    from ecgdigit_rt.scoring.true_leads import true_leads
+    from ecgdigit_rt.evaluation.aligned_truth import true_leads
+    from ecgdigit_rt.plots.inspect.inspection import Inspection
+    from ecgdigit_rt.results import failed_from_error
 
     image = rgb_from_page(source)
     seen = Inspection(source, image)

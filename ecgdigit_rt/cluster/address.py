@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecgdigit_rt.errors import DependencyMissing, EcgDigitError, StorageUnusable
-from ecgdigit_rt.outputs.extra import extra_for
+from ecgdigit_rt.optional_dependency import extra_for
 
 _EXTRAS = {
     "s3": "s3",

@@ -10,14 +10,14 @@ from types import ModuleType
 
 from ecgdigit_rt import __version__
 from ecgdigit_rt.cluster.listing import listed_files
-from ecgdigit_rt.cluster.machines import readers_at_once, telling_of_cluster
-from ecgdigit_rt.cluster.part_reader import PartReader, counted, json_from_pages, report_from_text
 from ecgdigit_rt.cluster.parts import ClusterPage, Parts, chunks
+from ecgdigit_rt.cluster.ray_cluster import readers_at_once, telling_of_cluster
+from ecgdigit_rt.cluster.worker import PartReader, counted, json_from_pages, report_from_text
+from ecgdigit_rt.decode.page_list import page_ids
 from ecgdigit_rt.errors import ConfigurationChanged
-from ecgdigit_rt.inputs.pages import page_ids
-from ecgdigit_rt.outputs.report import PageReport
-from ecgdigit_rt.record import PageRef
-from ecgdigit_rt.running.configuration import Reading, configuration, differences
+from ecgdigit_rt.results import PageRef
+from ecgdigit_rt.runs.options import Reading, configuration, differences
+from ecgdigit_rt.runs.report import PageReport
 
 MOST_A_PART = 64
 """Pages: some 5 MB of Parquet and half a minute of work, which is what a machine that is lost costs."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from ecgdigit_rt.cluster.address import file_system, is_address, telling_of_storage
-from ecgdigit_rt.errors import InputNotFound, NoPagesFound
-from ecgdigit_rt.inputs.pages import (
+from ecgdigit_rt.decode.page_list import (
     IMAGE_SUFFIXES,
     STANDARD_INPUT,
     is_image,
@@ -15,7 +14,8 @@ from ecgdigit_rt.inputs.pages import (
     natural_order,
     pages_from_inputs,
 )
-from ecgdigit_rt.record import PageRef
+from ecgdigit_rt.errors import InputNotFound, NoPagesFound
+from ecgdigit_rt.results import PageRef
 
 Listed = list[PageRef] | str
 """Pages of a path, or the address of a file whose pages nobody has counted yet."""

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecgdigit_rt.atomic_files import telling_of, whole_file
 from ecgdigit_rt.cluster.address import file_system, telling_of_storage
 from ecgdigit_rt.errors import JournalMalformed, LeadsMissing, StorageUnusable
-from ecgdigit_rt.outputs.formats.parquet_file import STRINGS, rows_of_page, signals_schema
-from ecgdigit_rt.outputs.page_facts import readable
-from ecgdigit_rt.outputs.report import PageReport
-from ecgdigit_rt.outputs.whole_file import telling_of, whole_file
-from ecgdigit_rt.record import Result
+from ecgdigit_rt.formats.metadata import readable
+from ecgdigit_rt.formats.parquet_file import STRINGS, rows_of_page, signals_schema
+from ecgdigit_rt.results import Result
+from ecgdigit_rt.runs.report import PageReport
 
 _READ_LIKE = "_run.json"
 """Readers of Parquet folders pass over what begins with an underscore."""

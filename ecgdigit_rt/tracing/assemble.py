@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ecgdigit_kernels.pchip import filled_gaps
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.record import Layout, Lead, Row, Segment
+from ecgdigit_rt.results import Layout, Lead, Row, Segment
 from ecgdigit_rt.tracing.expected_error import expected_error_mm
-from ecgdigit_rt.tracing.trace import Trace
+from ecgdigit_rt.tracing.lead_trace import Trace
 
 RATE_HZ = 500.0
 _LONGEST_BEYOND_S = 0.05

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgdigit_engine.engines.profile import BATCH
 from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
 from ecgdigit_engine.runner import Feed, Feeds, Fetches, Kept, Runner
 from ecgdigit_engine.spec import StageSpec
+from ecgdigit_engine.tensorrt.profile import BATCH
 
 _LARGE_PX = 4_000_000  # inputs from here on go alone
 

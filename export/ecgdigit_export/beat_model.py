@@ -1,4 +1,4 @@
-"""The model of beats that tracing falls back on where a curve is in doubt (`ecgdigit_rt.tracing.beats`).
+"""The model of beats that tracing falls back on where a curve is in doubt (`ecgdigit_rt.tracing.beat_prior`).
 
     python -m ecgdigit_export.beat_model RECORDINGS OUT.npz
 
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_export.synth.recordings import Recordings, open_recordings
-from ecgdigit_rt.record import LEADS
-from ecgdigit_rt.tracing.beats import INDEPENDENT, WINDOW, steepest_places
+from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.tracing.beat_prior import INDEPENDENT, WINDOW, steepest_places
 
 _COMPONENTS = 80  # 60 lose 0.02 to 0.16 dB, 160 win nothing
 _BEATS = 6  # of a recording

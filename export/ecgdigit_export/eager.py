@@ -8,7 +8,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
+from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.runner import Feeds, Fetches, Runner, arrays
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_export.models.families import stage_network

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_export.int8_graph import calibration_pictures, quantised_graph
 from ecgdigit_export.onnx_graph import (
     ATTRIBUTION,
     PRECISIONS,
@@ -22,7 +23,6 @@ from ecgdigit_export.onnx_graph import (
     trained,
 )
 from ecgdigit_export.page_proof import page_proof
-from ecgdigit_export.quantised import calibration_pictures, quantised_graph
 from ecgdigit_export.sampler_graph import sampler_graph
 from ecgdigit_rt.models import STAGES, graph_file
 from ecgdigit_rt.stages import SAMPLER

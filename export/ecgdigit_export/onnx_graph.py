@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
-from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.spec import Axis
 from ecgdigit_export.models.families import stage_network
 from ecgdigit_rt.stages import GRID_SIDE, LOCATE_SIDE, SIDE_STEP

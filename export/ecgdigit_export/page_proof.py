@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ecgdigit_engine.backends.onnx_runtime import OnnxRuntimeRunner
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_export.synth.truth import load_truth
 from ecgdigit_export.synth.truth_csv import RATE_HZ, lead_signals
+from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.inputs.decode import rgb_from_page
-from ecgdigit_rt.page_reader import PageReader
-from ecgdigit_rt.record import PageRef
-from ecgdigit_rt.scoring.metric import decibel, lead_score, ratio
-from ecgdigit_rt.tracing.resample import resampled
+from ecgdigit_rt.evaluation.metric import decibel, lead_score, ratio
+from ecgdigit_rt.pipeline import PageReader
+from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.results import PageRef
 
 MOST_LOST_DB, MOST_MEAN_LOST_DB = 0.2, 0.5
 """A precision that loses more in the median is not shipped."""

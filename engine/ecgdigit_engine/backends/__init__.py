@@ -13,9 +13,9 @@ from ecgdigit_engine.backends.backend import Backend
 @cache
 def all_backends() -> dict[str, Backend]:
     """Every backend by its name, those first that `auto` likes best on a device that they all serve."""
-    from ecgdigit_engine.backends.onnx_runtime import OnnxRuntime
-    from ecgdigit_engine.backends.openvino_cpu import OpenVino
-    from ecgdigit_engine.backends.tensor_rt import TensorRt
+    from ecgdigit_engine.backends.onnxruntime import OnnxRuntime
+    from ecgdigit_engine.backends.openvino import OpenVino
+    from ecgdigit_engine.backends.tensorrt import TensorRt
 
     found: tuple[Backend, ...] = (
         TensorRt("tensorrt"),

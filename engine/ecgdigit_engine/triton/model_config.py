@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ecgdigit_engine.engines.profile import BATCH
 from ecgdigit_engine.spec import Axis, Port, StageSpec
+from ecgdigit_engine.tensorrt.profile import BATCH
 from ecgdigit_engine.triton.text_proto import Fields, Word, text_from_fields
 
 VERSION = "1"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
+from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.errors import StageNotServed
 from ecgdigit_engine.runner import Feeds, Fetches, Runner, arrays
 from ecgdigit_engine.spec import StageSpec

@@ -8,9 +8,9 @@ from pathlib import Path
 from ecgdigit_export.distill.rectified import page_group, save_rectified
 from ecgdigit_export.distill.teacher import Teachers
 from ecgdigit_export.page_outcome import PageOutcome
+from ecgdigit_rt.decode.sources import picture_from_source
 from ecgdigit_rt.errors import EcgDigitError
-from ecgdigit_rt.inputs.sources import picture_from_source
-from ecgdigit_rt.record import PageRef
+from ecgdigit_rt.results import PageRef
 
 
 def write_rectified(

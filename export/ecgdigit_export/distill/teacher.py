@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.choice import choose
 from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.selection import choose
 from ecgdigit_export.distill.rectified import FULL, HALF_HEIGHTS_MM, RectifiedPage, RectifiedRow
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.geometry.strips import paper_patch
 from ecgdigit_rt.models import graph_precisions, load_models
-from ecgdigit_rt.record import PageRef
+from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.stages import SIDE_STEP, STRIP_PX_PER_MM, STRIP_ROWS_PER_MM
 
 _MARGIN_MM = (12.0, 42.0)  # along and in height: what the strips of the outer rows need

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ecgdigit_export.label.page_truth import LEAST_DB, page_truth
 from ecgdigit_export.page_outcome import PageOutcome
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth, save_truth
+from ecgdigit_rt.decode.sources import picture_from_source
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.errors import EcgDigitError
-from ecgdigit_rt.inputs.sources import picture_from_source
-from ecgdigit_rt.outputs.competition import Asked
-from ecgdigit_rt.record import PageRef
-from ecgdigit_rt.scoring.truth import read_truth
+from ecgdigit_rt.evaluation.truth import read_truth
+from ecgdigit_rt.formats.test_csv import Asked
+from ecgdigit_rt.results import PageRef
 
 _GREEN = (0, 150, 0)
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]

@@ -18,12 +18,12 @@ from scipy.interpolate import CubicSpline
 from ecgdigit_export.label.seen_marks import seen_marks
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth
 from ecgdigit_rt.errors import TruthDoesNotFit
+from ecgdigit_rt.evaluation.metric import best_lag, decibel
+from ecgdigit_rt.evaluation.truth import Truth
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.page_reader import PageSteps
-from ecgdigit_rt.record import Row, Segment
-from ecgdigit_rt.scoring.metric import best_lag, decibel
-from ecgdigit_rt.scoring.truth import Truth
-from ecgdigit_rt.tracing.trace import Trace
+from ecgdigit_rt.pipeline import PageSteps
+from ecgdigit_rt.results import Row, Segment
+from ecgdigit_rt.tracing.lead_trace import Trace
 
 STEP_MM = 2.5
 OWN = "own"

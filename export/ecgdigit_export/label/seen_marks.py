@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ecgdigit_export.synth.truth import Mark
-from ecgdigit_rt.reading.marks import MARK_LEVEL, seen_labels
-from ecgdigit_rt.reading.paper_heat import PaperHeat
-from ecgdigit_rt.record import Layout
+from ecgdigit_rt.layout.marks import MARK_LEVEL, seen_labels
+from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.results import Layout
 from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 
 _NEAR_MM = 25.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_export.synth.blemish import BLEMISHES
 from ecgdigit_export.synth.capture import CAPTURES
+from ecgdigit_export.synth.degradations import BLEMISHES
 from ecgdigit_export.synth.sheet import draw_sheet
 from ecgdigit_export.synth.signals import paced
 from ecgdigit_export.synth.style import SheetStyle, style_from_rng

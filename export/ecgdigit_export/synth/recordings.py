@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ecgdigit_export.synth.signals import DURATION_S, RATE_HZ, Signals, with_derived_leads
 from ecgdigit_rt.errors import DependencyMissing, RecordingsUnusable
-from ecgdigit_rt.record import LEADS
-from ecgdigit_rt.tracing.resample import resampled
+from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.results import LEADS
 
 SAMPLES = RATE_HZ * DURATION_S
 _INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")

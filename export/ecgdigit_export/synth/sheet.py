@@ -13,10 +13,10 @@ from ecgdigit_export.synth.style import GridStyle, SheetStyle
 from ecgdigit_export.synth.text import word_mask
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, Mark
 from ecgdigit_kernels.stroke import blend, blend_grid, draw_polyline
-from ecgdigit_rt.reading.layout import layout_from_plan
-from ecgdigit_rt.reading.layouts import INVERTED
-from ecgdigit_rt.reading.lines import Line
-from ecgdigit_rt.record import LEADS, Layout, Row
+from ecgdigit_rt.layout.baselines import Line
+from ecgdigit_rt.layout.catalog import INVERTED
+from ecgdigit_rt.layout.match import layout_from_plan
+from ecgdigit_rt.results import LEADS, Layout, Row
 
 RATE_HZ = 500
 _HEADERS = (

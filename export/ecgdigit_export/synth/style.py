@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgdigit_export.synth.text import font_files
-from ecgdigit_rt.reading.layouts import LAYOUTS, LayoutPlan
+from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
 
 Colour = tuple[float, float, float]
 Box = tuple[float, float, float, float]
@@ -166,7 +166,7 @@ def _frame(
 def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> SheetStyle:
     """Draw a look. The competition's page comes often, since most archives print something like it.
 
-    layout: a name in `ecgdigit_rt.reading.layouts.LAYOUTS`, or by chance.
+    layout: a name in `ecgdigit_rt.layout.catalog.LAYOUTS`, or by chance.
     """
     plan = _plan(rng, layout)
     speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.70, 0.20, 0.10)))

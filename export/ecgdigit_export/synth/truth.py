@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.record import Layout, Row, Segment
+from ecgdigit_rt.results import Layout, Row, Segment
 
 COLUMNS_PER_MM = 20
 """Density of `PageTruth.curves`: one column is one 500 Hz sample at 25 mm/s."""

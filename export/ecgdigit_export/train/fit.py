@@ -12,7 +12,7 @@ from torch import nn
 
 from ecgdigit_export.models.families import stage_network
 from ecgdigit_export.models.shipped import network_from_graph
-from ecgdigit_export.train.kept import EpochNote
+from ecgdigit_export.train.callbacks import EpochNote
 from ecgdigit_export.train.pages import held_out, pages_with_truth
 from ecgdigit_export.train.recipes import recipe_of
 from ecgdigit_export.train.sample_sheet import write_sample_sheet

@@ -8,18 +8,18 @@ from statistics import fmean
 import lightning.pytorch as pl
 from torch import nn
 
-from ecgdigit_engine.backends.onnx_runtime import spec_from_graph
-from ecgdigit_engine.choice import Choice, choose
+from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.selection import Choice, choose
 from ecgdigit_export.eager import EagerRunner
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.synth.truth_csv import RATE_HZ, lead_signals
 from ecgdigit_export.train.pages import page_and_truth
 from ecgdigit_rt.digitizer import Digitizer
+from ecgdigit_rt.evaluation.metric import decibel, lead_score, ratio
+from ecgdigit_rt.formats.test_csv import Asked, answer
 from ecgdigit_rt.models import graph_precisions
-from ecgdigit_rt.outputs.competition import Asked, answer
-from ecgdigit_rt.record import Digitized, Result
-from ecgdigit_rt.scoring.metric import decibel, lead_score, ratio
+from ecgdigit_rt.results import Digitized, Result
 
 
 class WithStage:

@@ -16,7 +16,7 @@ from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.paper_maps import paper_maps
 from ecgdigit_rt.geometry.strips import sampled
-from ecgdigit_rt.record import Row
+from ecgdigit_rt.results import Row
 from ecgdigit_rt.stages import (
     BINS_PER_MM,
     COLUMNS_PER_MM,

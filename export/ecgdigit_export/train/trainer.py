@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from ecgdigit_export.train.kept import EpochNote, EpochNotes, StageWeights, averaging
+from ecgdigit_export.train.callbacks import EpochNote, EpochNotes, StageWeights, averaging
 from ecgdigit_export.train.page_score import PageScore
 from ecgdigit_export.train.settings import TrainSettings
 

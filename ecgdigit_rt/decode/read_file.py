@@ -1,0 +1,48 @@
+"""A file's bytes, or the named error of a file that cannot be read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ecgdigit_rt.decode.limits import MAX_FILE_BYTES
+from ecgdigit_rt.errors import FileTooLarge, InputError, InputNotFound, UnreadableImage, UnsupportedType
+
+_NO_FILES = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> bytes:
+    """All bytes, the `first` ones or the `last` ones.
+
+    What is no file is refused unopened: a pipe would wait for its writer for ever. Raises InputNotFound,
+    UnreadableImage, UnsupportedType and FileTooLarge.
+    """
+    try:
+        _check_kind(path)
+        with path.open("rb") as file:
+            if last is not None:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - last))
+            return file.read(first)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise UnreadableImage(path, "it is a link that leads nowhere") from error
+        raise InputNotFound(str(path)) from error
+    except InputError:  # some are OSErrors, too
+        raise
+    except OSError as error:
+        raise UnreadableImage(path, error.strerror or str(error)) from error
+
+
+def _check_kind(path: Path) -> None:
+    status = path.stat()
+    found = _NO_FILES.get(stat.S_IFMT(status.st_mode))
+    if found is not None:
+        raise UnsupportedType(path, found, "Write what it gives into a file, and give that.")
+    if stat.S_ISREG(status.st_mode) and status.st_size > MAX_FILE_BYTES:
+        raise FileTooLarge(path, status.st_size, MAX_FILE_BYTES)

@@ -1,0 +1,40 @@
+"""`npz`: NAME.npz per page, for NumPy, without pickles.
+
+One float32 array per lead, named as the lead, in millivolt: what was printed and nothing else. `leads`
+names them in the standard order; `rate_hz`, `start_s` and `end_s` (leads,) float64 go with it; `facts`
+is `page_facts` as a JSON string.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ecgdigit_rt.atomic_files import telling_of, whole_file
+from ecgdigit_rt.formats.file_names import file_stem
+from ecgdigit_rt.formats.metadata import page_facts
+from ecgdigit_rt.formats.page_folder import PageFolder
+from ecgdigit_rt.formats.signal_table import lead_names
+from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.results import Digitized
+
+
+def npz_folder(to: Destination) -> PageFolder:
+    return PageFolder(to.path, _write_page, (".npz",))
+
+
+def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
+    leads = [page.leads[name] for name in lead_names(page)]
+    arrays = {
+        **{lead.name: lead.mv for lead in leads},
+        "leads": np.array([lead.name for lead in leads]),
+        "rate_hz": np.array([lead.rate_hz for lead in leads]),
+        "start_s": np.array([lead.start_s for lead in leads]),
+        "end_s": np.array([lead.end_s for lead in leads]),
+        "facts": np.array(json.dumps(page_facts(page, page_id), allow_nan=False)),
+    }
+    path = folder / f"{file_stem(page_id)}.npz"
+    with whole_file(path) as partial, telling_of(path), partial.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)

@@ -1,0 +1,81 @@
+"""The table of formats. A new one is a module beside this one, an opener and a line here.
+
+Nothing of a format loads before it is opened: the command line's help reads this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ecgdigit_rt.formats.writer import Destination, PageWriter
+
+Opener = Callable[[Destination], PageWriter]
+"""Raises DependencyMissing where the format's package is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """suffixes: how its file ends, or each file in its folder. to_stream: it may go to standard output."""
+
+    name: str
+    opener: Opener
+    suffixes: tuple[str, ...]
+    is_folder: bool = True
+    to_stream: bool = False
+
+
+def _submission(to: Destination) -> PageWriter:
+    from ecgdigit_rt.formats.submission_file import SubmissionFile
+
+    return SubmissionFile(to)
+
+
+def _csv(to: Destination) -> PageWriter:
+    from ecgdigit_rt.formats.csv_folder import csv_folder
+
+    return csv_folder(to)
+
+
+def _parquet(to: Destination) -> PageWriter:
+    from ecgdigit_rt.formats.parquet_file import ParquetFile
+
+    return ParquetFile(to)
+
+
+def _wfdb(to: Destination) -> PageWriter:
+    from ecgdigit_rt.formats.wfdb_folder import wfdb_folder
+
+    return wfdb_folder(to)
+
+
+def _dicom(to: Destination) -> PageWriter:
+    from ecgdigit_rt.formats.dicom_folder import dicom_folder
+
+    return dicom_folder(to)
+
+
+def _npz(to: Destination) -> PageWriter:
+    from ecgdigit_rt.formats.npz_folder import npz_folder
+
+    return npz_folder(to)
+
+
+def _json(to: Destination) -> PageWriter:
+    from ecgdigit_rt.formats.json_lines import JsonLines
+
+    return JsonLines(to)
+
+
+FORMATS = {
+    form.name: form
+    for form in (
+        Format("submission", _submission, (".csv",), is_folder=False, to_stream=True),
+        Format("csv", _csv, (".csv",)),
+        Format("parquet", _parquet, (".parquet", ".pq"), is_folder=False),
+        Format("wfdb", _wfdb, (".hea", ".dat")),
+        Format("dicom", _dicom, (".dcm",)),
+        Format("npz", _npz, (".npz",)),
+        Format("json", _json, (".jsonl", ".ndjson", ".json"), is_folder=False, to_stream=True),
+    )
+}

@@ -1,0 +1,89 @@
+"""The page layouts that machines print: which lead stands where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecgdigit_rt.errors import LayoutNotUnderstood
+from ecgdigit_rt.results import LEADS
+
+INVERTED = "-"
+"""Before a lead's name: it is printed upside down, as -aVR in Cabrera's order."""
+
+_LIMB = ("I", "II", "III", "aVR", "aVL", "aVF")
+_CHEST = ("V1", "V2", "V3", "V4", "V5", "V6")
+_CABRERA = ("aVL", "I", "-aVR", "II", "aVF", "III")
+"""The limb leads by their angle (Cabrera; Fumagalli, 1949)."""
+
+
+def _columns(*leads: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Rows of a page whose columns, left to right, are these from the top down."""
+    return tuple(zip(*leads, strict=True))
+
+
+_THREE_BY_FOUR = _columns(_LIMB[:3], _LIMB[3:], _CHEST[:3], _CHEST[3:])
+_SIX_BY_TWO = _columns(_LIMB, _CHEST)
+_CABRERA_THREE_BY_FOUR = _columns(_CABRERA[:3], _CABRERA[3:], _CHEST[:3], _CHEST[3:])
+_CABRERA_SIX_BY_TWO = _columns(_CABRERA, _CHEST)
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutPlan:
+    """Rows of leads from the top down; a row's leads share its width equally, left to right.
+
+    In a row of several leads each shows its share of the record's time; a row of one lead is a
+    rhythm strip and shows all of it. A lead after `INVERTED` is printed upside down.
+    """
+
+    name: str
+    rows: tuple[tuple[str, ...], ...]
+    is_rare: bool = False
+
+    @property
+    def columns(self) -> int:
+        return max(len(row) for row in self.rows)
+
+
+LAYOUTS: dict[str, LayoutPlan] = {
+    plan.name: plan
+    for plan in (
+        LayoutPlan("3x4", _THREE_BY_FOUR),
+        LayoutPlan("3x4+1", (*_THREE_BY_FOUR, ("II",))),
+        LayoutPlan("3x4+3", (*_THREE_BY_FOUR, ("II",), ("V1",), ("V5",))),
+        LayoutPlan("6x2", _SIX_BY_TWO),
+        LayoutPlan("6x2+1", (*_SIX_BY_TWO, ("II",))),
+        LayoutPlan("12x1", tuple((lead,) for lead in (*_LIMB, *_CHEST))),
+        LayoutPlan("4x3", (_LIMB[:3], _LIMB[3:], _CHEST[:3], _CHEST[3:]), is_rare=True),
+        LayoutPlan("6x1", tuple((lead,) for lead in _LIMB), is_rare=True),
+        LayoutPlan("cabrera-3x4", _CABRERA_THREE_BY_FOUR, is_rare=True),
+        LayoutPlan("cabrera-3x4+1", (*_CABRERA_THREE_BY_FOUR, ("II",)), is_rare=True),
+        LayoutPlan("cabrera-6x2", _CABRERA_SIX_BY_TWO, is_rare=True),
+        LayoutPlan("cabrera-12x1", tuple((lead,) for lead in (*_CABRERA, *_CHEST)), is_rare=True),
+    )
+}
+"""Known layouts by name, the usual ones first. A new layout is one more line here."""
+
+
+def lead_of(cell: str) -> str:
+    """The lead of a plan's cell, inverted or not."""
+    return cell.removeprefix(INVERTED)
+
+
+def plan_from_text(text: str) -> LayoutPlan:
+    """A known layout by its name, or one spelled out: rows from the top after `/`, leads after `,`.
+
+    Such as `3x4+1`, `II` (one strip of lead II) or `I,II,III/aVR,aVL,aVF`. Raises LayoutNotUnderstood.
+    """
+    known = {name.lower(): plan for name, plan in LAYOUTS.items()}
+    if text.strip().lower() in known:
+        return known[text.strip().lower()]
+    capitals = {lead.lower(): lead for lead in LEADS}
+    rows = []
+    for row in text.split("/"):
+        cells = [cell.strip() for cell in row.split(",")]
+        leads = [capitals.get(lead_of(cell).lower()) for cell in cells]
+        if None in leads:
+            raise LayoutNotUnderstood(text, tuple(LAYOUTS))
+        signs = [cell[: len(cell) - len(lead_of(cell))] for cell in cells]
+        rows.append(tuple(sign + str(lead) for sign, lead in zip(signs, leads, strict=True)))
+    return LayoutPlan(text, tuple(rows))

@@ -1,0 +1,128 @@
+"""The ports of the model `ecgdigit`, and its answers: pages as tensors.
+
+The first axis is the batch: the images of one request. Leads and samples are as many as the page with most
+has; what a page has less of is empty, NaN or 0.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_engine.spec import Port
+from ecgdigit_engine.tensorrt.profile import BATCH
+from ecgdigit_rt.formats.json_lines import JsonLines
+from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signals_table
+from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.results import Digitized, Failed, Lead, Result
+
+IMAGE, LAYOUT, SPEED, GAIN = "image", "layout", "speed_mm_s", "gain_mm_mv"
+
+INPUTS = (
+    Port(IMAGE, "bytes", (BATCH, 1)),
+    Port(LAYOUT, "bytes", (BATCH, 1)),
+    Port(SPEED, "float32", (BATCH, 1)),
+    Port(GAIN, "float32", (BATCH, 1)),
+)
+OPTIONAL = frozenset({LAYOUT, SPEED, GAIN})
+
+OUTPUTS = (
+    Port("lead_names", "bytes", (BATCH, "leads")),
+    Port("signals_mv", "float32", (BATCH, "leads", "samples")),
+    Port("windows_s", "float32", (BATCH, "leads", 2)),
+    Port("rate_hz", "float32", (BATCH, 1)),
+    Port("confidence", "float32", (BATCH, "leads")),
+    Port("expected_error_mv", "float32", (BATCH, "leads")),
+    Port("expected_db", "float32", (BATCH, 1)),
+    Port("error_id", "bytes", (BATCH, 1)),
+    Port("report", "bytes", (BATCH, 1)),
+)
+
+
+def outputs_from_results(results: Sequence[Result], wanted: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The tensors that were asked for, of one request's pages."""
+    return {name: _MADE[name](results) for name in wanted}
+
+
+def _lead_names(results: Sequence[Result]) -> NDArray[Any]:
+    names = [[lead.name.encode() for lead in _leads(one)] for one in results]
+    return _padded(names, b"", object)
+
+
+def _signals_mv(results: Sequence[Result]) -> NDArray[Any]:
+    tables = [signals_table(one).T if isinstance(one, Digitized) else _NO_SIGNALS for one in results]
+    shape = tuple(max(1, *(table.shape[axis] for table in tables)) for axis in range(2))
+    signals = np.full((len(results), *shape), np.nan, np.float32)
+    for place, table in zip(signals, tables, strict=True):
+        place[: table.shape[0], : table.shape[1]] = table
+    return signals
+
+
+def _windows_s(results: Sequence[Result]) -> NDArray[Any]:
+    windows = [_of_leads(results, lambda lead: lead.start_s), _of_leads(results, lambda lead: lead.end_s)]
+    return np.stack(windows, axis=-1)
+
+
+def _rates_hz(results: Sequence[Result]) -> NDArray[Any]:
+    return np.full((len(results), 1), RATE_HZ, np.float32)
+
+
+def _expected_db(results: Sequence[Result]) -> NDArray[Any]:
+    values = [one.expected_db if isinstance(one, Digitized) else math.nan for one in results]
+    return np.array(values, np.float32)[:, None]
+
+
+def _error_ids(results: Sequence[Result]) -> NDArray[Any]:
+    ids = [one.error_id.encode() if isinstance(one, Failed) else b"" for one in results]
+    return np.array(ids, object)[:, None]
+
+
+def _reports(results: Sequence[Result]) -> NDArray[Any]:
+    return np.array([_json(one) for one in results], object)[:, None]
+
+
+def _json(result: Result) -> bytes:
+    """The object that `run --format json` writes of a page."""
+    text = io.StringIO()
+    with JsonLines(Destination(Path("-"), text)) as writer:
+        writer.write(result.source.id, result)
+    return text.getvalue().strip().encode()
+
+
+def _of_leads(results: Sequence[Result], fact: Callable[[Lead], float]) -> NDArray[Any]:
+    """One number a lead: (pages, leads) float32."""
+    return _padded([[fact(lead) for lead in _leads(one)] for one in results], math.nan, np.float32)
+
+
+def _leads(result: Result) -> list[Lead]:
+    if isinstance(result, Failed):
+        return []
+    return [result.leads[name] for name in lead_names(result)]
+
+
+def _padded(rows: Sequence[Sequence[Any]], filler: object, dtype: type) -> NDArray[Any]:
+    longest = max(1, *(len(row) for row in rows))
+    table: NDArray[Any] = np.full((len(rows), longest), filler, dtype)
+    for place, row in zip(table, rows, strict=True):
+        place[: len(row)] = row
+    return table
+
+
+_NO_SIGNALS = np.empty((0, 0), np.float32)
+_MADE: Mapping[str, Callable[[Sequence[Result]], NDArray[Any]]] = {
+    "lead_names": _lead_names,
+    "signals_mv": _signals_mv,
+    "windows_s": _windows_s,
+    "rate_hz": _rates_hz,
+    "confidence": lambda results: _of_leads(results, lambda lead: lead.confidence),
+    "expected_error_mv": lambda results: _of_leads(results, lambda lead: lead.expected_error_mv),
+    "expected_db": _expected_db,
+    "error_id": _error_ids,
+    "report": _reports,
+}

@@ -1,0 +1,78 @@
+"""A bench gives every figure that it promises, with its accuracy, and counts what the networks do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backend_table import BEGIN, END, table
+
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
+from ecgdigit_export.eager import EagerTorch
+from ecgdigit_rt.bench.instrumented import CountedRunner, Tallies
+from ecgdigit_rt.bench.measure import against
+from ecgdigit_rt.cli.app import exit_code
+from ecgdigit_rt.models import STAGES, load_models
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.slow
+def test_a_bench_of_two_pages_against_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [str(page) for page in sorted(EXAMPLES.glob("*.jpg"))[:2]]
+    out = tmp_path / "bench.json"
+    truth = ["--truth", str(EXAMPLES / "truth"), "--pages", "8", "--threads", "1"]
+    assert exit_code(["bench", *pages, *truth, "--against", "torch", "--out", str(out)]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads(out.read_text())
+    assert printed["schema"] == "ecgdigit-rt/bench/1"
+    assert set(printed) == {"schema", "provenance", "machine", "ours", "other", "times_as_fast"}
+    for one in (printed["ours"], printed["other"]):
+        assert set(one["latency_s"]) == {"p50", "p95", "mean"}
+        assert set(one["networks"]) == set(STAGES)
+        assert (one["folder"]["pages"], one["folder"]["failed"]) == (8, 0)
+        assert len(one["folder"]["resident_mb_by_quarter"]) == 4
+        assert one["accuracy"]["pages"] == 2
+        assert one["accuracy"]["mean_db"] > 12
+        assert {"decode", "locate", "grid", "rectify", "trace"} <= set(one["steps_ms"])
+        assert all(network["gflops"] > 1 for network in one["networks"].values())
+    assert abs(printed["ours"]["accuracy"]["mean_db"] - printed["other"]["accuracy"]["mean_db"]) < 0.5
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_eager_torch_has_the_graphs_weights(stage: str) -> None:
+    graph = load_models().graphs[stage]
+    shape = (1, 320, 96, 3) if stage == "trace" else (2, 64, 96, 3)
+    feeds = {"pixels": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
+    eager = EagerTorch().open_stage(graph, threads=1)
+    assert eager.spec.stage == stage
+    found, expected = eager.run(feeds), OnnxRuntimeRunner(graph, 1).run(feeds)
+    for name, want in expected.items():
+        assert np.abs(found[name] - want).max() < 1e-4 * np.abs(want).max()
+
+
+def test_a_counted_runner_counts_pixels_and_calls() -> None:
+    graph, tallies = load_models().graphs["grid"], Tallies()
+    runner = CountedRunner(OnnxRuntimeRunner(graph, 1), tallies)
+    for batch in (1, 3):
+        runner.run({"pixels": np.zeros((batch, 64, 96, 3), np.uint8)})
+    tally = tallies.stages["grid"]
+    assert tally.calls == 2
+    assert tally.seconds > 0
+    assert tally.flops == pytest.approx(4 * 64 * 96 * float(runner.spec.metadata["flops_per_pixel"]))
+    assert 5_000 < float(runner.spec.metadata["flops_per_pixel"]) < 50_000
+
+
+def test_ratios_say_how_many_times_as_fast() -> None:
+    quick = {"latency_s": {"p50": 0.5}, "folder": {"s_per_page": 0.25}}
+    slow = {"latency_s": {"p50": 2.0}, "folder": {"s_per_page": 1.0}}
+    assert against(quick, slow) == {"folder_against_loop": 8.0, "page_after_page": 4.0, "folder": 4.0}
+
+
+def test_the_readmes_table_is_the_results() -> None:
+    root = EXAMPLES.parent
+    figures = json.loads((root / "benchmarks" / "results" / "backends-cpu2.json").read_text())["figures"]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert readme.split(BEGIN)[1].split(END)[0].strip() == table(figures)

@@ -1,0 +1,240 @@
+"""Pages read without networks: the whole way on drawn and example pages, and its steps by themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from other_pictures import OTHER_PICTURES, grid
+from paper_page import BASELINES_PX, LEFT_PX, ROWS, drawn_page, signals
+
+from ecgdigit_rt import Digitizer
+from ecgdigit_rt.classical.carrier import carriers
+from ecgdigit_rt.classical.darkness import brightness, ink_patch
+from ecgdigit_rt.classical.grid_mesh import grid_mesh
+from ecgdigit_rt.classical.paper_ink import paper_ink
+from ecgdigit_rt.classical.pen import Run, pen_middle_mm, run_of_ink
+from ecgdigit_rt.classical.plane import is_plane, made_plane
+from ecgdigit_rt.classical.pulse import page_pulses
+from ecgdigit_rt.classical.row_baselines import zero_lines
+from ecgdigit_rt.classical.row_ends import agreeing
+from ecgdigit_rt.errors import NotAnEcg, PageError, UnknownChoice, UnknownLayout
+from ecgdigit_rt.evaluation.evaluate import image_score
+from ecgdigit_rt.evaluation.truth import Truth, questions_beside, read_truth
+from ecgdigit_rt.results import LEADS, Digitized, Failed
+from ecgdigit_rt.tracing.row_traces import RowEnds
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PX_PER_MM = 200 / 25.4
+LEAST_DB = {"000000_render": 14.0, "000001_colour_scan": 9.0}
+
+
+@pytest.fixture(scope="module")
+def digitizer() -> Digitizer:
+    return Digitizer(threads=1, method="classical")
+
+
+@pytest.fixture(scope="module")
+def page() -> NDArray[np.uint8]:
+    return labelled(drawn_page(signals(3)))
+
+
+def labelled(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The page with something printed below the start of every lead, as names stand there."""
+    for baseline, row in zip(BASELINES_PX, ROWS, strict=True):
+        for column, name in enumerate(row):
+            at = (round(LEFT_PX + column * 2.5 * 196.85) + 12, round(baseline) + 60)
+            cv2.putText(page, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.9, (20, 20, 20), 2, cv2.LINE_AA)
+    return page
+
+
+def db(found: Digitized, truth: Truth) -> float:
+    return image_score(truth, {name: lead.mv.astype(float) for name, lead in found.leads.items()}).db
+
+
+def test_a_drawn_page_comes_back(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
+    found = digitizer.digitize(page)
+    assert found.layout.name == "3x4+1"
+    assert found.notes == (
+        "3x4+1 is assumed of 4 rows: no text is read",
+        "25 mm/s is assumed: no pulse tells it",
+        "10 mm/mV is assumed: no pulse tells it",
+    )
+    assert set(found.leads) == set(LEADS)
+    for name, lead in found.leads.items():
+        column = next(row.index(name) for row in ROWS if name in row)
+        assert (lead.start_s, lead.duration_s) == pytest.approx(
+            (0, 10) if name == "II" else (2.5 * column, 2.5), abs=0.004
+        )
+    assert db(found, Truth("drawn", 500.0, signals(3))) > 18
+
+
+def test_a_turned_page_comes_back(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
+    found = digitizer.digitize(np.ascontiguousarray(np.rot90(page)))
+    assert db(found, Truth("drawn", 500.0, signals(3))) > 18
+    x, y = found.leads["I"].curve_px.mean(0)
+    assert (page.shape[1] - y, x) == pytest.approx((LEFT_PX + 1.25 * 196.85, BASELINES_PX[0]), abs=20)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.jpg")), ids=lambda path: str(path.stem))
+def test_examples_are_read_or_refused_by_name(digitizer: Digitizer, path: Path) -> None:
+    (found,) = digitizer.digitize_many([path])
+    if path.stem not in LEAST_DB:
+        assert isinstance(found, Digitized) or found.error_id != "E-BUG-01"
+        return
+    assert not isinstance(found, Failed), found
+    folder = EXAMPLES / "truth"
+    truth = read_truth(folder / f"{path.stem}.csv", questions_beside(folder).get(path.stem, ()))
+    assert db(found, truth) > LEAST_DB[path.stem]
+    assert found.maker is not None
+    assert (found.maker.models, found.maker.device) == ("none", "none (classical)")
+
+
+@pytest.mark.parametrize("name", list(OTHER_PICTURES))
+def test_nothing_is_digitized_that_is_no_ecg(digitizer: Digitizer, name: str) -> None:
+    with pytest.raises(PageError):
+        digitizer.digitize(OTHER_PICTURES[name]())
+
+
+def test_rows_without_names_or_pulses_are_read_only_when_told(digitizer: Digitizer) -> None:
+    bare = drawn_page(signals(3))
+    with pytest.raises(NotAnEcg, match="neither lead names nor a calibration pulse"):
+        digitizer.digitize(bare)
+    found = Digitizer(threads=1, method="classical", layout="3x4+1").digitize(bare)
+    assert db(found, Truth("drawn", 500.0, signals(3))) > 18
+
+
+def test_a_blank_sheet_is_refused(digitizer: Digitizer) -> None:
+    with pytest.raises(PageError):
+        digitizer.digitize(np.full((1700, 2200, 3), 255, np.uint8))
+
+
+def test_what_is_told_is_believed(page: NDArray[np.uint8]) -> None:
+    told = "V1,V2,V3,V4/V5,V6,I,II/III,aVR,aVL,aVF/V1"
+    found = Digitizer(threads=1, method="classical", layout=told, speed_mm_s=50, gain_mm_mv=5).digitize(page)
+    assert [segment.lead for segment in found.layout.rows[0].segments] == ["V1", "V2", "V3", "V4"]
+    assert (found.layout.speed_mm_s, found.layout.gain_mm_mv, found.notes) == (50, 5, ())
+    assert found.duration_s == pytest.approx(5, abs=0.02)
+    with pytest.raises(UnknownLayout, match="rows"):
+        Digitizer(threads=1, method="classical", layout="12x1").digitize(page)
+
+
+def test_no_network_is_named_where_none_runs() -> None:
+    assert Digitizer(threads=1, method="classical").device == "none (classical), 1 thread"
+    with pytest.raises(UnknownChoice, match="no method 'magic'"):
+        Digitizer(method="magic")
+    with pytest.raises(UnknownChoice, match="no classical backend 'onnxruntime'"):
+        Digitizer(method="classical", backend="onnxruntime")
+    with pytest.raises(UnknownChoice, match="no classical tta 'flip'"):
+        Digitizer(method="classical", tta="flip")
+
+
+def test_no_inference_backend_is_loaded(tmp_path: Path) -> None:
+    """Nor is one needed: the classical method reads a page where none can be imported."""
+    code = (
+        "import sys; sys.modules['onnxruntime'] = sys.modules['openvino'] = None\n"
+        "from ecgdigit_rt import Digitizer\n"
+        "print(len(Digitizer(threads=1, method='classical').digitize(sys.argv[1]).leads))"
+    )
+    command = [sys.executable, "-c", code, str(EXAMPLES / "000000_render.jpg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.stdout.strip(), done.returncode) == ("12", 0), done.stderr
+
+
+def test_the_grid_s_frequency_is_that_of_the_bold_lines() -> None:
+    dark = 255 - grid()[:1100, :1500].min(2).astype(np.float32)
+    found = carriers(dark - dark.mean())
+    assert found.along == pytest.approx((1 / (5 * PX_PER_MM), 0), abs=2e-4)
+    assert found.down == pytest.approx((0, 1 / (5 * PX_PER_MM)), abs=2e-4)
+
+
+def test_a_flat_grid_s_mesh_is_a_plane_of_the_right_scale(page: NDArray[np.uint8]) -> None:
+    mesh = grid_mesh(page)
+    assert is_plane(mesh, 0.01)
+    assert mesh.px_per_mm(140, 100) == pytest.approx((PX_PER_MM, PX_PER_MM), rel=1e-3)
+    bent = made_plane(mesh).pixels.copy()
+    bent[..., 1] += 20 * np.sin(np.linspace(0, 3, bent.shape[1]))
+    assert not is_plane(dataclasses.replace(mesh, pixels=bent))
+
+
+def test_ink_is_what_is_dark_in_every_colour(page: NDArray[np.uint8]) -> None:
+    mesh = grid_mesh(page)
+    size = (int(200 * PX_PER_MM), int(150 * PX_PER_MM))
+    scale = (PX_PER_MM, PX_PER_MM)
+    empty = ink_patch(brightness(grid()), mesh, (20.0, 20.0), scale, size)
+    drawn = ink_patch(brightness(page), mesh, (20.0, 20.0), scale, size)
+    assert empty.max() < 0.15
+    assert 0.002 < (drawn > 0.5).mean() < 0.05
+
+
+def test_rows_stand_where_they_were_drawn(page: NDArray[np.uint8]) -> None:
+    mesh = grid_mesh(page)
+    lines = zero_lines(paper_ink(brightness(page), mesh))
+    at = [mesh.pixels_from_mm(line.start_mm, line.v_mm)[1] for line in lines]
+    assert at == pytest.approx(BASELINES_PX, abs=16)
+    lengths = [250, 187.5, 250, 250]  # of lead II only the rhythm strip is drawn
+    assert [line.end_mm - line.start_mm for line in lines] == pytest.approx(lengths, abs=3)
+
+
+@pytest.mark.parametrize(("gain", "width"), [(10, 5.0), (20, 5.0), (5, 10.0)])
+def test_pulses_tell_gain_and_speed(gain: int, width: float) -> None:
+    page = drawn_page(signals(3))
+    for baseline in BASELINES_PX:
+        left, right = LEFT_PX - 1.2 * width * PX_PER_MM, LEFT_PX - 0.2 * width * PX_PER_MM
+        foot, top = round(baseline), round(baseline - gain * PX_PER_MM)
+        points = np.array([[left, foot], [left, top], [right, top], [right, foot]]).round().astype(np.int32)
+        cv2.polylines(page, [points], False, (20, 20, 20), 2, cv2.LINE_AA)
+    paper = paper_ink(brightness(page), grid_mesh(page))
+    pulses = page_pulses(paper, zero_lines(paper))
+    assert (pulses.side, pulses.gain_mm_mv, pulses.speed_mm_s) == ("left", gain, 5 * width)
+    sides = pulses.median_sides_mm
+    assert sides is not None
+    assert sides[1] - sides[0] == pytest.approx(width, abs=0.4)
+
+
+def inked(curve_mm: NDArray[np.float64], radius_mm: float) -> Run:
+    """The edges that a round pen leaves along a curve of 20 columns a millimetre."""
+    offsets = np.arange(-int(radius_mm * 20), int(radius_mm * 20) + 1)
+    arc = np.sqrt(radius_mm**2 - (offsets / 20) ** 2)
+    wide = np.pad(curve_mm, offsets[-1], mode="edge")
+    shifted = np.stack([wide[offsets[-1] + k : wide.size - offsets[-1] + k] for k in offsets])
+    upper, lower = (shifted + arc[:, None]).max(0), (shifted - arc[:, None]).min(0)
+    return Run(upper.astype(np.float32), lower.astype(np.float32), np.ones(curve_mm.size, bool))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_pen_s_middle_keeps_a_peak_that_the_ink_s_middle_flattens(sign: int) -> None:
+    u = np.arange(400) / 20
+    curve = sign * 10 * np.maximum(1 - np.abs(u - 10) / 0.5, 0)  # 10 mm high, 1 mm wide
+    run = inked(curve, 0.2)
+    assert run.radius_mm == pytest.approx(0.2, abs=0.01)
+    found = sign * pen_middle_mm(run, 0.2, 20)
+    halfway = sign * (run.upper_mm + run.lower_mm) / 2
+    assert found.max() == pytest.approx(10, abs=0.3)
+    assert halfway.max() < 8.5
+    assert np.sqrt(np.mean((found - sign * curve) ** 2)) < 0.3
+
+
+def test_a_run_ends_between_pixels() -> None:
+    ink = np.zeros((40, 3), np.float32)
+    ink[18:22] = 1
+    ink[22] = 0.25
+    run = run_of_ink(ink, np.full(3, 20, np.int32), 0.5, half_height_mm=2.5, px_per_mm=8)
+    # From half of row 17 to 18, and a third of the way from row 21 towards row 22 more.
+    assert run.upper_mm == pytest.approx([2.5 - 18 / 8] * 3, abs=1e-4)
+    assert run.lower_mm == pytest.approx([2.5 - (21.5 + 2 / 3) / 8] * 3, abs=1e-4)
+
+
+def test_an_end_apart_from_the_others_is_not_believed() -> None:
+    ends = [RowEnds(10.0, 260.1), RowEnds(10.1, 257.0), RowEnds(None, 260.0), RowEnds(14.0, 275.0)]
+    assert agreeing(ends) == [
+        RowEnds(10.0, 260.1), RowEnds(10.1, None), RowEnds(None, 260.0), RowEnds(None, None)
+    ]  # fmt: skip
+    scattered = [RowEnds(None, 257.0), RowEnds(None, 260.0), RowEnds(None, 275.0)]
+    assert agreeing(scattered) == scattered

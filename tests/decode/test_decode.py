@@ -1,0 +1,148 @@
+"""Files of every kind become upright RGB; damaged ones become named errors."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_picture import HEIGHT, UPRIGHT, WIDTH, page
+from tiff_files import bgr, encoded, turned_file
+
+from ecgdigit_rt.decode.decode_page import rgb_from_file, rgb_from_page
+from ecgdigit_rt.errors import (
+    EcgDigitError,
+    ImageSizeOutOfRange,
+    InputNotFound,
+    UnreadableImage,
+    UnsupportedType,
+)
+from ecgdigit_rt.results import PageRef
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: int) -> None:
+    path = tmp_path / f"page{suffix}"
+    path.write_bytes(turned_file(suffix, orientation))
+    expected = UPRIGHT[orientation](page()).astype(int)
+    got = rgb_from_file(path).astype(int)
+    assert got.shape == expected.shape
+    tolerance = 3 if suffix == ".jpg" else 0  # JPEG is lossy, in the flat areas by little
+    assert np.quantile(np.abs(got - expected), 0.9) <= tolerance
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tiff", ".bmp", ".webp", ".PNG", ".JPEG"])
+def test_every_type_gives_contiguous_rgb(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"page{suffix}"
+    path.write_bytes(encoded(suffix.lower(), bgr(page())))
+    got = rgb_from_page(PageRef(path))
+    assert got.dtype == np.uint8
+    assert got.flags.c_contiguous
+    assert got.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(got[40, 50].astype(int) - (250, 10, 20)).max() <= 8
+    assert np.abs(got[160, 50].astype(int) - (25, 35, 230)).max() <= 8
+
+
+def test_grey_and_sixteen_bits(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    ramp = np.linspace(0, 65535, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    path.write_bytes(encoded(".png", ramp.astype(np.uint16)))
+    got = rgb_from_file(path)
+    assert got.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(got[..., 1] - ramp / 257).max() <= 1
+    assert (got[..., 0] == got[..., 2]).all()
+    assert (got.min(), got.max()) == (0, 255)
+
+
+def test_alpha_lies_on_white(tmp_path: Path) -> None:
+    path = tmp_path / "alpha.png"
+    pixels = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    pixels[:, 100:, 3] = 255
+    pixels[:, 200:] = (200, 100, 0, 128)  # BGRA
+    path.write_bytes(encoded(".png", pixels))
+    got = rgb_from_file(path)
+    assert tuple(got[5, 5]) == (255, 255, 255)
+    assert tuple(got[5, 150]) == (0, 0, 0)
+    assert np.abs(got[5, 250].astype(int) - (127, 177, 228)).max() <= 1
+
+
+def test_palette(tmp_path: Path) -> None:
+    rows = b"".join(b"\0" + bytes(x % 2 for x in range(WIDTH)) for _ in range(HEIGHT))
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)),
+        (b"PLTE", bytes([255, 0, 0, 10, 20, 30])),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    path = tmp_path / "palette.png"
+    path.write_bytes(data)
+    got = rgb_from_file(path)
+    assert tuple(got[7, 0]) == (255, 0, 0)
+    assert tuple(got[7, 1]) == (10, 20, 30)
+
+
+def noise_image(suffix: str) -> bytes:
+    noise = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+    return encoded(suffix, noise)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp", ".gif", ".avif"])
+@pytest.mark.parametrize("share", [0.0002, 0.3, 0.8])
+def test_a_file_cut_short_is_unreadable(tmp_path: Path, suffix: str, share: float) -> None:
+    whole = noise_image(suffix)
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(whole[: max(12, int(share * len(whole)))])
+    with pytest.raises(UnreadableImage) as caught:
+        rgb_from_file(path)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "words"),
+    [
+        (b"", UnreadableImage, "empty"),
+        (b"id,value\n1,2\n", UnreadableImage, "text"),
+        (b"\0\1\2\3" * 100, UnreadableImage, "no image"),
+        (b"\xff\xd8\xff\xd9", UnreadableImage, "header"),
+        (b"GIF89a", UnreadableImage, "header"),
+        (b"%PDF-1.7\n", UnreadableImage, "PDF is cut short"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", UnreadableImage, "HEIC data"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", UnreadableImage, "no picture"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", UnreadableImage, "no image"),
+        (b"\0" * 128 + b"DICM", UnreadableImage, "DICOM header"),
+        (b"<?xml version='1.0'?>\n<svg xmlns=", UnsupportedType, "SVG"),
+    ],
+)
+def test_other_content_is_named(
+    tmp_path: Path, content: bytes, kind: type[EcgDigitError], words: str
+) -> None:
+    path = tmp_path / "page.png"
+    path.write_bytes(content)
+    with pytest.raises(kind, match=words):
+        rgb_from_file(path)
+
+
+def test_size_is_bounded_before_decoding(tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    path.write_bytes(encoded(".png", np.zeros((30, 400, 3), np.uint8)))
+    with pytest.raises(ImageSizeOutOfRange, match="400 x 30"):
+        rgb_from_file(path)
+    bomb = bytearray(encoded(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8)))
+    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    path.write_bytes(bytes(bomb))
+    with pytest.raises(ImageSizeOutOfRange, match="megapixels"):
+        rgb_from_file(path)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFound):
+        rgb_from_file(tmp_path / "none.png")
+    with pytest.raises(UnreadableImage):
+        rgb_from_file(tmp_path)

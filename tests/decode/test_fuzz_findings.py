@@ -1,0 +1,144 @@
+"""What fuzzing found, as bytes, and sound files of every kind with some of theirs changed."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from pathlib import Path
+
+import bombs
+import numpy as np
+import pytest
+from fuzz.seeds import SEEDS
+from fuzz.targets import target
+from pdf_files import image, pdf
+from PIL import Image
+from sample_picture import data_of, page
+
+from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.decode.page_list import pages_from_inputs
+from ecgdigit_rt.errors import InputError, TestCsvMalformed, UnreadableImage
+from ecgdigit_rt.formats.test_csv import read_test_csv
+from ecgdigit_rt.results import PageRef
+
+CHANGES = 25
+"""Per seed; fuzz/run.py makes as many as there is time for."""
+
+
+def changed(data: bytes, rng: random.Random) -> bytes:
+    """A few bytes flipped, set to an extreme, taken out or written twice."""
+    out = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 5))):
+        at = rng.randrange(min(len(out), rng.choice((64, 512, len(out)))))
+        match rng.randrange(5):
+            case 0:
+                out[at] ^= 1 << rng.randrange(8)
+            case 1:
+                out[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF))
+            case 2:
+                out[at : at + 4] = struct.pack(">I", rng.choice((0, 1, 0x7FFFFFFF, 0xFFFFFFFF, 60_000)))
+            case 3:
+                del out[at : at + rng.randrange(1, 9)]
+            case _:
+                out[at:at] = out[at : at + rng.randrange(1, 9)]
+        if not out:
+            return b"\0"
+    return bytes(out)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, on what it mends
+def test_changed_files_are_named_or_read(name: str) -> None:
+    rng, check = random.Random(7), target(name)
+    for seed in SEEDS[name]():
+        check(seed)
+        for _ in range(CHANGES):
+            check(changed(seed, rng))
+
+
+def test_a_chunk_that_says_more_than_the_file_has(tmp_path: Path) -> None:
+    data = bytearray(bombs.png(300, 300, 300))
+    struct.pack_into(">I", data, 33, 0xFFFF0233)  # of IDAT: OpenCV took 4 GB for it
+    (tmp_path / "page.png").write_bytes(data)
+    with pytest.raises(UnreadableImage, match="ends inside a chunk"):
+        rgb_from_file(tmp_path / "page.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_an_element_of_uneven_length(tmp_path: Path) -> None:
+    """pydicom's own exceptions are no ValueErrors; while pages were counted one ended the run."""
+    path = tmp_path / "page.dcm"
+    group_length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, 200)
+    path.write_bytes(bytes(128) + b"DICM" + group_length + struct.pack("<HH2sHB", 2, 1, b"US", 1, 7))
+    assert pages_from_inputs([path]) == [PageRef(path)]
+    with pytest.raises(UnreadableImage, match="DICOM"):
+        rgb_from_file(path)
+    path.write_bytes(struct.pack("<HHI", 2, 0, 5) + bytes(40))
+    assert pages_from_inputs([path]) == [PageRef(path)]
+    with pytest.raises(UnreadableImage, match="DICOM"):
+        rgb_from_file(path)
+
+
+def test_what_a_damaged_file_says_is_not_repeated_at_length(tmp_path: Path) -> None:
+    path = tmp_path / "page.dcm"
+    value = b"x" * 65_001
+    path.write_bytes(struct.pack("<HHI", 8, 5, 0) + struct.pack("<HHI", 0x28, 0x10, len(value)) + value)
+    with pytest.raises(UnreadableImage) as caught:
+        rgb_from_file(path)
+    assert len(caught.value.message) < 500
+
+
+def test_a_heic_of_an_unknown_version(tmp_path: Path) -> None:
+    """pillow-heif raises SyntaxError for it."""
+    data = bytearray(bombs.resized(SEEDS["heic"]()[0], 320, 200))
+    data[data.index(b"iloc") + 4] = 10
+    (tmp_path / "page.heic").write_bytes(data)
+    with pytest.raises(UnreadableImage, match="HEIC"):
+        rgb_from_file(tmp_path / "page.heic")
+
+
+def test_a_filter_whose_name_is_no_text(tmp_path: Path) -> None:
+    picture = image(300, 300, bytes(90_000), b"/ColorSpace/DeviceGray/Filter/Flat#f6")
+    (tmp_path / "page.pdf").write_bytes(pdf(b"q 595 0 0 842 0 0 cm /Im Do Q", more=picture))
+    try:
+        rgb_from_file(tmp_path / "page.pdf")
+    except InputError as error:
+        assert isinstance(error, UnreadableImage)
+
+
+def test_a_table_whose_cell_never_ends(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_bytes(b'id,lead,fs,number_of_rows\n"' + b"x" * 200_000)
+    with pytest.raises(TestCsvMalformed, match="field"):
+        read_test_csv(tmp_path / "test.csv")
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [b"\xff" * 20_000_000, b"\xff\xd0" * 10_000_000, b"\xff\xe2\0\2" * 5_000_000],
+    ids=["fill bytes", "bare markers", "empty segments"],
+)
+def test_a_header_without_end_is_not_walked_for_ever(tmp_path: Path, fill: bytes) -> None:
+    (tmp_path / "page.jpg").write_bytes(b"\xff\xd8" + fill)
+    with pytest.raises(UnreadableImage):
+        rgb_from_file(tmp_path / "page.jpg")
+
+
+def test_bitmaps_of_os2(tmp_path: Path) -> None:
+    """Their header has sides of two bytes; read as others are, they were of billions of pixels."""
+    rows = page()[::-1, :, ::-1]
+    head = struct.pack("<IHHHH", 12, rows.shape[1], rows.shape[0], 1, 24)
+    data = b"BM" + struct.pack("<IHHI", 26 + rows.size, 0, 0, 26) + head + rows.tobytes()
+    (tmp_path / "page.bmp").write_bytes(data)
+    np.testing.assert_array_equal(rgb_from_file(tmp_path / "page.bmp"), page())
+
+
+def test_a_png_of_many_chunks_is_read(tmp_path: Path) -> None:
+    whole = data_of(Image.fromarray(page()), "PNG")
+    at = whole.index(b"IDAT") - 4
+    (length,) = struct.unpack_from(">I", whole, at)
+    body = whole[at + 8 : at + 8 + length]
+    chunks = [b"IDAT" + body[k : k + 1] for k in range(len(body))]
+    split = b"".join(struct.pack(">I", 1) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks)
+    (tmp_path / "page.png").write_bytes(whole[:at] + split + whole[at + 12 + length :])
+    np.testing.assert_array_equal(rgb_from_file(tmp_path / "page.png"), page())

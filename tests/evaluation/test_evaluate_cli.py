@@ -1,0 +1,236 @@
+"""`evaluate` from end to end: what it takes, its HTML and CSV, and the worst pages looked at."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from paper_page import digitized, signals, write_truth
+
+from ecgdigit_rt.cli.app import exit_code
+from ecgdigit_rt.evaluation.html_table import Column, table
+from ecgdigit_rt.formats.csv_folder import csv_from_page
+from ecgdigit_rt.formats.registry import FORMATS
+from ecgdigit_rt.formats.submission_csv import SubmissionWriter
+from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.results import Failed, PageRef
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = ("01_render", "02_photo", "03_photo")
+Capture = pytest.CaptureFixture[str]
+
+
+def read_as(k: int) -> dict[str, NDArray[np.float64]]:
+    """What was read of page k: the truth with noise that grows with k."""
+    rng = np.random.default_rng(k)
+    return {name: mv + rng.normal(0, 0.01 * (k + 1), mv.size) for name, mv in signals(k).items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """truth/ of three pages, submission.csv with its report, one page's own layout above the truth."""
+    (tmp_path / "truth").mkdir()
+    with SubmissionWriter(tmp_path / "submission.csv") as writer:
+        for k, name in enumerate(NAMES):
+            write_truth(tmp_path / "truth" / f"{name}.csv", signals(k))
+            for lead, mv in read_as(k).items():
+                writer.write(name, lead, mv)
+    (tmp_path / "02_photo.json").write_text('{"layout": "12x1"}')
+    results = [{"id": name, "layout": {"name": "3x4+1"}} for name in NAMES[:2]]
+    results.append({"id": NAMES[2], "layout": {}})
+    (tmp_path / "submission.report.json").write_text(json.dumps({"results": results}))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def evaluated(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
+    code = exit_code(["evaluate", *arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def document(capsys: Capture, given: str) -> dict[str, object]:
+    code, out, _ = evaluated(capsys, given, "truth", "--format", "json")
+    assert code == 0
+    found: dict[str, object] = json.loads(out)
+    return found
+
+
+def test_text_json_and_csv_tell_the_same(folder: Path, capsys: Capture) -> None:
+    code, text, err = evaluated(capsys, "submission.csv", "truth")
+    assert (code, err) == (0, "")
+    found = json.loads(evaluated(capsys, "submission.csv", "truth", "--format", "json")[1])
+    table = evaluated(capsys, "submission.csv", "truth", "--format", "csv")[1]
+    lines = list(csv.DictReader(io.StringIO(table)))
+    assert len(lines) == 36
+    for line in lines:
+        image = next(image for image in found["images"] if image["image"] == line["image"])
+        lead = image["leads"][line["lead"]]
+        assert float(line["image_db"]) == image["db"]
+        assert line["layout"] == (image["layout"] or "")
+        assert {name: float(line[name]) for name in lead} == lead
+    assert f"NRMSE      {found['nrmse_percent']:.2f} %" in text
+    assert f"DTW        {found['dtw_mv']:.4f} mV" in text
+    kind = next(line for line in text.splitlines() if line.startswith("photo"))
+    assert f"{found['kinds']['photo']['rmse_mv']:.4f}" in kind.split()
+    lead = next(line for line in text.splitlines() if line.startswith("aVR "))
+    assert f"{found['lead_measures']['aVR']['nrmse_percent']:.2f}" in lead.split()
+    assert found["leads"]["aVR"] == pytest.approx(
+        np.mean([image["leads"]["aVR"]["db"] for image in found["images"]])
+    )
+
+
+def test_layouts_come_from_the_truth_then_from_the_run(folder: Path, capsys: Capture) -> None:
+    found = json.loads(evaluated(capsys, "submission.csv", "truth", "--format", "json")[1])
+    assert [image["layout"] for image in found["images"]] == ["3x4+1", "12x1", None]
+    assert {name: group["images"] for name, group in found["layouts"].items()} == {
+        "3x4+1": 1,
+        "12x1": 1,
+        "": 1,
+    }
+    assert "\nlayout " in evaluated(capsys, "submission.csv", "truth")[1]
+    (folder / "submission.report.json").write_text("[1, {}")
+    (folder / "02_photo.json").write_text('{"layout": 7}')
+    assert json.loads(evaluated(capsys, "submission.csv", "truth", "--format", "json")[1])["layouts"] == {}
+
+
+def test_a_folder_of_pages_and_a_parquet_file_score_alike(folder: Path, capsys: Capture) -> None:
+    pytest.importorskip("pyarrow")
+    (folder / "pages").mkdir()
+    with FORMATS["parquet"].opener(Destination(folder / "all.parquet")) as parquet:
+        for k, name in enumerate(NAMES):
+            page = digitized(PageRef(Path(f"{name}.png")), read_as(k))
+            parquet.write(name, page)
+            (folder / "pages" / f"{name}.csv").write_text(csv_from_page(page))
+            (folder / "pages" / f"{name}.json").write_text('{"layout": {"name": "3x4+1"}}')
+        parquet.write("gone", Failed(PageRef(Path("gone.png")), "E-GRID-01", "no grid", "none"))
+    expected = document(capsys, "submission.csv")
+    for given in ("pages", "all.parquet"):
+        found = document(capsys, given)
+        assert found["score_db"] == pytest.approx(expected["score_db"], abs=1e-3)
+        assert found["dtw_mv"] == pytest.approx(expected["dtw_mv"], abs=1e-5)
+        images = found["images"]
+        assert isinstance(images, list)
+        assert [image["layout"] for image in images] == ["3x4+1", "12x1", "3x4+1"]
+    assert document(capsys, "all.parquet")["without_truth"] == ["gone"]
+
+
+def test_what_cannot_be_scored_is_named(folder: Path, capsys: Capture) -> None:
+    (folder / "empty").mkdir()
+    (folder / "bad").mkdir()
+    (folder / "bad" / "01_render.csv").write_text("time_s,X\n0,1\n")
+    (folder / "bad.parquet").write_text("no such thing")
+    for given, words in (("empty", "no NAME.csv"), ("bad", "names no lead"), ("bad.parquet", "bad.parquet")):
+        if given.endswith("parquet"):
+            pytest.importorskip("pyarrow")
+        code, out, err = evaluated(capsys, given, "truth")
+        assert (code, out) == (1, "")
+        assert words in err
+        assert "[E-SUBMISSION-02]" in err
+    assert "E-INPUT-01" in evaluated(capsys, "absent.parquet", "truth")[2]
+
+
+def test_a_parquet_file_of_other_columns_is_named(folder: Path, capsys: Capture) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"lead": ["I"]}), folder / "other.pq")
+    code, _, err = evaluated(capsys, "other.pq", "truth")
+    assert code == 1
+    assert "E-SUBMISSION-02" in err
+
+
+def test_the_html_holds_the_figures_and_asks_no_other_host(folder: Path, capsys: Capture) -> None:
+    (folder / "submission.csv").rename(folder / "a<b>&.csv")
+    code, out, err = evaluated(capsys, "a<b>&.csv", "truth", "--format", "json", "--html", "out/report.html")
+    assert code == 0
+    assert "written  out/report.html" in err
+    found, page = json.loads(out), (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Evaluation of a&lt;b&gt;&amp;.csv</h1>" in page
+    for image in found["images"]:
+        row = next(
+            line for line in page.splitlines() if line.startswith("<tr>") and f">{image['image']}<" in line
+        )
+        for name, digits in (
+            ("db", 2),
+            ("nrmse_percent", 2),
+            ("pearson", 4),
+            ("dtw_mv", 4),
+            ("r_peak_ms", 1),
+        ):
+            assert f">{image[name]:.{digits}f}<" in row, name
+        assert f"{image['image']}: {image['leads']['V3']['db']:.1f} dB</title>" in page
+    assert f">{found['score_db']:.2f}<" in page
+    assert f">{found['lead_measures']['V6']['rmse_mv']:.4f}<" in page
+    assert not re.search(r"https?:|//|\bsrc=|\bhref=|url\(|@import|<link|<img|<iframe|data:", page)
+    assert page.count("<svg") == 4, "images, kinds, layouts, leads"
+    assert page.count("<h2>") == page.count("</section>") == 7
+
+
+def test_a_cell_is_text_and_knows_its_value() -> None:
+    columns = [Column("x<y", 'a "b"'), Column("share", factor=100, digits=1)]
+    got = table(columns, [["<script>", 0.5], ["b", -0.25], ['"', math.nan], ["", math.inf], ["", 3]])
+    assert '<th scope="col" title="a &quot;b&quot;">x&lt;y</th>' in got
+    assert (
+        '<td class="text" data-value="&lt;script&gt;">&lt;script&gt;</td><td data-value="0.5">50.0</td>'
+        in got
+    )
+    assert '<td data-value="-0.25">−25.0</td>' in got
+    assert '<td class="text" data-value="&quot;">&quot;</td><td>–</td>' in got
+    assert '<td data-value="Infinity">∞</td>' in got
+    assert '<td data-value="3">3</td>' in got
+
+
+def test_html_and_tables_of_pages_without_any_figure(folder: Path, capsys: Capture) -> None:
+    """Only pages that are missing altogether, and one without any error."""
+    with SubmissionWriter(folder / "none.csv") as writer:
+        writer.write("02_photo", "I", np.zeros(1250))
+    code, out, _ = evaluated(capsys, "none.csv", "truth", "--html", "none.html")
+    assert code == 0
+    assert "r          –" in out
+    page = (folder / "none.html").read_text(encoding="utf-8")
+    assert not re.search(r">(nan|inf|None)<|\"(nan|None)\"", page)
+    assert "<td>–</td>" in page
+
+
+def test_the_worst_pages_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    names = ("000000_render", "000001_colour_scan")
+    with SubmissionWriter(tmp_path / "s.csv") as writer:
+        writer.write(names[0], "II", np.sin(np.arange(5000.0)))
+    monkeypatch.chdir(tmp_path)
+    truth = str(EXAMPLES / "truth")
+    given = ("s.csv", truth, "--submitted-only", "--worst", "3", "--pages", str(EXAMPLES), "--look", "look")
+    code, out, err = evaluated(capsys, *given, "--threads", "1")
+    assert code == 0
+    assert "score" in out
+    facts = json.loads((tmp_path / "look" / names[0] / "inspect.json").read_text(encoding="utf-8"))
+    assert facts["status"] == "digitized"
+    assert facts["leads"]["II"]["snr_db"] > 10, "of the page as it is read now"
+    assert len(list((tmp_path / "look" / names[0]).glob("*.png"))) == 8
+    assert [path.name for path in (tmp_path / "look").iterdir()] == [names[0]]
+    assert re.search(rf"worst +-?\d+\.\d+ dB +look/{names[0]}", err)
+
+
+def test_a_worst_page_that_is_not_there_or_unreadable_is_named(folder: Path, capsys: Capture) -> None:
+    (folder / "scans").mkdir()
+    (folder / "scans" / "02_photo.png").write_text("no picture")
+    given = ("submission.csv", "truth", "--worst", "2", "--pages", "scans", "--look", "look")
+    code, _, err = evaluated(capsys, *given, "--threads", "1")
+    assert code == 0
+    assert "absent   03_photo: no such page in scans" in err
+    assert re.search(r"absent   02_photo: .*\[E-INPUT-03\]", err)
+    assert not (folder / "look").exists()
+
+
+@pytest.mark.parametrize("given", [["--worst", "2"], ["--pages", "x"], ["--worst", "1", "--pages", "x"]])
+def test_what_belongs_together_is_asked_for(folder: Path, capsys: Capture, given: list[str]) -> None:
+    code, out, err = evaluated(capsys, "submission.csv", "truth", *given)
+    assert (code, out) == (1, "")
+    assert "--look" in err

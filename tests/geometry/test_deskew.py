@@ -1,0 +1,125 @@
+"""A flat sheet that lies askew is measured as well as a level one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
+from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.errors import NoGridFound
+from ecgdigit_rt.evaluation.robustness.degradations import rotated
+from ecgdigit_rt.geometry import deskew
+from ecgdigit_rt.geometry.deskew import straight_view, straightened
+from ecgdigit_rt.geometry.grid_stage import grid_phase, mesh_from_grid
+from ecgdigit_rt.geometry.homography import mapped
+from ecgdigit_rt.geometry.locate_stage import locate
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.models import load_models
+from ecgdigit_rt.pipeline import page_mesh
+
+PAGE = Path(__file__).parents[2] / "examples" / "000001_colour_scan.jpg"
+DEGREES = 7.0
+
+
+@pytest.fixture(scope="module")
+def runners() -> dict[str, OnnxRuntimeRunner]:
+    graphs = load_models().graphs
+    return {stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in ("locate", "grid")}
+
+
+def strays_mm(mesh: Mesh, level: Mesh, shape: tuple[int, int]) -> float:
+    """How far a turned page's mesh is from the level page's, turned: 95 % of places, along time."""
+    height, width = shape
+    turn = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), DEGREES, 1.0), [0, 0, 1]])
+    cos, sin = abs(np.cos(np.radians(DEGREES))), abs(np.sin(np.radians(DEGREES)))
+    size = np.ceil([width * cos + height * sin, width * sin + height * cos])
+    u0, v0, u1, v1 = level.extent_mm
+    u, v = np.meshgrid(np.arange(u0 + 25, u1 - 25, 5), np.arange(v0 + 25, v1 - 25, 5))
+    places = np.stack(level.pixels_from_mm(u, v), -1)
+    turned = mapped(turn, places) + (size - (width, height)) / 2
+    found = mesh.mm_from_pixels(turned[..., 0], turned[..., 1])[0]
+    miss = found - u
+    return float(np.quantile(np.abs(miss - np.median(miss)), 0.95))
+
+
+def test_a_turned_scan_is_measured_like_a_level_one(runners: dict[str, OnnxRuntimeRunner]) -> None:
+    page = rgb_from_file(PAGE)
+    turned = rotated(page, DEGREES)
+    level = mesh_from_grid(grid_phase(runners["grid"], locate(runners["locate"], page)))
+    located = locate(runners["locate"], turned)
+    phase = grid_phase(runners["grid"], located)
+    first, second = mesh_from_grid(phase), page_mesh(runners, located, phase)
+    assert level.bend < 1 < first.bend  # a surface was fitted, though the sheet is flat
+    assert second.bend < 1
+    assert second.residual_px == pytest.approx(level.residual_px, rel=0.3)
+    before, after = (strays_mm(mesh, level, page.shape[:2]) for mesh in (first, second))
+    assert after < 0.012  # a quarter of a 500 Hz sample
+    assert after < before / 2
+
+
+class Unused:
+    """A runner that nobody may ask."""
+
+    def run(self, feeds: object) -> dict[str, NDArray[np.float32]]:
+        raise AssertionError("the grid was looked at again")
+
+
+def sheet(bend: float) -> Mesh:
+    """3 px/mm in strong perspective, 40 × 30 cells of 5 mm."""
+    matrix = np.array([[3.0, 0.4, 90.0], [-0.3, 3.1, 120.0], [4e-4, -3e-4, 1.0]])
+    u, v = np.meshgrid(np.arange(-20, 225, 5.0), np.arange(-20, 175, 5.0))
+    nodes = mapped(matrix, np.stack([u, v], -1)).astype(np.float32)
+    return Mesh(nodes, (-20.0, -20.0), residual_px=0.1, coverage=1.0, bend=bend)
+
+
+@pytest.mark.parametrize("bend", [0.4, 2.5, np.inf])
+def test_what_is_flat_or_plainly_bent_is_not_looked_at_again(bend: float) -> None:
+    mesh = sheet(bend)
+    assert straightened(Unused(), np.zeros((600, 800, 3), np.uint8), mesh) is mesh  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.7, 5.5])
+def test_the_view_shows_the_grid_alone_and_straight(scale: float) -> None:
+    """Vertices are drawn as dots; in the view they stand in level rows, where it says that they do."""
+    mesh = sheet(1.2)
+    mesh = dataclasses.replace(mesh, pixels=mesh.pixels * np.float32(scale))
+    image = np.full((round(620 * scale), round(820 * scale), 3), 255, np.uint8)
+    u, v = np.meshgrid(np.arange(10, 200, 20.0), np.arange(10, 150, 20.0))
+    dots = np.stack(mesh.pixels_from_mm(u, v), -1).reshape(-1, 2)
+    for x, y in dots - 0.5:
+        cv2.circle(
+            image, (round(x * 256), round(y * 256)), round(2.5 * scale * 256), (0, 0, 0), -1, cv2.LINE_AA, 8
+        )
+    view = straight_view(image, mesh)
+    assert max(view.pixels.shape[:2]) == pytest.approx(min(1536, 200 * 6 * scale), rel=0.12)
+    ink = 255 - view.pixels[..., 0]
+    count, _, _, middles = cv2.connectedComponentsWithStats((ink > 90).astype(np.uint8))
+    assert count - 1 == len(dots)
+    found = middles[1:] + 0.5
+    assert (
+        np.abs(
+            np.sort(mapped(view.image_from_view, found.astype(np.float64))[:, 0]) - np.sort(dots[:, 0])
+        ).max()
+        < 0.25 * scale
+    )
+    px_per_mm = view.pixels.shape[1] / 205.0
+    rows = np.sort(found[:, 1]).reshape(v.shape[0], -1)
+    assert np.ptp(rows, axis=1).max() < 0.15 * px_per_mm
+
+
+def test_where_the_second_look_fails_the_first_stands(
+    monkeypatch: pytest.MonkeyPatch, runners: dict[str, OnnxRuntimeRunner]
+) -> None:
+    def nothing(*_: object) -> Mesh:
+        raise NoGridFound("nothing there")
+
+    mesh, blank = sheet(1.2), np.full((620, 820, 3), 255, np.uint8)
+    assert straightened(runners["grid"], blank, mesh) is mesh
+    monkeypatch.setattr(deskew, "mesh_from_grid", nothing)
+    assert straightened(runners["grid"], blank, mesh) is mesh

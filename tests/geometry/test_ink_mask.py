@@ -1,0 +1,46 @@
+"""Ink is told from coloured lines, and a dark grid is not taken for ink."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ecgdigit_rt.geometry.ink_mask import ink_near
+
+
+def page(line: tuple[int, int, int]) -> np.ndarray:
+    image = np.full((400, 602, 3), 235, np.uint8)
+    for at in range(0, 600, 6):
+        cv2.line(image, (at, 0), (at, 399), line, 1)
+        cv2.line(image, (0, at), (601, at), line, 1)
+    return image
+
+
+def test_strokes_are_ink_and_coloured_lines_are_not() -> None:
+    image = page((235, 120, 120))
+    assert not ink_near(image, 4, 2).any()
+    cv2.line(image, (300, 100), (300, 300), (30, 30, 40), 3)
+    near = ink_near(image, 4, 2)
+    assert near.shape == (100, 151)
+    assert near[50, 75]
+    assert not near[50, 70:72].any()
+    assert near.mean() < 0.05
+
+
+def test_shade_is_no_ink() -> None:
+    image = page((235, 120, 120))
+    image[:, 200:] = image[:, 200:] * np.linspace(1, 0.3, 402)[None, :, None]
+    assert ink_near(image, 4, 2).mean() < 0.02
+
+
+def test_a_black_grid_is_left_alone() -> None:
+    assert not ink_near(page((20, 20, 20)), 4, 2).any()
+
+
+def test_a_grid_of_dark_bold_lines_is_left_alone() -> None:
+    """As copiers leave it: one cell in seven is dark, but next to one there is hardly a cell that is not."""
+    image = page((200, 200, 200))
+    for at in range(0, 600, 45):
+        cv2.line(image, (at, 0), (at, 399), (60, 60, 60), 2)
+        cv2.line(image, (0, at), (601, at), (60, 60, 60), 2)
+    assert not ink_near(image, 4, 2).any()

@@ -1,0 +1,124 @@
+"""The shipped models: whole, checked, and of the shape that the pipeline expects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ecgdigit_rt.models
+from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
+from ecgdigit_rt.cli.app import exit_code
+from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
+from ecgdigit_rt.models import STAGES, graph_file, graph_precisions, load_models, load_sampler
+from ecgdigit_rt.stages import HEATMAPS, SAMPLER
+
+LITE = Path(ecgdigit_rt.models.__file__).parent / "lite"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_every_graph_matches_the_manifest() -> None:
+    family = load_models("lite")
+    assert set(family.graphs) == set(STAGES)
+    assert "PTB-XL" in json.loads((LITE / "manifest.json").read_text())["attribution"]
+
+
+@pytest.mark.parametrize("shape", [(1, 320, 256, 3), (2, 320, 512, 3), (1, 640, 256, 3)])
+def test_trace_takes_bytes_and_gives_a_distribution_per_half_millimetre_tenth(shape: tuple[int, ...]) -> None:
+    runner = OnnxRuntimeRunner(load_models().graphs["trace"], threads=1)
+    assert runner.spec.stage == "trace"
+    assert runner.spec.inputs[0].dtype == "uint8"
+    found = runner.run({"pixels": np.zeros(shape, np.uint8)})
+    assert found["height_logits"].shape == (shape[0], shape[1] // 2, 2 * shape[2])
+    assert found["presence_logits"].shape == (shape[0], 2 * shape[2])
+
+
+def test_locate_and_grid_give_maps_at_stride_four() -> None:
+    graphs = load_models().graphs
+    pixels = np.zeros((1, 96, 160, 3), np.uint8)
+    found = OnnxRuntimeRunner(graphs["locate"], 1).run({"pixels": pixels})
+    assert found["heatmaps"].shape == (1, len(HEATMAPS), 24, 40)
+    assert found["turns"].sum() == pytest.approx(1, abs=1e-5)
+    assert OnnxRuntimeRunner(graphs["grid"], 1).run({"pixels": pixels})["phase"].shape == (1, 4, 24, 40)
+
+
+def shipped_files() -> list[str]:
+    return sorted(path.name for path in LITE.glob("*.onnx"))
+
+
+def opened(root: Path) -> None:
+    """Every graph of a family, by all the ways there are to one."""
+    for precision in graph_precisions(str(root)):
+        load_models(str(root), precision=precision)
+    load_sampler(str(root))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder of one's own, such as `export` writes, with all that the package ships."""
+    return Path(shutil.copytree(LITE, tmp_path / "own"))
+
+
+def test_every_shipped_graph_stands_in_the_manifest() -> None:
+    manifest = json.loads((LITE / "manifest.json").read_text())
+    stages = [graph["file"] for stage in manifest["stages"].values() for graph in stage["graphs"].values()]
+    assert sorted([*stages, manifest[SAMPLER]["file"]]) == shipped_files()
+
+
+@pytest.mark.parametrize("file", shipped_files())
+def test_a_graph_with_one_bit_changed_is_refused(own: Path, file: str) -> None:
+    opened(own)
+    data = bytearray((own / file).read_bytes())
+    stated = hashlib.sha256(data).hexdigest()
+    data[len(data) // 2] ^= 1
+    (own / file).write_bytes(data)
+    with pytest.raises(
+        ModelCorrupt, match=f"{file} .found SHA-256 .*expected SHA-256 {stated[:12]}"
+    ) as caught:
+        opened(own)
+    assert (caught.value.expected, caught.value.found) == (stated, hashlib.sha256(data).hexdigest())
+
+
+def test_the_whole_program_refuses_it_too(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray((own / "grid.int8.onnx").read_bytes())
+    data[-1] ^= 1
+    for precision in ("int8", "fp32", "fp16"):
+        (own / graph_file("grid", precision)).write_bytes(data)
+    page = str(next(EXAMPLES.glob("*.jpg")))
+    assert exit_code(["run", page, "--out", str(own / "x.csv"), "--models", str(own)]) == 3
+    assert "E-MODEL-02" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lost", ["stages/grid", "stages/trace/graphs", "sampler", "sampler/sha256"])
+def test_a_manifest_that_states_no_checksum_is_refused(own: Path, lost: str) -> None:
+    manifest = json.loads((own / "manifest.json").read_text())
+    *way, last = lost.split("/")
+    inside = manifest
+    for key in way:
+        inside = inside[key]
+    del inside[last]
+    (own / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelCorrupt, match="manifest"):
+        opened(own)
+
+
+def test_a_missing_family_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="huge"):
+        load_models("huge", tmp_path)
+
+
+def test_a_folder_of_ones_own_is_meant_by_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(LITE, tmp_path / "lite")
+    manifest = json.loads((tmp_path / "lite" / "manifest.json").read_text())
+    (tmp_path / "lite" / "manifest.json").write_text(json.dumps(manifest | {"version": "own"}))
+    monkeypatch.chdir(tmp_path)
+    assert [load_models(name).version for name in ("./lite", str(tmp_path / "lite"))] == ["own", "own"]
+    assert load_models("lite").version != "own"
+    for text in ("{", "[]", "{}"):
+        (tmp_path / "lite" / "manifest.json").write_text(text)
+        with pytest.raises(ModelCorrupt, match="manifest"):
+            load_models("./lite")

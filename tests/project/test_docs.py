@@ -1,0 +1,136 @@
+"""The documentation: its commands run, its links lead somewhere, what is made by a script is up to date."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from doc_blocks import Block, blocks_of, commands_in, inline_commands, parse, unknown_options
+
+import ecgdigit_rt
+from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, Maker, PageRef, Row, Segment
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+WITH_BLOCKS = [page for page in PAGES if any(blocks_of(page))]
+BLOCKS = [block for page in WITH_BLOCKS for block in blocks_of(page)]
+LARGEST_PICTURE = 250_000
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(DOCS).as_posix()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a page's blocks run: with examples/, the installed commands, and a folder of engines apart."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.setenv("ECGDIGIT_ENGINES", str(tmp_path / "engines"))
+    monkeypatch.chdir(tmp_path)
+    mpl.use("agg")
+    return tmp_path
+
+
+def run(block: Block, names: dict[str, object]) -> None:
+    if block.language == "python":
+        exec(compile(block.text, block.place, "exec"), names)
+        return
+    shell = ["bash", "-euo", "pipefail", "-c", block.text]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{block.place} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=name_of)
+def test_blocks_run_and_leave_what_they_promise(page: Path, folder: Path) -> None:
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks_of(page):
+        if block.is_run:
+            assert not [name for name in block.makes if (folder / name).exists()], block.place
+            run(block, names)
+            missing = [name for name in block.makes if not (folder / name).is_file()]
+            assert not missing, f"{block.place} left no {', '.join(missing)}"
+
+
+def test_every_block_is_found() -> None:
+    lines = [line for page in PAGES for line in page.read_text("utf-8").splitlines()]
+    assert sum(line in ("```bash", "```python") for line in lines) == len(BLOCKS)
+    comments = [line for line in lines if line.startswith(("<!-- makes", "<!-- not run"))]
+    assert len(comments) == sum(bool(block.makes) or not block.is_run for block in BLOCKS)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.place)
+def test_blocks_parse(block: Block) -> None:
+    if block.language == "python":
+        compile(block.text, block.place, "exec")
+    else:
+        subprocess.run(["bash", "-n", "-c", block.text], check=True)
+        for words in commands_in(block.text):
+            parse(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_options_named_in_the_text_exist(page: Path) -> None:
+    assert [one for words in inline_commands(page) for one in unknown_options(words)] == []
+
+
+def test_a_wrong_option_would_be_found() -> None:
+    assert commands_in("a && ecgdigit-rt run x \\\n  --out 'y z' | b") == [["run", "x", "--out", "y z"]]
+    assert unknown_options(["run", "x", "--nonsense"]) == ["--nonsense"]
+    with pytest.raises(Exception, match="nonsense"):
+        parse(["run", "x", "--out", "y", "--nonsense"])
+
+
+def test_the_command_line_reference_is_up_to_date() -> None:
+    script = DOCS / "tools" / "cli_reference.py"
+    made = subprocess.run([sys.executable, str(script)], capture_output=True, check=True).stdout.decode()
+    assert made == (DOCS / "cli.md").read_text(encoding="utf-8"), (
+        "python docs/tools/cli_reference.py > docs/cli.md"
+    )
+
+
+def test_the_python_reference_names_everything() -> None:
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    public = set(ecgdigit_rt.__all__) | set(inspect.signature(ecgdigit_rt.Digitizer).parameters)
+    for kind in (ecgdigit_rt.Digitizer, Digitized, Failed, Lead, PageRef, Layout, Row, Segment, Maker):
+        public |= {name for name in vars(kind) if not name.startswith("_")}
+        if dataclasses.is_dataclass(kind):
+            public |= {one.name for one in dataclasses.fields(kind)}
+    assert sorted(name for name in public if not re.search(rf"\b{name}\b", text)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_and_pictures_exist(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    inside = [target.split("#")[0] for target in targets if "://" not in target]
+    assert [target for target in inside if target and not (page.parent / target).exists()] == []
+
+
+def test_pictures_are_small_and_used() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for picture in (DOCS / "images").iterdir():
+        assert picture.stat().st_size < LARGEST_PICTURE, picture.name
+        assert f"images/{picture.name}" in text, f"{picture.name} stands in no page"
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_asks_no_other_host(tmp_path: Path) -> None:
+    pytest.importorskip("material")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = re.compile(r"<(?:script|img|iframe)[^>]+src=\S*//|<link[^>]+href=\S*//|url\(\W?(?:https?:)?//")
+    found = {page.name: loaded.findall(page.read_text("utf-8")) for page in tmp_path.rglob("*.html")}
+    assert {"index.html", "tutorial.html", "cli.html", "readme.html"} <= set(found)
+    assert {name: what for name, what in found.items() if what} == {}
+    assert not (tmp_path / "tools").exists()

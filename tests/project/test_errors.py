@@ -1,0 +1,132 @@
+"""Every error has an id, a hint, an exit code, a builtin it resembles, a heading in the docs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ecgdigit_rt import errors
+from ecgdigit_rt.errors import EcgDigitError
+
+DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
+
+HERE = Path("x.png")
+EXAMPLES: list[EcgDigitError] = [
+    errors.InputNotFound("scans"),
+    errors.NoPagesFound(["scans"], [".png"]),
+    errors.UnreadableImage(HERE, "it is empty"),
+    errors.UnsupportedType(HERE, "a PDF", "Convert it."),
+    errors.ImageSizeOutOfRange(HERE, 3, 4, "too small"),
+    errors.AmbiguousPage("x", [HERE, Path("y/x.png")]),
+    errors.PageNotGiven("x"),
+    errors.PasswordProtected(HERE),
+    errors.NotAnImageArray("its shape is (3,)"),
+    errors.LayoutNotUnderstood("3x5", ["3x4"]),
+    errors.FileTooLarge(HERE, 3 * 10**9, 2**31),
+    errors.RequestMalformed("speed_mm_s", "1000", "it must be from 5 to 200"),
+    errors.TestCsvMalformed(HERE, 3, "fs", "not a number"),
+    errors.SubmissionMalformed(HERE, 3, "not a number"),
+    errors.PredictionsMalformed(HERE, "no NAME.csv is in it"),
+    errors.TruthMissing(Path("truth"), ["a", "b"]),
+    errors.TruthMalformed(HERE, "V1", "not a number"),
+    errors.SettingsMalformed("mine.yaml", "trace.ratte", "there is no such key"),
+    errors.CheckpointExists(HERE),
+    errors.TrainingPagesMissing(HERE),
+    errors.RecordingsUnusable(HERE, "none has twelve leads"),
+    errors.TruthDoesNotFit("page", "it has no lead V1"),
+    errors.NoPageFound(),
+    errors.NotAnEcg("no names"),
+    errors.QualityTooLow(7.1, 12.0),
+    errors.ReportMalformed(HERE),
+    errors.NoGridFound(),
+    errors.NoRowsFound("blank"),
+    errors.UnknownLayout(["2 rows", "label V1"], ["3x4"]),
+    errors.LeadsMissing(["V1"], ["I"]),
+    errors.ModelMissing(HERE),
+    errors.ModelCorrupt(HERE, "a" * 64, "b" * 64),
+    errors.DependencyMissing("torch", "train", "export"),
+    errors.BackendUnusable("tensorrt", "it is not installed", "Install it."),
+    errors.UnknownChoice("backend", "trt", ["auto", "tensorrt"]),
+    errors.ShapeOutsideProfile("trace", "width", 9000, "the engine was built for 32 to 5504", "Build it."),
+    errors.EngineMissing("trace", Path("engines"), "ecgdigit-rt build-engines", "built for sm75"),
+    errors.EngineCorrupt(HERE, "cut short"),
+    errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
+    errors.OutOfDeviceMemory("trace", "cuda:0", "cudaErrorMemoryAllocation"),
+    errors.WorkerDied("trace", "segment lost"),
+    errors.StageNotServed("trace", "ecgdigit_trace", "no such model"),
+    errors.FormMalformed("gain: not a number"),
+    errors.UploadTooLarge(50_000_000),
+    errors.ServiceBusy(33),
+    errors.PageTookTooLong(60),
+    errors.TokenWrong(),
+    errors.ForeignRequest("it comes from a page of another origin"),
+    errors.AddressUnusable("127.0.0.1", 80, "permission denied"),
+    errors.FormatNotNamed(Path("out"), "csv, npz", ".csv, .parquet"),
+    errors.FormatContradicted("csv", "it writes a folder", "Name a folder."),
+    errors.OutputNotWritable(HERE, "read-only"),
+    errors.OutputInUse(HERE),
+    errors.ConfigurationChanged(HERE, ["--tta was none and is flip"]),
+    errors.JournalMalformed(HERE),
+    errors.JournalMissing(HERE),
+    errors.AddressNeedsCluster("s3://bucket/scans"),
+    errors.StorageUnusable("s3://bucket/scans", "Access Denied"),
+    errors.ClusterUnusable("ray://head:10001", "nothing answers there"),
+    errors.PageCrashed("signal SIGSEGV"),
+    errors.PageTimedOut(1.5),
+    errors.OutOfMemory("allocating 3 GB"),
+    errors.InternalError(KeyError("x")),
+]
+
+
+def leaves(kind: type[EcgDigitError]) -> list[type[EcgDigitError]]:
+    below = kind.__subclasses__()
+    return [kind] if not below else [leaf for child in below for leaf in leaves(child)]
+
+
+def test_every_leaf_has_an_example() -> None:
+    assert {type(e) for e in EXAMPLES} == {
+        leaf
+        for leaf in leaves(EcgDigitError)
+        if leaf.__module__.startswith((errors.__name__, EcgDigitError.__module__))
+    }
+
+
+def test_ids_and_headings_match_both_ways() -> None:
+    headings = re.findall(r"^## (\S+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    ids = [type(e).id for e in EXAMPLES]
+    assert len(set(ids)) == len(ids)
+    assert sorted(headings) == sorted(ids)
+
+
+def test_docs_and_tree_name_the_class_and_its_builtin() -> None:
+    sections = dict(re.findall(r"^## (\S+)\n\n(.+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
+    for error in EXAMPLES:
+        kind = type(error)
+        builtin = kind.__bases__[1].__name__
+        section = sections[kind.id]
+        assert section.startswith(f"`{kind.__name__}`")
+        assert f"`{builtin}`" in section
+        tree_line = next(line for line in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line)
+        assert kind.id in tree_line
+        assert builtin in tree_line
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda e: type(e).__name__)
+def test_each_is_usable(error: EcgDigitError) -> None:
+    assert re.fullmatch(r"E-[A-Z]+-\d\d", error.id)
+    assert error.exit_code in {1, 2, 3, 4, 70}
+    assert str(error) == error.message
+    assert error.hint.strip().endswith((".", "ecgdigit-rt", "]'")), error.hint
+    builtins = [b for b in type(error).__mro__ if b.__module__ == "builtins"]
+    assert builtins[0] is not Exception, "a leaf inherits the builtin it resembles"
+
+
+def test_data_is_kept() -> None:
+    error = errors.TestCsvMalformed(HERE, 7, "lead", "unknown lead 'V9'")
+    assert (error.path, error.line, error.column) == (HERE, 7, "lead")
+    assert "line 7, column lead" in str(error)
+    layout = errors.UnknownLayout(["4 rows", "labels I, V1"], ["3x4", "6x2"])
+    assert "4 rows" in str(layout)
+    assert "6x2" in layout.hint

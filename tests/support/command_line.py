@@ -1,0 +1,18 @@
+"""Calls of the command line inside the test process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecgdigit_rt.cli.app import exit_code
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    code = exit_code([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+Capture = pytest.CaptureFixture[str]

@@ -1,0 +1,34 @@
+"""Fuzz one reader with atheris, from sound files on: python tests/support/fuzz/run.py NAME [libFuzzer options].
+
+NAME is one of those in seeds.py. What breaks a target is left in the current folder as crash-…, oom-… or
+timeout-…; `python tests/support/fuzz/run.py NAME crash-…` runs that file alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+with atheris.instrument_imports(include=["ecgdigit_rt.decode", "ecgdigit_rt.formats"]):
+    from fuzz.seeds import SEEDS
+    from fuzz.targets import target
+
+
+def main() -> None:
+    name, *options = sys.argv[1:]
+    corpus = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-"))
+    for number, data in enumerate(SEEDS[name]()):
+        (corpus / f"seed-{number}").write_bytes(data)
+    given = [option for option in options if not option.startswith("-")]
+    limits = ["-rss_limit_mb=3000", "-timeout=20", "-max_len=200000", *options]
+    atheris.Setup([sys.argv[0], *limits, *([] if given else [str(corpus)])], target(name))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

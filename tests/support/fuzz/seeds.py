@@ -1,0 +1,106 @@
+"""Small sound files of every kind, for a fuzzer to change."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from pdf_files import pdf, scan
+from PIL import Image
+from sample_picture import data_of, exif, page
+from tiff_files import turned_tiff
+
+PICTURE = Image.fromarray(page())
+
+
+def _images(kind: str, *options: Mapping[str, object]) -> list[bytes]:
+    return [data_of(PICTURE, kind, **option) for option in options or ({},)]
+
+
+def _png() -> list[bytes]:
+    frames = [PICTURE.rotate(90 * k) for k in range(1, 3)]
+    modes = [data_of(PICTURE.convert(mode), "PNG") for mode in ("1", "L", "P", "LA", "RGBA", "I;16")]
+    return [*_images("PNG", {}, {"exif": exif(6)}, {"save_all": True, "append_images": frames}), *modes]
+
+
+def _jpeg() -> list[bytes]:
+    grey = data_of(PICTURE.convert("L"), "JPEG")
+    cmyk = data_of(PICTURE.convert("CMYK"), "JPEG")
+    return [*_images("JPEG", {}, {"progressive": True}, {"exif": exif(6)}), grey, cmyk]
+
+
+def _gif() -> list[bytes]:
+    return _images("GIF", {}, {"save_all": True, "append_images": [PICTURE.rotate(90)]})
+
+
+def _webp() -> list[bytes]:
+    animated = {"save_all": True, "append_images": [PICTURE.rotate(90)]}
+    return _images("WEBP", {}, {"lossless": True}, {"exif": exif(6)}, animated)
+
+
+def _tiff() -> list[bytes]:
+    packings = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+    two = {"save_all": True, "append_images": [PICTURE.rotate(90)]}
+    fax = data_of(PICTURE.convert("1"), "TIFF", compression="group4")
+    deep = data_of(PICTURE.convert("I;16"), "TIFF")
+    return [*_images("TIFF", *({"compression": name} for name in packings), two), fax, deep, turned_tiff(6)]
+
+
+def _bmp() -> list[bytes]:
+    return [data_of(PICTURE.convert(mode), "BMP") for mode in ("1", "L", "P", "RGB")]
+
+
+def _heic() -> list[bytes]:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return _images("HEIF")
+
+
+def _dicom() -> list[bytes]:
+    from dicom_files import GREY, picture
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+
+    made = [picture(page(), "RGB"), picture(GREY[..., 0], "MONOCHROME2", NumberOfFrames=1)]
+    packed = picture(page(), "RGB")
+    packed.compress(RLELossless)
+    deflated = picture(page(), "RGB")
+    deflated.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    out = []
+    for one in (*made, packed, deflated):
+        file = io.BytesIO()
+        one.save_as(file, enforce_file_format=True)
+        out.append(file.getvalue())
+    return out
+
+
+def _pdf() -> list[bytes]:
+    drawn = pdf(b"1 0 0 RG 3 w 10 10 m 500 700 l S", b"BT ET", size=(595, 842))
+    return [drawn, scan(150), data_of(PICTURE, "PDF"), data_of(PICTURE.convert("1"), "PDF")]
+
+
+def _test_csv() -> list[bytes]:
+    text = 'id,lead,fs,number_of_rows\n7,II,500,5000\n"a,b",V1,250.0,625\n'
+    return [text.encode(), ("\ufeff" + text.replace("\n", "\r\n")).encode()]
+
+
+def _submission() -> list[bytes]:
+    rows = "".join(f"7_{row}_II,{value:.5f}\n" for row, value in enumerate(np.linspace(-1, 1, 9)))
+    return [f'id,value\n{rows}"a,b_0_V1",0.5\n"a\n""b_0_I",-0.5\n'.encode()]
+
+
+SEEDS: dict[str, Callable[[], Sequence[bytes]]] = {
+    "png": _png,
+    "jpeg": _jpeg,
+    "gif": _gif,
+    "webp": _webp,
+    "bmp": _bmp,
+    "avif": lambda: _images("AVIF"),
+    "heic": _heic,
+    "tiff": _tiff,
+    "dicom": _dicom,
+    "pdf": _pdf,
+    "test-csv": _test_csv,
+    "submission": _submission,
+}

@@ -1,0 +1,191 @@
+"""Pages for the shell's tests: signals with truth, drawn plainly in the competition's geometry."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.errors import EcgDigitError, NoGridFound
+from ecgdigit_rt.evaluation.truth import read_truth
+from ecgdigit_rt.results import (
+    LEADS,
+    Digitized,
+    Layout,
+    Lead,
+    PageRef,
+    Result,
+    Row,
+    Segment,
+    failed_from_error,
+)
+
+RATE_HZ, PX_PER_S, PX_PER_MV, LEFT_PX = 500, 196.85, 78.74, 117.6
+BASELINES_PX = (707.8, 991.2, 1274.5, 1534.2)
+ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"), ("II",))
+
+
+def beats(seconds: float, seed: int) -> NDArray[np.float64]:
+    """P, QRS and T as Gaussians at 75 beats a minute; amplitudes by seed."""
+    t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    rng = np.random.default_rng(seed)
+    waves = [(0.1, -0.17, 0.02), (-0.12, -0.03, 0.01), (1.1, 0, 0.012), (-0.25, 0.03, 0.012)]
+    waves.append((0.3, 0.28, 0.045))
+    out = np.zeros_like(t)
+    for height, at, width in waves:
+        gain = height * rng.uniform(0.5, 1.4)
+        for beat in np.arange(0.35, seconds + 1, 0.8):
+            out += gain * np.exp(-(((t - beat - at) / width) ** 2) / 2)
+    return out
+
+
+def signals(seed: int) -> dict[str, NDArray[np.float64]]:
+    """Twelve windows: lead II for 10 s, the others for 2.5 s."""
+    return {
+        name: beats(10, seed)[: 5000 if name == "II" else 1250] * (-0.8 if name == "aVR" else 1) + 0.02 * i
+        for i, name in enumerate(LEADS)
+    }
+
+
+def window_start_s(lead: str) -> float:
+    return next(row.index(lead) for row in ROWS if lead in row) * 2.5
+
+
+def write_truth(path: Path, leads: dict[str, NDArray[np.float64]], rows: int = 5000) -> None:
+    cells = [[""] * len(leads) for _ in range(rows)]
+    for column, (name, mv) in enumerate(leads.items()):
+        start = 0 if mv.size == rows else round(window_start_s(name) / 10 * rows)
+        for i, value in enumerate(mv):
+            cells[start + i][column] = f"{value:.4f}"
+    lines = [",".join(leads), *(",".join(row) for row in cells)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def curve_px(name: str, mv: NDArray[np.float64], rate_hz: float) -> NDArray[np.float32]:
+    """Where the competition's page at 200 dpi shows this lead."""
+    is_rhythm = mv.size / rate_hz > 5
+    row = 3 if is_rhythm else next(i for i, row in enumerate(ROWS) if name in row)
+    start_s = 0 if is_rhythm else window_start_s(name)
+    x = LEFT_PX + (start_s + np.arange(mv.size) / rate_hz) * PX_PER_S
+    return np.stack([x, BASELINES_PX[row] - mv * PX_PER_MV], axis=1).astype(np.float32)
+
+
+def drawn_page(leads: dict[str, NDArray[np.float64]]) -> NDArray[np.uint8]:
+    """(1700, 2200, 3) RGB: a red grid and black traces."""
+    page = np.full((1700, 2200, 3), 255, np.uint8)
+    for k in range(300):
+        at = round(k * 39.37 / 5)
+        shade = (240, 170, 170) if k % 5 == 0 else (252, 225, 225)
+        cv2.line(page, (at, 0), (at, 1700), shade, 1)
+        cv2.line(page, (0, at), (2200, at), shade, 1)
+    for name, mv in leads.items():
+        points = np.round((curve_px(name, mv, RATE_HZ) - 0.5) * 16).astype(np.int32)
+        cv2.polylines(page, [points], False, (20, 20, 20), 2, cv2.LINE_AA, 4)
+    return page
+
+
+def write_page(path: Path, leads: dict[str, NDArray[np.float64]]) -> None:
+    cv2.imwrite(str(path), drawn_page(leads)[..., ::-1])
+
+
+def digitized(source: PageRef, leads: dict[str, NDArray[np.float64]]) -> Digitized:
+    found = {
+        name: Lead(
+            name,
+            mv.astype(np.float32),
+            RATE_HZ,
+            0.0 if mv.size > 1250 else window_start_s(name),
+            0.97,
+            curve_px(name, mv, RATE_HZ),
+        )
+        for name, mv in leads.items()
+    }
+    rows = tuple(
+        Row(
+            BASELINES_PX[i] / 7.874,
+            tuple(
+                Segment(name, 15 + 62.5 * k, 77.5 + 62.5 * k, 2.5 * k, 2.5 * k + 2.5)
+                for k, name in enumerate(row)
+            ),
+        )
+        for i, row in enumerate(ROWS)
+    )
+    return Digitized(source, found, Layout("3x4+1", rows), 0.21, {"trace": 0.3})
+
+
+class TruthDigitizer:
+    """Stands in for the Digitizer: looks the leads up in `truth` instead of in the picture.
+
+    A page without truth has no grid, and a page whose name contains "bug" raises what nobody
+    foresaw, as the real one would report it.
+    """
+
+    truth = Path()
+    device = "none (truth)"
+    models = "none"
+    notes = ("it knows the truth",)
+    identity: ClassVar[dict[str, str]] = {"models": "truth"}
+    threads = 1
+
+    wishes: ClassVar[dict[str, object]] = {}
+
+    def __init__(
+        self,
+        models: str,
+        threads: int | None,
+        tta: str,
+        blend: bool,
+        seen_only: bool,
+        backend: str,
+        device: str,
+        precision: str,
+        **told: object,
+    ) -> None:
+        assert (models, threads, tta, blend, seen_only) == ("lite", None, "none", False, False)
+        assert (backend, device, precision) == ("auto", "auto", "auto")
+        type(self).wishes = told
+
+    def network_threads(self, pages: int) -> int:
+        return 1
+
+    def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int = 1) -> Iterator[Result]:
+        for page in pages:
+            try:
+                rgb_from_page(page)
+                yield self._digitized(page)
+            except (EcgDigitError, ZeroDivisionError) as error:
+                yield failed_from_error(page, error)
+
+    def _digitized(self, page: PageRef) -> Digitized:
+        if "bug" in page.id:
+            raise ZeroDivisionError("division by zero")
+        path = self.truth / f"{page.id}.csv"
+        if not path.exists():
+            raise NoGridFound
+        return digitized(page, dict(read_truth(path).leads))
+
+
+def scans_folder(
+    root: Path, monkeypatch: pytest.MonkeyPatch, names: Sequence[str], digitizer: type[TruthDigitizer]
+) -> Path:
+    """ROOT/scans with a page of each name. `digitizer` knows them, for the real one; ROOT is cwd."""
+    folder, truth = root / "scans", root / "truth"
+    folder.mkdir()
+    truth.mkdir()
+    for i, name in enumerate(names):
+        write_page(folder / f"{name}.png", signals(i))
+        write_truth(truth / f"{name}.csv", signals(i))
+    stub = types.ModuleType("ecgdigit_rt.digitizer")
+    stub.__dict__["Digitizer"] = digitizer
+    monkeypatch.setitem(sys.modules, "ecgdigit_rt.digitizer", stub)
+    monkeypatch.setattr(TruthDigitizer, "truth", truth)
+    monkeypatch.chdir(root)
+    return folder

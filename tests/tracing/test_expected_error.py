@@ -1,0 +1,52 @@
+"""The expected error: more where stage 2 doubts and where a lead is steep, in the lead's own scale."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from paper_page import digitized, signals
+
+from ecgdigit_rt.results import PageRef
+from ecgdigit_rt.tracing.expected_error import expected_error_mm
+
+STEP_MM = 0.05
+
+
+def beats(height_mm: float) -> NDArray[np.float64]:
+    u = np.arange(5000) * STEP_MM
+    return np.asarray(height_mm * np.exp(-0.5 * ((u % 20 - 10) / 0.6) ** 2))
+
+
+def test_doubt_and_steepness_raise_it() -> None:
+    sure, doubtful = np.full(5000, 0.3), np.full(5000, 1.2)
+    plain = expected_error_mm(sure, beats(10), STEP_MM)
+    assert 0.02 < plain < 0.3
+    assert expected_error_mm(doubtful, beats(10), STEP_MM) > 2 * plain
+    assert expected_error_mm(sure, beats(20), STEP_MM) == pytest.approx(plain * 2**0.527, rel=0.02)
+
+
+def test_a_few_doubtful_columns_count() -> None:
+    spread = np.full(5000, 0.3)
+    spread[:100] = 8.0
+    assert expected_error_mm(spread, beats(10), STEP_MM) > 1.5 * expected_error_mm(
+        np.full(5000, 0.3), beats(10), STEP_MM
+    )
+
+
+def test_a_flat_line_and_a_single_sample_have_one() -> None:
+    assert expected_error_mm(np.full(9, 0.3), np.zeros(9), STEP_MM) > 0
+    assert math.isfinite(expected_error_mm(np.full(1, 0.3), np.zeros(1), STEP_MM))
+
+
+def test_a_page_expects_the_ratio_of_powers() -> None:
+    page = digitized(PageRef(Path("page.png")), signals(0))
+    assert math.isnan(page.expected_db), "leads without an expected error"
+    leads = {
+        name: replace(lead, expected_error_mv=float(lead.mv.std()) / 10) for name, lead in page.leads.items()
+    }
+    assert replace(page, leads=leads).expected_db == pytest.approx(20)

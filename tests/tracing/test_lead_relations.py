@@ -1,0 +1,79 @@
+"""Leads that must obey Einthoven and Goldberger: what is measured, and what the blend may change."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ecgdigit_rt.results import Lead
+from ecgdigit_rt.tracing.lead_relations import blended, repeats_mv, residuals
+
+RATE = 500.0
+
+
+def lead(name: str, mv: np.ndarray, start_s: float = 0.0) -> Lead:
+    return Lead(name, mv.astype(np.float32), RATE, start_s, 1.0, np.zeros((mv.size, 2), np.float32))
+
+
+def limb_leads() -> dict[str, Lead]:
+    """I, II, III for 2.5 s, the augmented leads after them, II for all ten seconds."""
+    t = np.arange(5000) / RATE
+    one, two = np.sin(7 * t), 1.3 * np.sin(7 * t + 0.4) + np.exp(-(((t % 0.8) - 0.4) ** 2) / 2e-4)
+    augmented = {"aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}
+    first, second = slice(0, 1250), slice(1250, 2500)
+    leads = {"I": lead("I", one[first]), "II": lead("II", two), "III": lead("III", (two - one)[first])}
+    return leads | {name: lead(name, mv[second], 2.5) for name, mv in augmented.items()}
+
+
+def test_true_leads_obey_all_that_they_share_time_for() -> None:
+    found = residuals(limb_leads())
+    assert set(found) == {"I+III-II", "aVR+aVL+aVF", "aVF-aVR-1.5II"}
+    assert all(one.median_mv < 1e-6 and one.seconds == 2.5 for one in found.values())
+
+
+def test_a_zero_line_that_is_off_shows_as_offset() -> None:
+    leads = limb_leads()
+    leads["III"] = lead("III", leads["III"].mv + 0.2)
+    found = residuals(leads)["I+III-II"]
+    assert found.offset_mv == pytest.approx(0.2, abs=1e-5)
+    assert found.median_mv == pytest.approx(0.2, abs=1e-5)
+
+
+def test_the_blend_takes_noise_off_and_leaves_the_zero_lines() -> None:
+    rng = np.random.default_rng(0)
+    true = limb_leads()
+    noisy = {n: lead(n, one.mv + rng.normal(0, 0.03, one.mv.size), one.start_s) for n, one in true.items()}
+    noisy["I"] = lead("I", noisy["I"].mv + 0.1)
+    out = blended(noisy)
+
+    def error(leads: dict[str, Lead]) -> float:
+        return float(np.mean([np.std((leads[n].mv - true[n].mv)[:1250]) for n in ("I", "II", "III", "aVL")]))
+
+    assert error(out) < 0.88 * error(noisy)
+    assert np.median(out["I"].mv - true["I"].mv) == pytest.approx(0.1, abs=0.01)
+
+
+def test_leads_that_disagree_are_left_alone() -> None:
+    leads = limb_leads()
+    leads["III"] = lead("III", np.roll(leads["III"].mv, 150))
+    out = blended(leads)
+    assert all(np.array_equal(out[name].mv, leads[name].mv) for name in ("I", "II", "III"))
+
+
+def test_where_one_went_astray_the_others_are_not_spoilt() -> None:
+    leads = limb_leads()
+    wrong = leads["III"].mv.copy()
+    wrong[600:660] += 1.0
+    leads["III"] = dataclasses.replace(leads["III"], mv=wrong)
+    out = blended(leads)
+    assert np.abs(out["I"].mv - leads["I"].mv).max() < 0.05
+
+
+def test_a_lead_printed_twice_is_compared_with_itself() -> None:
+    two = limb_leads()["II"]
+    short = lead("II", two.mv[:1250] + 0.3)
+    assert repeats_mv([short, two])["II"] == pytest.approx(0, abs=1e-6)
+    assert repeats_mv([lead("II", two.mv[100:1350]), two])["II"] > 0.1
+    assert repeats_mv([two, lead("V1", two.mv)]) == {}

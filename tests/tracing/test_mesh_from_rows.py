@@ -1,0 +1,62 @@
+"""A page without a grid still has level rows of a known length."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from layout_pages import page
+from true_stages import true_located, true_mesh
+
+from ecgdigit_rt.geometry.locate_stage import Located
+from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
+
+
+class TrueEnds:
+    """Stage 2 that always sees a trace at mid-height between two places of the strip's ink."""
+
+    def __init__(self) -> None:
+        self.spec = None
+
+    def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        pixels = feeds["pixels"]
+        batch, height, width, _ = pixels.shape
+        dark = pixels.min(3) < 110
+        middle = dark[:, height // 2 - 40 : height // 2 + 40].any(1)
+        presence = np.full((batch, 2 * width), -8, np.float32)
+        for k in range(batch):
+            seen = np.flatnonzero(middle[k])
+            if seen.size:
+                presence[k, 2 * seen[0] : 2 * seen[-1] + 2] = 8
+        logits = np.zeros((batch, height // 2, 2 * width), np.float32)
+        logits[:, height // 4] = 9
+        return {"height_logits": logits, "presence_logits": presence}
+
+
+@pytest.mark.parametrize("kind", ["render", "colour_scan"])
+def test_the_rows_alone_give_the_scale(kind: str) -> None:
+    seen = page("3x4", kind)
+    located: Located = true_located(seen)
+    x, y = seen.truth.nodes_px[..., 0], seen.truth.nodes_px[..., 1]
+    located = replace(located, page_px=(int(x.min()), int(y.min()), int(x.max()), int(y.max())))
+    mesh = mesh_from_rows(located, {"trace": TrueEnds()})  # type: ignore[dict-item]
+    assert mesh is not None
+    truth = true_mesh(seen.truth)
+    row = seen.truth.layout.rows[1]
+    u = np.linspace(row.start_mm, row.end_mm, 20)
+    at_x, at_y = truth.pixels_from_mm(u, np.full(20, row.baseline_mm))
+    found, level = mesh.mm_from_pixels(at_x, at_y)
+    assert np.abs(np.diff(found) - np.diff(u)).max() < 0.05
+    assert np.ptp(level) < 1.5  # a scanner's shear cannot be told from level rows
+
+
+def test_nothing_to_see_gives_none() -> None:
+    seen = page("3x4")
+    located = true_located(seen)
+    located.heat[:] = 0
+    assert mesh_from_rows(located, {"trace": TrueEnds()}) is None  # type: ignore[dict-item]

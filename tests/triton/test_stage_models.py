@@ -1,0 +1,85 @@
+"""`ecgdigit` through the stage models of the same server.
+
+The server of these tests has no backend of ONNX Runtime, so Python models run the same graphs in its place,
+under the names and ports that the repository gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import triton_server
+
+from ecgdigit_rt import Digitizer
+from ecgdigit_rt.cli.app import exit_code
+from ecgdigit_rt.formats.signal_table import signals_table
+from ecgdigit_rt.triton.python_model import STAGE_MODELS
+
+grpc = pytest.importorskip("tritonclient.grpc", reason="the extra `dev` has tritonclient")
+
+Refused = pytest.importorskip("tritonclient.utils").InferenceServerException
+
+PAGE = Path(__file__).parents[2] / "examples" / "000003_photo.jpg"
+WHY_NOT = triton_server.why_not()
+STAND_IN = """
+import onnxruntime
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        path = f"{args['model_repository']}/{args['model_version']}/model.onnx"
+        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        self.names = [one.name for one in self.session.get_outputs()]
+
+    def execute(self, requests):
+        answers = []
+        for request in requests:
+            feeds = {one.name(): one.as_numpy() for one in request.inputs()}
+            values = self.session.run(self.names, feeds)
+            tensors = [pb_utils.Tensor(*one) for one in zip(self.names, values)]
+            answers.append(pb_utils.InferenceResponse(tensors))
+        return answers
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_server.Server]:
+    if WHY_NOT:
+        pytest.skip(WHY_NOT)
+    work = tmp_path_factory.mktemp("stages")
+    environment = triton_server.environment(work / "environment")
+    models = work / "models"
+    command = ["deploy", "triton", "--out", str(models), "--environment", str(environment)]
+    assert exit_code([*command, "--networks", "stage-models"]) == 0
+    value = f'{{ string_value: "{environment}" }}'
+    entry = f'parameters {{ key: "EXECUTION_ENV_PATH" value {value} }}\n'
+    for name in STAGE_MODELS.values():
+        config = models / name / "config.pbtxt"
+        told = config.read_text(encoding="utf-8")
+        config.write_text(told.replace('platform: "onnxruntime_onnx"', 'backend: "python"') + entry)
+        (models / name / "1" / "model.py").write_text(STAND_IN)
+    names = [*STAGE_MODELS.values(), "ecgdigit"]
+    with triton_server.serving(models, work, names) as running:
+        yield running
+
+
+def test_networks_run_as_models_of_the_server(server: triton_server.Server) -> None:
+    image = grpc.InferInput("image", [1, 1], "BYTES")
+    image.set_data_from_numpy(np.array([[PAGE.read_bytes()]], object))
+    here = signals_table(Digitizer(backend="onnxruntime", precision="fp32").digitize(PAGE)).T
+    with grpc.InferenceServerClient(server.grpc) as client:
+        found = client.infer("ecgdigit", [image]).as_numpy("signals_mv")[0]
+        np.testing.assert_allclose(found, here, rtol=0, atol=1e-6)
+        for name in STAGE_MODELS.values():
+            (counted,) = client.get_inference_statistics(name).model_stats
+            assert counted.inference_count > 0, name
+        client.unload_model("ecgdigit_trace")
+        with pytest.raises(Refused, match="E-TRITON-01 trace: Triton's model ecgdigit_trace did not"):
+            client.infer("ecgdigit", [image])
+        assert client.is_model_ready("ecgdigit")
+        client.load_model("ecgdigit_trace")
+        assert client.infer("ecgdigit", [image]).as_numpy("signals_mv").shape[1] == here.shape[0]
