@@ -34,19 +34,19 @@ from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.evaluation.evaluate import Evaluation, ImageScore, image_score
 from ecgdigit_rt.evaluation.truth import Truth, read_truth
-from ecgdigit_rt.formats.test_csv import Asked, answer, read_test_csv
+from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv, values_for
 from ecgdigit_rt.geometry import mesh_fit, strips
 from ecgdigit_rt.models import STAGES, load_models
-from ecgdigit_rt.pipeline import PageReader, ReadOptions
+from ecgdigit_rt.pipeline import PagePipeline, ReadOptions
 from ecgdigit_rt.results import PageRef, Row
 from ecgdigit_rt.tracing import assemble, lead_trace, row_traces
-from ecgdigit_rt.tracing.lead_trace import SeenStrip, Trace, trace_between
+from ecgdigit_rt.tracing.lead_trace import LeadTrace, StripPrediction, trace_between
 from ecgdigit_rt.tracing.row_traces import Look
 
 Patch = tuple[ModuleType, str, Any]
 
 
-def whole_row(look: Look, strip: SeenStrip, row: Row) -> list[Trace]:
+def whole_row(look: Look, strip: StripPrediction, row: Row) -> list[LeadTrace]:
     """The row decoded as one curve and cut afterwards, as if its leads were joined."""
     whole = row_traces._tall_enough(
         look, strip, (row.start_mm, row.end_mm), (), row.baseline_mm, row_traces._TALLER_MM
@@ -56,7 +56,7 @@ def whole_row(look: Look, strip: SeenStrip, row: Row) -> list[Trace]:
         for at in (*(segment.start_mm for segment in row.segments), row.end_mm)
     ]
     return [
-        Trace(
+        LeadTrace(
             whole.height_mm[max(0, first) : stop],
             whole.confidence[max(0, first) : stop],
             whole.spread_mm[max(0, first) : stop],
@@ -99,8 +99,8 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "tta flip": {"tta": "flip"},
     "tta photometric": {"tta": "photometric"},
     "tta full": {"tta": "full"},
-    "blend": {"blend": True},
-    "seen only": {"seen_only": True},
+    "enforce_einthoven": {"blend": True},
+    "seen only": {"no_beat_prior": True},
 }
 
 
@@ -113,7 +113,7 @@ def patched(patches: Sequence[Patch]) -> Iterator[None]:
 
 
 def measured(
-    reader: PageReader, pages: Sequence[tuple[str, PageRef, Sequence[Asked], Truth]]
+    reader: PagePipeline, pages: Sequence[tuple[str, PageRef, Sequence[LeadRequest], Truth]]
 ) -> dict[str, Any]:
     """All pages read and scored."""
     images: list[ImageScore] = []
@@ -129,7 +129,7 @@ def measured(
             images.append(image_score(truth, {}))
             continue
         seconds.append(time.perf_counter() - started)
-        images.append(image_score(truth, answer(result, asked).values))
+        images.append(image_score(truth, values_for(result, asked).values))
     scored = Evaluation(tuple(images), ())
     kinds = {kind: sum(one.db for one in of_kind) / len(of_kind) for kind, of_kind in scored.kinds.items()}
     return {
@@ -161,12 +161,12 @@ def main() -> None:
     graphs = load_models().graphs
     runners = {stage: OnnxRuntimeRunner(graphs[stage], 1) for stage in STAGES}
     cv2.setNumThreads(1)
-    PageReader(runners).read(rgb_from_page(pages[0][1]), pages[0][1])  # loads the kernels
+    PagePipeline(runners).read(rgb_from_page(pages[0][1]), pages[0][1])  # loads the kernels
     runs: dict[str, Callable[[], dict[str, Any]]] = {
-        name: partial(measured, PageReader(runners), pages) for name in VARIANTS
+        name: partial(measured, PagePipeline(runners), pages) for name in VARIANTS
     }
     runs |= {
-        name: partial(measured, PageReader(runners, ReadOptions(**extra)), pages)
+        name: partial(measured, PagePipeline(runners, ReadOptions(**extra)), pages)
         for name, extra in EXTRAS.items()
     }
     figures = {}

@@ -28,8 +28,8 @@ from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.evaluation.evaluate import image_score
 from ecgdigit_rt.evaluation.metric import competition_score
-from ecgdigit_rt.evaluation.truth import questions_beside, read_truth
-from ecgdigit_rt.formats.test_csv import Asked, answer
+from ecgdigit_rt.evaluation.truth import find_test_csv, read_truth
+from ecgdigit_rt.formats.test_csv import LeadRequest, values_for
 from ecgdigit_rt.results import Digitized
 
 _STRIP = (1, 320, 2752, 3)
@@ -58,7 +58,7 @@ def strip_seconds(network: nn.Module) -> float:
 def measured(network: nn.Module, truth: Path, pages: list[str], threads: int) -> dict[str, Any]:
     """Every page, and their means."""
     digitizer = Digitizer("lite", threads, opener=WithStage("trace", network))
-    questions = questions_beside(truth)
+    questions = find_test_csv(truth)
     by_page, ratios, failed = {}, [], []
     for page in pages_from_inputs(pages):
         (result,) = digitizer.digitize_many([page])
@@ -69,8 +69,8 @@ def measured(network: nn.Module, truth: Path, pages: list[str], threads: int) ->
             ratios.append(1.0)
             continue
         true = read_truth(truth / f"{name}.csv", questions.get(name, []))
-        asked = [Asked(lead, true.rate_hz, mv.size) for lead, mv in true.leads.items()]
-        score = image_score(true, answer(result, asked).values, true.rate_hz)
+        asked = [LeadRequest(lead, true.rate_hz, mv.size) for lead, mv in true.leads.items()]
+        score = image_score(true, values_for(result, asked).values, true.rate_hz)
         by_page[name] = round(score.db, 2)
         ratios.append(score.ratio)
     return {

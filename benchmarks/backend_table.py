@@ -19,10 +19,10 @@ from typing import Any
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready
 from ecgdigit_engine.device import CPU
-from ecgdigit_engine.selection import choose
+from ecgdigit_engine.selection import select_backend
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_export.eager import EagerTorch
-from ecgdigit_rt.bench.measure import Material, bench, machine
+from ecgdigit_rt.bench.measure import BenchmarkSet, bench, machine
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.digitizer import StageOpener
@@ -37,7 +37,7 @@ def openers() -> dict[str, StageOpener]:
         answer = backend.probe()
         if isinstance(answer, Ready):
             for precision in answer.devices.get(CPU, ()):
-                found[f"{name} {precision}"] = choose(name, "cpu", precision)
+                found[f"{name} {precision}"] = select_backend(name, "cpu", precision)
     found[LOOP] = EagerTorch()
     return found
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--readme", type=Path)
     given = parser.parse_args()
     threads = usable_cpus()
-    material = Material(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
+    material = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
     seen: dict[str, list[dict[str, Any]]] = {}
     for _ in range(given.rounds):
         for name, opener in openers().items():

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
-from ecgdigit_engine.device import CPU, Device, cuda_cards
+from ecgdigit_engine.device import CPU, Device, cuda_devices
 from ecgdigit_engine.errors import EcgDigitError
-from ecgdigit_engine.runner import Feed, Kept, Runner
-from ecgdigit_engine.selection import Choice, choose
+from ecgdigit_engine.runner import Feed, Runner, SharedInput
+from ecgdigit_engine.selection import BackendSelection, select_backend
 from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_rt.bench.measure import Material, bench, machine
+from ecgdigit_rt.bench.measure import BenchmarkSet, bench, machine
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.models import STAGES, load_models, load_sampler
@@ -63,7 +63,7 @@ def milliseconds(stage: str, runner: Runner, batch: int) -> float | str:
         return error.id
 
 
-def stages(choice: Choice) -> dict[str, Any]:
+def stages(choice: BackendSelection) -> dict[str, Any]:
     graphs = load_models(precision=choice.graph_precision).graphs
     found: dict[str, Any] = {}
     for stage in STAGES:
@@ -76,13 +76,13 @@ def stages(choice: Choice) -> dict[str, Any]:
     return found
 
 
-def sampled(choice: Choice, graph: bytes) -> dict[str, Any]:
+def sampled(choice: BackendSelection, graph: bytes) -> dict[str, Any]:
     """Four strips of a picture cut out on the card and seen there: against the host's, and how long."""
     places = np.stack(np.meshgrid(np.arange(174) * 12.6 + 10.3, np.arange(22) * 15.2 + 200.7)).astype(
         np.float32
     )
-    feeds: dict[str, Feed] = {"image": Kept(drawing()), "places": np.stack([places] * 4)}
-    there = choice.open_stage(graph, front=load_sampler())
+    feeds: dict[str, Feed] = {"image": SharedInput(drawing()), "places": np.stack([places] * 4)}
+    there = choice.open_stage(graph, prefix_graph=load_sampler())
     here = OnnxRuntimeRunner(load_sampler(), usable_cpus())
     trace = OnnxRuntimeRunner(load_models().graphs["trace"], usable_cpus())
     want, found = trace.run(here.run(feeds)), there.run(feeds)
@@ -109,7 +109,7 @@ def timed(call: Callable[[], object]) -> float:
     return round(1000 * median(seconds[3:]), 3)
 
 
-def throughput(choice: Choice, material: Material) -> dict[str, Any]:
+def throughput(choice: BackendSelection, material: BenchmarkSet) -> dict[str, Any]:
     """The bench by page threads: each has a context, a stream and buffers of its own on the card."""
     counts = sorted({1, usable_cpus() // 2, usable_cpus(), 2 * usable_cpus()} - {0})
     return {str(threads): bench(material, choice, threads) for threads in counts}
@@ -142,7 +142,7 @@ def eager_on_card(card: Device) -> dict[str, Any]:
     return found
 
 
-def checked(material: Material) -> dict[str, Any]:
+def checked(material: BenchmarkSet) -> dict[str, Any]:
     figures: dict[str, Any] = {"machine": machine(material, usable_cpus()), "backends": {}}
     card = Device("cuda", 0)
     for name, backend in all_backends().items():
@@ -152,7 +152,7 @@ def checked(material: Material) -> dict[str, Any]:
             figures["backends"][name] = {"not here": reason}
             continue
         for precision in answer.devices[card]:
-            choice = choose(name, str(card), precision)
+            choice = select_backend(name, str(card), precision)
             sys.stderr.write(f"{choice}\n")
             try:
                 figures["backends"][f"{name} {precision}"] = {
@@ -161,7 +161,7 @@ def checked(material: Material) -> dict[str, Any]:
                 }
             except EcgDigitError as error:  # the others are measured all the same
                 figures["backends"][f"{name} {precision}"] = {"failed": f"{error.message} [{error.id}]"}
-    figures["cpu"] = bench(material, choose(device=str(CPU)), usable_cpus())
+    figures["cpu"] = bench(material, select_backend(device=str(CPU)), usable_cpus())
     figures["eager_ms"] = eager_on_card(card)
     return figures
 
@@ -176,10 +176,10 @@ def main() -> int:
     parser.add_argument("page", nargs="+")
     parser.add_argument("--pages", type=int, default=200)
     given = parser.parse_args()
-    if not cuda_cards():
+    if not cuda_devices():
         sys.stderr.write("There is no NVIDIA card or no driver here: nothing was measured.\n")
         return 3
-    material = Material(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
+    material = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
     figures = checked(material)
     write_result(given.result, "gpu_check", usable_cpus(), figures)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")

@@ -43,12 +43,12 @@ from ecgdigit_rt.geometry.grid_stage import grid_phase
 from ecgdigit_rt.geometry.locate_stage import locate
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.models import STAGES, ModelFamily, load_models
-from ecgdigit_rt.pipeline import PageReader, page_mesh
+from ecgdigit_rt.pipeline import PagePipeline, page_mesh
 from ecgdigit_rt.results import Layout, Lead
-from ecgdigit_rt.tracing.assemble import longest, stretches_from_traces
-from ecgdigit_rt.tracing.beat_prior import with_likely_beats
-from ecgdigit_rt.tracing.row_traces import page_traces, seen_rows
-from ecgdigit_rt.tracing.strip_inference import page_look
+from ecgdigit_rt.tracing.assemble import longest, segments_from_traces
+from ecgdigit_rt.tracing.beat_prior import apply_beat_prior
+from ecgdigit_rt.tracing.row_traces import page_traces, predict_rows
+from ecgdigit_rt.tracing.strip_inference import strip_predictor
 
 T = TypeVar("T")
 Image = NDArray[np.uint8]
@@ -71,7 +71,7 @@ class Mapped:
 
 def traced_leads(layout: Layout, curves: list[CurveOnMesh], mesh: Mesh) -> Leads:
     """The leads of a perfect trace network."""
-    return longest(stretches_from_traces(layout, perfect_traces(layout, curves), mesh))
+    return longest(segments_from_traces(layout, perfect_traces(layout, curves), mesh))
 
 
 def round_trip(truth: PageTruth, mesh: Mesh) -> Leads:
@@ -86,7 +86,7 @@ class Stages:
         self._runners: dict[str, Runner] = {
             stage: OnnxRuntimeRunner(family.graphs[stage], threads) for stage in STAGES
         }
-        self.reader = PageReader(self._runners)
+        self.reader = PagePipeline(self._runners)
 
     def mapped(self, image: Image, truth: PageTruth) -> Mapped:
         """Stages 0 and 1. Raises PageError, TurnedWrongly or MeshMissesRows."""
@@ -99,9 +99,9 @@ class Stages:
 
     def seen_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
         """The leads of the trace network where the layout has them."""
-        look = page_look(self._runners, image, mesh)
-        traces = with_likely_beats(page_traces(look, seen_rows(look, layout), layout), layout)
-        return longest(stretches_from_traces(layout, traces, mesh))
+        look = strip_predictor(self._runners, image, mesh)
+        traces = apply_beat_prior(page_traces(look, predict_rows(look, layout), layout), layout)
+        return longest(segments_from_traces(layout, traces, mesh))
 
 
 def attempted(step: Callable[[], T]) -> tuple[T | None, str]:

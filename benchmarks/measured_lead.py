@@ -12,7 +12,7 @@ from causes import CAUSES, Array, error_shares, r_peaks
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.synth.truth_csv import RATE_HZ, lead_signals
 from ecgdigit_rt.evaluation.metric import LeadScore, decibel, lead_score, ratio, shifted
-from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import Lead
 
 
@@ -31,7 +31,7 @@ def measured_leads(truth: PageTruth, leads: Mapping[str, Lead]) -> dict[str, Mea
     out = {}
     for name, (_, mv) in signals.items():
         found = leads.get(name)
-        guess = None if found is None else resampled(found.mv, found.rate_hz, RATE_HZ, mv.size)
+        guess = None if found is None else resample(found.mv, found.rate_hz, RATE_HZ, mv.size)
         score = lead_score(mv, guess, RATE_HZ)
         out[name] = MeasuredLead(score, error_shares(_error(mv, guess, score), peaks[name], RATE_HZ))
     return out

@@ -31,7 +31,7 @@ from ecgdigit_rt.geometry.grid_stage import grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate_stage import Located, locate
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.models import load_models
-from ecgdigit_rt.tracing.assemble import turned_points
+from ecgdigit_rt.tracing.assemble import rotate_points
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def mesh_error(mesh: Mesh, truth: PageTruth) -> MeshError:
     """Compare a mesh in the upright picture with the page's truth."""
     places = true_places(truth)
     pixels = np.stack(truth.pixels_from_mm(places[:, 0], places[:, 1]), -1).astype(np.float32)
-    upright = turned_points(pixels, truth.image_size, -truth.quarter_turns)
+    upright = rotate_points(pixels, truth.image_size, -truth.quarter_turns)
     got = np.stack(mesh.mm_from_pixels(upright[:, 0], upright[:, 1]), -1)
     reached = np.isfinite(got).all(1)
     miss = (got - places)[reached]

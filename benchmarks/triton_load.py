@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import Digitized, Digitizer
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.formats.signal_table import signals_table
-from ecgdigit_rt.triton.repository import RepositoryOrder, write_repository
+from ecgdigit_rt.formats.signal_table import signal_table
+from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
 WANTED = ("lead_names", "signals_mv", "windows_s", "expected_error_mv", "expected_db")
 
@@ -79,7 +79,7 @@ def measured(address: str, pages: Sequence[Path], clients: Sequence[int], reques
     largest = 0.0
     with grpc.InferenceServerClient(address) as client:
         for page, image in zip(pages, images, strict=True):  # this warms the server up, too
-            here = signals_table(digitizer.digitize(page)).T
+            here = signal_table(digitizer.digitize(page)).T
             found = answer(client, image)
             largest = max(largest, float(np.nanmax(np.abs(found - here))))
     row = list(itertools.islice(itertools.cycle(pages), requests))
@@ -95,7 +95,7 @@ def measured(address: str, pages: Sequence[Path], clients: Sequence[int], reques
 
 
 @contextmanager
-def served(order: RepositoryOrder) -> Iterator[str]:
+def served(order: RepositoryRequest) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         write_repository(order, work / "models")
@@ -119,7 +119,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             place = str(triton_server.environment(Path(folder) / "environment"))
             for instances in sorted({1, usable_cpus()}):
-                order = RepositoryOrder(instances=instances, environment=place)
+                order = RepositoryRequest(instances=instances, environment=place)
                 name = f"{instances} x {usable_cpus() // instances} threads"
                 with served(order) as address:
                     figures[name] = measured(address, *told)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.results import Layout, Row
-from ecgdigit_rt.tracing.assemble import turned_points
+from ecgdigit_rt.tracing.assemble import rotate_points
 
 Array = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def curves_on_mesh(truth: PageTruth, mesh: Mesh, quarter_turns: int = 0) -> list
     curves = []
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
         pixels = np.stack(truth.pixels_from_mm(*true_places(row, curve)), -1).astype(np.float32)
-        upright = turned_points(pixels, truth.image_size, -quarter_turns).astype(np.float64)
+        upright = rotate_points(pixels, truth.image_size, -quarter_turns).astype(np.float64)
         u, v = mesh.mm_from_pixels(upright[:, 0], upright[:, 1])
         if not (np.isfinite(u) & np.isfinite(v)).all():
             raise MeshMissesRows(f"the mesh misses the row at {row.baseline_mm:.0f} mm")

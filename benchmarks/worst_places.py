@@ -24,12 +24,12 @@ from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 from ecgdigit_rt.evaluation.evaluate import ImageScore, image_score
 from ecgdigit_rt.evaluation.metric import shifted
 from ecgdigit_rt.evaluation.truth import Truth, read_truth
-from ecgdigit_rt.formats.test_csv import answer, read_test_csv
+from ecgdigit_rt.formats.test_csv import read_test_csv, values_for
 from ecgdigit_rt.geometry.grid_stage import grid_phase
 from ecgdigit_rt.geometry.locate_stage import locate
 from ecgdigit_rt.geometry.strips import paper_patch
 from ecgdigit_rt.models import STAGES, load_models
-from ecgdigit_rt.pipeline import PageReader, page_mesh
+from ecgdigit_rt.pipeline import PagePipeline, page_mesh
 from ecgdigit_rt.results import Digitized, Layout, Row, Segment
 
 Signals = Mapping[str, NDArray[np.float64]]
@@ -119,14 +119,14 @@ def main() -> None:
     questions = read_test_csv(given.test)
     graphs = load_models().graphs
     runners = {stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in STAGES}
-    reader = PageReader(runners)
+    reader = PagePipeline(runners)
     refs = pages_from_inputs([given.pages])
     for name, ref in zip(page_ids(refs), refs, strict=True):
         if name not in questions or (given.only and name not in given.only):
             continue
         truth = read_truth(given.truth / f"{name}.csv", questions[name])
         page = reader.read(rgb_from_page(ref), ref)
-        read = answer(page, questions[name]).values
+        read = values_for(page, questions[name]).values
         score = image_score(truth, read)
         reading = Reading(runners, page)
         places = worst_places(score, truth, read, given.places)

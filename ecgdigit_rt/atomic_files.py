@@ -15,7 +15,7 @@ _DEVICES = Path("/dev")
 
 
 @contextmanager
-def telling_of(path: Path) -> Iterator[None]:
+def reraise_as_output_error(path: Path) -> Iterator[None]:
     """Turn an OSError inside the block into OutputNotWritable for `path`."""
     try:
         yield
@@ -26,19 +26,19 @@ def telling_of(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A path beside `path`, whose file takes its place at the end, or leaves no trace after an error.
 
     Folders above are made. An error of the block itself passes through. Raises OutputNotWritable.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with telling_of(path):
+    with reraise_as_output_error(path):
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield partial
-        with telling_of(path):
+        with reraise_as_output_error(path):
             partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -52,32 +52,32 @@ def is_stream(path: Path) -> bool:
 
 
 @contextmanager
-def whole_text(path: Path, stream: TextIO | None = None) -> Iterator[TextIO]:
-    """UTF-8 text to write into `path`, as `whole_file`, or into `stream` where one is given.
+def atomic_text_file(path: Path, stream: TextIO | None = None) -> Iterator[TextIO]:
+    """UTF-8 text to write into `path`, as `atomic_file`, or into `stream` where one is given.
 
     A target that `is_stream` is written to directly.
     """
     if stream is not None:
         yield stream
-        with telling_of(path):
+        with reraise_as_output_error(path):
             stream.flush()
     elif is_stream(path):
         with _opened(path, path) as direct:
             yield direct
     else:
-        with whole_file(path) as partial, _opened(partial, path) as text:
+        with atomic_file(path) as partial, _opened(partial, path) as text:
             yield text
 
 
-def write_whole_text(text: str, path: Path) -> None:
+def write_text_atomically(text: str, path: Path) -> None:
     """Write `path` in one piece. Raises OutputNotWritable."""
-    with whole_text(path) as stream, telling_of(path):
+    with atomic_text_file(path) as stream, reraise_as_output_error(path):
         stream.write(text)
 
 
 def check_file(path: Path) -> None:
     """See that a file is there or can be made, without making it. Raises OutputNotWritable."""
-    with telling_of(path):
+    with reraise_as_output_error(path):
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
     check_folder(path.parent)
@@ -85,7 +85,7 @@ def check_file(path: Path) -> None:
 
 def check_folder(path: Path) -> None:
     """See that a folder is there or can be made, without making it. Raises OutputNotWritable."""
-    with telling_of(path):
+    with reraise_as_output_error(path):
         nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(20, f"{nearest} is no folder")
@@ -95,10 +95,10 @@ def check_folder(path: Path) -> None:
 
 @contextmanager
 def _opened(file: Path, path: Path) -> Iterator[TextIO]:
-    with telling_of(path):
+    with reraise_as_output_error(path):
         text = file.open("w", encoding="utf-8", newline="")
     try:
         yield text
     finally:
-        with telling_of(path):
+        with reraise_as_output_error(path):
             text.close()  # what a buffer still holds may not fit either

@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.errors import UnknownChoice
 from ecgdigit_engine.runner import Runner
-from ecgdigit_engine.selection import AUTO, choose
+from ecgdigit_engine.selection import AUTO, select_backend
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt import __version__
-from ecgdigit_rt.classical.pipeline import ClassicalReader
+from ecgdigit_rt.classical.pipeline import ClassicalPipeline
 from ecgdigit_rt.decode.limits import MAX_PIXELS
-from ecgdigit_rt.decode.sources import Picture, Source, picture_from_source, pictures_from_sources
+from ecgdigit_rt.decode.sources import DecodablePage, Source, page_from_source, pages_from_sources
 from ecgdigit_rt.layout.catalog import plan_from_text
-from ecgdigit_rt.layout.match import Told
+from ecgdigit_rt.layout.match import LayoutOverrides
 from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
-from ecgdigit_rt.ordered_map import in_order
-from ecgdigit_rt.pipeline import PageReader, PageSteps, ReadOptions, Watcher
-from ecgdigit_rt.results import Digitized, Maker, PageRef, Result, failed_from_error
+from ecgdigit_rt.ordered_map import ordered_map
+from ecgdigit_rt.pipeline import PagePipeline, PageSteps, ReadOptions, StepObserver
+from ecgdigit_rt.results import Digitized, PageRef, Provenance, Result, failed_from_error
 from ecgdigit_rt.stages import SAMPLED_TRACE
-from ecgdigit_rt.warmup import loading
+from ecgdigit_rt.warmup import start_warmup
 
 _PAGES_FOR_ALL = 3
 """Pages per thread, from which each thread takes pages of its own. The last pages leave threads idle."""
@@ -44,7 +44,7 @@ _READS_NO_TEXT = "no text is read: rows and pulses tell the layout, the speed an
 
 
 class Reader(Protocol):
-    """What reads a page: a `PageReader` or a `ClassicalReader`."""
+    """What reads a page: a `PagePipeline` or a `ClassicalPipeline`."""
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError."""
@@ -52,7 +52,7 @@ class Reader(Protocol):
 
 
 class StageOpener(Protocol):
-    """What opens the networks: `ecgdigit_engine.selection.Choice`, or what a benchmark puts in its place."""
+    """What opens the networks: `ecgdigit_engine.selection.BackendSelection`, or what a benchmark puts in its place."""
 
     @property
     def graph_precision(self) -> str: ...
@@ -61,10 +61,10 @@ class StageOpener(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
     @property
-    def has_own_memory(self) -> bool: ...
+    def is_accelerator(self) -> bool: ...
 
     def open_stage(
-        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
     ) -> Runner: ...
 
 
@@ -81,7 +81,7 @@ class Digitizer:
     gain_mm_mv: where the page itself should not be asked. min_quality_db: pages whose expected
     signal-to-noise ratio is lower are refused. max_pixels: larger pages are refused, before they are decoded.
     backend, device, precision: what runs the networks, where and in which type
-    (`ecgdigit_engine.selection.choose`); what is named is used or refused. opener: what opens the networks in
+    (`ecgdigit_engine.selection.select_backend`); what is named is used or refused. opener: what opens the networks in
     their place. `device` and `models` say in words what was chosen, `notes` what to know of it, `identity`
     what of it decides the results.
     Few pages share all threads, page by page; many pages go one to a thread, since a network on one thread
@@ -94,9 +94,9 @@ class Digitizer:
         models: str = "lite",
         threads: int | None = None,
         tta: str = "none",
-        blend: bool = False,
+        enforce_einthoven: bool = False,
         *,
-        seen_only: bool = False,
+        no_beat_prior: bool = False,
         layout: str | None = None,
         speed_mm_s: float | None = None,
         gain_mm_mv: float | None = None,
@@ -109,13 +109,13 @@ class Digitizer:
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self._max_pixels = max_pixels
-        told = Told(None if layout is None else plan_from_text(layout), speed_mm_s, gain_mm_mv)
-        self._options = ReadOptions(tta, blend, told, min_quality_db, seen_only)
-        loading()
+        told = LayoutOverrides(None if layout is None else plan_from_text(layout), speed_mm_s, gain_mm_mv)
+        self._options = ReadOptions(tta, enforce_einthoven, told, min_quality_db, no_beat_prior)
+        start_warmup()
         self.threads = threads or usable_cpus()
         counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        self._classical: ClassicalReader | None = None
-        self._readers: dict[int, PageReader] = {}
+        self._classical: ClassicalPipeline | None = None
+        self._readers: dict[int, PagePipeline] = {}
         if method != NETWORKS:
             named = {
                 "models": models,
@@ -127,37 +127,39 @@ class Digitizer:
             _check_classical(method, named)
             self.device, self.models = f"{_NO_NETWORKS}, {counted}", "none"
             self.notes: tuple[str, ...] = (_READS_NO_TEXT,)
-            maker = Maker(f"ecgdigit-rt {__version__}", "none", _NO_NETWORKS)
-            self.identity: Mapping[str, str] = {"software": maker.software, "models": "none"}
-            self._classical = ClassicalReader(told, blend, min_quality_db, maker)
+            provenance = Provenance(f"ecgdigit-rt {__version__}", "none", _NO_NETWORKS)
+            self.identity: Mapping[str, str] = {"software": provenance.software, "models": "none"}
+            self._classical = ClassicalPipeline(told, enforce_einthoven, min_quality_db, provenance)
             return
-        self._opener = opener or choose(backend, device, precision, graph_precisions(models))
+        self._opener = opener or select_backend(backend, device, precision, graph_precisions(models))
         self._family = load_models(models, precision=self._opener.graph_precision)
         self.device = f"{self._opener}, {counted}"
         self.notes = self._opener.notes
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
         self.models = f"{self._family} ({size_mb:.1f} MB)"
-        self._maker = Maker(f"ecgdigit-rt {__version__}", str(self._family), str(self._opener))
+        self._provenance = Provenance(f"ecgdigit-rt {__version__}", str(self._family), str(self._opener))
         weights = sha256(b"".join(self._family.graphs[stage] for stage in STAGES)).hexdigest()
         self.identity = {
-            "software": self._maker.software,
+            "software": self._provenance.software,
             "models": f"{self._family} (SHA-256 {weights[:16]})",
-            "device": self._maker.device,
+            "device": self._provenance.device,
         }
 
     def _reader(self, threads: int) -> Reader:
         """The reader whose networks, if it has any, run on so many threads."""
         return self._classical or self._page_reader(threads)
 
-    def _page_reader(self, threads: int) -> PageReader:
+    def _page_reader(self, threads: int) -> PagePipeline:
         if threads not in self._readers:
-            callers = 1 if threads == self.threads else self.threads
+            concurrency = 1 if threads == self.threads else self.threads
             graphs = self._family.graphs
-            opened = partial(self._opener.open_stage, threads=threads, callers=callers)
+            opened = partial(self._opener.open_stage, threads=threads, concurrency=concurrency)
             runners = {stage: opened(graphs[stage]) for stage in STAGES}
-            if self._opener.has_own_memory:
-                runners[SAMPLED_TRACE] = opened(graphs["trace"], front=load_sampler(str(self._family.root)))
-            self._readers[threads] = PageReader(runners, self._options, self._maker)
+            if self._opener.is_accelerator:
+                runners[SAMPLED_TRACE] = opened(
+                    graphs["trace"], prefix_graph=load_sampler(str(self._family.root))
+                )
+            self._readers[threads] = PagePipeline(runners, self._options, self._provenance)
         return self._readers[threads]
 
     def digitize(self, source: Source) -> Digitized:
@@ -165,15 +167,17 @@ class Digitizer:
 
         Raises an InputError or a PageError that names what is wrong.
         """
-        picture = picture_from_source(source, max_pixels=self._max_pixels)
+        picture = page_from_source(source, max_pixels=self._max_pixels)
         return self.digitize_image(picture.pixels(), picture.page)
 
     def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
         return self._reader(self.threads).read(image, source)
 
-    def steps(self, image: NDArray[np.uint8], source: PageRef, watcher: Watcher | None = None) -> PageSteps:
-        """Read one page and keep what every step gave, see `PageReader.steps`.
+    def steps(
+        self, image: NDArray[np.uint8], source: PageRef, watcher: StepObserver | None = None
+    ) -> PageSteps:
+        """Read one page and keep what every step gave, see `PagePipeline.steps`.
 
         Raises ValueError with the classical method, whose steps are others.
         """
@@ -194,7 +198,7 @@ class Digitizer:
         without it as many as suit the number of pages. It decides in which order numbers are summed, and so
         a signal's last digits.
         """
-        pictures = pictures_from_sources(sources, self._max_pixels)
+        pictures = pages_from_sources(sources, self._max_pixels)
         if network_threads is None:
             first = list(islice(pictures, _PAGES_FOR_ALL * self.threads))
             network_threads, pictures = self.network_threads(len(first)), chain(first, pictures)
@@ -203,7 +207,7 @@ class Digitizer:
         else:
             yield from self._one_by_one(pictures)
 
-    def _one_by_one(self, pictures: Iterator[Picture]) -> Iterator[Result]:
+    def _one_by_one(self, pictures: Iterator[DecodablePage]) -> Iterator[Result]:
         """All threads on one page; the next one is decoded meanwhile."""
         reader = self._reader(self.threads)
         with ThreadPoolExecutor(1) as decoder:
@@ -213,12 +217,12 @@ class Digitizer:
                 page, image = coming.popleft()
                 yield _result(reader, page, image.result)
 
-    def _one_to_a_thread(self, pictures: Iterable[Picture]) -> Iterator[Result]:
+    def _one_to_a_thread(self, pictures: Iterable[DecodablePage]) -> Iterator[Result]:
         reader = self._reader(1)
         inner = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            yield from in_order(lambda one: _result(reader, one.page, one.pixels), pictures, self.threads)
+            yield from ordered_map(lambda one: _result(reader, one.page, one.pixels), pictures, self.threads)
         finally:
             cv2.setNumThreads(inner)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import ecgdigit_rt
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready, installed
-from ecgdigit_engine.device import cpu_flags, cpu_name, cuda_cards
+from ecgdigit_engine.device import cpu_flags, cpu_name, cuda_devices
 from ecgdigit_engine.errors import EcgDigitError
-from ecgdigit_engine.selection import choose
+from ecgdigit_engine.selection import select_backend
 from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
 from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.models import graph_precisions, load_models
-from ecgdigit_rt.models.engine_builds import verdicts
+from ecgdigit_rt.models.engine_builds import engine_statuses
 
 _PACKAGES = (
     "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt",
@@ -44,11 +44,11 @@ def _machine() -> list[Finding]:
         Finding("machine", "python", None, f"{platform.python_version()} on {platform.platform()}"),
         Finding("machine", "cpu", None, f"{cpu_name()}, {usable_cpus()} usable, {flags or 'flags unknown'}"),
     ]
-    for card in cuda_cards():
+    for card in cuda_devices():
         capability = "".join(map(str, card.capability))
         says = f"{card.name}, sm{capability}, {card.memory_bytes / 2**30:.1f} GiB"
         found.append(Finding("machine", f"cuda:{card.index}", None, says))
-    if not cuda_cards():
+    if not cuda_devices():
         found.append(Finding("machine", "cuda", None, "no NVIDIA card or no driver"))
     return found
 
@@ -85,13 +85,15 @@ def _models() -> list[Finding]:
 
 def _engines() -> list[Finding]:
     store = EngineStore(engine_folder())
-    found = [Finding("engine", one.path.name, not one.reason, one.reason or "ok") for one in verdicts(store)]
+    found = [
+        Finding("engine", one.path.name, not one.reason, one.reason or "ok") for one in engine_statuses(store)
+    ]
     return found or [Finding("engine", "none", None, f"in {store.folder}")]
 
 
 def _what_runs() -> Finding:
     try:
-        choice = choose()
+        choice = select_backend()
     except EcgDigitError as error:
         return Finding("run", "auto", False, f"{error.message}. {error.hint}")
     return Finding("run", "auto", True, f"{choice}")

@@ -9,7 +9,7 @@ from ecgdigit_rt.errors import DependencyMissing
 
 
 @contextmanager
-def extra_for(what: str, package: str, extra: str) -> Iterator[None]:
+def missing_dependency_as_error(what: str, package: str, extra: str) -> Iterator[None]:
     """Turn a package that is missing inside the block into DependencyMissing, which names the extra."""
     try:
         yield

@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(call: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+def ordered_map(call: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """What `call` gives for each item: one on every thread, and one more in hand for the one done first."""
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[R]] = deque()

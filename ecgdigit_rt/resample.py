@@ -20,7 +20,7 @@ _MARGIN = 64
 """Samples laid around the signal, so that the FFT's wrap-around rings outside it."""
 
 
-def resampled(
+def resample(
     mv: NDArray[np.floating[Any]], rate_hz: float, to_rate_hz: float, count: int
 ) -> NDArray[np.float64]:
     """Give `count` samples at `to_rate_hz` that start where `mv` (samples,) at `rate_hz` starts.

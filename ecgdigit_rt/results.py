@@ -108,7 +108,7 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class Provenance:
     """What read a page, such as "ecgdigit-rt 0.5.0", "lite 0.4.0" and "onnxruntime 1.31 (cpu, fp32)"."""
 
     software: str
@@ -131,8 +131,8 @@ class Digitized:
     layout: Layout
     residual_px: float | None
     seconds: Mapping[str, float]
-    repeats_mv: Mapping[str, float] = field(default_factory=dict)
-    maker: Maker | None = None
+    repeat_difference_mv: Mapping[str, float] = field(default_factory=dict)
+    provenance: Provenance | None = None
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

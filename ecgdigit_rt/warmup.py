@@ -9,7 +9,7 @@ import numpy as np
 
 from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
 from ecgdigit_rt.stages import BINS_PER_MM, STRIP_HALF_HEIGHT_MM
-from ecgdigit_rt.tracing.lead_trace import SeenStrip, trace_between
+from ecgdigit_rt.tracing.lead_trace import StripPrediction, trace_between
 
 _PERIOD_PX = 9.0
 
@@ -26,11 +26,11 @@ def load_kernels() -> None:
     bins = round(2 * STRIP_HALF_HEIGHT_MM * BINS_PER_MM)
     logits, presence = np.zeros((bins, 64), np.float32), np.full(64, 4, np.float32)
     logits[bins // 2] = 9
-    trace_between(SeenStrip(logits, presence, 0.0), 0.0, 1.0)
+    trace_between(StripPrediction(logits, presence, 0.0), 0.0, 1.0)
 
 
 @cache
-def loading() -> Thread:
+def start_warmup() -> Thread:
     """A thread, one a process, in which `load_kernels` runs; who needs a kernel sooner waits for it."""
     thread = Thread(target=load_kernels, name="kernels")
     thread.start()

@@ -78,13 +78,15 @@ class Counting:
         return str(self._opener)
 
     @property
-    def has_own_memory(self) -> bool:
-        return self._opener.has_own_memory
+    def is_accelerator(self) -> bool:
+        return self._opener.is_accelerator
 
     def open_stage(
-        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
     ) -> Runner:
-        return CountedRunner(self._opener.open_stage(graph, threads, callers, front), self._tallies)
+        return CountedRunner(
+            self._opener.open_stage(graph, threads, concurrency, prefix_graph), self._tallies
+        )
 
 
 def _pixels(feeds: Feeds) -> int:

@@ -20,15 +20,15 @@ from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.decode.page_list import page_ids
 from ecgdigit_rt.digitizer import Digitizer, StageOpener
 from ecgdigit_rt.evaluation.evaluate import Evaluation, image_score
-from ecgdigit_rt.evaluation.truth import questions_beside, read_truth, truth_paths
-from ecgdigit_rt.formats.test_csv import answer
+from ecgdigit_rt.evaluation.truth import find_test_csv, read_truth, truth_paths
+from ecgdigit_rt.formats.test_csv import values_for
 from ecgdigit_rt.results import Digitized, PageRef
 
 SCHEMA = "ecgdigit-rt/bench/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class BenchmarkSet:
     """Pages with truth. many: how many pages the folder run has; the pages come again and again."""
 
     pages: tuple[PageRef, ...]
@@ -40,7 +40,7 @@ class Material:
         return [self.pages[k % len(self.pages)] for k in range(self.many)]
 
 
-def bench(material: Material, opener: StageOpener, threads: int) -> dict[str, Any]:
+def bench(material: BenchmarkSet, opener: StageOpener, threads: int) -> dict[str, Any]:
     """Figures of one opener; `SCHEMA` names their form, docs/performance.md says what each means."""
     tallies = Tallies()
     digitizer = Digitizer(threads=threads, opener=Counting(opener, tallies))
@@ -81,7 +81,7 @@ def against(ours: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, floa
     }
 
 
-def machine(material: Material, threads: int) -> dict[str, float]:
+def machine(material: BenchmarkSet, threads: int) -> dict[str, float]:
     """What bounds any opener here."""
     return {
         "gemm_fp32_gflops": round(gemm_flops() / 1e9, 1),
@@ -107,7 +107,7 @@ def _one_by_one(digitizer: Digitizer, pages: Sequence[PageRef]) -> tuple[dict[st
     return latency, {step: round(1000 * median(values), 1) for step, values in steps.items()}
 
 
-def _many_at_once(digitizer: Digitizer, material: Material, threads: int) -> dict[str, Any]:
+def _many_at_once(digitizer: Digitizer, material: BenchmarkSet, threads: int) -> dict[str, Any]:
     """The folder run, with the memory held after each quarter of it."""
     warm = 3 * threads
     list(digitizer.digitize_many(islice(material.repeated, warm)))
@@ -137,15 +137,15 @@ def _resident_mb() -> int:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def _accuracy(digitizer: Digitizer, material: Material) -> dict[str, Any]:
+def _accuracy(digitizer: Digitizer, material: BenchmarkSet) -> dict[str, Any]:
     results = list(digitizer.digitize_many(material.pages))
-    questions, paths = questions_beside(material.truth), truth_paths(material.truth)
+    questions, paths = find_test_csv(material.truth), truth_paths(material.truth)
     scores = []
     for name, result in zip(page_ids(material.pages), results, strict=True):
         if name in paths:
             asked = questions.get(name)
             truth = read_truth(paths[name], asked or ())
-            scores.append(image_score(truth, answer(result, asked).values))
+            scores.append(image_score(truth, values_for(result, asked).values))
     evaluation = Evaluation(tuple(scores), ())
     return {
         "pages": len(scores),

@@ -11,7 +11,7 @@ from typing import Any
 
 import ecgdigit_rt
 from ecgdigit_engine.backends.backend import installed
-from ecgdigit_engine.device import cpu_name, cuda_cards
+from ecgdigit_engine.device import cpu_name, cuda_devices
 from ecgdigit_rt.models import load_models
 
 _LIBRARIES = (
@@ -42,7 +42,7 @@ def provenance(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: found for name, found in versions if found is not None},
         "cpu": cpu_name(),
-        "gpus": [card.name for card in cuda_cards()],
+        "gpus": [card.name for card in cuda_devices()],
         "threads": threads,
     }
 

@@ -58,7 +58,7 @@ class _Spectrum:
         columns = np.clip(round(x * _SIZE) + np.arange(-_NEAR, _NEAR + 1), 0, self.size.shape[1] - 1)
         return float(self.size[np.ix_(rows, columns)].max())
 
-    def merit(self, wave: Wave) -> float:
+    def score(self, wave: Wave) -> float:
         """By how much the multiples of a frequency stand above what lies halfway between them, in nats.
 
         Of half the grid's frequency every second multiple is none of the grid's, and of double of it what
@@ -77,10 +77,10 @@ def carriers(lines: NDArray[np.float32]) -> Carriers:
     """
     spectrum = _spectrum(lines)
     along, down = (_ranked(spectrum, across) for across in (False, True))
-    best, merit = None, _LEAST_MERIT
+    best, score = None, _LEAST_MERIT
     for (a, first), (b, second) in product(along, down):
-        if first + second > merit and _is_square(a, b):
-            best, merit = Carriers(a, b), first + second
+        if first + second > score and _is_square(a, b):
+            best, score = Carriers(a, b), first + second
     if best is None:
         raise NoGridFound("no regular lines in both directions")
     return best
@@ -108,7 +108,7 @@ def _ranked(spectrum: _Spectrum, across: bool) -> list[tuple[Wave, float]]:
         sign = -1 if across and fy < 0 else 1
         wave = (sign * fx, sign * fy)
         if 1 / _LONGEST_PX < np.hypot(*wave) < 1 / _SHORTEST_PX:
-            found[wave] = spectrum.merit(wave)
+            found[wave] = spectrum.score(wave)
     return list(found.items())
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ecgdigit_rt.classical.carrier import Wave, carriers
 from ecgdigit_rt.classical.plane import is_plane, made_plane
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.geometry.ink_mask import ink_near
-from ecgdigit_rt.geometry.locate_stage import viewed
+from ecgdigit_rt.geometry.ink_mask import mask_near_ink
+from ecgdigit_rt.geometry.locate_stage import stage1_view
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
 
@@ -34,7 +34,7 @@ def grid_mesh(image: NDArray[np.uint8]) -> Mesh:
 
     Raises NoGridFound.
     """
-    view, factor = viewed(image)
+    view, factor = stage1_view(image)
     lines, seen = _lines(view)
     waves = carriers(lines)
 
@@ -58,7 +58,7 @@ def _lines(view: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.flo
 
     Coloured lines are dark in one channel at least, so the darkest channel shows lines of any colour.
     """
-    seen = 1 - ink_near(view, 1, _INK_REACH_PX).astype(np.float32)
+    seen = 1 - mask_near_ink(view, 1, _INK_REACH_PX).astype(np.float32)
     if seen.mean() < _LEAST_SEEN:  # it is the grid itself that is dark
         seen[:] = 1
     dark = 255 - view.min(2).astype(np.float32)

@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.pchip import filled_gaps
+from ecgdigit_kernels.pchip import fill_gaps
 from ecgdigit_kernels.trace_path import trace_path
 from ecgdigit_rt.classical.darkness import Float, ink_patch
 from ecgdigit_rt.classical.pen import Run, pen_middle_mm, run_of_ink
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.results import Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM
-from ecgdigit_rt.tracing.lead_trace import Trace
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 ROWS_PER_MM = 8
 HALF_HEIGHT_MM = 45.0
@@ -101,13 +101,13 @@ def _foreign(mask: NDArray[np.bool_], reach_mm: float) -> NDArray[np.bool_]:
     return np.asarray(foreign[labels])
 
 
-def lead_traces(strip: InkStrip, row: Row) -> list[Trace]:
+def lead_traces(strip: InkStrip, row: Row) -> list[LeadTrace]:
     """One trace per segment of the row, each found by itself."""
     seams = [segment.start_mm for segment in row.segments[1:]]
     return [_trace(strip, segment.start_mm, segment.end_mm, seams) for segment in row.segments]
 
 
-def _trace(strip: InkStrip, start_mm: float, end_mm: float, seams_mm: Sequence[float]) -> Trace:
+def _trace(strip: InkStrip, start_mm: float, end_mm: float, seams_mm: Sequence[float]) -> LeadTrace:
     first = min(strip.column(start_mm - 0.02), strip.ink.shape[1] - 2)
     stop = max(strip.column(end_mm - 0.02), first + 2)
     run = strip.run(first, stop)
@@ -118,8 +118,8 @@ def _trace(strip: InkStrip, start_mm: float, end_mm: float, seams_mm: Sequence[f
     clear = run.clear.copy()
     for seam in seams_mm:  # a bar between two leads is no stroke of either
         clear &= ~((np.abs(places - seam) < _SEAM_MM) & (tall > _BAR_MM))
-    return Trace(
-        height_mm=filled_gaps(height, clear),
+    return LeadTrace(
+        height_mm=fill_gaps(height, clear),
         confidence=clear.astype(np.float32),
         spread_mm=np.maximum(tall / np.float32(np.sqrt(12)), np.float32(radius)),
         start_mm=float(places[0]),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ecgdigit_rt.classical.paper_ink import PX_PER_MM, PaperInk
 from ecgdigit_rt.layout.catalog import LayoutPlan
-from ecgdigit_rt.layout.marks import Frame, Label, misplaced_share
+from ecgdigit_rt.layout.marks import Frame, Label, misplaced_label_share
 
 _HEIGHT_MM = (1.2, 6.0)
 _WIDEST_MM = 14.0
@@ -45,4 +45,4 @@ def named_share(plan: LayoutPlan, frame: Frame, labels: Sequence[Label]) -> floa
                 -6 <= label.u_mm - at <= 12 and abs(label.v_mm - line.v_mm) <= frame.reach_mm
                 for label in labels
             )
-    return named / cells - 0.5 * misplaced_share(plan, frame, labels)
+    return named / cells - 0.5 * misplaced_label_share(plan, frame, labels)

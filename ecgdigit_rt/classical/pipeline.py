@@ -19,13 +19,13 @@ from ecgdigit_rt.classical.row_ends import agreeing, row_ends
 from ecgdigit_rt.classical.row_layout import ClassicalReading, read_layout
 from ecgdigit_rt.errors import PageError, QualityTooLow
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.layout.match import NOTHING_TOLD, Told
-from ecgdigit_rt.results import Digitized, Layout, Maker, PageRef
-from ecgdigit_rt.tracing.assemble import spread_layout, stretches_from_traces, turned_points
-from ecgdigit_rt.tracing.ecg_check import seen_leads
-from ecgdigit_rt.tracing.lead_relations import blended, repeats_mv
-from ecgdigit_rt.tracing.lead_trace import Trace
-from ecgdigit_rt.tracing.record_extent import ends_in_picture, on_drawn_step, record_extent_mm
+from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides
+from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
+from ecgdigit_rt.tracing.assemble import rotate_points, segments_from_traces, spread_layout
+from ecgdigit_rt.tracing.ecg_check import confident_leads
+from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
+from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_mm, snap_to_half_mm
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class _Upright:
         return self.bright.shape[1], self.bright.shape[0]
 
 
-class ClassicalReader:
+class ClassicalPipeline:
     """Reads pages as programs did before there were networks; several threads may use one reader.
 
     It reads no text: which lead stands where is told by the count of rows, speed and gain by the
@@ -56,12 +56,17 @@ class ClassicalReader:
 
     def __init__(
         self,
-        told: Told = NOTHING_TOLD,
-        blend: bool = False,
-        least_db: float | None = None,
-        maker: Maker | None = None,
+        told: LayoutOverrides = NO_OVERRIDES,
+        enforce_einthoven: bool = False,
+        min_quality_db: float | None = None,
+        provenance: Provenance | None = None,
     ) -> None:
-        self._told, self._blend, self._least_db, self._maker = told, blend, least_db, maker
+        self._told, self._blend, self._least_db, self._provenance = (
+            told,
+            enforce_einthoven,
+            min_quality_db,
+            provenance,
+        )
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
         """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
@@ -69,11 +74,11 @@ class ClassicalReader:
         upright = self._upright(image, clock)
         layout, traces = clock.timed("trace", lambda: _traced(upright))
         size, turns = upright.size_px, upright.quarter_turns
-        stretches = clock.timed("assemble", lambda: stretches_from_traces(layout, traces, upright.mesh, size))
-        leads = seen_leads(stretches)
-        leads = blended(leads) if self._blend else leads
+        stretches = clock.timed("assemble", lambda: segments_from_traces(layout, traces, upright.mesh, size))
+        leads = confident_leads(stretches)
+        leads = enforce_einthoven(leads) if self._blend else leads
         leads = {
-            name: dataclasses.replace(lead, curve_px=turned_points(lead.curve_px, size, turns))
+            name: dataclasses.replace(lead, curve_px=rotate_points(lead.curve_px, size, turns))
             for name, lead in leads.items()
         }
         page = Digitized(
@@ -82,8 +87,8 @@ class ClassicalReader:
             layout,
             upright.mesh.residual_px,
             clock.seconds,
-            repeats_mv(stretches),
-            self._maker,
+            repeat_difference_mv(stretches),
+            self._provenance,
             upright.reading.notes,
         )
         if self._least_db is not None and not page.expected_db >= self._least_db:
@@ -120,7 +125,7 @@ class _Clock:
         return value
 
 
-def _best_turn(paper: PaperInk, told: Told) -> tuple[int, ClassicalReading]:
+def _best_turn(paper: PaperInk, told: LayoutOverrides) -> tuple[int, ClassicalReading]:
     """The quarter turns, counterclockwise, after which it looks most like a page, and what it says then.
 
     What was told is believed of the page as it is; turned, it must show marks of its own.
@@ -135,17 +140,17 @@ def _best_turn(paper: PaperInk, told: Told) -> tuple[int, ClassicalReading]:
             errors.append(error)
     if not found:
         raise errors[0]
-    return max(found, key=lambda turn: turn[1].merit)
+    return max(found, key=lambda turn: turn[1].score)
 
 
-def _traced(page: _Upright) -> tuple[Layout, list[list[Trace]]]:
+def _traced(page: _Upright) -> tuple[Layout, list[list[LeadTrace]]]:
     """The layout with the record's true ends, and one trace per segment of each of its rows."""
     rows, pulses = page.reading.layout.rows, page.reading.pulses
     strips = ink_strips(page.bright, page.mesh, rows, page.paper.level)
     sides = pulses.median_sides_mm
     seen = [row_ends(strip, row, pulses.side, sides) for strip, row in zip(strips, rows, strict=True)]
-    ends = ends_in_picture(seen, page.reading.layout, page.mesh, page.size_px)
+    ends = ends_within_image(seen, page.reading.layout, page.mesh, page.size_px)
     start, end = record_extent_mm(agreeing(ends), page.reading.layout, pulses.side, is_cut=ends != seen)
-    drawn = on_drawn_step(start, page.mesh)
+    drawn = snap_to_half_mm(start, page.mesh)
     layout = spread_layout(page.reading.layout, drawn, drawn + end - start)
     return layout, [lead_traces(strip, row) for strip, row in zip(strips, layout.rows, strict=True)]

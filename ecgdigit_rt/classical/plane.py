@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from ecgdigit_rt.geometry.homography import homography, mapped
+from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.mesh_fit import MARGIN
 
@@ -33,9 +33,9 @@ def made_plane(mesh: Mesh) -> Mesh:
     places = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(np.float64)
     seen = mesh.pixels[inner].reshape(-1, 2).astype(np.float64)
     # From pixels to nodes: the fit's priors are meant for targets that count periods.
-    matrix = homography(seen, places[inner].reshape(-1, 2), np.ones(len(seen)))
+    matrix = fit_homography(seen, places[inner].reshape(-1, 2), np.ones(len(seen)))
     back = np.asarray(np.linalg.inv(matrix), np.float64)
-    return dataclasses.replace(mesh, pixels=mapped(back, places).astype(np.float32))
+    return dataclasses.replace(mesh, pixels=apply_homography(back, places).astype(np.float32))
 
 
 def _inner(mesh: Mesh) -> tuple[slice, slice]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.classical.paper_ink import PX_PER_MM, PaperInk
-from ecgdigit_rt.layout.baselines import Line
+from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.stages import GAINS, SPEEDS
 
 _REACH_MM = 18.0  # from the row's end inwards
@@ -60,7 +60,7 @@ class Pulses:
         )
 
 
-def page_pulses(paper: PaperInk, lines: Sequence[Line]) -> Pulses:
+def page_pulses(paper: PaperInk, lines: Sequence[Baseline]) -> Pulses:
     """The pulses at the rows' ends, on the side where more rows have one; none where less than half do."""
     sides = {
         side: [pulse for line in lines if (pulse := _row_pulse(paper, line, side)) is not None]
@@ -77,7 +77,7 @@ def page_pulses(paper: PaperInk, lines: Sequence[Line]) -> Pulses:
     return Pulses(found, side, gain, speed)
 
 
-def _row_pulse(paper: PaperInk, line: Line, side: str) -> Pulse | None:
+def _row_pulse(paper: PaperInk, line: Baseline, side: str) -> Pulse | None:
     """The first box at the row's end, from outside."""
     u, v = paper.corner_mm
     at = line.start_mm if side == "left" else line.end_mm

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.classical.paper_ink import PX_PER_MM, PaperInk
 from ecgdigit_rt.errors import NoRowsFound
-from ecgdigit_rt.layout.baselines import Line
+from ecgdigit_rt.layout.baselines import Baseline
 
 _TALLEST_MM = 1.6  # of a stroke that runs along the row; QRS complexes, letters and bars are taller
 _SPREAD_MM = 1.2  # a Gaussian's sigma: leads of one row do not stand on one height
@@ -20,7 +20,7 @@ _REACH_MM = 8.0  # around a row, where its own strokes are
 _GAP_MM = 8.0  # that is bridged
 
 
-def zero_lines(paper: PaperInk) -> list[Line]:
+def zero_lines(paper: PaperInk) -> list[Baseline]:
     """The rows from the top down, strength in millimetres of row at that height. Raises NoRowsFound."""
     flat = _level_strokes(paper.mask)
     pile = flat.sum(1).astype(np.float32) / PX_PER_MM
@@ -57,7 +57,7 @@ def _tops(pile: NDArray[np.float32], least: float) -> list[int]:
     return sorted(kept)
 
 
-def _line(paper: PaperInk, pile: NDArray[np.float32], top: int) -> Line:
+def _line(paper: PaperInk, pile: NDArray[np.float32], top: int) -> Baseline:
     reach = round(_REACH_MM * PX_PER_MM)
     here = paper.mask[max(0, top - reach) : top + reach].any(0)
     gap = round(_GAP_MM * PX_PER_MM)
@@ -65,7 +65,7 @@ def _line(paper: PaperInk, pile: NDArray[np.float32], top: int) -> Line:
     pieces = np.split(columns, np.flatnonzero(np.diff(columns) > gap) + 1)
     longest = max(pieces, key=lambda piece: piece.size)
     u, v = paper.corner_mm
-    return Line(
+    return Baseline(
         v + (top + 0.5) / PX_PER_MM,
         u + float(longest[0]) / PX_PER_MM,
         u + float(longest[-1] + 1) / PX_PER_MM,

@@ -16,11 +16,11 @@ from ecgdigit_rt.classical.paper_ink import PaperInk
 from ecgdigit_rt.classical.pulse import Pulses, page_pulses
 from ecgdigit_rt.classical.row_baselines import zero_lines
 from ecgdigit_rt.errors import NotAnEcg, UnknownLayout
-from ecgdigit_rt.layout.baselines import Line
+from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.calibration import USUAL_GAIN_MM_MV, USUAL_SPEED_MM_S
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
 from ecgdigit_rt.layout.marks import frame_of
-from ecgdigit_rt.layout.match import NOTHING_TOLD, Told, layout_from_plan
+from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, layout_from_plan
 from ecgdigit_rt.results import Layout
 
 _GAP_WEIGHT, _EVEN_WEIGHT, _PRINTS_WEIGHT, _RARE = 0.6, 1.0, 0.7, 0.3
@@ -32,24 +32,24 @@ _KNOWN = tuple(plan for plan in LAYOUTS.values() if not plan.name.startswith("ca
 @dataclass(frozen=True, slots=True)
 class ClassicalReading:
     """The page's layout, whose extents are good to a few millimetres, its pulses, and how plainly it is one:
-    `merit` compares one page turned in several ways. notes: in words, what was assumed."""
+    `score` compares one page turned in several ways. notes: in words, what was assumed."""
 
     layout: Layout
     pulses: Pulses
-    merit: float
+    score: float
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
     plan: LayoutPlan
-    lines: list[Line]
+    lines: list[Baseline]
     named: float
-    merit: float
+    score: float
 
 
 def read_layout(
-    paper: PaperInk, told: Told = NOTHING_TOLD, *, needs_marks: bool | None = None
+    paper: PaperInk, told: LayoutOverrides = NO_OVERRIDES, *, needs_marks: bool | None = None
 ) -> ClassicalReading:
     """Rows, plan, gain and speed.
 
@@ -72,10 +72,10 @@ def read_layout(
         told.gain_mm_mv or pulses.gain_mm_mv or USUAL_GAIN_MM_MV,
     )
     upright = len(pulses.found) / len(choice.lines) * (1 if pulses.side == "left" else 0.5)
-    return ClassicalReading(layout, pulses, choice.merit + upright, _assumed(layout, pulses, told))
+    return ClassicalReading(layout, pulses, choice.score + upright, _assumed(layout, pulses, told))
 
 
-def _assumed(layout: Layout, pulses: Pulses, told: Told) -> tuple[str, ...]:
+def _assumed(layout: Layout, pulses: Pulses, told: LayoutOverrides) -> tuple[str, ...]:
     notes = []
     if told.plan is None:
         notes.append(f"{layout.name} is assumed of {len(layout.rows)} rows: no text is read")
@@ -86,17 +86,17 @@ def _assumed(layout: Layout, pulses: Pulses, told: Told) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _chosen(paper: PaperInk, lines: list[Line]) -> _Choice:
+def _chosen(paper: PaperInk, lines: list[Baseline]) -> _Choice:
     strongest = max(line.strength for line in lines)
     clear = sum(line.strength > _CLEAR_ROW * strongest for line in lines)
     plans = [plan for plan in _KNOWN if clear <= len(plan.rows) <= len(lines)]
     if not plans:
         known = [f"{plan.name} with {len(plan.rows)}" for plan in _KNOWN]
         raise UnknownLayout([f"{clear} rows"], known)
-    return max((_of_plan(paper, lines, plan) for plan in plans), key=lambda choice: choice.merit)
+    return max((_of_plan(paper, lines, plan) for plan in plans), key=lambda choice: choice.score)
 
 
-def _of_plan(paper: PaperInk, lines: list[Line], plan: LayoutPlan) -> _Choice:
+def _of_plan(paper: PaperInk, lines: list[Baseline], plan: LayoutPlan) -> _Choice:
     """The plan on its strongest lines, and how well it explains the page. Raises UnknownLayout."""
     count = len(plan.rows)
     if len(lines) < count:
@@ -107,11 +107,11 @@ def _of_plan(paper: PaperInk, lines: list[Line], plan: LayoutPlan) -> _Choice:
     gap = (ranked[count - 1].strength - rest) / ranked[0].strength
     frame = frame_of(taken)
     named = named_share(plan, frame, small_prints(paper, frame))
-    merit = _GAP_WEIGHT * gap + _EVEN_WEIGHT * _evenness(taken) + _PRINTS_WEIGHT * named
-    return _Choice(plan, taken, named, merit - _RARE * plan.is_rare)
+    score = _GAP_WEIGHT * gap + _EVEN_WEIGHT * _evenness(taken) + _PRINTS_WEIGHT * named
+    return _Choice(plan, taken, named, score - _RARE * plan.is_rare)
 
 
-def _evenness(lines: Sequence[Line]) -> float:
+def _evenness(lines: Sequence[Baseline]) -> float:
     """1 for rows that begin and end together and stand equally far apart, less where they do not."""
     gaps = np.diff([line.v_mm for line in lines])
     apart = float(np.abs(gaps / np.median(gaps) - 1).max()) if gaps.size else 0.0

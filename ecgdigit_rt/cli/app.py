@@ -30,7 +30,7 @@ from ecgdigit_rt.cli import (
 )
 from ecgdigit_rt.cli.signals import INTERRUPTED
 from ecgdigit_rt.errors import EcgDigitError, InternalError
-from ecgdigit_rt.sanitize import on_terminal
+from ecgdigit_rt.sanitize import escape_control_chars
 
 BAD_ARGUMENTS = 1
 
@@ -122,6 +122,6 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _told(error: EcgDigitError) -> int:
-    message, hint = on_terminal(error.message), on_terminal(error.hint)
+    message, hint = escape_control_chars(error.message), escape_control_chars(error.hint)
     typer.echo(f"error    {message}   [{error.id}]\n         {hint}", err=True)
     return error.exit_code

@@ -30,7 +30,8 @@ def bench(
     precision: Precision = "auto",
     threads: Threads = None,
     against: Annotated[
-        Against | None, typer.Option("--against", help="torch: the same weights in eager PyTorch, same run.")
+        Against | None,
+        typer.Option("--compare-with", help="torch: the same weights in eager PyTorch, same run."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the JSON as well.")] = None,
 ) -> None:
@@ -38,16 +39,16 @@ def bench(
 
     No speed without accuracy: the same pages are scored against their truth.
     """
-    from ecgdigit_engine.selection import choose
+    from ecgdigit_engine.selection import select_backend
     from ecgdigit_engine.threads import usable_cpus
     from ecgdigit_rt.bench import measure
     from ecgdigit_rt.bench.provenance import provenance
     from ecgdigit_rt.cli.progress import elapsed_spinner
     from ecgdigit_rt.decode.page_list import pages_from_inputs
 
-    material = measure.Material(tuple(pages_from_inputs(pages)), truth, count)
+    material = measure.BenchmarkSet(tuple(pages_from_inputs(pages)), truth, count)
     number = threads or usable_cpus()
-    opener = choose(backend, device, precision)
+    opener = select_backend(backend, device, precision)
     other = _other(against)
     result: dict[str, Any] = {"schema": measure.SCHEMA, "provenance": provenance(number)}
     with elapsed_spinner() as say:
@@ -70,6 +71,6 @@ def _other(against: Against | None) -> StageOpener | None:
         return None
     from ecgdigit_rt.cli.export_extra import needed_for
 
-    with needed_for("bench --against torch"):
+    with needed_for("bench --compare-with torch"):
         from ecgdigit_export.eager import EagerTorch
     return EagerTorch()

@@ -48,10 +48,10 @@ def build_engines(
     from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
     from ecgdigit_engine.tensorrt.target import LOCAL
     from ecgdigit_rt.cli.progress import elapsed_spinner
-    from ecgdigit_rt.models.engine_builds import Order, build_engines
+    from ecgdigit_rt.models.engine_builds import EngineBuildRequest, build_engines
 
     sizes = Sizes(None if batch is None else batch_from_text(batch), max_side)
-    order = Order(models, backend, tuple(target or [LOCAL]), precision.value, sizes)
+    order = EngineBuildRequest(models, backend, tuple(target or [LOCAL]), precision.value, sizes)
     store = EngineStore(out or engine_folder())
     with elapsed_spinner() as say:
         built = build_engines(order, store, lambda stage: say(f"building {stage}"))

@@ -13,7 +13,7 @@ from ecgdigit_rt.cluster.address import is_address
 from ecgdigit_rt.errors import AddressNeedsCluster, EcgDigitError, FormatContradicted
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.runs.options import Reading
+    from ecgdigit_rt.runs.options import DigitizeOptions
 
 SOME_FAILED = 2
 _FORMAT = "parquet"
@@ -33,7 +33,7 @@ def read_on_cluster(
     out: str,
     form: str | None,
     cluster: str,
-    reading: Reading,
+    reading: DigitizeOptions,
     threads: int,
     gpu_fraction: float,
     timeout_s: float | None,
@@ -55,15 +55,15 @@ def read_on_cluster(
         )
         raise FormatContradicted(str(form), problem, way_out)
     from ecgdigit_rt.cli.progress import page_progress
-    from ecgdigit_rt.cluster.cluster_run import ClusterRun, begun
-    from ecgdigit_rt.cluster.ray_cluster import connected
+    from ecgdigit_rt.cluster.cluster_run import ClusterRun, start_or_resume
+    from ecgdigit_rt.cluster.ray_cluster import ray_connection
     from ecgdigit_rt.runs.report import Report, summary_lines
 
     folder = out if is_address(out) else str(Path(out).absolute())
     run = ClusterRun(inputs, folder, cluster, reading, threads, gpu_fraction, timeout_s)
     report = Report()
-    with connected(cluster) as ray:
-        start = begun(run, ray, fresh=fresh)
+    with ray_connection(cluster) as ray:
+        start = start_or_resume(run, ray, fresh=fresh)
         total, report.known = len(start.pages), len(start.known)
         typer.echo(f"cluster  {start.readers} readers at once on {cluster}", err=True)
         if start.known:

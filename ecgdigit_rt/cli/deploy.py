@@ -83,9 +83,9 @@ def triton(
     build-engines made with tensorrt on the server's kind of card.
     """
     from ecgdigit_rt.triton.page_service import Page
-    from ecgdigit_rt.triton.repository import RepositoryOrder, write_repository
+    from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
-    order = RepositoryOrder(
+    order = RepositoryRequest(
         models,
         backend.value,
         device,

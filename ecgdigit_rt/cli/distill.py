@@ -25,7 +25,7 @@ def distill(
     ] = "lite",
     start: Annotated[
         str | None,
-        typer.Option("--start", help="Models or a folder of trace.pt for the student to begin with."),
+        typer.Option("--init-from", help="Models or a folder of trace.pt for the student to begin with."),
     ] = None,
     validation: Annotated[
         Path | None, typer.Option("--validation", help="Pages that `synth` or `label` wrote: dB every epoch.")
@@ -37,7 +37,9 @@ def distill(
     ] = None,
     labels_only: Annotated[bool, typer.Option("--labels-only", help="Train no student.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT/trace.ckpt left off.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, though there is a checkpoint.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, though there is a checkpoint.")
+    ] = False,
     threads: Threads = None,
 ) -> None:
     """Lay pages flat, let the teachers say where the curves are, and train a student on that.
@@ -50,7 +52,7 @@ def distill(
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 
     with needed_for("distill"):
-        from ecgdigit_export.distill.curriculum import student_lessons
+        from ecgdigit_export.distill.curriculum import student_curriculum
         from ecgdigit_export.distill.folder import write_rectified
         from ecgdigit_export.distill.teacher import Teachers
         from ecgdigit_export.train.config_files import settings_from
@@ -72,7 +74,7 @@ def distill(
     left_out = count_left_out(write_rectified(named, teachers, out), len(named))
     typer.echo(f"labelled {len(named) - left_out} pages in {out}", err=True)
     if not labels_only:
-        lessons = student_lessons(out, settings)
+        lessons = student_curriculum(out, settings)
         weights = train_on(lessons, "trace", settings, trial, lambda note: typer.echo(str(note), err=True))
         typer.echo(f"trained  trace · {weights}", err=True)
     raise typer.Exit(2 if left_out else 0)

@@ -26,10 +26,10 @@ def list_engines(folder: Folder = None, form: PrintedAs = Format.text) -> None:
     """Show every engine: what it was built from and for, and whether it still fits."""
     from dataclasses import asdict
 
-    from ecgdigit_rt.models.engine_builds import verdicts
+    from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
-    found = verdicts(store)
+    found = engine_statuses(store)
     if form is Format.json:
         rows = [
             {
@@ -50,10 +50,10 @@ def list_engines(folder: Folder = None, form: PrintedAs = Format.text) -> None:
 @app.command("verify")
 def verify(folder: Folder = None) -> None:
     """See that every engine is whole and fits what is installed; exit 3 where one does not."""
-    from ecgdigit_rt.models.engine_builds import verdicts
+    from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
-    bad = [one for one in verdicts(store) if one.reason]
+    bad = [one for one in engine_statuses(store) if one.reason]
     for one in bad:
         typer.echo(_line(one.path.name, one.reason), err=True)
     typer.echo(f"engines  {len(store.engines())} in {store.folder}, {len(bad)} not usable", err=True)
@@ -67,10 +67,12 @@ def clean(
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
 ) -> None:
     """Remove engines that are damaged or no longer fit; `build-engines` makes them again."""
-    from ecgdigit_rt.models.engine_builds import verdicts
+    from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
-    gone = [one for one in verdicts(store) if everything or one.is_broken or (one.reason and not broken)]
+    gone = [
+        one for one in engine_statuses(store) if everything or one.is_broken or (one.reason and not broken)
+    ]
     for one in gone:
         store.remove(one.path)
         typer.echo(_line(one.path.name, one.reason or "removed"), err=True)

@@ -42,7 +42,8 @@ def evaluate(
         Path | None, typer.Option("--pages", help="With --worst: the folder that holds the page images.")
     ] = None,
     look: Annotated[
-        Path | None, typer.Option("--look", help="With --worst: folder for NAME/, as `inspect` writes it.")
+        Path | None,
+        typer.Option("--inspect-dir", help="With --worst: folder for NAME/, as `inspect` writes it."),
     ] = None,
     threads: Annotated[
         int | None,
@@ -59,13 +60,13 @@ def evaluate(
     from ecgdigit_rt.evaluation.predictions import read_predictions
 
     if (worst is None) != (pages is None) or (worst is None) != (look is None):
-        raise typer.BadParameter("--worst, --pages and --look belong together")
+        raise typer.BadParameter("--worst, --pages and --inspect-dir belong together")
     evaluation = evaluated(read_predictions(submission), truth_dir, submitted_only=submitted_only)
     if html is not None:
-        from ecgdigit_rt.atomic_files import write_whole_text
+        from ecgdigit_rt.atomic_files import write_text_atomically
         from ecgdigit_rt.evaluation.evaluation_html import html_from_evaluation
 
-        write_whole_text(html_from_evaluation(evaluation, submission.name), html)
+        write_text_atomically(html_from_evaluation(evaluation, submission.name), html)
         typer.echo(f"written  {html}", err=True)
     typer.echo(_text(evaluation, format), nl=False)
     if evaluation.untrue:

@@ -27,8 +27,8 @@ def export(
     from ecgdigit_rt.cli.export_extra import needed_for
 
     with needed_for("export"):
-        from ecgdigit_export.family_export import ExportOrder, export_family
-    manifest = export_family(ExportOrder(weights, out, version, family, pages, calibration))
+        from ecgdigit_export.family_export import ExportRequest, export_family
+    manifest = export_family(ExportRequest(weights, out, version, family, pages, calibration))
     for stage, papers in manifest["stages"].items():
         for precision, graph in papers["graphs"].items():
             if "proof" in graph:

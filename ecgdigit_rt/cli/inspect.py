@@ -37,8 +37,8 @@ def inspect(
     from ecgdigit_rt.decode.decode_page import rgb_from_page
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.errors import PageError
-    from ecgdigit_rt.evaluation.aligned_truth import true_leads
-    from ecgdigit_rt.evaluation.truth import questions_beside, read_truth
+    from ecgdigit_rt.evaluation.aligned_truth import align_truth
+    from ecgdigit_rt.evaluation.truth import find_test_csv, read_truth
     from ecgdigit_rt.plots.inspect.files import write_inspection
     from ecgdigit_rt.plots.inspect.inspection import Inspection
     from ecgdigit_rt.results import PageRef, failed_from_error
@@ -47,7 +47,7 @@ def inspect(
     image = rgb_from_page(source)
     known = None
     if truth is not None:
-        known = read_truth(truth, questions_beside(truth.parent).get(truth.stem, ()))
+        known = read_truth(truth, find_test_csv(truth.parent).get(truth.stem, ()))
     seen, failure = Inspection(source, image), None
     try:
         digitizer = Digitizer(threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain)
@@ -57,7 +57,7 @@ def inspect(
         seen.failed = failed_from_error(source, error)
     else:
         seen.traces, seen.page = steps.traces, steps.page
-        seen.truth = {} if known is None else true_leads(known, steps.page)
+        seen.truth = {} if known is None else align_truth(known, steps.page)
     written = write_inspection(seen, out)
     _say(seen, known)
     typer.echo(f"written  {out}: {len(written) - 1} pictures · {written[-1].name}", err=True)

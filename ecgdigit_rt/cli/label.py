@@ -39,13 +39,13 @@ def label(
     from ecgdigit_rt.cli.skipped import count_left_out
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
-    from ecgdigit_rt.evaluation.truth import questions_beside, truth_paths
+    from ecgdigit_rt.evaluation.truth import find_test_csv, truth_paths
 
     with needed_for("label"):
         from ecgdigit_export.label.folder import label_pages
     pages = pages_from_inputs(inputs)
     named = list(zip(page_ids(pages), pages, strict=True))
-    truths, questions = truth_paths(truth), questions_beside(truth)
+    truths, questions = truth_paths(truth), find_test_csv(truth)
     digitizer = Digitizer(
         models, threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain, backend="onnxruntime"
     )

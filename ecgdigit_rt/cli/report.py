@@ -15,7 +15,7 @@ def report(
 ) -> None:
     """Show a run's pages as a table, worst first: failed ones, those with leads missing, then by quality."""
     from ecgdigit_rt.errors import InputNotFound, ReportMalformed
-    from ecgdigit_rt.sanitize import on_terminal
+    from ecgdigit_rt.sanitize import escape_control_chars
 
     try:
         pages = json.loads(path.read_text(encoding="utf-8"))["results"]
@@ -28,7 +28,7 @@ def report(
     widths = [max(len(line[k]) for line in table) for k in range(5)]
     for line in table:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        typer.echo(on_terminal("  ".join([*cells, line[5]])).rstrip())
+        typer.echo(escape_control_chars("  ".join([*cells, line[5]])).rstrip())
 
 
 def _rank(page: dict[str, Any]) -> tuple[int, float]:

@@ -49,7 +49,7 @@ def robustness(
     Every page is degraded in memory at every level, digitized and scored against its truth; its file is
     not touched. A page that can no longer be read counts as 0 dB.
     """
-    from ecgdigit_rt.atomic_files import write_whole_text
+    from ecgdigit_rt.atomic_files import write_text_atomically
     from ecgdigit_rt.bench.provenance import provenance
     from ecgdigit_rt.cli.progress import page_progress
     from ecgdigit_rt.decode.page_list import pages_from_inputs
@@ -68,8 +68,8 @@ def robustness(
         figures = measure.robustness(digitizer, material, sweeps, seed, advance)
     facts = {"device": digitizer.device, "models": digitizer.models, **figures}
     result = {"schema": measure.SCHEMA, "provenance": provenance(digitizer.threads), **facts}
-    write_whole_text(json.dumps(result, indent=1, allow_nan=False) + "\n", out)
+    write_text_atomically(json.dumps(result, indent=1, allow_nan=False) + "\n", out)
     if plot is not None:
-        write_whole_text(svg_from_figures(figures), plot)
+        write_text_atomically(svg_from_figures(figures), plot)
     typer.echo(text_from_figures(figures), nl=False)
     typer.echo(f"written  {out}{f' · {plot}' if plot is not None else ''}", err=True)

@@ -43,8 +43,8 @@ def run(
     test: TestCsv = None,
     overlay: Overlay = None,
     tta: Views = Tta.none,
-    blend: Blend = False,
-    seen_only: SeenOnly = False,
+    enforce_einthoven: Blend = False,
+    no_beat_prior: SeenOnly = False,
     layout: LayoutName = None,
     speed: Speed = None,
     gain: Gain = None,
@@ -75,17 +75,17 @@ def run(
     from ecgdigit_rt.formats.test_csv import read_test_csv
     from ecgdigit_rt.runs.isolation import IsolatedPages
     from ecgdigit_rt.runs.jobs import jobs_from_pages
-    from ecgdigit_rt.runs.options import Reading, configuration
-    from ecgdigit_rt.runs.output_target import target
+    from ecgdigit_rt.runs.options import DigitizeOptions, configuration
+    from ecgdigit_rt.runs.output_target import output_target
     from ecgdigit_rt.runs.report import Report
-    from ecgdigit_rt.runs.run_pages import Work, read_to_file, read_to_stream
+    from ecgdigit_rt.runs.run_pages import RunPlan, read_to_file, read_to_stream
 
-    reading = Reading(
-        models, tta.value, blend, seen_only, layout, speed, gain, min_quality, max_pixels, method.value,
+    reading = DigitizeOptions(
+        models, tta.value, enforce_einthoven, no_beat_prior, layout, speed, gain, min_quality, max_pixels, method.value,
         backend, device, precision,
     )  # fmt: skip
     if only_failed and fresh:
-        raise typer.BadParameter("--only-failed needs what --fresh forgets")
+        raise typer.BadParameter("--only-failed needs what --restart forgets")
     if cluster is not None:
         unfit = {"--test": test, "--overlay": overlay, "--only-failed": only_failed}
         raise typer.Exit(
@@ -95,7 +95,7 @@ def run(
         )
     check_paths(inputs, out, gpu_fraction)
     questions = None if test is None else read_test_csv(test)
-    to = target(Path(out), form, questions)
+    to = output_target(Path(out), form, questions)
     if only_failed and to.is_stream:
         raise typer.BadParameter(f"--only-failed: {out} keeps no journal")
     jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), questions)
@@ -110,7 +110,7 @@ def run(
         isolated = isolate or timeout is not None
         reader = IsolatedPages(reading.page_reader, digitizer.threads, timeout) if isolated else digitizer
         network_threads = digitizer.network_threads(sum(job.page is not None for job in jobs))
-        work = Work(jobs, reader, network_threads, to, writer, overlay, max_pixels, stop)
+        work = RunPlan(jobs, reader, network_threads, to, writer, overlay, max_pixels, stop)
         if to.is_stream:
             raise typer.Exit(read_to_stream(work, report))
         decided = configuration(reading, digitizer.identity, to.form.name if to.form.is_folder else None)

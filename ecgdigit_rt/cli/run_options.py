@@ -60,10 +60,12 @@ Views = Annotated[
     typer.Option("--tta", help="See every strip in several ways: more accurate, 2 to 10 times slower."),
 ]
 Blend = Annotated[
-    bool, typer.Option("--blend", help="Make limb leads that nearly obey Einthoven's law obey it.")
+    bool,
+    typer.Option("--enforce-einthoven", help="Make limb leads that nearly obey Einthoven's law obey it."),
 ]
 SeenOnly = Annotated[
-    bool, typer.Option("--seen-only", help="Where a curve is in doubt, ask no other lead of the same beat.")
+    bool,
+    typer.Option("--no-beat-prior", help="Where a curve is in doubt, ask no other lead of the same beat."),
 ]
 LeastQuality = Annotated[
     float | None,
@@ -79,7 +81,7 @@ OnlyFailed = Annotated[
     bool, typer.Option("--only-failed", help="Read only the pages that failed before, and no new ones.")
 ]
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Begin anew: forget what an earlier run to the same --out has read.")
+    bool, typer.Option("--restart", help="Begin anew: forget what an earlier run to the same --out has read.")
 ]
 Isolate = Annotated[
     bool,

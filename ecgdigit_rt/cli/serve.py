@@ -61,19 +61,19 @@ def serve(
     token, which is made and shown where none is given. Nothing of a page is kept or logged. Ctrl-C ends it
     when the pages in work are done.
     """
-    from ecgdigit_rt.optional_dependency import extra_for
+    from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
-    with extra_for("ecgdigit-rt serve", "fastapi", "serve"):
+    with missing_dependency_as_error("ecgdigit-rt serve", "fastapi", "serve"):
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import python_multipart  # noqa: F401
         import uvicorn  # noqa: F401
     import logging
 
-    from ecgdigit_engine.selection import choose
+    from ecgdigit_engine.selection import select_backend
     from ecgdigit_engine.threads import usable_cpus
     from ecgdigit_rt.models import graph_precisions
-    from ecgdigit_rt.server.api import app_of
+    from ecgdigit_rt.server.api import create_app
     from ecgdigit_rt.server.digitizers import Digitizers, SharedStages
     from ecgdigit_rt.server.server import address_in_browser, listening_socket, run_until_stopped
     from ecgdigit_rt.server.settings import (
@@ -88,14 +88,14 @@ def serve(
     needed, is_made = token_for(host, token)
     names = (*LOOPBACK_NAMES, *(name.lower() for name in allow_host or ()))
     settings = Settings(chosen, each, queue, timeout, max_upload_mb, needed, names)
-    stages = SharedStages(choose(backend, device, precision, graph_precisions(models)), chosen)
+    stages = SharedStages(select_backend(backend, device, precision, graph_precisions(models)), chosen)
     digitizers = Digitizers(stages, models, each)
     _say(digitizers.plain, settings.workers, address_in_browser(listener))
     if is_made:
         _show_token(address_in_browser(listener), needed or "")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("ecgdigit_rt.server").setLevel(logging.INFO)
-    run_until_stopped(app_of(digitizers, settings), listener, settings.timeout_s)
+    run_until_stopped(create_app(digitizers, settings), listener, settings.timeout_s)
     typer.echo("stopped", err=True)
 
 

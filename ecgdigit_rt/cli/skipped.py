@@ -8,7 +8,7 @@ from typing import Protocol
 import typer
 
 from ecgdigit_rt.cli.progress import page_progress
-from ecgdigit_rt.sanitize import on_terminal
+from ecgdigit_rt.sanitize import escape_control_chars
 
 
 class Outcome(Protocol):
@@ -29,5 +29,5 @@ def count_left_out(outcomes: Iterable[Outcome], pages: int) -> int:
             left_out += [one] if one.problem else []
             advance()
     for one in left_out:
-        typer.echo(on_terminal(f"left out {one.page}   {one.problem}"), err=True)
+        typer.echo(escape_control_chars(f"left out {one.page}   {one.problem}"), err=True)
     return len(left_out)

@@ -39,13 +39,13 @@ def synth(
 
     with needed_for("synth"):
         from ecgdigit_export.synth.capture import CAPTURES
-        from ecgdigit_export.synth.folder import PageOrder, write_contact_sheet, write_pages
+        from ecgdigit_export.synth.folder import SynthesisRequest, write_contact_sheet, write_pages
         from ecgdigit_export.synth.truth_csv import write_truth_csvs
     if kind is not None and kind not in CAPTURES:
         raise typer.BadParameter(f"{kind} is none of {', '.join(CAPTURES)}")
     if layout is not None and layout not in LAYOUTS:
         raise typer.BadParameter(f"{layout} is none of {', '.join(LAYOUTS)}")
-    order = PageOrder(kind, layout, turn)
+    order = SynthesisRequest(kind, layout, turn)
     pages = write_pages(out, count, signals=signals, seed=seed, first=first, order=order, processes=processes)
     with page_progress(count) as advance:
         for _ in pages:

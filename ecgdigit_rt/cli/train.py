@@ -21,7 +21,7 @@ def train(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", help="Models or a folder of STAGE.pt to begin with, to fine-tune: lite."),
+        typer.Option("--init-from", help="Models or a folder of STAGE.pt to begin with, to fine-tune: lite."),
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimizer steps a stage.")] = None,
     changes: Annotated[
@@ -29,7 +29,9 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Any other key, such as trace.rate=5e-4."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT/STAGE.ckpt left off.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, though there is a checkpoint.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, though there is a checkpoint.")
+    ] = False,
     overfit: Annotated[
         int | None,
         typer.Option("--overfit", min=1, metavar="N", help="The same N batches again and again."),
@@ -51,12 +53,12 @@ def train(
     with needed_for("train"):
         from ecgdigit_export.train.config_files import settings_from
         from ecgdigit_export.train.fit import train_stage
-        from ecgdigit_export.train.page_source import supplied
+        from ecgdigit_export.train.page_source import ensure_pages
         from ecgdigit_export.train.trainer import Trial
     flags = [f"{key}={value}" for key, value in {"pages": pages, "out": out, "start": start}.items() if value]
     flags += [] if steps is None else [f"{name}.steps={steps}" for name in stages]
     settings = settings_from(config, [*flags, *(changes or ())])
-    supplied(settings, lambda text: typer.echo(text, err=True))
+    ensure_pages(settings, lambda text: typer.echo(text, err=True))
     trial = Trial(resume, fresh, overfit, debug)
     for name in stages:
         weights = train_stage(name, settings, trial, lambda note: typer.echo(str(note), err=True))

@@ -27,13 +27,13 @@ def look_at_worst(
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.errors import InputError
-    from ecgdigit_rt.evaluation.truth import questions_beside, read_truth
+    from ecgdigit_rt.evaluation.truth import find_test_csv, read_truth
     from ecgdigit_rt.formats.file_names import file_stem
     from ecgdigit_rt.plots.inspect.files import write_inspection
 
     found = pages_from_inputs([pages])
     by_id = dict(zip(page_ids(found), found, strict=True))
-    questions = questions_beside(truth_dir)
+    questions = find_test_csv(truth_dir)
     digitizer = Digitizer(threads=threads)
     for image in sorted(images, key=lambda image: image.db)[:count]:
         if image.image not in by_id:
@@ -54,7 +54,7 @@ def look_at_worst(
 def _inspected(source: PageRef, digitizer: Digitizer, truth: Truth) -> Inspection:
     from ecgdigit_rt.decode.decode_page import rgb_from_page
     from ecgdigit_rt.errors import PageError
-    from ecgdigit_rt.evaluation.aligned_truth import true_leads
+    from ecgdigit_rt.evaluation.aligned_truth import align_truth
     from ecgdigit_rt.plots.inspect.inspection import Inspection
     from ecgdigit_rt.results import failed_from_error
 
@@ -66,5 +66,5 @@ def _inspected(source: PageRef, digitizer: Digitizer, truth: Truth) -> Inspectio
         seen.failed = failed_from_error(source, error)
         return seen
     seen.traces, seen.page = steps.traces, steps.page
-    seen.truth = true_leads(truth, steps.page)
+    seen.truth = align_truth(truth, steps.page)
     return seen

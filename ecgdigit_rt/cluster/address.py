@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecgdigit_rt.errors import DependencyMissing, EcgDigitError, StorageUnusable
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
 _EXTRAS = {
     "s3": "s3",
@@ -30,7 +30,7 @@ def is_address(text: str) -> bool:
 
 def file_system(address: str) -> tuple[Any, str]:
     """fsspec's file system and the path on it. Raises DependencyMissing, StorageUnusable."""
-    with extra_for("an address of a file", "fsspec", "cluster"):
+    with missing_dependency_as_error("an address of a file", "fsspec", "cluster"):
         from fsspec.core import url_to_fs
     scheme = address.split(":")[0]
     try:

@@ -16,7 +16,7 @@ from ecgdigit_rt.cluster.worker import PartReader, counted, json_from_pages, rep
 from ecgdigit_rt.decode.page_list import page_ids
 from ecgdigit_rt.errors import ConfigurationChanged
 from ecgdigit_rt.results import PageRef
-from ecgdigit_rt.runs.options import Reading, configuration, differences
+from ecgdigit_rt.runs.options import DigitizeOptions, configuration, differences
 from ecgdigit_rt.runs.report import PageReport
 
 MOST_A_PART = 64
@@ -33,14 +33,14 @@ class ClusterRun:
     inputs: Sequence[str]
     folder: str
     cluster: str
-    reading: Reading
+    reading: DigitizeOptions
     threads: int = 1
     gpu_fraction: float = 0.0
     timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StartedRun:
     """A run whose pages are known. readers: how many work at once. known: what earlier runs wrote of them."""
 
     pages: Sequence[ClusterPage]
@@ -49,7 +49,7 @@ class Begun:
     reports: Iterator[PageReport]
 
 
-def begun(run: ClusterRun, ray: ModuleType, *, fresh: bool) -> Begun:
+def start_or_resume(run: ClusterRun, ray: ModuleType, *, fresh: bool) -> StartedRun:
     """List the pages, see what is written, and be ready to read the others; `reports` reads them.
 
     Raises ConfigurationChanged, JournalMalformed, NoPagesFound, InputNotFound, StorageUnusable,
@@ -66,7 +66,7 @@ def begun(run: ClusterRun, ray: ModuleType, *, fresh: bool) -> Begun:
     work = list(chunks(left, _pages_a_part(len(pages), readers)))
     count = min(readers, len(work))
     done = [known[page.key] for page in pages if page.key in known]
-    return Begun(pages, done, count, _reports(run, ray, work, count))
+    return StartedRun(pages, done, count, _reports(run, ray, work, count))
 
 
 def _pages_a_part(pages: int, readers: int) -> int:
@@ -84,7 +84,7 @@ def _begin(parts: Parts, now: Mapping[str, str]) -> None:
         raise ConfigurationChanged(Path(parts.folder), changed)
 
 
-def _read_like(reading: Reading, threads: int) -> dict[str, str]:
+def _read_like(reading: DigitizeOptions, threads: int) -> dict[str, str]:
     """What decides a page's result. The device that `auto` takes is each machine's own, and in its rows."""
     named = {"--backend": reading.backend, "--device": reading.device, "--precision": reading.precision}
     models = "none"

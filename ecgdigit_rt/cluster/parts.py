@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecgdigit_rt.atomic_files import telling_of, whole_file
+from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.cluster.address import file_system, telling_of_storage
 from ecgdigit_rt.errors import JournalMalformed, LeadsMissing, StorageUnusable
-from ecgdigit_rt.formats.metadata import readable
+from ecgdigit_rt.formats.metadata import printable
 from ecgdigit_rt.formats.parquet_file import STRINGS, rows_of_page, signals_schema
 from ecgdigit_rt.results import Result
 from ecgdigit_rt.runs.report import PageReport
@@ -38,7 +38,7 @@ class ClusterPage:
     @property
     def key(self) -> tuple[str, int]:
         """How the Parquet tells of it."""
-        return readable(self.source), self.number + 1
+        return printable(self.source), self.number + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Parts:
         from pyarrow import parquet
 
         rows = [
-            {**row, "source": readable(page.source)}  # a path would fold the slashes of an address
+            {**row, "source": printable(page.source)}  # a path would fold the slashes of an address
             for page, result in pages
             for row in rows_of_page(page.name, result)
         ]
@@ -112,7 +112,7 @@ class Parts:
         files, root = file_system(self.folder)
         if "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)):
             path = Path(root, name)
-            with whole_file(path) as partial, telling_of(path):
+            with atomic_file(path) as partial, reraise_as_output_error(path):
                 partial.write_bytes(data)
             return
         with telling_of_storage(self.folder):

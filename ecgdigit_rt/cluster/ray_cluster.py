@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from ecgdigit_rt.errors import ClusterUnusable
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
 AUTO = "auto"
 
 
 @contextmanager
-def connected(cluster: str) -> Iterator[ModuleType]:
+def ray_connection(cluster: str) -> Iterator[ModuleType]:
     """Ray, connected to the cluster at an address; a connection that is there already is used and left.
 
     `auto` is the cluster that RAY_ADDRESS names or that was started on this machine, else one of this machine
     alone, which ends with the block. Raises DependencyMissing and ClusterUnusable.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a run goes anywhere else
-    with extra_for("--cluster", "ray", "cluster"):
+    with missing_dependency_as_error("--cluster", "ray", "cluster"):
         import ray
         import ray.data
     ray.data.DataContext.get_current().enable_progress_bars = False

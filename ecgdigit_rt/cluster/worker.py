@@ -14,11 +14,11 @@ from typing import Any
 from ecgdigit_rt.cluster.fetch import counted_pages, fetched, named
 from ecgdigit_rt.cluster.parts import ClusterPage, Parts
 from ecgdigit_rt.errors import InputError, StorageUnusable
-from ecgdigit_rt.formats.metadata import readable
-from ecgdigit_rt.formats.test_csv import unanswered
+from ecgdigit_rt.formats.metadata import printable
+from ecgdigit_rt.formats.test_csv import missing_requests
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 from ecgdigit_rt.runs.isolation import PageProcess
-from ecgdigit_rt.runs.options import Reading
+from ecgdigit_rt.runs.options import DigitizeOptions
 from ecgdigit_rt.runs.report import PageReport, page_report
 
 Batch = dict[str, Any]
@@ -33,7 +33,7 @@ class PartReader:
     """
 
     def __init__(
-        self, reading: Reading, threads: int, timeout_s: float | None, folder: str, here: str
+        self, reading: DigitizeOptions, threads: int, timeout_s: float | None, folder: str, here: str
     ) -> None:
         """folder: of the output. here: where the run was begun, which its paths are seen from."""
         self._process = PageProcess(partial(reading.page_reader, threads), timeout_s)
@@ -73,9 +73,9 @@ def report_from_text(text: str) -> PageReport:
 
 def _report_text(page: ClusterPage, result: Result) -> str:
     """What the last lines of a run tell of a page; its leads stand in its part."""
-    told = page_report(page.name, result, unanswered(result, None))
+    told = page_report(page.name, result, missing_requests(result, None))
     wanted = ("id", "status", "error_id", "message", "hint", "expected_db", "notes")
-    return json.dumps({"path": readable(page.source), **{name: getattr(told, name) for name in wanted}})
+    return json.dumps({"path": printable(page.source), **{name: getattr(told, name) for name in wanted}})
 
 
 def counted(batch: Batch) -> Batch:

@@ -15,7 +15,7 @@ HEAD_BYTES = 1024
 """How much of a file is looked at to tell what it is: a PDF may begin that late."""
 
 
-class Format(Protocol):
+class FileFormat(Protocol):
     """One kind of file that holds pages. The content decides, never the suffix."""
 
     def matches(self, head: bytes, /) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from ecgdigit_rt.decode import dicom, heic, pdf, plain_image, tiff
-from ecgdigit_rt.decode.format import HEAD_BYTES, Format
+from ecgdigit_rt.decode.format import HEAD_BYTES, FileFormat
 from ecgdigit_rt.decode.limits import check_count
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import InputError, UnreadableImage, UnsupportedType
 
 # Strict signatures first: a PDF's may stand anywhere in the head.
-FORMATS: tuple[Format, ...] = (plain_image, tiff, heic, dicom, pdf)
+FORMATS: tuple[FileFormat, ...] = (plain_image, tiff, heic, dicom, pdf)
 
 
-def format_from_file(path: Path) -> Format:
+def format_from_file(path: Path) -> FileFormat:
     """Tell a file's kind by its first bytes.
 
     Raises InputNotFound, UnreadableImage and UnsupportedType.

@@ -84,7 +84,7 @@ def page_ids(pages: Sequence[PageRef]) -> list[str]:
     taken = {name for name, count in counts.items() if count == 1}
     for name in (name for name, count in counts.items() if count > 1):
         members = [i for i, page in enumerate(pages) if page.id == name]
-        for i, longer in zip(members, _told_apart([pages[i] for i in members]), strict=True):
+        for i, longer in zip(members, _disambiguated([pages[i] for i in members]), strict=True):
             ids[i] = _free(longer, taken)
             taken.add(ids[i])
     return ids
@@ -163,7 +163,7 @@ def natural_order(path: Path) -> list[list[tuple[bool, int, str]]]:
     ]
 
 
-def _told_apart(pages: Sequence[PageRef]) -> list[str]:
+def _disambiguated(pages: Sequence[PageRef]) -> list[str]:
     paths = [page.path.absolute() for page in pages]
     if len({path.parent for path in paths}) == 1:
         return [f"{page.id}-{page.path.suffix.lstrip('.')}" for page in pages]

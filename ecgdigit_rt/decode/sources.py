@@ -23,22 +23,22 @@ Source = str | Path | PageRef | NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class DecodablePage:
     """One page, and what gives its pixels, (height, width, 3) uint8 RGB. That raises InputError."""
 
     page: PageRef
     pixels: Callable[[], NDArray[np.uint8]]
 
 
-def picture_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> Picture:
+def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> DecodablePage:
     """A file's first page, a page, or an array, which is called `array-NUMBER`."""
     if isinstance(source, np.ndarray):
-        return Picture(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
+        return DecodablePage(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
     page = source if isinstance(source, PageRef) else PageRef(Path(source))
-    return Picture(page, partial(rgb_from_page, page, max_pixels))
+    return DecodablePage(page, partial(rgb_from_page, page, max_pixels))
 
 
-def pictures_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> Iterator[Picture]:
+def pages_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> Iterator[DecodablePage]:
     """Every page of every source; folders and globs are searched.
 
     What is not there becomes a picture whose pixels say so: one bad name costs itself only.
@@ -47,8 +47,8 @@ def pictures_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXEL
         if isinstance(source, str | Path):
             try:
                 for page in pages_from_inputs([source]):
-                    yield picture_from_source(page, number, max_pixels)
+                    yield page_from_source(page, number, max_pixels)
             except InputError:
-                yield picture_from_source(source, number, max_pixels)
+                yield page_from_source(source, number, max_pixels)
         else:
-            yield picture_from_source(source, number, max_pixels)
+            yield page_from_source(source, number, max_pixels)

@@ -83,7 +83,7 @@ class AmbiguousPage(InputError, ValueError):
         self.paths = tuple(paths)
 
 
-class PageNotGiven(InputError, LookupError):
+class RequestedPageMissing(InputError, LookupError):
     id = "E-INPUT-07"
 
     def __init__(self, image_id: str) -> None:

@@ -79,7 +79,7 @@ class ConfigurationChanged(JournalError, ValueError):
     def __init__(self, journal: Path, differences: Sequence[str]) -> None:
         super().__init__(
             f"{journal} is of a run that read pages otherwise: {'; '.join(differences)}",
-            "Go on as it began, give this run another --out, or begin anew with --fresh.",
+            "Go on as it began, give this run another --out, or begin anew with --restart.",
         )
         self.journal = journal
         self.differences = tuple(differences)
@@ -91,7 +91,7 @@ class JournalMalformed(JournalError, ValueError):
     def __init__(self, journal: Path) -> None:
         super().__init__(
             f"{journal} is no journal of a run that this version can read",
-            "Move it away if it is something else, or replace it with --fresh.",
+            "Move it away if it is something else, or replace it with --restart.",
         )
         self.journal = journal
 

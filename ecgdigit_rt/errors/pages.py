@@ -89,13 +89,13 @@ class QualityTooLow(PageError, ValueError):
 
     id = "E-QUALITY-01"
 
-    def __init__(self, expected_db: float, least_db: float) -> None:
+    def __init__(self, expected_db: float, min_quality_db: float) -> None:
         super().__init__(
-            f"expected quality {expected_db:.1f} dB, below the {least_db:g} dB asked for",
+            f"expected quality {expected_db:.1f} dB, below the {min_quality_db:g} dB asked for",
             "Scan the page again, sharper or larger, or lower --min-quality and look at the overlay.",
         )
         self.expected_db = expected_db
-        self.least_db = least_db
+        self.min_quality_db = min_quality_db
 
 
 class PageCrashed(PageError, RuntimeError):

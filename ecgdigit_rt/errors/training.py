@@ -31,7 +31,7 @@ class CheckpointExists(TrainingError, FileExistsError):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"a run was begun here: {path}",
-            "--resume goes on with it, --fresh begins anew and replaces it, --out names another folder.",
+            "--resume goes on with it, --restart begins anew and replaces it, --out names another folder.",
         )
         self.path = path
 

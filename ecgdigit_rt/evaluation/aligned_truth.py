@@ -8,7 +8,7 @@ from ecgdigit_rt.plots.inspect.plot import TrueLead
 from ecgdigit_rt.results import Digitized
 
 
-def true_leads(truth: Truth, page: Digitized) -> dict[str, TrueLead]:
+def align_truth(truth: Truth, page: Digitized) -> dict[str, TrueLead]:
     """The truth where the estimate stands: the metric moves that, this the truth back."""
     return {
         name: TrueLead(

@@ -19,7 +19,7 @@ from ecgdigit_rt.evaluation.metric import LeadScore, competition_score, decibel,
 from ecgdigit_rt.evaluation.page_layouts import layout_beside
 from ecgdigit_rt.evaluation.predictions import Predictions
 from ecgdigit_rt.evaluation.rates import at_truth_rate, submission_rate_hz
-from ecgdigit_rt.evaluation.truth import Truth, questions_beside, read_truth, truth_paths
+from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth, truth_paths
 from ecgdigit_rt.formats.submission_csv import Submission
 from ecgdigit_rt.results import LEADS
 
@@ -116,7 +116,7 @@ def evaluate(
     untrue = tuple(image for image in given.leads if image not in paths)
     if given.leads and len(untrue) == len(given.leads):
         raise TruthMissing(truth_dir, untrue)
-    questions = questions_beside(truth_dir)
+    questions = find_test_csv(truth_dir)
     images = []
     for image, path in paths.items():
         if image in given.leads or not submitted_only:

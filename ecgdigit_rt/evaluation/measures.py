@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.warping import warped_distance
+from ecgdigit_kernels.warping import dtw_distance
 from ecgdigit_rt.evaluation.metric import LeadScore, lead_score, shifted
 from ecgdigit_rt.evaluation.r_peaks import PeakAgreement, peak_agreement
 from ecgdigit_rt.evaluation.rates import at_truth_rate
@@ -32,7 +32,7 @@ class Agreement:
     db: Σ truth² over Σ error², as the metric counts them. rmse_mv: the root mean square of the same
     error, and nrmse_percent: that in percent of the truth's range (highest minus lowest); infinite for a
     level truth. pearson: the correlation where both are present, NaN where one of them is level.
-    dtw_mv: `warped_distance` of the two within ±DTW_BAND_S, a mean absolute difference; NaN where nothing
+    dtw_mv: `dtw_distance` of the two within ±DTW_BAND_S, a mean absolute difference; NaN where nothing
     was read. lag_s, offset_mv: by how much the prediction was moved later and up. peaks: the R peaks.
     peaks_unmoved: the same without the lag, on the prediction's own clock.
     """
@@ -94,7 +94,7 @@ def _warped(truth: NDArray[np.float64], moved: NDArray[np.float64], rate_hz: flo
     both = np.isfinite(moved)
     if not both.any():
         return math.nan
-    return warped_distance(truth[both], moved[both], round(DTW_BAND_S * rate_hz))
+    return dtw_distance(truth[both], moved[both], round(DTW_BAND_S * rate_hz))
 
 
 def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -14,7 +14,7 @@ from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.signal_table import RATE_HZ
 from ecgdigit_rt.formats.submission_csv import Submission, read_submission
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.runs.report import report_path
 
@@ -61,7 +61,7 @@ def _from_csv_pages(folder: Path) -> Predictions:
 
 
 def _from_parquet(path: Path) -> Predictions:
-    with extra_for("reading Parquet", "pyarrow", "parquet"):
+    with missing_dependency_as_error("reading Parquet", "pyarrow", "parquet"):
         import pyarrow as pa
         from pyarrow import parquet
     try:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.evaluation.truth import RATES_HZ, SLACK, Truth
-from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.resample import resample
 
 
 def submission_rate_hz(truth: Truth, predicted: Mapping[str, NDArray[np.float64]]) -> float:
@@ -37,7 +37,7 @@ def at_truth_rate(
         whole = math.ceil(guess.size * to_rate_hz / rate_hz)
         short = count - whole  # by so much, the edge is repeated; the rest is missing
         count_found = count if short <= SLACK else whole
-        guess = resampled(np.nan_to_num(guess), rate_hz, to_rate_hz, count_found)
+        guess = resample(np.nan_to_num(guess), rate_hz, to_rate_hz, count_found)
     out = np.full(count, np.nan)
     out[: guess.size] = guess[:count]
     return out

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import TruthMalformed, TruthMissing
-from ecgdigit_rt.formats.test_csv import Asked, read_test_csv
+from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv
 from ecgdigit_rt.results import LEADS
 
 DEFAULT_RATE_HZ = 500.0
@@ -46,7 +46,7 @@ def truth_paths(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def questions_beside(folder: Path) -> dict[str, list[Asked]]:
+def find_test_csv(folder: Path) -> dict[str, list[LeadRequest]]:
     """What test.csv asks, where one lies in the truth folder or beside it; else nothing."""
     for path in (folder / "test.csv", folder.absolute().parent / "test.csv"):
         if path.is_file():
@@ -54,7 +54,7 @@ def questions_beside(folder: Path) -> dict[str, list[Asked]]:
     return {}
 
 
-def read_truth(path: Path, asked: Sequence[Asked] = ()) -> Truth:
+def read_truth(path: Path, asked: Sequence[LeadRequest] = ()) -> Truth:
     """Read one image's truth. Raises TruthMalformed.
 
     The file does not state its rate. It is, in this order: the rate that `asked` (the image's
@@ -98,7 +98,7 @@ def _window(path: Path, name: str, cells: Sequence[str]) -> NDArray[np.float64]:
     return window
 
 
-def _rate_hz(leads: Mapping[str, NDArray[np.float64]], rows: int, asked: Sequence[Asked]) -> float:
+def _rate_hz(leads: Mapping[str, NDArray[np.float64]], rows: int, asked: Sequence[LeadRequest]) -> float:
     same = [a for a in asked if a.lead in leads and abs(a.rows - leads[a.lead].size) <= SLACK]
     if 2 * len(same) > len(asked):
         return Counter(a.rate_hz for a in same).most_common(1)[0][0]

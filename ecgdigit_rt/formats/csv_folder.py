@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgdigit_rt.atomic_files import write_whole_text
+from ecgdigit_rt.atomic_files import write_text_atomically
 from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.metadata import page_facts
 from ecgdigit_rt.formats.page_folder import PageFolder
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signals_table, window
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table, window
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Digitized
 
 
-def csv_folder(to: Destination) -> PageFolder:
+def csv_folder(to: OutputDestination) -> PageFolder:
     return PageFolder(to.path, _write_page, (".csv", ".json"))
 
 
 def csv_from_page(page: Digitized) -> str:
     """The text of NAME.csv."""
-    table = np.round(signals_table(page).astype(np.float64), 5) + 0.0  # + 0.0 turns −0.0 into 0.0
+    table = np.round(signal_table(page).astype(np.float64), 5) + 0.0  # + 0.0 turns −0.0 into 0.0
     columns = [[f"{k / RATE_HZ:.3f}" for k in range(table.shape[0])]]
     for values, name in zip(table.T, lead_names(page), strict=True):
         printed = window(page.leads[name])
@@ -40,5 +40,5 @@ def csv_from_page(page: Digitized) -> str:
 def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
     stem = file_stem(page_id)
     facts = json.dumps(page_facts(page, page_id), indent=1, ensure_ascii=False, allow_nan=False)
-    write_whole_text(facts + "\n", folder / f"{stem}.json")
-    write_whole_text(csv_from_page(page), folder / f"{stem}.csv")
+    write_text_atomically(facts + "\n", folder / f"{stem}.json")
+    write_text_atomically(csv_from_page(page), folder / f"{stem}.csv")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecgdigit_rt.formats.metadata import page_facts
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signals_table
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ def dataframe_from_page(page: Digitized) -> pd.DataFrame:
     The index is `time_s`, at 500 Hz from the record's start; `attrs` holds `page_facts`.
     Raises DependencyMissing.
     """
-    with extra_for("a data frame", "pandas", "pandas"):
+    with missing_dependency_as_error("a data frame", "pandas", "pandas"):
         import pandas as pd
-    table = signals_table(page)
+    table = signal_table(page)
     time_s = pd.Index(np.arange(table.shape[0]) / RATE_HZ, name="time_s")
     frame = pd.DataFrame(table, index=time_s, columns=lead_names(page))
     frame.attrs.update(page_facts(page))

@@ -18,14 +18,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecgdigit_rt.atomic_files import telling_of, whole_file
+from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.formats.dicom_codes import LEAD_SYSTEM, UNSPECIFIED_LEAD_SYSTEM, coded
 from ecgdigit_rt.formats.dicom_waveform import waveform, waveform_annotations
 from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.page_folder import PageFolder
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import Destination
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import LEADS, Digitized
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ MOST_SAMPLES = 16384
 _LONGEST_LO = 64
 
 
-def dicom_folder(to: Destination) -> PageFolder:
+def dicom_folder(to: OutputDestination) -> PageFolder:
     """Raises DependencyMissing."""
-    with extra_for("--format dicom", "pydicom", "dicom"):
+    with missing_dependency_as_error("--format dicom", "pydicom", "dicom"):
         import pydicom  # noqa: F401 to know before the first page
     return PageFolder(to.path, _write_page, (".dcm",))
 
 
 def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
     path = folder / f"{file_stem(page_id)}.dcm"
-    with whole_file(path) as partial, telling_of(path):
+    with atomic_file(path) as partial, reraise_as_output_error(path):
         dicom_from_page(page, page_id).save_as(partial, enforce_file_format=True)
 
 
@@ -107,10 +107,12 @@ def _add_unknown(out: Dataset) -> None:
 
 def _add_maker(out: Dataset, page: Digitized) -> None:
     out.Manufacturer = "ecgdigit-rt"
-    if page.maker is not None:
-        maker = page.maker
-        out.ManufacturerModelName = maker.models[:_LONGEST_LO]
-        out.SoftwareVersions = [text[:_LONGEST_LO] for text in (maker.software, maker.models, maker.device)]
+    if page.provenance is not None:
+        provenance = page.provenance
+        out.ManufacturerModelName = provenance.models[:_LONGEST_LO]
+        out.SoftwareVersions = [
+            text[:_LONGEST_LO] for text in (provenance.software, provenance.models, provenance.device)
+        ]
 
 
 def _lead_system() -> Dataset:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ecgdigit_rt.formats.dicom_codes import LEAD_CODES, MICROVOLT, coded
 from ecgdigit_rt.formats.int16 import NOT_PRINTED, int16_from_mv
 from ecgdigit_rt.formats.metadata import lead_line, page_lines
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signals_table, window
+from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table, window
 from ecgdigit_rt.results import Digitized
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def waveform(page: Digitized) -> Dataset:
     """The multiplex group."""
     from pydicom.dataset import Dataset
 
-    steps = int16_from_mv(signals_table(page))
+    steps = int16_from_mv(signal_table(page))
     group = Dataset()
     group.WaveformOriginality = "DERIVED"
     group.NumberOfWaveformSamples, group.NumberOfWaveformChannels = steps.shape

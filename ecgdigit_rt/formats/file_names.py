@@ -7,9 +7,9 @@ import re
 import unicodedata
 from re import Pattern
 
-from ecgdigit_rt.sanitize import POWERFUL
+from ecgdigit_rt.sanitize import CONTROL_CHARS
 
-_UNSAFE = re.compile(rf'[{POWERFUL}/\\:*?"<>|]|^\.|[. ]$')
+_UNSAFE = re.compile(rf'[{CONTROL_CHARS}/\\:*?"<>|]|^\.|[. ]$')
 """What some file system, terminal or UTF-8 does not take, a dot that would hide the file, an end that Windows
 drops."""
 

@@ -21,27 +21,27 @@ from typing import Self
 
 import numpy as np
 
-from ecgdigit_rt.atomic_files import telling_of, whole_text
+from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
 from ecgdigit_rt.formats.metadata import failed_facts, lead_facts, page_facts
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Failed, Lead, Result
 
 
 class JsonLines:
     """A line goes out as its page comes; the file appears at the end."""
 
-    def __init__(self, to: Destination) -> None:
+    def __init__(self, to: OutputDestination) -> None:
         self._to = to
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._text = self._open.enter_context(whole_text(self._to.path, self._to.stream))
+        self._text = self._open.enter_context(atomic_text_file(self._to.path, self._to.stream))
         return self
 
     def write(self, page_id: str, result: Result) -> None:
         line = json.dumps(_object(page_id, result), ensure_ascii=False, allow_nan=False)
-        with telling_of(self._to.path):
+        with reraise_as_output_error(self._to.path):
             self._text.write(line + "\n")
 
     def __exit__(

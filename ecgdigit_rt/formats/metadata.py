@@ -9,7 +9,7 @@ import math
 
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.results import LEADS, Digitized, Failed, Lead
-from ecgdigit_rt.sanitize import on_terminal
+from ecgdigit_rt.sanitize import escape_control_chars
 from ecgdigit_rt.tracing.lead_relations import residuals
 
 SCHEMA_VERSION = 2
@@ -28,13 +28,13 @@ def page_facts(page: Digitized, page_id: str = "") -> dict[str, object]:
 
     Nothing here differs from one run to the next; how long a page took stands in the report alone.
     """
-    maker = page.maker
+    provenance = page.provenance
     return {
         **origin_facts(page, page_id),
         "status": "partial" if missing_leads(page) else "digitized",
-        "software": maker.software if maker else None,
-        "models": maker.models if maker else None,
-        "device": maker.device if maker else None,
+        "software": provenance.software if provenance else None,
+        "models": provenance.models if provenance else None,
+        "device": provenance.device if provenance else None,
         "unit": UNIT,
         "duration_s": rounded(page.duration_s, 6),
         "layout": layout_facts(page),
@@ -78,7 +78,7 @@ def quality_facts(page: Digitized) -> dict[str, float | None]:
         quality["confidence"] = rounded(sum(confidences) / len(confidences), 4)
     for relation, found in residuals(page.leads).items():
         quality[f"{relation}_mv"] = rounded(found.median_mv, 4)
-    for name, difference in page.repeats_mv.items():
+    for name, difference in page.repeat_difference_mv.items():
         quality[f"{name}-{name}_mv"] = rounded(difference, 4)
     return quality
 
@@ -89,13 +89,15 @@ def seconds_facts(page: Digitized) -> dict[str, float]:
 
 def page_lines(page: Digitized, page_id: str = "") -> list[str]:
     """The page's facts as text, for formats that have comments; `lead_line` tells of the leads."""
-    layout, maker = page.layout, page.maker
+    layout, provenance = page.layout, page.provenance
     made = (
-        [f"software: {maker.software}", f"models: {maker.models}", f"device: {maker.device}"] if maker else []
+        [f"software: {provenance.software}", f"models: {provenance.models}", f"device: {provenance.device}"]
+        if provenance
+        else []
     )
     return [
-        f"page id: {on_terminal(page_id or page.source.id)}",
-        f"source: {on_terminal(str(page.source.path))}, page {page.source.page + 1}",
+        f"page id: {escape_control_chars(page_id or page.source.id)}",
+        f"source: {escape_control_chars(str(page.source.path))}, page {page.source.page + 1}",
         *made,
         f"layout: {layout.name}, {layout.speed_mm_s:g} mm/s, {layout.gain_mm_mv:g} mm/mV",
         *(f"note: {note}" for note in page.notes),
@@ -118,12 +120,12 @@ def origin_facts(page: Digitized | Failed, page_id: str = "") -> dict[str, objec
     """Which page it is. Bytes of a file's name that are no UTF-8 are spelled out."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "id": readable(page_id or page.source.id),
-        "source": readable(str(page.source.path)),
+        "id": printable(page_id or page.source.id),
+        "source": printable(str(page.source.path)),
         "page": page.source.page + 1,
     }
 
 
-def readable(text: str) -> str:
+def printable(text: str) -> str:
     """The text with what is not UTF-8, as names of files may hold, written out."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

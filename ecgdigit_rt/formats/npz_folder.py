@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgdigit_rt.atomic_files import telling_of, whole_file
+from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.metadata import page_facts
 from ecgdigit_rt.formats.page_folder import PageFolder
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Digitized
 
 
-def npz_folder(to: Destination) -> PageFolder:
+def npz_folder(to: OutputDestination) -> PageFolder:
     return PageFolder(to.path, _write_page, (".npz",))
 
 
@@ -36,5 +36,5 @@ def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
         "facts": np.array(json.dumps(page_facts(page, page_id), allow_nan=False)),
     }
     path = folder / f"{file_stem(page_id)}.npz"
-    with whole_file(path) as partial, telling_of(path), partial.open("wb") as stream:
+    with atomic_file(path) as partial, reraise_as_output_error(path), partial.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ecgdigit_rt import __version__
-from ecgdigit_rt.atomic_files import telling_of, whole_file
+from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.formats.metadata import UNIT, missing_leads, origin_facts, rounded
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import Destination
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized, Failed, Lead, Result
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ STRINGS = (
 class ParquetFile:
     """A row group goes out when its pages are together; the file appears at the end."""
 
-    def __init__(self, to: Destination) -> None:
-        with extra_for("--format parquet", "pyarrow", "parquet"):
+    def __init__(self, to: OutputDestination) -> None:
+        with missing_dependency_as_error("--format parquet", "pyarrow", "parquet"):
             import pyarrow as pa
             from pyarrow import parquet
         self._path = to.path
@@ -48,8 +48,8 @@ class ParquetFile:
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
-            partial = opened.enter_context(whole_file(self._path))
-            with telling_of(self._path):
+            partial = opened.enter_context(atomic_file(self._path))
+            with reraise_as_output_error(self._path):
                 self._table = self._parquet.ParquetWriter(
                     partial, self._schema, compression="zstd", use_dictionary=list(STRINGS)
                 )
@@ -74,12 +74,12 @@ class ParquetFile:
             if kind is None:
                 self._flush()
         finally:
-            with telling_of(self._path):
+            with reraise_as_output_error(self._path):
                 self._table.close()
 
     def _flush(self) -> None:
         if self._rows:
-            with telling_of(self._path):
+            with reraise_as_output_error(self._path):
                 self._table.write_table(self._arrow.Table.from_pylist(self._rows, schema=self._schema))
         self._rows, self._pages = [], 0
 
@@ -127,7 +127,7 @@ def rows_of_page(page_id: str, result: Result) -> list[dict[str, object]]:
 
 
 def _of_page(page: Digitized) -> dict[str, object]:
-    layout, maker = page.layout, page.maker
+    layout, provenance = page.layout, page.provenance
     return {
         "layout": layout.name,
         "speed_mm_s": layout.speed_mm_s,
@@ -135,9 +135,9 @@ def _of_page(page: Digitized) -> dict[str, object]:
         "status": "partial" if missing_leads(page) else "digitized",
         "expected_db": rounded(page.expected_db, 3),
         "notes": "; ".join(page.notes) or None,
-        "software": maker.software if maker else None,
-        "models": maker.models if maker else None,
-        "device": maker.device if maker else None,
+        "software": provenance.software if provenance else None,
+        "models": provenance.models if provenance else None,
+        "device": provenance.device if provenance else None,
     }
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ecgdigit_rt.formats.writer import Destination, PageWriter
+from ecgdigit_rt.formats.writer import OutputDestination, PageWriter
 
-Opener = Callable[[Destination], PageWriter]
+Opener = Callable[[OutputDestination], PageWriter]
 """Raises DependencyMissing where the format's package is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class OutputFormat:
     """suffixes: how its file ends, or each file in its folder. to_stream: it may go to standard output."""
 
     name: str
@@ -25,43 +25,43 @@ class Format:
     to_stream: bool = False
 
 
-def _submission(to: Destination) -> PageWriter:
+def _submission(to: OutputDestination) -> PageWriter:
     from ecgdigit_rt.formats.submission_file import SubmissionFile
 
     return SubmissionFile(to)
 
 
-def _csv(to: Destination) -> PageWriter:
+def _csv(to: OutputDestination) -> PageWriter:
     from ecgdigit_rt.formats.csv_folder import csv_folder
 
     return csv_folder(to)
 
 
-def _parquet(to: Destination) -> PageWriter:
+def _parquet(to: OutputDestination) -> PageWriter:
     from ecgdigit_rt.formats.parquet_file import ParquetFile
 
     return ParquetFile(to)
 
 
-def _wfdb(to: Destination) -> PageWriter:
+def _wfdb(to: OutputDestination) -> PageWriter:
     from ecgdigit_rt.formats.wfdb_folder import wfdb_folder
 
     return wfdb_folder(to)
 
 
-def _dicom(to: Destination) -> PageWriter:
+def _dicom(to: OutputDestination) -> PageWriter:
     from ecgdigit_rt.formats.dicom_folder import dicom_folder
 
     return dicom_folder(to)
 
 
-def _npz(to: Destination) -> PageWriter:
+def _npz(to: OutputDestination) -> PageWriter:
     from ecgdigit_rt.formats.npz_folder import npz_folder
 
     return npz_folder(to)
 
 
-def _json(to: Destination) -> PageWriter:
+def _json(to: OutputDestination) -> PageWriter:
     from ecgdigit_rt.formats.json_lines import JsonLines
 
     return JsonLines(to)
@@ -70,12 +70,12 @@ def _json(to: Destination) -> PageWriter:
 FORMATS = {
     form.name: form
     for form in (
-        Format("submission", _submission, (".csv",), is_folder=False, to_stream=True),
-        Format("csv", _csv, (".csv",)),
-        Format("parquet", _parquet, (".parquet", ".pq"), is_folder=False),
-        Format("wfdb", _wfdb, (".hea", ".dat")),
-        Format("dicom", _dicom, (".dcm",)),
-        Format("npz", _npz, (".npz",)),
-        Format("json", _json, (".jsonl", ".ndjson", ".json"), is_folder=False, to_stream=True),
+        OutputFormat("submission", _submission, (".csv",), is_folder=False, to_stream=True),
+        OutputFormat("csv", _csv, (".csv",)),
+        OutputFormat("parquet", _parquet, (".parquet", ".pq"), is_folder=False),
+        OutputFormat("wfdb", _wfdb, (".hea", ".dat")),
+        OutputFormat("dicom", _dicom, (".dcm",)),
+        OutputFormat("npz", _npz, (".npz",)),
+        OutputFormat("json", _json, (".jsonl", ".ndjson", ".json"), is_folder=False, to_stream=True),
     )
 }

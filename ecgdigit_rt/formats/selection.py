@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ecgdigit_rt.atomic_files import is_stream
 from ecgdigit_rt.errors import FormatContradicted, FormatNotNamed, UnknownChoice
-from ecgdigit_rt.formats.registry import FORMATS, Format
+from ecgdigit_rt.formats.registry import FORMATS, OutputFormat
 
 STDOUT = "-"
 _QUESTIONED = "submission"
 
 
-def chosen_format(named: str | None, out: Path, *, has_questions: bool) -> Format:
+def select_format(named: str | None, out: Path, *, has_questions: bool) -> OutputFormat:
     """The format that is named, or the one that test.csv, `-` or the suffix of `out` tells.
 
     Raises UnknownChoice, FormatNotNamed where nothing tells it, and FormatContradicted.
@@ -40,7 +40,7 @@ def chosen_format(named: str | None, out: Path, *, has_questions: bool) -> Forma
     return form
 
 
-def _told(out: Path, *, has_questions: bool) -> Format:
+def _told(out: Path, *, has_questions: bool) -> OutputFormat:
     of_suffix = _formats_of(out)
     if _is_stream(out) or (has_questions and not of_suffix):
         return FORMATS[_QUESTIONED]
@@ -51,7 +51,7 @@ def _told(out: Path, *, has_questions: bool) -> Format:
     return next((form for form in of_suffix if not form.is_folder), of_suffix[0])
 
 
-def _formats_of(out: Path) -> list[Format]:
+def _formats_of(out: Path) -> list[OutputFormat]:
     """The formats that have files with this suffix. A folder that is there may be called anything."""
     if out.is_dir():
         return []

@@ -25,7 +25,7 @@ def window(lead: Lead, rate_hz: float = RATE_HZ) -> slice:
     return slice(start, start + max(1, round(lead.mv.size * rate_hz / lead.rate_hz)))
 
 
-def signals_table(page: Digitized, rate_hz: float = RATE_HZ) -> NDArray[np.float32]:
+def signal_table(page: Digitized, rate_hz: float = RATE_HZ) -> NDArray[np.float32]:
     """(samples, leads) float32, millivolt, NaN where nothing was printed; columns as in `lead_names`."""
     leads = [page.leads[name] for name in lead_names(page)]
     windows = [window(lead, rate_hz) for lead in leads]
@@ -38,6 +38,6 @@ def signals_table(page: Digitized, rate_hz: float = RATE_HZ) -> NDArray[np.float
 def _at_rate(lead: Lead, rate_hz: float, count: int) -> NDArray[np.floating]:
     if lead.rate_hz == rate_hz:
         return lead.mv
-    from ecgdigit_rt.resample import resampled  # scipy: leads are at 500 Hz as a rule
+    from ecgdigit_rt.resample import resample  # scipy: leads are at 500 Hz as a rule
 
-    return resampled(lead.mv, lead.rate_hz, rate_hz, count)
+    return resample(lead.mv, lead.rate_hz, rate_hz, count)

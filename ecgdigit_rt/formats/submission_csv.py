@@ -17,9 +17,9 @@ from typing import Any, Self, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.atomic_files import telling_of, whole_text
+from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
 from ecgdigit_rt.errors import InputNotFound, SubmissionMalformed
-from ecgdigit_rt.formats.metadata import readable
+from ecgdigit_rt.formats.metadata import printable
 from ecgdigit_rt.formats.test_csv import MAX_ROWS
 
 HEADER = "id,value\n"
@@ -38,7 +38,7 @@ def rows_text(image: str, lead: str, mv: NDArray[np.floating[Any]]) -> str:
     if not np.isfinite(mv).all():
         raise ValueError(f"lead {lead} of {image} has values that are not finite")
     template = _template(lead, mv.size)
-    image = readable(image)
+    image = printable(image)
     rounded = np.round(mv.astype(np.float64), 5) + 0.0  # + 0.0 turns −0.0 into 0.0
     if any(c in image for c in ',"\n\r'):
         template = template.replace("\0", '"\0').replace(",", '",')
@@ -65,8 +65,8 @@ class SubmissionWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
-            self._text = opened.enter_context(whole_text(self._path, self._stream))
-            with telling_of(self._path):
+            self._text = opened.enter_context(atomic_text_file(self._path, self._stream))
+            with reraise_as_output_error(self._path):
                 self._text.write(HEADER)
             self._open = opened.pop_all()
         return self
@@ -76,7 +76,7 @@ class SubmissionWriter:
         if self._text is None:
             raise RuntimeError("the writer is not open")
         text = rows_text(image, lead, mv)
-        with telling_of(self._path):
+        with reraise_as_output_error(self._path):
             self._text.write(text)
 
     def __exit__(

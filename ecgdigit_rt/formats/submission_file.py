@@ -6,15 +6,15 @@ from types import TracebackType
 from typing import Self
 
 from ecgdigit_rt.formats.submission_csv import SubmissionWriter
-from ecgdigit_rt.formats.test_csv import answer
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.test_csv import values_for
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Result
 
 
 class SubmissionFile:
     """Without questions every lead of every page that was read; with them exactly what they ask."""
 
-    def __init__(self, to: Destination) -> None:
+    def __init__(self, to: OutputDestination) -> None:
         self._questions = to.questions
         self._rows = SubmissionWriter(to.path, to.stream)
 
@@ -24,7 +24,7 @@ class SubmissionFile:
 
     def write(self, page_id: str, result: Result) -> None:
         asked = None if self._questions is None else self._questions[page_id]
-        for lead, mv in answer(result, asked).values.items():
+        for lead, mv in values_for(result, asked).values.items():
             self._rows.write(page_id, lead, mv)
 
     def __exit__(

@@ -26,7 +26,7 @@ MAX_ROWS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LeadRequest:
     """One line of test.csv, less the image: which lead, at which rate, how many samples."""
 
     lead: str
@@ -35,14 +35,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LeadValues:
     """One page's part of the submission: millivolt values by lead, and which leads are zeros."""
 
     values: Mapping[str, NDArray[np.float64]]
     missing: tuple[str, ...]
 
 
-def read_test_csv(path: Path) -> dict[str, list[Asked]]:
+def read_test_csv(path: Path) -> dict[str, list[LeadRequest]]:
     """Read what is asked of each image id, images and leads in the order of the file.
 
     Columns may stand in any order, and others beside them. Raises InputNotFound and
@@ -61,7 +61,7 @@ def read_test_csv(path: Path) -> dict[str, list[Asked]]:
         if column not in header:
             raise TestCsvMalformed(path, 1, column, "there is no such column")
     places = [header.index(column) for column in COLUMNS]
-    questions: dict[str, list[Asked]] = {}
+    questions: dict[str, list[LeadRequest]] = {}
     for line, cells in lines:
         if not any(cells):
             continue
@@ -76,7 +76,7 @@ def read_test_csv(path: Path) -> dict[str, list[Asked]]:
     return questions
 
 
-def answer(result: Result, asked: Sequence[Asked] | None) -> Answer:
+def values_for(result: Result, asked: Sequence[LeadRequest] | None) -> LeadValues:
     """Give the values of one page: what `asked` wants, or without it all leads at their own rate.
 
     A lead that is asked for and was not found is zeros, and so is every lead of a failed page.
@@ -84,10 +84,12 @@ def answer(result: Result, asked: Sequence[Asked] | None) -> Answer:
     were not found.
     """
     leads = {} if isinstance(result, Failed) else result.leads
-    missing = tuple(unanswered(result, asked))
+    missing = tuple(missing_requests(result, asked))
     if asked is None:
-        return Answer({name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}, missing)
-    from ecgdigit_rt.resample import resampled  # scipy: only where a page is written
+        return LeadValues(
+            {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}, missing
+        )
+    from ecgdigit_rt.resample import resample  # scipy: only where a page is written
 
     values = {}
     for want in asked:
@@ -95,12 +97,12 @@ def answer(result: Result, asked: Sequence[Asked] | None) -> Answer:
         values[want.lead] = (
             np.zeros(want.rows)
             if lead is None or lead.mv.size == 0
-            else resampled(lead.mv, lead.rate_hz, want.rate_hz, want.rows)
+            else resample(lead.mv, lead.rate_hz, want.rate_hz, want.rows)
         )
-    return Answer(values, missing)
+    return LeadValues(values, missing)
 
 
-def unanswered(result: Result, asked: Sequence[Asked] | None) -> list[str]:
+def missing_requests(result: Result, asked: Sequence[LeadRequest] | None) -> list[str]:
     """The leads that were asked for and not found; without a question those of the page's layout."""
     if asked is None:
         return missing_leads(result) if isinstance(result, Digitized) else []
@@ -122,7 +124,7 @@ def _cell(cells: Sequence[str], place: int) -> str:
     return cells[place].strip() if place < len(cells) else ""
 
 
-def _asked(path: Path, line: int, cells: Sequence[str]) -> tuple[str, Asked]:
+def _asked(path: Path, line: int, cells: Sequence[str]) -> tuple[str, LeadRequest]:
     image, lead, rate, rows = cells
     if not image:
         raise TestCsvMalformed(path, line, "id", "empty")
@@ -136,7 +138,7 @@ def _asked(path: Path, line: int, cells: Sequence[str]) -> tuple[str, Asked]:
     if not (0 < count <= MAX_ROWS and count.is_integer()):
         problem = f"{rows!r} is no whole number above zero"
         raise TestCsvMalformed(path, line, "number_of_rows", problem)
-    return image, Asked(lead, rate_hz, int(count))
+    return image, LeadRequest(lead, rate_hz, int(count))
 
 
 def _number(text: str) -> float:

@@ -11,14 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from ecgdigit_rt.atomic_files import telling_of
+from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.int16 import STEPS_PER_MV, int16_from_mv
 from ecgdigit_rt.formats.metadata import UNIT, lead_line, page_lines
 from ecgdigit_rt.formats.page_folder import PageFolder
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signals_table
-from ecgdigit_rt.formats.writer import Destination
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
+from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _NOT_IN_RECORD_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_RECORD_NAME = 50  # WFDB_MAXRNL of the WFDB library
 
 
-def wfdb_folder(to: Destination) -> PageFolder:
+def wfdb_folder(to: OutputDestination) -> PageFolder:
     """Raises DependencyMissing."""
     _wfdb()
     return PageFolder(to.path, _write_page, (".hea", ".dat"), record_name)
@@ -44,7 +44,7 @@ def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
         raise ValueError(f"{page_id or page.source.id} has no lead to write")
     name = record_name(path.name.removesuffix(".hea"))
     header = path.with_name(f"{name}.hea")
-    with telling_of(header):
+    with reraise_as_output_error(header):
         path.parent.mkdir(parents=True, exist_ok=True)
         # The header names its signal file, so both are written under their own names, in a folder apart.
         with TemporaryDirectory(prefix=f".{name}.", suffix=".part", dir=path.parent) as apart:
@@ -71,7 +71,7 @@ def _write_record(page: Digitized, name: str, folder: Path, page_id: str) -> Non
         fs=RATE_HZ,
         units=[UNIT] * len(leads),
         sig_name=leads,
-        d_signal=int16_from_mv(signals_table(page)),
+        d_signal=int16_from_mv(signal_table(page)),
         fmt=["16"] * len(leads),
         adc_gain=[float(STEPS_PER_MV)] * len(leads),
         baseline=[0] * len(leads),
@@ -86,7 +86,7 @@ def _ascii(line: str) -> str:
 
 
 def _wfdb() -> ModuleType:
-    with extra_for("--format wfdb", "wfdb", "wfdb"):
+    with missing_dependency_as_error("--format wfdb", "wfdb", "wfdb"):
         import wfdb
     module: ModuleType = wfdb
     return module

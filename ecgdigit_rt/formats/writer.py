@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.formats.test_csv import Asked
+    from ecgdigit_rt.formats.test_csv import LeadRequest
     from ecgdigit_rt.results import Result
 
 
@@ -30,7 +30,7 @@ class PageWriter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class OutputDestination:
     """Where the pages of a run go.
 
     stream: what is written to in the path's place. questions: what test.csv asks, by image id.
@@ -38,4 +38,4 @@ class Destination:
 
     path: Path
     stream: TextIO | None = None
-    questions: Mapping[str, Sequence[Asked]] | None = None
+    questions: Mapping[str, Sequence[LeadRequest]] | None = None

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.geometry.grid_stage import mesh_from_grid, phase_of_view
-from ecgdigit_rt.geometry.homography import homography, mapped
-from ecgdigit_rt.geometry.locate_stage import Image, shrunk
+from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
+from ecgdigit_rt.geometry.locate_stage import Image, downscaled
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.geometry.mesh_fit import MARGIN
 from ecgdigit_rt.stages import GRID_SIDE
@@ -41,14 +41,14 @@ class StraightView:
     image_px_per_px: float
 
 
-def straightened(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
+def deskew(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
     """The mesh of a second look, if that shows a plane where the first saw hardly any bend; else `mesh`.
 
     runner: stage 1's. image: the upright picture in whose pixels `mesh` is.
     """
     if not 1 < mesh.bend <= _MAYBE_FLAT:
         return mesh
-    view = straight_view(image, mesh)
+    view = deskewed_view(image, mesh)
     try:
         again = mesh_from_grid(phase_of_view(runner, view.pixels, 1.0), _FLAT)
     except NoGridFound:
@@ -57,12 +57,12 @@ def straightened(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
         return mesh
     return dataclasses.replace(
         again,
-        pixels=mapped(view.image_from_view, again.pixels.astype(np.float64)).astype(np.float32),
+        pixels=apply_homography(view.image_from_view, again.pixels.astype(np.float64)).astype(np.float32),
         residual_px=again.residual_px * view.image_px_per_px,
     )
 
 
-def straight_view(image: Image, mesh: Mesh) -> StraightView:
+def deskewed_view(image: Image, mesh: Mesh) -> StraightView:
     """The paper under `mesh`, through the plane that fits it best, as large as stage 1 looks at pages.
 
     It is drawn about as fine as the image is and then averaged down, as the first look was: half-tones and
@@ -85,7 +85,7 @@ def straight_view(image: Image, mesh: Mesh) -> StraightView:
     reduced_from_drawn = _between_centres(np.diag([1 / shrink, 1 / shrink, 1]) @ image_from_drawn)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     laid = cv2.warpPerspective(image, reduced_from_drawn, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    small, factor = shrunk(np.asarray(laid, np.uint8), GRID_SIDE)
+    small, factor = downscaled(np.asarray(laid, np.uint8), GRID_SIDE)
     return StraightView(small, image_from_drawn @ np.diag([factor, factor, 1]), px_per_mm * factor / drawn)
 
 
@@ -94,7 +94,7 @@ def _plane(mesh: Mesh) -> NDArray[np.float64]:
     rows, columns = mesh.pixels.shape[:2]
     down, along = np.mgrid[:rows, :columns]
     places = np.stack([along, down], -1).reshape(-1, 2) * mesh.step_mm + np.array(mesh.origin_mm)
-    return homography(places, mesh.pixels.reshape(-1, 2).astype(np.float64), np.ones(len(places)))
+    return fit_homography(places, mesh.pixels.reshape(-1, 2).astype(np.float64), np.ones(len(places)))
 
 
 def _between_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

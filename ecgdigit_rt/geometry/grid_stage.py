@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.geometry.ink_mask import ink_near
-from ecgdigit_rt.geometry.locate_stage import Located, padded, viewed
+from ecgdigit_rt.geometry.ink_mask import mask_near_ink
+from ecgdigit_rt.geometry.locate_stage import Located, padded, stage1_view
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
 from ecgdigit_rt.stages import MAP_STRIDE
@@ -35,7 +35,7 @@ def grid_phase(runner: Runner, located: Located) -> GridPhase:
     """Run stage 1 on the sheet."""
     left, top, right, bottom = located.page_px
     fills_picture = (left, top, right, bottom) == (0, 0, located.image.shape[1], located.image.shape[0])
-    sheet = located.view if fills_picture else viewed(located.image[top:bottom, left:right])
+    sheet = located.view if fills_picture else stage1_view(located.image[top:bottom, left:right])
     small, factor = sheet
     return phase_of_view(runner, small, factor, (left, top))
 
@@ -48,7 +48,9 @@ def phase_of_view(
     rows, columns = (-(-side // MAP_STRIDE) for side in view.shape[:2])
     phase = phase[:, :rows, :columns]
     # A steep stroke passes for a grid line, and pulls the mesh exactly where QRS complexes stand.
-    phase = np.where(ink_near(view, MAP_STRIDE, _INK_REACH), np.float32(_NEAR_INK), np.float32(1)) * phase
+    phase = (
+        np.where(mask_near_ink(view, MAP_STRIDE, _INK_REACH), np.float32(_NEAR_INK), np.float32(1)) * phase
+    )
     along = (phase[0] + 1j * phase[1]).astype(np.complex64)
     down = (phase[2] + 1j * phase[3]).astype(np.complex64)
     return GridPhase(along, down, factor * MAP_STRIDE, corner_px)

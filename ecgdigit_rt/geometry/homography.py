@@ -12,7 +12,7 @@ _PERSPECTIVE_PRIOR = 0.6  # how much the depth may change over half the image
 _LEAST_SCALE = 0.02
 
 
-def homography(
+def fit_homography(
     source: NDArray[np.float64], target: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The 3 x 3 matrix that takes source (n, 2) to target (n, 2), Cauchy-weighted least squares.
@@ -65,7 +65,7 @@ def _normal_equations(
     return matrix, np.concatenate([by_u[:, 2], by_v[:, 2], -by_square[:2, 2]])
 
 
-def mapped(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+def apply_homography(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points (..., 2) through a homography. Depth is kept positive: behind the camera is far."""
     depth = points[..., 0] * matrix[2, 0] + points[..., 1] * matrix[2, 1] + matrix[2, 2]
     depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)

@@ -13,7 +13,7 @@ _MOST = 0.5
 """Of a page, what may lie near ink: curves and text leave 0.10 to 0.42, lines as dark as ink 0.60 and up."""
 
 
-def ink_near(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> NDArray[np.bool_]:
+def mask_near_ink(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> NDArray[np.bool_]:
     """Cells of `cell_px` pixels within `reach_cells` of ink; none where a page is dark all over.
 
     page: (height, width, 3) uint8. Coloured lines are bright in one channel at least, ink is in none.

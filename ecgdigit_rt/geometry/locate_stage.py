@@ -47,7 +47,7 @@ class Located:
         return np.asarray(self.heat[HEATMAPS.index(name)])
 
 
-def shrunk(image: Image, side: int, most: float = 1.0) -> tuple[Image, float]:
+def downscaled(image: Image, side: int, most: float = 1.0) -> tuple[Image, float]:
     """The image with its long side at most `side`, enlarged by at most `most`, and the exact factor.
 
     The factor is original pixels per new pixel, equal on both axes: a size rounded to whole pixels
@@ -65,16 +65,16 @@ def padded(image: Image) -> Image:
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def viewed(image: Image) -> tuple[Image, float]:
+def stage1_view(image: Image) -> tuple[Image, float]:
     """The picture as stage 1 sees it when the sheet fills it, and original pixels per pixel of that."""
-    return shrunk(image, GRID_SIDE, most=2.0)
+    return downscaled(image, GRID_SIDE, most=2.0)
 
 
 def _seen(
     runner: Runner, view: tuple[Image, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
     """Heat, turns and cell size. The view is twice stage 0's size: its reduction by two is quick."""
-    small, factor = shrunk(view[0], LOCATE_SIDE, most=1.0)
+    small, factor = downscaled(view[0], LOCATE_SIDE, most=1.0)
     factor *= view[1]
     found = runner.run({"pixels": padded(small)[None]})
     rows, columns = (-(-side // MAP_STRIDE) for side in small.shape[:2])
@@ -152,7 +152,7 @@ def locate(runner: Runner, image: Image) -> Located:
     A turned picture is turned back and seen again, since marks are read upright; a sheet that is small
     in the picture is cut out and seen again larger.
     """
-    view, factor = viewed(image)
+    view, factor = stage1_view(image)
     seen = _upright(runner, view, factor)
     heat, cell = seen.heat, seen.cell_px
     if seen.quarter_turns:
@@ -163,6 +163,6 @@ def locate(runner: Runner, image: Image) -> Located:
     longest = max(page[2] - page[0], page[3] - page[1])
     if longest < _CLOSE_UP * max(image.shape[:2]):
         left, top, right, bottom = _crop(image, box, cell, 0.06)
-        heat, _, cell = _seen(runner, viewed(np.ascontiguousarray(image[top:bottom, left:right])))
+        heat, _, cell = _seen(runner, stage1_view(np.ascontiguousarray(image[top:bottom, left:right])))
         corner = (float(left), float(top))
     return Located(image, seen.quarter_turns, heat, cell, corner, page, (seen.view, factor))

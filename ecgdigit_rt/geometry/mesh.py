@@ -84,9 +84,9 @@ class Mesh:
 
 def _linear_position(nodes: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
     """Row and column by the homography that fits the nodes: a start for Newton's iteration."""
-    from ecgdigit_rt.geometry.homography import homography, mapped
+    from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 
     rows, columns = np.meshgrid(*(np.arange(n) for n in nodes.shape[:2]), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel()], 1).astype(np.float64)
-    matrix = homography(nodes.reshape(-1, 2), places, np.ones(len(places)))
-    return mapped(matrix, targets)
+    matrix = fit_homography(nodes.reshape(-1, 2), places, np.ones(len(places)))
+    return apply_homography(matrix, targets)

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.banded import solved_band
+from ecgdigit_kernels.banded import solve_banded
 from ecgdigit_kernels.spline_lattice import lattice_grid, lattice_position
 from ecgdigit_kernels.surface import add_roughness, lattice_shape, normal_equations, second_differences
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.geometry.homography import homography, mapped
+from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.geometry.phase import PhaseField, periods, phase_field
 from ecgdigit_rt.geometry.planarity import LEAST_NOISE, field_centres, flat_sheet, nearest_miss
@@ -72,7 +72,7 @@ def mesh_from_phase(
     counts = np.stack([periods(pair[0]), periods(pair[1])], -1)
     matrix = _perspective(counts, pair)
     shape = counts.shape[:2]
-    flat = mapped(matrix, field_centres(shape))
+    flat = apply_homography(matrix, field_centres(shape))
     period_px = min(field.period_px for field in pair)
     weight = np.stack([_usable(pair[k], flat[..., k]) for k in range(2)], -1)
     sheet = flat_sheet(matrix, np.stack([field.turns for field in pair], -1), weight, period_px)
@@ -117,7 +117,7 @@ def _perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseField
     if np.ptp(target, axis=0).min() < _LEAST_PERIODS:
         raise NoGridFound("too little of the grid is clear")
     weight = np.minimum(pair[0].rho[i, j], pair[1].rho[i, j]).astype(np.float64) ** 2
-    return homography(np.stack([j + 0.5, i + 0.5], 1), target, weight + 1e-6)
+    return fit_homography(np.stack([j + 0.5, i + 0.5], 1), target, weight + 1e-6)
 
 
 def _usable(field: PhaseField, flat: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -155,7 +155,7 @@ def _fitted(
         for band, side in systems:
             stiff = band.copy()
             add_roughness(stiff, rows, strength, _RIDGE, relief)
-            nodes.append(solved_band(stiff, side).reshape(columns, rows))
+            nodes.append(solve_banded(stiff, side).reshape(columns, rows))
         out = np.stack(nodes, -1)
         last, relief = relief, _relief(out, usual)
         if np.abs(relief - last).mean() < _SETTLED:
@@ -237,8 +237,8 @@ def _mesh(
     rows, columns = fit.surface.shape[:2]
     nodes_x, nodes_y = np.meshgrid(np.arange(columns) - 1, np.arange(rows) - 1)
     places = np.asarray(np.stack([nodes_x, nodes_y], -1) * fit.spacing, np.float64)
-    full = mapped(fit.matrix, places) + fit.surface
-    straight = mapped(np.asarray(np.linalg.inv(fit.matrix), np.float64), targets)
+    full = apply_homography(fit.matrix, places) + fit.surface
+    straight = apply_homography(np.asarray(np.linalg.inv(fit.matrix), np.float64), targets)
     found = lattice_position(full, targets, straight[:, ::-1] / fit.spacing + 1)
     field_xy = (found[:, ::-1] - 1) * fit.spacing
     field_xy = np.where(np.isfinite(field_xy), field_xy, straight)

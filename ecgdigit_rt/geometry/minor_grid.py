@@ -22,7 +22,7 @@ _CLIPPED = 40.0  # grey levels: traces and text are not to outweigh the lines
 _RESIDUAL_MM = 0.05
 
 
-def with_fine_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
+def refine_with_minor_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     """`mesh` turned, sheared and scaled until the lines stand on whole millimetres; itself if there are none.
 
     image: (height, width, 3) uint8, in which the mesh lies.

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.phase_fold import folded_phase
-from ecgdigit_kernels.unwrap import unwrapped_phase
+from ecgdigit_kernels.phase_fold import fold_phase
+from ecgdigit_kernels.unwrap import unwrap_phase
 
 _BOX = 3  # folded pixels over which confidence is averaged
 _LEAST_RHO = 0.12
@@ -48,7 +48,7 @@ class PhaseField:
 
 def phase_field(field: NDArray[np.complex64], direction: Direction) -> PhaseField | None:
     """Split a complex field; None when no regular grid growing in `direction` is seen."""
-    folded = folded_phase(field)
+    folded = fold_phase(field)
     rho, along, down, coherence = folded.rho, folded.along, folded.down, folded.coherence
     main, cross = (along, down) if direction == "right" else (down, along)
     sure = (cv2.blur(rho, (_BOX, _BOX)) > _LEAST_RHO) & (coherence > _LEAST_COHERENCE)
@@ -64,7 +64,7 @@ def phase_field(field: NDArray[np.complex64], direction: Direction) -> PhaseFiel
 
 def periods(field: PhaseField) -> NDArray[np.float32]:
     """The continuous count of periods, (h, w), NaN where unknown; its origin is arbitrary."""
-    count, label = unwrapped_phase(field.turns, field.along, field.down, field.level)
+    count, label = unwrap_phase(field.turns, field.along, field.down, field.level)
     sizes = np.bincount(label.ravel())
     sizes[0] = 0
     order = [r for r in np.argsort(sizes)[::-1][:_MOST_REGIONS] if sizes[r] >= _LEAST_REGION]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.geometry.homography import homography, mapped
+from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 
 LEAST_NOISE = 0.004
 """Of the phase, in periods: what every page has."""
@@ -51,7 +51,7 @@ def flat_sheet(
     seen = weight > 0.02
     if np.count_nonzero(seen) < _LEAST_PIXELS:
         return None
-    values = mapped(matrix, field_centres(turns.shape))
+    values = apply_homography(matrix, field_centres(turns.shape))
     for samples in _SAMPLES:
         miss = nearest_miss(turns, values)
         noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), LEAST_NOISE)
@@ -65,8 +65,8 @@ def flat_sheet(
         pick = np.linspace(0, i.size - 1, min(i.size, samples)).astype(np.intp)
         i, j = i[pick], j[pick]
         share = both[i, j].astype(np.float64)
-        matrix = homography(np.stack([j + 0.5, i + 0.5], 1), (values + miss)[i, j], share)
-        values = mapped(matrix, field_centres(turns.shape))
+        matrix = fit_homography(np.stack([j + 0.5, i + 0.5], 1), (values + miss)[i, j], share)
+        values = apply_homography(matrix, field_centres(turns.shape))
     if noise > _MOST_NOISE:
         return None
     bend = _bend(nearest_miss(turns, values), weight, seen, period_px)

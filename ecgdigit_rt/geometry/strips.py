@@ -93,7 +93,7 @@ def paper_patch(
         (corner_mm[1] + step[1] / 2, step[1], size[1]),
     )
     ratio = float(np.sqrt(along * step[0] * high * step[1]))
-    return sampled(image, map_x, map_y, ratio, interpolation)
+    return sample_image(image, map_x, map_y, ratio, interpolation)
 
 
 def strip_ratio(mesh: Mesh) -> float:
@@ -108,7 +108,7 @@ def shrink_for(ratio: float) -> int:
     return 1 if ratio < _SHRINK_ABOVE else max(2, int(ratio))
 
 
-def sampled(
+def sample_image(
     image: NDArray[np.uint8],
     map_x: NDArray[np.float32],
     map_y: NDArray[np.float32],

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ecgdigit_rt.errors import NoRowsFound
-from ecgdigit_rt.layout.paper_heatmap import CELL_MM, FINE_MM, Float, PaperHeat
+from ecgdigit_rt.layout.paper_heatmap import CELL_MM, FINE_MM, Float, PaperHeatmap
 from ecgdigit_rt.stages import BASELINE
 
 _LEAST_ROW_GAP_MM = 7.0
@@ -17,7 +17,7 @@ _LINE_LEVEL = 0.5  # of the line's own height: where a blurred end stands
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Baseline:
     """A row's zero line as stage 0 saw it."""
 
     v_mm: float
@@ -26,7 +26,7 @@ class Line:
     strength: float
 
 
-def zero_lines(heat: PaperHeat) -> list[Line]:
+def find_baselines(heat: PaperHeatmap) -> list[Baseline]:
     """The rows' zero lines from the top down: ridges of the baseline heat along u. Raises NoRowsFound."""
     line = cv2.GaussianBlur(heat.channel(BASELINE), (0, 0), sigmaX=3 / CELL_MM, sigmaY=0.5 / FINE_MM)
     profile = np.sort(line, axis=1)[:, -round(120 / CELL_MM) :].mean(1)  # the best 12 cm of each height
@@ -39,7 +39,7 @@ def zero_lines(heat: PaperHeat) -> list[Line]:
         if there.size == 0 or (there[-1] - there[0]) * CELL_MM < _LEAST_ROW_MM:
             continue
         lines.append(
-            Line(
+            Baseline(
                 _vertex(profile, peak) * FINE_MM + float(heat.v_mm[0]),
                 float(heat.u_mm[there[0]]),
                 float(heat.u_mm[there[-1]]) + CELL_MM,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgdigit_rt.layout.marks import Frame, printed, pulse_heights_mm
-from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.stages import GAINS, SPEEDS
 
 USUAL_SPEED_MM_S, USUAL_GAIN_MM_MV = 25.0, 10.0
@@ -27,7 +27,7 @@ class Scale:
     notes: tuple[str, ...]
 
 
-def scale_of(heat: PaperHeat, frame: Frame, speed_mm_s: float | None, gain_mm_mv: float | None) -> Scale:
+def scale_of(heat: PaperHeatmap, frame: Frame, speed_mm_s: float | None, gain_mm_mv: float | None) -> Scale:
     """The page's scale. speed_mm_s, gain_mm_mv: what the user says, which is believed; None asks the page."""
     said, printed_gain = printed(heat, SPEEDS)[0], printed(heat, GAINS)[0]
     speed, gain = said, _gain(heat, frame)
@@ -52,12 +52,12 @@ def _speed_of_width(width_mm: float) -> tuple[float, str]:
     return USUAL_SPEED_MM_S, "its text is not seen"
 
 
-def is_scale_printed(heat: PaperHeat) -> bool:
+def is_scale_printed(heat: PaperHeatmap) -> bool:
     """Whether the page says both its paper speed and its gain, as ECGs do and letters do not."""
     return all(printed(heat, values)[0] is not None for values in (SPEEDS, GAINS))
 
 
-def _gain(heat: PaperHeat, frame: Frame) -> float | None:
+def _gain(heat: PaperHeatmap, frame: Frame) -> float | None:
     """The gain that the calibration pulses draw, where they plainly do; else the one that is printed.
 
     Digits are misread now and then; three pulses of one height are not. Fewer, or vaguer ones, still help

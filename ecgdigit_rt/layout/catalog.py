@@ -64,7 +64,7 @@ LAYOUTS: dict[str, LayoutPlan] = {
 """Known layouts by name, the usual ones first. A new layout is one more line here."""
 
 
-def lead_of(cell: str) -> str:
+def lead_from_cell(cell: str) -> str:
     """The lead of a plan's cell, inverted or not."""
     return cell.removeprefix(INVERTED)
 
@@ -81,9 +81,9 @@ def plan_from_text(text: str) -> LayoutPlan:
     rows = []
     for row in text.split("/"):
         cells = [cell.strip() for cell in row.split(",")]
-        leads = [capitals.get(lead_of(cell).lower()) for cell in cells]
+        leads = [capitals.get(lead_from_cell(cell).lower()) for cell in cells]
         if None in leads:
             raise LayoutNotUnderstood(text, tuple(LAYOUTS))
-        signs = [cell[: len(cell) - len(lead_of(cell))] for cell in cells]
+        signs = [cell[: len(cell) - len(lead_from_cell(cell))] for cell in cells]
         rows.append(tuple(sign + str(lead) for sign, lead in zip(signs, leads, strict=True)))
     return LayoutPlan(text, tuple(rows))

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.layout.baselines import Line
+from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.catalog import LayoutPlan
-from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.stages import PULSE
 
@@ -28,7 +28,7 @@ _PULSE_ABOVE_MM, _PULSE_BELOW_MM = 14.0, 3.0  # the zero line: where a pulse's m
 class Frame:
     """Where the rows of a page stand, and how far from one of them a mark belongs to it."""
 
-    lines: Sequence[Line]
+    lines: Sequence[Baseline]
     start_mm: float
     end_mm: float
     reach_mm: float
@@ -37,7 +37,7 @@ class Frame:
         return self.start_mm + (self.end_mm - self.start_mm) * column / columns
 
 
-def frame_of(lines: Sequence[Line]) -> Frame:
+def frame_of(lines: Sequence[Baseline]) -> Frame:
     gaps = np.diff([line.v_mm for line in lines])
     return Frame(
         lines,
@@ -47,7 +47,7 @@ def frame_of(lines: Sequence[Line]) -> Frame:
     )
 
 
-def label_scores(heat: PaperHeat, frame: Frame, columns: int) -> NDArray[np.float64]:
+def label_scores(heat: PaperHeatmap, frame: Frame, columns: int) -> NDArray[np.float64]:
     """Heat of each lead's name at the start of each cell of a rows × columns page: (12, rows, columns)."""
     scores = np.zeros((len(LEADS), len(frame.lines), columns))
     channels = np.stack([heat.channel(lead) for lead in LEADS])
@@ -72,7 +72,7 @@ class Label:
     heat: float
 
 
-def seen_labels(heat: PaperHeat) -> list[Label]:
+def find_labels(heat: PaperHeatmap) -> list[Label]:
     """Names that glow plainly, each place once with the lead that glows most there."""
     channels = np.stack([heat.channel(lead) for lead in LEADS])
     glow = channels.max(0)
@@ -89,7 +89,7 @@ def seen_labels(heat: PaperHeat) -> list[Label]:
     ]
 
 
-def misplaced_share(plan: LayoutPlan, frame: Frame, labels: Sequence[Label]) -> float:
+def misplaced_label_share(plan: LayoutPlan, frame: Frame, labels: Sequence[Label]) -> float:
     """What share of the labels' heat at the rows stands where the plan has no lead, whatever they say."""
     total = missed = 0.0
     for label in labels:
@@ -103,14 +103,14 @@ def misplaced_share(plan: LayoutPlan, frame: Frame, labels: Sequence[Label]) -> 
     return missed / total if total else 0.0
 
 
-def printed(heat: PaperHeat, values: Mapping[str, float]) -> tuple[float | None, float]:
+def printed(heat: PaperHeatmap, values: Mapping[str, float]) -> tuple[float | None, float]:
     """The value whose text glows most, and how much; no value where none does."""
     found = {name: float(heat.channel(name).max()) for name in values}
     best = max(found, key=lambda name: found[name])
     return (values[best] if found[best] > MARK_LEVEL else None), found[best]
 
 
-def pulse_side(heat: PaperHeat, start_mm: float, end_mm: float) -> str:
+def pulse_side(heat: PaperHeatmap, start_mm: float, end_mm: float) -> str:
     """Where the calibration pulse stands: left, right, or nowhere that was seen."""
     pulse = heat.channel(PULSE)
     sides = {
@@ -122,7 +122,7 @@ def pulse_side(heat: PaperHeat, start_mm: float, end_mm: float) -> str:
     return best if glow[best] > MARK_LEVEL else ""
 
 
-def pulse_heights_mm(heat: PaperHeat, lines: Sequence[Line]) -> list[float]:
+def pulse_heights_mm(heat: PaperHeatmap, lines: Sequence[Baseline]) -> list[float]:
     """By row with a pulse, how far the middle of its heat lies above the row's zero line.
 
     A pulse of one millivolt rises from the zero line, so its middle lies half the gain above it.

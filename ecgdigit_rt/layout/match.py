@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import UnknownLayout
-from ecgdigit_rt.layout.baselines import Line, zero_lines
+from ecgdigit_rt.layout.baselines import Baseline, find_baselines
 from ecgdigit_rt.layout.calibration import is_scale_printed, scale_of
-from ecgdigit_rt.layout.catalog import INVERTED, LAYOUTS, LayoutPlan, lead_of
+from ecgdigit_rt.layout.catalog import INVERTED, LAYOUTS, LayoutPlan, lead_from_cell
 from ecgdigit_rt.layout.marks import (
     Label,
+    find_labels,
     frame_of,
     label_scores,
-    misplaced_share,
+    misplaced_label_share,
     pulse_heights_mm,
     pulse_side,
-    seen_labels,
 )
-from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import LEADS, Layout, Row, Segment
 
 _GAP_WEIGHT = 0.6
@@ -34,7 +34,7 @@ _OTHER_ORDER = 0.2  # by which labels must speak more plainly for an order of th
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LayoutOverrides:
     """What the user says of a page, each None where the page itself is asked."""
 
     plan: LayoutPlan | None = None
@@ -42,11 +42,11 @@ class Told:
     gain_mm_mv: float | None = None
 
 
-NOTHING_TOLD = Told()
+NO_OVERRIDES = LayoutOverrides()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LayoutReading:
     """What a page's marks say. `layout`'s extents are good to a few millimetres.
 
     pulse_side: `left` or `right`, where the calibration pulse stands, or empty. named_share: the share of
@@ -56,7 +56,7 @@ class Reading:
     """
 
     plan: LayoutPlan
-    lines: list[Line]
+    lines: list[Baseline]
     layout: Layout
     pulse_side: str
     named_share: float
@@ -70,19 +70,19 @@ class _Choice:
     """A plan on lines of its own, and how well it explains the page. scores: as `label_scores` gives them."""
 
     plan: LayoutPlan
-    lines: list[Line]
+    lines: list[Baseline]
     scores: NDArray[np.float64]
-    merit: float
+    score: float
 
 
-def read_layout(heat: PaperHeat, told: Told = Told()) -> Reading:
+def read_layout(heat: PaperHeatmap, told: LayoutOverrides = LayoutOverrides()) -> LayoutReading:
     """Rows, plan, speed and gain of the page. Raises NoRowsFound or UnknownLayout."""
-    lines = zero_lines(heat)
-    plan, lines = chosen_plan(heat, lines) if told.plan is None else _told_plan(told.plan, lines)
+    lines = find_baselines(heat)
+    plan, lines = best_plan(heat, lines) if told.plan is None else _told_plan(told.plan, lines)
     frame = frame_of(lines)
     scale = scale_of(heat, frame, told.speed_mm_s, told.gain_mm_mv)
     layout = layout_from_plan(plan, lines, frame.start_mm, frame.end_mm, scale.speed_mm_s, scale.gain_mm_mv)
-    return Reading(
+    return LayoutReading(
         plan,
         lines,
         layout,
@@ -94,24 +94,24 @@ def read_layout(heat: PaperHeat, told: Told = Told()) -> Reading:
     )
 
 
-def _told_plan(plan: LayoutPlan, lines: list[Line]) -> tuple[LayoutPlan, list[Line]]:
+def _told_plan(plan: LayoutPlan, lines: list[Baseline]) -> tuple[LayoutPlan, list[Baseline]]:
     if len(lines) < len(plan.rows):
         raise UnknownLayout([_counted_rows(len(lines))], [f"{plan.name} has {len(plan.rows)}"])
     return plan, _strongest(lines, len(plan.rows))[0]
 
 
-def chosen_plan(heat: PaperHeat, lines: list[Line]) -> tuple[LayoutPlan, list[Line]]:
+def best_plan(heat: PaperHeatmap, lines: list[Baseline]) -> tuple[LayoutPlan, list[Baseline]]:
     """The known layout that agrees best with the labels and the rows, and the lines that are its rows.
 
     A line of text may look like a weak row, so a plan takes the strongest lines; leaving out one that
     is as strong as those taken counts against it. Where labels plainly stand in an order that no layout
     has, they are believed. Raises UnknownLayout with what was seen.
     """
-    labels = seen_labels(heat)
+    labels = find_labels(heat)
     plans = [plan for plan in LAYOUTS.values() if len(plan.rows) <= len(lines)]
     found = [choice for plan in plans for choice in _choices(plan, heat, lines, labels)]
     clear = len(_strongest_group(lines))
-    best = max(found, key=lambda choice: choice.merit, default=None)
+    best = max(found, key=lambda choice: choice.score, default=None)
     if best is None or len(best.lines) < clear or _is_contradicted(best):
         raise UnknownLayout([_counted_rows(clear), *_names_by_row(lines, labels)], list(LAYOUTS))
     return best.plan, best.lines
@@ -133,7 +133,7 @@ def _counted_rows(count: int) -> str:
     return f"{count} row{'s' if count != 1 else ''}"
 
 
-def _names_by_row(lines: list[Line], labels: Sequence[Label]) -> list[str]:
+def _names_by_row(lines: list[Baseline], labels: Sequence[Label]) -> list[str]:
     """What was read at each row, from the left."""
     rows: list[list[Label]] = [[] for _ in lines]
     for label in labels:
@@ -141,17 +141,19 @@ def _names_by_row(lines: list[Line], labels: Sequence[Label]) -> list[str]:
     return [" ".join(one.lead for one in sorted(row, key=lambda one: one.u_mm)) for row in rows if row]
 
 
-def _choices(plan: LayoutPlan, heat: PaperHeat, lines: list[Line], labels: Sequence[Label]) -> list[_Choice]:
+def _choices(
+    plan: LayoutPlan, heat: PaperHeatmap, lines: list[Baseline], labels: Sequence[Label]
+) -> list[_Choice]:
     """The plan with its own names and, where labels plainly say others, with those."""
     taken, gap = _strongest(lines, len(plan.rows))
     frame = frame_of(taken)
     scores = label_scores(heat, frame, plan.columns)
     known = _with_rhythm_leads(plan, scores)
-    places = _PLACES_WEIGHT * (_named_share(plan, scores) - misplaced_share(plan, frame, labels))
+    places = _PLACES_WEIGHT * (_named_share(plan, scores) - misplaced_label_share(plan, frame, labels))
 
-    def choice(named: LayoutPlan, price: float) -> _Choice:
-        merit = places + _fit(named, scores) + _GAP_WEIGHT * gap - price
-        return _Choice(named, taken, scores, merit)
+    def choice(named: LayoutPlan, penalty: float) -> _Choice:
+        score = places + _fit(named, scores) + _GAP_WEIGHT * gap - penalty
+        return _Choice(named, taken, scores, score)
 
     labelled = None if plan.is_rare else _as_labelled(known, scores)
     others = [] if labelled is None else [choice(labelled, _OTHER_ORDER)]
@@ -161,7 +163,7 @@ def _choices(plan: LayoutPlan, heat: PaperHeat, lines: list[Line], labels: Seque
 def _cells(plan: LayoutPlan) -> list[tuple[int, int, str]]:
     """Row, column of the scores, and lead of every cell of a plan."""
     return [
-        (r, c * (plan.columns // len(cells)), lead_of(cell))
+        (r, c * (plan.columns // len(cells)), lead_from_cell(cell))
         for r, cells in enumerate(plan.rows)
         for c, cell in enumerate(cells)
     ]
@@ -216,13 +218,16 @@ def _with_rhythm_leads(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutP
     for r, leads in enumerate(plan.rows):
         best = LEADS[int(scores[:, r, 0].argmax())]
         if len(leads) < plan.columns and leads != (best,):
-            heat, expected = scores[LEADS.index(best), r, 0], scores[LEADS.index(lead_of(leads[0])), r, 0]
+            heat, expected = (
+                scores[LEADS.index(best), r, 0],
+                scores[LEADS.index(lead_from_cell(leads[0])), r, 0],
+            )
             if heat > _PLAIN_LABEL and heat > 2 * expected:
                 rows[r] = (best,)
     return dataclasses.replace(plan, rows=tuple(rows))
 
 
-def _strongest(lines: list[Line], count: int) -> tuple[list[Line], float]:
+def _strongest(lines: list[Baseline], count: int) -> tuple[list[Baseline], float]:
     """The `count` strongest lines from the top down, and how clearly they stand out from the rest."""
     ranked = sorted(lines, key=lambda line: -line.strength)
     rest = ranked[count].strength if len(ranked) > count else 0.0
@@ -230,14 +235,19 @@ def _strongest(lines: list[Line], count: int) -> tuple[list[Line], float]:
     return sorted(ranked[:count], key=lambda line: line.v_mm), gap
 
 
-def _strongest_group(lines: list[Line]) -> list[Line]:
+def _strongest_group(lines: list[Baseline]) -> list[Baseline]:
     """The lines that are rows beyond doubt."""
     limit = 0.8 * max(line.strength for line in lines)
     return [line for line in lines if line.strength >= limit]
 
 
 def layout_from_plan(
-    plan: LayoutPlan, lines: list[Line], start_mm: float, end_mm: float, speed_mm_s: float, gain_mm_mv: float
+    plan: LayoutPlan,
+    lines: list[Baseline],
+    start_mm: float,
+    end_mm: float,
+    speed_mm_s: float,
+    gain_mm_mv: float,
 ) -> Layout:
     """Rows at the found heights; every row spans `start_mm` to `end_mm`, split equally among its leads."""
     rows = []
@@ -249,7 +259,7 @@ def layout_from_plan(
                 line.v_mm,
                 tuple(
                     Segment(
-                        lead_of(cell),
+                        lead_from_cell(cell),
                         float(cuts[i]),
                         float(cuts[i + 1]),
                         float(times[i]),

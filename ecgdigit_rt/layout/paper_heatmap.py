@@ -19,7 +19,7 @@ FINE_MM = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class PaperHeat:
+class PaperHeatmap:
     """Stage 0's heat on the paper: (channels, rows, columns) float32, cells of `FINE_MM` by `CELL_MM`.
 
     u_mm, v_mm: the places of the columns and of the rows.
@@ -33,7 +33,7 @@ class PaperHeat:
         return np.asarray(self.heat[HEATMAPS.index(name)])
 
 
-def paper_heat(located: Located, mesh: Mesh) -> PaperHeat:
+def paper_heatmap(located: Located, mesh: Mesh) -> PaperHeatmap:
     """Look up every heatmap at a regular grid of paper places."""
     u0, v0, u1, v1 = mesh.extent_mm
     u = np.arange(u0, u1, CELL_MM, dtype=np.float32)
@@ -44,4 +44,4 @@ def paper_heat(located: Located, mesh: Mesh) -> PaperHeat:
     heat = np.empty((len(located.heat), *map_x.shape), np.float32)
     for channel, out in zip(located.heat, heat, strict=True):
         cv2.remap(channel, map_x, map_y, cv2.INTER_LINEAR, out, cv2.BORDER_CONSTANT, 0)
-    return PaperHeat(heat, u, v)
+    return PaperHeatmap(heat, u, v)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.strips import paper_patch
-from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.stages import CLOSE_PX_PER_MM, CLOSE_SIZE_PX, GAINS, HEATMAPS, MAP_STRIDE, SPEEDS
 
@@ -33,7 +33,9 @@ one in it that is none."""
 _APART_MM = 6.0
 
 
-def looked_closer(runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heat: PaperHeat) -> PaperHeat:
+def refine_text_heatmaps(
+    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heat: PaperHeatmap
+) -> PaperHeatmap:
     """`heat` with the channels of names, speeds and gains as the second look sees them.
 
     They are zero where the first look saw nothing of their kind.
@@ -53,7 +55,7 @@ def looked_closer(runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heat: Pa
     return dataclasses.replace(heat, heat=renewed)
 
 
-def _places(heat: PaperHeat) -> list[tuple[float, float]]:
+def _places(heat: PaperHeatmap) -> list[tuple[float, float]]:
     """Where text of any group glows most, strongest first, none nearer to another than `_APART_MM`."""
     places: list[tuple[float, float]] = []
     for names, most, least in _GROUPS:
@@ -74,7 +76,7 @@ def _places(heat: PaperHeat) -> list[tuple[float, float]]:
 def _paste(
     heat: NDArray[np.float32],
     channels: list[int],
-    paper: PaperHeat,
+    paper: PaperHeatmap,
     corner_mm: tuple[float, float],
     seen: NDArray[np.float32],
 ) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from ecgdigit_engine.backends.backend import installed
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
-from ecgdigit_engine.tensorrt.build import MODULES, built_engine
+from ecgdigit_engine.tensorrt.build import MODULES, build_engine
 from ecgdigit_engine.tensorrt.matching import graph_digest
 from ecgdigit_engine.tensorrt.profile import Sizes, axes_with
-from ecgdigit_engine.tensorrt.store import EnginePapers, EngineStore, StoredEngine
+from ecgdigit_engine.tensorrt.store import EngineIdentity, EngineStore, StoredEngine
 from ecgdigit_engine.tensorrt.target import LOCAL, Target, targets_from_texts
 from ecgdigit_rt.models import ModelFamily, load_models, load_sampler
 from ecgdigit_rt.stages import SAMPLER
@@ -23,7 +23,7 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EngineBuildRequest:
     """What to build. targets: `local`, or names such as sm75; several in one engine where it can be.
 
     backend: tensorrt, tensorrt-rtx, or auto: the one that is installed and can build for the targets.
@@ -37,7 +37,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class EngineBuildResult:
     """One stage's engine; fresh: built now, and not found built from the same."""
 
     engine: StoredEngine
@@ -65,8 +65,8 @@ def builder_for(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
 
 
 def build_engines(
-    order: Order, store: EngineStore, on_stage: Callable[[str], None] = lambda _: None
-) -> list[Built]:
+    order: EngineBuildRequest, store: EngineStore, on_stage: Callable[[str], None] = lambda _: None
+) -> list[EngineBuildResult]:
     """One engine per stage, and one of the sampler, in `store`, built unless it is there.
 
     on_stage is told what is being built. Raises UnknownChoice, BackendUnusable, ModelMissing and
@@ -86,13 +86,13 @@ def _engine(
     family: ModelFamily,
     stage: str,
     graph: bytes,
-    order: Order,
+    order: EngineBuildRequest,
     targets: Sequence[Target],
     builder: tuple[str, str],
     store: EngineStore,
-) -> Built:
+) -> EngineBuildResult:
     spec = spec_from_graph(graph)
-    papers = EnginePapers(
+    papers = EngineIdentity(
         stage=stage,
         models=str(family),
         graph_sha256=graph_digest(graph),
@@ -106,17 +106,17 @@ def _engine(
     with store.locked(papers):
         there = store.find(papers)
         if there is not None and there.is_whole:
-            return Built(there, fresh=False)
+            return EngineBuildResult(there, fresh=False)
         cache = store.folder / f"{papers.targets[0]}.timing" if builder[0] == "tensorrt" else None
         started = time.perf_counter()
-        data = built_engine(builder[0], graph, spec, papers.axes, targets, cache)
+        data = build_engine(builder[0], graph, spec, papers.axes, targets, cache)
         seconds = time.perf_counter() - started
         built_at = datetime.now(UTC).isoformat(timespec="seconds")
-        return Built(store.publish(papers, data, seconds, built_at), fresh=True)
+        return EngineBuildResult(store.publish(papers, data, seconds, built_at), fresh=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EngineStatus:
     """What is wrong with a stored engine; nothing where `reason` is empty."""
 
     path: Path
@@ -125,13 +125,13 @@ class Verdict:
     is_broken: bool = False
 
 
-def verdicts(store: EngineStore) -> list[Verdict]:
+def engine_statuses(store: EngineStore) -> list[EngineStatus]:
     """Every engine of a store, whether it is whole, and whether it fits what is installed."""
     broken = {path.stem: path for path in store.broken()}
-    found = [Verdict(path, None, "damaged or incomplete", is_broken=True) for path in broken.values()]
+    found = [EngineStatus(path, None, "damaged or incomplete", is_broken=True) for path in broken.values()]
     for engine in store.engines():
         if engine.path.stem not in broken:
-            found.append(Verdict(engine.path, engine, _stale_reason(engine)))
+            found.append(EngineStatus(engine.path, engine, _stale_reason(engine)))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecgdigit_rt.optional_dependency import extra_for
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized, Lead
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def figure_from_page(page: Digitized, axes: Axes | None = None) -> Figure:
     axes: drawn into, or a new figure where none is given. A lead that stands twice is drawn where its
     longer stretch stands.
     """
-    with extra_for("plot()", "matplotlib", "plot"):
+    with missing_dependency_as_error("plot()", "matplotlib", "plot"):
         from matplotlib.figure import Figure
     rows = _rows(page)
     height = _ROW_MV * max(len(rows), 1)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.errors import InputError, OutputNotWritable
-from ecgdigit_rt.formats.metadata import readable
+from ecgdigit_rt.formats.metadata import printable
 from ecgdigit_rt.plots.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
 from ecgdigit_rt.results import LEADS, Digitized, Failed, Lead, Result
 
@@ -69,7 +69,7 @@ def overlay_from_page(result: Digitized, page: Image) -> Image:
     for name in (name for name in LEADS if name in leads):
         curve = _turned(leads[name].curve_px, page.shape[1], page.shape[0], turns)
         _curve(shrunk, curve * scale, name)
-    caption = _caption(readable(result.source.path.name), _facts(result), CAPTION_INK)
+    caption = _caption(printable(result.source.path.name), _facts(result), CAPTION_INK)
     paper = paper_from_leads(leads, COLOURS)
     return np.concatenate([_centred(shrunk), caption, paper])
 
@@ -77,7 +77,7 @@ def overlay_from_page(result: Digitized, page: Image) -> Image:
 def overlay_from_failed(result: Failed, page: Image) -> Image:
     """The page and, in red, why it failed."""
     text = f"{result.message}   [{result.error_id}]"
-    caption = _caption(readable(result.source.path.name), text, ALARM)
+    caption = _caption(printable(result.source.path.name), text, ALARM)
     return np.concatenate([_centred(_fitted(page)[1]), caption])
 
 

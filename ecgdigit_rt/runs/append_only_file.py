@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ecgdigit_rt.atomic_files import telling_of
+from ecgdigit_rt.atomic_files import reraise_as_output_error
 
 
-class AppendedFile:
+class AppendOnlyFile:
     """Opened with its first bytes, written without a buffer. Raises OutputNotWritable.
 
     `size` is where the next bytes go; what stands behind it when the file is opened is cut off.
@@ -20,7 +20,7 @@ class AppendedFile:
 
     def append(self, data: bytes) -> int:
         """Write all of it and give where it begins; a part that was written before an error is cut off."""
-        with telling_of(self.path):
+        with reraise_as_output_error(self.path):
             if self._handle is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -44,7 +44,7 @@ class AppendedFile:
     def remove(self) -> None:
         """Remove the file. Raises OutputNotWritable."""
         self.close()
-        with telling_of(self.path):
+        with reraise_as_output_error(self.path):
             self.path.unlink(missing_ok=True)
         self.size = 0
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from ecgdigit_rt.errors import OutputNotWritable
 from ecgdigit_rt.formats.writer import PageWriter
 from ecgdigit_rt.runs.file_digest import file_digest
-from ecgdigit_rt.runs.jobs import not_given
-from ecgdigit_rt.runs.journal import Finish
+from ecgdigit_rt.runs.jobs import missing_page_result
+from ecgdigit_rt.runs.journal import Completion
 from ecgdigit_rt.runs.report import Report, write_report
-from ecgdigit_rt.runs.result_store import SpooledPages
+from ecgdigit_rt.runs.result_store import SpoolStore
 from ecgdigit_rt.runs.resume import ResumableRun
 from ecgdigit_rt.runs.run_files import RunFiles
 
@@ -28,9 +28,7 @@ def is_written(run: ResumableRun, files: RunFiles, *, only_failed: bool) -> bool
     return finish.output is not None and finish.output == file_digest(files.out)
 
 
-def write_output(
-    run: ResumableRun, pages: SpooledPages, writer: PageWriter, stop: Callable[[], bool]
-) -> None:
+def write_output(run: ResumableRun, pages: SpoolStore, writer: PageWriter, stop: Callable[[], bool]) -> None:
     """Write one file of all pages, which appears when it is whole.
 
     Raises OutputNotWritable, and KeyboardInterrupt once `stop()` holds.
@@ -41,7 +39,7 @@ def write_output(
                 raise KeyboardInterrupt
             entry = run.entry(job)
             if job.page is None or entry is None:
-                opened.write(job.image, not_given(job.image))
+                opened.write(job.image, missing_page_result(job.image))
                 continue
             result = pages.result(entry, job.page)
             if result is None:
@@ -57,8 +55,8 @@ def end_run(run: ResumableRun, files: RunFiles, report: Report, report_path: Pat
     """
     write_report(report, map(run.report, run.jobs), report_path)
     output = None if files.is_folder else file_digest(files.out)
-    finish = Finish(run.digest(), output, report.count("failed"))
+    finish = Completion(run.digest(), output, report.count("failed"))
     if run.journal.finish != finish:
         run.journal.end(finish)
-    if finish.failed == 0 and isinstance(run.kept, SpooledPages):
+    if finish.failed == 0 and isinstance(run.kept, SpoolStore):
         run.kept.spool.remove()

@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from ecgdigit_rt.errors import PageCrashed, PageTimedOut, WorkerDied
-from ecgdigit_rt.ordered_map import in_order
+from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 
 _STARTS = 3
@@ -58,7 +58,7 @@ class IsolatedPages:
                 idle.put(worker)
 
         try:
-            yield from in_order(read, pages, count)
+            yield from ordered_map(read, pages, count)
         finally:
             for worker in workers:
                 worker.close()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ecgdigit_rt.decode.page_list import page_ids
-from ecgdigit_rt.errors import AmbiguousPage, PageNotGiven
-from ecgdigit_rt.formats.test_csv import Asked, unanswered
+from ecgdigit_rt.errors import AmbiguousPage, RequestedPageMissing
+from ecgdigit_rt.formats.test_csv import LeadRequest, missing_requests
 from ecgdigit_rt.formats.writer import PageWriter
 from ecgdigit_rt.results import Failed, PageRef, Result, failed_from_error
 from ecgdigit_rt.runs.report import Report, page_report
@@ -22,7 +22,7 @@ class Job:
 
     image: str
     page: PageRef | None
-    asked: tuple[Asked, ...] | None
+    asked: tuple[LeadRequest, ...] | None
 
 
 class PageDigitizer(Protocol):
@@ -34,7 +34,7 @@ class PageDigitizer(Protocol):
 
 
 def jobs_from_pages(
-    pages: Sequence[PageRef], questions: Mapping[str, Sequence[Asked]] | None
+    pages: Sequence[PageRef], questions: Mapping[str, Sequence[LeadRequest]] | None
 ) -> tuple[list[Job], list[PageRef]]:
     """Pair pages with questions; also give the pages that nothing is asked of.
 
@@ -58,7 +58,7 @@ def jobs_from_pages(
     return jobs, [page for place, page in enumerate(pages) if place not in used]
 
 
-def digitize_to(
+def run_jobs(
     jobs: Sequence[Job],
     digitizer: PageDigitizer,
     network_threads: int,
@@ -74,14 +74,14 @@ def digitize_to(
     pages = (job.page for job in jobs if job.page is not None)
     results = digitizer.digitize_many(takewhile(lambda _: not stop(), pages), network_threads=network_threads)
     for job in jobs:
-        result = not_given(job.image) if job.page is None else next(results, None)
+        result = missing_page_result(job.image) if job.page is None else next(results, None)
         if result is None:
             return
         writer.write(job.image, result)
-        report.add(page_report(job.image, result, unanswered(result, job.asked)))
+        report.add(page_report(job.image, result, missing_requests(result, job.asked)))
         on_result(job, result)
 
 
-def not_given(image: str) -> Failed:
+def missing_page_result(image: str) -> Failed:
     """The result of an image that test.csv asks for and no input has."""
-    return failed_from_error(PageRef(Path(image)), PageNotGiven(image))
+    return failed_from_error(PageRef(Path(image)), RequestedPageMissing(image))

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ecgdigit_rt.errors import JournalMalformed
-from ecgdigit_rt.runs.append_only_file import AppendedFile
+from ecgdigit_rt.runs.append_only_file import AppendOnlyFile
 from ecgdigit_rt.runs.report import PageReport
-from ecgdigit_rt.runs.spool import Place
+from ecgdigit_rt.runs.spool import SpoolRecord
 
 VERSION = 1
 _BEGINS = b'{"journal": '
@@ -31,7 +31,7 @@ class PageName:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeFrom:
+class InputFingerprint:
     """What decides a page's result beside the configuration, and what is asked of it.
 
     sha256: of the file's bytes. threads: of one network, which decide in which order numbers are summed.
@@ -44,13 +44,13 @@ class MadeFrom:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One page that was read. place: of its record in the spool, if it has one. line: its place here."""
 
-    made_from: MadeFrom
+    fingerprint: InputFingerprint
     status: str
     has_leads: bool
-    place: Place | None
+    place: SpoolRecord | None
     line: tuple[int, int]
 
     @property
@@ -59,7 +59,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class Completion:
     """The end of a run. jobs: a digest of all its pages in order. output: the SHA-256 of its one file."""
 
     jobs: str
@@ -77,15 +77,15 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.configuration: dict[str, str] | None = None
-        self.entries: dict[PageName, Entry] = {}
-        self.finish: Finish | None = None
+        self.entries: dict[PageName, JournalEntry] = {}
+        self.finish: Completion | None = None
         size = 0
         for start, line in _whole_lines(path):
             size = start + len(line)
             self._learn(line, start)
         if size == 0 and not _BEGINS.startswith(_head(path)):
             raise JournalMalformed(path)  # cut short it would begin like one
-        self._file = AppendedFile(path, size)
+        self._file = AppendOnlyFile(path, size)
 
     @property
     def spooled(self) -> int:
@@ -97,24 +97,26 @@ class Journal:
         self._file.remove()
         self.configuration, self.entries, self.finish = dict(configuration), {}, None
 
-    def add(self, name: PageName, made_from: MadeFrom, place: Place | None, report: PageReport) -> None:
+    def add(
+        self, name: PageName, fingerprint: InputFingerprint, place: SpoolRecord | None, report: PageReport
+    ) -> None:
         """Note one page, which is done by this. Raises OutputNotWritable."""
         facts = {
             "page": asdict(name),
-            "made_from": asdict(made_from),
+            "made_from": asdict(fingerprint),
             "place": None if place is None else asdict(place),
             "report": asdict(report),
         }
         line = self._append(facts)
-        self.entries[name] = Entry(made_from, report.status, bool(report.leads), place, line)
+        self.entries[name] = JournalEntry(fingerprint, report.status, bool(report.leads), place, line)
         self.finish = None
 
-    def end(self, finish: Finish) -> None:
+    def end(self, finish: Completion) -> None:
         """Note that the output is written. Raises OutputNotWritable."""
         self._append({"finish": asdict(finish)})
         self.finish = finish
 
-    def report(self, entry: Entry) -> PageReport:
+    def report(self, entry: JournalEntry) -> PageReport:
         """What the report says of a page."""
         found = json.loads(self._file.read(*entry.line))
         return PageReport(**found["report"])
@@ -135,12 +137,12 @@ class Journal:
             if start == 0:
                 self.configuration = _configuration(facts)
                 return
-            self.finish = Finish(**facts["finish"]) if "finish" in facts else None
+            self.finish = Completion(**facts["finish"]) if "finish" in facts else None
             if self.finish is None:
-                place = None if facts["place"] is None else Place(**facts["place"])
-                name, made_from = PageName(**facts["page"]), MadeFrom(**facts["made_from"])
+                place = None if facts["place"] is None else SpoolRecord(**facts["place"])
+                name, fingerprint = PageName(**facts["page"]), InputFingerprint(**facts["made_from"])
                 status, leads = facts["report"]["status"], facts["report"]["leads"]
-                self.entries[name] = Entry(made_from, status, bool(leads), place, (start, len(line)))
+                self.entries[name] = JournalEntry(fingerprint, status, bool(leads), place, (start, len(line)))
         except (ValueError, KeyError, TypeError) as error:
             if start == 0:
                 raise JournalMalformed(self.path) from error

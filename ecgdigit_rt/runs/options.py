@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DigitizeOptions:
     """How the user wants pages read: the arguments of `Digitizer` but for threads."""
 
     models: str = "lite"
     tta: str = "none"
-    blend: bool = False
-    seen_only: bool = False
+    enforce_einthoven: bool = False
+    no_beat_prior: bool = False
     layout: str | None = None
     speed_mm_s: float | None = None
     gain_mm_mv: float | None = None
@@ -49,8 +49,8 @@ class Reading:
 
 _FLAGS = {
     "tta": "--tta",
-    "blend": "--blend",
-    "seen_only": "--seen-only",
+    "enforce_einthoven": "--enforce-einthoven",
+    "no_beat_prior": "--no-beat-prior",
     "layout": "--layout",
     "speed_mm_s": "--speed",
     "gain_mm_mv": "--gain",
@@ -58,10 +58,10 @@ _FLAGS = {
     "max_pixels": "--max-pixels",
     "method": "--method",
 }
-"""Those of `Reading` that are told by themselves; the others show in the digitizer's identity."""
+"""Those of `DigitizeOptions` that are told by themselves; the others show in the digitizer's identity."""
 
 
-def configuration(reading: Reading, identity: Mapping[str, str], form: str | None) -> dict[str, str]:
+def configuration(reading: DigitizeOptions, identity: Mapping[str, str], form: str | None) -> dict[str, str]:
     """Everything that changes results, in words. identity: the digitizer's; form: of a folder's files."""
     told = asdict(reading)
     return {

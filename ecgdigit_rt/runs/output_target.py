@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgdigit_rt.atomic_files import check_file, check_folder, is_stream
-from ecgdigit_rt.formats.registry import Format
-from ecgdigit_rt.formats.selection import STDOUT, chosen_format
-from ecgdigit_rt.formats.writer import Destination, PageWriter
+from ecgdigit_rt.formats.registry import OutputFormat
+from ecgdigit_rt.formats.selection import STDOUT, select_format
+from ecgdigit_rt.formats.writer import OutputDestination, PageWriter
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.formats.test_csv import Asked
+    from ecgdigit_rt.formats.test_csv import LeadRequest
     from ecgdigit_rt.runs.run_files import RunFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class OutputTarget:
     """Where a run's pages and its report go."""
 
     out: Path
-    form: Format
-    questions: Mapping[str, Sequence[Asked]] | None
+    form: OutputFormat
+    questions: Mapping[str, Sequence[LeadRequest]] | None
 
     @property
     def is_stream(self) -> bool:
@@ -46,7 +46,7 @@ class Target:
     def writer(self) -> PageWriter:
         """Raises DependencyMissing."""
         stream = sys.stdout if str(self.out) == STDOUT else None
-        return self.form.opener(Destination(self.out, stream, self.questions))
+        return self.form.opener(OutputDestination(self.out, stream, self.questions))
 
     def check(self) -> None:
         """Find out what would keep a run from writing, before a page is read. Raises OutputNotWritable."""
@@ -54,6 +54,8 @@ class Target:
             (check_folder if self.form.is_folder else check_file)(self.out)
 
 
-def target(out: Path, form: str | None, questions: Mapping[str, Sequence[Asked]] | None) -> Target:
+def output_target(
+    out: Path, form: str | None, questions: Mapping[str, Sequence[LeadRequest]] | None
+) -> OutputTarget:
     """Raises UnknownChoice, FormatNotNamed and FormatContradicted."""
-    return Target(out, chosen_format(form, out, has_questions=questions is not None), questions)
+    return OutputTarget(out, select_format(form, out, has_questions=questions is not None), questions)

@@ -12,21 +12,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ecgdigit_rt import __version__
-from ecgdigit_rt.atomic_files import telling_of, whole_text
+from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
 from ecgdigit_rt.errors import LeadsMissing
 from ecgdigit_rt.formats.file_names import REPORT
 from ecgdigit_rt.formats.metadata import (
     layout_facts,
     lead_facts,
     origin_facts,
+    printable,
     quality_facts,
-    readable,
     rounded,
     seconds_facts,
 )
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.results import Failed, Result
-from ecgdigit_rt.sanitize import on_terminal
+from ecgdigit_rt.sanitize import escape_control_chars
 
 LISTED = 20
 """So many failures are named on the terminal; the report names all."""
@@ -95,7 +95,7 @@ class Report:
 
 def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageReport:
     """Describe one page. `missing`: the leads it should have given and did not."""
-    path, page_id = str(origin_facts(result)["source"]), readable(page_id)
+    path, page_id = str(origin_facts(result)["source"]), printable(page_id)
     if isinstance(result, Failed):
         return PageReport(
             page_id, path, "failed", result.error_id, result.message, result.hint, missing=missing
@@ -134,11 +134,11 @@ def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> Non
         "digitized": report.count("digitized"),
         "partial": report.count("partial"),
         "failed": report.count("failed"),
-        "skipped": [readable(path) for path in report.skipped],
+        "skipped": [printable(path) for path in report.skipped],
         "results": [],
     }
     before, after = _json(head).rsplit("[]", 1)
-    with whole_text(path) as text, telling_of(path):
+    with atomic_text_file(path) as text, reraise_as_output_error(path):
         text.write(before + "[")
         for number, page in enumerate(pages):
             text.write(("," if number else "") + "\n" + _json(asdict(page)))
@@ -168,7 +168,7 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
     more = report.pages - report.count("digitized") - len(report.troubled)
     if more:
         lines.append(f"         … and {more} more; the report names them all")
-    return [on_terminal(line) for line in lines]
+    return [escape_control_chars(line) for line in lines]
 
 
 def _note_line(report: Report) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, Maker, PageRef, Result, Row, Segment
+from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, PageRef, Provenance, Result, Row, Segment
 
 _NO_CURVE = np.zeros((0, 2), np.float32)
 _NUMBERS = ("rate_hz", "start_s", "confidence", "expected_error_mv")
@@ -35,7 +35,7 @@ def result_from_bytes(data: bytes, source: PageRef) -> Result:
         if "failed" in facts:
             return Failed(source, **facts["failed"])
         leads = {name: _lead(name, numbers, found[name]) for name, numbers in facts["leads"].items()}
-    maker = None if facts["maker"] is None else Maker(**facts["maker"])
+    provenance = None if facts["provenance"] is None else Provenance(**facts["provenance"])
     return Digitized(
         source,
         leads,
@@ -43,7 +43,7 @@ def result_from_bytes(data: bytes, source: PageRef) -> Result:
         facts["residual_px"],
         facts["seconds"],
         facts["repeats_mv"],
-        maker,
+        provenance,
         tuple(facts["notes"]),
     )
 
@@ -62,8 +62,8 @@ def _parts(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32
         "layout": asdict(result.layout),
         "residual_px": _plain(result.residual_px),
         "seconds": dict(result.seconds),
-        "repeats_mv": {name: _plain(mv) for name, mv in result.repeats_mv.items()},
-        "maker": None if result.maker is None else asdict(result.maker),
+        "repeats_mv": {name: _plain(mv) for name, mv in result.repeat_difference_mv.items()},
+        "provenance": None if result.provenance is None else asdict(result.provenance),
         "notes": list(result.notes),
     }
     return facts, {name: lead.mv for name, lead in result.leads.items()}

@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, field
 from itertools import takewhile
 
 from ecgdigit_rt.errors import ConfigurationChanged, JournalMissing, PageCrashed
-from ecgdigit_rt.formats.test_csv import unanswered
+from ecgdigit_rt.formats.test_csv import missing_requests
 from ecgdigit_rt.results import Failed, PageRef, Result
 from ecgdigit_rt.runs.file_digest import FileDigests
-from ecgdigit_rt.runs.jobs import Job, PageDigitizer, not_given
-from ecgdigit_rt.runs.journal import Entry, Journal, MadeFrom, PageName
+from ecgdigit_rt.runs.jobs import Job, PageDigitizer, missing_page_result
+from ecgdigit_rt.runs.journal import InputFingerprint, Journal, JournalEntry, PageName
 from ecgdigit_rt.runs.options import differences
 from ecgdigit_rt.runs.report import PageReport, page_report
-from ecgdigit_rt.runs.result_store import KeptPages
+from ecgdigit_rt.runs.result_store import ResultStore
 
 
-def begun(journal: Journal, now: Mapping[str, str], *, only_failed: bool) -> list[str]:
+def open_or_resume(journal: Journal, now: Mapping[str, str], *, only_failed: bool) -> list[str]:
     """Make a journal ready for pages that are read like `now`; give what was otherwise before, in words.
 
     Where it was, a run that came to a clean end is replaced, as its output is, and so is one that read no
@@ -48,24 +48,24 @@ class ResumableRun:
 
     jobs: Sequence[Job]
     journal: Journal
-    kept: KeptPages
+    kept: ResultStore
     network_threads: int
     has_more: Callable[[str], bool] = lambda _: True
     _digests: FileDigests = field(default_factory=FileDigests)
 
-    def known(self, job: Job) -> Entry | None:
+    def known(self, job: Job) -> JournalEntry | None:
         """What the journal says of just this page, if it was read and its result is still there."""
         entry = self.entry(job)
         if entry is None or not self.has_more(job.image) or not self.kept.has(job.image, entry):
             return None
         return entry
 
-    def entry(self, job: Job) -> Entry | None:
+    def entry(self, job: Job) -> JournalEntry | None:
         """What the journal says of just this page: its name, its bytes, and what is asked of it."""
         if job.page is None:
             return None
         entry = self.journal.entries.get(_name(job, job.page))
-        return entry if entry is not None and entry.made_from == self._made_from(job, job.page) else None
+        return entry if entry is not None and entry.fingerprint == self._made_from(job, job.page) else None
 
     def todo(self, *, only_failed: bool) -> tuple[list[Job], int]:
         """The jobs whose pages are to be read now, and how many more would be without `only_failed`."""
@@ -87,11 +87,11 @@ class ResumableRun:
         Raises OutputNotWritable.
         """
         given = [(job, job.page) for job in jobs if job.page is not None]
-        made_from: list[MadeFrom] = []
+        fingerprint: list[InputFingerprint] = []
 
         def pages() -> Iterator[PageRef]:
             for job, page in takewhile(lambda _: not stop(), given):
-                made_from.append(self._made_from(job, page))  # before it is read: a file may change
+                fingerprint.append(self._made_from(job, page))  # before it is read: a file may change
                 yield page
 
         results = digitizer.digitize_many(pages(), network_threads=self.network_threads)
@@ -101,14 +101,14 @@ class ResumableRun:
                 continue  # what ends a run may have ended its worker, too
             on_result(job, result)
             place = self.kept.keep(job.image, result)
-            report = page_report(job.image, result, unanswered(result, job.asked))
-            self.journal.add(_name(job, page), made_from[number], place, report)
+            report = page_report(job.image, result, missing_requests(result, job.asked))
+            self.journal.add(_name(job, page), fingerprint[number], place, report)
 
     def report(self, job: Job) -> PageReport:
         """What the report says of a page that was read or not given."""
         if job.page is None:
-            result = not_given(job.image)
-            return page_report(job.image, result, unanswered(result, job.asked))
+            result = missing_page_result(job.image)
+            return page_report(job.image, result, missing_requests(result, job.asked))
         return self.journal.report(self.journal.entries[_name(job, job.page)])
 
     def digest(self) -> str:
@@ -121,10 +121,10 @@ class ResumableRun:
             found.update(json.dumps(facts).encode())
         return found.hexdigest()
 
-    def _made_from(self, job: Job, page: PageRef) -> MadeFrom:
+    def _made_from(self, job: Job, page: PageRef) -> InputFingerprint:
         asked = "" if job.asked is None else json.dumps([asdict(one) for one in job.asked])
         digest = hashlib.sha256(asked.encode()).hexdigest()[:16] if asked else ""
-        return MadeFrom(self._digests.of(page.path), self.network_threads, digest)
+        return InputFingerprint(self._digests.of(page.path), self.network_threads, digest)
 
 
 def _name(job: Job, page: PageRef) -> PageName:

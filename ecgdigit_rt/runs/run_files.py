@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgdigit_rt.atomic_files import telling_of
+from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.errors import OutputInUse
 from ecgdigit_rt.runs.report import report_path
 
@@ -29,7 +29,7 @@ class RunFiles:
     def forget(self) -> None:
         """Remove what an earlier run noted and kept. Raises OutputNotWritable."""
         for path in (self.journal, self.spool):
-            with telling_of(path):
+            with reraise_as_output_error(path):
                 path.unlink(missing_ok=True)
 
     @contextmanager
@@ -41,7 +41,7 @@ class RunFiles:
         import filelock
 
         made = [folder for folder in (self.lock.parent, *self.lock.parent.parents) if not folder.exists()]
-        with telling_of(self.lock):
+        with reraise_as_output_error(self.lock):
             self.lock.parent.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.lock, timeout=0)
             try:
@@ -49,7 +49,7 @@ class RunFiles:
             except filelock.Timeout as error:
                 raise OutputInUse(self.out) from error
         try:
-            with telling_of(self.out):
+            with reraise_as_output_error(self.out):
                 self._clear()
             yield
         finally:

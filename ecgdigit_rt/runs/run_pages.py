@@ -17,12 +17,12 @@ from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.page_folder import PageFolder
 from ecgdigit_rt.formats.writer import PageWriter
 from ecgdigit_rt.runs.completion import end_run, is_written, write_output
-from ecgdigit_rt.runs.jobs import Job, PageDigitizer, digitize_to
+from ecgdigit_rt.runs.jobs import Job, PageDigitizer, run_jobs
 from ecgdigit_rt.runs.journal import Journal
-from ecgdigit_rt.runs.output_target import Target
+from ecgdigit_rt.runs.output_target import OutputTarget
 from ecgdigit_rt.runs.report import Report, summary_lines
-from ecgdigit_rt.runs.result_store import FolderPages, SpooledPages
-from ecgdigit_rt.runs.resume import ResumableRun, begun
+from ecgdigit_rt.runs.result_store import FolderStore, SpoolStore
+from ecgdigit_rt.runs.resume import ResumableRun, open_or_resume
 from ecgdigit_rt.runs.spool import Spool
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SOME_FAILED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class RunPlan:
     """Which pages are to be read, by what, and where they go.
 
     max_pixels: of what overlays show. stop: whether the user wants it to end.
@@ -41,7 +41,7 @@ class Work:
     jobs: Sequence[Job]
     reader: PageDigitizer
     network_threads: int
-    to: Target
+    to: OutputTarget
     writer: PageWriter
     overlay: Path | None
     max_pixels: int
@@ -67,7 +67,7 @@ class Work:
         return path is None or path.is_file()
 
 
-def read_to_stream(work: Work, report: Report) -> int:
+def read_to_stream(work: RunPlan, report: Report) -> int:
     """Read all pages and write each as it comes; give the exit code."""
     started = time.perf_counter()
     with work.writer as writer, page_progress(len(work.jobs)) as advance:
@@ -76,14 +76,14 @@ def read_to_stream(work: Work, report: Report) -> int:
             work.draw(job, result)
             advance()
 
-        digitize_to(work.jobs, work.reader, work.network_threads, writer, report, finish, work.stop)
+        run_jobs(work.jobs, work.reader, work.network_threads, writer, report, finish, work.stop)
     if report.pages < len(work.jobs):
         raise KeyboardInterrupt
     return _summed_up(report, time.perf_counter() - started)
 
 
 def read_to_file(
-    work: Work, report: Report, configuration: Mapping[str, str], *, only_failed: bool, fresh: bool
+    work: RunPlan, report: Report, configuration: Mapping[str, str], *, only_failed: bool, fresh: bool
 ) -> int:
     """Read the pages that the journal does not know, then write the output; give the exit code.
 
@@ -94,19 +94,19 @@ def read_to_file(
         if fresh:
             files.forget()
         journal = opened.enter_context(closing(Journal(files.journal)))
-        changed = begun(journal, configuration, only_failed=only_failed)
+        changed = open_or_resume(journal, configuration, only_failed=only_failed)
         if changed:
             typer.echo(f"note     begins anew: {'; '.join(changed)}", err=True)
-        kept: FolderPages | SpooledPages
+        kept: FolderStore | SpoolStore
         if isinstance(work.writer, PageFolder):
-            kept = FolderPages(work.writer)
+            kept = FolderStore(work.writer)
         else:
-            kept = SpooledPages(opened.enter_context(closing(Spool(files.spool, journal.spooled))))
+            kept = SpoolStore(opened.enter_context(closing(Spool(files.spool, journal.spooled))))
         run = ResumableRun(work.jobs, journal, kept, work.network_threads, work.is_drawn)
         return _resumed(work, run, report, only_failed=only_failed)
 
 
-def _resumed(work: Work, run: ResumableRun, report: Report, *, only_failed: bool) -> int:
+def _resumed(work: RunPlan, run: ResumableRun, report: Report, *, only_failed: bool) -> int:
     started = time.perf_counter()
     report.known = work.pages
     if not is_written(run, work.to.files, only_failed=only_failed):
@@ -116,7 +116,7 @@ def _resumed(work: Work, run: ResumableRun, report: Report, *, only_failed: bool
             typer.echo(f"journal  {report.known} of {work.pages} pages are done already", err=True)
         try:
             _read(work, run, todo, done=report.known)
-            if isinstance(run.kept, SpooledPages) and not unread:
+            if isinstance(run.kept, SpoolStore) and not unread:
                 write_output(run, run.kept, work.writer, work.stop)
         except (EcgDigitError, KeyboardInterrupt):
             _say_how_to_go_on(work, run)
@@ -135,7 +135,7 @@ def _resumed(work: Work, run: ResumableRun, report: Report, *, only_failed: bool
     return code
 
 
-def _read(work: Work, run: ResumableRun, todo: Sequence[Job], *, done: int) -> None:
+def _read(work: RunPlan, run: ResumableRun, todo: Sequence[Job], *, done: int) -> None:
     with page_progress(done + len(todo), done) as advance:
 
         def finish(job: Job, result: Result) -> None:
@@ -147,7 +147,7 @@ def _read(work: Work, run: ResumableRun, todo: Sequence[Job], *, done: int) -> N
         raise KeyboardInterrupt
 
 
-def _say_how_to_go_on(work: Work, run: ResumableRun) -> None:
+def _say_how_to_go_on(work: RunPlan, run: ResumableRun) -> None:
     done = sum(run.entry(job) is not None for job in work.jobs)
     typer.echo(f"kept     {done} of {work.pages} pages are done; the same command goes on", err=True)
 

@@ -6,11 +6,11 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgdigit_rt.runs.append_only_file import AppendedFile
+from ecgdigit_rt.runs.append_only_file import AppendOnlyFile
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SpoolRecord:
     """Where a record stands, and the CRC-32 of its bytes."""
 
     start: int
@@ -27,17 +27,17 @@ class Spool:
 
     def __init__(self, path: Path, used: int) -> None:
         """used: how many of its bytes the journal tells of; what stands behind them goes."""
-        self._file = AppendedFile(path, used)
+        self._file = AppendOnlyFile(path, used)
 
     @property
     def path(self) -> Path:
         return self._file.path
 
-    def append(self, record: bytes) -> Place:
+    def append(self, record: bytes) -> SpoolRecord:
         """Raises OutputNotWritable."""
-        return Place(self._file.append(record), len(record), zlib.crc32(record))
+        return SpoolRecord(self._file.append(record), len(record), zlib.crc32(record))
 
-    def read(self, place: Place) -> bytes | None:
+    def read(self, place: SpoolRecord) -> bytes | None:
         """The record, or None where the file no longer has it."""
         record = self._file.read(place.start, place.size)
         return record if len(record) == place.size and zlib.crc32(record) == place.checksum else None

@@ -23,12 +23,12 @@ from ecgdigit_rt.server.assets import add_assets
 from ecgdigit_rt.server.digitizers import Digitizers
 from ecgdigit_rt.server.downloads import Download
 from ecgdigit_rt.server.events import Events
-from ecgdigit_rt.server.handlers import Desk, Order
-from ecgdigit_rt.server.info import about
+from ecgdigit_rt.server.handlers import PageHandler, PageRequest
+from ecgdigit_rt.server.info import service_info
 from ecgdigit_rt.server.metrics import MEDIA_TYPE, Metrics
-from ecgdigit_rt.server.pool import Crew
+from ecgdigit_rt.server.pool import WorkerPool
 from ecgdigit_rt.server.problems import problem_of_status, response_from_error, response_from_problem
-from ecgdigit_rt.server.query import DownloadWish, PageWish, StreamWish
+from ecgdigit_rt.server.query import DownloadQuery, PageQuery, StreamQuery
 from ecgdigit_rt.server.security import LEFT, Guard
 from ecgdigit_rt.server.settings import Settings
 from ecgdigit_rt.server.timeouts import answered, counting, deadline
@@ -42,11 +42,11 @@ class Service:
 
     def __init__(self, digitizers: Digitizers, settings: Settings) -> None:
         self.settings = settings
-        self.crew = Crew(settings.workers, settings.queue)
-        self.about = about(digitizers.plain, settings)
+        self.crew = WorkerPool(settings.workers, settings.queue)
+        self.about = service_info(digitizers.plain, settings)
         made_by = {name: str(self.about[name]) for name in ("software", "models", "device")}
         self.metrics = Metrics(lambda: self.crew.taken, made_by)
-        self.desk = Desk(digitizers, self.metrics)
+        self.desk = PageHandler(digitizers, self.metrics)
         self.is_ready = False
         self._warm = digitizers.warm
 
@@ -64,7 +64,7 @@ class Service:
         await asyncio.wait([opening])
         await asyncio.to_thread(self.crew.close)
 
-    async def download(self, request: Request, wish: DownloadWish) -> Download:
+    async def download(self, request: Request, wish: DownloadQuery) -> Download:
         place = self.crew.place()
         try:
             async with deadline(self.settings.timeout_s):
@@ -75,7 +75,7 @@ class Service:
         finally:
             place.leave()
 
-    async def events(self, request: Request, wish: StreamWish) -> AsyncIterator[bytes]:
+    async def events(self, request: Request, wish: StreamQuery) -> AsyncIterator[bytes]:
         """The page is received before the answer begins: what is wrong with it is told by its status."""
         place = self.crew.place()
         events = Events(place, self.settings.timeout_s)
@@ -89,9 +89,9 @@ class Service:
         counting(work, self.metrics)
         return events.until(work)
 
-    async def _order(self, request: Request, wish: PageWish) -> Order:
+    async def _order(self, request: Request, wish: PageQuery) -> PageRequest:
         upload = await upload_from_request(request, self.settings.max_upload_bytes)
-        return Order(upload, wish.page, wish.told)
+        return PageRequest(upload, wish.page, wish.told)
 
 
 def _tell_of_failure(opening: asyncio.Task[None]) -> None:
@@ -101,7 +101,7 @@ def _tell_of_failure(opening: asyncio.Task[None]) -> None:
         log.error("error    the networks cannot be opened: %s", error)
 
 
-def app_of(digitizers: Digitizers, settings: Settings) -> FastAPI:
+def create_app(digitizers: Digitizers, settings: Settings) -> FastAPI:
     """The application. Its networks open when it starts."""
     service = Service(digitizers, settings)
     app = FastAPI(
@@ -123,7 +123,7 @@ def app_of(digitizers: Digitizers, settings: Settings) -> FastAPI:
 
 def _add_pages(app: FastAPI, service: Service) -> None:
     @app.post("/v1/digitize", **openapi.DIGITIZE)
-    async def digitize(request: Request, wish: Annotated[DownloadWish, Query()]) -> Response:
+    async def digitize(request: Request, wish: Annotated[DownloadQuery, Query()]) -> Response:
         """Read one page and answer with its signals, in the format that is asked for."""
         download = await service.download(request, wish)
         quoted = f"attachment; filename*=UTF-8''{quote(download.name)}"
@@ -131,7 +131,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         return Response(download.data, media_type=download.media_type, headers=headers)
 
     @app.post("/v1/digitize/stream", **openapi.STREAM)
-    async def digitize_stream(request: Request, wish: Annotated[StreamWish, Query()]) -> Response:
+    async def digitize_stream(request: Request, wish: Annotated[StreamQuery, Query()]) -> Response:
         """Read one page and tell of every step as soon as it is done, as server-sent events.
 
         `waiting`, then a `step` each, then `result`, the object that `/v1/digitize` answers with, or

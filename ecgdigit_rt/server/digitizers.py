@@ -20,7 +20,7 @@ _BLANK_PX = 320
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RequestOptions:
     """What a request says of its page, each None where the page itself is asked."""
 
     layout: str | None = None
@@ -32,8 +32,8 @@ class Told:
 class SharedStages:
     """Opens each network once, and gives the same runner to everyone who asks for it again."""
 
-    def __init__(self, opener: StageOpener, callers: int) -> None:
-        self._opener, self._callers = opener, callers
+    def __init__(self, opener: StageOpener, concurrency: int) -> None:
+        self._opener, self._callers = opener, concurrency
         self._open: dict[tuple[bytes, int, bytes | None], Runner] = {}
         self._lock = threading.Lock()
 
@@ -46,17 +46,17 @@ class SharedStages:
         return self._opener.notes
 
     @property
-    def has_own_memory(self) -> bool:
-        return self._opener.has_own_memory
+    def is_accelerator(self) -> bool:
+        return self._opener.is_accelerator
 
     def open_stage(
-        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
     ) -> Runner:
         with self._lock:
-            key = (graph, threads, front)
+            key = (graph, threads, prefix_graph)
             if key not in self._open:
-                most = max(callers, self._callers)
-                self._open[key] = self._opener.open_stage(graph, threads, most, front)
+                most = max(concurrency, self._callers)
+                self._open[key] = self._opener.open_stage(graph, threads, most, prefix_graph)
             return self._open[key]
 
     def __str__(self) -> str:
@@ -71,10 +71,10 @@ class Digitizers:
 
     def __init__(self, opener: StageOpener, models: str, threads: int) -> None:
         self._models, self._threads, self._opener = models, threads, opener
-        self.of: Callable[[Told], Digitizer] = lru_cache(_KEPT)(self._made)
-        self.plain = self.of(Told())
+        self.of: Callable[[RequestOptions], Digitizer] = lru_cache(_KEPT)(self._made)
+        self.plain = self.of(RequestOptions())
 
-    def _made(self, told: Told) -> Digitizer:
+    def _made(self, told: RequestOptions) -> Digitizer:
         return Digitizer(
             self._models,
             self._threads,

@@ -11,7 +11,7 @@ from pathlib import Path
 from ecgdigit_rt.formats.csv_folder import csv_from_page
 from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.registry import FORMATS
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Digitized
 from ecgdigit_rt.server.memfd import memory_folder
 
@@ -61,7 +61,7 @@ def download_from_page(page: Digitized, form: str) -> Download:
 def json_from_page(page: Digitized) -> str:
     """One line, the very object that `run --format json` writes."""
     text = io.StringIO()
-    with FORMATS["json"].opener(Destination(Path("-"), text)) as writer:
+    with FORMATS["json"].opener(OutputDestination(Path("-"), text)) as writer:
         writer.write(page.source.id, page)
     return text.getvalue().rstrip("\n")
 
@@ -71,7 +71,7 @@ def _written(page: Digitized, stem: str, form: str) -> Download:
     wanted = FORMATS[form]
     with memory_folder() as folder:
         target = folder / "out" if wanted.is_folder else folder / "out" / f"{stem}{wanted.suffixes[0]}"
-        with wanted.opener(Destination(target)) as writer:
+        with wanted.opener(OutputDestination(target)) as writer:
             writer.write(page.source.id, page)
         files = sorted((folder / "out").iterdir())
         if MEDIA_TYPES[form] != _ZIP:

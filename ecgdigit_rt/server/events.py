@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ecgdigit_rt.errors import EcgDigitError, PageTookTooLong
-from ecgdigit_rt.server.pool import Place
+from ecgdigit_rt.server.pool import Slot
 from ecgdigit_rt.server.problems import problem_from_error
 from ecgdigit_rt.server.timeouts import named
 
@@ -19,7 +19,7 @@ _ALIVE = b": waiting\n\n"
 class Events:
     """A queue that a thread fills (`tell`) and the event loop empties (`until`)."""
 
-    def __init__(self, place: Place, timeout_s: float) -> None:
+    def __init__(self, place: Slot, timeout_s: float) -> None:
         self._place, self._timeout_s = place, timeout_s
         self._end = time.monotonic() + timeout_s
         self._loop = asyncio.get_running_loop()

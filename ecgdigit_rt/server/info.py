@@ -15,7 +15,7 @@ from ecgdigit_rt.server.settings import Settings
 _PLAIN_INPUTS = ("PNG", "JPEG", "TIFF", "BMP", "WebP", "GIF", "AVIF", "PDF")
 
 
-def about(digitizer: Digitizer, settings: Settings) -> dict[str, Any]:
+def service_info(digitizer: Digitizer, settings: Settings) -> dict[str, Any]:
     """Software, formats that are ready, layouts by name, and limits."""
     heic = ("HEIC",) if find_spec("pillow_heif") is not None else ()
     dicom = ("DICOM",) if find_spec("pydicom") is not None else ()

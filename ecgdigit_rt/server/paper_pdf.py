@@ -98,7 +98,7 @@ def _paper(sheet: _Sheet) -> None:
 
 
 def _words(sheet: _Sheet, page: Digitized, speed: float) -> None:
-    layout, maker = page.layout, page.maker
+    layout, provenance = page.layout, page.provenance
     read = f"{layout.name}, read at {layout.speed_mm_s:g} mm/s and {layout.gain_mm_mv:g} mm/mV"
     expected = f"expected {page.expected_db:.0f} dB" if np.isfinite(page.expected_db) else ""
     sheet.text(page.source.id[:80], (_EDGE_MM, 13), 4.6, _INK, "Helvetica-Bold")
@@ -106,7 +106,7 @@ def _words(sheet: _Sheet, page: Digitized, speed: float) -> None:
     sheet.text(facts, (_EDGE_MM, 19), 3.0, _QUIET, "Helvetica")
     scale = f"{speed:g} mm/s   {_GAIN_MM_MV:g} mm/mV   at 100 %"
     sheet.text(scale, (_WIDTH_MM - _EDGE_MM - 45, 19), 3.0, _INK, "Helvetica")
-    made = f"{maker.software}, {maker.models}. " if maker else ""
+    made = f"{provenance.software}, {provenance.models}. " if provenance else ""
     notes = "".join(f"  Note: {note}." for note in page.notes)[:160]
     end = f"{made}For research, not a medical device.{notes}"
     sheet.text(end, (_EDGE_MM, 204), 2.6, _QUIET, "Helvetica")

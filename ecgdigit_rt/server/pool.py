@@ -14,11 +14,11 @@ from ecgdigit_rt.errors import ServiceBusy
 T = TypeVar("T")
 
 
-class GivenUp(Exception):
+class RequestCancelled(Exception):
     """The client left or the time is over: raised between two steps of a page."""
 
 
-class Place:
+class Slot:
     """One request's place, from its admission until nothing works for it any more."""
 
     def __init__(self, pool: ThreadPoolExecutor, free: Callable[[], None]) -> None:
@@ -47,7 +47,7 @@ class Place:
     def check(self) -> None:
         """Called from the work, between steps. Raises GivenUp where nobody waits for it any more."""
         if self._left.is_set():
-            raise GivenUp
+            raise RequestCancelled
 
     def leave(self) -> None:
         """Nobody waits any more. Work that has not begun never will; work in progress ends at a step."""
@@ -69,7 +69,7 @@ def _heard(answer: asyncio.Future[Any]) -> None:
         answer.exception()
 
 
-class Crew:
+class WorkerPool:
     """`workers` threads and `queue` places to wait. Belongs to one event loop."""
 
     def __init__(self, workers: int, queue: int) -> None:
@@ -86,12 +86,12 @@ class Crew:
     def is_full(self) -> bool:
         return self._taken >= self._places
 
-    def place(self) -> Place:
+    def place(self) -> Slot:
         """A place for one request, taken before its page is received. Raises ServiceBusy."""
         if self.is_full:
             raise ServiceBusy(self._places)
         self._taken += 1
-        return Place(self._pool, self._free)
+        return Slot(self._pool, self._free)
 
     def _free(self) -> None:
         self._taken -= 1

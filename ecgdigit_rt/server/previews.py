@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.geometry.locate_stage import Located, shrunk
+from ecgdigit_rt.geometry.locate_stage import Located, downscaled
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.layout.match import Reading
+from ecgdigit_rt.layout.match import LayoutReading
 from ecgdigit_rt.pipeline import PageSteps
 from ecgdigit_rt.plots.inspect.labels import marks_from_located
 from ecgdigit_rt.results import LEADS, Digitized, Layout
-from ecgdigit_rt.tracing.assemble import turned_points
+from ecgdigit_rt.tracing.assemble import rotate_points
 
-Sketch = dict[str, Any]
+Preview = dict[str, Any]
 
 _PICTURE_SIDE = 2000
 _JPEG_QUALITY = 84
@@ -28,22 +28,22 @@ _ROW_POINTS = 24
 _HALF_ROW_MM = 11.0
 
 
-def picture(image: NDArray[np.uint8]) -> Sketch:
+def picture(image: NDArray[np.uint8]) -> Preview:
     """The picture small enough to send, and its size in pixels before that."""
-    small, _ = shrunk(image, _PICTURE_SIDE)
+    small, _ = downscaled(image, _PICTURE_SIDE)
     encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     data = base64.b64encode(encoded.tobytes()).decode()
     height, width = image.shape[:2]
     return {"width": width, "height": height, "jpeg": data}
 
 
-class Sketcher:
+class PreviewBuilder:
     """Turns the steps of one page into sketches; it needs the mesh to place what the layout says."""
 
     def __init__(self) -> None:
         self._mesh: Mesh | None = None
 
-    def of_step(self, value: object) -> Sketch:
+    def of_step(self, value: object) -> Preview:
         """What there is to draw of a step's value, if anything; with a turned picture upright."""
         match value:
             case Located():
@@ -51,16 +51,16 @@ class Sketcher:
             case Mesh():
                 self._mesh = value
                 return {"mesh": _mesh_lines(value)}
-            case Reading() if self._mesh is not None:
+            case LayoutReading() if self._mesh is not None:
                 return _of_layout(value.layout, self._mesh)
         return {}
 
 
-def result_sketch(steps: PageSteps, size: tuple[int, int]) -> Sketch:
+def result_sketch(steps: PageSteps, size: tuple[int, int]) -> Preview:
     """Curves and rows of a page that was read. size: (width, height) of the picture as it was decoded."""
     back = -steps.located.quarter_turns % 4
     curves = {
-        name: _flat(turned_points(lead.curve_px, size, back)) for name, lead in steps.page.leads.items()
+        name: _flat(rotate_points(lead.curve_px, size, back)) for name, lead in steps.page.leads.items()
     }
     return {"curves": curves, "rows": rows_of(steps.page)}
 
@@ -76,7 +76,7 @@ def rows_of(page: Digitized) -> list[list[dict[str, Any]]]:
     ]
 
 
-def _of_located(located: Located) -> Sketch:
+def _of_located(located: Located) -> Preview:
     turned = {"picture": picture(located.image)} if located.quarter_turns else {}
     marks = [mark for mark in marks_from_located(located, LEADS) if mark.heat >= _PLAIN_HEAT]
     return turned | {
@@ -91,7 +91,7 @@ def _mesh_lines(mesh: Mesh) -> list[list[float]]:
     return [_flat(line) for line in (*nodes, *nodes.transpose(1, 0, 2))]
 
 
-def _of_layout(layout: Layout, mesh: Mesh) -> Sketch:
+def _of_layout(layout: Layout, mesh: Mesh) -> Preview:
     """Every lead's stretch of a row as an outline, with its name."""
     boxes: list[Mapping[str, Any]] = []
     for row in layout.rows:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecgdigit_rt.decode.limits import MAX_PAGES
-from ecgdigit_rt.server.digitizers import Told
+from ecgdigit_rt.server.digitizers import RequestOptions
 
 
 class Form(StrEnum):
@@ -22,7 +22,7 @@ class Form(StrEnum):
     pdf = "pdf"
 
 
-class PageWish(BaseModel):
+class PageQuery(BaseModel):
     """Where the page itself should not be asked."""
 
     model_config = ConfigDict(extra="forbid")
@@ -41,17 +41,17 @@ class PageWish(BaseModel):
     page: int = Field(1, ge=1, le=MAX_PAGES, description="Which page of a PDF, TIFF or DICOM file.")
 
     @property
-    def told(self) -> Told:
-        return Told(self.layout, self.speed, self.gain, self.min_quality)
+    def told(self) -> RequestOptions:
+        return RequestOptions(self.layout, self.speed, self.gain, self.min_quality)
 
 
-class DownloadWish(PageWish):
+class DownloadQuery(PageQuery):
     """And what to send."""
 
     format: Form = Field(Form.json, description="What to answer with.")
 
 
-class StreamWish(PageWish):
+class StreamQuery(PageQuery):
     """And whether to send what a person looks at."""
 
     sketches: bool = Field(

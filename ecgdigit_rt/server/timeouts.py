@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from ecgdigit_rt.errors import EcgDigitError, InternalError, PageTookTooLong
 from ecgdigit_rt.server.metrics import Metrics
-from ecgdigit_rt.server.pool import GivenUp
+from ecgdigit_rt.server.pool import RequestCancelled
 
 T = TypeVar("T")
 log = logging.getLogger("ecgdigit_rt.server")
@@ -49,7 +49,7 @@ def counting(work: asyncio.Future[Any], metrics: Metrics) -> None:
 
     def count(done: asyncio.Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()
-        if done.cancelled() or isinstance(error, GivenUp):
+        if done.cancelled() or isinstance(error, RequestCancelled):
             metrics.page("given_up")
         elif error is not None:
             metrics.page("failed", named(error).id)

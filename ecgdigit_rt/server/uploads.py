@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from ecgdigit_rt.decode import pdf
-from ecgdigit_rt.decode.format import Format
+from ecgdigit_rt.decode.format import FileFormat
 from ecgdigit_rt.decode.formats import format_from_file
 from ecgdigit_rt.decode.limits import MAX_PIXELS, check_count
 from ecgdigit_rt.errors import (
@@ -89,7 +89,7 @@ def picture_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], i
         return kind.rgb(path, page - 1, MAX_PIXELS), count
 
 
-def _kind(path: Path) -> Format:
+def _kind(path: Path) -> FileFormat:
     try:
         return format_from_file(path)
     except UnreadableImage as error:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.pchip import filled_gaps
+from ecgdigit_kernels.pchip import fill_gaps
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.results import Layout, Lead, Row, Segment
 from ecgdigit_rt.tracing.expected_error import expected_error_mm
-from ecgdigit_rt.tracing.lead_trace import Trace
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 RATE_HZ = 500.0
 _LONGEST_BEYOND_S = 0.05
@@ -38,7 +38,7 @@ def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
 
 
 def _lead(
-    segment: Segment, row: Row, trace: Trace, layout: Layout, mesh: Mesh, size_px: tuple[float, float]
+    segment: Segment, row: Row, trace: LeadTrace, layout: Layout, mesh: Mesh, size_px: tuple[float, float]
 ) -> Lead:
     count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
     step_mm = layout.speed_mm_s / RATE_HZ
@@ -70,7 +70,7 @@ def _as_seen(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[ND
 
     Beyond it a strip repeats the picture's edge, which was followed.
     """
-    filled = filled_gaps(height.astype(np.float32), inside).astype(np.float64)
+    filled = fill_gaps(height.astype(np.float32), inside).astype(np.float64)
     kept = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
     ends_there = height.size - kept > _LONGEST_BEYOND_S * RATE_HZ
     return filled, kept if ends_there else height.size
@@ -91,9 +91,9 @@ def _between(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np
     return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
 
-def stretches_from_traces(
+def segments_from_traces(
     layout: Layout,
-    traces: Sequence[Sequence[Trace]],
+    traces: Sequence[Sequence[LeadTrace]],
     mesh: Mesh,
     size_px: tuple[float, float] = (np.inf, np.inf),
 ) -> list[Lead]:
@@ -119,7 +119,7 @@ def longest(stretches: Sequence[Lead]) -> dict[str, Lead]:
     return leads
 
 
-def turned_points(
+def rotate_points(
     points: NDArray[np.float32], size: tuple[int, int], quarter_turns: int
 ) -> NDArray[np.float32]:
     """Points (n, 2) of an upright picture of `size` (width, height) in the picture turned clockwise."""

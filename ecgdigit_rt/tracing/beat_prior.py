@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.results import Layout, Segment
 from ecgdigit_rt.stages import COLUMNS_PER_MM
-from ecgdigit_rt.tracing.lead_trace import Trace
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 Values = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def beat_model() -> BeatModel:
         return BeatModel(mean, components, float(data["residual"]))
 
 
-def with_likely_beats(traces: Sequence[Sequence[Trace]], layout: Layout) -> list[list[Trace]]:
+def apply_beat_prior(traces: Sequence[Sequence[LeadTrace]], layout: Layout) -> list[list[LeadTrace]]:
     """The traces, by row and segment of `layout`, with doubtful columns of beats moved to what is likely."""
     out = [list(row) for row in traces]
     for group in _simultaneous(layout):
@@ -88,7 +88,7 @@ def _printed(segment: Segment) -> Values:
     return -vector if segment.is_inverted else vector
 
 
-def _moved(leads: Values, traces: Sequence[Trace], speed_mm_s: float, gain: float) -> list[Trace]:
+def _moved(leads: Values, traces: Sequence[LeadTrace], speed_mm_s: float, gain: float) -> list[LeadTrace]:
     columns = np.arange(min(trace.height_mm.size for trace in traces))
     at = np.arange(0, columns.size, COLUMNS_PER_MM * speed_mm_s / RATE_HZ)  # one a sample
     height, noise = (
@@ -96,7 +96,7 @@ def _moved(leads: Values, traces: Sequence[Trace], speed_mm_s: float, gain: floa
         for many in ([one.height_mm for one in traces], [_noise_mm(one) for one in traces])
     )
     signal = height - np.median(height, axis=1, keepdims=True)
-    moves = likely_moves(leads, signal, noise, _DOUBTFUL_MM / gain)
+    moves = posterior_correction(leads, signal, noise, _DOUBTFUL_MM / gain)
     out = []
     for trace, move in zip(traces, moves * gain, strict=True):
         changed = trace.height_mm.copy()
@@ -105,7 +105,7 @@ def _moved(leads: Values, traces: Sequence[Trace], speed_mm_s: float, gain: floa
     return out
 
 
-def _noise_mm(trace: Trace) -> Values:
+def _noise_mm(trace: LeadTrace) -> Values:
     """How far a column's curve may be from where it was read, one standard deviation."""
     spread = np.maximum(trace.spread_mm.astype(np.float64) - _INK_MM, 0)
     unsure = np.maximum(_SURE - trace.confidence.astype(np.float64), 0)
@@ -122,7 +122,7 @@ def lead_vector(name: str) -> Values:
     return vector
 
 
-def likely_moves(leads: Values, signal: Values, noise: Values, doubtful: float) -> Values:
+def posterior_correction(leads: Values, signal: Values, noise: Values, doubtful: float) -> Values:
     """By how much each sample should move, (leads, samples) mV; 0 away from beats and where it is clear.
 
     leads: (leads, 8), combinations of the independent leads. signal, noise: (leads, samples), mV and its
@@ -131,7 +131,7 @@ def likely_moves(leads: Values, signal: Values, noise: Values, doubtful: float) 
     model, moves = beat_model(), np.zeros(signal.shape)
     mean = leads @ model.mean
     components = np.tensordot(leads, model.components, (1, 0))
-    for middle in steepest_places(np.diff(signal, axis=1)):
+    for middle in steepest_columns(np.diff(signal, axis=1)):
         first = middle - WINDOW // 2
         own = slice(max(0, first), min(signal.shape[1], first + WINDOW))
         if own.stop - own.start < _SHORTEST or not (noise[:, own] > doubtful).any():
@@ -161,7 +161,7 @@ def _posterior(miss: Values, variance: Values, components: Values) -> tuple[Valu
     return (half[:, 1:].T @ half[:, 0]).reshape(miss.shape), (half[:, 1:] ** 2).sum(0).reshape(miss.shape)
 
 
-def steepest_places(slopes: Values) -> list[int]:
+def steepest_columns(slopes: Values) -> list[int]:
     """Where beats stand: the samples about which leads of these slopes (leads, samples) are steepest."""
     energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHED) / _SMOOTHED, "same")
     if energy.size < _REFRACTORY:

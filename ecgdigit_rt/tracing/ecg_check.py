@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ecgdigit_rt.errors import NotAnEcg
-from ecgdigit_rt.layout.match import Reading
+from ecgdigit_rt.layout.match import LayoutReading
 from ecgdigit_rt.results import LEADS, Lead
 from ecgdigit_rt.tracing.assemble import longest
 
@@ -20,13 +20,13 @@ _LEAST_MEDIAN_CONFIDENCE = 0.8
 _LEAST_CONFIDENCE = 0.2
 
 
-def check_marks(reading: Reading) -> None:
+def check_marks(reading: LayoutReading) -> None:
     """Raises NotAnEcg where nothing that is printed at the rows says that they are leads."""
     if reading.named_share < _LEAST_NAMED and not reading.pulses and not reading.is_scale_printed:
         raise NotAnEcg("neither lead names nor a calibration pulse are seen at its rows")
 
 
-def seen_leads(stretches: Sequence[Lead]) -> dict[str, Lead]:
+def confident_leads(stretches: Sequence[Lead]) -> dict[str, Lead]:
     """Each lead's longest stretch of those that were seen in more than a few columns, in the standard order.
 
     Raises NotAnEcg where most stretches were not.

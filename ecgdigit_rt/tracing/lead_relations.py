@@ -67,7 +67,7 @@ def residuals(leads: Mapping[str, Lead]) -> dict[str, Residual]:
     return found
 
 
-def repeats_mv(stretches: Sequence[Lead]) -> dict[str, float]:
+def repeat_difference_mv(stretches: Sequence[Lead]) -> dict[str, float]:
     """For every lead printed twice, the median difference (mV) where both show the same time.
 
     Around its own middle: the two stand on different zero lines. Machines mostly print a lead's short
@@ -83,7 +83,7 @@ def repeats_mv(stretches: Sequence[Lead]) -> dict[str, float]:
     return found
 
 
-def blended(leads: Mapping[str, Lead]) -> dict[str, Lead]:
+def enforce_einthoven(leads: Mapping[str, Lead]) -> dict[str, Lead]:
     """The leads moved as little as makes them obey, where they nearly do; `leads` otherwise.
 
     Each relation is taken where its median residual is small, around its own middle (zero lines are not

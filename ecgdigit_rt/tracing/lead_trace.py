@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.pchip import filled_gaps
+from ecgdigit_kernels.pchip import fill_gaps
 from ecgdigit_kernels.trace_path import subpixel, trace_path
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
-from ecgdigit_rt.tracing.separators import continued_at_seams
+from ecgdigit_rt.tracing.separators import extrapolate_under_separators
 
 _JUMP_PENALTY = 0.04  # nats per bin: a 10 mm spike and back costs 3
 _HALF_WINDOW = 12  # bins of the local expectation
@@ -35,7 +35,7 @@ _OWN_MM = 0.02  # a column may stand before its stretch's start by so much: less
 
 
 @dataclass(frozen=True)
-class SeenStrip:
+class StripPrediction:
     """What stage 2 says of a strip; column k's centre stands at start_mm + k / columns_per_mm.
 
     logits: float32 (8 * half_height_mm, columns), before the softmax over height, bin 0 at the top.
@@ -108,7 +108,7 @@ class SeenStrip:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class LeadTrace:
     """A stretch of curve; column k stands at start_mm + k / columns_per_mm.
 
     height_mm: (columns,) float32 above the row's baseline, NaN nowhere; where nothing was seen it joins
@@ -145,12 +145,12 @@ class Trace:
 
 
 def trace_between(
-    seen: SeenStrip,
+    seen: StripPrediction,
     start_mm: float,
     end_mm: float,
     seams_mm: Sequence[float] = (),
     jump_penalty: float = _JUMP_PENALTY,
-) -> Trace:
+) -> LeadTrace:
     """The curve from `start_mm` up to `end_mm`, which is one lead's and knows nothing of its neighbours.
 
     seams_mm: where the row's leads meet. Of the strip's columns at least one is taken. Places the strip
@@ -174,9 +174,9 @@ def trace_between(
     inside = np.arange(first, stop)
     inside_extent = (inside >= seen.extent[0]) & (inside < seen.extent[1])
     clear = inside_extent & (mass >= _LEAST_MASS) & (presence >= _LEAST_PRESENCE)
-    height = filled_gaps(seen.half_height_mm - position / np.float32(BINS_PER_MM), clear)
-    return Trace(
-        height_mm=continued_at_seams(height, logits, from_seam),
+    height = fill_gaps(seen.half_height_mm - position / np.float32(BINS_PER_MM), clear)
+    return LeadTrace(
+        height_mm=extrapolate_under_separators(height, logits, from_seam),
         confidence=np.where(clear, mass, 0).astype(np.float32),
         spread_mm=spread / np.float32(BINS_PER_MM),
         start_mm=seen.start_mm + first / seen.columns_per_mm,
@@ -185,7 +185,7 @@ def trace_between(
     )
 
 
-def spliced(trace: Trace, better: Trace) -> Trace:
+def merged(trace: LeadTrace, better: LeadTrace) -> LeadTrace:
     """`trace` with what `better`, a taller look that lies within it, saw; columns stand at the same places.
 
     A taller strip shows more rows, and one look in a hundred follows another one. Where `trace` runs well

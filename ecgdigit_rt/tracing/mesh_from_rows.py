@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
-from ecgdigit_rt.geometry.homography import homography, mapped
+from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 from ecgdigit_rt.geometry.locate_stage import Located
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
-from ecgdigit_rt.layout.match import NOTHING_TOLD, Reading, Told, read_layout
-from ecgdigit_rt.layout.paper_heatmap import paper_heat
+from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReading, read_layout
+from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.stages import BASELINE
 from ecgdigit_rt.tracing.row_traces import RowEnds, row_ends
-from ecgdigit_rt.tracing.strip_inference import page_look
+from ecgdigit_rt.tracing.strip_inference import strip_predictor
 
 _RECORD_MM = 250.0
 _USUAL_PAGE_MM = 280.0
@@ -56,11 +56,11 @@ def _mesh(matrix: NDArray[np.float64], size_mm: tuple[float, float]) -> Mesh:
     u = np.arange(origin[0], size_mm[0] + _MARGIN_MM + STEP_MM, STEP_MM)
     v = np.arange(origin[1], size_mm[1] + _MARGIN_MM + STEP_MM, STEP_MM)
     places = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2).astype(np.float64)
-    nodes = mapped(matrix, places).reshape(v.size, u.size, 2)
+    nodes = apply_homography(matrix, places).reshape(v.size, u.size, 2)
     return Mesh(nodes.astype(np.float32), origin, residual_px=float("nan"), coverage=0.0)
 
 
-def _first_guess(located: Located) -> Mesh:
+def _initial_mesh(located: Located) -> Mesh:
     """The sheet turned level, its width taken for the usual one."""
     left, top, right, bottom = located.page_px
     angle = _tilt_rad(located.channel(BASELINE))
@@ -72,7 +72,7 @@ def _first_guess(located: Located) -> Mesh:
     return _mesh(np.array([[cos, -sin, corner[0]], [sin, cos, corner[1]], [0, 0, 1.0]]), size)
 
 
-def _better(mesh: Mesh, reading: Reading, ends: list[RowEnds]) -> Mesh | None:
+def _better(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | None:
     """The mesh in which the seen row ends stand upright below each other, `_RECORD_MM` apart."""
     rows = [
         (row.baseline_mm, end.start_mm, end.end_mm)
@@ -96,7 +96,7 @@ def _better(mesh: Mesh, reading: Reading, ends: list[RowEnds]) -> Mesh | None:
         return _mesh(np.vstack([turned, [0, 0, 1]]), (last_u / scale, last_v / scale))
     u = np.repeat([begin, begin + _RECORD_MM], len(rows))
     paper = np.stack([u, np.concatenate([v, v]) / scale], 1)
-    matrix = homography(paper, np.stack([x, y], 1), np.ones(len(u)))
+    matrix = fit_homography(paper, np.stack([x, y], 1), np.ones(len(u)))
     _, _, last_u, last_v = mesh.extent_mm
     return _mesh(matrix, (last_u / scale, last_v / scale))
 
@@ -121,15 +121,17 @@ def _turned_sheet(
     return np.array([[a, -b, 0.0], [b, a, 0.0]])
 
 
-def mesh_from_rows(located: Located, runners: Mapping[str, Runner], told: Told = NOTHING_TOLD) -> Mesh | None:
+def mesh_from_rows(
+    located: Located, runners: Mapping[str, Runner], told: LayoutOverrides = NO_OVERRIDES
+) -> Mesh | None:
     """The mesh that the rows themselves show, or None where they show too little."""
-    mesh = _first_guess(located)
+    mesh = _initial_mesh(located)
     for _ in range(_ROUNDS):
         try:
-            reading = read_layout(paper_heat(located, mesh), told)
+            reading = read_layout(paper_heatmap(located, mesh), told)
         except (NoRowsFound, UnknownLayout, cv2.error):
             return None
-        look = page_look(runners, located.image, mesh)
+        look = strip_predictor(runners, located.image, mesh)
         better = _better(mesh, reading, row_ends(look, reading.layout))
         if better is None:
             return None

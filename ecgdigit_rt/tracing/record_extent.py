@@ -48,7 +48,7 @@ def common_extent_mm(
     return start, end
 
 
-def ends_in_picture(
+def ends_within_image(
     ends: Sequence[RowEnds], layout: Layout, mesh: Mesh, size_px: tuple[int, int]
 ) -> list[RowEnds]:
     """The ends less those at the picture's own edge: there the picture ends, not the record.
@@ -101,7 +101,7 @@ def _usual_width(rough_mm: float, *, is_cut: bool) -> float | None:
     return near[0] if near else min(wider, default=None)
 
 
-def on_drawn_step(start_mm: float, mesh: Mesh) -> float:
+def snap_to_half_mm(start_mm: float, mesh: Mesh) -> float:
     """The record's start, moved to where a program that drew grid and record would have put it.
 
     Ink tells the first sample's place to some 0.15 mm, and every lead suffers from a fraction of a sample

@@ -20,7 +20,7 @@ _FADE_COLUMNS = 0.2 * COLUMNS_PER_MM  # a slope does not last
 _SHORTEST = 4 * _SLOPE_COLUMNS
 
 
-def continued_at_seams(
+def extrapolate_under_separators(
     height_mm: NDArray[np.float32], logits: NDArray[np.float32], from_seam_mm: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Heights (columns,) of one lead, with its hidden ends continued from where it is seen.

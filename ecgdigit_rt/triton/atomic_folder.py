@@ -8,14 +8,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ecgdigit_rt.atomic_files import telling_of
+from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.errors import OutputNotWritable
 
 MANIFEST = "ecgdigit-rt.json"
 """By this a folder is known to be one of ours: the SHA-256 of each file in it, and what it was made from."""
 
 
-def write_whole_folder(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> None:
+def write_folder_atomically(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> None:
     """Write files by their paths below `out`, `MANIFEST` among them. An old one gives way at the very end.
 
     Raises OutputNotWritable, also where `out` holds anything that was not written here.
@@ -23,7 +23,7 @@ def write_whole_folder(out: Path, files: Mapping[str, bytes], *, overwrite: bool
     _check_free(out, overwrite=overwrite)
     beside = out.absolute()
     partial, old = (beside.with_name(f".{beside.name}.{os.getpid()}.{what}") for what in ("part", "old"))
-    with telling_of(out):
+    with reraise_as_output_error(out):
         try:
             for name, data in files.items():
                 path = partial / name
@@ -48,7 +48,7 @@ def _swap(partial: Path, place: Path, old: Path) -> None:
 
 
 def _check_free(out: Path, *, overwrite: bool) -> None:
-    with telling_of(out):
+    with reraise_as_output_error(out):
         if not out.exists():
             return
         if not out.is_dir():

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_engine.selection import AUTO, choose
+from ecgdigit_engine.selection import AUTO, select_backend
 from ecgdigit_rt.digitizer import Digitizer, StageOpener
 from ecgdigit_rt.errors import EcgDigitError, RequestMalformed
 from ecgdigit_rt.models import graph_precisions
@@ -50,7 +50,7 @@ class Image:
     page: Page = field(default_factory=Page)
 
 
-class OpenedOnce:
+class CachedOpener:
     """Opens each stage once for as many threads, however many digitizers ask. Satisfies `StageOpener`."""
 
     def __init__(self, opener: StageOpener) -> None:
@@ -58,21 +58,21 @@ class OpenedOnce:
         self._opened: dict[tuple[str, int, int], Runner] = {}
         self.graph_precision = opener.graph_precision
         self.notes = opener.notes
-        self.has_own_memory = opener.has_own_memory
+        self.is_accelerator = opener.is_accelerator
 
     def open_stage(
-        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
     ) -> Runner:
-        key = hashlib.sha256(graph + (front or b"")).hexdigest(), threads, callers
+        key = hashlib.sha256(graph + (prefix_graph or b"")).hexdigest(), threads, concurrency
         if key not in self._opened:
-            self._opened[key] = self._opener.open_stage(graph, threads, callers, front)
+            self._opened[key] = self._opener.open_stage(graph, threads, concurrency, prefix_graph)
         return self._opened[key]
 
     def __str__(self) -> str:
         return str(self._opener)
 
 
-class ServedPages:
+class PageService:
     """Reads the images of requests with one family of models.
 
     threads: CPU threads. told: what holds for images that come without. opener: what opens the networks, in
@@ -91,8 +91,8 @@ class ServedPages:
         opener: StageOpener | None = None,
     ) -> None:
         self._told = told
-        chosen = opener or choose(backend, device, precision, graph_precisions(models))
-        shared = OpenedOnce(chosen)
+        chosen = opener or select_backend(backend, device, precision, graph_precisions(models))
+        shared = CachedOpener(chosen)
 
         @lru_cache(_KINDS_OF_PAGES)
         def digitizer(page: Page) -> Digitizer:

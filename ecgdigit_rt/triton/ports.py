@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ecgdigit_engine.spec import Port
 from ecgdigit_engine.tensorrt.profile import BATCH
 from ecgdigit_rt.formats.json_lines import JsonLines
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signals_table
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Digitized, Failed, Lead, Result
 
 IMAGE, LAYOUT, SPEED, GAIN = "image", "layout", "speed_mm_s", "gain_mm_mv"
@@ -56,7 +56,7 @@ def _lead_names(results: Sequence[Result]) -> NDArray[Any]:
 
 
 def _signals_mv(results: Sequence[Result]) -> NDArray[Any]:
-    tables = [signals_table(one).T if isinstance(one, Digitized) else _NO_SIGNALS for one in results]
+    tables = [signal_table(one).T if isinstance(one, Digitized) else _NO_SIGNALS for one in results]
     shape = tuple(max(1, *(table.shape[axis] for table in tables)) for axis in range(2))
     signals = np.full((len(results), *shape), np.nan, np.float32)
     for place, table in zip(signals, tables, strict=True):
@@ -90,7 +90,7 @@ def _reports(results: Sequence[Result]) -> NDArray[Any]:
 def _json(result: Result) -> bytes:
     """The object that `run --format json` writes of a page."""
     text = io.StringIO()
-    with JsonLines(Destination(Path("-"), text)) as writer:
+    with JsonLines(OutputDestination(Path("-"), text)) as writer:
         writer.write(result.source.id, result)
     return text.getvalue().strip().encode()
 

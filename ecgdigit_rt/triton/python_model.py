@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_engine.triton.stage_runner import ServedStages
+from ecgdigit_engine.triton.stage_runner import TritonStages
 from ecgdigit_rt.errors import BackendUnusable, EcgDigitError, RequestMalformed
 from ecgdigit_rt.models import STAGES
 from ecgdigit_rt.results import Failed, PageRef, Result, failed_from_error
-from ecgdigit_rt.triton.page_service import Image, Page, ServedPages
+from ecgdigit_rt.triton.page_service import Image, Page, PageService
 from ecgdigit_rt.triton.ports import GAIN, IMAGE, LAYOUT, SPEED, outputs_from_results
 
 STAGE_MODELS = {stage: f"ecgdigit_{stage}" for stage in STAGES}
@@ -69,12 +69,12 @@ class TritonPythonModel:
             raise self._server.TritonModelException(said) from error
         self._server.Logger.log_info(f"ecgdigit: {self._pages.about}")
 
-    def _opened(self, config: Mapping[str, Any]) -> ServedPages:
+    def _opened(self, config: Mapping[str, Any]) -> PageService:
         given = {name: one["string_value"] for name, one in config.get("parameters", {}).items()}
         through_stages = given.get("networks") == "stage-models"
-        opener = ServedStages(self._server, STAGE_MODELS) if through_stages else None
+        opener = TritonStages(self._server, STAGE_MODELS) if through_stages else None
         instances = sum(group["count"] for group in config["instance_group"]) or 1
-        return ServedPages(
+        return PageService(
             given["models"],
             int(given["threads"]) or max(1, usable_cpus() // instances),
             Page(given["layout"] or None, _number(given["speed_mm_s"]), _number(given["gain_mm_mv"])),

@@ -19,7 +19,7 @@ from ecgdigit_engine.triton.model_config import FORMS, VERSION, Instances, Model
 from ecgdigit_rt import __version__
 from ecgdigit_rt.layout.catalog import plan_from_text
 from ecgdigit_rt.models import ModelFamily, load_models
-from ecgdigit_rt.triton.atomic_folder import MANIFEST, write_whole_folder
+from ecgdigit_rt.triton.atomic_folder import MANIFEST, write_folder_atomically
 from ecgdigit_rt.triton.engine_plans import TENSORRT, plans_for
 from ecgdigit_rt.triton.page_service import Page
 from ecgdigit_rt.triton.ports import INPUTS, OPTIONAL, OUTPUTS
@@ -43,7 +43,7 @@ __all__ = ["TritonPythonModel"]
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryOrder:
+class RepositoryRequest:
     """What to write.
 
     backend: onnxruntime or tensorrt, for the stage models. device: cpu or cuda:N, for all. instances: of
@@ -88,7 +88,7 @@ class RepositoryOrder:
         return IN_PROCESS if self.on == CPU else THROUGH_STAGES
 
 
-def write_repository(order: RepositoryOrder, out: Path, *, overwrite: bool = False) -> list[str]:
+def write_repository(order: RepositoryRequest, out: Path, *, overwrite: bool = False) -> list[str]:
     """Write the repository as a whole or not at all, and give the names of its models.
 
     A folder that is there must be empty; one that this wrote before is replaced where `overwrite` is given.
@@ -108,11 +108,11 @@ def write_repository(order: RepositoryOrder, out: Path, *, overwrite: bool = Fal
     files["README.md"] = readme(pipeline, facts, order.environment).encode()
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     files[MANIFEST] = (json.dumps({**facts, "sha256": digests}, indent=1) + "\n").encode()
-    write_whole_folder(out, files, overwrite=overwrite)
+    write_folder_atomically(out, files, overwrite=overwrite)
     return sorted({name.split("/")[0] for name in files if "/" in name})
 
 
-def _graph_precision(order: RepositoryOrder) -> str:
+def _graph_precision(order: RepositoryRequest) -> str:
     if order.precision == AUTO:
         return "fp32" if order.on == CPU else "fp16"
     if order.precision not in PRECISIONS:
@@ -120,7 +120,7 @@ def _graph_precision(order: RepositoryOrder) -> str:
     return graph_precision(order.precision)
 
 
-def _pipeline(order: RepositoryOrder) -> ModelConfig:
+def _pipeline(order: RepositoryRequest) -> ModelConfig:
     """`ecgdigit` itself: on the CPU, whatever device its networks run on."""
     page = order.page
     parameters = {
@@ -142,7 +142,7 @@ def _pipeline(order: RepositoryOrder) -> ModelConfig:
     )
 
 
-def _stage_files(order: RepositoryOrder, family: ModelFamily) -> dict[str, bytes]:
+def _stage_files(order: RepositoryRequest, family: ModelFamily) -> dict[str, bytes]:
     """Every stage's configuration, and its graph or its engine."""
     stored: Mapping[str, bytes] = family.graphs
     axes: dict[str, tuple[Axis, ...]] = {}
@@ -166,7 +166,7 @@ def _stage_files(order: RepositoryOrder, family: ModelFamily) -> dict[str, bytes
     return files
 
 
-def _threads_of(order: RepositoryOrder) -> dict[str, str]:
+def _threads_of(order: RepositoryRequest) -> dict[str, str]:
     """ONNX Runtime's own parameter, where threads were named."""
     if order.threads is None or order.on != CPU:
         return {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
-from ecgdigit_engine.runner import Feed, Feeds, Fetches, Kept, Runner
+from ecgdigit_engine.runner import Feed, Feeds, Fetches, Runner, SharedInput
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.profile import BATCH
 
@@ -43,12 +43,14 @@ def _call(feeds: Feeds) -> _Call:
 
 
 def _alike(value: Feed) -> object:
-    return value if isinstance(value, Kept) else (value.shape[1:], value.dtype.str)
+    return value if isinstance(value, SharedInput) else (value.shape[1:], value.dtype.str)
 
 
 def _sizes(bucket: Bucket) -> Bucket:
     """What of a bucket decides how much memory it takes; a kept value itself is not held on to."""
-    return tuple((name, (of.shape, of.dtype.str) if isinstance(of, Kept) else of) for name, of in bucket)
+    return tuple(
+        (name, (of.shape, of.dtype.str) if isinstance(of, SharedInput) else of) for name, of in bucket
+    )
 
 
 class BatchingRunner:
@@ -143,7 +145,7 @@ class BatchingRunner:
 
     def _in_parts(self, feeds: Feeds, bucket: Bucket) -> Fetches:
         """Run, in halves as often as memory asks for it."""
-        size = next(value.shape[0] for value in feeds.values() if not isinstance(value, Kept))
+        size = next(value.shape[0] for value in feeds.values() if not isinstance(value, SharedInput))
         most = min(size, self._most.get(bucket, self._largest_call or size))
         try:
             parts = [

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ecgdigit_engine.device_lru import KEPT_PICTURES, Latest
+from ecgdigit_engine.device_lru import KEPT_PICTURES, DeviceLru
 from ecgdigit_engine.errors import OutOfDeviceMemory
-from ecgdigit_engine.runner import Kept
+from ecgdigit_engine.runner import SharedInput
 
 Name = tuple[str, str]
 """A buffer's: the stage, which errors name too, and the port."""
@@ -34,11 +34,11 @@ def _primary_context(card: int) -> Any:
 _own = threading.local()
 
 
-def lane_of_thread(card: int) -> CudaLane:
+def stream_of_thread(card: int) -> StreamContext:
     """The calling thread's lane on a card, one for all stages: they follow each other there."""
-    lanes: dict[int, CudaLane] = _own.__dict__.setdefault("lanes", {})
+    lanes: dict[int, StreamContext] = _own.__dict__.setdefault("lanes", {})
     if card not in lanes:
-        lanes[card] = CudaLane(card)
+        lanes[card] = StreamContext(card)
     return lanes[card]
 
 
@@ -50,7 +50,7 @@ class _Room:
     size: int
 
 
-class CudaLane:
+class StreamContext:
     """A stream on a card, with named buffers: pinned ones here, plain ones there.
 
     A name is a stage and a port. Not for two threads.
@@ -65,7 +65,7 @@ class CudaLane:
         self._stream = cuda.Stream()
         self._there: dict[Name, _Room] = {}
         self._here: dict[Name, NDArray[np.uint8]] = {}
-        self._kept = Latest[Any](KEPT_PICTURES, self._free)
+        self._kept = DeviceLru[Any](KEPT_PICTURES, self._free)
 
     @property
     def handle(self) -> int:
@@ -104,7 +104,7 @@ class CudaLane:
         self._send(name, array, address)
         return address
 
-    def kept(self, name: Name, value: Kept) -> int:
+    def kept(self, name: Name, value: SharedInput) -> int:
         """The address of a value that stays; it is copied where the card does not hold it already."""
 
         def sent() -> Any:

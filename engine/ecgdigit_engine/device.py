@@ -40,7 +40,7 @@ def device_from_text(text: str) -> Device | None:
 
 
 @dataclass(frozen=True, slots=True)
-class CudaCard:
+class CudaDevice:
     """One NVIDIA card as its driver describes it; `capability` such as (7, 5)."""
 
     index: int
@@ -50,7 +50,7 @@ class CudaCard:
 
 
 @cache
-def cuda_cards() -> tuple[CudaCard, ...]:
+def cuda_devices() -> tuple[CudaDevice, ...]:
     """The NVIDIA cards of this machine; none where there is no driver."""
     name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:
@@ -63,7 +63,7 @@ def cuda_cards() -> tuple[CudaCard, ...]:
     return tuple(_card(driver, index) for index in range(count.value))
 
 
-def _card(driver: ctypes.CDLL, index: int) -> CudaCard:
+def _card(driver: ctypes.CDLL, index: int) -> CudaDevice:
     handle, number = ctypes.c_int(), ctypes.c_int()
     name, memory = ctypes.create_string_buffer(100), ctypes.c_size_t()
     driver.cuDeviceGet(ctypes.byref(handle), index)
@@ -73,7 +73,7 @@ def _card(driver: ctypes.CDLL, index: int) -> CudaCard:
     for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR):
         driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, handle)
         capability.append(number.value)
-    return CudaCard(index, name.value.decode(), (capability[0], capability[1]), memory.value)
+    return CudaDevice(index, name.value.decode(), (capability[0], capability[1]), memory.value)
 
 
 @cache
@@ -91,12 +91,12 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(_cpu_fact("flags", "Features").split())
 
 
-def multiplies_bf16() -> bool:
+def has_bf16_dot_product() -> bool:
     """Whether the CPU multiplies bf16 itself; emulated it would gain nothing."""
     return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
 
 
-def multiplies_int8() -> bool:
+def has_int8_dot_product() -> bool:
     """Whether the CPU adds up products of bytes itself. Without, INT8 is hardly faster, and on AVX2 its
     16-bit sums may overflow."""
     return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ecgdigit_engine.runner import Kept
+from ecgdigit_engine.runner import SharedInput
 
 T = TypeVar("T")
 
@@ -14,14 +14,14 @@ KEPT_PICTURES = 4
 """Of one thread. Pages take turns there: with fewer a picture would go up again for every call."""
 
 
-class Latest(Generic[T]):
+class DeviceLru(Generic[T]):
     """What belongs to the latest `most` kept values; what is dropped is given to `dropped`."""
 
     def __init__(self, most: int, dropped: Callable[[T], object] = lambda _: None) -> None:
         self._most, self._dropped = most, dropped
-        self._held: OrderedDict[int, tuple[Kept, T]] = OrderedDict()
+        self._held: OrderedDict[int, tuple[SharedInput, T]] = OrderedDict()
 
-    def found(self, value: Kept, made: Callable[[], T]) -> T:
+    def found(self, value: SharedInput, made: Callable[[], T]) -> T:
         """What is held for `value`, or what `made` gives; for that the oldest makes room first."""
         if id(value) not in self._held:
             while len(self._held) >= self._most:

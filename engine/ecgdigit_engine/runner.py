@@ -13,7 +13,7 @@ from ecgdigit_engine.spec import StageSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class SharedInput:
     """An array that several calls share: a device that holds this very value does not take it up again."""
 
     array: NDArray[Any] = field(repr=False)
@@ -28,7 +28,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OnDevice:
+class DeviceTensor:
     """What a stage left on its device for the next one: valid until this thread's next call of that stage.
 
     handle: what the backend knows it by, such as its address.
@@ -39,7 +39,7 @@ class OnDevice:
     dtype: np.dtype[Any]
 
 
-Feed = NDArray[Any] | Kept | OnDevice
+Feed = NDArray[Any] | SharedInput | DeviceTensor
 Feeds = Mapping[str, Feed]
 Fetches = dict[str, NDArray[Any]]
 
@@ -55,10 +55,10 @@ class Runner(Protocol):
         ...
 
 
-class LaunchingRunner(Runner, Protocol):
+class DeviceRunner(Runner, Protocol):
     """A backend's own runner, which can also leave what it finds to the next stage."""
 
-    def launch(self, feeds: Feeds, /) -> Mapping[str, Feed]:
+    def run_on_device(self, feeds: Feeds, /) -> Mapping[str, Feed]:
         """The same, but the outputs stay where the device has them, for a stage of the same backend."""
         ...
 
@@ -67,7 +67,7 @@ def arrays(feeds: Feeds) -> dict[str, NDArray[Any]]:
     """The feeds as arrays of the host, for backends whose memory that is."""
     found: dict[str, NDArray[Any]] = {}
     for name, value in feeds.items():
-        if isinstance(value, OnDevice):
+        if isinstance(value, DeviceTensor):
             raise TypeError(f"{name} lies on another device")
-        found[name] = value.array if isinstance(value, Kept) else value
+        found[name] = value.array if isinstance(value, SharedInput) else value
     return found

@@ -10,7 +10,7 @@ from ecgdigit_engine.backends.backend import (
     GRAPHS,
     PRECISIONS,
     Backend,
-    How,
+    ExecutionOptions,
     Ready,
     Unusable,
     graph_precision,
@@ -18,14 +18,14 @@ from ecgdigit_engine.backends.backend import (
 from ecgdigit_engine.batching import BatchingRunner
 from ecgdigit_engine.device import CPU, Device, device_from_text
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
-from ecgdigit_engine.fused import ChainedRunner
+from ecgdigit_engine.fused import FusedRunner
 from ecgdigit_engine.runner import Runner
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BackendSelection:
     """A backend that is ready, with a device and a precision that it has."""
 
     backend: Backend
@@ -41,23 +41,23 @@ class Choice:
         return graph_precision(self.precision)
 
     @property
-    def has_own_memory(self) -> bool:
+    def is_accelerator(self) -> bool:
         """Whether what the device sees must be sent to it, so that a picture had better go once."""
         return self.device != CPU
 
     def open_stage(
-        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
     ) -> Runner:
         """A runner of one stage. graph: ONNX bytes, typed as `graph_precision` says.
 
         front: the graph of a stage that gives this one its inputs; the runner is of both. On a card, calls
         that wait for it at the same time go together as one batch.
         """
-        how = How(self.device, self.precision, threads, callers)
+        how = ExecutionOptions(self.device, self.precision, threads, concurrency)
         runner: Runner = self.backend.open_stage(graph, how)
-        if front is not None:
-            runner = ChainedRunner(self.backend.open_stage(front, how), runner)
-        return BatchingRunner(runner) if self.has_own_memory else runner
+        if prefix_graph is not None:
+            runner = FusedRunner(self.backend.open_stage(prefix_graph, how), runner)
+        return BatchingRunner(runner) if self.is_accelerator else runner
 
     def __str__(self) -> str:
         """Such as "auto → onnxruntime 1.31.1 (cpu, fp32)"."""
@@ -65,13 +65,13 @@ class Choice:
         return f"{AUTO} → {found}" if self.is_auto else found
 
 
-def choose(
+def select_backend(
     backend: str = AUTO,
     device: str = AUTO,
     precision: str = AUTO,
     graphs: Collection[str] = GRAPHS,
     backends: Mapping[str, Backend] | None = None,
-) -> Choice:
+) -> BackendSelection:
     """The best backend that is ready. What is named is taken or refused, never swapped.
 
     device: auto, cpu, cuda or cuda:N; auto takes a card where a backend is ready for it. precision: auto,
@@ -86,7 +86,7 @@ def choose(
     if backend != AUTO and backend not in known:
         raise UnknownChoice("backend", backend, (AUTO, *known))
     candidates = [one for one in known.values() if backend == one.name or (backend == AUTO and one.is_auto)]
-    found: list[Choice] = []
+    found: list[BackendSelection] = []
     refusals: list[BackendUnusable] = []
     for one in candidates:
         answer = _fitting(one, one.probe(), wanted, precision, graphs)
@@ -95,7 +95,7 @@ def choose(
         else:
             ready, chosen, exact = answer
             is_auto = AUTO in (backend, device)
-            found.append(Choice(one, ready.version, chosen, exact, is_auto, ready.notes))
+            found.append(BackendSelection(one, ready.version, chosen, exact, is_auto, ready.notes))
     if not found:
         raise _refusal(refusals, backend, device, precision)
     return min(found, key=lambda choice: choice.device == CPU)  # a card first, then the order of backends

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_export.synth.recordings import Recordings, open_recordings
 from ecgdigit_rt.results import LEADS
-from ecgdigit_rt.tracing.beat_prior import INDEPENDENT, WINDOW, steepest_places
+from ecgdigit_rt.tracing.beat_prior import INDEPENDENT, WINDOW, steepest_columns
 
 _COMPONENTS = 80  # 60 lose 0.02 to 0.16 dB, 160 win nothing
 _BEATS = 6  # of a recording
@@ -33,7 +33,9 @@ def beats(recordings: Recordings, seed: int = 0) -> Iterator[NDArray[np.float64]
         signal = recordings[index][own].astype(np.float64)
         signal = signal - np.median(signal, axis=1, keepdims=True)
         reach = WINDOW // 2 + _JITTER
-        places = [k for k in steepest_places(np.diff(signal, axis=1)) if reach <= k < signal.shape[1] - reach]
+        places = [
+            k for k in steepest_columns(np.diff(signal, axis=1)) if reach <= k < signal.shape[1] - reach
+        ]
         for place in places[:_BEATS]:
             first = place + int(rng.integers(-_JITTER, _JITTER + 1)) - WINDOW // 2
             yield signal[:, first : first + WINDOW]

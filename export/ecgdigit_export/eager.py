@@ -20,7 +20,7 @@ class EagerTorch:
 
     graph_precision = "fp32"
     notes: tuple[str, ...] = ()
-    has_own_memory = False
+    is_accelerator = False
 
     def __str__(self) -> str:
         return f"torch {torch.__version__} (cpu, fp32, eager)"
@@ -29,8 +29,8 @@ class EagerTorch:
         self,
         graph: bytes,
         threads: int = 1,
-        callers: int = 1,  # noqa: ARG002
-        front: bytes | None = None,  # noqa: ARG002
+        concurrency: int = 1,  # noqa: ARG002
+        prefix_graph: bytes | None = None,  # noqa: ARG002
     ) -> Runner:
         """callers, since PyTorch's threads belong to the process, and front, are not used."""
         torch.set_num_threads(threads)

@@ -32,7 +32,7 @@ Graphs = dict[str, dict[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class ExportOrder:
+class ExportRequest:
     """weights: folder with STAGE.pt. pages: what `synth` wrote, for the proofs. calibration: other such
     pages, for INT8; without them there is none."""
 
@@ -44,7 +44,7 @@ class ExportOrder:
     calibration: Path | None = None
 
 
-def export_family(order: ExportOrder) -> dict[str, Any]:
+def export_family(order: ExportRequest) -> dict[str, Any]:
     """Write OUT/STAGE.onnx (FP32), STAGE.fp16.onnx and STAGE.int8.onnx with OUT/manifest.json; its content.
 
     Nothing is written before all is proven. Raises ValueError where a graph is too far from PyTorch or a
@@ -84,7 +84,7 @@ def export_family(order: ExportOrder) -> dict[str, Any]:
 
 
 def _exported(
-    order: ExportOrder, stage: str, graphs: Graphs, pictures: list[NDArray[np.uint8]]
+    order: ExportRequest, stage: str, graphs: Graphs, pictures: list[NDArray[np.uint8]]
 ) -> tuple[dict[str, str], int, dict[str, dict[str, Any]]]:
     """Put a stage's graphs into `graphs`; its metadata, its count of parameters, its proofs by precision."""
     source = order.weights / f"{stage}.pt"

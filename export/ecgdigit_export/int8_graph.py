@@ -21,7 +21,7 @@ from ecgdigit_engine.runner import Feeds, Fetches, arrays
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.pipeline import PageReader
+from ecgdigit_rt.pipeline import PagePipeline
 from ecgdigit_rt.results import PageRef
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def calibration_pictures(graphs: Mapping[str, bytes], pages: Path) -> dict[str, 
         raise FileNotFoundError(f"no pages in {pages}: write some with `ecgdigit-rt synth`")
     rng = np.random.default_rng(0)
     kept: dict[str, Pictures] = {stage: [] for stage in graphs}
-    reader = PageReader({stage: _Recorder(graph, kept[stage], rng) for stage, graph in graphs.items()})
+    reader = PagePipeline({stage: _Recorder(graph, kept[stage], rng) for stage, graph in graphs.items()})
     for path in files:
         page = PageRef(path)
         try:

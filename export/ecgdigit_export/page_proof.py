@@ -15,15 +15,15 @@ from ecgdigit_export.synth.truth_csv import RATE_HZ, lead_signals
 from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.evaluation.metric import decibel, lead_score, ratio
-from ecgdigit_rt.pipeline import PageReader
-from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.pipeline import PagePipeline
+from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import PageRef
 
 MOST_LOST_DB, MOST_MEAN_LOST_DB = 0.2, 0.5
 """A precision that loses more in the median is not shipped."""
 
 
-def page_db(reader: PageReader, image: Path) -> float:
+def page_db(reader: PagePipeline, image: Path) -> float:
     """A synthetic page's dB by the competition's metric, not above its cap nor below 0."""
     page = PageRef(image)
     try:
@@ -33,7 +33,7 @@ def page_db(reader: PageReader, image: Path) -> float:
     scores = []
     for name, (_, mv) in lead_signals(load_truth(image.with_suffix(".npz"))).items():
         found = leads.get(name)
-        guess = None if found is None else resampled(found.mv, found.rate_hz, RATE_HZ, mv.size)
+        guess = None if found is None else resample(found.mv, found.rate_hz, RATE_HZ, mv.size)
         scores.append(lead_score(mv, guess, RATE_HZ))
     return float(np.clip(decibel(ratio(scores)), 0, 25.84))
 
@@ -48,7 +48,7 @@ def page_proof(graphs: Mapping[str, Mapping[str, bytes]], pages: Path) -> dict[s
     images = sorted(path for path in pages.glob("*.jpg") if path.with_suffix(".npz").exists())
     found: dict[str, list[float]] = {}
     for precision, stages in graphs.items():
-        reader = PageReader({stage: OnnxRuntimeRunner(graph, 2) for stage, graph in stages.items()})
+        reader = PagePipeline({stage: OnnxRuntimeRunner(graph, 2) for stage, graph in stages.items()})
         found[precision] = [page_db(reader, image) for image in images]
     proof: dict[str, Any] = {"pages": len(images)}
     for precision, values in found.items():

@@ -14,7 +14,7 @@ from ecgdigit_kernels.jit import loose_kernel
 _TOGETHER = 8  # columns taken off at once: that many products per load and store of the target
 
 
-def solved_band(band: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
+def solve_banded(band: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
     """The x of A x = side.
 
     band: (n, reach + 1), line c holds A[c, c], A[c + 1, c], ..., A[c + reach, c], and 0 beyond the

@@ -15,6 +15,6 @@ def matrix_from_band(band: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(upper[:, :n] + np.triu(upper[:, :n], 1).T)
 
 
-def solved_band_reference(band: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
+def solve_banded_reference(band: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
     """x of A x = side, by a dense factorisation."""
     return np.asarray(np.linalg.solve(matrix_from_band(band), side))

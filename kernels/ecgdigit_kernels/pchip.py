@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.jit import kernel
 
 
-def filled_gaps(values: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+def fill_gaps(values: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The values where they were seen; PCHIP between those, and the nearest of them beyond the ends.
 
     values: float32 (n,). seen: bool (n,). Returns float32 (n,), zeros where nothing was seen. Values

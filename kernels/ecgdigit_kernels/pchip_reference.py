@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 
-def filled_gaps_reference(values: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+def fill_gaps_reference(values: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     """One interpolator through all values seen, held beyond the ends."""
     places = np.flatnonzero(seen)
     if places.size == 0:

@@ -35,7 +35,7 @@ class FoldedPhase:
     coherence: Float
 
 
-def folded_phase(field: NDArray[np.complex64]) -> FoldedPhase:
+def fold_phase(field: NDArray[np.complex64]) -> FoldedPhase:
     """Fold a complex field (h, w), rho * exp(2 pi i U); the gradient of U below half a period per pixel.
 
     The gradient is the argument of the averaged product of neighbours, which needs no unwrapping.

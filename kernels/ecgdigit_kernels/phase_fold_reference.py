@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.phase_fold import BOX, FoldedPhase
 
 
-def folded_phase_reference(field: NDArray[np.complex64]) -> FoldedPhase:
+def fold_phase_reference(field: NDArray[np.complex64]) -> FoldedPhase:
     """Neighbours' products summed over blocks and averaged; four pixels turned onto the block's centre."""
     rows, columns = field.shape[0] // 2, field.shape[1] // 2
     whole = field[: 2 * rows, : 2 * columns].astype(np.complex128)

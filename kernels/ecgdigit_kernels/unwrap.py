@@ -23,7 +23,7 @@ LARGEST_SURPRISE = 0.27
 """Periods by which a neighbour may miss its prediction and still be joined to the region."""
 
 
-def unwrapped_phase(phase: Float, along: Float, down: Float, level: Level) -> tuple[Float, Label]:
+def unwrap_phase(phase: Float, along: Float, down: Float, level: Level) -> tuple[Float, Label]:
     """Continuous phase per connected region.
 
     phase: (h, w), periods, any branch. along, down: its gradient, periods per pixel. level:

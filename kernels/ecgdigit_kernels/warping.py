@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.jit import kernel
 
 
-def warped_distance(first: NDArray[np.float64], second: NDArray[np.float64], reach: int) -> float:
+def dtw_distance(first: NDArray[np.float64], second: NDArray[np.float64], reach: int) -> float:
     """The least weighted mean of |first[i] - second[j]| over paths with |i - j| <= reach; in their unit.
 
     first: float64 (n,), second: float64 (m,), finite, at least one value each. A path leads from the first

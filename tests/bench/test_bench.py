@@ -24,7 +24,7 @@ def test_a_bench_of_two_pages_against_torch(tmp_path: Path, capsys: pytest.Captu
     pages = [str(page) for page in sorted(EXAMPLES.glob("*.jpg"))[:2]]
     out = tmp_path / "bench.json"
     truth = ["--truth", str(EXAMPLES / "truth"), "--pages", "8", "--threads", "1"]
-    assert exit_code(["bench", *pages, *truth, "--against", "torch", "--out", str(out)]) == 0
+    assert exit_code(["bench", *pages, *truth, "--compare-with", "torch", "--out", str(out)]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(out.read_text())
     assert printed["schema"] == "ecgdigit-rt/bench/1"

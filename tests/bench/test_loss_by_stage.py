@@ -20,7 +20,7 @@ from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.style import style_from_rng
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.tracing.assemble import turned_points
+from ecgdigit_rt.tracing.assemble import rotate_points
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_half_a_column_costs_clearly_and_so_do_two(truth: PageTruth, along_mm: f
 def test_truth_is_found_on_a_mesh_that_counts_otherwise_in_a_turned_picture(
     truth: PageTruth, turns: int
 ) -> None:
-    nodes = turned_points(truth.nodes_px.reshape(-1, 2), truth.image_size, turns)
+    nodes = rotate_points(truth.nodes_px.reshape(-1, 2), truth.image_size, turns)
     width, height = truth.image_size
     turned = replace(
         truth,

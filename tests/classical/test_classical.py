@@ -26,7 +26,7 @@ from ecgdigit_rt.classical.row_baselines import zero_lines
 from ecgdigit_rt.classical.row_ends import agreeing
 from ecgdigit_rt.errors import NotAnEcg, PageError, UnknownChoice, UnknownLayout
 from ecgdigit_rt.evaluation.evaluate import image_score
-from ecgdigit_rt.evaluation.truth import Truth, questions_beside, read_truth
+from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth
 from ecgdigit_rt.results import LEADS, Digitized, Failed
 from ecgdigit_rt.tracing.row_traces import RowEnds
 
@@ -90,10 +90,10 @@ def test_examples_are_read_or_refused_by_name(digitizer: Digitizer, path: Path) 
         return
     assert not isinstance(found, Failed), found
     folder = EXAMPLES / "truth"
-    truth = read_truth(folder / f"{path.stem}.csv", questions_beside(folder).get(path.stem, ()))
+    truth = read_truth(folder / f"{path.stem}.csv", find_test_csv(folder).get(path.stem, ()))
     assert db(found, truth) > LEAST_DB[path.stem]
-    assert found.maker is not None
-    assert (found.maker.models, found.maker.device) == ("none", "none (classical)")
+    assert found.provenance is not None
+    assert (found.provenance.models, found.provenance.device) == ("none", "none (classical)")
 
 
 @pytest.mark.parametrize("name", list(OTHER_PICTURES))

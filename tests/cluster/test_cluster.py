@@ -139,7 +139,7 @@ def test_rows_are_those_of_one_machine(cluster: str, scans: Path, capsys: Captur
     assert {path: path.stat().st_mtime_ns for path in parts} == parts
     counts = rows(Path("many")).group_by(["page_id", "lead"]).aggregate([([], "count_all")])
     assert set(counts["count_all"].to_pylist()) == {1}
-    assert exit_code(["run", "scans", "--out", "many", "--cluster", cluster, "--blend"]) == 1
+    assert exit_code(["run", "scans", "--out", "many", "--cluster", cluster, "--enforce-einthoven"]) == 1
     assert "E-JOURNAL-01" in capsys.readouterr().err
 
 

@@ -27,15 +27,15 @@ from ecgdigit_rt.errors import (
 from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.submission_csv import SubmissionWriter, read_submission
-from ecgdigit_rt.formats.test_csv import COLUMNS, Asked, read_test_csv
+from ecgdigit_rt.formats.test_csv import COLUMNS, LeadRequest, read_test_csv
 from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
 from ecgdigit_rt.layout.catalog import LAYOUTS, plan_from_text
 from ecgdigit_rt.layout.match import read_layout
-from ecgdigit_rt.layout.paper_heatmap import CELL_MM, FINE_MM, PaperHeat
+from ecgdigit_rt.layout.paper_heatmap import CELL_MM, FINE_MM, PaperHeatmap
 from ecgdigit_rt.results import LEADS
-from ecgdigit_rt.sanitize import on_terminal
+from ecgdigit_rt.sanitize import escape_control_chars
 from ecgdigit_rt.stages import BASELINE, HEATMAPS
-from ecgdigit_rt.tracing.lead_trace import SeenStrip, trace_between
+from ecgdigit_rt.tracing.lead_trace import StripPrediction, trace_between
 
 often = settings(
     max_examples=50,
@@ -73,7 +73,7 @@ def test_rows_spelled_out_are_those_rows(rows: list[list[str]]) -> None:
 
 
 @st.composite
-def heats(draw: st.DrawFn) -> PaperHeat:
+def heats(draw: st.DrawFn) -> PaperHeatmap:
     """A sheet with zero lines and marks strewn over it, some stronger or weaker than any network's."""
     height, width = draw(st.integers(2, 160)), draw(st.integers(2, 280))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -85,12 +85,12 @@ def heats(draw: st.DrawFn) -> PaperHeat:
         channel, row, column = rng.integers(0, heat.shape)
         heat[channel, row : row + 3, column : column + 3] = draw(st.sampled_from([1.0, 0.3, 2.0, -1.0]))
     u, v = np.arange(width) * CELL_MM, np.arange(height) * FINE_MM
-    return PaperHeat(heat.astype(np.float32), u.astype(np.float32), v.astype(np.float32))
+    return PaperHeatmap(heat.astype(np.float32), u.astype(np.float32), v.astype(np.float32))
 
 
 @often
 @given(heats())
-def test_any_marks_are_a_layout_or_named(heat: PaperHeat) -> None:
+def test_any_marks_are_a_layout_or_named(heat: PaperHeatmap) -> None:
     with np.errstate(all="ignore"):
         try:
             reading = read_layout(heat)
@@ -144,7 +144,7 @@ def test_any_phases_are_a_mesh_or_named(
 
 
 @st.composite
-def strips(draw: st.DrawFn) -> SeenStrip:
+def strips(draw: st.DrawFn) -> StripPrediction:
     columns = draw(st.integers(1, 400))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     loud = draw(st.sampled_from([0.0, 1.0, 50.0, 1e30]))
@@ -153,12 +153,12 @@ def strips(draw: st.DrawFn) -> SeenStrip:
     for array in (logits, presence):
         if draw(st.booleans()):
             array[rng.random(array.shape) < draw(st.sampled_from([0.001, 0.3, 1]))] = draw(HOSTILE)
-    return SeenStrip(logits, presence, draw(st.floats(-20, 300)))
+    return StripPrediction(logits, presence, draw(st.floats(-20, 300)))
 
 
 @often
 @given(strips(), st.floats(-30, 30), st.floats(0.1, 60))
-def test_any_logits_are_a_finite_trace(strip: SeenStrip, ahead_mm: float, length_mm: float) -> None:
+def test_any_logits_are_a_finite_trace(strip: StripPrediction, ahead_mm: float, length_mm: float) -> None:
     start = strip.start_mm + ahead_mm
     with np.errstate(all="ignore"):
         trace = trace_between(strip, start, start + length_mm)
@@ -170,7 +170,7 @@ def test_any_logits_are_a_finite_trace(strip: SeenStrip, ahead_mm: float, length
 
 
 ASKED = st.builds(
-    Asked, st.sampled_from(LEADS), st.sampled_from([250.0, 500.0, 1025.0, 0.5]), st.integers(1, 99_999)
+    LeadRequest, st.sampled_from(LEADS), st.sampled_from([250.0, 500.0, 1025.0, 0.5]), st.integers(1, 99_999)
 )
 
 
@@ -180,7 +180,7 @@ ASKED = st.builds(
     st.sampled_from(["\n", "\r\n"]),
 )
 def test_a_test_csv_is_read_as_it_was_written(
-    tmp_path: Path, questions: dict[str, list[Asked]], end: str
+    tmp_path: Path, questions: dict[str, list[LeadRequest]], end: str
 ) -> None:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL)
@@ -262,9 +262,9 @@ def test_ids_are_files_of_their_own(ids: list[str]) -> None:
     for stem in stems:
         assert 0 < len(stem.encode("utf-8")) <= 200
         assert not set(stem) & {*string.whitespace, *'/\\:*?"<>|'} - {" "}
-        assert on_terminal(stem) == stem
+        assert escape_control_chars(stem) == stem
 
 
 @pytest.mark.parametrize("text", ["plain ä 心 🫀 א.png", "a b"])
 def test_what_has_no_power_is_left_alone(text: str) -> None:
-    assert on_terminal(text) == text
+    assert escape_control_chars(text) == text

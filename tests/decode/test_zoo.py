@@ -24,10 +24,10 @@ from ecgdigit_rt.decode.decode_page import rgb_from_file, rgb_from_page
 from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 from ecgdigit_rt.errors import EcgDigitError, UnreadableImage
 from ecgdigit_rt.formats.file_names import file_stem
-from ecgdigit_rt.formats.metadata import readable
+from ecgdigit_rt.formats.metadata import printable
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.submission_csv import read_submission
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import PageRef, failed_from_error
 
 HERE = Path(__file__).parent
@@ -103,7 +103,7 @@ def test_the_whole_zoo_in_one_run(zoo: Path, tmp_path: Path) -> None:
     for result in results:
         ids.setdefault(Path(result["path"]).name, []).append(result["error_id"])
     for animal in (*GOOD, *BAD):
-        told = ids.pop(readable(animal.name))
+        told = ids.pop(printable(animal.name))
         if animal.error_id == NO_ECG:
             told = [NO_ECG for error_id in told if error_id[:-3] in NO_ECG.split()]
         assert told == [animal.error_id] * animal.pages, animal.name
@@ -196,7 +196,7 @@ def test_a_file_that_shrinks_meanwhile(tmp_path: Path, kind: str) -> None:
 def test_odd_names_survive_every_output(tmp_path: Path, form: str) -> None:
     refs = [PageRef(Path("scans", animal.name)) for animal in GOOD]
     out = tmp_path / "out"
-    with FORMATS[form].opener(Destination(out)) as writer:
+    with FORMATS[form].opener(OutputDestination(out)) as writer:
         for name, ref in zip(page_ids(refs), refs, strict=True):
             writer.write(name, digitized(ref, signals(0)))
             writer.write(f"{name}-bad", failed_from_error(ref, UnreadableImage(ref.path, "cut short")))
@@ -205,18 +205,18 @@ def test_odd_names_survive_every_output(tmp_path: Path, form: str) -> None:
         assert len(stems) == len(GOOD)
         assert all(path.name.isprintable() for path in out.iterdir())
     elif form == "submission":
-        assert set(read_submission(out)) == {readable(ref.id) for ref in refs}
+        assert set(read_submission(out)) == {printable(ref.id) for ref in refs}
     elif form == "json":
         lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
-        assert [line["source"] for line in lines[::2]] == [readable(str(ref.path)) for ref in refs]
+        assert [line["source"] for line in lines[::2]] == [printable(str(ref.path)) for ref in refs]
         assert all(
-            readable(str(ref.path)) in line["message"] for ref, line in zip(refs, lines[1::2], strict=True)
+            printable(str(ref.path)) in line["message"] for ref, line in zip(refs, lines[1::2], strict=True)
         )
     else:
         from pyarrow import parquet
 
         table = parquet.read_table(out)
-        assert set(table["page_id"].to_pylist()) >= {readable(ref.id) for ref in refs}
+        assert set(table["page_id"].to_pylist()) >= {printable(ref.id) for ref in refs}
 
 
 def test_names_that_look_alike_are_files_of_their_own() -> None:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.batching import BatchingRunner
-from ecgdigit_engine.device_lru import Latest
+from ecgdigit_engine.device_lru import DeviceLru
 from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
-from ecgdigit_engine.runner import Feeds, Fetches, Kept, arrays
+from ecgdigit_engine.runner import Feeds, Fetches, SharedInput, arrays
 from ecgdigit_engine.spec import Axis, Port, StageSpec
 from ecgdigit_rt.models import load_models
 
@@ -107,7 +107,7 @@ def test_short_memory_halves_the_batch_from_then_on() -> None:
 def test_what_is_kept_is_for_all_of_a_batch_and_of_no_other() -> None:
     device = Device()
     runner = BatchingRunner(device, most=4)
-    one, other = Kept(np.array([100.0])), Kept(np.array([200.0]))
+    one, other = SharedInput(np.array([100.0])), SharedInput(np.array([200.0]))
     feeds = [{**picture(k), "picture": kept} for k, kept in enumerate((one, one, other, one))]
     found = gathered(device, runner, feeds)
     assert [float(answer["mean"][0]) for answer in found] == [100, 101, 202, 103]
@@ -134,7 +134,7 @@ def test_a_batch_is_no_larger_than_the_engine_takes() -> None:
 def test_short_memory_is_remembered_by_shape_and_no_picture_is_held_on_to() -> None:
     device = Device(holds=1)
     runner = BatchingRunner(device, most=4)
-    pages = [Kept(np.array([float(k)])) for k in range(3)]
+    pages = [SharedInput(np.array([float(k)])) for k in range(3)]
     found = [runner.run({**picture(1, batch=4), "picture": kept})["mean"].tolist() for kept in pages]
     assert found == [[1.0] * 4, [2.0] * 4, [3.0] * 4]
     assert len(runner._most) == 1
@@ -148,8 +148,8 @@ def test_short_memory_is_remembered_by_shape_and_no_picture_is_held_on_to() -> N
 
 def test_the_oldest_of_what_is_kept_makes_room() -> None:
     dropped: list[str] = []
-    latest = Latest[str](2, dropped.append)
-    values = [Kept(np.zeros(1)) for _ in range(3)]
+    latest = DeviceLru[str](2, dropped.append)
+    values = [SharedInput(np.zeros(1)) for _ in range(3)]
     for k in (0, 1, 0):
         assert latest.found(values[k], partial(str, k)) == str(k)
     assert latest.found(values[2], lambda: "made 2") == "made 2"

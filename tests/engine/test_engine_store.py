@@ -11,23 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from ecgdigit_engine.device import CudaCard
+from ecgdigit_engine.device import CudaDevice
 from ecgdigit_engine.errors import BackendUnusable, EngineBuildFailed, EngineCorrupt, UnknownChoice
 from ecgdigit_engine.spec import Axis, Port, StageSpec
 from ecgdigit_engine.tensorrt import target as target_module
-from ecgdigit_engine.tensorrt.matching import fitting_engine
+from ecgdigit_engine.tensorrt.matching import matching_engine
 from ecgdigit_engine.tensorrt.profile import Sizes, axes_with, batch_from_text, profile_shapes
-from ecgdigit_engine.tensorrt.store import EnginePapers, EngineStore
+from ecgdigit_engine.tensorrt.store import EngineIdentity, EngineStore
 from ecgdigit_engine.tensorrt.target import Target, targets_from_texts
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.models import STAGES, engine_builds
-from ecgdigit_rt.models.engine_builds import Order, build_engines, builder_for, verdicts
+from ecgdigit_rt.models.engine_builds import EngineBuildRequest, build_engines, builder_for, engine_statuses
 from ecgdigit_rt.stages import SAMPLER
 
 AXES = (Axis("batch", 1, 4, 8), Axis("height", 320, 320, 1280, 320), Axis("width", 32, 2752, 5504, 32))
 PIXELS = Port("pixels", "uint8", ("batch", "height", "width", 3))
 SPEC = StageSpec("trace", "1", "fp16", (PIXELS,), (), AXES)
-PAPERS = EnginePapers("trace", "lite 1", "ab" * 32, "fp16", "tensorrt-rtx", "1.7", ("sm75",), AXES)
+PAPERS = EngineIdentity("trace", "lite 1", "ab" * 32, "fp16", "tensorrt-rtx", "1.7", ("sm75",), AXES)
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt-rtx is not installed"
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> EngineStore:
 
 @needs_rtx
 def test_all_stages_are_built_for_a_t4_and_found_again(store: EngineStore) -> None:
-    order = Order(targets=("sm75",))
+    order = EngineBuildRequest(targets=("sm75",))
     built = build_engines(order, store)
     assert [one.engine.papers.stage for one in built] == [*STAGES, SAMPLER]
     assert all(one.fresh for one in built)
@@ -53,12 +53,12 @@ def test_all_stages_are_built_for_a_t4_and_found_again(store: EngineStore) -> No
         assert one.engine.read()
     again = build_engines(order, store)
     assert not any(one.fresh for one in again)
-    assert [one.reason for one in verdicts(store)] == [""] * 4
+    assert [one.reason for one in engine_statuses(store)] == [""] * 4
 
 
 @needs_rtx
 def test_several_targets_fit_one_engine_and_sizes_are_the_users(store: EngineStore) -> None:
-    order = Order(targets=("sm80", "sm89"), sizes=Sizes((1, 2, 3), 1024))
+    order = EngineBuildRequest(targets=("sm80", "sm89"), sizes=Sizes((1, 2, 3), 1024))
     papers = [one.engine.papers for one in build_engines(order, store)]
     assert {one.targets for one in papers} == {("sm80", "sm89")}
     assert all(one.axes[0] == Axis("batch", 1, 2, 3) for one in papers)
@@ -69,7 +69,7 @@ def test_several_targets_fit_one_engine_and_sizes_are_the_users(store: EngineSto
 def test_what_a_card_cannot_do_is_a_named_failure_and_leaves_nothing(store: EngineStore) -> None:
     """Turing has no FP32 matrix product there, and stage 0 has one."""
     with pytest.raises(EngineBuildFailed, match=r"locate could not be built for sm75.*GEMM"):
-        build_engines(Order(targets=("sm75",), precision="fp32"), store)
+        build_engines(EngineBuildRequest(targets=("sm75",), precision="fp32"), store)
     assert list(store.folder.glob("*.engine")) == []
 
 
@@ -119,7 +119,7 @@ def test_an_engine_is_published_whole_and_damage_is_seen(store: EngineStore) -> 
     orphan = store.folder / "left.engine"
     orphan.write_bytes(b"x")
     assert store.broken() == [orphan]
-    assert [one.is_broken for one in verdicts(store)] == [True]
+    assert [one.is_broken for one in engine_statuses(store)] == [True]
 
 
 def test_two_builders_wait_for_each_other(store: EngineStore) -> None:
@@ -153,9 +153,9 @@ def test_two_builders_wait_for_each_other(store: EngineStore) -> None:
 def test_a_stale_engine_is_explained(store: EngineStore, change: dict[str, object], why: str) -> None:
     store.publish(dataclasses.replace(PAPERS, **change), b"engine", 1.0, "2026-01-01")  # type: ignore[arg-type]
     wanted = ("trace", "ab" * 32, "tensorrt-rtx", "1.7", (7, 5))
-    assert fitting_engine(store.engines(), *wanted) == (None, why)
+    assert matching_engine(store.engines(), *wanted) == (None, why)
     fits = store.publish(PAPERS, b"engine", 1.0, "2025-01-01")
-    assert fitting_engine(store.engines(), *wanted) == (fits, "")
+    assert matching_engine(store.engines(), *wanted) == (fits, "")
 
 
 def test_a_newer_package_makes_engines_stale_in_words(
@@ -163,9 +163,9 @@ def test_a_newer_package_makes_engines_stale_in_words(
 ) -> None:
     store.publish(PAPERS, b"engine", 1.0, "2026-01-01")
     monkeypatch.setattr(engine_builds, "installed", lambda _: "11.4")
-    assert verdicts(store)[0].reason == "built for tensorrt-rtx 1.7, found 11.4"
+    assert engine_statuses(store)[0].reason == "built for tensorrt-rtx 1.7, found 11.4"
     monkeypatch.setattr(engine_builds, "installed", lambda _: "1.7")
-    assert verdicts(store)[0].reason.startswith("built from lite 1, installed is lite ")
+    assert engine_statuses(store)[0].reason.startswith("built from lite 1, installed is lite ")
 
 
 def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendUnusable, match="no NVIDIA card") as caught:
         targets_from_texts(["local"])
     assert "--target sm75" in caught.value.hint
-    card = CudaCard(0, "L4", (8, 9), 24 << 30)
+    card = CudaDevice(0, "L4", (8, 9), 24 << 30)
     monkeypatch.setattr(target_module, "cuda_cards", lambda: (card,))
     assert targets_from_texts(["local"]) == (Target((8, 9), False),)
 

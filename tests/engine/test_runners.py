@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends import all_backends
-from ecgdigit_engine.backends.backend import How, Ready, graph_precision
+from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, graph_precision
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner, spec_from_graph
 from ecgdigit_engine.device import Device
 from ecgdigit_engine.errors import ShapeOutsideProfile
@@ -36,7 +36,7 @@ def ready() -> list[tuple[str, Device, str]]:
 def opened(request: pytest.FixtureRequest) -> tuple[str, dict[str, Runner]]:
     name, device, precision = request.param
     graphs = load_models(precision=graph_precision(precision)).graphs
-    how = How(device, precision, threads=1, callers=2)
+    how = ExecutionOptions(device, precision, threads=1, concurrency=2)
     return precision, {stage: all_backends()[name].open_stage(graphs[stage], how) for stage in STAGES}
 
 

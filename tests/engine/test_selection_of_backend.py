@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from ecgdigit_engine.backends import onnxruntime
-from ecgdigit_engine.backends.backend import Backend, How, Ready, Unusable
+from ecgdigit_engine.backends.backend import Backend, ExecutionOptions, Ready, Unusable
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntime
-from ecgdigit_engine.device import CPU, CudaCard, Device
+from ecgdigit_engine.device import CPU, CudaDevice, Device
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
-from ecgdigit_engine.runner import LaunchingRunner
-from ecgdigit_engine.selection import choose
+from ecgdigit_engine.runner import DeviceRunner
+from ecgdigit_engine.selection import select_backend
 from ecgdigit_engine.threads import cgroup_quota
 
 CARD = Device("cuda", 0)
@@ -29,7 +29,7 @@ class Fake:
     def probe(self) -> Ready | Unusable:
         return self.answer
 
-    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
+    def open_stage(self, graph: bytes, how: ExecutionOptions) -> DeviceRunner:
         raise AssertionError(f"nobody opens {self.name} here: {how}, {len(graph)} bytes")
 
 
@@ -45,20 +45,20 @@ SHY = Fake("shy", Ready("4", {CARD: ("fp16",)}), is_auto=False)
 
 
 def test_auto_prefers_a_card_then_the_order() -> None:
-    found = choose(backends=backends(GONE, QUICK, SLOW, CARDS, SHY))
+    found = select_backend(backends=backends(GONE, QUICK, SLOW, CARDS, SHY))
     assert (found.backend.name, found.device, found.precision) == ("cards", CARD, "fp16")
     assert str(found) == "auto → cards 3 (cuda:0, fp16)"
-    found = choose(backends=backends(GONE, QUICK, SLOW))
+    found = select_backend(backends=backends(GONE, QUICK, SLOW))
     assert (found.backend.name, found.precision, found.graph_precision) == ("quick", "bf16", "fp32")
 
 
 def test_a_named_device_or_precision_is_kept() -> None:
     known = backends(CARDS, QUICK, SLOW)
-    assert choose(device="cuda:1", backends=known).device == SECOND
-    assert choose(device="cpu", backends=known).device == CPU
-    assert choose("quick", precision="fp32", backends=known).precision == "fp32"
-    assert choose(precision="bf16", backends=known).backend.name == "quick"
-    assert choose("shy", backends=backends(SHY)).device == CARD
+    assert select_backend(device="cuda:1", backends=known).device == SECOND
+    assert select_backend(device="cpu", backends=known).device == CPU
+    assert select_backend("quick", precision="fp32", backends=known).precision == "fp32"
+    assert select_backend(precision="bf16", backends=known).backend.name == "quick"
+    assert select_backend("shy", backends=backends(SHY)).device == CARD
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_named_device_or_precision_is_kept() -> None:
 )
 def test_a_named_wish_is_never_swapped(wish: tuple[str, str, str], reason: str, fix: str) -> None:
     with pytest.raises(BackendUnusable) as caught:
-        choose(*wish, backends=backends(GONE, SLOW, CARDS))
+        select_backend(*wish, backends=backends(GONE, SLOW, CARDS))
     assert reason in str(caught.value)
     assert fix in caught.value.hint
 
@@ -83,14 +83,14 @@ def test_a_named_wish_is_never_swapped(wish: tuple[str, str, str], reason: str, 
 )
 def test_unknown_names_are_told_with_the_known_ones(wish: tuple[str, str, str]) -> None:
     with pytest.raises(UnknownChoice) as caught:
-        choose(*wish)
+        select_backend(*wish)
     assert "auto" in caught.value.hint
 
 
 def packages(monkeypatch: pytest.MonkeyPatch, *names: str, cards: int = 0) -> None:
     monkeypatch.setattr(onnxruntime, "multiplies_int8", lambda: False)
     monkeypatch.setattr(onnxruntime, "installed_variants", lambda: dict.fromkeys(names, "1.31.1"))
-    found = tuple(CudaCard(k, "T4", (7, 5), 16 << 30) for k in range(cards))
+    found = tuple(CudaDevice(k, "T4", (7, 5), 16 << 30) for k in range(cards))
     monkeypatch.setattr(onnxruntime, "cuda_cards", lambda: found)
 
 
@@ -104,7 +104,7 @@ def test_two_onnxruntimes_are_noticed_with_the_commands_that_repair_it(
     assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install" in answer.notes[0]
     assert answer.notes[0].endswith("onnxruntime-gpu")
     with pytest.raises(BackendUnusable, match="it can use cpu"):
-        choose("onnxruntime", "cuda", backends={"onnxruntime": OnnxRuntime("onnxruntime")})
+        select_backend("onnxruntime", "cuda", backends={"onnxruntime": OnnxRuntime("onnxruntime")})
 
 
 def test_a_card_needs_the_gpu_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,10 +122,12 @@ def test_int8_where_the_cpu_has_units_for_it(monkeypatch: pytest.MonkeyPatch) ->
     packages(monkeypatch, "onnxruntime")
     monkeypatch.setattr(onnxruntime, "multiplies_int8", lambda: True)
     known = {"onnxruntime": OnnxRuntime("onnxruntime")}
-    assert choose(backends=known).precision == "int8"
-    assert choose(graphs=("fp32", "fp16"), backends=known).precision == "fp32", "models without such a graph"
+    assert select_backend(backends=known).precision == "int8"
+    assert select_backend(graphs=("fp32", "fp16"), backends=known).precision == "fp32", (
+        "models without such a graph"
+    )
     with pytest.raises(BackendUnusable, match="in int8 on cpu"):
-        choose(precision="int8", graphs=("fp32",), backends=known)
+        select_backend(precision="int8", graphs=("fp32",), backends=known)
 
 
 def test_threads_follow_the_quota(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends import tensorrt
-from ecgdigit_engine.backends.backend import How, Ready, Unusable
+from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, Unusable
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner, spec_from_graph
 from ecgdigit_engine.backends.tensorrt import TensorRt
 from ecgdigit_engine.cuda import Name
-from ecgdigit_engine.device import CudaCard, Device
+from ecgdigit_engine.device import CudaDevice, Device
 from ecgdigit_engine.errors import EngineCorrupt, EngineMissing, OutOfDeviceMemory, ShapeOutsideProfile
-from ecgdigit_engine.runner import Kept, OnDevice
-from ecgdigit_engine.tensorrt.store import EnginePapers, EngineStore
+from ecgdigit_engine.runner import DeviceTensor, SharedInput
+from ecgdigit_engine.tensorrt.store import EngineIdentity, EngineStore
 from ecgdigit_rt.models import load_models
 
 GRAPH = load_models().graphs["grid"]
@@ -42,7 +42,7 @@ class PaperLane:
         assert size > 0
         return self.addresses.setdefault(name, 1000 + len(self.addresses))
 
-    def kept(self, name: Name, value: Kept) -> int:
+    def kept(self, name: Name, value: SharedInput) -> int:
         if id(value) not in self.kept_ids:
             self.kept_ids[id(value)] = self.sent(name, value.array)
         return self.kept_ids[id(value)]
@@ -105,7 +105,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineStore:
     monkeypatch.setattr(tensorrt, "logger_of", lambda _: SimpleNamespace(said=["no memory left"]))
     lane = PaperLane()
     monkeypatch.setattr(tensorrt, "lane_of_thread", lambda card: {0: lane}[card])
-    monkeypatch.setattr(tensorrt, "cuda_cards", lambda: (CudaCard(0, "T4", (7, 5), 16 << 30),))
+    monkeypatch.setattr(tensorrt, "cuda_cards", lambda: (CudaDevice(0, "T4", (7, 5), 16 << 30),))
     monkeypatch.setattr(tensorrt, "installed", lambda _: "1.7")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
     monkeypatch.setenv("ECGDIGIT_ENGINES", str(tmp_path / "engines"))
@@ -116,7 +116,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineStore:
 def published(store: EngineStore, data: bytes = b"engine", version: str = "1.7") -> None:
     axes = spec_from_graph(GRAPH).axes
     digest = hashlib.sha256(GRAPH).hexdigest()
-    papers = EnginePapers("grid", "lite 1", digest, "fp32", "tensorrt-rtx", version, ("sm75",), axes)
+    papers = EngineIdentity("grid", "lite 1", digest, "fp32", "tensorrt-rtx", version, ("sm75",), axes)
     store.publish(papers, data, 1.0, "2026-01-01")
 
 
@@ -130,7 +130,7 @@ def test_inputs_and_outputs_go_through_the_lane(store: EngineStore) -> None:
     answer = backend.probe()
     assert isinstance(answer, Ready)
     assert answer.devices == {CARD: ("fp32",)}
-    runner = backend.open_stage(GRAPH, How(CARD, "fp32"))
+    runner = backend.open_stage(GRAPH, ExecutionOptions(CARD, "fp32"))
     for shape in ((1, 64, 96, 3), (2, 96, 64, 3)):
         found = runner.run(pixels(*shape))["phase"]
         want = OnnxRuntimeRunner(GRAPH, 1).run(pixels(*shape))["phase"]
@@ -149,7 +149,7 @@ def test_a_shape_outside_the_profile_is_named(
     store: EngineStore, shape: tuple[int, ...], axis: str, said: str
 ) -> None:
     published(store)
-    runner = TensorRt("tensorrt-rtx").open_stage(GRAPH, How(CARD, "fp32"))
+    runner = TensorRt("tensorrt-rtx").open_stage(GRAPH, ExecutionOptions(CARD, "fp32"))
     with pytest.raises(ShapeOutsideProfile, match=said) as caught:
         runner.run(pixels(*shape))
     assert caught.value.axis == axis
@@ -165,19 +165,19 @@ def test_no_engine_or_a_stale_one_says_what_to_build(store: EngineStore) -> None
     published(store, version="1.6")
     assert isinstance(backend.probe(), Unusable), "of another version, it is none"
     with pytest.raises(EngineMissing, match=r"built for tensorrt-rtx 1\.6, found 1\.7") as caught:
-        backend.open_stage(GRAPH, How(CARD, "fp32"))
+        backend.open_stage(GRAPH, ExecutionOptions(CARD, "fp32"))
     assert "ecgdigit-rt build-engines --backend tensorrt-rtx" in caught.value.hint
 
 
 def test_an_engine_that_cannot_be_loaded_is_damaged(store: EngineStore) -> None:
     published(store, b"other")
     with pytest.raises(EngineCorrupt, match="no memory left"):
-        TensorRt("tensorrt-rtx").open_stage(GRAPH, How(CARD, "fp32"))
+        TensorRt("tensorrt-rtx").open_stage(GRAPH, ExecutionOptions(CARD, "fp32"))
 
 
 def test_a_card_without_room_says_so(store: EngineStore) -> None:
     published(store)
-    runner = TensorRt("tensorrt-rtx").open_stage(GRAPH, How(CARD, "fp32"))
+    runner = TensorRt("tensorrt-rtx").open_stage(GRAPH, ExecutionOptions(CARD, "fp32"))
     PaperContext.state.works = False  # type: ignore[attr-defined]
     with pytest.raises(OutOfDeviceMemory, match="cuda:0 is out of memory"):
         runner.run(pixels(1, 64, 64, 3))
@@ -185,17 +185,17 @@ def test_a_card_without_room_says_so(store: EngineStore) -> None:
 
 def test_what_is_kept_goes_up_once_and_what_comes_of_it_stays_there(store: EngineStore) -> None:
     published(store)
-    runner = TensorRt("tensorrt-rtx").open_stage(GRAPH, How(CARD, "fp32"))
-    picture = Kept(pixels(1, 64, 96, 3)["pixels"])
+    runner = TensorRt("tensorrt-rtx").open_stage(GRAPH, ExecutionOptions(CARD, "fp32"))
+    picture = SharedInput(pixels(1, 64, 96, 3)["pixels"])
     PaperLane.copies.clear()
-    first, again = (runner.launch({"pixels": picture})["phase"] for _ in range(2))
+    first, again = (runner.run_on_device({"pixels": picture})["phase"] for _ in range(2))
     assert PaperLane.copies == [("grid", "pixels")]
-    assert isinstance(first, OnDevice)
-    assert isinstance(again, OnDevice)
+    assert isinstance(first, DeviceTensor)
+    assert isinstance(again, DeviceTensor)
     assert first.handle == again.handle == PaperLane.addresses["grid", "phase"]
     assert first.shape == (1, 4, 16, 24)
     want = OnnxRuntimeRunner(GRAPH, 1).run({"pixels": picture})["phase"]
     assert np.allclose(PaperLane.memory[first.handle], want, atol=1e-5)
-    elsewhere = OnDevice(PaperLane.addresses["grid", "pixels"], picture.shape, picture.dtype)
+    elsewhere = DeviceTensor(PaperLane.addresses["grid", "pixels"], picture.shape, picture.dtype)
     assert np.allclose(runner.run({"pixels": elsewhere})["phase"], want, atol=1e-5)
     assert PaperLane.copies == [("grid", "pixels")]

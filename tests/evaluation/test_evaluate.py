@@ -17,7 +17,7 @@ from ecgdigit_rt.evaluation.evaluate import evaluate, image_score, kind_from_nam
 from ecgdigit_rt.evaluation.evaluation_json import json_from_evaluation
 from ecgdigit_rt.evaluation.evaluation_text import text_from_evaluation
 from ecgdigit_rt.evaluation.truth import Truth, read_truth
-from ecgdigit_rt.formats.test_csv import Asked
+from ecgdigit_rt.formats.test_csv import LeadRequest
 
 TEST_HEADER = "id,lead,fs,number_of_rows\n"
 
@@ -110,8 +110,8 @@ def test_the_truths_rate(tmp_path: Path) -> None:
     path = tmp_path / "1.csv"
     write_truth(path, leads, rows=2500)
     assert read_truth(path).rate_hz == 250, "2500 lines are 10 s at 250 Hz"
-    assert read_truth(path, [Asked("I", 500, 625)]).rate_hz == 500, "test.csv knows better"
-    assert read_truth(path, [Asked("I", 500, 1250)]).rate_hz == 250, "it asks for another rate"
+    assert read_truth(path, [LeadRequest("I", 500, 625)]).rate_hz == 500, "test.csv knows better"
+    assert read_truth(path, [LeadRequest("I", 500, 1250)]).rate_hz == 250, "it asks for another rate"
     write_truth(path, leads, rows=3000)
     assert read_truth(path).rate_hz == 500
 

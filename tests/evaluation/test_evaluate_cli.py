@@ -19,7 +19,7 @@ from ecgdigit_rt.evaluation.html_table import Column, table
 from ecgdigit_rt.formats.csv_folder import csv_from_page
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.submission_csv import SubmissionWriter
-from ecgdigit_rt.formats.writer import Destination
+from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Failed, PageRef
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -104,7 +104,7 @@ def test_layouts_come_from_the_truth_then_from_the_run(folder: Path, capsys: Cap
 def test_a_folder_of_pages_and_a_parquet_file_score_alike(folder: Path, capsys: Capture) -> None:
     pytest.importorskip("pyarrow")
     (folder / "pages").mkdir()
-    with FORMATS["parquet"].opener(Destination(folder / "all.parquet")) as parquet:
+    with FORMATS["parquet"].opener(OutputDestination(folder / "all.parquet")) as parquet:
         for k, name in enumerate(NAMES):
             page = digitized(PageRef(Path(f"{name}.png")), read_as(k))
             parquet.write(name, page)
@@ -206,7 +206,17 @@ def test_the_worst_pages_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         writer.write(names[0], "II", np.sin(np.arange(5000.0)))
     monkeypatch.chdir(tmp_path)
     truth = str(EXAMPLES / "truth")
-    given = ("s.csv", truth, "--submitted-only", "--worst", "3", "--pages", str(EXAMPLES), "--look", "look")
+    given = (
+        "s.csv",
+        truth,
+        "--submitted-only",
+        "--worst",
+        "3",
+        "--pages",
+        str(EXAMPLES),
+        "--inspect-dir",
+        "look",
+    )
     code, out, err = evaluated(capsys, *given, "--threads", "1")
     assert code == 0
     assert "score" in out
@@ -221,7 +231,7 @@ def test_the_worst_pages_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_worst_page_that_is_not_there_or_unreadable_is_named(folder: Path, capsys: Capture) -> None:
     (folder / "scans").mkdir()
     (folder / "scans" / "02_photo.png").write_text("no picture")
-    given = ("submission.csv", "truth", "--worst", "2", "--pages", "scans", "--look", "look")
+    given = ("submission.csv", "truth", "--worst", "2", "--pages", "scans", "--inspect-dir", "look")
     code, _, err = evaluated(capsys, *given, "--threads", "1")
     assert code == 0
     assert "absent   03_photo: no such page in scans" in err
@@ -233,4 +243,4 @@ def test_a_worst_page_that_is_not_there_or_unreadable_is_named(folder: Path, cap
 def test_what_belongs_together_is_asked_for(folder: Path, capsys: Capture, given: list[str]) -> None:
     code, out, err = evaluated(capsys, "submission.csv", "truth", *given)
     assert (code, out) == (1, "")
-    assert "--look" in err
+    assert "--inspect-dir" in err

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("matplotlib")
 wfdb = pytest.importorskip("wfdb")
 
-from ecgdigit_export.synth.folder import PageOrder, write_pages
+from ecgdigit_export.synth.folder import SynthesisRequest, write_pages
 from ecgdigit_export.synth.recordings import open_recordings
 from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.truth import load_truth
@@ -91,7 +91,7 @@ def test_an_npz_of_millivolts(tmp_path: Path) -> None:
 
 def test_pages_show_the_recording(tmp_path: Path) -> None:
     written(tmp_path / "records", "a", TRUE, 500, LEADS)
-    order = PageOrder("render", "12x1")
+    order = SynthesisRequest("render", "12x1")
     (name,) = write_pages(
         tmp_path / "pages", 1, signals=tmp_path / "records", order=order, seed=1, processes=1
     )

@@ -18,14 +18,14 @@ from dataclasses import replace
 from plain_style import plain_style
 
 from ecgdigit_export.synth.capture import CAPTURES
-from ecgdigit_export.synth.folder import PageOrder, contact_sheet, write_pages
+from ecgdigit_export.synth.folder import SynthesisRequest, contact_sheet, write_pages
 from ecgdigit_export.synth.page import synthetic_page
 from ecgdigit_export.synth.sheet import draw_sheet
 from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.truth import load_truth, save_truth
 from ecgdigit_export.synth.truth_csv import truth_csv, write_truth_csvs
 from ecgdigit_kernels.paper_maps import paper_maps
-from ecgdigit_rt.layout.catalog import LAYOUTS, lead_of
+from ecgdigit_rt.layout.catalog import LAYOUTS, lead_from_cell
 from ecgdigit_rt.results import LEADS
 
 
@@ -68,7 +68,7 @@ def test_every_layout_is_drawn_with_every_lead(name: str) -> None:
         plain_style(), plan=plan, baselines_mm=tuple(20.0 + 12.0 * i for i in range(rows)), labels_shown=True
     )
     sheet = draw_sheet(style, simulated_recording(rng), rng)
-    leads = {lead_of(cell) for row in plan.rows for cell in row}
+    leads = {lead_from_cell(cell) for row in plan.rows for cell in row}
     assert {mark.name for mark in sheet.marks} >= leads
     assert {segment.lead for row in sheet.layout.rows for segment in row.segments} == leads
     assert leads == set(LEADS[: len(leads)])
@@ -99,7 +99,7 @@ def test_truth_csv_gives_back_the_recording() -> None:
 
 
 def test_folder_with_truth_and_contact_sheet(tmp_path: Path) -> None:
-    names = list(write_pages(tmp_path, 2, seed=1, order=PageOrder("render", "6x2"), processes=1))
+    names = list(write_pages(tmp_path, 2, seed=1, order=SynthesisRequest("render", "6x2"), processes=1))
     write_truth_csvs(tmp_path)
     assert names == ["000000_render", "000001_render"]
     assert (tmp_path / "truth" / "000001_render.csv").is_file()

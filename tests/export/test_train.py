@@ -16,11 +16,11 @@ pytest.importorskip("onnx")
 import cv2
 
 from ecgdigit_export.eager import eager_module
-from ecgdigit_export.family_export import ExportOrder, export_family
+from ecgdigit_export.family_export import ExportRequest, export_family
 from ecgdigit_export.models.families import FAMILIES, stage_network
 from ecgdigit_export.models.shipped import freeze_norms, network_from_graph
 from ecgdigit_export.onnx_graph import folded, graph_from_model, prove
-from ecgdigit_export.synth.folder import PageOrder, write_pages
+from ecgdigit_export.synth.folder import SynthesisRequest, write_pages
 from ecgdigit_export.train.callbacks import EpochNote
 from ecgdigit_export.train.config_files import settings_from
 from ecgdigit_export.train.fit import train_stage
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    list(write_pages(folder, 4, seed=3, order=PageOrder("render"), processes=1))
+    list(write_pages(folder, 4, seed=3, order=SynthesisRequest("render"), processes=1))
     return folder
 
 
@@ -134,13 +134,13 @@ def test_fine_tuned_weights_export_and_read_pages(pages: Path, tmp_path: Path) -
     )  # fmt: skip
     for stage in RECIPES:
         train_stage(stage, settings)
-    export_family(ExportOrder(tmp_path, tmp_path / "models", "9.9.9"))
+    export_family(ExportRequest(tmp_path, tmp_path / "models", "9.9.9"))
     page = Digitizer(str(tmp_path / "models"), backend="onnxruntime").digitize(
         ROOT / "examples/000000_render.jpg"
     )
     assert len(page.leads) == 12
-    assert page.maker is not None
-    assert page.maker.models == "models 9.9.9"  # a folder's models go by its name
+    assert page.provenance is not None
+    assert page.provenance.models == "models 9.9.9"  # a folder's models go by its name
 
 
 @pytest.mark.parametrize("stage", list(RECIPES))

@@ -39,11 +39,11 @@ from ecgdigit_rt.formats.dicom_folder import dicom_from_page
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.submission_csv import read_submission
 from ecgdigit_rt.formats.wfdb_folder import record_name, wfdb_from_page
-from ecgdigit_rt.formats.writer import Destination
-from ecgdigit_rt.results import LEADS, Digitized, Failed, Maker, PageRef
+from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.results import LEADS, Digitized, Failed, PageRef, Provenance
 
 NAMES = ("01_render", "02 plan.é")
-MAKER = Maker("ecgdigit-rt 9.8.7", "lite 4.5.6", "onnxruntime 1.31 (cpu, fp32)")
+MAKER = Provenance("ecgdigit-rt 9.8.7", "lite 4.5.6", "onnxruntime 1.31 (cpu, fp32)")
 CSV_MV, STEP_MV = 1e-5, 1e-3
 """What a CSV's or JSON's last decimal, and a 16-bit step, are worth. Rounding costs half of it."""
 
@@ -61,7 +61,7 @@ TARGETS = {
 def made(page: Digitized) -> Digitized:
     """The page with a maker and expected errors, as the real digitizer gives it."""
     leads = {name: replace(lead, expected_error_mv=0.0125) for name, lead in page.leads.items()}
-    return replace(page, leads=leads, maker=MAKER)
+    return replace(page, leads=leads, provenance=MAKER)
 
 
 class Signing(TruthDigitizer):
@@ -288,7 +288,7 @@ def test_json_goes_to_stdout_too(scans: Path, capsys: pytest.CaptureFixture[str]
 
 def test_what_nobody_knows_is_null(scans: Path) -> None:
     plain = digitized(PageRef(Path("a.png"), 2), {"I": signals(0)["I"]})
-    with FORMATS["json"].opener(Destination(Path("s.jsonl"))) as writer:
+    with FORMATS["json"].opener(OutputDestination(Path("s.jsonl"))) as writer:
         writer.write("a_p3", plain)
     found = json.loads(Path("s.jsonl").read_text(encoding="utf-8"))
     jsonschema.validate(found, schema(), jsonschema.Draft202012Validator)
@@ -311,7 +311,7 @@ def test_the_report_names_every_page(scans: Path, form: str) -> None:
 def test_a_second_run_replaces_the_first(scans: Path, form: str) -> None:
     before = {path.name for path in run(form).rglob("*")}
     write_truth(TruthDigitizer.truth / "01_render.csv", signals(7))
-    out = run(form, "--fresh")
+    out = run(form, "--restart")
     assert {path.name for path in out.rglob("*")} == before
     assert_near(lead_one(form, out), signals(7)["I"], STEP_MV)
 
@@ -336,7 +336,7 @@ def lead_one(form: str, out: Path) -> object:
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_interrupt_leaves_nothing_half(tmp_path: Path, form: str) -> None:
     out = tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt), FORMATS[form].opener(Destination(out)) as writer:
+    with pytest.raises(KeyboardInterrupt), FORMATS[form].opener(OutputDestination(out)) as writer:
         writer.write("1", page())
         if not FORMATS[form].is_folder:
             assert not out.exists(), "it appears when it is whole"
@@ -348,7 +348,7 @@ def test_an_interrupt_leaves_nothing_half(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_page_without_leads_has_no_file(tmp_path: Path, form: str) -> None:
-    with FORMATS[form].opener(Destination(tmp_path / "out")) as writer:
+    with FORMATS[form].opener(OutputDestination(tmp_path / "out")) as writer:
         writer.write("1", page(leads={}))
         writer.write("2", Failed(PageRef(Path("2.png")), "E-GRID-01", "no grid", ""))
     assert (tmp_path / "out").exists() != FORMATS[form].is_folder
@@ -360,7 +360,7 @@ def test_an_unwritable_target_is_named_before_a_page_is_read(tmp_path: Path, for
     targets = [tmp_path / "file" / "out"]
     targets.append(tmp_path / "file" if FORMATS[form].is_folder else tmp_path)
     for path in targets:
-        with pytest.raises(OutputNotWritable) as caught, FORMATS[form].opener(Destination(path)):
+        with pytest.raises(OutputNotWritable) as caught, FORMATS[form].opener(OutputDestination(path)):
             pytest.fail("it was opened")
         assert caught.value.path == path
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -373,7 +373,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(np, "savez_compressed", full)
     with (
         pytest.raises(OutputNotWritable, match="No space left"),
-        FORMATS["npz"].opener(Destination(tmp_path / "out")) as writer,
+        FORMATS["npz"].opener(OutputDestination(tmp_path / "out")) as writer,
     ):
         writer.write("1", page())
     assert not list((tmp_path / "out").iterdir())
@@ -395,7 +395,7 @@ def test_a_missing_package_is_named_with_its_extra(
 
 def test_row_groups_go_out_as_pages_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet_file, "PAGES_A_GROUP", 2)
-    with FORMATS["parquet"].opener(Destination(tmp_path / "s.parquet")) as writer:
+    with FORMATS["parquet"].opener(OutputDestination(tmp_path / "s.parquet")) as writer:
         for k in range(5):
             writer.write(str(k), page())
     found = parquet.ParquetFile(tmp_path / "s.parquet").metadata

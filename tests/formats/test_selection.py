@@ -9,7 +9,7 @@ import pytest
 
 from ecgdigit_rt.errors import EcgDigitError, FormatContradicted, FormatNotNamed, UnknownChoice
 from ecgdigit_rt.formats.registry import FORMATS
-from ecgdigit_rt.formats.selection import chosen_format
+from ecgdigit_rt.formats.selection import select_format
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_chosen(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     Path("folder.csv").mkdir()
-    assert chosen_format(named, Path(out), has_questions=has_questions).name == expected
+    assert select_format(named, Path(out), has_questions=has_questions).name == expected
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_refused(
     monkeypatch.chdir(tmp_path)
     Path("there").mkdir()
     with pytest.raises(error) as caught:
-        chosen_format(named, Path(out), has_questions=has_questions)
+        select_format(named, Path(out), has_questions=has_questions)
     assert words in f"{caught.value.message} {caught.value.hint}"
     assert caught.value.exit_code == 1
 
 
 def test_a_pipe_takes_a_submission(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert chosen_format(None, tmp_path / "pipe", has_questions=False) is FORMATS["submission"]
+    assert select_format(None, tmp_path / "pipe", has_questions=False) is FORMATS["submission"]
 
 
 def test_the_table_is_in_order() -> None:

@@ -12,7 +12,7 @@ from paper_page import digitized, signals
 from ecgdigit_rt.formats.file_names import file_stem
 from ecgdigit_rt.formats.int16 import NOT_PRINTED, int16_from_mv
 from ecgdigit_rt.formats.metadata import lead_line, missing_leads, origin_facts, page_facts, page_lines
-from ecgdigit_rt.formats.signal_table import lead_names, signals_table, window
+from ecgdigit_rt.formats.signal_table import lead_names, signal_table, window
 from ecgdigit_rt.results import LEADS, Digitized, PageRef
 
 
@@ -23,13 +23,13 @@ def page(*names: str) -> Digitized:
 
 def test_columns_stand_in_the_standard_order() -> None:
     assert lead_names(page("V2", "aVF", "I")) == ["I", "aVF", "V2"]
-    table = signals_table(page("V2", "I"))
+    table = signal_table(page("V2", "I"))
     assert table.shape == (3750, 2)
     assert table.dtype == np.float32
     assert np.isnan(table[1250:, 0]).all()
     assert np.isnan(table[:2500, 1]).all()
     np.testing.assert_array_equal(table[2500:, 1], signals(0)["V2"].astype(np.float32))
-    assert signals_table(replace(page(), leads={})).shape == (0, 0)
+    assert signal_table(replace(page(), leads={})).shape == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_window_begins_on_the_nearest_line(start_s: float, line: int) -> None:
 
 
 def test_another_rate_keeps_the_clock() -> None:
-    table = signals_table(page("V4"), 250.0)
+    table = signal_table(page("V4"), 250.0)
     assert table.shape == (2500, 1)
     assert np.isnan(table[:1875]).all()
     error = table[1900:2475, 0] - signals(0)["V4"][::2][25:600]  # the ends ring

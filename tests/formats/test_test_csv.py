@@ -17,8 +17,8 @@ from ecgdigit_rt.errors import (
     TestCsvMalformed,
 )
 from ecgdigit_rt.formats.submission_csv import SubmissionWriter, read_submission, rows_text
-from ecgdigit_rt.formats.test_csv import Asked, answer, read_test_csv
-from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv, values_for
+from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import LEADS, Digitized, Failed, Layout, Lead, PageRef, Row, Segment
 
 HEADER = "id,lead,fs,number_of_rows\n"
@@ -56,7 +56,7 @@ def page(**signals: NDArray[np.float64]) -> Digitized:
 @pytest.mark.parametrize("seconds", [2.5, 10.0])
 def test_resampling_keeps_the_time_axis(rate_hz: int, seconds: float) -> None:
     count = int(seconds * rate_hz)
-    got = resampled(band_limited(seconds), 500, rate_hz, count)
+    got = resample(band_limited(seconds), 500, rate_hz, count)
     assert got.shape == (count,)
     expected = at_times(np.arange(count) / rate_hz)
     inner = slice(int(0.05 * rate_hz), -int(0.05 * rate_hz))
@@ -68,7 +68,7 @@ def test_resampling_keeps_the_time_axis(rate_hz: int, seconds: float) -> None:
 def test_resampling_agrees_with_how_the_truth_is_made(rate_hz: int) -> None:
     whole = band_limited(10)
     truth = scipy.signal.resample(whole, 10 * rate_hz)[: int(2.5 * rate_hz)]
-    got = resampled(whole[:1250], 500, rate_hz, truth.size)
+    got = resample(whole[:1250], 500, rate_hz, truth.size)
     start = int(0.05 * rate_hz)  # where a record wraps around, its own FFT rings
     error = (got - truth)[start:-start]
     assert 10 * np.log10(np.sum(truth[start:-start] ** 2) / np.sum(error**2)) > 50
@@ -77,27 +77,27 @@ def test_resampling_agrees_with_how_the_truth_is_made(rate_hz: int) -> None:
 def test_a_window_a_sample_short_or_long_is_not_stretched() -> None:
     mv = band_limited(2.5)
     for size in (1248, 1249, 1250, 1251, 1300):
-        got = resampled(band_limited(3)[:size], 500, 500, 1250)
+        got = resample(band_limited(3)[:size], 500, 500, 1250)
         assert got.shape == (1250,)
         same = min(size, 1250)
         np.testing.assert_array_equal(got[:same], mv[:same])
         assert (got[same:] == got[same - 1]).all()
-    half = resampled(mv[:1247], 500, 250, 625)
+    half = resample(mv[:1247], 500, 250, 625)
     np.testing.assert_allclose(half[50:600], at_times(np.arange(625) / 250)[50:600], atol=2e-3)
 
 
 def test_a_much_too_short_window_ends_in_its_median() -> None:
     mv = np.linspace(0, 1, 400)
-    got = resampled(mv, 500, 500, 1250)
+    got = resample(mv, 500, 500, 1250)
     assert (got[400:500] == 1.0).all()
     np.testing.assert_allclose(got[500:], 0.5)
-    assert (resampled(np.empty(0), 500, 250, 10) == np.zeros(10)).all()
-    assert np.isfinite(resampled(np.array([0.3]), 500, 1025, 100)).all()
+    assert (resample(np.empty(0), 500, 250, 10) == np.zeros(10)).all()
+    assert np.isfinite(resample(np.array([0.3]), 500, 1025, 100)).all()
 
 
 def test_answers_hold_exactly_what_is_asked() -> None:
-    got = answer(page(I=band_limited(2.5), II=band_limited(10)), [
-        Asked("II", 1025, 10250), Asked("I", 250, 625), Asked("V1", 512, 1280),
+    got = values_for(page(I=band_limited(2.5), II=band_limited(10)), [
+        LeadRequest("II", 1025, 10250), LeadRequest("I", 250, 625), LeadRequest("V1", 512, 1280),
     ])  # fmt: skip
     assert {name: mv.size for name, mv in got.values.items()} == {"II": 10250, "I": 625, "V1": 1280}
     assert list(got.values) == ["II", "I", "V1"]
@@ -108,15 +108,15 @@ def test_answers_hold_exactly_what_is_asked() -> None:
 
 def test_a_failed_page_is_zeros_where_asked_and_silent_where_not() -> None:
     failed = Failed(PageRef(Path("7.png")), "E-GRID-01", "no ECG grid found", "")
-    got = answer(failed, [Asked("I", 250, 625)])
+    got = values_for(failed, [LeadRequest("I", 250, 625)])
     assert got.values["I"].tolist() == [0.0] * 625
     assert got.missing == ("I",)
-    assert answer(failed, None).values == {}
+    assert values_for(failed, None).values == {}
 
 
 def test_without_a_question_every_lead_comes_as_it_is() -> None:
     signal = band_limited(2.5)
-    got = answer(page(V1=signal, I=signal), None)
+    got = values_for(page(V1=signal, I=signal), None)
     assert list(got.values) == ["I", "V1"]
     assert got.missing == ("V6",), "the layout has it, and it was not found"
     np.testing.assert_array_equal(got.values["V1"], signal.astype(np.float32))
@@ -130,11 +130,11 @@ def write(path: Path, text: str) -> Path:
 def test_test_csv_is_read_in_order(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "\ufeff" + HEADER + "2,II,250,2500\n1,I,500.0,1250\n2,I,250,625\n\n")
     assert read_test_csv(path) == {
-        "2": [Asked("II", 250, 2500), Asked("I", 250, 625)],
-        "1": [Asked("I", 500, 1250)],
+        "2": [LeadRequest("II", 250, 2500), LeadRequest("I", 250, 625)],
+        "1": [LeadRequest("I", 500, 1250)],
     }
     shuffled = write(tmp_path / "s.csv", "x,number_of_rows,lead,fs,id\r\n9,10,V1,250,007\r\n")
-    assert read_test_csv(shuffled) == {"007": [Asked("V1", 250, 10)]}
+    assert read_test_csv(shuffled) == {"007": [LeadRequest("V1", 250, 10)]}
 
 
 @pytest.mark.parametrize(

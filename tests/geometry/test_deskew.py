@@ -14,10 +14,9 @@ from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_rt.decode.decode_page import rgb_from_file
 from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.evaluation.robustness.degradations import rotated
-from ecgdigit_rt.geometry import deskew
-from ecgdigit_rt.geometry.deskew import straight_view, straightened
+from ecgdigit_rt.geometry.deskew import deskew, deskewed_view
 from ecgdigit_rt.geometry.grid_stage import grid_phase, mesh_from_grid
-from ecgdigit_rt.geometry.homography import mapped
+from ecgdigit_rt.geometry.homography import apply_homography
 from ecgdigit_rt.geometry.locate_stage import locate
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.models import load_models
@@ -42,7 +41,7 @@ def strays_mm(mesh: Mesh, level: Mesh, shape: tuple[int, int]) -> float:
     u0, v0, u1, v1 = level.extent_mm
     u, v = np.meshgrid(np.arange(u0 + 25, u1 - 25, 5), np.arange(v0 + 25, v1 - 25, 5))
     places = np.stack(level.pixels_from_mm(u, v), -1)
-    turned = mapped(turn, places) + (size - (width, height)) / 2
+    turned = apply_homography(turn, places) + (size - (width, height)) / 2
     found = mesh.mm_from_pixels(turned[..., 0], turned[..., 1])[0]
     miss = found - u
     return float(np.quantile(np.abs(miss - np.median(miss)), 0.95))
@@ -74,14 +73,14 @@ def sheet(bend: float) -> Mesh:
     """3 px/mm in strong perspective, 40 × 30 cells of 5 mm."""
     matrix = np.array([[3.0, 0.4, 90.0], [-0.3, 3.1, 120.0], [4e-4, -3e-4, 1.0]])
     u, v = np.meshgrid(np.arange(-20, 225, 5.0), np.arange(-20, 175, 5.0))
-    nodes = mapped(matrix, np.stack([u, v], -1)).astype(np.float32)
+    nodes = apply_homography(matrix, np.stack([u, v], -1)).astype(np.float32)
     return Mesh(nodes, (-20.0, -20.0), residual_px=0.1, coverage=1.0, bend=bend)
 
 
 @pytest.mark.parametrize("bend", [0.4, 2.5, np.inf])
 def test_what_is_flat_or_plainly_bent_is_not_looked_at_again(bend: float) -> None:
     mesh = sheet(bend)
-    assert straightened(Unused(), np.zeros((600, 800, 3), np.uint8), mesh) is mesh  # type: ignore[arg-type]
+    assert deskew(Unused(), np.zeros((600, 800, 3), np.uint8), mesh) is mesh  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.7, 5.5])
@@ -96,7 +95,7 @@ def test_the_view_shows_the_grid_alone_and_straight(scale: float) -> None:
         cv2.circle(
             image, (round(x * 256), round(y * 256)), round(2.5 * scale * 256), (0, 0, 0), -1, cv2.LINE_AA, 8
         )
-    view = straight_view(image, mesh)
+    view = deskewed_view(image, mesh)
     assert max(view.pixels.shape[:2]) == pytest.approx(min(1536, 200 * 6 * scale), rel=0.12)
     ink = 255 - view.pixels[..., 0]
     count, _, _, middles = cv2.connectedComponentsWithStats((ink > 90).astype(np.uint8))
@@ -104,7 +103,8 @@ def test_the_view_shows_the_grid_alone_and_straight(scale: float) -> None:
     found = middles[1:] + 0.5
     assert (
         np.abs(
-            np.sort(mapped(view.image_from_view, found.astype(np.float64))[:, 0]) - np.sort(dots[:, 0])
+            np.sort(apply_homography(view.image_from_view, found.astype(np.float64))[:, 0])
+            - np.sort(dots[:, 0])
         ).max()
         < 0.25 * scale
     )
@@ -120,6 +120,6 @@ def test_where_the_second_look_fails_the_first_stands(
         raise NoGridFound("nothing there")
 
     mesh, blank = sheet(1.2), np.full((620, 820, 3), 255, np.uint8)
-    assert straightened(runners["grid"], blank, mesh) is mesh
-    monkeypatch.setattr(deskew, "mesh_from_grid", nothing)
-    assert straightened(runners["grid"], blank, mesh) is mesh
+    assert deskew(runners["grid"], blank, mesh) is mesh
+    monkeypatch.setattr("ecgdigit_rt.geometry.deskew.mesh_from_grid", nothing)
+    assert deskew(runners["grid"], blank, mesh) is mesh

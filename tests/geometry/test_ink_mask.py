@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ecgdigit_rt.geometry.ink_mask import ink_near
+from ecgdigit_rt.geometry.ink_mask import mask_near_ink
 
 
 def page(line: tuple[int, int, int]) -> np.ndarray:
@@ -18,9 +18,9 @@ def page(line: tuple[int, int, int]) -> np.ndarray:
 
 def test_strokes_are_ink_and_coloured_lines_are_not() -> None:
     image = page((235, 120, 120))
-    assert not ink_near(image, 4, 2).any()
+    assert not mask_near_ink(image, 4, 2).any()
     cv2.line(image, (300, 100), (300, 300), (30, 30, 40), 3)
-    near = ink_near(image, 4, 2)
+    near = mask_near_ink(image, 4, 2)
     assert near.shape == (100, 151)
     assert near[50, 75]
     assert not near[50, 70:72].any()
@@ -30,11 +30,11 @@ def test_strokes_are_ink_and_coloured_lines_are_not() -> None:
 def test_shade_is_no_ink() -> None:
     image = page((235, 120, 120))
     image[:, 200:] = image[:, 200:] * np.linspace(1, 0.3, 402)[None, :, None]
-    assert ink_near(image, 4, 2).mean() < 0.02
+    assert mask_near_ink(image, 4, 2).mean() < 0.02
 
 
 def test_a_black_grid_is_left_alone() -> None:
-    assert not ink_near(page((20, 20, 20)), 4, 2).any()
+    assert not mask_near_ink(page((20, 20, 20)), 4, 2).any()
 
 
 def test_a_grid_of_dark_bold_lines_is_left_alone() -> None:
@@ -43,4 +43,4 @@ def test_a_grid_of_dark_bold_lines_is_left_alone() -> None:
     for at in range(0, 600, 45):
         cv2.line(image, (at, 0), (at, 399), (60, 60, 60), 2)
         cv2.line(image, (0, at), (601, at), (60, 60, 60), 2)
-    assert not ink_near(image, 4, 2).any()
+    assert not mask_near_ink(image, 4, 2).any()

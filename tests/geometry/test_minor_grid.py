@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.geometry.minor_grid import with_fine_lines
+from ecgdigit_rt.geometry.minor_grid import refine_with_minor_lines
 
 PX = 7.9
 ANGLE = 0.01
@@ -39,7 +39,7 @@ def rough_mesh() -> Mesh:
 
 
 def test_lines_come_to_stand_on_whole_millimetres() -> None:
-    mesh = with_fine_lines(rough_mesh(), picture(lines=True))
+    mesh = refine_with_minor_lines(rough_mesh(), picture(lines=True))
     assert mesh.residual_px > 0
     u, v = np.meshgrid(np.arange(20.0, 200, 10), np.arange(20.0, 130, 10))
     x, y = np.moveaxis(true_place(u, v), -1, 0)
@@ -50,4 +50,4 @@ def test_lines_come_to_stand_on_whole_millimetres() -> None:
 
 def test_without_lines_the_mesh_stays() -> None:
     mesh = rough_mesh()
-    assert with_fine_lines(mesh, picture(lines=False)) is mesh
+    assert refine_with_minor_lines(mesh, picture(lines=False)) is mesh

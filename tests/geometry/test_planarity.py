@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecgdigit_rt.geometry.homography import mapped
+from ecgdigit_rt.geometry.homography import apply_homography
 from ecgdigit_rt.geometry.planarity import field_centres, flat_sheet
 
 SHAPE = (150, 200)
@@ -15,7 +15,7 @@ OFF = np.array([[0, 0, 0.03], [0, 0, -0.02], [0, 0, 0]])
 
 def phases(bend: float, noise: float, share_hidden: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
-    counts = mapped(TRUE, field_centres(SHAPE))
+    counts = apply_homography(TRUE, field_centres(SHAPE))
     x = np.linspace(0, np.pi, SHAPE[1])
     counts = counts + bend * np.sin(x)[None, :, None]
     counts = counts + rng.normal(0, noise, counts.shape)
@@ -29,7 +29,7 @@ def test_a_flat_page_is_told_better_than_its_noise(hidden: float) -> None:
     turns, weight = phases(0.0, 0.015, hidden)
     sheet = flat_sheet(TRUE + OFF, turns, weight, 3.1)
     assert sheet is not None
-    miss = sheet.values - mapped(TRUE, field_centres(SHAPE))
+    miss = sheet.values - apply_homography(TRUE, field_centres(SHAPE))
     assert np.abs(miss).max() < 0.01
     assert sheet.noise == pytest.approx(0.015, rel=0.2)
     assert sheet.bend < 0.5
@@ -49,7 +49,7 @@ def test_a_stain_does_not_bend_it() -> None:
     turns[40:48, 60:70] += 0.2
     sheet = flat_sheet(TRUE, turns, weight, 3.1)
     assert sheet is not None
-    assert np.abs(sheet.values - mapped(TRUE, field_centres(SHAPE))).max() < 0.01
+    assert np.abs(sheet.values - apply_homography(TRUE, field_centres(SHAPE))).max() < 0.01
 
 
 @pytest.mark.parametrize(("bend", "noise"), [(0.15, 0.008), (1.0, 0.008), (0.0, 0.1)])

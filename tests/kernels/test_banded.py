@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.banded import solved_band
-from ecgdigit_kernels.banded_reference import matrix_from_band, solved_band_reference
+from ecgdigit_kernels.banded import solve_banded
+from ecgdigit_kernels.banded_reference import matrix_from_band, solve_banded_reference
 
 
 def positive_band(unknowns: int, width: int, seed: int = 0) -> NDArray[np.float64]:
@@ -27,7 +27,7 @@ def test_the_solution_equals_the_dense_one(unknowns: int, width: int) -> None:
     side = np.random.default_rng(1).normal(size=unknowns)
     given = band.copy(), side.copy()
     np.testing.assert_allclose(
-        solved_band(band, side), solved_band_reference(band, side), rtol=1e-12, atol=1e-14
+        solve_banded(band, side), solve_banded_reference(band, side), rtol=1e-12, atol=1e-14
     )
     np.testing.assert_array_equal(band, given[0])
     np.testing.assert_array_equal(side, given[1])
@@ -43,13 +43,13 @@ def test_a_stiff_matrix_is_solved_to_its_condition() -> None:
         band[: n - d, d] = np.diag(matrix, d)
     np.testing.assert_allclose(matrix_from_band(band), matrix)
     truth = np.random.default_rng(2).normal(size=n)
-    np.testing.assert_allclose(solved_band(band, matrix @ truth), truth, atol=1e-7)
+    np.testing.assert_allclose(solve_banded(band, matrix @ truth), truth, atol=1e-7)
 
 
 def test_what_cannot_be_solved_is_refused() -> None:
     band = positive_band(10, 3)
     band[4, 0] = -1
     with pytest.raises(np.linalg.LinAlgError, match="positive definite"):
-        solved_band(band, np.ones(10))
+        solve_banded(band, np.ones(10))
     with pytest.raises(ValueError, match="band"):
-        solved_band(band, np.ones(9))
+        solve_banded(band, np.ones(9))

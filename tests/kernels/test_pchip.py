@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecgdigit_kernels.pchip import filled_gaps
-from ecgdigit_kernels.pchip_reference import filled_gaps_reference
+from ecgdigit_kernels.pchip import fill_gaps
+from ecgdigit_kernels.pchip_reference import fill_gaps_reference
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.9, 1.0])
@@ -21,9 +21,9 @@ def test_gaps_equal_the_reference(shape: str, share: float) -> None:
             "steps": np.round(places / 30.0) + (places > 120),
         }[shape].astype(np.float32)
         seen = rng.random(200) < share
-        got = filled_gaps(values, seen)
+        got = fill_gaps(values, seen)
         scale = float(np.abs(values).max())
-        np.testing.assert_allclose(got, filled_gaps_reference(values, seen), atol=1e-6 * scale)
+        np.testing.assert_allclose(got, fill_gaps_reference(values, seen), atol=1e-6 * scale)
         np.testing.assert_array_equal(got[seen], values[seen])
 
 
@@ -32,13 +32,13 @@ def test_few_values_equal_the_reference(places: list[int]) -> None:
     values = np.array([3, -1, 4, 1, -5, 9, 2, -6, 5, 3], np.float32)
     seen = np.zeros(10, bool)
     seen[places] = True
-    np.testing.assert_allclose(filled_gaps(values, seen), filled_gaps_reference(values, seen), atol=1e-5)
+    np.testing.assert_allclose(fill_gaps(values, seen), fill_gaps_reference(values, seen), atol=1e-5)
 
 
 def test_what_was_not_seen_is_not_looked_at() -> None:
     values = np.array([np.nan, 1, np.nan, np.nan, 4, np.nan], np.float32)
-    got = filled_gaps(values, np.isfinite(values))
+    got = fill_gaps(values, np.isfinite(values))
     np.testing.assert_allclose(got, [1, 1, 2, 3, 4, 4], atol=1e-6)
-    np.testing.assert_array_equal(filled_gaps(values, np.zeros(6, bool)), np.zeros(6))
+    np.testing.assert_array_equal(fill_gaps(values, np.zeros(6, bool)), np.zeros(6))
     with pytest.raises(ValueError, match="one length"):
-        filled_gaps(values, np.zeros(5, bool))
+        fill_gaps(values, np.zeros(5, bool))

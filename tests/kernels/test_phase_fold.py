@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.phase_fold import folded_phase
-from ecgdigit_kernels.phase_fold_reference import folded_phase_reference
+from ecgdigit_kernels.phase_fold import fold_phase
+from ecgdigit_kernels.phase_fold_reference import fold_phase_reference
 
 
 def periods_apart(a: NDArray[np.floating], b: NDArray[np.floating], period: float) -> float:
@@ -23,7 +23,7 @@ def test_folded_fields_equal_the_reference(shape: tuple[int, int], noise: float)
     y, x = np.mgrid[: shape[0], : shape[1]]
     turn = 0.15 * x - 0.02 * y + 0.3 * np.sin(y / 9) + rng.normal(0, noise / (2 * np.pi), shape)
     field = (rng.uniform(0.1, 1, shape) * np.exp(2j * np.pi * turn)).astype(np.complex64)
-    got, expected = folded_phase(field), folded_phase_reference(field)
+    got, expected = fold_phase(field), fold_phase_reference(field)
     assert periods_apart(got.turns, expected.turns, 1.0) < 1e-5  # of the angle's polynomial, and float32
     assert periods_apart(got.along, expected.along, 2.0) < 1e-5
     assert periods_apart(got.down, expected.down, 2.0) < 1e-5
@@ -35,7 +35,7 @@ def test_folded_fields_equal_the_reference(shape: tuple[int, int], noise: float)
 def test_a_plane_keeps_its_phase_and_length(slope: tuple[float, float]) -> None:
     y, x = np.mgrid[:20, :30] + 0.5
     field = (0.7 * np.exp(2j * np.pi * (slope[0] * x + slope[1] * y))).astype(np.complex64)
-    got = folded_phase(field)
+    got = fold_phase(field)
     row, column = np.mgrid[:10, :15]
     expected = slope[0] * (2 * column + 1) + slope[1] * (2 * row + 1)
     assert periods_apart(got.turns, expected, 1.0) < 1e-5
@@ -50,15 +50,15 @@ def test_four_pixels_have_half_the_noise_of_one() -> None:
     y, x = np.mgrid[:200, :300] + 0.5
     field = np.exp(2j * np.pi * (0.15 * x + 0.01 * y) + 1j * rng.normal(0, 0.3, x.shape))
     row, column = np.mgrid[:100, :150]
-    miss = folded_phase(field.astype(np.complex64)).turns - (0.15 * (2 * column + 1) + 0.01 * (2 * row + 1))
+    miss = fold_phase(field.astype(np.complex64)).turns - (0.15 * (2 * column + 1) + 0.01 * (2 * row + 1))
     miss -= np.round(miss)
     assert 0.9 < np.std(miss) * 2 * np.pi / 0.15 < 1.15
 
 
 def test_nothing_gives_nothing() -> None:
-    got = folded_phase(np.zeros((8, 10), np.complex64))
+    got = fold_phase(np.zeros((8, 10), np.complex64))
     for part in (got.rho, got.coherence):
         np.testing.assert_array_equal(part, np.zeros((4, 5)))
     assert all(np.isfinite(part).all() for part in (got.turns, got.along, got.down))
     with pytest.raises(ValueError, match="2 x 2"):
-        folded_phase(np.zeros((1, 10), np.complex64))
+        fold_phase(np.zeros((1, 10), np.complex64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecgdigit_kernels.unwrap import unwrapped_phase
+from ecgdigit_kernels.unwrap import unwrap_phase
 from ecgdigit_kernels.unwrap_reference import unwrapped_phase_reference
 
 
@@ -19,7 +19,7 @@ def test_regions_and_counts_equal_the_reference_and_the_truth() -> None:
     level[:, 28:31] = 0  # two regions
     level[10:14, 5:12] = 0
     fields = (phase, along.astype(np.float32), down.astype(np.float32), level)
-    count, label = unwrapped_phase(*fields)
+    count, label = unwrap_phase(*fields)
     expected, expected_label = unwrapped_phase_reference(*fields)
     assert label.max() == 2
     for region in (1, 2):

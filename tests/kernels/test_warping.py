@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecgdigit_kernels.warping import warped_distance
+from ecgdigit_kernels.warping import dtw_distance
 from ecgdigit_kernels.warping_reference import warped_distance_reference
 
 
@@ -16,26 +16,26 @@ def test_the_band_equals_the_whole_table(first: int, second: int, reach: int) ->
     a, b = rng.normal(size=first), rng.normal(size=second)
     if reach < abs(first - second):
         with pytest.raises(ValueError, match="a band of"):
-            warped_distance(a, b, reach)
+            dtw_distance(a, b, reach)
         return
     expected = warped_distance_reference(a, b, reach)
-    assert warped_distance(a, b, reach) == pytest.approx(expected, rel=1e-12)
-    assert warped_distance(b, a, reach) == pytest.approx(expected, rel=1e-12)
+    assert dtw_distance(a, b, reach) == pytest.approx(expected, rel=1e-12)
+    assert dtw_distance(b, a, reach) == pytest.approx(expected, rel=1e-12)
 
 
 def test_by_hand() -> None:
     """[0, 1] and [0, 3]: straight 2·0 + 2·2; by way of 1 against 0 it is 2·0 + 1·1 + 1·2. Over 2 + 2."""
-    assert warped_distance(np.array([0.0, 1]), np.array([0.0, 3]), 0) == pytest.approx(1)
-    assert warped_distance(np.array([0.0, 1]), np.array([0.0, 3]), 1) == pytest.approx(0.75)
-    assert warped_distance(np.array([2.0]), np.array([2.5]), 0) == pytest.approx(0.5)
+    assert dtw_distance(np.array([0.0, 1]), np.array([0.0, 3]), 0) == pytest.approx(1)
+    assert dtw_distance(np.array([0.0, 1]), np.array([0.0, 3]), 1) == pytest.approx(0.75)
+    assert dtw_distance(np.array([2.0]), np.array([2.5]), 0) == pytest.approx(0.5)
 
 
 def test_equal_curves_are_not_apart_and_a_band_of_nothing_is_the_mean_difference() -> None:
     rng = np.random.default_rng(4)
     a, b = rng.normal(size=300), rng.normal(size=300)
-    assert warped_distance(a, a, 20) == 0
-    assert warped_distance(a, b, 0) == pytest.approx(float(np.abs(a - b).mean()))
-    distances = [warped_distance(a, b, reach) for reach in (0, 1, 3, 10, 50)]
+    assert dtw_distance(a, a, 20) == 0
+    assert dtw_distance(a, b, 0) == pytest.approx(float(np.abs(a - b).mean()))
+    distances = [dtw_distance(a, b, reach) for reach in (0, 1, 3, 10, 50)]
     assert distances == sorted(distances, reverse=True)
     assert distances[-1] < 0.7 * distances[0]
 
@@ -45,12 +45,12 @@ def test_a_stretched_curve_is_near_where_the_band_lets_it() -> None:
     bump = np.exp(-np.square((at - 0.5) / 0.04))
     stretched = np.interp(at, at + 0.02 * np.sin(np.pi * at), bump)  # 10 samples late in the middle
     apart = float(np.abs(bump - stretched).mean())
-    assert warped_distance(bump, stretched, 15) < 0.05 * apart
-    assert warped_distance(bump, stretched, 3) > 0.3 * apart
+    assert dtw_distance(bump, stretched, 15) < 0.05 * apart
+    assert dtw_distance(bump, stretched, 3) > 0.3 * apart
 
 
 def test_what_is_no_curve_is_refused() -> None:
     with pytest.raises(ValueError, match="one value or more"):
-        warped_distance(np.empty(0), np.ones(1), 3)
+        dtw_distance(np.empty(0), np.ones(1), 3)
     with pytest.raises(ValueError, match="one value or more"):
-        warped_distance(np.ones((2, 2)), np.ones(2), 3)
+        dtw_distance(np.ones((2, 2)), np.ones(2), 3)

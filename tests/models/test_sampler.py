@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.batching import BatchingRunner
-from ecgdigit_engine.fused import ChainedRunner
+from ecgdigit_engine.fused import FusedRunner
 from ecgdigit_engine.runner import Feeds, Fetches, Runner
 from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.evaluation.evaluate import image_score
@@ -19,10 +19,10 @@ from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.strips import strip_from_image, strip_places
 from ecgdigit_rt.models import STAGES, load_models, load_sampler
-from ecgdigit_rt.pipeline import PageReader
+from ecgdigit_rt.pipeline import PagePipeline
 from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.stages import SAMPLED_TRACE
-from ecgdigit_rt.tracing.strip_inference import StripBox, page_look
+from ecgdigit_rt.tracing.strip_inference import StripBox, strip_predictor
 from ecgdigit_rt.tracing.tta import TTA
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -70,11 +70,11 @@ def test_signals_are_the_hosts() -> None:
     """In the mean of the examples; a grey level may tip a single lead's path at a crossing."""
     graphs = load_models().graphs
     host: dict[str, Runner] = {stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in STAGES}
-    sampled = Called(ChainedRunner(OnnxRuntimeRunner(load_sampler(), 2), host["trace"]))
+    sampled = Called(FusedRunner(OnnxRuntimeRunner(load_sampler(), 2), host["trace"]))
 
     def db(runners: dict[str, Runner], path: Path) -> float:
         page = PageRef(path)
-        leads = PageReader(runners).read(rgb_from_page(page), page).leads
+        leads = PagePipeline(runners).read(rgb_from_page(page), page).leads
         truth = read_truth(EXAMPLES / "truth" / f"{path.stem}.csv")
         return image_score(truth, {lead: found.mv.astype(float) for lead, found in leads.items()}).db
 
@@ -90,7 +90,7 @@ def test_signals_are_the_hosts() -> None:
 class Called:
     """A batching runner of a chain, which keeps what it was given."""
 
-    def __init__(self, chain: ChainedRunner) -> None:
+    def __init__(self, chain: FusedRunner) -> None:
         self._runner = BatchingRunner(chain)
         self.spec = chain.spec
         self.calls: list[Feeds] = []
@@ -102,15 +102,15 @@ class Called:
 
 def test_a_picture_that_the_device_does_not_take_is_sampled_here() -> None:
     host: dict[str, Runner] = {"trace": OnnxRuntimeRunner(load_models().graphs["trace"], 1)}
-    chain = Called(ChainedRunner(OnnxRuntimeRunner(load_sampler(), 1), host["trace"]))
+    chain = Called(FusedRunner(OnnxRuntimeRunner(load_sampler(), 1), host["trace"]))
     mesh, box = bent_mesh(6.5), StripBox(20.0, 60.0, 60.0, 20.0)
     wide = np.zeros((200, 5000, 3), np.uint8)
-    page_look(host | {SAMPLED_TRACE: chain}, wide, mesh)([box])
+    strip_predictor(host | {SAMPLED_TRACE: chain}, wide, mesh)([box])
     assert not chain.calls
     tall, usual = (
-        page_look(host | {SAMPLED_TRACE: chain}, drawing(1700, 2200), mesh)([b]) for b in (box, box)
+        strip_predictor(host | {SAMPLED_TRACE: chain}, drawing(1700, 2200), mesh)([b]) for b in (box, box)
     )
     assert len(chain.calls) == 2
     assert np.array_equal(tall[0].logits, usual[0].logits)
-    page_look(host | {SAMPLED_TRACE: chain}, drawing(1700, 2200), mesh, TTA["flip"])([box])
+    strip_predictor(host | {SAMPLED_TRACE: chain}, drawing(1700, 2200), mesh, TTA["flip"])([box])
     assert len(chain.calls) == 2, "other views change strips, which are here"

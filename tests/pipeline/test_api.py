@@ -36,9 +36,9 @@ def test_a_path_a_page_and_an_array_are_the_same_page(digitizer: Digitizer, page
     for source in (str(PAGE), PageRef(PAGE), rgb_from_file(PAGE)):
         found = digitizer.digitize(source)
         assert np.array_equal(found.leads["V2"].mv, page.leads["V2"].mv)
-    assert page.maker is not None
-    assert page.maker.software.startswith("ecgdigit-rt ")
-    assert page.maker.models.startswith("lite ")
+    assert page.provenance is not None
+    assert page.provenance.software.startswith("ecgdigit-rt ")
+    assert page.provenance.models.startswith("lite ")
 
 
 def test_many_sources_come_in_order_and_bad_ones_cost_themselves(

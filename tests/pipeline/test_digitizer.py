@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_engine.selection import Choice, choose
+from ecgdigit_engine.selection import BackendSelection, select_backend
 from ecgdigit_rt import Digitized, Digitizer, Failed, PageRef
 from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.errors import PageError
@@ -43,7 +43,7 @@ def test_every_example_is_read(digitizer: Digitizer, path: Path) -> None:
 
 def test_a_device_with_memory_of_its_own_cuts_its_strips_there() -> None:
     """The processor stands in for it: the same runners, chained as they are on a card."""
-    opener = OwnMemory(choose(device="cpu", precision="fp32"))
+    opener = OwnMemory(select_backend(device="cpu", precision="fp32"))
     page = PageRef(PAGES[0])
     found = Digitizer(threads=2, opener=opener).digitize_image(rgb_from_page(page), page)
     assert opener.fronts == [load_sampler()]
@@ -53,17 +53,17 @@ def test_a_device_with_memory_of_its_own_cuts_its_strips_there() -> None:
 class OwnMemory:
     """A choice whose device is said to have memory of its own."""
 
-    has_own_memory, graph_precision, notes = True, "fp32", ()
+    is_accelerator, graph_precision, notes = True, "fp32", ()
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: BackendSelection) -> None:
         self._choice = choice
         self.fronts: list[bytes] = []
 
     def open_stage(
-        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
     ) -> Runner:
-        self.fronts += [front] if front is not None else []
-        return self._choice.open_stage(graph, threads, callers, front)
+        self.fronts += [prefix_graph] if prefix_graph is not None else []
+        return self._choice.open_stage(graph, threads, concurrency, prefix_graph)
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -16,7 +16,7 @@ import pytest
 from doc_blocks import Block, blocks_of, commands_in, inline_commands, parse, unknown_options
 
 import ecgdigit_rt
-from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, Maker, PageRef, Row, Segment
+from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, PageRef, Provenance, Row, Segment
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -102,7 +102,7 @@ def test_the_command_line_reference_is_up_to_date() -> None:
 def test_the_python_reference_names_everything() -> None:
     text = (DOCS / "api.md").read_text(encoding="utf-8")
     public = set(ecgdigit_rt.__all__) | set(inspect.signature(ecgdigit_rt.Digitizer).parameters)
-    for kind in (ecgdigit_rt.Digitizer, Digitized, Failed, Lead, PageRef, Layout, Row, Segment, Maker):
+    for kind in (ecgdigit_rt.Digitizer, Digitized, Failed, Lead, PageRef, Layout, Row, Segment, Provenance):
         public |= {name for name in vars(kind) if not name.startswith("_")}
         if dataclasses.is_dataclass(kind):
             public |= {one.name for one in dataclasses.fields(kind)}

@@ -20,7 +20,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.UnsupportedType(HERE, "a PDF", "Convert it."),
     errors.ImageSizeOutOfRange(HERE, 3, 4, "too small"),
     errors.AmbiguousPage("x", [HERE, Path("y/x.png")]),
-    errors.PageNotGiven("x"),
+    errors.RequestedPageMissing("x"),
     errors.PasswordProtected(HERE),
     errors.NotAnImageArray("its shape is (3,)"),
     errors.LayoutNotUnderstood("3x5", ["3x4"]),

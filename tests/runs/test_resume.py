@@ -18,8 +18,8 @@ from paper_page import TruthDigitizer, digitized, scans_folder, signals, write_p
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.digitizer import _result
 from ecgdigit_rt.formats.registry import FORMATS
-from ecgdigit_rt.formats.writer import Destination
-from ecgdigit_rt.results import Digitized, Failed, Maker, PageRef, Result
+from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.results import Digitized, Failed, PageRef, Provenance, Result
 from ecgdigit_rt.runs.file_digest import file_digest
 from ecgdigit_rt.runs.result_bytes import bytes_from_result, result_from_bytes
 
@@ -99,7 +99,7 @@ def test_only_what_failed_is_read_again(scans: Path, capsys: Capture) -> None:
     whole = run(capsys)
     expected = Path("s.csv").read_bytes()
     fail("b")
-    read, said = run(capsys, "--fresh", code=2)
+    read, said = run(capsys, "--restart", code=2)
     assert (read, whole[0]) == (list(NAMES), list(NAMES))
     assert "only these again: the same command with --only-failed" in said
     assert run(capsys, code=2)[0] == [], "without it what failed is not tried again"
@@ -174,9 +174,9 @@ def test_a_changed_configuration_is_refused_where_pages_would_be_lost(scans: Pat
     _, said = run(capsys, "--speed", "50", code=1)
     assert "--speed was not given and is 50.0" in said
     assert "[E-JOURNAL-01]" in said
-    assert "--fresh" in said
+    assert "--restart" in said
     assert Path("s.csv.journal").read_bytes() == journal
-    assert run(capsys, "--speed", "50", "--fresh", code=2)[0] == list(NAMES)
+    assert run(capsys, "--speed", "50", "--restart", code=2)[0] == list(NAMES)
     mend("b")
     assert run(capsys, "--speed", "50", "--only-failed")[0] == ["b"]
     read, said = run(capsys)
@@ -252,12 +252,12 @@ def test_what_is_no_journal_stays(scans: Path, capsys: Capture, text: str) -> No
     Path("s.csv.journal").write_text(text)
     assert "[E-JOURNAL-02]" in run(capsys, code=1)[1]
     assert Path("s.csv.journal").read_text() == text
-    assert run(capsys, "--fresh")[0] == list(NAMES)
+    assert run(capsys, "--restart")[0] == list(NAMES)
 
 
 def test_a_stream_has_no_journal(scans: Path, capsys: Capture) -> None:
     assert "keeps no journal" in run(capsys, "--only-failed", out="-", code=1)[1]
-    assert "--fresh forgets" in run(capsys, "--only-failed", "--fresh", code=1)[1].replace("\n", " ")
+    assert "--restart forgets" in run(capsys, "--only-failed", "--restart", code=1)[1].replace("\n", " ")
     run(capsys, out="-")
     assert {path.name for path in Path().iterdir()} == {"scans", "truth"}
 
@@ -267,7 +267,7 @@ def test_the_same_pages_give_the_same_bytes(scans: Path, capsys: Capture, form: 
     out = Path("out" if FORMATS[form].is_folder else f"out{FORMATS[form].suffixes[0]}")
     found = []
     for _ in range(2):
-        run(capsys, "--format", form, "--fresh", out=str(out))
+        run(capsys, "--format", form, "--restart", out=str(out))
         files = sorted(path for path in (out.iterdir() if out.is_dir() else [out]) if path.name[0] != ".")
         found.append({path.name: path.read_bytes() for path in files if path.name != "report.json"})
         shutil.rmtree(out) if out.is_dir() else out.unlink()
@@ -283,8 +283,8 @@ def test_a_record_loses_nothing_that_is_written(tmp_path: Path) -> None:
         page,
         leads={**page.leads, "II": replace(lead, mv=lead.mv * np.float32(1 / 3))},
         residual_px=None,
-        repeats_mv={"II": np.float64(0.1) / 3},
-        maker=Maker("ecgdigit-rt 1", "lite 2", "auto → somewhere"),
+        repeat_difference_mv={"II": np.float64(0.1) / 3},
+        provenance=Provenance("ecgdigit-rt 1", "lite 2", "auto → somewhere"),
         notes=("assumed · nothing",),
     )
     failed = Failed(source, "E-GRID-01", "no grid\nat all", "Look again.")
@@ -295,7 +295,7 @@ def test_a_record_loses_nothing_that_is_written(tmp_path: Path) -> None:
             texts = []
             for one in (result, again):
                 path = tmp_path / f"{number}{FORMATS[form].suffixes[0]}"
-                with FORMATS[form].opener(Destination(path)) as writer:
+                with FORMATS[form].opener(OutputDestination(path)) as writer:
                     writer.write("p", one)
                 texts.append(path.read_bytes())
             assert texts[0] == texts[1]

@@ -18,7 +18,7 @@ from scripted_digitizer import ROOT, scripted_pages, scripted_site
 from ecgdigit_rt.errors import WorkerDied
 from ecgdigit_rt.results import Digitized, Failed, PageRef, Result
 from ecgdigit_rt.runs.isolation import IsolatedPages
-from ecgdigit_rt.runs.options import Reading
+from ecgdigit_rt.runs.options import DigitizeOptions
 
 NAMES = [f"p{number:02d}" for number in range(9)]
 TARGETS = ("s.csv", "s.parquet", "csv", "dicom")
@@ -199,13 +199,13 @@ def test_a_worker_that_ends_between_pages_costs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("network_threads", [1, 2])
 def test_isolated_pages_are_the_same_to_the_last_bit(network_threads: int) -> None:
     pages = [PageRef(path) for path in sorted((ROOT / "examples").glob("*.jpg"))[:2]]
-    reading = Reading()
+    reading = DigitizeOptions()
     inside = reading.digitizer(2).digitize_many(pages, network_threads=network_threads)
     apart = IsolatedPages(reading.page_reader, threads=2).digitize_many(pages, network_threads)
     for one, other in zip(inside, apart, strict=True):
         assert isinstance(one, Digitized)
         assert isinstance(other, Digitized)
-        assert (one.layout, one.maker, one.notes) == (other.layout, other.maker, other.notes)
+        assert (one.layout, one.provenance, one.notes) == (other.layout, other.provenance, other.notes)
         assert one.leads.keys() == other.leads.keys()
         for name, lead in one.leads.items():
             assert lead.mv.tobytes() == other.leads[name].mv.tobytes()

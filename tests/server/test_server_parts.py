@@ -15,7 +15,7 @@ from starlette.types import Message
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.errors import ServiceBusy
 from ecgdigit_rt.server.memfd import memory_file, memory_folder
-from ecgdigit_rt.server.pool import Crew, GivenUp
+from ecgdigit_rt.server.pool import RequestCancelled, WorkerPool
 from ecgdigit_rt.server.security import is_own_name
 from ecgdigit_rt.server.settings import is_loopback, token_for, workers_and_threads
 from ecgdigit_rt.server.terminal_qr import qr_lines
@@ -69,7 +69,7 @@ def test_a_memory_file_is_on_no_disk() -> None:
 
 def test_a_place_is_free_when_its_work_has_ended() -> None:
     async def story() -> None:
-        crew = Crew(workers=1, queue=1)
+        crew = WorkerPool(workers=1, queue=1)
         begun, go_on = threading.Event(), threading.Event()
         first, second = crew.place(), crew.place()
         with pytest.raises(ServiceBusy):
@@ -90,7 +90,7 @@ def test_a_place_is_free_when_its_work_has_ended() -> None:
         assert crew.taken == 1, "a page in work keeps its place until its next step"
         third = crew.place().start(lambda: "third")
         go_on.set()
-        with pytest.raises(GivenUp):
+        with pytest.raises(RequestCancelled):
             await given_up
         assert waiting.cancelled()
         assert await third == "third"

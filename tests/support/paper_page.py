@@ -142,14 +142,20 @@ class TruthDigitizer:
         models: str,
         threads: int | None,
         tta: str,
-        blend: bool,
-        seen_only: bool,
+        enforce_einthoven: bool,
+        no_beat_prior: bool,
         backend: str,
         device: str,
         precision: str,
         **told: object,
     ) -> None:
-        assert (models, threads, tta, blend, seen_only) == ("lite", None, "none", False, False)
+        assert (models, threads, tta, enforce_einthoven, no_beat_prior) == (
+            "lite",
+            None,
+            "none",
+            False,
+            False,
+        )
         assert (backend, device, precision) == ("auto", "auto", "auto")
         type(self).wishes = told
 

@@ -7,7 +7,7 @@ import numpy as np
 from ecgdigit_export.synth.page import SyntheticPage
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.locate import heatmaps
-from ecgdigit_rt.geometry.locate_stage import Located, viewed
+from ecgdigit_rt.geometry.locate_stage import Located, stage1_view
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.stages import LOCATE_SIDE, MAP_STRIDE
 
@@ -23,4 +23,4 @@ def true_located(page: SyntheticPage) -> Located:
     cell = max(height, width) / LOCATE_SIDE * MAP_STRIDE
     cells = (int(np.ceil(height / cell)), int(np.ceil(width / cell)))
     heat = heatmaps(page.truth, np.array([1 / cell, 1 / cell]), cells)
-    return Located(page.image, 0, heat, cell, (0.0, 0.0), (0, 0, width, height), viewed(page.image))
+    return Located(page.image, 0, heat, cell, (0.0, 0.0), (0, 0, width, height), stage1_view(page.image))

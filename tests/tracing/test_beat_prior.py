@@ -13,13 +13,13 @@ from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.beat_prior import (
     INDEPENDENT,
     WINDOW,
+    apply_beat_prior,
     beat_model,
     lead_vector,
-    likely_moves,
-    steepest_places,
-    with_likely_beats,
+    posterior_correction,
+    steepest_columns,
 )
-from ecgdigit_rt.tracing.lead_trace import Trace
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 SAMPLES, PLACES = 2500, (400, 900, 1400, 1900)
 CLEAR_MV, HIDDEN_MV = 0.03, 1.0
@@ -53,7 +53,7 @@ def hidden_tips(
 def test_hidden_tips_come_back(rows: list[int]) -> None:
     signal = drawn_beats()
     seen, noise = hidden_tips(signal, rows)
-    moved = seen + likely_moves(np.eye(8), seen, noise, 0.05)
+    moved = seen + posterior_correction(np.eye(8), seen, noise, 0.05)
     before, after = (np.sqrt(np.mean((one - signal)[rows] ** 2)) for one in (seen, moved))
     assert after < 0.55 * before
     assert np.array_equal(moved[noise == CLEAR_MV], seen[noise == CLEAR_MV])
@@ -66,7 +66,7 @@ def test_limb_leads_tell_their_third() -> None:
     limb = leads @ signal
     seen, noise = limb.copy(), np.full(limb.shape, 0.005)
     seen[1], noise[1] = 0.0, 1.0
-    moved = seen + likely_moves(leads, seen, noise, 0.05)
+    moved = seen + posterior_correction(leads, seen, noise, 0.05)
     near = np.zeros(SAMPLES, bool)
     for place in PLACES:
         near[place - 25 : place + 25] = True
@@ -83,18 +83,18 @@ def test_goldberger() -> None:
 def test_flat_leads_and_short_ones_stay() -> None:
     for samples in (30, 60, 2500):
         flat = np.zeros((8, samples))
-        assert not likely_moves(np.eye(8), flat, np.ones(flat.shape), 0.05).any()
+        assert not posterior_correction(np.eye(8), flat, np.ones(flat.shape), 0.05).any()
 
 
 def test_beats_are_found_once_each() -> None:
-    found = steepest_places(np.diff(drawn_beats(), axis=1))
+    found = steepest_columns(np.diff(drawn_beats(), axis=1))
     assert len(found) == len(PLACES)
     assert np.abs(np.array(found) - PLACES).max() <= 20
 
 
 def traces(
     signal: NDArray[np.float64], noise: NDArray[np.float64], speed: float, gain: float
-) -> list[list[Trace]]:
+) -> list[list[LeadTrace]]:
     """One row each, of leads at 500 Hz drawn at `speed` and `gain`."""
     count = round(SAMPLES / 500 * speed * COLUMNS_PER_MM)
     at = np.arange(count) * 500 / (speed * COLUMNS_PER_MM)
@@ -104,7 +104,7 @@ def traces(
         unsure = np.interp(at, np.arange(SAMPLES), (sigma > CLEAR_MV).astype(float)) > 0
         out.append(
             [
-                Trace(
+                LeadTrace(
                     height.astype(np.float32),
                     np.where(unsure, 0.0, 1.0).astype(np.float32),
                     np.where(unsure, 3.0, 0.25).astype(np.float32),
@@ -124,7 +124,7 @@ def test_traces_of_a_page_at_any_speed_and_gain(speed: float, gain: float) -> No
     rows = tuple(Row(20.0 * k, (segment,)) for k, segment in enumerate(segments))
     layout = Layout("12x1", rows, speed, gain)
     given, truth = traces(seen, noise, speed, gain), traces(signal, noise, speed, gain)
-    moved = with_likely_beats(given, layout)
+    moved = apply_beat_prior(given, layout)
     for row in (5, 6):
         miss = [
             np.sqrt(np.mean((one[row][0].height_mm - truth[row][0].height_mm) ** 2)) for one in (given, moved)
@@ -133,7 +133,7 @@ def test_traces_of_a_page_at_any_speed_and_gain(speed: float, gain: float) -> No
     assert all(moved[row][0] is given[row][0] for row in (0, 1, 2))
 
     alone = dataclasses.replace(layout, rows=rows[5:6])
-    assert with_likely_beats(given[5:6], alone) == given[5:6]
+    assert apply_beat_prior(given[5:6], alone) == given[5:6]
 
 
 def test_what_is_printed_upside_down_counts_so() -> None:
@@ -149,7 +149,7 @@ def test_what_is_printed_upside_down_counts_so() -> None:
             for k, name in enumerate(names)
         )
         given = traces(seen * np.array([[1], [sign], [1], [1]]), noise, 25.0, 10.0)
-        found.append(with_likely_beats(given, Layout("rows", rows))[3][0].height_mm)
+        found.append(apply_beat_prior(given, Layout("rows", rows))[3][0].height_mm)
     assert not np.array_equal(found[0], given[3][0].height_mm)
     assert np.abs(found[0] - found[1]).max() < 1e-4
 

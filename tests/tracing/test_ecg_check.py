@@ -13,7 +13,7 @@ from other_pictures import OTHER_PICTURES
 from ecgdigit_rt import Digitizer, Lead, PageRef
 from ecgdigit_rt.decode.decode_page import rgb_from_page
 from ecgdigit_rt.errors import LayoutNotUnderstood, NotAnEcg, PageError, QualityTooLow, UnknownLayout
-from ecgdigit_rt.tracing.ecg_check import seen_leads
+from ecgdigit_rt.tracing.ecg_check import confident_leads
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "000000_render.jpg"
 
@@ -41,16 +41,16 @@ def lead(name: str, confidence: float) -> Lead:
 
 def test_a_lead_that_nobody_saw_is_missing() -> None:
     stretches = [lead(name, 0.99) for name in ("III", "II", "I")] + [lead("V1", 0.05)]
-    assert list(seen_leads(stretches)) == ["I", "II", "III"]
+    assert list(confident_leads(stretches)) == ["I", "II", "III"]
     for confidence in (0.3, float("nan")):
         with pytest.raises(NotAnEcg, match="nothing runs along its rows"):
-            seen_leads([lead(name, confidence) for name in ("I", "II", "III")])
+            confident_leads([lead(name, confidence) for name in ("I", "II", "III")])
 
 
 def test_a_hidden_rhythm_strip_leaves_the_short_stretch() -> None:
     short = [lead(name, 0.95) for name in ("I", "II", "III")]
     hidden = dataclasses.replace(lead("II", 0.1), mv=np.ones(5000, np.float32))
-    assert seen_leads([*short, hidden])["II"] is short[1]
+    assert confident_leads([*short, hidden])["II"] is short[1]
 
 
 def test_a_strip_of_one_lead_is_read_when_it_is_told() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ecgdigit_rt.results import Lead
-from ecgdigit_rt.tracing.lead_relations import blended, repeats_mv, residuals
+from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv, residuals
 
 RATE = 500.0
 
@@ -46,7 +46,7 @@ def test_the_blend_takes_noise_off_and_leaves_the_zero_lines() -> None:
     true = limb_leads()
     noisy = {n: lead(n, one.mv + rng.normal(0, 0.03, one.mv.size), one.start_s) for n, one in true.items()}
     noisy["I"] = lead("I", noisy["I"].mv + 0.1)
-    out = blended(noisy)
+    out = enforce_einthoven(noisy)
 
     def error(leads: dict[str, Lead]) -> float:
         return float(np.mean([np.std((leads[n].mv - true[n].mv)[:1250]) for n in ("I", "II", "III", "aVL")]))
@@ -58,7 +58,7 @@ def test_the_blend_takes_noise_off_and_leaves_the_zero_lines() -> None:
 def test_leads_that_disagree_are_left_alone() -> None:
     leads = limb_leads()
     leads["III"] = lead("III", np.roll(leads["III"].mv, 150))
-    out = blended(leads)
+    out = enforce_einthoven(leads)
     assert all(np.array_equal(out[name].mv, leads[name].mv) for name in ("I", "II", "III"))
 
 
@@ -67,13 +67,13 @@ def test_where_one_went_astray_the_others_are_not_spoilt() -> None:
     wrong = leads["III"].mv.copy()
     wrong[600:660] += 1.0
     leads["III"] = dataclasses.replace(leads["III"], mv=wrong)
-    out = blended(leads)
+    out = enforce_einthoven(leads)
     assert np.abs(out["I"].mv - leads["I"].mv).max() < 0.05
 
 
 def test_a_lead_printed_twice_is_compared_with_itself() -> None:
     two = limb_leads()["II"]
     short = lead("II", two.mv[:1250] + 0.3)
-    assert repeats_mv([short, two])["II"] == pytest.approx(0, abs=1e-6)
-    assert repeats_mv([lead("II", two.mv[100:1350]), two])["II"] > 0.1
-    assert repeats_mv([two, lead("V1", two.mv)]) == {}
+    assert repeat_difference_mv([short, two])["II"] == pytest.approx(0, abs=1e-6)
+    assert repeat_difference_mv([lead("II", two.mv[100:1350]), two])["II"] > 0.1
+    assert repeat_difference_mv([two, lead("V1", two.mv)]) == {}

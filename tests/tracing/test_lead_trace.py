@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgdigit_rt.tracing.lead_trace import SeenStrip, Trace, spliced, trace_between
+from ecgdigit_rt.tracing.lead_trace import LeadTrace, StripPrediction, merged, trace_between
 
 Array = NDArray[np.float64]
 
@@ -25,8 +25,8 @@ def logits_of(height: Array, half: float = 20.0, sigma: float = 1.0) -> NDArray[
 
 def traced(
     logits: NDArray[np.float32], presence: NDArray[np.float32], start: float, half: float = 20
-) -> Trace:
-    return trace_between(SeenStrip(logits, presence, start, half), start, start + presence.size / 20)
+) -> LeadTrace:
+    return trace_between(StripPrediction(logits, presence, start, half), start, start + presence.size / 20)
 
 
 def presence_of(columns: int, first: int, stop: int) -> NDArray[np.float32]:
@@ -38,7 +38,7 @@ def presence_of(columns: int, first: int, stop: int) -> NDArray[np.float32]:
 @pytest.mark.parametrize("half", [20.0, 40.0])
 def test_heights_are_exact(half: float) -> None:
     height = beats(1600)
-    seen = SeenStrip(logits_of(height, half), presence_of(1600, 0, 1600), 7.5, half)
+    seen = StripPrediction(logits_of(height, half), presence_of(1600, 0, 1600), 7.5, half)
     assert seen.extent_mm == pytest.approx((7.5, 87.5), abs=0.02)
     trace = trace_between(seen, 7.5, 87.5)
     np.testing.assert_allclose(trace.height_mm, height, atol=0.002)
@@ -61,7 +61,7 @@ def test_extent_bridges_gaps_and_leaves_specks_out() -> None:
     presence[600:640] = -5
     presence[1800:1810] = 5
     presence[50:54] = 20
-    seen = SeenStrip(logits_of(np.zeros(2000)), presence, 10.0)
+    seen = StripPrediction(logits_of(np.zeros(2000)), presence, 10.0)
     assert seen.extent == (200, 1700)
     assert seen.extent_mm == pytest.approx((20.0, 95.0), abs=0.02)
 
@@ -87,7 +87,7 @@ def test_leads_that_meet_know_nothing_of_each_other() -> None:
     height = np.where(np.arange(1000) < 500, -6.0, 7.0)
     logits = logits_of(height)
     logits[:, 480:510] = 0  # the pen was lifted, and nothing is seen where they meet
-    seen = SeenStrip(logits, presence_of(1000, 0, 1000), 30.0)
+    seen = StripPrediction(logits, presence_of(1000, 0, 1000), 30.0)
     left, right = trace_between(seen, 30.0, 55.0, [55.0]), trace_between(seen, 55.0, 80.0, [55.0])
     assert (left.start_mm, left.height_mm.size, right.height_mm.size) == (30.0, 500, 500)
     assert right.start_mm == pytest.approx(55.0)
@@ -100,7 +100,7 @@ def test_a_bar_between_leads_is_not_followed() -> None:
     bar = np.where((bins > 40) & (bins < 66), 0.0, -0.7)  # 3 to 10 mm above both leads, and vague
     logits = logits_of(np.zeros(1000))
     logits[:, 492:508] = bar[:, None]
-    seen = SeenStrip(logits, presence_of(1000, 0, 1000), 0.0)
+    seen = StripPrediction(logits, presence_of(1000, 0, 1000), 0.0)
     for trace in (trace_between(seen, 0.0, 25.0, [25.0]), trace_between(seen, 25.0, 50.0, [25.0])):
         assert np.abs(trace.height_mm).max() < 0.3
     followed = trace_between(seen, 0.0, 25.0)
@@ -116,9 +116,9 @@ def test_what_leaves_the_strip_is_taken_from_a_taller_look_at_that_part() -> Non
     assert span == pytest.approx((50 - 0.25, 50 + 0.25), abs=0.06)
     part = slice(780, 1020)
     ones = np.ones(240, np.float32)
-    tall = Trace(height[part].astype(np.float32) + 0.3, ones.copy(), ones, low.place_mm(780), 40.0)
+    tall = LeadTrace(height[part].astype(np.float32) + 0.3, ones.copy(), ones, low.place_mm(780), 40.0)
     tall.confidence[:20] = 0
-    whole = spliced(low, tall)
+    whole = merged(low, tall)
     assert whole.height_mm.max() == pytest.approx(height.max() + 0.3, abs=0.02)
     taken = np.flatnonzero(np.abs(whole.height_mm - low.height_mm) > 0.1)
     assert taken[[0, -1]].tolist() == [800, 1019]
@@ -132,7 +132,7 @@ def test_places_on_the_edge_far_apart_are_separate() -> None:
 
 
 def test_no_trace_is_an_empty_row() -> None:
-    seen = SeenStrip(logits_of(np.zeros(300)), np.full(300, -5, np.float32), 3.0)
+    seen = StripPrediction(logits_of(np.zeros(300)), np.full(300, -5, np.float32), 3.0)
     assert seen.is_empty
     assert seen.extent_mm == pytest.approx((3.0, 3.0), abs=0.02)
     trace = trace_between(seen, 3.0, 18.0)
@@ -143,6 +143,6 @@ def test_no_trace_is_an_empty_row() -> None:
 
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="160 bins"):
-        SeenStrip(np.zeros((320, 10), np.float32), np.zeros(10, np.float32), 0.0)
+        StripPrediction(np.zeros((320, 10), np.float32), np.zeros(10, np.float32), 0.0)
     with pytest.raises(ValueError, match="presence"):
-        SeenStrip(np.zeros((160, 10), np.float32), np.zeros(9, np.float32), 0.0)
+        StripPrediction(np.zeros((160, 10), np.float32), np.zeros(9, np.float32), 0.0)

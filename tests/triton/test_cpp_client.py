@@ -18,7 +18,7 @@ from cpp_build import Ended
 from kserve_answers import LENGTH, Header, Reply, Told, answer_parts, answering, reply
 from numpy.typing import NDArray
 
-from ecgdigit_engine.backends.backend import How
+from ecgdigit_engine.backends.backend import ExecutionOptions
 from ecgdigit_engine.backends.openvino import OpenVinoRunner
 from ecgdigit_engine.device import CPU
 from ecgdigit_rt import Digitized
@@ -524,7 +524,9 @@ def test_a_network_gives_what_python_gets(
     models = load_models()
     pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     pixels.tofile(tmp_path / "pixels.raw")
-    wanted = OpenVinoRunner(models.graphs[name], How(CPU, "fp32", threads=1)).run({"pixels": pixels})
+    wanted = OpenVinoRunner(models.graphs[name], ExecutionOptions(CPU, "fp32", threads=1)).run(
+        {"pixels": pixels}
+    )
     graph = models.root / f"{name}.onnx"
     ended = example(stage, graph, *map(str, shape), tmp_path / "pixels.raw", tmp_path, "1")
     assert (ended.code, ended.err) == (0, "")

@@ -21,11 +21,11 @@ from ecgdigit_engine.triton.text_proto import Word, text_from_fields
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.errors import LayoutNotUnderstood, ModelMissing, OutputNotWritable, RequestMalformed
 from ecgdigit_rt.models import STAGES
-from ecgdigit_rt.models.engine_builds import Order, build_engines
+from ecgdigit_rt.models.engine_builds import EngineBuildRequest, build_engines
 from ecgdigit_rt.triton.atomic_folder import MANIFEST
 from ecgdigit_rt.triton.page_service import Page
 from ecgdigit_rt.triton.python_model import STAGE_MODELS
-from ecgdigit_rt.triton.repository import RepositoryOrder, write_repository
+from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
 model_config_pb2 = pytest.importorskip(
     "tritonclient.grpc.model_config_pb2", reason="the extra `dev` has tritonclient"
@@ -54,7 +54,7 @@ def ports_of(graph: bytes) -> dict[str, tuple[str, list[int]]]:
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_stage_configurations_are_what_the_graphs_are(precision: str, tmp_path: Path) -> None:
     out = tmp_path / "models"
-    write_repository(RepositoryOrder(precision=precision, threads=3), out)
+    write_repository(RepositoryRequest(precision=precision, threads=3), out)
     for stage in STAGES:
         config = config_of(out, STAGE_MODELS[stage])
         graph = (out / STAGE_MODELS[stage] / "1" / "model.onnx").read_bytes()
@@ -78,7 +78,7 @@ def _type_name(number: int) -> str:
 def test_the_pipelines_configuration_holds_what_was_asked(tmp_path: Path) -> None:
     out = tmp_path / "models"
     page = Page("I,II/III,-aVR", 50, 5)
-    order = RepositoryOrder(instances=3, threads=2, batch=4, page=page, environment="/opt/ecg")
+    order = RepositoryRequest(instances=3, threads=2, batch=4, page=page, environment="/opt/ecg")
     assert write_repository(order, out) == ["ecgdigit", *sorted(STAGE_MODELS.values())]
     config = config_of(out, "ecgdigit")
     assert (config.backend, config.max_batch_size, config.instance_group[0].count) == ("python", 4, 3)
@@ -130,7 +130,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> EngineStore:
     if importlib.util.find_spec("tensorrt_rtx") is None:
         pytest.skip("tensorrt-rtx is not installed")
     store = EngineStore(tmp_path_factory.mktemp("engines"))
-    build_engines(Order(backend="tensorrt-rtx", targets=("sm75",), sizes=Sizes(batch=(1, 2, 3))), store)
+    build_engines(
+        EngineBuildRequest(backend="tensorrt-rtx", targets=("sm75",), sizes=Sizes(batch=(1, 2, 3))), store
+    )
     return store
 
 
@@ -167,7 +169,7 @@ def test_engines_become_plans(engines: EngineStore, tmp_path: Path) -> None:
 
 def test_engines_that_triton_does_not_load_are_refused(engines: EngineStore, tmp_path: Path) -> None:
     out = tmp_path / "models"
-    order = RepositoryOrder(backend="tensorrt", engines=engines.folder)
+    order = RepositoryRequest(backend="tensorrt", engines=engines.folder)
     with pytest.raises(EngineMissing, match="tensorrt-rtx, whose engines Triton") as caught:
         write_repository(order, out)
     assert "build-engines --backend tensorrt" in caught.value.hint
@@ -188,18 +190,18 @@ def test_engines_that_triton_does_not_load_are_refused(engines: EngineStore, tmp
 @pytest.mark.parametrize(
     ("order", "error"),
     [
-        (RepositoryOrder(backend="openvino"), UnknownChoice),
-        (RepositoryOrder(backend="tensorrt", device="cpu"), BackendUnusable),
-        (RepositoryOrder(device="tpu"), UnknownChoice),
-        (RepositoryOrder(precision="fp8"), UnknownChoice),
-        (RepositoryOrder(networks="elsewhere"), UnknownChoice),
-        (RepositoryOrder(models="nothing"), ModelMissing),
-        (RepositoryOrder(page=Page(layout="3x5")), LayoutNotUnderstood),
-        (RepositoryOrder(page=Page(speed_mm_s=1000)), RequestMalformed),
+        (RepositoryRequest(backend="openvino"), UnknownChoice),
+        (RepositoryRequest(backend="tensorrt", device="cpu"), BackendUnusable),
+        (RepositoryRequest(device="tpu"), UnknownChoice),
+        (RepositoryRequest(precision="fp8"), UnknownChoice),
+        (RepositoryRequest(networks="elsewhere"), UnknownChoice),
+        (RepositoryRequest(models="nothing"), ModelMissing),
+        (RepositoryRequest(page=Page(layout="3x5")), LayoutNotUnderstood),
+        (RepositoryRequest(page=Page(speed_mm_s=1000)), RequestMalformed),
     ],
 )
 def test_what_cannot_be_written_is_refused(
-    order: RepositoryOrder, error: type[Exception], tmp_path: Path
+    order: RepositoryRequest, error: type[Exception], tmp_path: Path
 ) -> None:
     with pytest.raises(error):
         write_repository(order, tmp_path / "models")
@@ -223,25 +225,25 @@ def test_what_others_wrote_is_left_alone(tmp_path: Path) -> None:
     (out / "theirs" / "1").mkdir(parents=True)
     (out / "theirs" / "1" / "model.onnx").write_bytes(b"theirs")
     with pytest.raises(OutputNotWritable, match=r"theirs/1/model\.onnx"):
-        write_repository(RepositoryOrder(precision="int8"), out, overwrite=True)
+        write_repository(RepositoryRequest(precision="int8"), out, overwrite=True)
     (out / "theirs" / "1" / "model.onnx").unlink()
-    write_repository(RepositoryOrder(precision="int8"), out)  # an empty folder is as good as none
+    write_repository(RepositoryRequest(precision="int8"), out)  # an empty folder is as good as none
     (out / "theirs").mkdir()
     (out / "theirs" / "config.pbtxt").write_text("theirs")
     with pytest.raises(OutputNotWritable, match=r"theirs/config\.pbtxt"):
-        write_repository(RepositoryOrder(precision="int8"), out, overwrite=True)
+        write_repository(RepositoryRequest(precision="int8"), out, overwrite=True)
     assert (out / "theirs" / "config.pbtxt").is_file()
     file = tmp_path / "file"
     file.write_text("x")
     with pytest.raises(OutputNotWritable, match="it is a file"):
-        write_repository(RepositoryOrder(), file, overwrite=True)
+        write_repository(RepositoryRequest(), file, overwrite=True)
 
 
 def test_a_write_that_fails_leaves_the_old_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "models"
-    write_repository(RepositoryOrder(precision="int8"), out)
+    write_repository(RepositoryRequest(precision="int8"), out)
     before = (out / "ecgdigit" / "config.pbtxt").read_text()
 
     def full(self: Path, data: bytes) -> int:
@@ -249,7 +251,7 @@ def test_a_write_that_fails_leaves_the_old_repository(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputNotWritable, match="No space left"):
-        write_repository(RepositoryOrder(precision="int8", instances=7), out, overwrite=True)
+        write_repository(RepositoryRequest(precision="int8", instances=7), out, overwrite=True)
     assert (out / "ecgdigit" / "config.pbtxt").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
 
@@ -258,7 +260,7 @@ def test_a_swap_that_fails_puts_the_old_repository_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "models"
-    write_repository(RepositoryOrder(precision="int8"), out)
+    write_repository(RepositoryRequest(precision="int8"), out)
     rename = Path.rename
 
     def blocked(self: Path, to: Path) -> Path:
@@ -268,6 +270,6 @@ def test_a_swap_that_fails_puts_the_old_repository_back(
 
     monkeypatch.setattr(Path, "rename", blocked)
     with pytest.raises(OutputNotWritable, match="busy"):
-        write_repository(RepositoryOrder(precision="int8", instances=7), out, overwrite=True)
+        write_repository(RepositoryRequest(precision="int8", instances=7), out, overwrite=True)
     assert config_of(out, "ecgdigit").instance_group[0].count == 1
     assert [path.name for path in tmp_path.iterdir()] == ["models"]

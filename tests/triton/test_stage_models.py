@@ -15,7 +15,7 @@ import triton_server
 
 from ecgdigit_rt import Digitizer
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.formats.signal_table import signals_table
+from ecgdigit_rt.formats.signal_table import signal_table
 from ecgdigit_rt.triton.python_model import STAGE_MODELS
 
 grpc = pytest.importorskip("tritonclient.grpc", reason="the extra `dev` has tritonclient")
@@ -70,7 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_server.S
 def test_networks_run_as_models_of_the_server(server: triton_server.Server) -> None:
     image = grpc.InferInput("image", [1, 1], "BYTES")
     image.set_data_from_numpy(np.array([[PAGE.read_bytes()]], object))
-    here = signals_table(Digitizer(backend="onnxruntime", precision="fp32").digitize(PAGE)).T
+    here = signal_table(Digitizer(backend="onnxruntime", precision="fp32").digitize(PAGE)).T
     with grpc.InferenceServerClient(server.grpc) as client:
         found = client.infer("ecgdigit", [image]).as_numpy("signals_mv")[0]
         np.testing.assert_allclose(found, here, rtol=0, atol=1e-6)

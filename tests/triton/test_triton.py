@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt import Digitized, Digitizer
 from ecgdigit_rt.formats.metadata import page_facts
-from ecgdigit_rt.formats.signal_table import lead_names, signals_table
+from ecgdigit_rt.formats.signal_table import lead_names, signal_table
 from ecgdigit_rt.triton.ports import OUTPUTS
-from ecgdigit_rt.triton.repository import RepositoryOrder, write_repository
+from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
 grpc = pytest.importorskip("tritonclient.grpc", reason="the extra `dev` has tritonclient")
 http = pytest.importorskip("tritonclient.http", reason="the extra `dev` has tritonclient")
@@ -63,7 +63,7 @@ def refusal(server: triton_server.Server, image: bytes, **told: list[Any]) -> st
 
 def assert_is_page(found: Tensors, place: int, page: Digitized) -> None:
     """The page's values, and nothing where a wider page of the batch has more."""
-    names, table = lead_names(page), signals_table(page).T
+    names, table = lead_names(page), signal_table(page).T
     count, samples = table.shape
     assert found["lead_names"][place].tolist() == [one.encode() for one in names] + [b""] * (
         found["lead_names"].shape[1] - count
@@ -297,7 +297,7 @@ def test_a_backend_that_garbles_arrays_is_refused_when_it_starts(tmp_path: Path)
     if WHY_NOT:
         pytest.skip(WHY_NOT)
     place = str(triton_server.environment(tmp_path / "environment", numpy_2=True))
-    write_repository(RepositoryOrder(environment=place), tmp_path / "models")
+    write_repository(RepositoryRequest(environment=place), tmp_path / "models")
     said = r"E-BACKEND-01 Triton's Python backend cannot be used: it was built for NumPy 1"
     with (
         pytest.raises(RuntimeError, match=said),

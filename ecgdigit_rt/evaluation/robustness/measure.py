@@ -17,9 +17,9 @@ from ecgdigit_rt.errors import TruthMissing
 from ecgdigit_rt.evaluation.evaluate import image_score
 from ecgdigit_rt.evaluation.metric import competition_score
 from ecgdigit_rt.evaluation.robustness.sweeps import Sweep
-from ecgdigit_rt.evaluation.truth import Truth, questions_beside, read_truth, truth_paths
+from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth, truth_paths
 from ecgdigit_rt.formats.signal_table import RATE_HZ
-from ecgdigit_rt.formats.test_csv import Asked, answer
+from ecgdigit_rt.formats.test_csv import LeadRequest, values_for
 from ecgdigit_rt.results import Failed, PageRef, Result
 
 SCHEMA = "ecgdigit-rt/robustness/1"
@@ -38,7 +38,7 @@ class Page:
     id: str
     source: PageRef
     truth: Truth
-    asked: tuple[Asked, ...] | None
+    asked: tuple[LeadRequest, ...] | None
 
 
 def pages_with_truth(sources: Sequence[PageRef], truth_dir: Path, count: int | None = None) -> list[Page]:
@@ -46,7 +46,7 @@ def pages_with_truth(sources: Sequence[PageRef], truth_dir: Path, count: int | N
 
     Raises TruthMissing where none has, and TruthMalformed.
     """
-    paths, questions = truth_paths(truth_dir), questions_beside(truth_dir)
+    paths, questions = truth_paths(truth_dir), find_test_csv(truth_dir)
     known = [(name, ref) for name, ref in zip(page_ids(sources), sources, strict=True) if name in paths]
     if not known:
         raise TruthMissing(truth_dir, page_ids(sources))
@@ -97,7 +97,7 @@ def level_figures(pages: Sequence[Page], results: Sequence[Result]) -> dict[str,
     scores = [
         image_score(
             page.truth,
-            {} if isinstance(result, Failed) else answer(result, page.asked).values,
+            {} if isinstance(result, Failed) else values_for(result, page.asked).values,
             RATE_HZ if page.asked is None else None,
         )
         for page, result in zip(pages, results, strict=True)

@@ -22,7 +22,7 @@ from ecgdigit_rt.plots.inspect.canvas import (
     washed,
 )
 from ecgdigit_rt.results import LEADS, Layout
-from ecgdigit_rt.tracing.lead_trace import Trace
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 LEAD_COLOURS: dict[str, Colour] = dict(
     zip(
@@ -44,7 +44,7 @@ _SHADES = 6
 
 
 def curves_from_traces(
-    located: Located, mesh: Mesh, layout: Layout, traces: Sequence[Sequence[Trace]]
+    located: Located, mesh: Mesh, layout: Layout, traces: Sequence[Sequence[LeadTrace]]
 ) -> Image:
     """Picture 7: every lead's curve over the page, warmer where the tracer was less sure.
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ecgdigit_rt.geometry.grid_stage import GridPhase
 from ecgdigit_rt.geometry.locate_stage import Located
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.layout.match import Reading
-from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.layout.match import LayoutReading
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.plots.inspect.canvas import Image
 from ecgdigit_rt.plots.inspect.curves import curves_from_traces
 from ecgdigit_rt.plots.inspect.flat_page import flat_page_from_mesh
@@ -21,7 +21,7 @@ from ecgdigit_rt.plots.inspect.grid import (
 from ecgdigit_rt.plots.inspect.labels import labels_from_located, picture_without_sheet, sheet_from_located
 from ecgdigit_rt.plots.inspect.plot import TrueLead, plot_from_leads
 from ecgdigit_rt.results import Digitized, Failed, PageRef
-from ecgdigit_rt.tracing.lead_trace import Trace
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 PICTURES = (
     "1-labels", "2-page", "3-grid-vertical", "4-grid-horizontal", "5-mesh", "6-rectified", "7-traces",
@@ -44,9 +44,9 @@ class Inspection:
     located: Located | None = None
     phase: GridPhase | None = None
     mesh: Mesh | None = None
-    heat: PaperHeat | None = None
-    reading: Reading | None = None
-    traces: Sequence[Sequence[Trace]] = ()
+    heat: PaperHeatmap | None = None
+    reading: LayoutReading | None = None
+    traces: Sequence[Sequence[LeadTrace]] = ()
     page: Digitized | None = None
     truth: Mapping[str, TrueLead] = field(default_factory=dict)
     failed: Failed | None = None
@@ -62,9 +62,9 @@ class Inspection:
                 self.phase = value
             case Mesh():
                 self.mesh = value
-            case PaperHeat():
+            case PaperHeatmap():
                 self.heat = value
-            case Reading():
+            case LayoutReading():
                 self.reading = value
 
 

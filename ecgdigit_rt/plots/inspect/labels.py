@@ -10,7 +10,7 @@ import numpy as np
 
 from ecgdigit_rt.geometry.locate_stage import Located
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.plots.ecg_paper import Colour
 from ecgdigit_rt.plots.inspect.canvas import (
     BLUE,
@@ -70,7 +70,9 @@ def marks_from_located(located: Located, names: Sequence[str]) -> list[Mark]:
     return sorted(marks, key=lambda mark: -mark.heat)
 
 
-def labels_from_located(located: Located, heat: PaperHeat | None = None, mesh: Mesh | None = None) -> Image:
+def labels_from_located(
+    located: Located, heat: PaperHeatmap | None = None, mesh: Mesh | None = None
+) -> Image:
     """Picture 1: the upright page with what stage 0 saw on it.
 
     heat, mesh: the second look's, where there was one; a name that it read otherwise is shown as both.
@@ -147,7 +149,7 @@ def _tag(image: Image, view: View, mark: Mark, again: tuple[str, float], colour:
 
 
 def _read_again(
-    mark: Mark, names: Sequence[str], heat: PaperHeat | None, mesh: Mesh | None
+    mark: Mark, names: Sequence[str], heat: PaperHeatmap | None, mesh: Mesh | None
 ) -> tuple[str, float]:
     """The name that glows most around a mark after the second look, and its heat; 0 where none does."""
     if heat is None or mesh is None or PULSE in names:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ecgdigit_engine.device import Device
-from ecgdigit_engine.runner import LaunchingRunner
+from ecgdigit_engine.runner import DeviceRunner
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 GRAPHS = ("fp32", "fp16", "int8")
@@ -33,7 +33,7 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class ExecutionOptions:
     """How a stage is to be run. threads: CPU threads of one call; callers: calls that go on at once.
 
     engines: folder of built engines, for backends that need them.
@@ -42,7 +42,7 @@ class How:
     device: Device
     precision: str
     threads: int = 1
-    callers: int = 1
+    concurrency: int = 1
     engines: Path | None = None
 
 
@@ -61,7 +61,7 @@ class Backend(Protocol):
         """Whether it can be used, from package metadata and drivers alone: nothing heavy is imported."""
         ...
 
-    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
+    def open_stage(self, graph: bytes, how: ExecutionOptions) -> DeviceRunner:
         """A runner of one stage's ONNX graph, typed as `graph_precision` says."""
         ...
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecgdigit_engine.backends.backend import How, Ready, Unusable
+from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, Unusable
 from ecgdigit_engine.backends.telemetry import silence_onnxruntime
-from ecgdigit_engine.device import CPU, Device, cuda_cards, multiplies_int8
-from ecgdigit_engine.device_lru import KEPT_PICTURES, Latest
+from ecgdigit_engine.device import CPU, Device, cuda_devices, has_int8_dot_product
+from ecgdigit_engine.device_lru import KEPT_PICTURES, DeviceLru
 from ecgdigit_engine.errors import OutOfDeviceMemory
-from ecgdigit_engine.runner import Feeds, Fetches, Kept, LaunchingRunner, OnDevice, arrays
+from ecgdigit_engine.runner import DeviceRunner, DeviceTensor, Feeds, Fetches, SharedInput, arrays
 from ecgdigit_engine.spec import Port, StageSpec, spec_from_metadata
 
 if TYPE_CHECKING:
@@ -52,20 +52,20 @@ class OnnxRuntime:
         notes: tuple[str, ...] = ()
         clash = len(variants) > 1
         if clash:
-            repair = _REPAIR.format(keep="onnxruntime-gpu" if cuda_cards() else "onnxruntime")
+            repair = _REPAIR.format(keep="onnxruntime-gpu" if cuda_devices() else "onnxruntime")
             notes = (f"onnxruntime and onnxruntime-gpu overwrite each other's files. Repair it: {repair}",)
         if "onnxruntime-gpu" in variants and not clash:
-            devices |= {Device("cuda", card.index): ("fp16", "fp32") for card in cuda_cards()}
+            devices |= {Device("cuda", card.index): ("fp16", "fp32") for card in cuda_devices()}
         if self.is_auto:
-            devices[CPU] = ("int8", "fp32") if multiplies_int8() else ("fp32",)
+            devices[CPU] = ("int8", "fp32") if has_int8_dot_product() else ("fp32",)
         if devices:
             return Ready(next(iter(variants.values())), devices, notes)
-        if not cuda_cards():
+        if not cuda_devices():
             return Unusable("there is no NVIDIA card or no driver", "Use --backend onnxruntime.")
         fix = notes[0] if clash else _REPAIR.format(keep="onnxruntime-gpu")
         return Unusable("onnxruntime is installed without its GPU part", fix)
 
-    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
+    def open_stage(self, graph: bytes, how: ExecutionOptions) -> DeviceRunner:
         if how.device == CPU:
             return OnnxRuntimeRunner(graph, how.threads)
         return CudaOnnxRuntimeRunner(graph, how.device.index, self.provider)
@@ -115,7 +115,7 @@ class OnnxRuntimeRunner:
         self.spec.check(feeds, bounded=False)
         return dict(zip(self._names, self._session.run(self._names, arrays(feeds)), strict=True))
 
-    launch = run
+    run_on_device = run
 
 
 class CudaOnnxRuntimeRunner:
@@ -140,10 +140,10 @@ class CudaOnnxRuntimeRunner:
         values = self._ran(feeds, "cpu").copy_outputs_to_cpu()
         return {port.name: value for port, value in zip(self.spec.outputs, values, strict=True)}
 
-    def launch(self, feeds: Feeds, /) -> dict[str, OnDevice]:
+    def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
         values = self._ran(feeds, "cuda").get_outputs()
         return {
-            port.name: OnDevice(value, tuple(value.shape()), np.dtype(port.dtype))
+            port.name: DeviceTensor(value, tuple(value.shape()), np.dtype(port.dtype))
             for port, value in zip(self.spec.outputs, values, strict=True)
         }
 
@@ -153,9 +153,9 @@ class CudaOnnxRuntimeRunner:
         binding = self._session.io_binding()
         try:
             for name, value in feeds.items():
-                if isinstance(value, OnDevice):
+                if isinstance(value, DeviceTensor):
                     binding.bind_ortvalue_input(name, value.handle)
-                elif isinstance(value, Kept):
+                elif isinstance(value, SharedInput):
                     binding.bind_ortvalue_input(name, self._kept(value))
                 else:
                     binding.bind_cpu_input(name, np.ascontiguousarray(value))
@@ -169,12 +169,12 @@ class CudaOnnxRuntimeRunner:
             raise
         return binding
 
-    def _kept(self, value: Kept) -> Any:
+    def _kept(self, value: SharedInput) -> Any:
         """The value on the card, taken up at its first call in this thread."""
         import onnxruntime as ort
 
         if not hasattr(self._own, "kept"):
-            self._own.kept = Latest[Any](KEPT_PICTURES)
-        kept: Latest[Any] = self._own.kept
+            self._own.kept = DeviceLru[Any](KEPT_PICTURES)
+        kept: DeviceLru[Any] = self._own.kept
         array = value.array
         return kept.found(value, lambda: ort.OrtValue.ortvalue_from_numpy(array, "cuda", self._card))

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ecgdigit_engine.backends.backend import How, Ready, Unusable, installed
+from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, Unusable, installed
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.backends.telemetry import openvino_silenced
-from ecgdigit_engine.device import CPU, multiplies_bf16, multiplies_int8
-from ecgdigit_engine.runner import Feeds, Fetches, LaunchingRunner, arrays
+from ecgdigit_engine.device import CPU, has_bf16_dot_product, has_int8_dot_product
+from ecgdigit_engine.runner import DeviceRunner, Feeds, Fetches, arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +31,32 @@ class OpenVino:
             return Unusable("openvino is not installed", "pip install 'ecgdigit-rt[openvino]'")
         return Ready(found, {CPU: _precisions()})
 
-    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
+    def open_stage(self, graph: bytes, how: ExecutionOptions) -> DeviceRunner:
         return OpenVinoRunner(graph, how)
 
 
 def _precisions() -> tuple[str, ...]:
-    short = (("int8", multiplies_int8()), ("bf16", multiplies_bf16()))
+    short = (("int8", has_int8_dot_product()), ("bf16", has_bf16_dot_product()))
     return (*(name for name, there in short if there), "fp32")
 
 
 class OpenVinoRunner:
     """One compiled network; every calling thread has a request of its own. Satisfies `Runner`."""
 
-    def __init__(self, graph: bytes, how: How) -> None:
+    def __init__(self, graph: bytes, how: ExecutionOptions) -> None:
         with openvino_silenced():
             import openvino
 
         self.spec = spec_from_graph(graph)
         core = openvino.Core()
-        short = how.precision != "fp32" and multiplies_bf16()  # what INT8 leaves out is bf16 then
+        short = how.precision != "fp32" and has_bf16_dot_product()  # what INT8 leaves out is bf16 then
         self._compiled: Any = core.compile_model(
             core.read_model(graph, b""),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "bf16" if short else "f32",
-                "INFERENCE_NUM_THREADS": how.threads * how.callers,
-                "NUM_STREAMS": how.callers,
+                "INFERENCE_NUM_THREADS": how.threads * how.concurrency,
+                "NUM_STREAMS": how.concurrency,
                 "ENABLE_CPU_PINNING": False,  # Python's threads use the same cores
             },
         )
@@ -70,4 +70,4 @@ class OpenVinoRunner:
         found = request.infer({name: np.ascontiguousarray(value) for name, value in arrays(feeds).items()})
         return {port.name: np.array(found[port.name]) for port in self.spec.outputs}
 
-    launch = run
+    run_on_device = run

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ecgdigit_engine.backends.backend import How, Ready, Unusable, installed
+from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, Unusable, installed
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
-from ecgdigit_engine.cuda import CudaLane, lane_of_thread
-from ecgdigit_engine.device import Device, cuda_cards
+from ecgdigit_engine.cuda import StreamContext, stream_of_thread
+from ecgdigit_engine.device import Device, cuda_devices
 from ecgdigit_engine.errors import EngineCorrupt, EngineMissing, OutOfDeviceMemory
-from ecgdigit_engine.runner import Feed, Feeds, Fetches, Kept, LaunchingRunner, OnDevice
+from ecgdigit_engine.runner import DeviceRunner, DeviceTensor, Feed, Feeds, Fetches, SharedInput
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.build import logger_of, module_of
-from ecgdigit_engine.tensorrt.matching import fitting_engine, graph_digest
+from ecgdigit_engine.tensorrt.matching import graph_digest, matching_engine
 from ecgdigit_engine.tensorrt.store import EngineStore, StoredEngine, engine_folder
 
 
@@ -38,14 +38,14 @@ class TensorRt:
         found = installed(self.name)
         if found is None:
             return Unusable(f"{self.name} is not installed", f"pip install {self.name}")
-        if not cuda_cards():
+        if not cuda_devices():
             return Unusable("there is no NVIDIA card or no driver", "Use --backend onnxruntime.")
         if importlib.util.find_spec("pycuda") is None:
             return Unusable("pycuda is not installed", "pip install 'ecgdigit-rt[gpu]' (it compiles)")
         devices: dict[Device, tuple[str, ...]] = {}
         papers = [engine.papers for engine in EngineStore(engine_folder()).engines()]
         papers = [one for one in papers if (one.backend, one.backend_version) == (self.name, found)]
-        for card in cuda_cards():
+        for card in cuda_devices():
             target = f"sm{card.capability[0]}{card.capability[1]}"
             built = {one.precision for one in papers if target in one.targets}
             if built:
@@ -54,12 +54,12 @@ class TensorRt:
             return Unusable(f"no engines are built for this card by {self.name} {found}", self.command)
         return Ready(found, devices)
 
-    def open_stage(self, graph: bytes, how: How) -> LaunchingRunner:
+    def open_stage(self, graph: bytes, how: ExecutionOptions) -> DeviceRunner:
         """Raises EngineMissing, which says why those that are there do not fit, and EngineCorrupt."""
         spec = spec_from_graph(graph)
         store = EngineStore(how.engines or engine_folder())
-        card = next(card for card in cuda_cards() if card.index == how.device.index)
-        engine, stale = fitting_engine(
+        card = next(card for card in cuda_devices() if card.index == how.device.index)
+        engine, stale = matching_engine(
             store.engines(), spec.stage, graph_digest(graph), self.name, installed(self.name) or "?",
             card.capability,
         )  # fmt: skip
@@ -76,7 +76,7 @@ class TensorRtRunner:
         self._card, self._backend = card, backend
         self._way_out = f"Build one: ecgdigit-rt build-engines --backend {backend} with --batch, --max-side."
         self._own = threading.local()
-        lane_of_thread(card)  # the card's context must be there before the engine is
+        stream_of_thread(card)  # the card's context must be there before the engine is
         trt = module_of(backend)
         self._runtime = trt.Runtime(logger_of(backend))
         self._engine = self._runtime.deserialize_cuda_engine(engine.read())
@@ -93,16 +93,16 @@ class TensorRtRunner:
         return self._own.context
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        lane, stage = lane_of_thread(self._card), self.spec.stage
-        launched = self.launch(feeds)
+        lane, stage = stream_of_thread(self._card), self.spec.stage
+        launched = self.run_on_device(feeds)
         found = {name: lane.fetch((stage, name), v.shape, v.dtype) for name, v in launched.items()}
         lane.wait()
         return {name: value.copy() for name, value in found.items()}
 
-    def launch(self, feeds: Feeds, /) -> dict[str, OnDevice]:
+    def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
         """Begin; what comes of it is there for whatever the thread's stream does next."""
         self.spec.check(feeds, bounded=True, way_out=self._way_out)
-        lane, context = lane_of_thread(self._card), self._context()
+        lane, context = stream_of_thread(self._card), self._context()
         for name, value in feeds.items():
             context.set_input_shape(name, value.shape)
             context.set_tensor_address(name, self._address(lane, name, value))
@@ -111,15 +111,15 @@ class TensorRtRunner:
             shape, dtype = tuple(context.get_tensor_shape(port.name)), self._dtypes[port.name]
             address = lane.room((self.spec.stage, port.name), int(np.prod(shape)) * dtype.itemsize)
             context.set_tensor_address(port.name, address)
-            outputs[port.name] = OnDevice(address, shape, dtype)
+            outputs[port.name] = DeviceTensor(address, shape, dtype)
         if not context.execute_async_v3(lane.handle):
             said = logger_of(self._backend).said
             raise OutOfDeviceMemory(self.spec.stage, f"cuda:{self._card}", (said or ["no reason given"])[-1])
         return outputs
 
-    def _address(self, lane: CudaLane, port: str, value: Feed) -> int:
-        if isinstance(value, OnDevice):
+    def _address(self, lane: StreamContext, port: str, value: Feed) -> int:
+        if isinstance(value, DeviceTensor):
             return int(value.handle)
-        if isinstance(value, Kept):
+        if isinstance(value, SharedInput):
             return lane.kept((self.spec.stage, port), value)
         return lane.sent((self.spec.stage, port), np.ascontiguousarray(value))

@@ -43,7 +43,7 @@ def logger_of(backend: str) -> Any:
     return Listener()
 
 
-def built_engine(
+def build_engine(
     backend: str,
     graph: bytes,
     spec: StageSpec,

@@ -12,7 +12,7 @@ def graph_digest(graph: bytes) -> str:
     return hashlib.sha256(graph).hexdigest()
 
 
-def why_stale(
+def mismatch_reason(
     engine: StoredEngine, graph_sha256: str, backend: str, backend_version: str, capability: tuple[int, int]
 ) -> str | None:
     """Why this engine does not run the graph on this backend and card; None where it does."""
@@ -28,7 +28,7 @@ def why_stale(
     return None
 
 
-def fitting_engine(
+def matching_engine(
     engines: Iterable[StoredEngine],
     stage: str,
     graph_sha256: str,
@@ -41,7 +41,7 @@ def fitting_engine(
     for engine in sorted(engines, key=lambda one: one.built_at, reverse=True):
         if engine.papers.stage != stage:
             continue
-        why = why_stale(engine, graph_sha256, backend, backend_version, capability)
+        why = mismatch_reason(engine, graph_sha256, backend, backend_version, capability)
         if why is None:
             return engine, ""
         reason = reason or why

@@ -29,7 +29,7 @@ def engine_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class EnginePapers:
+class EngineIdentity:
     """All that decides what an engine is; its key is their digest. `models`: family and version in words."""
 
     stage: str
@@ -57,7 +57,7 @@ class StoredEngine:
     """An engine in a store: its papers, and how it was built."""
 
     path: Path
-    papers: EnginePapers
+    papers: EngineIdentity
     sha256: str
     size: int
     seconds: float
@@ -103,11 +103,11 @@ class EngineStore:
         orphans = [path for path in self.folder.glob("*.engine") if not path.with_suffix(".json").exists()]
         return bad + sorted(orphans)
 
-    def find(self, papers: EnginePapers) -> StoredEngine | None:
+    def find(self, papers: EngineIdentity) -> StoredEngine | None:
         """The engine built from exactly this."""
         return _stored((self.folder / papers.file_name).with_suffix(".json"))
 
-    def publish(self, papers: EnginePapers, data: bytes, seconds: float, built_at: str) -> StoredEngine:
+    def publish(self, papers: EngineIdentity, data: bytes, seconds: float, built_at: str) -> StoredEngine:
         """Keep an engine: first its bytes, then its manifest, each of them whole or not at all."""
         path = self.folder / papers.file_name
         digest = hashlib.sha256(data).hexdigest()
@@ -122,7 +122,7 @@ class EngineStore:
             path.unlink(missing_ok=True)
 
     @contextmanager
-    def locked(self, papers: EnginePapers) -> Iterator[None]:
+    def locked(self, papers: EngineIdentity) -> Iterator[None]:
         """While inside, no other process builds the same engine; a second one waits, then finds it built."""
         import filelock
 
@@ -158,7 +158,7 @@ def _manifest(engine: StoredEngine) -> bytes:
 def _stored(path: Path) -> StoredEngine | None:
     try:
         written: Mapping[str, Any] = json.loads(path.read_text())
-        papers = EnginePapers(
+        papers = EngineIdentity(
             stage=written["stage"],
             models=written["models"],
             graph_sha256=written["graph_sha256"],

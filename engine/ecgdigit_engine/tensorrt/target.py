@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ecgdigit_engine.device import cuda_cards
+from ecgdigit_engine.device import cuda_devices
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 
-AHEAD = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")
+AOT_TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")
 """What tensorrt-rtx compiles for ahead of time, no card needed: T4, A100, A10, L4, and GeForce 50."""
 LOCAL = "local"
 
@@ -25,15 +25,15 @@ class Target:
 
 
 def target_from_text(text: str) -> Target:
-    """`sm75` … as `AHEAD` names them, or `local`: the first card. Raises UnknownChoice, BackendUnusable."""
+    """`sm75` … as `AOT_TARGETS` names them, or `local`: the first card. Raises UnknownChoice, BackendUnusable."""
     if text == LOCAL:
-        cards = cuda_cards()
+        cards = cuda_devices()
         if not cards:
-            fix = f"Name what to build for: --target {AHEAD[0]} (T4), and others: {', '.join(AHEAD[1:])}."
+            fix = f"Name what to build for: --target {AOT_TARGETS[0]} (T4), and others: {', '.join(AOT_TARGETS[1:])}."
             raise BackendUnusable("target local", "there is no NVIDIA card or no driver", fix)
         return Target(cards[0].capability, ahead=False)
-    if text not in AHEAD:
-        raise UnknownChoice("target", text, (LOCAL, *AHEAD))
+    if text not in AOT_TARGETS:
+        raise UnknownChoice("target", text, (LOCAL, *AOT_TARGETS))
     return Target((int(text[2:-1]), int(text[-1])), ahead=True)
 
 

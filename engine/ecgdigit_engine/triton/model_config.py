@@ -17,7 +17,7 @@ _TYPES |= {"bytes": "TYPE_STRING"}
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TensorFormat:
     """How a stage is stored for a backend of Triton's: its platform, and the file in the version's folder."""
 
     platform: str
@@ -25,8 +25,8 @@ class Form:
 
 
 FORMS = {
-    "onnxruntime": Form("onnxruntime_onnx", "model.onnx"),
-    "tensorrt": Form("tensorrt_plan", "model.plan"),
+    "onnxruntime": TensorFormat("onnxruntime_onnx", "model.onnx"),
+    "tensorrt": TensorFormat("tensorrt_plan", "model.plan"),
 }
 
 

@@ -14,7 +14,7 @@ from ecgdigit_engine.spec import StageSpec
 
 
 @dataclass(frozen=True, slots=True)
-class ServedStage:
+class TritonStageRunner:
     """Sends each call to the model that serves the stage, where calls of all callers are batched.
 
     server: the module `triton_python_backend_utils`, which exists inside of Triton alone. Satisfies `Runner`.
@@ -43,7 +43,7 @@ class ServedStage:
 
 
 @dataclass(frozen=True, slots=True)
-class ServedStages:
+class TritonStages:
     """Opens stages as what the server has of them. Satisfies the pipeline's `StageOpener`.
 
     models: by stage. graph_precision: which graphs tell the stages' ports; the ports are the same in all.
@@ -53,19 +53,19 @@ class ServedStages:
     models: dict[str, str]
     graph_precision: str = "fp32"
     notes: tuple[str, ...] = ()
-    has_own_memory: bool = False
+    is_accelerator: bool = False
 
     def open_stage(
         self,
         graph: bytes,
         threads: int = 1,  # noqa: ARG002 the server's configuration decides
-        callers: int = 1,  # noqa: ARG002
-        front: bytes | None = None,
+        concurrency: int = 1,  # noqa: ARG002
+        prefix_graph: bytes | None = None,
     ) -> Runner:
-        if front is not None:
+        if prefix_graph is not None:
             raise ValueError("the server has no stages in front of others")
         spec = spec_from_graph(graph)
-        return ServedStage(spec, self.models[spec.stage], self.server)
+        return TritonStageRunner(spec, self.models[spec.stage], self.server)
 
     def __str__(self) -> str:
         return "Triton's stage models"

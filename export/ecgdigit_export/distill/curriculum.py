@@ -8,15 +8,15 @@ from ecgdigit_export.distill.rectified import rectified_labels
 from ecgdigit_export.distill.student import DISTILLATION
 from ecgdigit_export.train.pages import pages_with_truth
 from ecgdigit_export.train.settings import TrainSettings
-from ecgdigit_export.train.stage_training import Lessons
+from ecgdigit_export.train.stage_training import Curriculum
 from ecgdigit_rt.errors import TrainingPagesMissing
 
 
-def student_lessons(folder: Path, settings: TrainSettings) -> Lessons:
+def student_curriculum(folder: Path, settings: TrainSettings) -> Curriculum:
     """Raises TrainingPagesMissing where nothing is labelled."""
     paths = rectified_labels(folder)
     if not paths:
         raise TrainingPagesMissing(folder)
     validation = settings.validation
     measured = [] if validation.pages is None else pages_with_truth(validation.pages)[: validation.count]
-    return Lessons(DISTILLATION, paths, measured)
+    return Curriculum(DISTILLATION, paths, measured)

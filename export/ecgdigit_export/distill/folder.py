@@ -8,7 +8,7 @@ from pathlib import Path
 from ecgdigit_export.distill.rectified import page_group, save_rectified
 from ecgdigit_export.distill.teacher import Teachers
 from ecgdigit_export.page_outcome import PageOutcome
-from ecgdigit_rt.decode.sources import picture_from_source
+from ecgdigit_rt.decode.sources import page_from_source
 from ecgdigit_rt.errors import EcgDigitError
 from ecgdigit_rt.results import PageRef
 
@@ -22,7 +22,7 @@ def write_rectified(
             yield PageOutcome(name)
             continue
         try:
-            save_rectified(teachers.rectified(picture_from_source(page).pixels(), page), name, folder)
+            save_rectified(teachers.rectified(page_from_source(page).pixels(), page), name, folder)
         except EcgDigitError as error:
             yield PageOutcome(name, str(error))
         else:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_engine.selection import choose
+from ecgdigit_engine.selection import select_backend
 from ecgdigit_export.distill.rectified import FULL, HALF_HEIGHTS_MM, RectifiedPage, RectifiedRow
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.geometry.strips import paper_patch
@@ -29,7 +29,7 @@ class Teachers:
 
     def __init__(self, models: Sequence[str], threads: int | None = None) -> None:
         self._reader = Digitizer(models[0], threads, backend="onnxruntime", precision="fp32")
-        opener = choose("onnxruntime", "cpu", "fp32", graph_precisions(models[0]))
+        opener = select_backend("onnxruntime", "cpu", "fp32", graph_precisions(models[0]))
         families = [load_models(name, precision="fp32") for name in models]
         self.names = tuple(str(family) for family in families)
         self._traces: list[Runner] = [

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ecgdigit_export.label.page_truth import LEAST_DB, page_truth
 from ecgdigit_export.page_outcome import PageOutcome
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth, save_truth
-from ecgdigit_rt.decode.sources import picture_from_source
+from ecgdigit_rt.decode.sources import page_from_source
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.errors import EcgDigitError
 from ecgdigit_rt.evaluation.truth import read_truth
-from ecgdigit_rt.formats.test_csv import Asked
+from ecgdigit_rt.formats.test_csv import LeadRequest
 from ecgdigit_rt.results import PageRef
 
 _GREEN = (0, 150, 0)
@@ -26,10 +26,10 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMW
 def label_pages(
     pages: Iterable[tuple[str, PageRef]],
     truths: Mapping[str, Path],
-    questions: Mapping[str, list[Asked]],
+    questions: Mapping[str, list[LeadRequest]],
     digitizer: Digitizer,
     folder: Path,
-    least_db: float = LEAST_DB,
+    min_quality_db: float = LEAST_DB,
 ) -> Iterator[PageOutcome]:
     """Write NAME.jpg (upright) and NAME.npz for every page with truth, and NAME.png to look at beside FOLDER.
 
@@ -43,8 +43,8 @@ def label_pages(
             yield PageOutcome(name, "it has no truth")
             continue
         try:
-            steps = digitizer.steps(picture_from_source(page).pixels(), page)
-            truth = page_truth(steps, read_truth(truths[name], questions.get(name, [])), least_db)
+            steps = digitizer.steps(page_from_source(page).pixels(), page)
+            truth = page_truth(steps, read_truth(truths[name], questions.get(name, [])), min_quality_db)
         except EcgDigitError as error:
             yield PageOutcome(name, str(error))
             continue

@@ -23,7 +23,7 @@ from ecgdigit_rt.evaluation.truth import Truth
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.pipeline import PageSteps
 from ecgdigit_rt.results import Row, Segment
-from ecgdigit_rt.tracing.lead_trace import Trace
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 STEP_MM = 2.5
 OWN = "own"
@@ -44,7 +44,7 @@ class Fitted:
     error: float
 
 
-def page_truth(steps: PageSteps, truth: Truth, least_db: float = LEAST_DB) -> PageTruth:
+def page_truth(steps: PageSteps, truth: Truth, min_quality_db: float = LEAST_DB) -> PageTruth:
     """The truth of the upright picture `steps.located.image`.
 
     Raises TruthDoesNotFit where a lead of the page has no truth, or what was traced is another signal.
@@ -69,7 +69,7 @@ def page_truth(steps: PageSteps, truth: Truth, least_db: float = LEAST_DB) -> Pa
         curves.append(curve.astype(np.float32))
     error = sum(one.error for one in fits)
     db = decibel(sum(one.signal for one in fits) / error) if error else np.inf
-    if db < least_db:
+    if db < min_quality_db:
         raise TruthDoesNotFit(truth.image, f"what is traced agrees with it by {db:.1f} dB only")
     mesh, image = steps.mesh, steps.located.image
     return PageTruth(
@@ -107,7 +107,7 @@ class _Curve:
         return np.asarray(self._spline(place), np.float64)
 
 
-def _fitted(curve: _Curve, trace: Trace, segment: Segment, places_mm: NDArray[np.float64]) -> Fitted:
+def _fitted(curve: _Curve, trace: LeadTrace, segment: Segment, places_mm: NDArray[np.float64]) -> Fitted:
     """The truth where the trace has it."""
     seen = trace.height_mm.astype(np.float64)
     along = trace.start_mm - segment.start_mm + np.arange(seen.size) / trace.columns_per_mm

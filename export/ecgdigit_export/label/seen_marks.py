@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ecgdigit_export.synth.truth import Mark
-from ecgdigit_rt.layout.marks import MARK_LEVEL, seen_labels
-from ecgdigit_rt.layout.paper_heatmap import PaperHeat
+from ecgdigit_rt.layout.marks import MARK_LEVEL, find_labels
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 
@@ -15,14 +15,14 @@ _BOX_MM = (6.0, 4.0)
 _PULSE_BOX_MM = (5.0, 10.0)
 
 
-def seen_marks(heat: PaperHeat, layout: Layout) -> tuple[Mark, ...]:
+def seen_marks(heat: PaperHeatmap, layout: Layout) -> tuple[Mark, ...]:
     """Names that stand near their lead, the pulses, and the text of speed and gain."""
     begins = {
         (segment.lead, segment.start_mm, row.baseline_mm) for row in layout.rows for segment in row.segments
     }
     marks = [
         Mark(label.lead, label.u_mm, label.v_mm, *_BOX_MM)
-        for label in seen_labels(heat)
+        for label in find_labels(heat)
         if any(
             lead == label.lead and np.hypot(label.u_mm - u, label.v_mm - v) < _NEAR_MM
             for lead, u, v in begins
@@ -41,7 +41,7 @@ def seen_marks(heat: PaperHeat, layout: Layout) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def _peak(heat: PaperHeat, name: str, baseline_mm: float | None = None) -> tuple[float, float] | None:
+def _peak(heat: PaperHeatmap, name: str, baseline_mm: float | None = None) -> tuple[float, float] | None:
     """Where the channel glows most (mm), above a row's zero line if one is given; None where it does not."""
     glow = heat.channel(name)
     if baseline_mm is not None:

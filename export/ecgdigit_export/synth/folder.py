@@ -27,7 +27,7 @@ def _start_worker(signals: Path | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class PageOrder:
+class SynthesisRequest:
     """What every page of a folder is to be: its kind and layout (by chance where None), turned or not."""
 
     kind: str | None = None
@@ -35,7 +35,7 @@ class PageOrder:
     turn: bool = False
 
 
-def _write_page(job: tuple[int, int, Path, PageOrder]) -> str:
+def _write_page(job: tuple[int, int, Path, SynthesisRequest]) -> str:
     index, seed, folder, order = job
     rng = np.random.default_rng((seed, index))
     signals = (
@@ -61,7 +61,7 @@ def write_pages(
     signals: Path | None = None,
     seed: int = 0,
     first: int = 0,
-    order: PageOrder = PageOrder(),
+    order: SynthesisRequest = SynthesisRequest(),
     processes: int = 2,
 ) -> Iterator[str]:
     """Write pages `first` to `first + count - 1` as NAME.jpg and NAME.npz; yields names as they finish.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ecgdigit_export.synth.capture import CAPTURES
 from ecgdigit_export.synth.degradations import BLEMISHES
 from ecgdigit_export.synth.sheet import draw_sheet
-from ecgdigit_export.synth.signals import paced
+from ecgdigit_export.synth.signals import with_pacemaker
 from ecgdigit_export.synth.style import SheetStyle, style_from_rng
 from ecgdigit_export.synth.surface import STEP_MM
 from ecgdigit_export.synth.truth import PageTruth
@@ -55,7 +55,7 @@ def synthetic_page(
     names = list(CAPTURES)
     weights = np.array([CAPTURES[name][0] for name in names])
     if rng.random() < _PACED:
-        signals = paced(signals, rng)
+        signals = with_pacemaker(signals, rng)
     kind = kind or str(rng.choice(names, p=weights / weights.sum()))
     sheet = draw_sheet(style or style_from_rng(rng, layout), signals, rng)
     if kind != "render":

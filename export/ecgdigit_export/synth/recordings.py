@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_export.synth.signals import DURATION_S, RATE_HZ, Signals, with_derived_leads
 from ecgdigit_rt.errors import DependencyMissing, RecordingsUnusable
-from ecgdigit_rt.resample import resampled
+from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import LEADS
 
 SAMPLES = RATE_HZ * DURATION_S
@@ -125,4 +125,4 @@ def _in_mv(samples: NDArray[np.float64], units: Sequence[str], record: str) -> N
 
 def _at_rate(leads: NDArray[np.floating], rate_hz: float) -> Signals:
     """The first ten seconds (leads, samples) at 500 Hz."""
-    return np.stack([resampled(lead, rate_hz, RATE_HZ, SAMPLES) for lead in leads]).astype(np.float32)
+    return np.stack([resample(lead, rate_hz, RATE_HZ, SAMPLES) for lead in leads]).astype(np.float32)

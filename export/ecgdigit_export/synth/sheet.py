@@ -13,7 +13,7 @@ from ecgdigit_export.synth.style import GridStyle, SheetStyle
 from ecgdigit_export.synth.text import word_mask
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, Mark
 from ecgdigit_kernels.stroke import blend, blend_grid, draw_polyline
-from ecgdigit_rt.layout.baselines import Line
+from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.catalog import INVERTED
 from ecgdigit_rt.layout.match import layout_from_plan
 from ecgdigit_rt.results import LEADS, Layout, Row
@@ -106,7 +106,7 @@ def _draw_grid(sheet: Sheet, grid: GridStyle) -> None:
 
 def _layout(style: SheetStyle) -> Layout:
     start, end = style.start_mm, style.start_mm + style.width_mm
-    lines = [Line(float(baseline), start, end, strength=1.0) for baseline in style.baselines_mm]
+    lines = [Baseline(float(baseline), start, end, strength=1.0) for baseline in style.baselines_mm]
     return layout_from_plan(style.plan, lines, start, end, style.speed_mm_s, style.gain_mm_mv)
 
 

@@ -17,7 +17,7 @@ def with_derived_leads(eight: Signals) -> Signals:
     return np.concatenate([limb, eight[2:]]).astype(np.float32)
 
 
-def paced(recording: Signals, rng: np.random.Generator) -> Signals:
+def with_pacemaker(recording: Signals, rng: np.random.Generator) -> Signals:
     """The recording (12, n) with a pacemaker's spikes: a sample or two wide, each lead of its own height.
 
     Thin strokes without a flank, easily taken for a grid line. They need not fall on the recording's beats.

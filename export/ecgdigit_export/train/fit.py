@@ -17,7 +17,7 @@ from ecgdigit_export.train.pages import held_out, pages_with_truth
 from ecgdigit_export.train.recipes import recipe_of
 from ecgdigit_export.train.sample_sheet import write_sample_sheet
 from ecgdigit_export.train.settings import TrainSettings
-from ecgdigit_export.train.stage_training import Lessons, StagePages, StageTraining
+from ecgdigit_export.train.stage_training import Curriculum, StagePages, StageTraining
 from ecgdigit_export.train.trainer import REAL, Trial, quiet, stage_trainer
 from ecgdigit_rt.errors import CheckpointExists
 from ecgdigit_rt.models import load_models
@@ -40,7 +40,7 @@ def train_stage(
 
 
 def train_on(
-    lessons: Lessons,
+    lessons: Curriculum,
     stage: str,
     settings: TrainSettings,
     trial: Trial = REAL,
@@ -95,7 +95,7 @@ def fresh_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, bool]
     return network, True
 
 
-def page_lessons(stage: str, settings: TrainSettings, trial: Trial = REAL) -> Lessons:
+def page_lessons(stage: str, settings: TrainSettings, trial: Trial = REAL) -> Curriculum:
     """Pages with truth to learn from, and others to be measured on. Raises TrainingPagesMissing."""
     recipe = recipe_of(settings.family, stage)
     paths = pages_with_truth(settings.pages)
@@ -103,10 +103,10 @@ def page_lessons(stage: str, settings: TrainSettings, trial: Trial = REAL) -> Le
     count = min(validation.count, 1) if trial.debug else validation.count
     if trial.overfit is not None:
         few = paths[: max(1, trial.overfit)]
-        return Lessons(recipe, few, few[:count])
+        return Curriculum(recipe, few, few[:count])
     if validation.pages is None:
-        return Lessons(recipe, *held_out(paths, count))
-    return Lessons(recipe, paths, pages_with_truth(validation.pages)[:count])
+        return Curriculum(recipe, *held_out(paths, count))
+    return Curriculum(recipe, paths, pages_with_truth(validation.pages)[:count])
 
 
 def _begin(network: nn.Module, path: Path) -> None:

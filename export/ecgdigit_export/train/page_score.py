@@ -10,14 +10,14 @@ from torch import nn
 
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.runner import Runner
-from ecgdigit_engine.selection import Choice, choose
+from ecgdigit_engine.selection import BackendSelection, select_backend
 from ecgdigit_export.eager import EagerRunner
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.synth.truth_csv import RATE_HZ, lead_signals
 from ecgdigit_export.train.pages import page_and_truth
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.evaluation.metric import decibel, lead_score, ratio
-from ecgdigit_rt.formats.test_csv import Asked, answer
+from ecgdigit_rt.formats.test_csv import LeadRequest, values_for
 from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.results import Digitized, Result
 
@@ -25,30 +25,32 @@ from ecgdigit_rt.results import Digitized, Result
 class WithStage:
     """Opens the shipped networks, and one in the place of its stage. Satisfies `StageOpener`."""
 
-    has_own_memory = False
+    is_accelerator = False
 
     def __init__(self, stage: str, network: nn.Module) -> None:
         self._stage, self._network = stage, network
-        self._others: Choice = choose("onnxruntime", "cpu", "fp32", graph_precisions("lite"))
+        self._others: BackendSelection = select_backend(
+            "onnxruntime", "cpu", "fp32", graph_precisions("lite")
+        )
         self.graph_precision, self.notes = self._others.graph_precision, self._others.notes
 
     def __str__(self) -> str:
         return f"{self._others}, {self._stage} in training"
 
     def open_stage(
-        self, graph: bytes, threads: int = 1, callers: int = 1, front: bytes | None = None
+        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
     ) -> Runner:
         spec = spec_from_graph(graph)
         if spec.stage != self._stage:
-            return self._others.open_stage(graph, threads, callers, front)
+            return self._others.open_stage(graph, threads, concurrency, prefix_graph)
         return EagerRunner(spec, self._network)
 
 
 def page_db(truth: PageTruth, result: Result) -> float:
     """A page's signal-to-noise ratio by the competition's metric, uncapped; 0 where it failed."""
     signals = {lead: mv for lead, (_, mv) in lead_signals(truth).items()}
-    asked = [Asked(lead, RATE_HZ, mv.size) for lead, mv in signals.items()]
-    values = answer(result, asked).values
+    asked = [LeadRequest(lead, RATE_HZ, mv.size) for lead, mv in signals.items()]
+    values = values_for(result, asked).values
     return decibel(ratio(lead_score(mv, values[lead], RATE_HZ) for lead, mv in signals.items()))
 
 

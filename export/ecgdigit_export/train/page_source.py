@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ecgdigit_export.synth.folder import PageOrder, write_pages
+from ecgdigit_export.synth.folder import SynthesisRequest, write_pages
 from ecgdigit_export.train.settings import TrainSettings
 
 
-def supplied(settings: TrainSettings, say: Callable[[str], None]) -> None:
+def ensure_pages(settings: TrainSettings, say: Callable[[str], None]) -> None:
     """Draw what is missing of `settings.synth.count` pages; pages that are there stay."""
     order = settings.synth
     if order is None:
@@ -24,7 +24,7 @@ def supplied(settings: TrainSettings, say: Callable[[str], None]) -> None:
         signals=order.signals,
         seed=order.seed,
         first=first,
-        order=PageOrder(order.kind, order.layout),
+        order=SynthesisRequest(order.kind, order.layout),
         processes=order.processes,
     )
     for _ in pages:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_export.train.pages import Sample
-from ecgdigit_export.train.stage_training import Lessons
+from ecgdigit_export.train.stage_training import Curriculum
 from ecgdigit_rt.stages import BASELINE, HEATMAPS, PAGE_MASK
 
 _SAMPLES = 12
@@ -22,7 +22,7 @@ _GREEN, _RED, _BLUE = np.array((0, 160, 0)), np.array((220, 0, 0)), np.array((0,
 Picture = NDArray[np.uint8]
 
 
-def write_sample_sheet(stage: str, lessons: Lessons, out: Path) -> None:
+def write_sample_sheet(stage: str, lessons: Curriculum, out: Path) -> None:
     """Write a PNG with samples of the first pages, some of each."""
     rng = np.random.default_rng(0)
     paths, sampler = lessons.paths, lessons.recipe.sampler

@@ -73,7 +73,7 @@ class StageTraining(pl.LightningModule):
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class Curriculum:
     """What is learned, from which files, and the truths of the pages that tell how well."""
 
     recipe: Recipe
@@ -109,7 +109,7 @@ class StagePages(pl.LightningDataModule):
 
     def __init__(
         self,
-        lessons: Lessons,
+        lessons: Curriculum,
         stage: StageSettings,
         run: TrainSettings,
         repeat: int | None = None,

@@ -15,7 +15,7 @@ from ecgdigit_export.models.stages import Trace
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import recoloured
 from ecgdigit_kernels.paper_maps import paper_maps
-from ecgdigit_rt.geometry.strips import sampled
+from ecgdigit_rt.geometry.strips import sample_image
 from ecgdigit_rt.results import Row
 from ecgdigit_rt.stages import (
     BINS_PER_MM,
@@ -66,7 +66,7 @@ def _crop(
         (1 / STRIP_PX_PER_MM, 1 / STRIP_ROWS_PER_MM), (rows, width),
     )  # fmt: skip
     ratio = truth.px_per_mm / float(np.sqrt(STRIP_PX_PER_MM * STRIP_ROWS_PER_MM))
-    strip = sampled(image, map_x, map_y, ratio, cv2.INTER_CUBIC)  # as at run time
+    strip = sample_image(image, map_x, map_y, ratio, cv2.INTER_CUBIC)  # as at run time
     at = (start - row.start_mm) * COLUMNS_PER_MM + np.arange(2 * width)
     # A sample's column reaches half a column to both sides; a column that the first or the last of them
     # covers in part is there in part. So the sum of presence tells where the record begins.

@@ -11,7 +11,7 @@ import numpy as np
 
 from ecgdigit_rt.decode import dicom, heic, pdf, plain_image, tiff
 from ecgdigit_rt.decode.decode_page import rgb_from_page
-from ecgdigit_rt.decode.format import HEAD_BYTES, Format
+from ecgdigit_rt.decode.format import HEAD_BYTES, FileFormat
 from ecgdigit_rt.decode.formats import page_count
 from ecgdigit_rt.errors import EcgDigitError
 from ecgdigit_rt.formats.submission_csv import read_submission
@@ -24,7 +24,7 @@ _MOST_PAGES = 3  # of a file that says it has many: they are alike
 _FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 
 
-def decoded(kind: Format, data: bytes) -> None:
+def decoded(kind: FileFormat, data: bytes) -> None:
     """The pages of a file with these bytes. What has become another kind of file has a target of its own."""
     if not kind.matches(data[:HEAD_BYTES]):
         return
@@ -75,7 +75,7 @@ def submitted(data: bytes) -> None:
 
 
 _OTHERS: dict[str, Callable[[bytes], None]] = {"test-csv": questions, "submission": submitted}
-_KINDS: dict[str, Format] = {"tiff": tiff, "heic": heic, "dicom": dicom, "pdf": pdf}
+_KINDS: dict[str, FileFormat] = {"tiff": tiff, "heic": heic, "dicom": dicom, "pdf": pdf}
 
 
 def target(name: str) -> Callable[[bytes], None]:
