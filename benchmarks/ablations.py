@@ -1,9 +1,9 @@
-"""What each part of the pipeline is worth: the score with one of them taken away, and with extras added.
+"""Contribution of each part of the pipeline: the score without it, and the score with optional extras.
 
     python benchmarks/ablations.py PAGES TRUTH TEST.csv RESULT.json [--only NAME ...]
 
-Every variant reads all pages with the same networks on one thread; seconds are of the whole reading,
-without decoding, and are comparable within one run only.
+Every variant digitizes all pages with the same networks on one thread. The seconds exclude decoding and are
+comparable within one run only.
 """
 
 from __future__ import annotations
@@ -29,30 +29,38 @@ from numpy.typing import NDArray
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_rt import pipeline
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.evaluation.evaluate import Evaluation, ImageScore, image_score
+from ecgdigit_rt.evaluation.scores import Evaluation, ImageScore, image_score
 from ecgdigit_rt.evaluation.truth import Truth, read_truth
 from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv, values_for
 from ecgdigit_rt.geometry import mesh_fit, strips
 from ecgdigit_rt.models import STAGES, load_models
-from ecgdigit_rt.pipeline import PagePipeline, ReadOptions
+from ecgdigit_rt.pipeline import Pipeline, PipelineOptions
 from ecgdigit_rt.results import PageRef, Row
-from ecgdigit_rt.tracing import assemble, lead_trace, row_traces
-from ecgdigit_rt.tracing.lead_trace import LeadTrace, StripPrediction, trace_between
-from ecgdigit_rt.tracing.row_traces import Look
+from ecgdigit_rt.tracing import assemble, lead_trace, row_traces, strip_inference
+from ecgdigit_rt.tracing.assemble import AssemblyOptions
+from ecgdigit_rt.tracing.lead_trace import LeadTrace, trace_between
+from ecgdigit_rt.tracing.strip_inference import StripPredictor
+from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
 Patch = tuple[ModuleType, str, Any]
+"""Module, name of the attribute, and its replacement."""
 
 
-def whole_row(look: Look, strip: StripPrediction, row: Row) -> list[LeadTrace]:
-    """The row decoded as one curve and cut afterwards, as if its leads were joined."""
-    whole = row_traces._tall_enough(
-        look, strip, (row.start_mm, row.end_mm), (), row.baseline_mm, row_traces._TALLER_MM
+def whole_row(predictor: StripPredictor, strip: StripPrediction, row: Row) -> list[LeadTrace]:
+    """Trace the row as one curve and cut it into leads afterwards, as if its leads were joined."""
+    whole = row_traces._trace_segment(
+        predictor,
+        strip,
+        (row.start_mm, row.end_mm),
+        (),
+        row.baseline_mm,
+        row_traces._TALL_HALF_HEIGHTS_MM,
     )
     cuts = [
-        int(np.ceil((at - lead_trace._OWN_MM - whole.start_mm) * whole.columns_per_mm))
+        int(np.ceil((at - lead_trace._START_TOLERANCE_MM - whole.start_mm) * whole.columns_per_mm))
         for at in (*(segment.start_mm for segment in row.segments), row.end_mm)
     ]
     return [
@@ -60,81 +68,93 @@ def whole_row(look: Look, strip: StripPrediction, row: Row) -> list[LeadTrace]:
             whole.height_mm[max(0, first) : stop],
             whole.confidence[max(0, first) : stop],
             whole.spread_mm[max(0, first) : stop],
-            whole.place_mm(max(0, first)),
+            whole.position_mm(max(0, first)),
             whole.half_height_mm,
         )
         for first, stop in pairwise(cuts)
     ]
 
 
-def straight(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
+def interpolate_linearly(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate values (n,) at fractional indices, linearly."""
     return np.asarray(np.interp(at, np.arange(values.size), values))
 
 
+def strips_with(interpolation: int) -> Patch:
+    """Return the patch that samples strips with an interpolation of OpenCV."""
+    sample = partial(strips.strip_from_image, interpolation=interpolation)
+    return strip_inference, "strip_from_image", sample
+
+
+BASELINE = "full pipeline"
 VARIANTS: dict[str, list[Patch]] = {
-    "as it is": [],
-    "flat pages may bend too": [(mesh_fit, "flat_sheet", lambda *_: None)],
-    "starts as measured, not on half a millimetre": [(pipeline, "on_drawn_step", lambda start, _: start)],
-    "leads of a row decoded as one curve": [(row_traces, "lead_traces", whole_row)],
-    "ink where leads meet counts fully": [(lead_trace, "_SEAM_WEIGHT", 1.0)],
-    "no taller strips": [(row_traces, "_TALLER_MM", ())],
-    "text read once": [(pipeline, "looked_closer", lambda _runner, _image, _mesh, heat: heat)],
+    BASELINE: [],
+    "curved surface for flat pages too": [(mesh_fit, "fit_plane", lambda *_: None)],
+    "record start as measured, not snapped to 0.5 mm": [
+        (pipeline, "snap_to_half_mm", lambda start_mm, _: start_mm)
+    ],
+    "one curve per row": [(row_traces, "lead_traces", whole_row)],
+    "full weight at lead boundaries": [(lead_trace, "_BOUNDARY_WEIGHT", 1.0)],
+    "no taller strips": [(row_traces, "_TALL_HALF_HEIGHTS_MM", ())],
+    "text read once": [(pipeline, "refine_text_heatmaps", lambda _runner, _image, _mesh, heatmap: heatmap)],
     "most probable bin instead of expectation": [(lead_trace, "_HALF_WINDOW", 0)],
     "expectation over the whole column": [(lead_trace, "_HALF_WINDOW", 1000)],
-    "no path, each column by itself": [
+    "columns decoded independently": [
         (row_traces, "trace_between", partial(trace_between, jump_penalty=1e-9))
     ],
-    "lines between columns instead of cubics": [(assemble, "_between", straight)],
-    "strips sampled bilinearly": [
-        (row_traces, "strip_from_image", partial(strips.strip_from_image, interpolation=cv2.INTER_LINEAR))
+    "linear interpolation between columns": [(assemble, "_interpolate", interpolate_linearly)],
+    "strips sampled bilinearly": [strips_with(cv2.INTER_LINEAR)],
+    "strips sampled by Lanczos": [strips_with(cv2.INTER_LANCZOS4)],
+    "no extrapolation under separators": [
+        (lead_trace, "extrapolate_under_separators", lambda height, *_: height)
     ],
-    "strips sampled by Lanczos": [
-        (row_traces, "strip_from_image", partial(strips.strip_from_image, interpolation=cv2.INTER_LANCZOS4))
-    ],
-    "level under bars as stage 2 sees it": [(lead_trace, "continued_at_seams", lambda height, *_: height)],
-    "pages that lie askew seen once": [(pipeline, "straightened", lambda _runner, _image, mesh: mesh)],
-    "fine pictures not averaged down": [(strips, "_SHRINK_ABOVE", 1e9)],
+    "no deskew": [(pipeline, "deskew", lambda _runner, _image, mesh: mesh)],
+    "large images not averaged down": [(strips, "_SHRINK_ABOVE", 1e9)],
 }
-EXTRAS: dict[str, dict[str, Any]] = {
-    "tta flip": {"tta": "flip"},
-    "tta photometric": {"tta": "photometric"},
-    "tta full": {"tta": "full"},
-    "enforce_einthoven": {"blend": True},
-    "seen only": {"no_beat_prior": True},
+"""Patches of each variant."""
+
+EXTRAS: dict[str, PipelineOptions] = {
+    "tta flip": PipelineOptions(tta="flip"),
+    "tta photometric": PipelineOptions(tta="photometric"),
+    "tta full": PipelineOptions(tta="full"),
+    "enforce einthoven": PipelineOptions(assembly=AssemblyOptions(enforce_einthoven=True)),
+    "no beat prior": PipelineOptions(no_beat_prior=True),
 }
+"""Variants by options."""
 
 
 @contextmanager
-def patched(patches: Sequence[Patch]) -> Iterator[None]:
+def apply_patches(patches: Sequence[Patch]) -> Iterator[None]:
+    """Apply patches inside the block."""
     with ExitStack() as stack:
         for module, name, value in patches:
             stack.enter_context(mock.patch.object(module, name, value))
         yield
 
 
-def measured(
-    reader: PagePipeline, pages: Sequence[tuple[str, PageRef, Sequence[LeadRequest], Truth]]
+def measure(
+    page_pipeline: Pipeline, pages: Sequence[tuple[str, PageRef, Sequence[LeadRequest], Truth]]
 ) -> dict[str, Any]:
-    """All pages read and scored."""
+    """Digitize and score all pages."""
     images: list[ImageScore] = []
     seconds: list[float] = []
     failed: list[str] = []
-    for name, page, asked, truth in pages:
+    for name, page, requests, truth in pages:
         image = rgb_from_page(page)
         started = time.perf_counter()
         try:
-            result = reader.read(image, page)
+            result = page_pipeline.read(image, page)
         except PageError as error:
             failed.append(f"{name}: {error.message}")
             images.append(image_score(truth, {}))
             continue
         seconds.append(time.perf_counter() - started)
-        images.append(image_score(truth, values_for(result, asked).values))
-    scored = Evaluation(tuple(images), ())
-    kinds = {kind: sum(one.db for one in of_kind) / len(of_kind) for kind, of_kind in scored.kinds.items()}
+        images.append(image_score(truth, values_for(result, requests).values))
+    evaluation = Evaluation(tuple(images), ())
+    kinds = {kind: sum(one.db for one in group) / len(group) for kind, group in evaluation.kinds.items()}
     return {
-        "mean_db": round(scored.mean_db, 3),
-        "score_db": round(scored.score, 3),
+        "mean_db": round(evaluation.mean_db, 3),
+        "score_db": round(evaluation.score, 3),
         "median_s": round(median(seconds), 3),
         "kinds": {kind: round(db, 2) for kind, db in kinds.items()},
         "pages": {one.image: round(one.db, 2) for one in images},
@@ -151,32 +171,29 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--only", nargs="*", help="names of variants")
     given = parser.parse_args()
-    questions = read_test_csv(given.test)
+    requests = read_test_csv(given.test)
     refs = pages_from_inputs([given.pages])
     pages = [
-        (name, page, questions[name], read_truth(given.truth / f"{name}.csv", questions[name]))
+        (name, page, requests[name], read_truth(given.truth / f"{name}.csv", requests[name]))
         for name, page in zip(page_ids(refs), refs, strict=True)
-        if name in questions
+        if name in requests
     ]
     graphs = load_models().graphs
     runners = {stage: OnnxRuntimeRunner(graphs[stage], 1) for stage in STAGES}
     cv2.setNumThreads(1)
-    PagePipeline(runners).read(rgb_from_page(pages[0][1]), pages[0][1])  # loads the kernels
+    Pipeline(runners).read(rgb_from_page(pages[0][1]), pages[0][1])  # compiles the kernels
     runs: dict[str, Callable[[], dict[str, Any]]] = {
-        name: partial(measured, PagePipeline(runners), pages) for name in VARIANTS
+        name: partial(measure, Pipeline(runners), pages) for name in VARIANTS
     }
-    runs |= {
-        name: partial(measured, PagePipeline(runners, ReadOptions(**extra)), pages)
-        for name, extra in EXTRAS.items()
-    }
+    runs |= {name: partial(measure, Pipeline(runners, options), pages) for name, options in EXTRAS.items()}
     figures = {}
     for name, run in runs.items():
         if given.only and name not in given.only:
             continue
-        with patched(VARIANTS.get(name, [])):
+        with apply_patches(VARIANTS.get(name, [])):
             figures[name] = run()
         line = {key: figures[name][key] for key in ("mean_db", "score_db", "median_s")}
-        sys.stdout.write(f"{name:46s} {json.dumps(line)}\n")
+        sys.stdout.write(f"{name:48s} {json.dumps(line)}\n")
         sys.stdout.flush()
     write_result(given.result, "ablations", 1, figures)
 

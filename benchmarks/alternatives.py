@@ -1,10 +1,10 @@
-"""Other trace networks against each other: what the whole pipeline reads with each in stage 2's place.
+"""Comparison of trace networks: accuracy of the whole pipeline with each of them in stage 2.
 
     python benchmarks/alternatives.py RESULT.json --truth TRUTH_DIR PAGES... --weights NAME=FOLDER...
         [--threads 2]
 
-FOLDER holds trace.pt as `ecgdigit-rt train` or `distill` wrote it. All run in eager PyTorch and FP32, with
-the shipped networks in the other stages' places. A page that cannot be read counts as 0 dB.
+FOLDER contains trace.pt as written by `ecgdigit-rt train` or `distill`. All networks run in eager PyTorch and
+FP32, with the packaged networks in the other stages. A failed page counts as 0 dB.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ecgdigit_export.onnx_graph import folded
-from ecgdigit_export.onnx_graph import trained as trained_network
-from ecgdigit_export.train.page_score import WithStage
+from ecgdigit_export.onnx_graph import fuse_batchnorm, load_trained
+from ecgdigit_export.train.page_score import opener_with_network
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.evaluation.evaluate import image_score
 from ecgdigit_rt.evaluation.metric import competition_score
+from ecgdigit_rt.evaluation.scores import image_score
 from ecgdigit_rt.evaluation.truth import find_test_csv, read_truth
 from ecgdigit_rt.formats.test_csv import LeadRequest, values_for
 from ecgdigit_rt.results import Digitized
@@ -36,15 +35,15 @@ _STRIP = (1, 320, 2752, 3)
 _ROUNDS = 5
 
 
-def network_of(weights: Path) -> tuple[nn.Module, dict[str, str]]:
-    """The folder's trace network, norms folded, and how it was trained."""
+def load_network(weights: Path) -> tuple[nn.Module, dict[str, str]]:
+    """Return the trace network of a folder, with fused batch norm, and the metadata of its training."""
     options = torch.load(weights / "trace.pt", map_location="cpu", weights_only=True)["options"]
-    model, how = trained_network(options["family"], "trace", weights / "trace.pt")
-    return folded(model), how
+    model, metadata = load_trained(options["family"], "trace", weights / "trace.pt")
+    return fuse_batchnorm(model), metadata
 
 
 def strip_seconds(network: nn.Module) -> float:
-    """The median time of one strip of 10 s."""
+    """Return the median time of one strip of 10 s."""
     strip = torch.randint(0, 256, _STRIP, dtype=torch.uint8)
     seconds = []
     with torch.inference_mode():
@@ -55,10 +54,10 @@ def strip_seconds(network: nn.Module) -> float:
     return statistics.median(seconds)
 
 
-def measured(network: nn.Module, truth: Path, pages: list[str], threads: int) -> dict[str, Any]:
-    """Every page, and their means."""
-    digitizer = Digitizer("lite", threads, opener=WithStage("trace", network))
-    questions = find_test_csv(truth)
+def measure(network: nn.Module, truth_dir: Path, pages: list[str], threads: int) -> dict[str, Any]:
+    """Score every page, and return the scores and their means."""
+    digitizer = Digitizer("lite", threads, opener=opener_with_network("trace", network))
+    test_csv = find_test_csv(truth_dir)
     by_page, ratios, failed = {}, [], []
     for page in pages_from_inputs(pages):
         (result,) = digitizer.digitize_many([page])
@@ -68,9 +67,9 @@ def measured(network: nn.Module, truth: Path, pages: list[str], threads: int) ->
             by_page[name] = 0.0
             ratios.append(1.0)
             continue
-        true = read_truth(truth / f"{name}.csv", questions.get(name, []))
-        asked = [LeadRequest(lead, true.rate_hz, mv.size) for lead, mv in true.leads.items()]
-        score = image_score(true, values_for(result, asked).values, true.rate_hz)
+        truth = read_truth(truth_dir / f"{name}.csv", test_csv.get(name, []))
+        requests = [LeadRequest(lead, truth.rate_hz, mv.size) for lead, mv in truth.leads.items()]
+        score = image_score(truth, values_for(result, requests).values, truth.rate_hz)
         by_page[name] = round(score.db, 2)
         ratios.append(score.ratio)
     return {
@@ -97,11 +96,11 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     figures: dict[str, Any] = {}
-    for named in given.weights:
-        name, _, folder = named.partition("=")
-        network, how = network_of(Path(folder))
-        figures[name] = {"family": how["family"], "steps": int(how["steps"])}
-        figures[name] |= measured(network, given.truth, given.pages, given.threads)
+    for entry in given.weights:
+        name, _, folder = entry.partition("=")
+        network, metadata = load_network(Path(folder))
+        figures[name] = {"family": metadata["family"], "steps": int(metadata["steps"])}
+        figures[name] |= measure(network, given.truth, given.pages, given.threads)
         sys.stderr.write(f"{name:16} {figures[name]['mean_db']} dB\n")
     write_result(given.result, "alternatives", given.threads, figures, ", ".join(figures))
     sys.stdout.write(json.dumps({k: {**v, "pages": None} for k, v in figures.items()}, indent=1) + "\n")

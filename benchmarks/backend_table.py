@@ -1,10 +1,10 @@
-"""Every backend and precision of this CPU on the same pages in one run, and eager PyTorch: a table.
+"""Table of all CPU backends and precisions, and of eager PyTorch, measured on the same pages in one run.
 
     python benchmarks/backend_table.py TRUTH RESULT.json PAGE... [--pages 36] [--rounds 3]
         [--readme README.md]
 
-Each round measures all of them in turn; figures are medians over rounds, so that a slow minute of the machine
-falls on all. With --readme the table there, between its two marks, is written anew from the result.
+Each round measures all of them in turn. The values are medians over rounds, so a slow minute of the machine
+affects all of them. With --readme the table between the two marks of that file is replaced.
 """
 
 from __future__ import annotations
@@ -18,34 +18,36 @@ from typing import Any
 
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready
+from ecgdigit_engine.cpu import usable_cpus
 from ecgdigit_engine.device import CPU
 from ecgdigit_engine.selection import select_backend
-from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_export.eager import EagerTorch
-from ecgdigit_rt.bench.measure import BenchmarkSet, bench, machine
+from ecgdigit_engine.stage_opener import StageOpener
+from ecgdigit_export.eager import eager_stages
+from ecgdigit_rt.bench.benchmark import BenchmarkSet, run_benchmark
+from ecgdigit_rt.bench.hardware_limits import machine_limits
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
-from ecgdigit_rt.digitizer import StageOpener
 
 BEGIN, END = "<!-- bench: written by benchmarks/backend_table.py -->", "<!-- end of bench -->"
 LOOP = "torch, eager"
 
 
 def openers() -> dict[str, StageOpener]:
-    found: dict[str, StageOpener] = {}
+    """Return the opener of each ready CPU backend and precision, and of eager PyTorch."""
+    openers_by_name: dict[str, StageOpener] = {}
     for name, backend in all_backends().items():
-        answer = backend.probe()
-        if isinstance(answer, Ready):
-            for precision in answer.devices.get(CPU, ()):
-                found[f"{name} {precision}"] = select_backend(name, "cpu", precision)
-    found[LOOP] = EagerTorch()
-    return found
+        probe = backend.probe()
+        if isinstance(probe, Ready):
+            for precision in probe.devices.get(CPU, ()):
+                openers_by_name[f"{name} {precision}"] = select_backend(name, "cpu", precision).opener()
+    openers_by_name[LOOP] = eager_stages()
+    return openers_by_name
 
 
 def row(rounds: list[dict[str, Any]]) -> dict[str, float]:
-    """One opener's medians."""
+    """Return the medians of one opener over the rounds."""
 
-    def middle(*keys: str) -> float:
+    def median_of(*keys: str) -> float:
         values = []
         for one in rounds:
             value: Any = one
@@ -55,24 +57,24 @@ def row(rounds: list[dict[str, Any]]) -> dict[str, float]:
         return round(median(values), 3)
 
     return {
-        "s_per_page": middle("folder", "s_per_page"),
-        "latency_s": middle("latency_s", "p50"),
-        "peak_mb": middle("folder", "peak_mb"),
-        "mean_db": middle("accuracy", "mean_db"),
+        "s_per_page": median_of("folder", "s_per_page"),
+        "latency_s": median_of("latency_s", "p50"),
+        "peak_mb": median_of("folder", "peak_mb"),
+        "mean_db": median_of("accuracy", "mean_db"),
     }
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as Markdown."""
-    loop = figures["rows"][LOOP]["latency_s"]
+    """Return the table in Markdown."""
+    loop_s = figures["rows"][LOOP]["latency_s"]
     lines = [
-        "| networks | s a page, folder | s a page, alone | against a loop of eager PyTorch | mean dB |",
+        "| networks | s per page, folder | s per page, single | speedup over eager PyTorch loop | mean dB |",
         "|---|---|---|---|---|",
     ]
     for name, one in figures["rows"].items():
         folder = "–" if name == LOOP else f"{one['s_per_page']:.2f}"
-        times = "1" if name == LOOP else f"{loop / one['s_per_page']:.1f}"
-        lines.append(f"| {name} | {folder} | {one['latency_s']:.2f} | {times} × | {one['mean_db']:.2f} |")
+        speedup = "1" if name == LOOP else f"{loop_s / one['s_per_page']:.1f}"
+        lines.append(f"| {name} | {folder} | {one['latency_s']:.2f} | {speedup} × | {one['mean_db']:.2f} |")
     return "\n".join(lines)
 
 
@@ -89,16 +91,16 @@ def main() -> None:
     parser.add_argument("--readme", type=Path)
     given = parser.parse_args()
     threads = usable_cpus()
-    material = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
-    seen: dict[str, list[dict[str, Any]]] = {}
+    benchmark_set = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
+    rounds: dict[str, list[dict[str, Any]]] = {}
     for _ in range(given.rounds):
         for name, opener in openers().items():
-            seen.setdefault(name, []).append(bench(material, opener, threads))
+            rounds.setdefault(name, []).append(run_benchmark(benchmark_set, opener, threads))
     figures = {
-        "machine": machine(material, threads),
-        "pages": [page.id for page in material.pages],
-        "rows": {name: row(rounds) for name, rounds in seen.items()},
-        "rounds": seen,
+        "machine": machine_limits(benchmark_set.repeated, threads),
+        "pages": [page.id for page in benchmark_set.pages],
+        "rows": {name: row(measured) for name, measured in rounds.items()},
+        "rounds": rounds,
     }
     write_result(given.result, "backend_table", threads, figures)
     if given.readme is not None:

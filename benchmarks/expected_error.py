@@ -1,10 +1,11 @@
-"""Whether the error that is expected of a lead is the one it has, and the formula that fits best.
+"""Calibration of the expected error of a lead, and a fit of its formula.
 
     python benchmarks/expected_error.py RESULT.json --fit PAGES... --check TRUTH_DIR PAGES... [--threads 2]
 
---fit takes folders that `ecgdigit-rt synth` wrote; --check a folder of truth (NAME.csv) and the pages that
-it is of, which nothing was fitted to. Pages whose speed, gain or names are misread are left out of the fit:
-no lead can know of them. Measured is the root mean square error after the metric's shift and offset.
+--fit takes folders written by `ecgdigit-rt synth`. --check takes a folder of truth (NAME.csv) and its pages,
+which are not used for the fit. Pages with a wrong speed, gain or lead name are left out of the fit, since no
+lead can reveal such an error. The measured error is the root mean square error after the alignment of the
+metric.
 """
 
 from __future__ import annotations
@@ -19,25 +20,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from layout_check import compare, facts_from_layout
 from numpy.typing import NDArray
-from reading_check import facts_of, verdict
 
 from ecgdigit_export.synth.truth import load_truth
 from ecgdigit_export.synth.truth_csv import truth_csv
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.evaluation.evaluate import image_score
+from ecgdigit_rt.evaluation.scores import image_score
 from ecgdigit_rt.evaluation.truth import Truth, read_truth
 from ecgdigit_rt.results import Digitized, PageRef
-from ecgdigit_rt.tracing import assemble, expected_error
+from ecgdigit_rt.tracing import assemble
 
-ROUNDS, FAR = 30, 0.7
+_ROUNDS, _HUBER_LIMIT = 30, 0.7
+"""Iterations of the robust fit, and the residual of logarithms from which weights fall. Chosen, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One lead: what was expected and measured (mm), and what the expectation is made of."""
+class LeadError:
+    """Expected and measured error of one lead in mm, and the inputs of the expectation."""
 
     expected_mm: float
     measured_mm: float
@@ -45,72 +47,86 @@ class Judged:
     steepness: float
 
 
-class Watched:
-    """Stands in for `expected_error_mm`: gives the same, and keeps what it was made of by its result."""
+class RecordingExpectedError:
+    """Replacement of `expected_error_mm` that returns the same values and records their inputs."""
 
     def __init__(self) -> None:
-        self._original = expected_error.expected_error_mm
-        self.made_of: dict[float, tuple[float, float]] = {}
+        self._original = assemble.expected_error_mm
+        self.inputs: dict[float, tuple[float, float]] = {}
+        """Spread and steepness by the value returned."""
 
     def __call__(
         self, spread_mm: NDArray[np.floating], height_mm: NDArray[np.floating], step_mm: float
     ) -> float:
-        found = self._original(spread_mm, height_mm, step_mm)
+        expected_mm = self._original(spread_mm, height_mm, step_mm)
         spread = float(np.sqrt(np.mean(np.square(spread_mm))))
-        self.made_of[found] = spread, float(np.sqrt(np.mean(np.square(np.diff(height_mm) / step_mm))))
-        return found
+        self.inputs[expected_mm] = spread, float(np.sqrt(np.mean(np.square(np.diff(height_mm) / step_mm))))
+        return expected_mm
 
 
-def judged(page: Digitized, truth: Truth, watched: Watched) -> Iterator[Judged]:
+def lead_errors(page: Digitized, truth: Truth, recording: RecordingExpectedError) -> Iterator[LeadError]:
+    """Yield the errors of the leads of one page."""
     score = image_score(truth, {name: lead.mv.astype(np.float64) for name, lead in page.leads.items()})
     gain = page.layout.gain_mm_mv
     for name, lead in page.leads.items():
         expected = lead.expected_error_mv * gain
-        nearest = min(watched.made_of, key=lambda value: abs(value - expected))
+        nearest = min(recording.inputs, key=lambda value: abs(value - expected))
         if name in score.leads:
             measured = float(np.sqrt(score.leads[name].error / lead.mv.size)) * gain
-            yield Judged(expected, max(measured, 1e-4), *watched.made_of[nearest])
+            yield LeadError(expected, max(measured, 1e-4), *recording.inputs[nearest])
 
 
-def synthetic(folders: list[Path], digitizer: Digitizer, watched: Watched) -> Iterator[Judged]:
+def synthetic_leads(
+    folders: list[Path], digitizer: Digitizer, recording: RecordingExpectedError
+) -> Iterator[LeadError]:
+    """Yield the errors of all leads of synthetic pages whose layout is read correctly."""
     with tempfile.TemporaryDirectory() as scratch:
         for path in (path for folder in folders for path in sorted(folder.glob("*.npz"))):
             truth = load_truth(path)
             table = Path(scratch) / "truth.csv"
             table.write_text(truth_csv(truth))
-            watched.made_of.clear()
+            recording.inputs.clear()
             (page,) = digitizer.digitize_many([PageRef(path.with_suffix(".jpg"))])
-            if isinstance(page, Digitized) and all(verdict(facts_of(page.layout), facts_of(truth.layout))):
-                yield from judged(page, read_truth(table), watched)
+            if isinstance(page, Digitized) and all(
+                compare(facts_from_layout(page.layout), facts_from_layout(truth.layout))
+            ):
+                yield from lead_errors(page, read_truth(table), recording)
 
 
-def checked(truths: Path, pages: list[str], digitizer: Digitizer, watched: Watched) -> Iterator[Judged]:
+def check_leads(
+    truth_dir: Path, pages: list[str], digitizer: Digitizer, recording: RecordingExpectedError
+) -> Iterator[LeadError]:
+    """Yield the errors of all leads of the pages that are not used for the fit."""
     for source in pages_from_inputs(pages):
-        watched.made_of.clear()
+        recording.inputs.clear()
         (page,) = digitizer.digitize_many([source])
         if isinstance(page, Digitized):
-            yield from judged(page, read_truth(truths / f"{source.id}.csv"), watched)
+            yield from lead_errors(page, read_truth(truth_dir / f"{source.id}.csv"), recording)
 
 
-def fitted(leads: list[Judged]) -> dict[str, float]:
-    """Scale and exponents of spread and steepness: least squares of logs, far ones counting less (Huber)."""
-    made_of = np.log([[lead.spread_mm, max(lead.steepness, 1e-3)] for lead in leads])
-    basis = np.column_stack([np.ones(len(leads)), made_of])
+def fit_formula(leads: list[LeadError]) -> dict[str, float]:
+    """Fit scale and exponents of spread and steepness: least squares of logarithms with Huber weights."""
+    inputs = np.log([[lead.spread_mm, max(lead.steepness, 1e-3)] for lead in leads])
+    basis = np.column_stack([np.ones(len(leads)), inputs])
     target = np.log([lead.measured_mm for lead in leads])
     weight = np.ones(len(leads))
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         root = np.sqrt(weight)
-        found = np.linalg.lstsq(basis * root[:, None], target * root, rcond=None)[0]
-        weight = np.minimum(1, FAR / np.maximum(np.abs(target - basis @ found), 1e-9))
-    return {"scale": float(np.exp(found[0])), "spread": float(found[1]), "steepness": float(found[2])}
+        solution = np.linalg.lstsq(basis * root[:, None], target * root, rcond=None)[0]
+        weight = np.minimum(1, _HUBER_LIMIT / np.maximum(np.abs(target - basis @ solution), 1e-9))
+    return {
+        "scale": float(np.exp(solution[0])),
+        "spread": float(solution[1]),
+        "steepness": float(solution[2]),
+    }
 
 
-def calibration(leads: list[Judged]) -> dict[str, Any]:
-    """Measured over expected, and both in fifths of the expected error."""
+def calibration(leads: list[LeadError]) -> dict[str, Any]:
+    """Return the ratio of measured to expected error, and both in quintiles of the expected error."""
     expected, measured = (
         np.array([getattr(lead, f"{k}_mm") for lead in leads]) for k in ("expected", "measured")
     )
-    fifths = np.array_split(np.argsort(expected), 5)
+    quintiles = np.array_split(np.argsort(expected), 5)
     return {
         "leads": len(leads),
         "correlation of logs": round(float(np.corrcoef(np.log(expected), np.log(measured))[0, 1]), 3),
@@ -122,13 +138,9 @@ def calibration(leads: list[Judged]) -> dict[str, Any]:
                 "expected_mm": round(float(np.median(expected[own])), 4),
                 "measured_mm": round(float(np.median(measured[own])), 4),
             }
-            for own in fifths
+            for own in quintiles
         ],
     }
-
-
-def _tenths(values: NDArray[np.float64]) -> list[float]:
-    return [round(float(value), 2) for value in np.quantile(values, [0.1, 0.5, 0.9])]
 
 
 def main() -> None:
@@ -141,12 +153,12 @@ def main() -> None:
     parser.add_argument("--check", nargs="+", required=True)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
-    watched = Watched()
-    vars(assemble)["expected_error_mm"] = watched
+    recording = RecordingExpectedError()
+    vars(assemble)["expected_error_mm"] = recording
     digitizer = Digitizer(threads=given.threads)
-    fit = list(synthetic(given.fit, digitizer, watched))
-    check = list(checked(Path(given.check[0]), given.check[1:], digitizer, watched))
-    figures = {"formula": fitted(fit), "fit": calibration(fit), "check": calibration(check)}
+    fit = list(synthetic_leads(given.fit, digitizer, recording))
+    check = list(check_leads(Path(given.check[0]), given.check[1:], digitizer, recording))
+    figures = {"formula": fit_formula(fit), "fit": calibration(fit), "check": calibration(check)}
     write_result(given.result, "expected_error", given.threads, figures)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
 

@@ -1,10 +1,10 @@
-"""Accuracy, speed and memory of a folder run: the main job as a user runs it.
+"""Accuracy, speed and memory of a folder run through the command line.
 
     python benchmarks/folder_run.py PAGES TRUTH_DIR TEST_CSV RESULT.json [--threads 2]
         [--backend auto] [--precision auto] [--method networks]
 
-Runs `ecgdigit-rt run` and `ecgdigit-rt evaluate` as processes of their own; the time per page is the
-run's wall time less the start, and every page's own seconds come from its report.
+Runs `ecgdigit-rt run` and `ecgdigit-rt evaluate` as processes. The seconds of each page come from the report
+of the run.
 """
 
 from __future__ import annotations
@@ -23,30 +23,29 @@ from typing import Any
 from ecgdigit_rt.bench.provenance import write_result
 
 
-def timed(command: list[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
-    """Wall seconds of a command, and the command done."""
+def run_timed(command: list[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Run a command. Return its wall seconds and the completed process."""
     started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return time.perf_counter() - started, done
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    return time.perf_counter() - started, completed
 
 
-def measured(pages: Path, truth: Path, test: Path, threads: int, how: list[str]) -> dict[str, Any]:
-    """One folder run with its score, and one run of a single page for the start-up time."""
+def measure(pages: Path, truth: Path, test: Path, threads: int, options: list[str]) -> dict[str, Any]:
+    """Measure one folder run with its score, and one run of a single page for the start-up time."""
     cli = [sys.executable, "-m", "ecgdigit_rt"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "submission.csv"
         run = [*cli, "run", str(pages), "--out", str(out), "--test", str(test), "--threads", str(threads)]
-        run += how
-        seconds, done = timed(run)
+        run += options
+        seconds, completed = run_timed(run)
         peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        if done.returncode not in (0, 2):
-            raise SystemExit(done.stderr)
+        if completed.returncode not in (0, 2):
+            raise SystemExit(completed.stderr)
         report = json.loads(out.with_suffix(".report.json").read_text())
-        _, scored = timed([*cli, "evaluate", str(out), str(truth), "--format", "json"])
+        _, evaluation = run_timed([*cli, "evaluate", str(out), str(truth), "--format", "json"])
         first = min(p for p in pages.iterdir() if p.suffix in (".png", ".jpg"))
-        one, _ = timed(
-            [*cli, "run", str(first), "--out", str(Path(folder) / "one.csv"), "--threads", str(threads), *how]
-        )
+        single = [*cli, "run", str(first), "--out", str(Path(folder) / "one.csv"), "--threads", str(threads)]
+        single_s, _ = run_timed([*single, *options])
     page_seconds = [sum(page["seconds"].values()) for page in report["results"] if page.get("seconds")]
     stages: dict[str, list[float]] = {}
     for page in report["results"]:
@@ -60,9 +59,9 @@ def measured(pages: Path, truth: Path, test: Path, threads: int, how: list[str])
         "wall_s_per_page": round(seconds / max(1, len(report["results"])), 3),
         "page_s_median": round(median(page_seconds), 3) if page_seconds else None,
         "stage_s_median": {stage: round(median(values), 3) for stage, values in stages.items()},
-        "one_page_from_start_s": round(one, 2),
+        "one_page_from_start_s": round(single_s, 2),
         "peak_mb": round(peak_mb),
-        "accuracy": json.loads(scored.stdout),
+        "accuracy": json.loads(evaluation.stdout),
     }
 
 
@@ -78,8 +77,8 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--method", default="networks")
     given = parser.parse_args()
-    how = ["--backend", given.backend, "--precision", given.precision, "--method", given.method]
-    figures = measured(given.pages, given.truth, given.test, given.threads, how)
+    options = ["--backend", given.backend, "--precision", given.precision, "--method", given.method]
+    figures = measure(given.pages, given.truth, given.test, given.threads, options)
     write_result(given.result, "folder_run", given.threads, figures)
     sys.stdout.write(json.dumps({k: v for k, v in figures.items() if k != "accuracy"}, indent=1) + "\n")
 

@@ -1,12 +1,12 @@
-"""One command for a machine with an NVIDIA card: what runs there, whether it is right, and how fast.
+"""Check of one NVIDIA GPU: usable backends, parity, speed and accuracy.
 
     python benchmarks/gpu_check.py TRUTH RESULT.json PAGE... [--pages 200]
 
-For every backend that is ready on the card, in each of its precisions: parity with ONNX Runtime on the CPU in
-FP32 (largest difference by the largest value), milliseconds of each stage by batch, pages a second by page
-threads with their accuracy, and how these stand against decoding alone and against eager PyTorch on the same
-card. A backend that is not ready is written down with its reason and what would help. Without a card nothing
-is measured, and the exit code is 3.
+For every backend that is ready on the GPU, in each of its precisions: parity with ONNX Runtime on the CPU in
+FP32 (maximum difference relative to the maximum value), milliseconds of each stage by batch size, and pages
+per second by page threads with their accuracy. Decoding alone and eager PyTorch on the same GPU are measured
+for comparison. A backend that is not ready is listed with the reason and the fix. Without a GPU nothing is
+measured, and the exit code is 3.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from numpy.typing import NDArray
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
+from ecgdigit_engine.cpu import usable_cpus
 from ecgdigit_engine.device import CPU, Device, cuda_devices
 from ecgdigit_engine.errors import EcgDigitError
-from ecgdigit_engine.runner import Feed, Runner, SharedInput
+from ecgdigit_engine.runner import Feed, Fetches, Runner, SharedInput
 from ecgdigit_engine.selection import BackendSelection, select_backend
-from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_rt.bench.measure import BenchmarkSet, bench, machine
+from ecgdigit_engine.stage_opener import StageRequest
+from ecgdigit_rt.bench.benchmark import BenchmarkSet, run_benchmark
+from ecgdigit_rt.bench.hardware_limits import machine_limits
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.models import STAGES, load_models, load_sampler
@@ -40,129 +42,141 @@ from ecgdigit_rt.stages import SAMPLED_TRACE
 
 SHAPES = {"locate": (608, 768, 3), "grid": (1184, 1536, 3), "trace": (320, 2752, 3)}
 BATCHES = (1, 2, 4, 8)
-TIMES = 20
+REPEATS, WARMUP = 20, 3
 
 
-def pictures(stage: str, batch: int) -> NDArray[np.uint8]:
+def random_images(stage: str, batch: int) -> NDArray[np.uint8]:
+    """Return random input of a stage, (batch, height, width, 3)."""
     return np.random.default_rng(batch).integers(0, 256, (batch, *SHAPES[stage]), dtype=np.uint8)
 
 
 def parity(stage: str, runner: Runner) -> float:
-    feeds = {"pixels": pictures(stage, 1)}
-    want = OnnxRuntimeRunner(load_models().graphs[stage], usable_cpus()).run(feeds)
-    found = runner.run(feeds)
-    return max(float(np.abs(found[n] - v).max() / np.abs(v).max()) for n, v in want.items())
+    """Return the maximum difference from ONNX Runtime on the CPU, relative to the maximum value."""
+    feeds = {"pixels": random_images(stage, 1)}
+    expected = OnnxRuntimeRunner(load_models().graphs[stage], usable_cpus()).run(feeds)
+    return relative_difference(runner.run(feeds), expected)
 
 
-def milliseconds(stage: str, runner: Runner, batch: int) -> float | str:
-    """Median of a call, its copies included, or why there is none."""
-    feeds = {"pixels": pictures(stage, batch)}
+def relative_difference(outputs: Fetches, expected: Fetches) -> float:
+    """Return the maximum difference of any output, relative to the maximum value."""
+    return max(float(np.abs(outputs[n] - v).max() / np.abs(v).max()) for n, v in expected.items())
+
+
+def stage_ms(stage: str, runner: Runner, batch: int) -> float | str:
+    """Return the median milliseconds of a call with its copies, or the id of the error."""
+    feeds = {"pixels": random_images(stage, batch)}
     try:
-        return timed(lambda: runner.run(feeds))
+        return median_ms(lambda: runner.run(feeds))
     except EcgDigitError as error:
         return error.id
 
 
-def stages(choice: BackendSelection) -> dict[str, Any]:
-    graphs = load_models(precision=choice.graph_precision).graphs
-    found: dict[str, Any] = {}
+def measure_stages(selection: BackendSelection) -> dict[str, Any]:
+    """Measure parity and speed of all stages."""
+    graphs = load_models(precision=selection.graph_precision).graphs
+    stages: dict[str, Any] = {}
     for stage in STAGES:
-        runner = choice.open_stage(graphs[stage])
-        found[stage] = {
+        runner = selection.open_stage(StageRequest(graphs[stage]))
+        stages[stage] = {
             "parity": parity(stage, runner),
-            "ms_by_batch": {str(batch): milliseconds(stage, runner, batch) for batch in BATCHES},
+            "ms_by_batch": {str(batch): stage_ms(stage, runner, batch) for batch in BATCHES},
         }
-    found[SAMPLED_TRACE] = sampled(choice, graphs["trace"])
-    return found
+    stages[SAMPLED_TRACE] = measure_sampled_trace(selection, graphs["trace"])
+    return stages
 
 
-def sampled(choice: BackendSelection, graph: bytes) -> dict[str, Any]:
-    """Four strips of a picture cut out on the card and seen there: against the host's, and how long."""
+def measure_sampled_trace(selection: BackendSelection, graph: bytes) -> dict[str, Any]:
+    """Measure sampling and prediction of four strips on the GPU: parity with the host, and milliseconds."""
     places = np.stack(np.meshgrid(np.arange(174) * 12.6 + 10.3, np.arange(22) * 15.2 + 200.7)).astype(
         np.float32
     )
-    feeds: dict[str, Feed] = {"image": SharedInput(drawing()), "places": np.stack([places] * 4)}
-    there = choice.open_stage(graph, prefix_graph=load_sampler())
-    here = OnnxRuntimeRunner(load_sampler(), usable_cpus())
+    feeds: dict[str, Feed] = {"image": SharedInput(smooth_image()), "places": np.stack([places] * 4)}
+    on_gpu = selection.open_stage(StageRequest(graph, prefix_graph=load_sampler()))
+    sampler = OnnxRuntimeRunner(load_sampler(), usable_cpus())
     trace = OnnxRuntimeRunner(load_models().graphs["trace"], usable_cpus())
-    want, found = trace.run(here.run(feeds)), there.run(feeds)
+    expected = trace.run(sampler.run(feeds))
     return {
-        "parity": max(float(np.abs(found[n] - v).max() / np.abs(v).max()) for n, v in want.items()),
-        "ms": timed(lambda: there.run(feeds)),
-        "ms_of_sampling_on_the_cpu": timed(lambda: here.run(feeds)),
+        "parity": relative_difference(on_gpu.run(feeds), expected),
+        "ms": median_ms(lambda: on_gpu.run(feeds)),
+        "ms_of_sampling_on_the_cpu": median_ms(lambda: sampler.run(feeds)),
     }
 
 
-def drawing() -> NDArray[np.uint8]:
-    """A picture (1, height, width, 3) that is smooth, as the sampler's parity must not hang on noise."""
+def smooth_image() -> NDArray[np.uint8]:
+    """Return a smooth image (1, height, width, 3).
+
+    On noise, small differences of the sampling positions would dominate the parity.
+    """
     noise = np.random.default_rng(0).integers(0, 256, (213, 275, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(noise, (2200, 1704), interpolation=cv2.INTER_CUBIC), np.uint8)[None]
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Median milliseconds."""
+def median_ms(call: Callable[[], object]) -> float:
+    """Return the median milliseconds of a call after the warm-up."""
     seconds = []
-    for _ in range(TIMES + 3):
+    for _ in range(REPEATS + WARMUP):
         started = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - started)
-    return round(1000 * median(seconds[3:]), 3)
+    return round(1000 * median(seconds[WARMUP:]), 3)
 
 
-def throughput(choice: BackendSelection, material: BenchmarkSet) -> dict[str, Any]:
-    """The bench by page threads: each has a context, a stream and buffers of its own on the card."""
+def throughput(selection: BackendSelection, benchmark_set: BenchmarkSet) -> dict[str, Any]:
+    """Run the benchmark by page threads. Each thread has its own context, stream and buffers on the GPU."""
     counts = sorted({1, usable_cpus() // 2, usable_cpus(), 2 * usable_cpus()} - {0})
-    return {str(threads): bench(material, choice, threads) for threads in counts}
+    return {str(threads): run_benchmark(benchmark_set, selection.opener(), threads) for threads in counts}
 
 
-def eager_on_card(card: Device) -> dict[str, Any]:
-    """Milliseconds of the same weights in eager PyTorch on the card, FP32 and FP16, by stage."""
+def eager_ms(gpu: Device) -> dict[str, Any]:
+    """Return the milliseconds of the same weights in eager PyTorch on the GPU, in FP32 and FP16, by stage."""
     try:
         import torch
 
         from ecgdigit_export.eager import eager_module
     except ImportError as error:
-        return {"not here": str(error)}
+        return {"unavailable": str(error)}
     if not torch.cuda.is_available():
-        return {"not here": "this torch has no CUDA"}
-    graphs, found = load_models().graphs, dict[str, Any]()
+        return {"unavailable": "this torch has no CUDA"}
+    graphs, ms = load_models().graphs, dict[str, Any]()
     for stage in STAGES:
-        for kind in (torch.float32, torch.float16):
-            module = eager_module(graphs[stage]).to(str(card), kind)
-            pixels = torch.from_numpy(pictures(stage, 4 if stage == "trace" else 1)).to(str(card))
-            seconds = []
+        for dtype in (torch.float32, torch.float16):
+            module = eager_module(graphs[stage]).to(str(gpu), dtype)
+            pixels = torch.from_numpy(random_images(stage, 4 if stage == "trace" else 1)).to(str(gpu))
+
+            def call(module: torch.nn.Module = module, pixels: torch.Tensor = pixels) -> None:
+                module(pixels)
+                torch.cuda.synchronize()
+
+            torch.cuda.synchronize()
             with torch.inference_mode():
-                for turn in range(TIMES + 3):
-                    torch.cuda.synchronize()
-                    started = time.perf_counter()
-                    module(pixels)
-                    torch.cuda.synchronize()
-                    seconds += [time.perf_counter() - started] if turn >= 3 else []
-            found.setdefault(stage, {})[str(kind)] = round(1000 * median(seconds), 3)
-    return found
+                ms.setdefault(stage, {})[str(dtype)] = median_ms(call)
+    return ms
 
 
-def checked(material: BenchmarkSet) -> dict[str, Any]:
-    figures: dict[str, Any] = {"machine": machine(material, usable_cpus()), "backends": {}}
-    card = Device("cuda", 0)
+def check(benchmark_set: BenchmarkSet) -> dict[str, Any]:
+    """Check every backend on the first GPU."""
+    limits = machine_limits(benchmark_set.repeated, usable_cpus())
+    figures: dict[str, Any] = {"machine": limits, "backends": {}}
+    gpu = Device("cuda", 0)
     for name, backend in all_backends().items():
-        answer = backend.probe()
-        if not isinstance(answer, Ready) or card not in answer.devices:
-            reason = "no card" if isinstance(answer, Ready) else f"{answer.reason}. {answer.fix}"
-            figures["backends"][name] = {"not here": reason}
+        probe = backend.probe()
+        if not isinstance(probe, Ready) or gpu not in probe.devices:
+            reason = "no GPU" if isinstance(probe, Ready) else f"{probe.reason}. {probe.fix}"
+            figures["backends"][name] = {"unavailable": reason}
             continue
-        for precision in answer.devices[card]:
-            choice = select_backend(name, str(card), precision)
-            sys.stderr.write(f"{choice}\n")
+        for precision in probe.devices[gpu]:
+            selection = select_backend(name, str(gpu), precision)
+            sys.stderr.write(f"{selection}\n")
             try:
                 figures["backends"][f"{name} {precision}"] = {
-                    "stages": stages(choice),
-                    "by_threads": throughput(choice, material),
+                    "stages": measure_stages(selection),
+                    "by_threads": throughput(selection, benchmark_set),
                 }
-            except EcgDigitError as error:  # the others are measured all the same
+            except EcgDigitError as error:  # the other backends are measured all the same
                 figures["backends"][f"{name} {precision}"] = {"failed": f"{error.message} [{error.id}]"}
-    figures["cpu"] = bench(material, select_backend(device=str(CPU)), usable_cpus())
-    figures["eager_ms"] = eager_on_card(card)
+    cpu_opener = select_backend(device=str(CPU)).opener()
+    figures["cpu"] = run_benchmark(benchmark_set, cpu_opener, usable_cpus())
+    figures["eager_ms"] = eager_ms(gpu)
     return figures
 
 
@@ -177,10 +191,10 @@ def main() -> int:
     parser.add_argument("--pages", type=int, default=200)
     given = parser.parse_args()
     if not cuda_devices():
-        sys.stderr.write("There is no NVIDIA card or no driver here: nothing was measured.\n")
+        sys.stderr.write("There is no NVIDIA GPU or no driver: nothing was measured.\n")
         return 3
-    material = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
-    figures = checked(material)
+    benchmark_set = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
+    figures = check(benchmark_set)
     write_result(given.result, "gpu_check", usable_cpus(), figures)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
     return 0

@@ -1,17 +1,17 @@
-"""Where the next decibel is: the score with true stages in place of the pipeline's, one after another.
+"""Remaining error by stage: scores with true stages in place of those of the pipeline, one at a time.
 
     python benchmarks/loss_by_stage.py PAGES RESULT.json [--threads 2] [--limit N] [--models FOLDER]
 
-PAGES is a folder that `ecgdigit-rt synth` wrote (NAME.jpg with its truth NAME.npz). The variants:
+PAGES is a folder written by `ecgdigit-rt synth` (NAME.jpg with its truth NAME.npz). The variants:
 
-    round_trip   all stages true: what decoding and assembling cost alone
+    round_trip   all stages true: the cost of decoding and assembly alone
     true_mesh    true mesh, layout and extent; the trace network
-    true_trace   the networks' mesh; true curves on it, the true layout placed on it row by row
-    true_layout  the networks' mesh and trace; the layout as for true_trace
-    all          the pipeline as it is
+    true_trace   the mesh of the networks; true curves on it, and the true layout placed on it row by row
+    true_layout  mesh and traces of the networks; the layout as for true_trace
+    all          the whole pipeline
 
-A variant that fails on a page scores 0 dB there. FOLDER holds a manifest.json with its graphs, to
-measure models that are not shipped.
+A variant that fails on a page scores 0 dB there. FOLDER contains a manifest.json with its graphs, to measure
+models that are not packaged.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from statistics import median
 from typing import Any, TypeVar
 
 import numpy as np
+from ideal_traces import ideal_traces
+from lead_errors import json_from_errors, lead_errors, page_db, page_shares
 from loss_table import SPLIT, VARIANTS, summary, table
-from measured_lead import lead_figures, measured_leads, page_db, page_shares
 from numpy.typing import NDArray
-from perfect import perfect_traces
 from truth_on_mesh import CurveOnMesh, MeshMissesRows, curves_on_mesh, layout_on_mesh, true_mesh
 
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
@@ -37,16 +37,17 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt import PageRef
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.geometry.grid_stage import grid_phase
 from ecgdigit_rt.geometry.locate_stage import locate
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.models import STAGES, ModelFamily, load_models
-from ecgdigit_rt.pipeline import PagePipeline, page_mesh
+from ecgdigit_rt.pipeline import Pipeline, page_mesh
 from ecgdigit_rt.results import Layout, Lead
-from ecgdigit_rt.tracing.assemble import longest, segments_from_traces
+from ecgdigit_rt.tracing.assemble import segments_from_traces
 from ecgdigit_rt.tracing.beat_prior import apply_beat_prior
+from ecgdigit_rt.tracing.ecg_check import longest_segments
 from ecgdigit_rt.tracing.row_traces import page_traces, predict_rows
 from ecgdigit_rt.tracing.strip_inference import strip_predictor
 
@@ -55,13 +56,13 @@ Image = NDArray[np.uint8]
 Leads = Mapping[str, Lead]
 
 
-class TurnedWrongly(ValueError):
-    """The picture was not turned back to how it was drawn, so nothing can be mapped."""
+class WrongOrientation(ValueError):
+    """Page whose orientation was detected wrongly, so its truth cannot be placed on the mesh."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
-    """The networks' mesh of a page, in its upright picture, and the truth as it stands on it."""
+class TruthOnMesh:
+    """Upright image of a page and the mesh of the networks, with the truth on that mesh."""
 
     image: Image
     mesh: Mesh
@@ -69,106 +70,104 @@ class Mapped:
     layout: Layout
 
 
-def traced_leads(layout: Layout, curves: list[CurveOnMesh], mesh: Mesh) -> Leads:
-    """The leads of a perfect trace network."""
-    return longest(segments_from_traces(layout, perfect_traces(layout, curves), mesh))
+def ideal_leads(layout: Layout, curves: list[CurveOnMesh], mesh: Mesh) -> Leads:
+    """Return the leads of an ideal trace network."""
+    return longest_segments(segments_from_traces(layout, ideal_traces(layout, curves), mesh))
 
 
 def round_trip(truth: PageTruth, mesh: Mesh) -> Leads:
-    """Perfect traces read off `mesh`, in the picture as it was taken, where the true layout has them."""
-    return traced_leads(truth.layout, curves_on_mesh(truth, mesh), mesh)
+    """Return the leads of an ideal trace network with the true layout, on a mesh of the original image."""
+    return ideal_leads(truth.layout, curves_on_mesh(truth, mesh), mesh)
 
 
 class Stages:
-    """One family's networks, to run stage by stage and as the whole pipeline."""
+    """Networks of one family, to run stage by stage and as the whole pipeline."""
 
     def __init__(self, family: ModelFamily, threads: int) -> None:
         self._runners: dict[str, Runner] = {
             stage: OnnxRuntimeRunner(family.graphs[stage], threads) for stage in STAGES
         }
-        self.reader = PagePipeline(self._runners)
+        self.pipeline = Pipeline(self._runners)
 
-    def mapped(self, image: Image, truth: PageTruth) -> Mapped:
-        """Stages 0 and 1. Raises PageError, TurnedWrongly or MeshMissesRows."""
+    def truth_on_mesh(self, image: Image, truth: PageTruth) -> TruthOnMesh:
+        """Run stages 0 and 1. Raises PageError, WrongOrientation or MeshMissesRows."""
         located = locate(self._runners["locate"], image)
         if located.quarter_turns != truth.quarter_turns:
-            raise TurnedWrongly(f"turned by {located.quarter_turns}, not {truth.quarter_turns}")
+            raise WrongOrientation(f"turned by {located.quarter_turns}, not {truth.quarter_turns}")
         mesh = page_mesh(self._runners, located, grid_phase(self._runners["grid"], located))
         curves = curves_on_mesh(truth, mesh, located.quarter_turns)
-        return Mapped(located.image, mesh, curves, layout_on_mesh(truth, curves))
+        return TruthOnMesh(located.image, mesh, curves, layout_on_mesh(truth, curves))
 
-    def seen_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
-        """The leads of the trace network where the layout has them."""
-        look = strip_predictor(self._runners, image, mesh)
-        traces = apply_beat_prior(page_traces(look, predict_rows(look, layout), layout), layout)
-        return longest(segments_from_traces(layout, traces, mesh))
+    def predicted_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
+        """Return the leads of the trace network with a given layout."""
+        predictor = strip_predictor(self._runners, image, mesh)
+        traces = page_traces(predictor, predict_rows(predictor, layout), layout)
+        return longest_segments(segments_from_traces(layout, apply_beat_prior(traces, layout), mesh))
 
 
-def attempted(step: Callable[[], T]) -> tuple[T | None, str]:
-    """What the step gives, or None and why the page does not allow it."""
+def try_step(step: Callable[[], T]) -> tuple[T | None, str]:
+    """Return the value of a step and an empty string, or None and the reason of its failure."""
     try:
         return step(), ""
-    except (PageError, MeshMissesRows, TurnedWrongly) as error:
+    except (PageError, MeshMissesRows, WrongOrientation) as error:
         return None, str(error)
 
 
-def measured_page(stages: Stages, path: Path, truth: PageTruth) -> dict[str, Any]:
-    """All variants of one page."""
+def measure_page(stages: Stages, path: Path, truth: PageTruth) -> dict[str, Any]:
+    """Measure all variants of one page."""
     image, mesh = rgb_from_file(path), true_mesh(truth)
-    mapped, why_unmapped = attempted(lambda: stages.mapped(image, truth))
-    page, why_unread = attempted(lambda: stages.reader.read(image, PageRef(path)))
+    on_mesh, mesh_failure = try_step(lambda: stages.truth_on_mesh(image, truth))
+    page, page_failure = try_step(lambda: stages.pipeline.read(image, PageRef(path)))
     leads: dict[str, Leads] = {
         "round_trip": round_trip(truth, mesh),
-        "true_mesh": stages.seen_leads(image, mesh, truth.layout),
+        "true_mesh": stages.predicted_leads(image, mesh, truth.layout),
     }
-    if mapped:
-        leads["true_trace"] = traced_leads(mapped.layout, mapped.curves, mapped.mesh)
-        leads["true_layout"] = stages.seen_leads(mapped.image, mapped.mesh, mapped.layout)
+    if on_mesh:
+        leads["true_trace"] = ideal_leads(on_mesh.layout, on_mesh.curves, on_mesh.mesh)
+        leads["true_layout"] = stages.predicted_leads(on_mesh.image, on_mesh.mesh, on_mesh.layout)
     if page:
         leads["all"] = page.leads
-    measured = {variant: measured_leads(truth, leads.get(variant, {})) for variant in VARIANTS}
-    why = {"true_trace": why_unmapped, "true_layout": why_unmapped, "all": why_unread}
+    errors = {variant: lead_errors(truth, leads.get(variant, {})) for variant in VARIANTS}
+    failures = {"true_trace": mesh_failure, "true_layout": mesh_failure, "all": page_failure}
     return {
         "page": path.stem,
         "kind": truth.kind,
-        "failed": {variant: reason for variant, reason in why.items() if reason},
-        "db": {variant: round(page_db(measured[variant]), 2) for variant in VARIANTS},
-        "reading": reading(truth, page.layout, mapped) if page else {},
+        "failed": {variant: reason for variant, reason in failures.items() if reason},
+        "db": {variant: round(page_db(errors[variant]), 2) for variant in VARIANTS},
+        "reading": compare_layout(truth, page.layout, on_mesh) if page else {},
         "causes": {
-            variant: {cause: round(share, 3) for cause, share in page_shares(measured[variant]).items()}
+            variant: {cause: round(share, 3) for cause, share in page_shares(errors[variant]).items()}
             for variant in SPLIT
         },
-        "leads": {variant: lead_figures(measured[variant]) for variant in SPLIT},
+        "leads": {variant: json_from_errors(errors[variant]) for variant in SPLIT},
     }
 
 
-def reading(truth: PageTruth, layout: Layout, mapped: Mapped | None) -> dict[str, Any]:
-    """What the pipeline read of the page: right or wrong, and by how many mm its extent is off."""
+def compare_layout(truth: PageTruth, layout: Layout, on_mesh: TruthOnMesh | None) -> dict[str, Any]:
+    """Return whether layout, speed and gain were read correctly, and the error of the extent in mm."""
     true = truth.layout
     out: dict[str, Any] = {
         "layout": layout.name == true.name,
         "speed": layout.speed_mm_s == true.speed_mm_s,
         "gain": layout.gain_mm_mv == true.gain_mm_mv,
     }
-    if mapped:
-        rows, found = mapped.layout.rows, layout.rows[0]
-        out["start_miss_mm"] = round(found.start_mm - median(row.start_mm for row in rows), 3)
-        out["end_miss_mm"] = round(found.end_mm - median(row.end_mm for row in rows), 3)
+    if on_mesh:
+        rows, predicted = on_mesh.layout.rows, layout.rows[0]
+        out["start_miss_mm"] = round(predicted.start_mm - median(row.start_mm for row in rows), 3)
+        out["end_miss_mm"] = round(predicted.end_mm - median(row.end_mm for row in rows), 3)
     return out
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pages", type=Path)
     parser.add_argument("result", type=Path)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--limit", type=int, help="so many pages at most, spread over the folder")
-    parser.add_argument(
-        "--models", type=Path, help="a folder with manifest.json; the shipped ones without it"
-    )
+    parser.add_argument("--limit", type=int, help="maximum number of pages, evenly spaced over the folder")
+    parser.add_argument("--models", type=Path, help="folder with a manifest.json; default: packaged models")
     return parser.parse_args()
 
 
@@ -184,7 +183,7 @@ def main() -> None:
     stages = Stages(family, given.threads)
     pages = []
     for path in paths:
-        pages.append(measured_page(stages, path, load_truth(path.with_suffix(".npz"))))
+        pages.append(measure_page(stages, path, load_truth(path.with_suffix(".npz"))))
         sys.stderr.write(f"{path.stem:26}" + "".join(f"{db:15.1f}" for db in pages[-1]["db"].values()) + "\n")
     by_kind = summary(pages)
     figures = {"kinds": by_kind, "pages": pages}

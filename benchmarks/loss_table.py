@@ -1,4 +1,4 @@
-"""What many pages' variants say together: dB, what each perfect stage would give, causes of the error."""
+"""Summary of loss_by_stage.py over pages: dB of the variants, gains of ideal stages, causes of the error."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Mapping
 from statistics import mean, median
 from typing import Any
 
-from causes import CAUSES
+from error_causes import CAUSES
 
 VARIANTS = ("round_trip", "true_mesh", "true_trace", "true_layout", "all")
 SPLIT = ("true_mesh", "all")
-"""Variants whose errors are told by cause."""
+"""Variants whose errors are split by cause."""
 
 GAINS = {
     "mesh": ("true_mesh", "true_layout"),
     "trace": ("true_trace", "true_layout"),
     "layout": ("true_layout", "all"),
 }
-"""What a perfect stage would give: the first variant less the second. Mesh and trace are told with a true
-layout, so that a wrong one does not hide them; `layout` has the extents, speed and gain in it."""
+"""Gain of an ideal stage: dB of the first variant minus the second. The gains of mesh and trace are measured
+with the true layout, so a wrong layout does not hide them. `layout` includes extents, speed and gain."""
 
 TOTAL = "all kinds"
 
 
 def summary(pages: list[dict[str, Any]]) -> dict[str, Any]:
-    """By kind and over all: mean and median dB of every variant, gains, and mean shares of the error."""
+    """Return mean and median dB of every variant, gains and mean shares of the error, by kind and overall."""
     kinds = sorted({page["kind"] for page in pages})
     groups = {kind: [page for page in pages if page["kind"] == kind] for kind in kinds}
-    return {kind: _figures(group) for kind, group in {**groups, TOTAL: pages}.items()}
+    return {kind: _group_summary(group) for kind, group in {**groups, TOTAL: pages}.items()}
 
 
-def _figures(pages: list[dict[str, Any]]) -> dict[str, Any]:
+def _group_summary(pages: list[dict[str, Any]]) -> dict[str, Any]:
     db = {variant: [page["db"][variant] for page in pages] for variant in VARIANTS}
     gains = {
         stage: [page["db"][better] - page["db"][worse] for page in pages]
@@ -40,8 +40,8 @@ def _figures(pages: list[dict[str, Any]]) -> dict[str, Any]:
         "pages": len(pages),
         "failed": [f"{page['page']}: {page['failed']['all']}" for page in pages if "all" in page["failed"]],
         "misread": {
-            what: [page["page"] for page in pages if page["reading"].get(what) is False]
-            for what in ("layout", "speed", "gain")
+            item: [page["page"] for page in pages if page["reading"].get(item) is False]
+            for item in ("layout", "speed", "gain")
         },
         "mean_db": {variant: round(mean(values), 2) for variant, values in db.items()},
         "median_db": {variant: round(median(values), 2) for variant, values in db.items()},
@@ -54,34 +54,34 @@ def _figures(pages: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def table(figures: Mapping[str, Any]) -> str:
-    """`summary` to read: means and medians, then the shares of the error in percent."""
+def table(summaries: Mapping[str, Any]) -> str:
+    """Return a text table of `summary`: means and medians, then the shares of the error in percent."""
     split = "".join(f"  {variant + ' ' + '/'.join(CAUSES):>26}" for variant in SPLIT)
     return "\n".join(
         [
-            _line("dB: mean, median", "pages", VARIANTS),
-            *(_pairs(kind, found, VARIANTS, "db") for kind, found in figures.items()),
+            _heading("dB: mean, median", "pages", VARIANTS),
+            *(_pairs(kind, group, VARIANTS, "db") for kind, group in summaries.items()),
             "",
-            _line("a perfect ... gives", "lost", tuple(GAINS)),
-            *(_pairs(kind, found, tuple(GAINS), "gain_db") for kind, found in figures.items()),
+            _heading("gain of an ideal ...", "failed", tuple(GAINS)),
+            *(_pairs(kind, group, tuple(GAINS), "gain_db") for kind, group in summaries.items()),
             "",
             f"{'% of squared error':26}" + split,
-            *(_shares(kind, found["causes"]) for kind, found in figures.items()),
+            *(_shares(kind, group["causes"]) for kind, group in summaries.items()),
             "",
         ]
     )
 
 
-def _line(title: str, count: str, names: tuple[str, ...]) -> str:
+def _heading(title: str, count: str, names: tuple[str, ...]) -> str:
     return f"{title:20}{count:>6}" + "".join(f"{name:>15}" for name in names)
 
 
-def _pairs(kind: str, found: Mapping[str, Any], names: tuple[str, ...], unit: str) -> str:
-    count = found["pages"] if unit == "db" else len(found["failed"])
-    pairs = ((found[f"mean_{unit}"][name], found[f"median_{unit}"][name]) for name in names)
+def _pairs(kind: str, group: Mapping[str, Any], names: tuple[str, ...], unit: str) -> str:
+    count = group["pages"] if unit == "db" else len(group["failed"])
+    pairs = ((group[f"mean_{unit}"][name], group[f"median_{unit}"][name]) for name in names)
     return f"{kind:20}{count:6}" + "".join(f"{a:8.1f}{b:7.1f}" for a, b in pairs)
 
 
 def _shares(kind: str, causes: Mapping[str, Mapping[str, float]]) -> str:
-    told = ("/".join(f"{100 * causes[v][c]:.0f}" for c in CAUSES) for v in SPLIT)
-    return f"{kind:26}" + "".join(f"  {shares:>26}" for shares in told)
+    columns = ("/".join(f"{100 * causes[v][c]:.0f}" for c in CAUSES) for v in SPLIT)
+    return f"{kind:26}" + "".join(f"  {shares:>26}" for shares in columns)

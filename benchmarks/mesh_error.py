@@ -1,10 +1,10 @@
-"""Accuracy and speed of stages 0 and 1: how far the mesh lies from the paper's true millimetres.
+"""Accuracy and speed of stages 0 and 1: distance of the mesh from the true millimetres of the paper.
 
     python benchmarks/mesh_error.py PAGES RESULT.json [--threads 2] [--repeats 5]
 
-PAGES is a folder that `ecgdigit-rt synth` wrote (NAME.jpg with its truth NAME.npz). A mesh counts from
-a whole period of its own choice, so that much is taken off before its error is told. What is left over
-of a constant does not bend a trace: the errors stand once with it and once without.
+PAGES is a folder written by `ecgdigit-rt synth` (NAME.jpg with its truth NAME.npz). The origin of a mesh is
+an arbitrary grid line, so a whole number of periods is subtracted before the error is computed. The remaining
+constant does not distort a trace, so the errors are given with it and without it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_rt.bench.provenance import write_result
-from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.geometry.grid_stage import grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate_stage import Located, locate
@@ -35,62 +35,62 @@ from ecgdigit_rt.tracing.assemble import rotate_points
 
 T = TypeVar("T")
 
-_RASTER_MM = 2.5
-_AROUND_ROWS_MM = 15.0
+_RASTER_MM, _AROUND_ROWS_MM = 2.5, 15.0
+"""Distance of the measured positions, and their range above and below the rows. Chosen, not tuned."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MeshError:
-    """Errors of one page's mesh in mm, along time and across it: each median and 95th percentile."""
+    """Errors of the mesh of one page in mm, along time and across it: median and 95th percentile of each."""
 
     along: tuple[float, float]
     along_centred: tuple[float, float]
     across: tuple[float, float]
     across_centred: tuple[float, float]
     unreached: float
-    """Share of the places that the mesh does not reach."""
+    """Share of the positions that the mesh does not cover."""
 
 
-def true_places(truth: PageTruth) -> NDArray[np.float64]:
-    """A raster of paper places (n, 2) over the rows, in mm, as far as the picture shows them."""
+def true_positions(truth: PageTruth) -> NDArray[np.float64]:
+    """Return a raster of paper positions (n, 2) in mm over the rows, as far as they are inside the image."""
     rows = truth.layout.rows
     u = np.arange(rows[0].start_mm, rows[0].end_mm, _RASTER_MM)
     v = np.arange(rows[0].baseline_mm - _AROUND_ROWS_MM, rows[-1].baseline_mm + _AROUND_ROWS_MM, _RASTER_MM)
-    places = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2)
-    x, y = truth.pixels_from_mm(places[:, 0], places[:, 1])
+    positions = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2)
+    x, y = truth.pixels_from_mm(positions[:, 0], positions[:, 1])
     width, height = truth.image_size
     left, top, right, bottom = truth.grid_mm
     inside = (x > 0) & (x < width) & (y > 0) & (y < height)
-    inside &= (places[:, 0] > left) & (places[:, 0] < right)
-    inside &= (places[:, 1] > top) & (places[:, 1] < bottom)
-    return np.asarray(places[inside])
+    inside &= (positions[:, 0] > left) & (positions[:, 0] < right)
+    inside &= (positions[:, 1] > top) & (positions[:, 1] < bottom)
+    return np.asarray(positions[inside])
 
 
 def mesh_error(mesh: Mesh, truth: PageTruth) -> MeshError:
-    """Compare a mesh in the upright picture with the page's truth."""
-    places = true_places(truth)
-    pixels = np.stack(truth.pixels_from_mm(places[:, 0], places[:, 1]), -1).astype(np.float32)
+    """Compare a mesh of the upright image with the truth of the page."""
+    positions = true_positions(truth)
+    pixels = np.stack(truth.pixels_from_mm(positions[:, 0], positions[:, 1]), -1).astype(np.float32)
     upright = rotate_points(pixels, truth.image_size, -truth.quarter_turns)
-    got = np.stack(mesh.mm_from_pixels(upright[:, 0], upright[:, 1]), -1)
-    reached = np.isfinite(got).all(1)
-    miss = (got - places)[reached]
-    miss -= STEP_MM * np.round(np.median(miss, axis=0) / STEP_MM)
-    centred = miss - np.median(miss, axis=0)
+    predicted = np.stack(mesh.mm_from_pixels(upright[:, 0], upright[:, 1]), -1)
+    reached = np.isfinite(predicted).all(1)
+    error = (predicted - positions)[reached]
+    error -= STEP_MM * np.round(np.median(error, axis=0) / STEP_MM)
+    centred = error - np.median(error, axis=0)
 
     def spread(values: NDArray[np.float64]) -> tuple[float, float]:
         return float(np.median(np.abs(values))), float(np.quantile(np.abs(values), 0.95))
 
     return MeshError(
-        along=spread(miss[:, 0]),
+        along=spread(error[:, 0]),
         along_centred=spread(centred[:, 0]),
-        across=spread(miss[:, 1]),
+        across=spread(error[:, 1]),
         across_centred=spread(centred[:, 1]),
         unreached=1 - float(reached.mean()),
     )
 
 
 def fastest(step: Callable[[], T], repeats: int) -> tuple[float, T]:
-    """The least wall seconds of several calls, and the last result."""
+    """Return the minimum wall seconds of several calls, and the last result."""
     seconds = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -107,8 +107,8 @@ class Stages:
         self._locate = OnnxRuntimeRunner(graphs["locate"], threads)
         self._grid = OnnxRuntimeRunner(graphs["grid"], threads)
 
-    def page(self, path: Path, truth: PageTruth, repeats: int) -> dict[str, Any]:
-        """One page's figures; `failed` says why it has no error."""
+    def measure_page(self, path: Path, truth: PageTruth, repeats: int) -> dict[str, Any]:
+        """Measure one page. `failed` is the reason if there is no mesh."""
         out: dict[str, Any] = {"page": path.stem, "kind": truth.kind, "seconds": {}, "failed": None}
         seconds = out["seconds"]
         seconds["decode"], image = fastest(lambda: rgb_from_file(path), 1)
@@ -128,21 +128,21 @@ class Stages:
 
 
 def summary(pages: list[dict[str, Any]]) -> dict[str, Any]:
-    """By kind, the medians of its pages' errors (mm) and seconds."""
+    """Return the medians of errors (mm) and seconds over the pages of each kind."""
     kinds: dict[str, Any] = {}
     for kind in sorted({page["kind"] for page in pages}):
-        of_kind = [page for page in pages if page["kind"] == kind]
-        good = [page for page in of_kind if page["failed"] is None]
+        group = [page for page in pages if page["kind"] == kind]
+        good = [page for page in group if page["failed"] is None]
         kinds[kind] = {
-            "pages": len(of_kind),
-            "without_mesh": [f"{page['page']}: {page['failed']}" for page in of_kind if page["failed"]],
+            "pages": len(group),
+            "without_mesh": [f"{page['page']}: {page['failed']}" for page in group if page["failed"]],
         }
         if not good:
             continue
         for name in ("along", "along_centred", "across", "across_centred"):
-            for place, what in enumerate(("median", "p95")):
-                values = [page[name][place] for page in good]
-                kinds[kind][f"{name}_{what}_mm"] = round(median(values), 4)
+            for index, statistic in enumerate(("median", "p95")):
+                values = [page[name][index] for page in good]
+                kinds[kind][f"{name}_{statistic}_mm"] = round(median(values), 4)
             kinds[kind][f"{name}_worst_p95_mm"] = round(max(page[name][1] for page in good), 4)
         kinds[kind]["seconds"] = {
             part: round(median(page["seconds"][part] for page in good), 4) for part in good[0]["seconds"]
@@ -158,14 +158,16 @@ def main() -> None:
     parser.add_argument("pages", type=Path)
     parser.add_argument("result", type=Path)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=5, help="calls of rectify; the fastest counts")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="number of rectifications, of which the fastest counts"
+    )
     given = parser.parse_args()
     stages = Stages(given.threads)
     paths = sorted(path for path in given.pages.glob("*.jpg") if path.with_suffix(".npz").is_file())
     if not paths:
         raise SystemExit(f"no NAME.jpg with NAME.npz in {given.pages}")
-    stages.page(paths[0], load_truth(paths[0].with_suffix(".npz")), 1)  # compiles the kernels
-    pages = [stages.page(path, load_truth(path.with_suffix(".npz")), given.repeats) for path in paths]
+    stages.measure_page(paths[0], load_truth(paths[0].with_suffix(".npz")), 1)  # compiles the kernels
+    pages = [stages.measure_page(path, load_truth(path.with_suffix(".npz")), given.repeats) for path in paths]
     by_kind = summary(pages)
     write_result(given.result, "mesh_error", given.threads, {"kinds": by_kind, "pages": pages})
     sys.stdout.write(json.dumps(by_kind, indent=1) + "\n")

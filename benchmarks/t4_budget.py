@@ -1,9 +1,10 @@
-"""What a T4 can reach at best: each stage's operations and bytes against the card's limits.
+"""Performance budget of a T4: operations and memory traffic of each stage against the limits of the GPU.
 
     python benchmarks/t4_budget.py RESULT.json
 
-Counts per page of 2200 × 1700 px (3×4+1): operations of all convolutions, and the bytes that they read and
-write in FP16 when every layer is one kernel whose norm and ReLU cost nothing. A roofline, not a measurement.
+Counts for a page of 2200 × 1700 px (3×4+1): the operations of all convolutions, and the bytes that they read
+and write in FP16 if every layer is one kernel with free norm and ReLU. This is a roofline model, not a
+measurement.
 """
 
 from __future__ import annotations
@@ -20,27 +21,32 @@ import torch
 from torch import Tensor, nn
 
 from ecgdigit_export.models.families import FAMILIES, stage_network
-from ecgdigit_export.onnx_graph import folded
+from ecgdigit_export.onnx_graph import fuse_batchnorm
 from ecgdigit_rt.bench.provenance import write_result
 
-TFLOPS = 65e12
+FLOPS = 65e12
 BYTES_PER_S = 320e9
+"""Peak of the tensor cores in FP16, and bandwidth, from NVIDIA's data sheet of the T4."""
+
 SHARE_OF_PEAK = 0.35
-"""What convolutions of 24 to 192 channels reach of the tensor cores' peak: an assumption."""
+"""Share of the tensor cores' peak that convolutions of 24 to 192 channels reach. An assumption."""
+
 SHARE_OF_BANDWIDTH = 0.75
-HALF = 2
+"""Share of the bandwidth that is reached. An assumption."""
+
+BYTES_PER_VALUE = 2
 
 WORK: Mapping[str, tuple[tuple[int, int, int, int], ...]] = {
     "locate": ((1, 608, 768, 3), (20, 96, 160, 3)),
     "grid": ((1, 1184, 1536, 3),),
     "trace": ((4, 320, 2752, 3),),
 }
-"""What a page gives each stage: the page and some twenty patches of text, the sheet, four rows."""
+"""Inputs of each stage for one page: the page and about twenty patches of text, the sheet, four rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageWork:
-    """One stage's work for one page, and the least time for it (ms): by arithmetic, by memory."""
+    """Work of one stage for one page, and the minimum time for it in ms by arithmetic and by memory."""
 
     gflop: float
     mbytes: float
@@ -48,21 +54,22 @@ class StageWork:
     memory_ms: float
 
     @property
-    def least_ms(self) -> float:
+    def min_ms(self) -> float:
+        """Minimum time in ms."""
         return max(self.compute_ms, self.memory_ms)
 
 
 def stage_work(family: str, stage: str) -> StageWork:
-    """Counted with hooks on a network without weights, so on any machine."""
+    """Count the work of a stage with hooks on a network without weights, on any machine."""
     with torch.device("meta"):
-        model = folded(stage_network(family, stage).eval())
-    flops, moved = 0, 0
+        model = fuse_batchnorm(stage_network(family, stage).eval())
+    flops, traffic_bytes = 0, 0
 
-    def count(layer: nn.Module, given: tuple[Tensor, ...], found: Tensor) -> None:
-        nonlocal flops, moved
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal flops, traffic_bytes
         if isinstance(layer, nn.Conv2d):
-            flops += 2 * found.numel() * layer.weight[0].numel()
-            moved += HALF * (given[0].numel() + found.numel() + layer.weight.numel())
+            flops += 2 * output.numel() * layer.weight[0].numel()
+            traffic_bytes += BYTES_PER_VALUE * (inputs[0].numel() + output.numel() + layer.weight.numel())
 
     for layer in model.modules():
         layer.register_forward_hook(count)
@@ -70,20 +77,21 @@ def stage_work(family: str, stage: str) -> StageWork:
         model(torch.zeros(shape, dtype=torch.uint8, device="meta"))
     return StageWork(
         flops / 1e9,
-        moved / 1e6,
-        1000 * flops / (TFLOPS * SHARE_OF_PEAK),
-        1000 * moved / (BYTES_PER_S * SHARE_OF_BANDWIDTH),
+        traffic_bytes / 1e6,
+        1000 * flops / (FLOPS * SHARE_OF_PEAK),
+        1000 * traffic_bytes / (BYTES_PER_S * SHARE_OF_BANDWIDTH),
     )
 
 
 def budget(family: str) -> dict[str, Any]:
+    """Return the budget of one family."""
     stages = {stage: stage_work(family, stage) for stage in WORK}
-    least = sum(work.least_ms for work in stages.values())
+    total_ms = sum(work.min_ms for work in stages.values())
     return {
-        "stages": {stage: asdict(work) | {"least_ms": work.least_ms} for stage, work in stages.items()},
-        "networks_ms_per_page": least,
-        "networks_pages_per_s": 1000 / least,
-        "pages_in_nine_hours": 9 * 3600 * 1000 / least,
+        "stages": {stage: asdict(work) | {"least_ms": work.min_ms} for stage, work in stages.items()},
+        "networks_ms_per_page": total_ms,
+        "networks_pages_per_s": 1000 / total_ms,
+        "pages_in_nine_hours": 9 * 3600 * 1000 / total_ms,
     }
 
 

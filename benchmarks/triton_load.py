@@ -1,12 +1,12 @@
-"""How many pages a second a Triton server reads, and how long a client waits, under load.
+"""Throughput and response time of a Triton server under load.
 
     python benchmarks/triton_load.py RESULT.json PAGE... [--grpc ADDRESS] [--clients 1 4 16] [--requests 16]
 
-Every client sends one page after another over gRPC, each page on a connection of its own client. Without
---grpc a server is started here (see `triton_server.py`), once with one instance of `ecgdigit` on all threads,
-and once with an instance per CPU on one thread each. The same pages are read in this process, too:
---requests of them in a row, for the speed that a server can reach at most, and each for its signals, which
-must not differ. `load_average` tells what else the machine was doing when a server's turn began.
+Every client sends one page after another over its own gRPC connection. Without --grpc a server is started
+here (see `triton_server.py`), once with one instance of `ecgdigit` on all threads, and once with an instance
+per CPU on one thread each. The same pages are digitized in this process as well: --requests of them in a row,
+for the maximum speed that a server can reach, and each once, to compare the signals. `load_average` is the
+load of the machine before the measurement of a server.
 """
 
 from __future__ import annotations
@@ -27,102 +27,109 @@ import triton_server
 import tritonclient.grpc as grpc
 from numpy.typing import NDArray
 
-from ecgdigit_engine.threads import usable_cpus
+from ecgdigit_engine.cpu import usable_cpus
 from ecgdigit_rt import Digitized, Digitizer
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.formats.signal_table import signal_table
 from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
-WANTED = ("lead_names", "signals_mv", "windows_s", "expected_error_mv", "expected_db")
+OUTPUTS = ("lead_names", "signals_mv", "windows_s", "expected_error_mv", "expected_db")
 
 
-def request(image: bytes) -> grpc.InferInput:
+def image_input(image: bytes) -> grpc.InferInput:
+    """Return the input tensor of one image file."""
     tensor = grpc.InferInput("image", [1, 1], "BYTES")
     tensor.set_data_from_numpy(np.array([[image]], object))
     return tensor
 
 
-def answer(client: grpc.InferenceServerClient, image: bytes) -> NDArray[np.float32]:
-    outputs = [grpc.InferRequestedOutput(name) for name in WANTED]
-    found = client.infer("ecgdigit", [request(image)], outputs=outputs).as_numpy("signals_mv")
-    return np.asarray(found[0], np.float32)
+def infer(client: grpc.InferenceServerClient, image: bytes) -> NDArray[np.float32]:
+    """Return the signals of one image in mV, (leads, samples)."""
+    outputs = [grpc.InferRequestedOutput(name) for name in OUTPUTS]
+    signals = client.infer("ecgdigit", [image_input(image)], outputs=outputs).as_numpy("signals_mv")
+    return np.asarray(signals[0], np.float32)
 
 
-def load(address: str, images: Sequence[bytes], clients: int, requests: int) -> dict[str, float]:
-    """Throughput and waiting time with so many clients, each sending requests / clients pages."""
-    each = max(2, requests // clients)
+def measure_load(address: str, images: Sequence[bytes], clients: int, requests: int) -> dict[str, float]:
+    """Measure throughput and response times with `clients` clients, each sending requests / clients pages."""
+    requests_per_client = max(2, requests // clients)
 
-    def one(number: int) -> list[float]:
-        waits = []
+    def run_client(number: int) -> list[float]:
+        durations = []
         with grpc.InferenceServerClient(address) as client:
-            for image in itertools.islice(itertools.cycle(images), number, number + each):
+            for image in itertools.islice(itertools.cycle(images), number, number + requests_per_client):
                 started = time.perf_counter()
-                answer(client, image)
-                waits.append(time.perf_counter() - started)
-        return waits
+                infer(client, image)
+                durations.append(time.perf_counter() - started)
+        return durations
 
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        waits = [wait for found in pool.map(one, range(clients)) for wait in found]
+        durations = [duration for one in pool.map(run_client, range(clients)) for duration in one]
     seconds = time.perf_counter() - started
     return {
-        "pages": len(waits),
-        "pages_per_s": round(len(waits) / seconds, 3),
-        "p50_s": round(float(np.percentile(waits, 50)), 3),
-        "p95_s": round(float(np.percentile(waits, 95)), 3),
+        "pages": len(durations),
+        "pages_per_s": round(len(durations) / seconds, 3),
+        "p50_s": round(float(np.percentile(durations, 50)), 3),
+        "p95_s": round(float(np.percentile(durations, 95)), 3),
     }
 
 
-def measured(address: str, pages: Sequence[Path], clients: Sequence[int], requests: int) -> dict[str, Any]:
+def measure(address: str, pages: Sequence[Path], clients: Sequence[int], requests: int) -> dict[str, Any]:
+    """Compare the signals of a server with those of this process, and measure the speed of both."""
     images = [page.read_bytes() for page in pages]
-    digitizer, busy = Digitizer(), os.getloadavg()[0]
-    largest = 0.0
+    digitizer, load_average = Digitizer(), os.getloadavg()[0]
+    max_difference = 0.0
     with grpc.InferenceServerClient(address) as client:
-        for page, image in zip(pages, images, strict=True):  # this warms the server up, too
-            here = signal_table(digitizer.digitize(page)).T
-            found = answer(client, image)
-            largest = max(largest, float(np.nanmax(np.abs(found - here))))
-    row = list(itertools.islice(itertools.cycle(pages), requests))
+        for page, image in zip(pages, images, strict=True):  # also the warm-up of the server
+            local = signal_table(digitizer.digitize(page)).T
+            signals = infer(client, image)
+            max_difference = max(max_difference, float(np.nanmax(np.abs(signals - local))))
+    repeated = list(itertools.islice(itertools.cycle(pages), requests))
     started = time.perf_counter()
-    read = sum(isinstance(one, Digitized) for one in digitizer.digitize_many(row))
+    digitized = sum(isinstance(one, Digitized) for one in digitizer.digitize_many(repeated))
     return {
-        "load_average": round(busy, 1),
-        "largest_difference_mv": largest,
+        "load_average": round(load_average, 1),
+        "largest_difference_mv": max_difference,
         "networks": digitizer.device,
-        "in_this_process_pages_per_s": round(read / (time.perf_counter() - started), 3),
-        "by_clients": {str(count): load(address, images, count, requests) for count in clients},
+        "in_this_process_pages_per_s": round(digitized / (time.perf_counter() - started), 3),
+        "by_clients": {str(count): measure_load(address, images, count, requests) for count in clients},
     }
 
 
 @contextmanager
-def served(order: RepositoryRequest) -> Iterator[str]:
+def serve_repository(repository: RepositoryRequest) -> Iterator[str]:
+    """Serve a model repository inside the block. The context is the gRPC address."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        write_repository(order, work / "models")
-        with triton_server.serving(work / "models", work, ["ecgdigit"]) as server:
+        write_repository(repository, work / "models")
+        with triton_server.serve(work / "models", work, ["ecgdigit"]) as server:
             yield server.grpc
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("result", type=Path)
     parser.add_argument("pages", type=Path, nargs="+")
     parser.add_argument("--grpc")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--requests", type=int, default=16)
     given = parser.parse_args()
-    told = given.pages, given.clients, given.requests
+    load = given.pages, given.clients, given.requests
     figures: dict[str, Any] = {}
     if given.grpc:
-        figures["given server"] = measured(given.grpc, *told)
+        figures["given server"] = measure(given.grpc, *load)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            place = str(triton_server.environment(Path(folder) / "environment"))
+            environment = str(triton_server.create_environment(Path(folder) / "environment"))
             for instances in sorted({1, usable_cpus()}):
-                order = RepositoryRequest(instances=instances, environment=place)
+                repository = RepositoryRequest(instances=instances, environment=environment)
                 name = f"{instances} x {usable_cpus() // instances} threads"
-                with served(order) as address:
-                    figures[name] = measured(address, *told)
+                with serve_repository(repository) as address:
+                    figures[name] = measure(address, *load)
     write_result(given.result, "triton_load", usable_cpus(), figures)
 
 

@@ -1,12 +1,12 @@
-"""A real Triton server on this machine's loopback, for the tests and `triton_load.py`.
+"""Real Triton server on the loopback interface, for the tests and `triton_load.py`.
 
-It is that of the wheel `nvidia-pytriton`, which cannot be installed beside the package: it holds Triton
-24.10, whose Python backend does not know NumPy 2. It lies in a folder of its own with a NumPy 1 for the
-server's processes alone:
+The server comes from the wheel `nvidia-pytriton`. It cannot be installed beside the package, since it
+contains Triton 24.10, whose Python backend does not support NumPy 2. It is installed in its own folder, with
+a NumPy 1 for the processes of the server only:
 
     pip install --no-deps --target .triton nvidia-pytriton==0.7.0 numpy==1.26.4
 
-Its Python backend runs; there is none of ONNX Runtime's or TensorRT's.
+The wheel has the Python backend, but not the backends of ONNX Runtime and TensorRT.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ INSTALL = "pip install --no-deps --target .triton nvidia-pytriton==0.7.0 numpy==
 PARTS = WHEEL / "pytriton" / "tritonserver"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 STUB = PARTS / "python_backend_stubs" / PYTHON / "triton_python_backend_stub"
-START_S = 120
+START_TIMEOUT_S = 120
 
 
-def why_not() -> str:
-    """What keeps the server from running here; nothing where it runs."""
+def unavailable_reason() -> str:
+    """Return the reason why the server cannot run here, or an empty string."""
     if not (PARTS / "bin" / "tritonserver").is_file() or not (WHEEL / "numpy").is_dir():
         return f"no Triton server in {WHEEL}: {INSTALL}"
     if not STUB.is_file():
@@ -45,48 +45,52 @@ def why_not() -> str:
 
 
 def _libpython() -> Path | None:
-    """The folder of the interpreter's shared library, which the backend links to."""
-    places = (sysconfig.get_config_var("LIBDIR"), f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}")
-    return next((Path(one) for one in places if (Path(one) / f"libpython{PYTHON}.so.1.0").is_file()), None)
+    """Return the folder of the interpreter's shared library, to which the backend links."""
+    folders = (sysconfig.get_config_var("LIBDIR"), f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}")
+    return next((Path(one) for one in folders if (Path(one) / f"libpython{PYTHON}.so.1.0").is_file()), None)
 
 
-def environment(folder: Path, *, numpy_2: bool = False) -> Path:
-    """A Python environment for the server: all that this process sees, but with NumPy 1 unless numpy_2."""
+def create_environment(folder: Path, *, numpy_2: bool = False) -> Path:
+    """Create a Python environment for the server, with the packages of this process.
+
+    It has NumPy 1, or the NumPy of this process if `numpy_2`.
+    """
     venv.create(folder, symlinks=True)
     packages = folder / "lib" / f"python{PYTHON}" / "site-packages"
     for part in () if numpy_2 else WHEEL.glob("numpy*"):
         (packages / part.name).symlink_to(part)
-    here = [path for path in sys.path if path and Path(path).is_dir() and "python3" not in path]
-    own = [ROOT, ROOT / "engine", ROOT / "kernels"]
-    behind = [
+    search_path = [path for path in sys.path if path and Path(path).is_dir() and "python3" not in path]
+    sources = [ROOT, ROOT / "engine", ROOT / "kernels"]
+    site_packages = [
         f"import site; site.addsitedir({path!r})" for path in sys.path if path.endswith("site-packages")
     ]
-    lines = [*map(str, own), *here, *behind]
+    lines = [*map(str, sources), *search_path, *site_packages]
     (packages / "tests.pth").write_text("\n".join(lines) + "\n")
     return folder
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: its addresses, its process, and what it has said."""
+    """Running server: addresses, process and log file."""
 
     http: str
     grpc: str
     process: subprocess.Popen[bytes]
     log: Path
 
-    def is_ready(self, of: str = "") -> bool:
-        path = f"v2/models/{of}/ready" if of else "v2/health/ready"
+    def is_ready(self, model: str = "") -> bool:
+        """Return whether the server is ready, or one of its models."""
+        path = f"v2/models/{model}/ready" if model else "v2/health/ready"
         try:
-            with urllib.request.urlopen(f"http://{self.http}/{path}", timeout=5) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(f"http://{self.http}/{path}", timeout=5) as response:
+                return bool(response.status == 200)
         except (urllib.error.URLError, ConnectionError):
             return False
 
 
 @contextmanager
-def serving(repository: Path, work: Path, models: list[str]) -> Iterator[Server]:
-    """Serve models of a repository until the block is left. work: a folder for the server's own files."""
+def serve(repository: Path, work: Path, models: list[str]) -> Iterator[Server]:
+    """Serve models of a repository inside the block. `work` is a folder for the files of the server."""
     backend = work / "backends" / "python"
     shutil.copytree(PARTS / "backends" / "python", backend)
     shutil.copy(STUB, backend)
@@ -106,9 +110,9 @@ def serving(repository: Path, work: Path, models: list[str]) -> Iterator[Server]
     command += [f"--load-model={model}" for model in models]
     libraries = f"{_libpython()}:{WHEEL / 'nvidia_pytriton.libs'}"
     log = work / "server.log"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdout=said, stderr=subprocess.STDOUT, env={**os.environ, "LD_LIBRARY_PATH": libraries}
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "LD_LIBRARY_PATH": libraries}
         )
     server = Server(f"127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[1]}", process, log)
     try:
@@ -124,9 +128,9 @@ def serving(repository: Path, work: Path, models: list[str]) -> Iterator[Server]
 
 
 def _wait(server: Server) -> None:
-    end = time.monotonic() + START_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while not server.is_ready():
-        if server.process.poll() is not None or time.monotonic() > end:
+        if server.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the server did not start:\n{server.log.read_text()[-6000:]}")
         time.sleep(0.2)
 

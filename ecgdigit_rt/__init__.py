@@ -1,9 +1,11 @@
-"""Paper ECGs become calibrated 12-lead signals.
+"""Digitization of paper ECGs: scans and photos become calibrated 12-lead signals.
 
-    from pathlib import Path
-    from ecgdigit_rt import Digitized, Digitizer, Failed
+    from ecgdigit_rt import Digitizer
 
-The names below load on first use, so that importing the package costs next to nothing.
+    with Digitizer() as digitizer:
+        page = digitizer.digitize("scan.png")
+
+The names in `__all__` are loaded on first use, so importing the package costs a few milliseconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that appear when they are whole, or not at all."""
+"""Atomic publication of files, and checks that an output can be written."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ def reraise_as_output_error(path: Path) -> Iterator[None]:
     try:
         yield
     except (EcgDigitError, BrokenPipeError):
-        raise  # the reader of a pipe left: not an error of the output
+        raise  # BrokenPipeError: the reader of a pipe has closed it, which is not an error of the output
     except OSError as error:
         raise OutputNotWritable(path, error.strerror or str(error)) from error
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A path beside `path`, whose file takes its place at the end, or leaves no trace after an error.
+    """Yield a temporary path beside `path`, which replaces `path` at the end of the block.
 
-    Folders above are made. An error of the block itself passes through. Raises OutputNotWritable.
+    If the block fails, the temporary file is removed and the exception propagates. Parent folders are
+    created. Raises OutputNotWritable.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     with reraise_as_output_error(path):
@@ -45,7 +46,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def is_stream(path: Path) -> bool:
-    """A pipe or a device: it cannot be replaced, only written to. So is /dev/stdout, whatever is behind."""
+    """Return whether `path` is a pipe or a device, which can only be written to and not replaced.
+
+    /dev/stdout counts as one even if it is redirected to a file.
+    """
     if not path.exists() or path.is_dir():
         return False
     return _DEVICES in path.absolute().parents or not stat.S_ISREG(path.stat().st_mode)
@@ -53,52 +57,102 @@ def is_stream(path: Path) -> bool:
 
 @contextmanager
 def atomic_text_file(path: Path, stream: TextIO | None = None) -> Iterator[TextIO]:
-    """UTF-8 text to write into `path`, as `atomic_file`, or into `stream` where one is given.
+    """Yield a UTF-8 text file that replaces `path` at the end of the block, or `stream` if given.
 
-    A target that `is_stream` is written to directly.
+    A pipe or a device is written to directly. Raises OutputNotWritable.
     """
     if stream is not None:
         yield stream
         with reraise_as_output_error(path):
             stream.flush()
     elif is_stream(path):
-        with _opened(path, path) as direct:
+        with _open_text(path, path) as direct:
             yield direct
     else:
-        with atomic_file(path) as partial, _opened(partial, path) as text:
+        with atomic_file(path) as partial, _open_text(partial, path) as text:
             yield text
 
 
 def write_text_atomically(text: str, path: Path) -> None:
-    """Write `path` in one piece. Raises OutputNotWritable."""
+    """Write `text` to `path` atomically. Raises OutputNotWritable."""
     with atomic_text_file(path) as stream, reraise_as_output_error(path):
         stream.write(text)
 
 
-def check_file(path: Path) -> None:
-    """See that a file is there or can be made, without making it. Raises OutputNotWritable."""
+def check_file_writable(path: Path) -> None:
+    """Raise OutputNotWritable unless the file can be created or replaced. Creates nothing."""
     with reraise_as_output_error(path):
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
-    check_folder(path.parent)
+    check_folder_writable(path.parent)
 
 
-def check_folder(path: Path) -> None:
-    """See that a folder is there or can be made, without making it. Raises OutputNotWritable."""
+def check_folder_writable(path: Path) -> None:
+    """Raise OutputNotWritable unless the folder is writable or can be created. Creates nothing."""
     with reraise_as_output_error(path):
-        nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+        nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
         if not nearest.is_dir():
-            raise NotADirectoryError(20, f"{nearest} is no folder")
+            raise NotADirectoryError(20, f"{nearest} is not a folder")
         if not os.access(nearest, os.W_OK | os.X_OK):
-            raise PermissionError(13, f"{nearest} does not let us write")
+            raise PermissionError(13, f"no write permission for {nearest}")
 
 
 @contextmanager
-def _opened(file: Path, path: Path) -> Iterator[TextIO]:
+def _open_text(file: Path, path: Path) -> Iterator[TextIO]:
     with reraise_as_output_error(path):
         text = file.open("w", encoding="utf-8", newline="")
     try:
         yield text
     finally:
         with reraise_as_output_error(path):
-            text.close()  # what a buffer still holds may not fit either
+            text.close()  # writes the rest of the buffer, which may fail too
+
+
+class AppendOnlyFile:
+    """File that is created by its first `append` and written without a buffer.
+
+    `size` is the offset of the next append. Bytes behind it are truncated by that append.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path, self.size = path, size
+        self._handle: int | None = None
+
+    def append(self, data: bytes) -> int:
+        """Write all of `data` and return its offset.
+
+        The remains of a write that failed are truncated by the next one. Raises OutputNotWritable.
+        """
+        with reraise_as_output_error(self.path):
+            if self._handle is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            os.ftruncate(self._handle, self.size)
+            os.lseek(self._handle, self.size, os.SEEK_SET)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        start, self.size = self.size, self.size + len(data)
+        return start
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return up to `size` bytes from `start`: fewer at the end of the file, none if it does not exist."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                return file.read(size)
+        except FileNotFoundError:
+            return b""
+
+    def remove(self) -> None:
+        """Delete the file. Raises OutputNotWritable."""
+        self.close()
+        with reraise_as_output_error(self.path):
+            self.path.unlink(missing_ok=True)
+        self.size = 0
+
+    def close(self) -> None:
+        """Close the file. A later append opens it again."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

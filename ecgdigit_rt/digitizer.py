@@ -1,92 +1,98 @@
-"""Many pages with one family of models: which threads do what."""
+"""Public entry point of the runtime: `Digitizer` reads pages and distributes them over threads."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from hashlib import sha256
 from itertools import chain, islice
-from typing import Protocol
+from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_engine.cpu import usable_cpus
 from ecgdigit_engine.errors import UnknownChoice
-from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.selection import AUTO, select_backend
-from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_rt import __version__
-from ecgdigit_rt.classical.pipeline import ClassicalPipeline
+from ecgdigit_engine.stage_opener import StageOpener
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.decode.sources import DecodablePage, Source, page_from_source, pages_from_sources
 from ecgdigit_rt.layout.catalog import plan_from_text
 from ecgdigit_rt.layout.match import LayoutOverrides
-from ecgdigit_rt.models import STAGES, graph_precisions, load_models, load_sampler
+from ecgdigit_rt.methods import ClassicalMethod, Method, NeuralMethod, PageReader
+from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.ordered_map import ordered_map
-from ecgdigit_rt.pipeline import PagePipeline, PageSteps, ReadOptions, StepObserver
-from ecgdigit_rt.results import Digitized, PageRef, Provenance, Result, failed_from_error
-from ecgdigit_rt.stages import SAMPLED_TRACE
+from ecgdigit_rt.pipeline import PageState, PipelineOptions
+from ecgdigit_rt.results import Digitized, PageRef, Result, failed_from_error
+from ecgdigit_rt.steps import StepObserver
+from ecgdigit_rt.tracing.assemble import AssemblyOptions
 from ecgdigit_rt.warmup import start_warmup
 
-_PAGES_FOR_ALL = 3
-"""Pages per thread, from which each thread takes pages of its own. The last pages leave threads idle."""
-
+_PARALLEL_PAGES_PER_THREAD = 3
+"""Minimum pages per thread for reading pages in parallel. With fewer, threads would idle on the last pages.
+Chosen, not tuned."""
 
 NETWORKS, CLASSICAL = METHODS = ("networks", "classical")
-"""How pages are read: with the family's three networks, or without any."""
+"""Values of `method`: the three networks of a family, or no network."""
 
-_UNNAMED = {"models": "lite", "tta": "none"}
-_NO_NETWORKS = "none (classical)"
-_READS_NO_TEXT = "no text is read: rows and pulses tell the layout, the speed and the gain, or you do"
-
-
-class Reader(Protocol):
-    """What reads a page: a `PagePipeline` or a `ClassicalPipeline`."""
-
-    def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError."""
-        ...
-
-
-class StageOpener(Protocol):
-    """What opens the networks: `ecgdigit_engine.selection.BackendSelection`, or what a benchmark puts in its place."""
-
-    @property
-    def graph_precision(self) -> str: ...
-
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-
-    @property
-    def is_accelerator(self) -> bool: ...
-
-    def open_stage(
-        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
-    ) -> Runner: ...
+_NEURAL_DEFAULTS = {"models": "lite", "tta": "none", "backend": AUTO, "device": AUTO, "precision": AUTO}
+"""Options that only apply to networks, with the values that mean "not specified"."""
 
 
 class Digitizer:
-    """Reads pages with one family of models, or without any.
+    """Digitizes ECG pages with the networks of one family, or with the classical method.
 
-    method: networks, or classical, which runs none: then nothing that runs or changes them can be named.
-    models: a family of the package, or a folder that `ecgdigit-rt export` wrote. threads: CPU threads; all
-    that this process may use without it. tta: none, flip, photometric or full, how every strip is seen
-    (`ecgdigit_rt.tracing.tta`). blend: make leads that nearly obey Einthoven's law obey it
-    (`ecgdigit_rt.tracing.lead_relations`). seen_only: where a curve is in doubt, no other lead of the same beat
-    is asked (`ecgdigit_rt.tracing.beat_prior`).
-    layout: a known layout or one spelled out (`ecgdigit_rt.layout.catalog.plan_from_text`), speed_mm_s,
-    gain_mm_mv: where the page itself should not be asked. min_quality_db: pages whose expected
-    signal-to-noise ratio is lower are refused. max_pixels: larger pages are refused, before they are decoded.
-    backend, device, precision: what runs the networks, where and in which type
-    (`ecgdigit_engine.selection.select_backend`); what is named is used or refused. opener: what opens the networks in
-    their place. `device` and `models` say in words what was chosen, `notes` what to know of it, `identity`
-    what of it decides the results.
-    Few pages share all threads, page by page; many pages go one to a thread, since a network on one thread
-    wastes nothing on waiting for others.
-    Raises UnknownChoice, LayoutNotUnderstood, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt.
+    A few pages share all threads, one page after another. Many pages are read in parallel, one per thread,
+    since a network on one thread never waits for another thread. Use it as a context manager, or call
+    `close`, to release networks and threads early.
+
+    Parameters
+    ----------
+    models : str
+        Family of the package, or a folder that `ecgdigit-rt export` wrote.
+    threads : int, optional
+        CPU threads. By default all that this process may use.
+    tta : {"none", "flip", "photometric", "full"}
+        Test-time augmentation of the trace stage.
+    enforce_einthoven : bool
+        Correct limb leads that nearly satisfy Einthoven's law so that they satisfy it.
+    no_beat_prior : bool
+        Leave low-confidence columns as predicted. By default the other leads of the same beat correct them.
+    layout : str, optional
+        Layout of all pages: a name, or rows spelled out such as ``"I,II,III/aVR,aVL,aVF"``.
+    speed_mm_s, gain_mm_mv : float, optional
+        Paper speed in mm/s and gain in mm/mV, in place of the printed ones.
+    min_quality_db : float, optional
+        Refuse pages whose expected signal-to-noise ratio is lower.
+    backend, device, precision : str
+        Runtime, device and numeric type of the networks. A named one is used or refused, never replaced.
+    opener : StageOpener, optional
+        Opener of the networks, in place of `backend`, `device` and `precision`. Its runners may be shared,
+        so `close` leaves them open.
+    method : {"networks", "classical"}
+        The classical method runs no network and accepts none of their options.
+    max_pixels : int
+        Refuse larger images before they are decoded.
+
+    Attributes
+    ----------
+    device, models : str
+        Backend with device and precision, and family with version, for people.
+    notes : tuple of str
+        Remarks about the selection, for people.
+    identity : mapping of str to str
+        Everything about software, models and device that affects results.
+
+    Raises
+    ------
+    UnknownChoice, InvalidLayout, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt
+
+    Examples
+    --------
+    >>> with Digitizer() as digitizer:
+    ...     page = digitizer.digitize("scan.png")
     """
 
     def __init__(
@@ -108,136 +114,192 @@ class Digitizer:
         method: str = NETWORKS,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self._max_pixels = max_pixels
-        told = LayoutOverrides(None if layout is None else plan_from_text(layout), speed_mm_s, gain_mm_mv)
-        self._options = ReadOptions(tta, enforce_einthoven, told, min_quality_db, no_beat_prior)
-        start_warmup()
         self.threads = threads or usable_cpus()
-        counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        self._classical: ClassicalPipeline | None = None
-        self._readers: dict[int, PagePipeline] = {}
-        if method != NETWORKS:
-            named = {
+        self._max_pixels = max_pixels
+        self._is_closed = False
+        plan = None if layout is None else plan_from_text(layout)
+        overrides = LayoutOverrides(plan, speed_mm_s, gain_mm_mv)
+        assembly = AssemblyOptions(enforce_einthoven, min_quality_db)
+        start_warmup()
+        self._method: Method
+        if method == NETWORKS:
+            selected = opener or select_backend(backend, device, precision, graph_precisions(models)).opener()
+            options = PipelineOptions(tta, overrides, no_beat_prior, assembly)
+            owns = opener is None
+            self._method = NeuralMethod(models, selected, self.threads, options, owns_runners=owns)
+        else:
+            given = {
                 "models": models,
                 "tta": tta,
                 "backend": backend,
                 "device": device,
                 "precision": precision,
             }
-            _check_classical(method, named)
-            self.device, self.models = f"{_NO_NETWORKS}, {counted}", "none"
-            self.notes: tuple[str, ...] = (_READS_NO_TEXT,)
-            provenance = Provenance(f"ecgdigit-rt {__version__}", "none", _NO_NETWORKS)
-            self.identity: Mapping[str, str] = {"software": provenance.software, "models": "none"}
-            self._classical = ClassicalPipeline(told, enforce_einthoven, min_quality_db, provenance)
-            return
-        self._opener = opener or select_backend(backend, device, precision, graph_precisions(models))
-        self._family = load_models(models, precision=self._opener.graph_precision)
-        self.device = f"{self._opener}, {counted}"
-        self.notes = self._opener.notes
-        size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
-        self.models = f"{self._family} ({size_mb:.1f} MB)"
-        self._provenance = Provenance(f"ecgdigit-rt {__version__}", str(self._family), str(self._opener))
-        weights = sha256(b"".join(self._family.graphs[stage] for stage in STAGES)).hexdigest()
-        self.identity = {
-            "software": self._provenance.software,
-            "models": f"{self._family} (SHA-256 {weights[:16]})",
-            "device": self._provenance.device,
-        }
+            _check_classical(method, given)
+            self._method = ClassicalMethod(overrides, assembly)
+        self.device = f"{self._method.device}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        self.models = self._method.models
+        self.notes: tuple[str, ...] = self._method.notes
+        self.identity: Mapping[str, str] = self._method.identity
 
-    def _reader(self, threads: int) -> Reader:
-        """The reader whose networks, if it has any, run on so many threads."""
-        return self._classical or self._page_reader(threads)
+    def __enter__(self) -> Self:
+        return self
 
-    def _page_reader(self, threads: int) -> PagePipeline:
-        if threads not in self._readers:
-            concurrency = 1 if threads == self.threads else self.threads
-            graphs = self._family.graphs
-            opened = partial(self._opener.open_stage, threads=threads, concurrency=concurrency)
-            runners = {stage: opened(graphs[stage]) for stage in STAGES}
-            if self._opener.is_accelerator:
-                runners[SAMPLED_TRACE] = opened(
-                    graphs["trace"], prefix_graph=load_sampler(str(self._family.root))
-                )
-            self._readers[threads] = PagePipeline(runners, self._options, self._provenance)
-        return self._readers[threads]
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release networks and threads. A closed digitizer reads no further page."""
+        self._is_closed = True
+        self._method.close()
 
     def digitize(self, source: Source) -> Digitized:
-        """Read one page: a file (its first page), a `PageRef`, or an image array.
+        """Digitize one page.
 
-        Raises an InputError or a PageError that names what is wrong.
+        Parameters
+        ----------
+        source : str, Path, PageRef or ndarray
+            A file (its first page), a page of a file, or an image array, (height, width) or
+            (height, width, 3 or 4), RGB.
+
+        Returns
+        -------
+        Digitized
+
+        Raises
+        ------
+        InputError
+            If the source cannot be read.
+        PageError
+            If no ECG can be digitized from it.
         """
-        picture = page_from_source(source, max_pixels=self._max_pixels)
-        return self.digitize_image(picture.pixels(), picture.page)
+        page = page_from_source(source, max_pixels=self._max_pixels)
+        return self.digitize_image(page.pixels(), page.page)
 
     def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
+        """Digitize one decoded page.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, (height, width, 3)
+            RGB.
+        source : PageRef
+            Source of the image, stored with the result.
+
+        Returns
+        -------
+        Digitized
+
+        Raises
+        ------
+        PageError
+            If no ECG can be digitized from it.
+        """
         return self._reader(self.threads).read(image, source)
 
-    def steps(
-        self, image: NDArray[np.uint8], source: PageRef, watcher: StepObserver | None = None
-    ) -> PageSteps:
-        """Read one page and keep what every step gave, see `PagePipeline.steps`.
+    def digitize_steps(
+        self, image: NDArray[np.uint8], source: PageRef, observer: StepObserver | None = None
+    ) -> PageState:
+        """Digitize one decoded page and return the values of all steps.
 
-        Raises ValueError with the classical method, whose steps are others.
+        Parameters
+        ----------
+        image : ndarray of uint8, (height, width, 3)
+            RGB.
+        source : PageRef
+            Source of the image, stored with the result.
+        observer : callable, optional
+            Called with the name and the value of each step as soon as it is complete.
+
+        Returns
+        -------
+        PageState
+
+        Raises
+        ------
+        PageError
+            If no ECG can be digitized from it.
+        ValueError
+            With the classical method, which has other steps.
         """
-        if self._classical is not None:
-            raise ValueError("the classical method has none of the networks' steps")
-        return self._page_reader(self.threads).steps(image, source, watcher)
+        self._check_open()
+        if not isinstance(self._method, NeuralMethod):
+            raise ValueError("the classical method has none of the networks' steps")  # noqa: TRY004
+        return self._method.reader(self.threads).run(image, source, observer)
 
     def network_threads(self, pages: int) -> int:
-        """Threads that each network gets in a run of so many pages: all of them, or one, with many pages."""
-        return 1 if pages >= _PAGES_FOR_ALL * self.threads else self.threads
+        """Return the threads of each network in a run of `pages` pages: all, or one if there are many."""
+        return 1 if pages >= _PARALLEL_PAGES_PER_THREAD * self.threads else self.threads
 
     def digitize_many(
         self, sources: Iterable[Source], network_threads: int | None = None
     ) -> Iterator[Result]:
-        """Read every page of files, folders, globs, `PageRef`s and arrays, in order.
+        """Digitize every page of files, folders, globs, `PageRef`s and arrays.
 
-        The next pages are read meanwhile. A page's failure is its result. network_threads: 1 or `threads`;
-        without it as many as suit the number of pages. It decides in which order numbers are summed, and so
-        a signal's last digits.
+        Parameters
+        ----------
+        sources : iterable
+            Paths, globs, `PageRef`s and image arrays. The following pages are decoded ahead.
+        network_threads : int, optional
+            Threads of each network, 1 or `threads`. By default chosen by the number of pages. It determines
+            the order of floating-point sums and therefore the last digits of the signals.
+
+        Yields
+        ------
+        Digitized or Failed
+            One result per page, in input order. An error of a page is its result.
         """
-        pictures = pages_from_sources(sources, self._max_pixels)
+        pages = pages_from_sources(sources, self._max_pixels)
         if network_threads is None:
-            first = list(islice(pictures, _PAGES_FOR_ALL * self.threads))
-            network_threads, pictures = self.network_threads(len(first)), chain(first, pictures)
+            first = list(islice(pages, _PARALLEL_PAGES_PER_THREAD * self.threads))
+            network_threads, pages = self.network_threads(len(first)), chain(first, pages)
         if network_threads < self.threads:
-            yield from self._one_to_a_thread(pictures)
+            yield from self._in_parallel(pages)
         else:
-            yield from self._one_by_one(pictures)
+            yield from self._in_sequence(pages)
 
-    def _one_by_one(self, pictures: Iterator[DecodablePage]) -> Iterator[Result]:
-        """All threads on one page; the next one is decoded meanwhile."""
+    def _in_sequence(self, pages: Iterator[DecodablePage]) -> Iterator[Result]:
+        """Read one page after another with all threads, and decode the next one meanwhile."""
         reader = self._reader(self.threads)
         with ThreadPoolExecutor(1) as decoder:
-            coming = deque((one.page, decoder.submit(one.pixels)) for one in islice(pictures, 1))
-            while coming:
-                coming.extend((one.page, decoder.submit(one.pixels)) for one in islice(pictures, 1))
-                page, image = coming.popleft()
+            pending = deque((one.page, decoder.submit(one.pixels)) for one in islice(pages, 1))
+            while pending:
+                pending.extend((one.page, decoder.submit(one.pixels)) for one in islice(pages, 1))
+                page, image = pending.popleft()
                 yield _result(reader, page, image.result)
 
-    def _one_to_a_thread(self, pictures: Iterable[DecodablePage]) -> Iterator[Result]:
+    def _in_parallel(self, pages: Iterable[DecodablePage]) -> Iterator[Result]:
         reader = self._reader(1)
-        inner = cv2.getNumThreads()
+        previous = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            yield from ordered_map(lambda one: _result(reader, one.page, one.pixels), pictures, self.threads)
+            yield from ordered_map(lambda one: _result(reader, one.page, one.pixels), pages, self.threads)
         finally:
-            cv2.setNumThreads(inner)
+            cv2.setNumThreads(previous)
+
+    def _reader(self, threads: int) -> PageReader:
+        self._check_open()
+        return self._method.reader(threads)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ValueError("the digitizer is closed")
 
 
-def _check_classical(method: str, named: Mapping[str, str]) -> None:
-    """Raises UnknownChoice for an unknown method, and where something is named that is about networks."""
+def _check_classical(method: str, given: Mapping[str, str]) -> None:
+    """Raise UnknownChoice if `method` is unknown, or if an option that only applies to networks is given."""
     if method not in METHODS:
         raise UnknownChoice("method", method, METHODS)
-    for what, value in named.items():
-        if value != _UNNAMED.get(what, AUTO):
-            raise UnknownChoice(f"classical {what}", value, (_UNNAMED.get(what, AUTO),))
+    for option, value in given.items():
+        default = _NEURAL_DEFAULTS[option]
+        if value != default:
+            raise UnknownChoice(f"classical {option}", value, (default,))
 
 
-def _result(reader: Reader, page: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
+def _result(reader: PageReader, page: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
     try:
         return reader.read(image(), page)
-    except Exception as error:  # noqa: BLE001 the page's boundary: one bad page costs itself only
+    except Exception as error:  # noqa: BLE001 the page's boundary: an error of one page is its result
         return failed_from_error(page, error)

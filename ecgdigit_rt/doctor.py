@@ -1,4 +1,4 @@
-"""The state of this installation as values: versions, devices, backends, models, engines."""
+"""State of the installation: versions, devices, backends, models and engines."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import ecgdigit_rt
 from ecgdigit_engine.backends import all_backends
-from ecgdigit_engine.backends.backend import Ready, installed
-from ecgdigit_engine.device import cpu_flags, cpu_name, cuda_devices
+from ecgdigit_engine.backends.backend import Ready, installed_version
+from ecgdigit_engine.cpu import cpu_flags, cpu_name, usable_cpus
+from ecgdigit_engine.device import cuda_devices
 from ecgdigit_engine.errors import EcgDigitError
 from ecgdigit_engine.selection import select_backend
 from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
-from ecgdigit_engine.threads import usable_cpus
 from ecgdigit_rt.models import graph_precisions, load_models
 from ecgdigit_rt.models.engine_builds import engine_statuses
 
@@ -25,17 +25,20 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what it is about, whether it is as it should be (None: a plain fact), and what it says."""
+    """One line of the report.
 
-    about: str
+    `ok` is None for facts that are neither good nor bad.
+    """
+
+    category: str
     name: str
-    is_good: bool | None
-    says: str
+    ok: bool | None
+    message: str
 
 
 def findings() -> list[Finding]:
-    """All there is to say, in the order to read it."""
-    return [*_machine(), *_packages(), *_backends(), *_models(), *_engines(), _what_runs()]
+    """Return all findings in display order."""
+    return [*_machine(), *_packages(), *_backends(), *_models(), *_engines(), _selection()]
 
 
 def _machine() -> list[Finding]:
@@ -44,56 +47,59 @@ def _machine() -> list[Finding]:
         Finding("machine", "python", None, f"{platform.python_version()} on {platform.platform()}"),
         Finding("machine", "cpu", None, f"{cpu_name()}, {usable_cpus()} usable, {flags or 'flags unknown'}"),
     ]
-    for card in cuda_devices():
-        capability = "".join(map(str, card.capability))
-        says = f"{card.name}, sm{capability}, {card.memory_bytes / 2**30:.1f} GiB"
-        found.append(Finding("machine", f"cuda:{card.index}", None, says))
+    for gpu in cuda_devices():
+        capability = "".join(map(str, gpu.capability))
+        message = f"{gpu.name}, sm{capability}, {gpu.memory_bytes / 2**30:.1f} GiB"
+        found.append(Finding("machine", f"cuda:{gpu.index}", None, message))
     if not cuda_devices():
-        found.append(Finding("machine", "cuda", None, "no NVIDIA card or no driver"))
+        found.append(Finding("machine", "cuda", None, "no NVIDIA GPU or no driver"))
     return found
 
 
 def _packages() -> list[Finding]:
     own = Finding("package", "ecgdigit-rt", None, ecgdigit_rt.__version__)
-    versions = ((name, installed(name)) for name in _PACKAGES)
+    versions = ((name, installed_version(name)) for name in _PACKAGES)
     return [own, *(Finding("package", name, None, found) for name, found in versions if found is not None)]
 
 
 def _backends() -> list[Finding]:
     found = []
     for name, backend in all_backends().items():
-        answer = backend.probe()
-        if isinstance(answer, Ready):
-            devices = "; ".join(f"{device}: {', '.join(how)}" for device, how in answer.devices.items())
-            notes = "".join(f". {note}" for note in answer.notes)
-            found.append(Finding("backend", name, not answer.notes, f"ready: {devices}{notes}"))
+        probe = backend.probe()
+        if isinstance(probe, Ready):
+            devices = "; ".join(
+                f"{device}: {', '.join(precisions)}" for device, precisions in probe.devices.items()
+            )
+            notes = "".join(f". {note}" for note in probe.notes)
+            found.append(Finding("backend", name, not probe.notes, f"ready: {devices}{notes}"))
         else:
-            found.append(Finding("backend", name, None, f"not here: {answer.reason}. {answer.fix}"))
+            found.append(Finding("backend", name, None, f"not available: {probe.reason}. {probe.fix}"))
     return found
 
 
 def _models() -> list[Finding]:
     try:
-        whole = [load_models(precision=precision) for precision in graph_precisions()]
+        families = [load_models(precision=precision) for precision in graph_precisions()]
     except EcgDigitError as error:
         return [Finding("models", "lite", False, f"{error.message}. {error.hint}")]
     sizes = ", ".join(
-        f"{family.precision} {sum(map(len, family.graphs.values())) / 1e6:.1f} MB" for family in whole
+        f"{family.precision} {sum(map(len, family.graphs.values())) / 1e6:.1f} MB" for family in families
     )
-    return [Finding("models", str(whole[0]), True, f"whole ({sizes})")]
+    return [Finding("models", str(families[0]), True, f"complete ({sizes})")]
 
 
 def _engines() -> list[Finding]:
     store = EngineStore(engine_folder())
     found = [
-        Finding("engine", one.path.name, not one.reason, one.reason or "ok") for one in engine_statuses(store)
+        Finding("engine", status.path.name, not status.reason, status.reason or "ok")
+        for status in engine_statuses(store)
     ]
     return found or [Finding("engine", "none", None, f"in {store.folder}")]
 
 
-def _what_runs() -> Finding:
+def _selection() -> Finding:
     try:
-        choice = select_backend()
+        selection = select_backend()
     except EcgDigitError as error:
         return Finding("run", "auto", False, f"{error.message}. {error.hint}")
-    return Finding("run", "auto", True, f"{choice}")
+    return Finding("run", "auto", True, f"{selection}")

@@ -1,4 +1,4 @@
-"""Formats whose packages come with an extra."""
+"""Errors for optional packages that are not installed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ecgdigit_rt.errors import DependencyMissing
 
 
 @contextmanager
-def missing_dependency_as_error(what: str, package: str, extra: str) -> Iterator[None]:
-    """Turn a package that is missing inside the block into DependencyMissing, which names the extra."""
+def missing_dependency_as_error(needed_for: str, package: str, extra: str) -> Iterator[None]:
+    """Turn a ModuleNotFoundError inside the block into DependencyMissing, which names the extra."""
     try:
         yield
     except ModuleNotFoundError as error:
-        raise DependencyMissing(error.name or package, what, extra) from error
+        raise DependencyMissing(error.name or package, needed_for, extra) from error

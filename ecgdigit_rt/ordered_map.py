@@ -1,4 +1,4 @@
-"""Work that several threads share, with its results in the order in which it was given."""
+"""Parallel map over threads with results in input order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ R = TypeVar("R")
 
 
 def ordered_map(call: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """What `call` gives for each item: one on every thread, and one more in hand for the one done first."""
+    """Yield `call(item)` for each item, in input order, computed by `threads` threads.
+
+    One item per thread is in progress and one more is queued, so that no thread waits for input.
+    """
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[R]] = deque()
+        pending: deque[Future[R]] = deque()
         for item in items:
-            waiting.append(pool.submit(call, item))
-            if len(waiting) > threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(call, item))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,18 +1,19 @@
-"""The whole way of one page: locate, rectify, read the layout, trace, assemble."""
+"""Neural pipeline of one page, from an image to calibrated leads.
+
+`STEPS` is the one place where the order of the steps is declared. Timing, `inspect`, the progress of the
+server and the documentation use it.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.errors import NoGridFound, QualityTooLow
+from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.geometry.deskew import deskew
 from ecgdigit_rt.geometry.grid_stage import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate_stage import Located, locate
@@ -22,157 +23,189 @@ from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReadin
 from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap, paper_heatmap
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
 from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
-from ecgdigit_rt.tracing.assemble import rotate_points, segments_from_traces, spread_layout
+from ecgdigit_rt.steps import Step, StepObserver, run_steps
+from ecgdigit_rt.tracing.assemble import (
+    DEFAULT_ASSEMBLY,
+    AssemblyOptions,
+    UprightView,
+    page_from_traces,
+    spread_layout,
+)
 from ecgdigit_rt.tracing.beat_prior import apply_beat_prior
-from ecgdigit_rt.tracing.ecg_check import check_marks, confident_leads
-from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv
-from ecgdigit_rt.tracing.lead_trace import LeadTrace, StripPrediction
+from ecgdigit_rt.tracing.ecg_check import check_marks
+from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
 from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_mm, snap_to_half_mm
 from ecgdigit_rt.tracing.row_traces import page_traces, predict_rows, row_ends_from_strip
 from ecgdigit_rt.tracing.strip_inference import StripPredictor, strip_predictor
+from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 from ecgdigit_rt.tracing.tta import TTA
 
-T = TypeVar("T")
-
-StepObserver = Callable[[str, object], None]
-"""Is told a step's name and value as soon as it is done: what was seen, a later error does not lose."""
-
-
-class _Clock:
-    """Seconds by step, and who is told what each gave."""
-
-    def __init__(self, watcher: StepObserver | None) -> None:
-        self.seconds: dict[str, float] = {}
-        self._watcher = watcher
-
-    def timed(self, name: str, step: Callable[[], T]) -> T:
-        started = time.perf_counter()
-        try:
-            value = step()
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-        if self._watcher is not None:
-            self._watcher(name, value)
-        return value
-
 
 @dataclass(frozen=True, slots=True)
-class PageSteps:
-    """One page's way, each step's value. strips and traces: by row of the page's layout."""
+class PipelineOptions:
+    """Options of the neural pipeline.
 
-    located: Located
-    phase: GridPhase
-    mesh: Mesh
-    heat: PaperHeatmap
-    reading: LayoutReading
-    strips: Sequence[StripPrediction]
-    traces: Sequence[Sequence[LeadTrace]]
-    page: Digitized
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How pages are to be read.
-
-    tta: a name in `ecgdigit_rt.tracing.tta.TTA`. blend: leads that nearly obey Einthoven's law are made to.
-    told: what need not be read off the page. least_db: pages of less expected quality are refused.
-    seen_only: where a curve is in doubt, the other leads of the same beat are not asked.
+    `tta` is a name in `ecgdigit_rt.tracing.tta.TTA`. `overrides` replace what would be read from the page.
+    `no_beat_prior` leaves low-confidence columns as they were predicted. `assembly` holds the options of the
+    last step.
     """
 
     tta: str = "none"
-    enforce_einthoven: bool = False
-    told: LayoutOverrides = field(default_factory=LayoutOverrides)
-    min_quality_db: float | None = None
+    overrides: LayoutOverrides = NO_OVERRIDES
     no_beat_prior: bool = False
+    assembly: AssemblyOptions = DEFAULT_ASSEMBLY
+
+    def with_provenance(self, provenance: Provenance) -> PipelineOptions:
+        """Return these options with `provenance` stored in every page."""
+        return replace(self, assembly=replace(self.assembly, provenance=provenance))
 
 
-class PagePipeline:
-    """Reads pages with the three stages' runners; several threads may use one reader.
+@dataclass(slots=True)
+class PageState:
+    """Input of the pipeline and the value of every step that is complete.
 
-    runners: by name, with `SAMPLED_TRACE` where strips are to be cut out on the device. maker: what the
-    pages say that read them.
+    `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The fields of the steps
+    are unset until the step is complete. `strips` and `traces` have one entry per row of the layout.
     """
 
-    def __init__(
-        self,
-        runners: Mapping[str, Runner],
-        options: ReadOptions = ReadOptions(),
-        provenance: Provenance | None = None,
-    ) -> None:
-        self._runners, self._options, self._provenance = runners, options, provenance
-        self._views = TTA[options.tta]
+    source: PageRef
+    image: NDArray[np.uint8] = field(repr=False)
+    runners: Mapping[str, Runner]
+    options: PipelineOptions
+    seconds: dict[str, float] = field(default_factory=dict)
+    located: Located = field(init=False)
+    phase: GridPhase = field(init=False)
+    mesh: Mesh = field(init=False)
+    heatmap: PaperHeatmap = field(init=False)
+    reading: LayoutReading = field(init=False)
+    predictor: StripPredictor = field(init=False)
+    strips: Sequence[StripPrediction] = field(init=False)
+    layout: Layout = field(init=False)
+    traces: Sequence[Sequence[LeadTrace]] = field(init=False)
+    page: Digitized = field(init=False)
+
+    @property
+    def view(self) -> UprightView:
+        """Size and orientation of the upright image."""
+        height, width = self.located.image.shape[:2]
+        return UprightView((width, height), self.located.quarter_turns)
+
+
+def _locate(state: PageState) -> Located:
+    return locate(state.runners["locate"], state.image)
+
+
+def _grid(state: PageState) -> GridPhase:
+    return grid_phase(state.runners["grid"], state.located)
+
+
+def _rectify(state: PageState) -> Mesh:
+    return page_mesh(state.runners, state.located, state.phase, state.options.overrides)
+
+
+def _read_text(state: PageState) -> PaperHeatmap:
+    """Project the heatmaps of the locate stage onto the paper and run that stage again on magnified text."""
+    heatmap = paper_heatmap(state.located, state.mesh)
+    return refine_text_heatmaps(state.runners["locate"], state.located.image, state.mesh, heatmap)
+
+
+def _read_layout(state: PageState) -> LayoutReading:
+    reading = read_layout(state.heatmap, state.options.overrides)
+    if state.options.overrides.plan is None:
+        check_marks(reading)
+    return reading
+
+
+def _predict(state: PageState) -> Sequence[StripPrediction]:
+    """Predict every row. The predictor stays in the state: taller strips may be needed later."""
+    views = TTA[state.options.tta]
+    state.predictor = strip_predictor(state.runners, state.located.image, state.mesh, views)
+    return predict_rows(state.predictor, state.reading.layout)
+
+
+def _measure_extent(state: PageState) -> Layout:
+    """Return the layout between the measured start and end of the record."""
+    reading = state.reading
+    predicted = [row_ends_from_strip(strip) for strip in state.strips]
+    ends = ends_within_image(predicted, reading.layout, state.mesh, state.view.size_px)
+    is_cut = ends != predicted
+    start_mm, end_mm = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=is_cut)
+    snapped_mm = snap_to_half_mm(start_mm, state.mesh)
+    return spread_layout(reading.layout, snapped_mm, snapped_mm + end_mm - start_mm)
+
+
+def _trace(state: PageState) -> Sequence[Sequence[LeadTrace]]:
+    traces = page_traces(state.predictor, state.strips, state.layout)
+    return traces if state.options.no_beat_prior else apply_beat_prior(traces, state.layout)
+
+
+def _assemble(state: PageState) -> Digitized:
+    return page_from_traces(
+        state.source,
+        state.layout,
+        state.traces,
+        state.mesh,
+        state.view,
+        notes=state.reading.notes,
+        seconds=state.seconds,
+        options=state.options.assembly,
+    )
+
+
+STEPS: tuple[Step[PageState], ...] = (
+    Step("locate", "located", "Page found", _locate),
+    Step("grid", "phase", "Grid detected", _grid),
+    Step("rectify", "mesh", "Geometry measured", _rectify),
+    Step("text", "heatmap", "Text read", _read_text),
+    Step("layout", "reading", "Layout read", _read_layout),
+    Step("predict", "strips", "Rows predicted", _predict),
+    Step("extent", "layout", "Record measured", _measure_extent),
+    Step("trace", "traces", "Leads traced", _trace),
+    Step("assemble", "page", "Leads assembled", _assemble),
+)
+"""Steps from a decoded image to a digitized page, in order."""
+
+
+class Pipeline:
+    """Neural pipeline with the runners of the three stages. Thread-safe.
+
+    `runners` maps stage names to networks, with `SAMPLED_TRACE` if strips are to be sampled on the device.
+    """
+
+    def __init__(self, runners: Mapping[str, Runner], options: PipelineOptions = PipelineOptions()) -> None:
+        self._runners, self._options = runners, options
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
-        return self.steps(image, source).page
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises a PageError."""
+        return self.run(image, source).page
 
-    def steps(
-        self, image: NDArray[np.uint8], source: PageRef, watcher: StepObserver | None = None
-    ) -> PageSteps:
-        """Read one page and keep what every step gave; `watcher` is told as they go.
+    def run(
+        self, image: NDArray[np.uint8], source: PageRef, observer: StepObserver | None = None
+    ) -> PageState:
+        """Digitize one page and return the values of all steps. Raises as `read` does.
 
-        Raises as `read` does.
+        `observer` receives each value as soon as it is available.
         """
-        clock, told = _Clock(watcher), self._options.told
-        located = clock.timed("locate", lambda: locate(self._runners["locate"], image))
-        phase = clock.timed("grid", lambda: grid_phase(self._runners["grid"], located))
-        mesh = clock.timed("rectify", lambda: page_mesh(self._runners, located, phase, told))
-        heat = clock.timed("closer", lambda: self._heat(located, mesh))
-        reading = clock.timed("layout", lambda: read_layout(heat, told))
-        if told.plan is None:
-            check_marks(reading)
-        look = strip_predictor(self._runners, located.image, mesh, self._views)
-        strips = clock.timed("trace", lambda: predict_rows(look, reading.layout))
-        size = (located.image.shape[1], located.image.shape[0])
-        seen = [row_ends_from_strip(strip) for strip in strips]
-        ends = ends_within_image(seen, reading.layout, mesh, size)
-        start, end = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=ends != seen)
-        drawn = snap_to_half_mm(start, mesh)
-        layout = spread_layout(reading.layout, drawn, drawn + end - start)
-        traces = clock.timed("trace", lambda: self._traces(look, strips, layout))
-        stretches = clock.timed("assemble", lambda: segments_from_traces(layout, traces, mesh, size))
-        leads = confident_leads(stretches)
-        leads = enforce_einthoven(leads) if self._options.enforce_einthoven else leads
-        leads = {
-            name: dataclasses.replace(
-                lead, curve_px=rotate_points(lead.curve_px, size, located.quarter_turns)
-            )
-            for name, lead in leads.items()
-        }
-        residual_px = None if np.isnan(mesh.residual_px) else mesh.residual_px
-        repeats = repeat_difference_mv(stretches)
-        page = Digitized(
-            source, leads, layout, residual_px, clock.seconds, repeats, self._provenance, reading.notes
-        )
-        if self._options.min_quality_db is not None and not page.expected_db >= self._options.min_quality_db:
-            raise QualityTooLow(page.expected_db, self._options.min_quality_db)
-        return PageSteps(located, phase, mesh, heat, reading, strips, traces, page)
-
-    def _traces(
-        self, look: StripPredictor, strips: Sequence[StripPrediction], layout: Layout
-    ) -> list[list[LeadTrace]]:
-        """What the strips show, and where that is in doubt, what the leads of a beat make likely."""
-        traces = page_traces(look, strips, layout)
-        return traces if self._options.no_beat_prior else apply_beat_prior(traces, layout)
-
-    def _heat(self, located: Located, mesh: Mesh) -> PaperHeatmap:
-        """What stage 0 saw, laid on the paper, with its text read a second time."""
-        heat = paper_heatmap(located, mesh)
-        return refine_text_heatmaps(self._runners["locate"], located.image, mesh, heat)
+        state = PageState(source, image, self._runners, self._options)
+        run_steps(STEPS, state, state.seconds, observer)
+        return state
 
 
 def page_mesh(
-    runners: Mapping[str, Runner], located: Located, phase: GridPhase, told: LayoutOverrides = NO_OVERRIDES
+    runners: Mapping[str, Runner],
+    located: Located,
+    phase: GridPhase,
+    overrides: LayoutOverrides = NO_OVERRIDES,
 ) -> Mesh:
-    """The grid's mesh, or where that cannot be told the rows' own, made exact by finer lines.
+    """Return the mesh of the grid, or the mesh of the rows if no grid phase is detected.
 
-    Raises NoGridFound.
+    The mesh of the rows is refined with the minor grid lines. Raises NoGridFound.
     """
     try:
         return deskew(runners["grid"], located.image, mesh_from_grid(phase))
     except NoGridFound as error:
-        mesh = mesh_from_rows(located, runners, told)
+        mesh = mesh_from_rows(located, runners, overrides)
         if mesh is None:
             raise NoGridFound(error.reason) from error
         return refine_with_minor_lines(mesh, located.image)

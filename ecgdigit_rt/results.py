@@ -1,15 +1,16 @@
-"""What a page becomes: the values that flow out of the pipeline.
+"""Results of the pipeline, as frozen values.
 
-`Digitized | Failed` is the result of one page. Both are frozen; neither holds the page's pixels.
+`Digitized | Failed` is the result of one page. Neither holds the pixels of the page.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,27 +23,60 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
-"""The twelve leads in the order of the standard record."""
+"""The twelve standard leads in conventional order.
+
+This is also the order of the lead channels in the heatmaps of the locate stage (`ecgdigit_rt.stages`).
+"""
+
+_CONVERTERS = {
+    "dataframe": ("ecgdigit_rt.formats.dataframe", "dataframe_from_page"),
+    "wfdb": ("ecgdigit_rt.formats.wfdb_folder", "wfdb_from_page"),
+    "figure": ("ecgdigit_rt.plots.figure", "figure_from_page"),
+}
+"""Conversions that `Digitized` offers as methods. Results only name them, since formats build on results."""
+
+
+def _converter(name: str) -> Callable[..., Any]:
+    module, function = _CONVERTERS[name]
+    converter: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return converter
 
 
 @dataclass(frozen=True, slots=True)
 class PageRef:
-    """One page to read: a file, and the page inside it (0 for an image)."""
+    """Reference to one page of a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    page : int
+        Index of the page in the file, 0 for an image.
+    """
 
     path: Path
     page: int = 0
 
     @property
     def id(self) -> str:
-        """The competition's image id: the file's stem, with the page appended from the second on."""
+        """Image id of the competition: the stem of the file, with the page number from the second page on."""
         return self.path.stem if self.page == 0 else f"{self.path.stem}_p{self.page + 1}"
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One lead's stretch of a row: where it stands on paper and which time it shows.
+    """Part of a row that shows one lead: its extent on paper and in time.
 
-    is_inverted: it is printed upside down, as -aVR in Cabrera's order; signals never are.
+    Attributes
+    ----------
+    lead : str
+        Name of the lead.
+    start_mm, end_mm : float
+        Extent on paper along the row.
+    start_s, end_s : float
+        Extent in time, from the start of the record.
+    is_inverted : bool
+        Whether the lead is printed upside down, as -aVR in Cabrera's order. Signals never are.
     """
 
     lead: str
@@ -55,23 +89,43 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One continuous trace across the paper. `baseline_mm` is the height of 0 mV; v grows downwards."""
+    """One continuous trace across the paper.
+
+    Attributes
+    ----------
+    baseline_mm : float
+        Position of 0 mV on paper. It increases downwards.
+    segments : tuple of Segment
+        From left to right.
+    """
 
     baseline_mm: float
     segments: tuple[Segment, ...]
 
     @property
     def start_mm(self) -> float:
+        """Start of the first segment."""
         return self.segments[0].start_mm
 
     @property
     def end_mm(self) -> float:
+        """End of the last segment."""
         return self.segments[-1].end_mm
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which leads stand where, and what a millimetre means."""
+    """Arrangement of the leads on paper, and the scale.
+
+    Attributes
+    ----------
+    name : str
+        Name in the catalog, or the rows spelled out.
+    rows : tuple of Row
+        From top to bottom.
+    speed_mm_s, gain_mm_mv : float
+        Paper speed and gain.
+    """
 
     name: str
     rows: tuple[Row, ...]
@@ -81,12 +135,24 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One lead's signal.
+    """Signal of one lead.
 
-    mv: (samples,) float32, millivolt, NaN nowhere; sample 0 is at `start_s` of the record.
-    confidence: 0 to 1, the share of columns in which the trace was seen clearly.
-    expected_error_mv: the root mean square error that is to be expected, see docs/accuracy.md.
-    curve_px: (samples, 2) float32, the same samples as x, y in the page's image, for drawing.
+    Attributes
+    ----------
+    name : str
+        Name of the lead.
+    mv : ndarray of float32, (samples,)
+        Millivolts, without NaN. Sample 0 is at `start_s`.
+    rate_hz : float
+        Sampling rate.
+    start_s : float
+        Time of sample 0 in the record.
+    confidence : float
+        Share of columns in which the trace was clearly detected, 0 to 1.
+    curve_px : ndarray of float32, (samples, 2)
+        The same samples as x, y in the image of the page, for drawing.
+    expected_error_mv : float
+        Expected root mean square error, see docs/accuracy.md.
     """
 
     name: str
@@ -99,17 +165,21 @@ class Lead:
 
     @property
     def duration_s(self) -> float:
+        """Duration in seconds."""
         return self.mv.size / self.rate_hz
 
     @property
     def end_s(self) -> float:
-        """Where the sample after the last one would be."""
+        """Time of the sample after the last one."""
         return self.start_s + self.duration_s
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What read a page, such as "ecgdigit-rt 0.5.0", "lite 0.4.0" and "onnxruntime 1.31 (cpu, fp32)"."""
+    """Software, models and device that produced a result.
+
+    For example "ecgdigit-rt 0.5.0", "lite 0.4.0" and "onnxruntime 1.31 (cpu, fp32)".
+    """
 
     software: str
     models: str
@@ -118,12 +188,27 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Digitized:
-    """A page that was read. `leads` holds each lead's longest stretch (the rhythm strip wins).
+    """A digitized page.
 
-    residual_px: how far the seen grid lies from the mesh, in the picture's pixels; None where no grid
-    was seen and the rows alone gave the scale. repeats_mv: of the leads printed twice, the median
-    difference between the two. maker: what read it. notes: in words, what was assumed and not read, and
-    what contradicts what was told.
+    Attributes
+    ----------
+    source : PageRef
+        The page.
+    leads : mapping of str to Lead
+        Longest segment of each lead, so a rhythm strip replaces the short segment of its lead.
+    layout : Layout
+        Arrangement on paper, and scale.
+    residual_px : float or None
+        Distance between the detected grid and the mesh in image pixels. None if no grid was detected and the
+        rows gave the scale.
+    seconds : mapping of str to float
+        Duration of each step.
+    repeat_difference_mv : mapping of str to float
+        Median difference between the two segments of leads that are printed twice.
+    provenance : Provenance or None
+        Software, models and device.
+    notes : tuple of str
+        Assumptions, and contradictions to what was specified.
     """
 
     source: PageRef
@@ -141,38 +226,92 @@ class Digitized:
 
     @property
     def duration_s(self) -> float:
-        """The record's length: where its last lead ends."""
+        """Duration of the record: the end of its last lead."""
         return max((lead.end_s for lead in self.leads.values()), default=0.0)
 
     @property
     def expected_db(self) -> float:
-        """The signal-to-noise ratio to be expected: the leads' power over that of their expected errors."""
+        """Expected signal-to-noise ratio: power of the leads over the power of their expected errors."""
         signal = sum(float(np.square(lead.mv - lead.mv.mean()).sum()) for lead in self.leads.values())
         error = sum(lead.mv.size * lead.expected_error_mv**2 for lead in self.leads.values())
         return 10 * math.log10(signal / error) if signal > 0 and error > 0 else math.nan
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A pandas table at 500 Hz, see `ecgdigit_rt.formats.dataframe`. Raises DependencyMissing."""
-        from ecgdigit_rt.formats.dataframe import dataframe_from_page
+        """Return the leads as a table at 500 Hz.
 
-        return dataframe_from_page(self)
+        Returns
+        -------
+        pandas.DataFrame
+            One row per sample and one column per lead in millivolts, NaN where a lead is not printed. The
+            index is the time in seconds.
+
+        Raises
+        ------
+        DependencyMissing
+            If pandas is not installed.
+        """
+        frame: pd.DataFrame = _converter("dataframe")(self)
+        return frame
 
     def to_wfdb(self, path: str | Path) -> Path:
-        """Write PATH.hea and PATH.dat and give the header's path. Raises DependencyMissing and ValueError."""
-        from ecgdigit_rt.formats.wfdb_folder import wfdb_from_page
+        """Write a WFDB record, `path`.hea and `path`.dat.
 
-        return wfdb_from_page(self, Path(path))
+        Parameters
+        ----------
+        path : str or Path
+            Path of the record without suffix.
+
+        Returns
+        -------
+        Path
+            Path of the header.
+
+        Raises
+        ------
+        DependencyMissing
+            If wfdb is not installed.
+        ValueError
+            If the page has no lead.
+        """
+        header: Path = _converter("wfdb")(self, Path(path))
+        return header
 
     def plot(self, axes: Axes | None = None) -> Figure:
-        """A matplotlib figure of the leads, see `ecgdigit_rt.plots.figure`. Raises DependencyMissing."""
-        from ecgdigit_rt.plots.figure import figure_from_page
+        """Plot the leads on ECG paper, arranged as on the page.
 
-        return figure_from_page(self, axes)
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes, optional
+            Axes to draw into. By default a new figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        DependencyMissing
+            If matplotlib is not installed.
+        """
+        figure: Figure = _converter("figure")(self, axes)
+        return figure
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A page that could not be read, and why. `error_id` is a heading in docs/errors.md."""
+    """A page that could not be digitized.
+
+    Attributes
+    ----------
+    source : PageRef
+        The page.
+    error_id : str
+        Heading in docs/errors.md, such as "E-PAGE-01".
+    message : str
+        What happened, and why.
+    hint : str
+        What to do.
+    """
 
     source: PageRef
     error_id: str
@@ -183,11 +322,11 @@ class Failed:
 Result = Digitized | Failed
 
 _OPENCV_NO_MEMORY = -4
-"""The `code` of a `cv2.error`."""
+"""The `code` of a `cv2.error` (OpenCV, `cv::Error::StsNoMem`)."""
 
 
 def failed_from_error(source: PageRef, error: Exception) -> Failed:
-    """The result of a page that raised; an error that nobody foresaw becomes E-BUG-01."""
+    """Return the result of a page that raised `error`. An unexpected error becomes E-BUG-01."""
     known: EcgDigitError
     if isinstance(error, EcgDigitError):
         known = error
@@ -195,9 +334,9 @@ def failed_from_error(source: PageRef, error: Exception) -> Failed:
         known = OutOfMemory(str(error))
     else:
         known = InternalError(error)
-    return Failed(source, known.id, _readable(known.message), _readable(known.hint))
+    return Failed(source, known.id, _utf8(known.message), _utf8(known.hint))
 
 
-def _readable(text: str) -> str:
-    """What is not UTF-8, as a file's name in a message may be, written out: every output takes it."""
+def _utf8(text: str) -> str:
+    """Escape what is not UTF-8, such as bytes of a file name, so that every format can hold the text."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

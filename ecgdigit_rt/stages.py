@@ -1,4 +1,8 @@
-"""What the three networks speak: the meaning and scale of their inputs and outputs."""
+"""Interface of the three networks: meaning and scale of their inputs and outputs.
+
+The shipped networks were trained with these values. A network with other channels or scales needs other
+constants here.
+"""
 
 from __future__ import annotations
 
@@ -11,37 +15,41 @@ SPEEDS = {"speed_12.5": 12.5, "speed_25": 25.0, "speed_50": 50.0}
 GAINS = {"gain_5": 5.0, "gain_10": 10.0, "gain_20": 20.0}
 
 HEATMAPS = (PAGE_MASK, BASELINE, PULSE, *LEADS, *SPEEDS, *GAINS)
-"""Stage 0's heatmaps in channel order: the sheet, the rows' zero lines, printed marks at their centres."""
+"""Channels of the locate stage, in order: the sheet, the baselines, and the centres of printed marks.
+
+The order of `LEADS` is part of the trained weights.
+"""
 
 MAP_STRIDE = 4
-"""Input pixels per pixel of the heatmaps of stage 0 and the phase maps of stage 1."""
+"""Input pixels per pixel of the heatmaps of the locate stage and the phase maps of the grid stage."""
 
 GRID_PERIOD_MM = 5.0
-"""Stage 1's period: the distance of the bold grid lines."""
+"""Period of the phase that the grid stage predicts: the distance of the major grid lines."""
 
 SIDE_STEP = 32
-"""Network inputs have sides that are multiples of this."""
+"""The sides of network inputs are multiples of this."""
 
 LOCATE_SIDE = 768
 GRID_SIDE = 1536
-"""Longest side of the pictures that stages 0 and 1 see."""
+"""Longest side in pixels of the inputs of the locate and grid stages."""
 
 CLOSE_PX_PER_MM = 5.5
 CLOSE_SIZE_PX = (160, 96)
-"""Scale and size (width, height) of the patches of stage 0's second look, at text."""
+"""Scale and size (width, height) of the magnified text patches of the locate stage."""
 
 SAMPLER = "sampler"
-"""The graph that samples strips on a device, in front of stage 2."""
+"""Name of the graph that samples strips on a device. Its output is the input of the trace stage."""
 
 SAMPLED_TRACE = "sampled trace"
-"""The runner of both, where there is one."""
+"""Name of the runner that executes the sampler and the trace stage."""
 
 PLACES_STEP = 16
-"""Pixels of a strip per place by which the sampler graph is told where it lies in the picture."""
+"""Pixels of a strip per position that the sampler receives. It interpolates between positions."""
 
 STRIP_PX_PER_MM = 10.0
 STRIP_ROWS_PER_MM = 8.0
 COLUMNS_PER_MM = 20
 BINS_PER_MM = 4
 STRIP_HALF_HEIGHT_MM = 20.0
-"""Stage 2's strips: input scale along time and in height, output columns and height bins, reach."""
+"""Strips of the trace stage: input scale along time and in height, output columns per mm, height bins per
+mm, and half of the height."""

@@ -1,6 +1,6 @@
-"""The pictures of the tutorial, made by the product itself: python docs/tools/pictures.py.
+"""Generator of the pictures of the tutorial: python docs/tools/pictures.py.
 
-Reads one page of examples/ and writes JPEG files of at most `MOST_BYTES` into docs/images/.
+Digitizes one page of examples/ and writes JPEG files of at most `MAX_BYTES` to docs/images/.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ecgdigit_rt.cli.app import exit_code
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "examples" / "000003_photo.jpg"
 TO = ROOT / "docs" / "images"
-MOST_BYTES = 240_000
+MAX_BYTES = 240_000
 WIDTH_PX = 1100
 TALL_WIDTH_PX = 860
 PAPER = 255
@@ -61,13 +61,13 @@ def _at_width(picture: Image, width: int) -> Image:
 
 
 def _without_head(leads: Image) -> Image:
-    """The paper alone: the picture's head ends where the paper's colour fills a line."""
+    """Return the paper without the header, which ends at the first row filled with the colour of paper."""
     is_paper = (np.ptp(leads.astype(np.int16), axis=2) > 8).mean(axis=1) > 0.9
     return leads[int(np.argmax(is_paper)) :]
 
 
 def _side_by_side(photo: Image, leads: Image) -> Image:
-    """The photo, and what became of it at the same height, a gap between them."""
+    """Return the photo and its leads at the same height, with a gap between them."""
     height = 560
     left = _at_width(photo, round(photo.shape[1] * height / photo.shape[0]))[:height]
     right = _at_width(leads, round(leads.shape[1] * height / leads.shape[0]))[:height]
@@ -77,14 +77,14 @@ def _side_by_side(photo: Image, leads: Image) -> Image:
 
 
 def _write(name: str, picture: Image) -> None:
-    """As good a JPEG as the limit allows."""
+    """Write the JPEG with the highest quality that the size limit allows."""
     for quality in range(88, 30, -4):
         encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-        if len(encoded) <= MOST_BYTES:
+        if len(encoded) <= MAX_BYTES:
             (TO / f"{name}.jpg").write_bytes(encoded)
             sys.stderr.write(f"{name}.jpg  {len(encoded) // 1000} kB, quality {quality}\n")
             return
-    raise SystemExit(f"{name} is too large for {MOST_BYTES} bytes")
+    raise SystemExit(f"{name} is too large for {MAX_BYTES} bytes")
 
 
 if __name__ == "__main__":

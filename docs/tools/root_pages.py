@@ -1,6 +1,6 @@
-"""Lets the pages at the repository's root (README, CHANGELOG, …) stand in the site, and links reach them.
+"""MkDocs hooks that add the pages of the repository root (README, CHANGELOG, …) to the site.
 
-On GitHub `../README.md` is right; in the site the same file is `readme.md`. MkDocs calls the two functions.
+On GitHub a link to the README is `../README.md`; in the site the same page is `readme.md`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NAMES = "|".join(map(re.escape, SITE_NAMES))
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the root's pages to the site, their links seen from its top."""
+    """Add the pages of the root to the site, with links relative to its top."""
     for name, site_name in SITE_NAMES.items():
         text = TITLES.get(name, "") + (ROOT / name).read_text(encoding="utf-8")
         inside = re.sub(r"\]\(docs/", "](", text)
@@ -34,7 +34,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Links that leave docs/ for the root's pages stay in the site."""
+    """Redirect links from docs/ to pages of the root into the site."""
     up = "../" * page.file.src_uri.count("/")
     outside = rf"\]\({re.escape(up)}\.\./({_NAMES})(?=[)#])"
     return re.sub(outside, lambda m: f"]({up}{SITE_NAMES[m[1]]}", markdown)

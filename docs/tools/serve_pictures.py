@@ -1,6 +1,6 @@
-"""The pictures of docs/howto/serve.md, taken of the service itself: python docs/tools/serve_pictures.py.
+"""Screenshots for docs/howto/serve.md: python docs/tools/serve_pictures.py.
 
-Needs the extra `dev`, a Chromium, and a service that runs: --address. Writes JPEG files into docs/images/.
+Needs the extra `dev`, a Chromium, and a running service: --address. Writes JPEG files to docs/images/.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXAMPLES, TO = ROOT / "examples", ROOT / "docs" / "images"
-QUALITY = 74
-SETTLED_MS = 1200
+EXAMPLES, IMAGES = ROOT / "examples", ROOT / "docs" / "images"
+JPEG_QUALITY = 74
+SETTLE_MS = 1200  # transitions of the page last half a second
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", default="http://127.0.0.1:8000")
     address = parser.parse_args().address
-    with sync_playwright() as play:
+    with sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = _opened(browser, address, 1280, 820)
-        _read(page, "000001_colour_scan.jpg")
-        _taken(page, "serve-result")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = _open_page(browser, address, 1280, 820)
+        _digitize(page, "000001_colour_scan.jpg")
+        _take_screenshot(page, "serve-result")
         page.set_input_files("#file", EXAMPLES / "000004_crumpled.jpg")
-        page.wait_for_selector("#viewer[data-after=layout]")
-        page.wait_for_timeout(SETTLED_MS // 3)
-        _taken(page, "serve-steps")
-        phone = _opened(browser, address, 390, 844, is_phone=True)
-        _read(phone, "000003_photo.jpg")
-        _taken(phone, "serve-phone")
+        page.wait_for_selector("#viewer[data-preview=layout]")
+        page.wait_for_timeout(SETTLE_MS // 3)
+        _take_screenshot(page, "serve-steps")
+        phone = _open_page(browser, address, 390, 844, is_phone=True)
+        _digitize(phone, "000003_photo.jpg")
+        _take_screenshot(phone, "serve-phone")
         browser.close()
 
 
-def _opened(browser: Browser, address: str, width: int, height: int, is_phone: bool = False) -> Page:
+def _open_page(browser: Browser, address: str, width: int, height: int, is_phone: bool = False) -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": height},
         is_mobile=is_phone,
@@ -49,14 +49,14 @@ def _opened(browser: Browser, address: str, width: int, height: int, is_phone: b
     return page
 
 
-def _read(page: Page, name: str) -> None:
+def _digitize(page: Page, name: str) -> None:
     page.set_input_files("#file", EXAMPLES / name)
     page.wait_for_selector("body[data-state=done]")
-    page.wait_for_timeout(SETTLED_MS)
+    page.wait_for_timeout(SETTLE_MS)
 
 
-def _taken(page: Page, name: str) -> None:
-    page.screenshot(path=TO / f"{name}.jpg", type="jpeg", quality=QUALITY)
+def _take_screenshot(page: Page, name: str) -> None:
+    page.screenshot(path=IMAGES / f"{name}.jpg", type="jpeg", quality=JPEG_QUALITY)
 
 
 if __name__ == "__main__":

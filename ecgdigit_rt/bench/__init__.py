@@ -1,1 +1,1 @@
-"""What `ecgdigit-rt bench` measures, and the papers that every figure carries."""
+"""Benchmark of this machine, and the provenance that every result carries."""

@@ -1,4 +1,4 @@
-"""What the machine could do at best: multiply matrices, and decode pictures and nothing else."""
+"""Limits of this machine for any pipeline: matrix product, and decoding of images."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from statistics import median
 
 import numpy as np
 
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.results import PageRef
 
-_SIDE = 2048
-_TIMES = 7
+_SIDE, _REPEATS = 2048, 7
+"""Matrix size and number of products. Chosen, not tuned: each product takes a fraction of a second."""
+
+
+def machine_limits(pages: Sequence[PageRef], threads: int) -> dict[str, float]:
+    """Measure the limits of this machine, in the form of the JSON of `ecgdigit-rt bench`."""
+    return {
+        "gemm_fp32_gflops": round(gemm_flops() / 1e9, 1),
+        "decode_pages_per_s": round(decoded_pages_per_s(pages, threads), 2),
+    }
 
 
 def gemm_flops() -> float:
-    """FP32 operations a second of NumPy's matrix product on all its threads, median of seven."""
+    """Return the FP32 operations per second of NumPy's matrix product on all its threads, median of seven."""
     a = np.random.default_rng(0).standard_normal((_SIDE, _SIDE), np.float32)
     seconds = []
-    for _ in range(_TIMES):
+    for _ in range(_REPEATS):
         started = time.perf_counter()
         a @ a
         seconds.append(time.perf_counter() - started)
@@ -28,7 +36,7 @@ def gemm_flops() -> float:
 
 
 def decoded_pages_per_s(pages: Sequence[PageRef], threads: int) -> float:
-    """Pages a second when nothing is done but to decode them, on so many threads."""
+    """Return the pages per second of decoding alone."""
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         for image in pool.map(rgb_from_page, pages):

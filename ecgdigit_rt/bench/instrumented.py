@@ -1,21 +1,21 @@
-"""Runners that count: how long a stage ran, and how many pixels it saw."""
+"""Instrumented runners: calls, seconds and operations of each stage."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ecgdigit_engine.runner import Feeds, Fetches, Runner
 from ecgdigit_engine.spec import StageSpec
-from ecgdigit_rt.digitizer import StageOpener
+from ecgdigit_engine.stage_opener import StageOpener
 from ecgdigit_rt.stages import PLACES_STEP
 
 
 @dataclass(slots=True)
-class Tally:
-    """What one stage has done, over all threads. seconds: of the calls, side by side ones added up."""
+class StageCounter:
+    """Totals of one stage over all threads. `seconds` adds up the calls, including concurrent ones."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -23,75 +23,55 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Tallies:
-    """One tally per stage."""
+class StageCounters:
+    """Counters by stage. Thread-safe."""
 
-    stages: dict[str, Tally] = field(default_factory=dict)
+    stages: dict[str, StageCounter] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, stage: str, seconds: float, flops: float) -> None:
+        """Add one call."""
         with self._lock:
-            tally = self.stages.setdefault(stage, Tally())
-            tally.calls += 1
-            tally.seconds += seconds
-            tally.flops += flops
+            counter = self.stages.setdefault(stage, StageCounter())
+            counter.calls += 1
+            counter.seconds += seconds
+            counter.flops += flops
 
     def clear(self) -> None:
+        """Remove all counters."""
         with self._lock:
             self.stages.clear()
 
 
-class CountedRunner:
-    """A runner that tells `tallies` of every call. Satisfies `Runner`."""
+class CountingRunner:
+    """Runner that adds every call to `counters`. Satisfies `Runner`."""
 
-    def __init__(self, runner: Runner, tallies: Tallies) -> None:
-        self._runner, self._tallies = runner, tallies
+    def __init__(self, runner: Runner, counters: StageCounters) -> None:
+        self._runner, self._counters = runner, counters
         self._flops_per_pixel = float(runner.spec.metadata.get("flops_per_pixel", "nan"))
 
     @property
     def spec(self) -> StageSpec:
+        """Specification of the stage."""
         return self._runner.spec
 
     def run(self, feeds: Feeds, /) -> Fetches:
+        """Run the stage and count the call."""
         started = time.perf_counter()
-        found = self._runner.run(feeds)
+        fetches = self._runner.run(feeds)
         seconds = time.perf_counter() - started
-        self._tallies.add(self.spec.stage, seconds, _pixels(feeds) * self._flops_per_pixel)
-        return found
+        self._counters.add(self.spec.stage, seconds, _pixels(feeds) * self._flops_per_pixel)
+        return fetches
 
 
-class Counting:
-    """Opens stages as another opener does, and counts. Satisfies `StageOpener`."""
-
-    def __init__(self, opener: StageOpener, tallies: Tallies) -> None:
-        self._opener, self._tallies = opener, tallies
-
-    @property
-    def graph_precision(self) -> str:
-        return self._opener.graph_precision
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self._opener.notes
-
-    def __str__(self) -> str:
-        return str(self._opener)
-
-    @property
-    def is_accelerator(self) -> bool:
-        return self._opener.is_accelerator
-
-    def open_stage(
-        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
-    ) -> Runner:
-        return CountedRunner(
-            self._opener.open_stage(graph, threads, concurrency, prefix_graph), self._tallies
-        )
+def count_calls(opener: StageOpener, counters: StageCounters) -> StageOpener:
+    """Return an opener whose runners add every call to `counters`."""
+    return replace(opener, open=lambda request: CountingRunner(opener.open(request), counters))
 
 
 def _pixels(feeds: Feeds) -> int:
-    """Pixels of the pictures that a stage is given, (batch, height, width, 3) or by their places."""
+    """Return the number of input pixels of a stage: (batch, height, width, 3), or the sampled places."""
     if "places" in feeds:
-        batch, _, down, along = feeds["places"].shape
-        return batch * (down - 2) * (along - 2) * PLACES_STEP**2
+        batch, _, height, width = feeds["places"].shape
+        return batch * (height - 2) * (width - 2) * PLACES_STEP**2
     return sum(math.prod(value.shape[:3]) for value in feeds.values())

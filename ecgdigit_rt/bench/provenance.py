@@ -1,4 +1,4 @@
-"""What every benchmark result carries: where, when, with which code, models and libraries."""
+"""Provenance of a benchmark result: date, code, models, libraries and machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import ecgdigit_rt
-from ecgdigit_engine.backends.backend import installed
-from ecgdigit_engine.device import cpu_name, cuda_devices
+from ecgdigit_engine.backends.backend import installed_version
+from ecgdigit_engine.cpu import cpu_name
+from ecgdigit_engine.device import cuda_devices
 from ecgdigit_rt.models import load_models
 
 _LIBRARIES = (
@@ -23,7 +24,7 @@ _LIBRARIES = (
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
-        done = subprocess.run(  # noqa: S603 nothing of it comes from outside
+        done = subprocess.run(  # noqa: S603 a constant command
             command, capture_output=True, text=True, cwd=Path(__file__).parent, check=False
         )
     except OSError:
@@ -32,8 +33,8 @@ def _commit() -> str:
 
 
 def provenance(threads: int) -> dict[str, Any]:
-    """The facts that make a figure comparable with another one."""
-    versions = ((name, installed(name)) for name in _LIBRARIES)
+    """Return the facts that make a result comparable with another one."""
+    versions = ((name, installed_version(name)) for name in _LIBRARIES)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -42,7 +43,7 @@ def provenance(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: found for name, found in versions if found is not None},
         "cpu": cpu_name(),
-        "gpus": [card.name for card in cuda_devices()],
+        "gpus": [gpu.name for gpu in cuda_devices()],
         "threads": threads,
     }
 
@@ -50,7 +51,10 @@ def provenance(threads: int) -> dict[str, Any]:
 def write_result(
     path: Path, name: str, threads: int, figures: dict[str, Any], models: str | None = None
 ) -> None:
-    """One JSON file: name, provenance, figures. models: those measured, where not the shipped ones."""
+    """Write a JSON file with name, provenance and figures.
+
+    `models` names the measured models if they are not the packaged ones.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = provenance(threads) | ({"models": models} if models else {})
     result = {"benchmark": name, "provenance": facts, "figures": figures}

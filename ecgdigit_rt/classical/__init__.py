@@ -1,1 +1,1 @@
-"""Pages read without any network: the yardstick that every accuracy table shows beside them."""
+"""Digitization without neural networks: the reference in every accuracy table."""

@@ -1,96 +1,134 @@
-"""The grid's phase over the picture by demodulation, in place of what stage 1 sees.
+"""Mesh of the grid by demodulation, instead of stage 1.
 
-Multiplied by its carrier and averaged over about one period, a picture of lines becomes the phase of the
-grid there. From that the mesh follows in the same way as from the network's phase.
+Multiplied by its carrier and averaged over about one period, an image of lines becomes the local phase of
+the grid. The mesh follows from it as from the phase that stage 1 predicts.
+
+The phase is some hundredths of a period off near ink, and the mesh follows these errors. Whether a sheet is
+flat is clearer when the phase is averaged over several periods: bends remain, the errors vanish. The mesh
+of a flat sheet is replaced by a plane.
 """
 
 from __future__ import annotations
+
+import dataclasses
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.classical.carrier import Wave, carriers
-from ecgdigit_rt.classical.plane import is_plane, made_plane
+from ecgdigit_rt.classical.grid_frequency import Wave, find_grid_frequencies
 from ecgdigit_rt.errors import NoGridFound
+from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 from ecgdigit_rt.geometry.ink_mask import mask_near_ink
 from ecgdigit_rt.geometry.locate_stage import stage1_view
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
+from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS, mesh_from_phase
 
+# The values below are set by hand; no measurement is recorded.
 _CELL_PX = 4
 _INK_REACH_PX = 5
-_LEAST_SEEN = 0.5
-_AROUND_PX = 61
-_CLIP = 2.0  # times the lines' usual contrast: so that a dark line tells no more than many pale ones
-_AVERAGED = 0.8  # periods, a Gaussian's sigma: the fundamental passes, its neighbours do not
-_FLAT_AVERAGED = 2.5  # periods, to see whether a sheet is flat
-_NO_BEND_MM = 0.005
-_USUAL = 0.7  # quantile of strength that counts as a clear grid
+_MIN_VALID_SHARE = 0.5
+_BACKGROUND_PX = 61
+_MAX_CONTRAST = 2.0  # of the typical contrast of lines: one dark line must not outweigh many pale ones
+_SIGMA_PERIODS = 0.8  # of a Gaussian: the fundamental passes, its neighbours do not
+_FLAT_SIGMA_PERIODS = 2.5  # of the Gaussian that decides whether a sheet is flat
+_ALREADY_FLAT_MM = 0.005
+_TYPICAL_QUANTILE = 0.7  # of the strength, which counts as a clear grid
+
+_FLAT_MM = 0.2
+"""Maximum root-mean-square distance of a flat sheet's nodes from a plane. Measured: at most 0.12 on flat
+sheets, 0.4 and more on bent ones."""
 
 
 def grid_mesh(image: NDArray[np.uint8]) -> Mesh:
-    """The mesh of the grid in a picture (height, width, 3) uint8; a plane where the sheet lay flat.
+    """Return the mesh of the grid in an image (height, width, 3) uint8; a plane if the sheet is flat.
 
     Raises NoGridFound.
     """
     view, factor = stage1_view(image)
-    lines, seen = _lines(view)
-    waves = carriers(lines)
+    lines, valid = _line_image(view)
+    frequencies = find_grid_frequencies(lines)
 
-    def mesh(averaged: float) -> Mesh:
-        sigma = averaged * waves.period_px / _CELL_PX
-        fields = [_phase(lines, seen, wave, sigma) for wave in (waves.along, waves.down)]
+    def mesh(sigma_periods: float) -> Mesh:
+        sigma = sigma_periods * frequencies.period_px / _CELL_PX
+        fields = [_phase(lines, valid, wave, sigma) for wave in (frequencies.u, frequencies.v)]
         return mesh_from_phase(fields[0], fields[1], factor * _CELL_PX)
 
-    fine = mesh(_AVERAGED)
-    if is_plane(fine, _NO_BEND_MM):
+    fine = mesh(_SIGMA_PERIODS)
+    if is_planar(fine, _ALREADY_FLAT_MM):
         return fine
     try:
-        flat = is_plane(mesh(_FLAT_AVERAGED))
-    except NoGridFound:  # bent by more than half a period over so much
-        flat = False
-    return made_plane(fine) if flat else fine
+        is_flat = is_planar(mesh(_FLAT_SIGMA_PERIODS))
+    except NoGridFound:  # bent by more than half a period within the Gaussian
+        is_flat = False
+    return planar_mesh(fine) if is_flat else fine
 
 
-def _lines(view: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The grid's lines (bright) with ink blotted out, and where they were seen (1) or not (0).
+def is_planar(mesh: Mesh, max_distance_mm: float = _FLAT_MM) -> bool:
+    """Return whether a homography fits all nodes on data, within a root-mean-square distance."""
+    inner = _inner_nodes(mesh)
+    distance = (planar_mesh(mesh).pixels - mesh.pixels)[inner]
+    middle = [(mesh.extent_mm[k] + mesh.extent_mm[k + 2]) / 2 for k in range(2)]
+    px_per_mm = mesh.px_per_mm(middle[0], middle[1])[0]
+    return bool(np.sqrt((distance**2).sum(-1).mean()) < max_distance_mm * px_per_mm)
 
-    Coloured lines are dark in one channel at least, so the darkest channel shows lines of any colour.
+
+def planar_mesh(mesh: Mesh) -> Mesh:
+    """Return the mesh of the homography that fits the nodes on data best."""
+    inner = _inner_nodes(mesh)
+    rows, columns = mesh.pixels.shape[:2]
+    nodes = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(np.float64)
+    pixels = mesh.pixels[inner].reshape(-1, 2).astype(np.float64)
+    # From pixels to nodes, because the priors of the fit expect targets that count periods.
+    matrix = fit_homography(pixels, nodes[inner].reshape(-1, 2), np.ones(len(pixels)))
+    inverse = np.asarray(np.linalg.inv(matrix), np.float64)
+    return dataclasses.replace(mesh, pixels=apply_homography(inverse, nodes).astype(np.float32))
+
+
+def _inner_nodes(mesh: Mesh) -> tuple[slice, slice]:
+    """Return the slices of the nodes inside the margins, which every mesh has beyond the detected grid."""
+    rows, columns = mesh.pixels.shape[:2]
+    return slice(MARGIN_PERIODS, rows - MARGIN_PERIODS), slice(MARGIN_PERIODS, columns - MARGIN_PERIODS)
+
+
+def _line_image(view: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the grid lines (bright) without ink, and the mask of valid pixels (1 or 0), both (h, w).
+
+    Coloured lines are dark in at least one channel, so the darkest channel shows lines of any colour.
     """
-    seen = 1 - mask_near_ink(view, 1, _INK_REACH_PX).astype(np.float32)
-    if seen.mean() < _LEAST_SEEN:  # it is the grid itself that is dark
-        seen[:] = 1
+    valid = 1 - mask_near_ink(view, 1, _INK_REACH_PX).astype(np.float32)
+    if valid.mean() < _MIN_VALID_SHARE:  # the dark pixels are the grid itself
+        valid[:] = 1
     dark = 255 - view.min(2).astype(np.float32)
-    box = (_AROUND_PX, _AROUND_PX)
-    share = cv2.blur(seen, box)
-    dark = (dark - cv2.blur(dark * seen, box) / np.maximum(share, 1e-3)) * seen
-    limit = _CLIP * float(np.percentile(np.abs(dark[::3, ::3]), 90))
-    return np.clip(dark, -limit, limit), seen
+    box = (_BACKGROUND_PX, _BACKGROUND_PX)
+    share = cv2.blur(valid, box)
+    dark = (dark - cv2.blur(dark * valid, box) / np.maximum(share, 1e-3)) * valid
+    limit = _MAX_CONTRAST * float(np.percentile(np.abs(dark[::3, ::3]), 90))
+    return np.clip(dark, -limit, limit), valid
 
 
 def _phase(
-    lines: NDArray[np.float32], seen: NDArray[np.float32], wave: Wave, sigma: float
+    lines: NDArray[np.float32], valid: NDArray[np.float32], wave: Wave, sigma: float
 ) -> NDArray[np.complex64]:
-    """exp(2πi·count of periods) times confidence in cells of `_CELL_PX`, complex64 (rows, columns).
+    """Return exp(2πi · number of periods) times confidence in cells of `_CELL_PX`, complex64 (rows, columns).
 
-    sigma: of the Gaussian over which it is averaged, in cells.
+    `sigma` is that of the averaging Gaussian, in cells.
     """
     height, width = (-(-side // _CELL_PX) for side in lines.shape)
     pad = (0, height * _CELL_PX - lines.shape[0], 0, width * _CELL_PX - lines.shape[1])
-    turns = [2 * np.pi * wave[k] * (np.arange(lines.shape[1 - k]) + 0.5) for k in range(2)]
-    carrier = np.exp(-1j * turns[1])[:, None] * np.exp(-1j * turns[0])[None, :]
+    angles = [2 * np.pi * wave[k] * (np.arange(lines.shape[1 - k]) + 0.5) for k in range(2)]
+    carrier = np.exp(-1j * angles[1])[:, None] * np.exp(-1j * angles[0])[None, :]
 
-    def averaged(picture: NDArray[np.floating]) -> NDArray[np.float32]:
-        whole = cv2.copyMakeBorder(picture.astype(np.float32), *pad, cv2.BORDER_CONSTANT)
-        cells = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    def average(field: NDArray[np.floating]) -> NDArray[np.float32]:
+        padded = cv2.copyMakeBorder(field.astype(np.float32), *pad, cv2.BORDER_CONSTANT)
+        cells = cv2.resize(padded, (width, height), interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.GaussianBlur(cells, (0, 0), sigma), np.float32)
 
-    still = averaged(lines * carrier.real) + 1j * averaged(lines * carrier.imag)
-    still /= np.maximum(averaged(seen), 0.1)
+    baseband = average(lines * carrier.real) + 1j * average(lines * carrier.imag)
+    baseband /= np.maximum(average(valid), 0.1)
     x, y = (np.arange(count) * _CELL_PX + _CELL_PX / 2 for count in (width, height))
-    back = np.exp(2j * np.pi * wave[1] * y)[:, None] * np.exp(2j * np.pi * wave[0] * x)[None, :]
-    strength = np.abs(still)
-    usual = max(float(np.quantile(strength[::3, ::3], _USUAL)), 1e-9)
-    rho = np.minimum(strength / usual, 1) * np.minimum(averaged(seen), 1)
-    return np.asarray(back * still / np.maximum(strength, 1e-9) * rho, np.complex64)
+    remodulation = np.exp(2j * np.pi * wave[1] * y)[:, None] * np.exp(2j * np.pi * wave[0] * x)[None, :]
+    strength = np.abs(baseband)
+    typical = max(float(np.quantile(strength[::3, ::3], _TYPICAL_QUANTILE)), 1e-9)
+    rho = np.minimum(strength / typical, 1) * np.minimum(average(valid), 1)
+    return np.asarray(remodulation * baseband / np.maximum(strength, 1e-9) * rho, np.complex64)

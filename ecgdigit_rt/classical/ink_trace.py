@@ -1,4 +1,4 @@
-"""Rows as strips of ink, and the path of each lead through them."""
+"""Traces of the leads: minimum-cost paths through the ink of every row."""
 
 from __future__ import annotations
 
@@ -11,117 +11,126 @@ from numpy.typing import NDArray
 
 from ecgdigit_kernels.pchip import fill_gaps
 from ecgdigit_kernels.trace_path import trace_path
-from ecgdigit_rt.classical.darkness import Float, ink_patch
-from ecgdigit_rt.classical.pen import Run, pen_middle_mm, run_of_ink
+from ecgdigit_rt.classical.paper_ink import Float, ink_patch
+from ecgdigit_rt.classical.pen import InkRun, ink_run_from_path, pen_centre_mm
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.results import Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
+# The values below are set by hand; no measurement is recorded.
 ROWS_PER_MM = 8
 HALF_HEIGHT_MM = 45.0
-_MARGIN_MM = 12.0
-_INK = 4.0  # nats by which ink is likelier than paper, a column
+_MARGIN_MM = 12.0  # of a strip beyond the ends of its row
+_INK_EVIDENCE = 4.0  # nats per column in favour of ink over paper
 _JUMP_PENALTY = 0.05  # nats per row: a 10 mm spike and back costs 8
-_LETTER_MM = (8.0, 6.0)
-_LEAST_LETTER_MM = 1.2  # in height: lower ones are pieces of curves
-_OWN_SHARE = 0.6  # of the distance of two rows: where a row's ink has its middle
-_FOREIGN = 2.0  # nats by which ink of letters and other rows is less likely
-_AWAY = 0.03  # nats per mm from the row's height: of two rows that are as dark the nearer one
-_CORE = 0.8  # quantile of a path's darkness: the stroke's own
-_OF_CORE = 0.5
-_SEAM_MM = 0.6
-_BAR_MM = 3.0
+_MAX_LETTER_MM = (8.0, 6.0)  # width and height
+_MIN_LETTER_HEIGHT_MM = 1.2  # lower components are pieces of traces
+_ROW_REACH = 0.6  # of the distance of two rows: components centred farther away belong to another row
+_FOREIGN_PENALTY = 2.0  # nats against ink of letters and other rows
+_DISTANCE_PENALTY = 0.03  # nats per mm from the baseline: of two equally dark traces the nearer one wins
+_STROKE_QUANTILE = 0.8  # of the ink along a path: the density of the stroke
+_LEVEL_SHARE = 0.5  # threshold of ink, of the density of the stroke
+_SEPARATOR_REACH_MM = 0.6
+_MIN_SEPARATOR_MM = 3.0  # height of a separator's ink
 
 
 @dataclass(frozen=True)
 class InkStrip:
-    """A row of paper. ink: float32 (2 * half height * ROWS_PER_MM, columns), 0 to 1; column k's centre
-    stands at start_mm + k / COLUMNS_PER_MM. level: from which on it is this row's ink. evidence: of the
-    same shape, in nats, for the row's curve to be there."""
+    """Ink of one row.
+
+    `ink` is float32 (2 * HALF_HEIGHT_MM * ROWS_PER_MM, columns), 0 to 1; the centre of column k is at
+    start_mm + k / COLUMNS_PER_MM. Densities above `level` are ink of the row. `evidence` has the same shape:
+    the log-likelihood of the trace in nats.
+    """
 
     ink: Float = field(repr=False)
     start_mm: float
     level: float
     evidence: Float = field(repr=False)
 
-    def column(self, place_mm: float) -> int:
-        """The first column at a place or behind it, or the nearest end."""
-        return int(np.clip(np.ceil((place_mm - self.start_mm) * COLUMNS_PER_MM), 0, self.ink.shape[1]))
+    def column(self, position_mm: float) -> int:
+        """Return the first column at or after a position, clipped to the strip."""
+        return int(np.clip(np.ceil((position_mm - self.start_mm) * COLUMNS_PER_MM), 0, self.ink.shape[1]))
 
-    def run(self, first: int, stop: int) -> Run:
-        """The ink along the darkest path through columns `first` to `stop`."""
-        path = _path(self.evidence[:, first:stop])
-        return run_of_ink(self.ink[:, first:stop], path, self.level, HALF_HEIGHT_MM, ROWS_PER_MM)
+    def ink_run(self, first: int, stop: int) -> InkRun:
+        """Return the ink run along the best path through the columns from `first` up to `stop`."""
+        path = _best_path(self.evidence[:, first:stop])
+        return ink_run_from_path(self.ink[:, first:stop], path, self.level, HALF_HEIGHT_MM, ROWS_PER_MM)
 
 
 def ink_strips(bright: NDArray[np.uint8], mesh: Mesh, rows: Sequence[Row], level: float) -> list[InkStrip]:
-    """Every row's strip, some way beyond its ends. bright: a picture's `brightness`. level: of ink, on the
-    whole page."""
+    """Return the strip of every row, extended beyond its ends.
+
+    `bright` is the `brightest_channel` of the image; `level` is the threshold of ink on the whole page.
+    """
     gaps = np.diff([row.baseline_mm for row in rows])
-    reach_mm = _OWN_SHARE * float(gaps.min()) if gaps.size else HALF_HEIGHT_MM
+    reach_mm = _ROW_REACH * float(gaps.min()) if gaps.size else HALF_HEIGHT_MM
     return [_ink_strip(bright, mesh, row, level, reach_mm) for row in rows]
 
 
 def _ink_strip(
-    bright: NDArray[np.uint8], mesh: Mesh, row: Row, rough_level: float, reach_mm: float
+    bright: NDArray[np.uint8], mesh: Mesh, row: Row, page_level: float, reach_mm: float
 ) -> InkStrip:
     start, end = row.start_mm - _MARGIN_MM, row.end_mm + _MARGIN_MM
     columns = round((end - start) * COLUMNS_PER_MM)
     corner = (start - 0.5 / COLUMNS_PER_MM, row.baseline_mm - HALF_HEIGHT_MM)
     size = (columns, round(2 * HALF_HEIGHT_MM * ROWS_PER_MM))
     ink = ink_patch(bright, mesh, corner, (COLUMNS_PER_MM, ROWS_PER_MM), size)
-    path = _path(_evidence(ink, rough_level))
-    core = float(np.quantile(ink[path, np.arange(columns)], _CORE))
-    level = _OF_CORE * max(core, rough_level)
+    path = _best_path(_evidence(ink, page_level))
+    stroke = float(np.quantile(ink[path, np.arange(columns)], _STROKE_QUANTILE))
+    level = _LEVEL_SHARE * max(stroke, page_level)
     evidence = _evidence(ink, level)
-    evidence[_foreign(ink > level, reach_mm)] -= np.float32(_FOREIGN)
+    evidence[_foreign_mask(ink > level, reach_mm)] -= np.float32(_FOREIGN_PENALTY)
     return InkStrip(ink, start, level, evidence)
 
 
 def _evidence(ink: Float, level: float) -> Float:
-    dark = np.minimum(ink * np.float32(_OF_CORE / level), 1)
-    away = np.abs(np.arange(len(dark)) + 0.5 - len(dark) / 2) / ROWS_PER_MM
-    return np.asarray(np.float32(_INK) * dark - (_AWAY * away).astype(np.float32)[:, None], np.float32)
+    density = np.minimum(ink * np.float32(_LEVEL_SHARE / level), 1)
+    distance_mm = np.abs(np.arange(len(density)) + 0.5 - len(density) / 2) / ROWS_PER_MM
+    penalty = (_DISTANCE_PENALTY * distance_mm).astype(np.float32)[:, None]
+    return np.asarray(np.float32(_INK_EVIDENCE) * density - penalty, np.float32)
 
 
-def _path(evidence: Float) -> NDArray[np.int32]:
-    """The path with most evidence that does not jump without need, (columns,) rows."""
+def _best_path(evidence: Float) -> NDArray[np.int32]:
+    """Return the row of every column on the path of most evidence less the jump penalty, (columns,)."""
     return trace_path(evidence, np.ones(evidence.shape[1], np.float32), _JUMP_PENALTY)
 
 
-def _foreign(mask: NDArray[np.bool_], reach_mm: float) -> NDArray[np.bool_]:
-    """Where the components lie that are letters, by their size, or another row's, by their middle height."""
-    _, labels, stats, middles = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+def _foreign_mask(mask: NDArray[np.bool_], reach_mm: float) -> NDArray[np.bool_]:
+    """Return the mask of components that are letters (by size) or of another row (by centre)."""
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     height = stats[:, cv2.CC_STAT_HEIGHT] / ROWS_PER_MM
-    foreign = (stats[:, cv2.CC_STAT_WIDTH] < _LETTER_MM[0] * COLUMNS_PER_MM) & (height < _LETTER_MM[1])
-    foreign &= height > _LEAST_LETTER_MM
-    foreign |= np.abs(middles[:, 1] / ROWS_PER_MM - HALF_HEIGHT_MM) > reach_mm
+    width = stats[:, cv2.CC_STAT_WIDTH] / COLUMNS_PER_MM
+    foreign = (width < _MAX_LETTER_MM[0]) & (height < _MAX_LETTER_MM[1])
+    foreign &= height > _MIN_LETTER_HEIGHT_MM
+    foreign |= np.abs(centres[:, 1] / ROWS_PER_MM - HALF_HEIGHT_MM) > reach_mm
     foreign[0] = False
     return np.asarray(foreign[labels])
 
 
 def lead_traces(strip: InkStrip, row: Row) -> list[LeadTrace]:
-    """One trace per segment of the row, each found by itself."""
-    seams = [segment.start_mm for segment in row.segments[1:]]
-    return [_trace(strip, segment.start_mm, segment.end_mm, seams) for segment in row.segments]
+    """Return one trace per segment of the row. Segments are traced independently."""
+    boundaries = [segment.start_mm for segment in row.segments[1:]]
+    return [_trace(strip, segment.start_mm, segment.end_mm, boundaries) for segment in row.segments]
 
 
-def _trace(strip: InkStrip, start_mm: float, end_mm: float, seams_mm: Sequence[float]) -> LeadTrace:
+def _trace(strip: InkStrip, start_mm: float, end_mm: float, boundaries_mm: Sequence[float]) -> LeadTrace:
     first = min(strip.column(start_mm - 0.02), strip.ink.shape[1] - 2)
     stop = max(strip.column(end_mm - 0.02), first + 2)
-    run = strip.run(first, stop)
+    run = strip.ink_run(first, stop)
     radius = run.radius_mm
-    height = pen_middle_mm(run, radius, COLUMNS_PER_MM)
-    places = strip.start_mm + np.arange(first, stop) / COLUMNS_PER_MM
-    tall = run.upper_mm - run.lower_mm
-    clear = run.clear.copy()
-    for seam in seams_mm:  # a bar between two leads is no stroke of either
-        clear &= ~((np.abs(places - seam) < _SEAM_MM) & (tall > _BAR_MM))
+    height = pen_centre_mm(run, radius, COLUMNS_PER_MM)
+    positions = strip.start_mm + np.arange(first, stop) / COLUMNS_PER_MM
+    thickness = run.upper_mm - run.lower_mm
+    is_trace = run.has_ink.copy()
+    for boundary in boundaries_mm:  # a separator between two leads belongs to neither
+        near = np.abs(positions - boundary) < _SEPARATOR_REACH_MM
+        is_trace &= ~(near & (thickness > _MIN_SEPARATOR_MM))
     return LeadTrace(
-        height_mm=fill_gaps(height, clear),
-        confidence=clear.astype(np.float32),
-        spread_mm=np.maximum(tall / np.float32(np.sqrt(12)), np.float32(radius)),
-        start_mm=float(places[0]),
+        height_mm=fill_gaps(height, is_trace),
+        confidence=is_trace.astype(np.float32),
+        spread_mm=np.maximum(thickness / np.float32(np.sqrt(12)), np.float32(radius)),
+        start_mm=float(positions[0]),
         half_height_mm=HALF_HEIGHT_MM,
     )

@@ -1,4 +1,8 @@
-"""The whole page as ink on flat paper, coarse enough to find rows and marks on it quickly."""
+"""Ink density of a page on flat paper, without its grid lines and shadows.
+
+The image is sampled through the mesh. Ink is darker than the surrounding paper and does not repeat with the
+period of the grid. `PaperInk` is the whole page, coarse enough to find rows and marks quickly.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.classical.darkness import Float, ink_patch
 from ecgdigit_rt.errors import NoRowsFound
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
-from ecgdigit_rt.geometry.mesh_fit import MARGIN
+from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS
+from ecgdigit_rt.geometry.strips import paper_patch
 
-PX_PER_MM = 4
-_EDGE_MM = 2.5  # of the picture or the grid, where frames, shadows and the sheet's own edge are
-_BESIDE_MM = 8.0  # the grid: what may stand there
-_STROKES = 0.993  # quantile: about so much of a page is no ink
-_OF_STROKES, _LEAST_LEVEL = 0.45, 0.1
+Float = NDArray[np.float32]
+
+# The values below are set by hand; no measurement is recorded.
+PX_PER_MM = 4  # resolution of the whole page
+_PAPER_WINDOW_MM = 3.0  # wider than any stroke
+_PERIOD_MM = 5.0  # of the major lines
+_MIN_PERIODS = 3
+_LINE_STRIDE = 5  # every fifth pixel is enough to measure a line
+_EDGE_MM = 2.5  # of the image and the grid: frames, shadows and the edge of the sheet
+_BESIDE_GRID_MM = 8.0  # beside the grid, where pulses may stand
+_STROKE_QUANTILE = 0.993  # about this share of a page is not ink
+_LEVEL_SHARE = 0.45  # threshold of ink, of the density of strokes
+_MIN_STROKE_DENSITY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class PaperInk:
-    """ink: float32 (rows, columns), `PX_PER_MM` each way, 0 to 1, upright or turned. corner_mm: of its
-    first pixel, on the paper that was not turned. level: from which on it is ink."""
+    """Ink density of the whole page, upright or rotated.
+
+    `ink` is float32 (rows, columns), 0 to 1, with `PX_PER_MM` pixels per millimetre. `corner_mm` is the
+    position of the first pixel on the unrotated paper. Densities above `level` are ink.
+    """
 
     ink: Float
     corner_mm: tuple[float, float]
@@ -32,45 +47,104 @@ class PaperInk:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
+        """Mask of the ink, of the same shape."""
         return self.ink > self.level
 
-    def turned(self, quarter_turns: int) -> PaperInk:
-        """As it looks turned counterclockwise; places are those of the turned paper, from its corner."""
+    def rotated(self, quarter_turns: int) -> PaperInk:
+        """Return the page rotated counterclockwise. Positions then refer to the rotated paper."""
         ink = np.ascontiguousarray(np.rot90(self.ink, quarter_turns))
         return dataclasses.replace(self, ink=ink)
 
 
+def brightest_channel(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the brightest channel of an image (height, width, 3).
+
+    Coloured grid lines are bright in at least one channel, ink in none.
+    """
+    return np.asarray(cv2.max(cv2.max(image[..., 0], image[..., 1]), image[..., 2]), np.uint8)
+
+
 def paper_ink(bright: NDArray[np.uint8], mesh: Mesh) -> PaperInk:
-    """The page through its mesh; bright: a picture's `brightness`. Raises NoRowsFound where it is blank."""
+    """Return the ink of the whole page. `bright` is its `brightest_channel`.
+
+    Raises NoRowsFound if the page is blank.
+    """
     u0, v0, u1, v1 = mesh.extent_mm
     size = (round((u1 - u0) * PX_PER_MM), round((v1 - v0) * PX_PER_MM))
     ink = ink_patch(bright, mesh, (u0, v0), (PX_PER_MM, PX_PER_MM), size)
-    inside = _inside(bright, mesh, (u0, v0), size) & _on_grid(size)
-    ink[~inside] = 0
-    strokes = float(np.quantile(ink[inside][::3], _STROKES)) if inside.any() else 0.0
-    level = _OF_STROKES * strokes
-    if level < _LEAST_LEVEL * _OF_STROKES:
+    valid = _image_mask(bright, mesh, (u0, v0), size) & _grid_mask(size)
+    ink[~valid] = 0
+    strokes = float(np.quantile(ink[valid][::3], _STROKE_QUANTILE)) if valid.any() else 0.0
+    level = _LEVEL_SHARE * strokes
+    if level < _MIN_STROKE_DENSITY * _LEVEL_SHARE:
         raise NoRowsFound("nothing is darker than the paper and its lines")
     return PaperInk(ink, (u0, v0), level)
 
 
-def _inside(
-    picture: NDArray[np.uint8], mesh: Mesh, corner_mm: tuple[float, float], size: tuple[int, int]
+def ink_patch(
+    bright: NDArray[np.uint8],
+    mesh: Mesh,
+    corner_mm: tuple[float, float],
+    px_per_mm: tuple[float, float],
+    size: tuple[int, int],
+) -> Float:
+    """Return the ink density of a flat patch, float32 (height, width): 0 for paper and lines, 1 for black.
+
+    `bright` is the `brightest_channel` of an image; `size` is (width, height) in pixels. Dividing by the
+    paper around removes shadows and stains. Subtracting the median over all periods removes what is left
+    of the grid lines.
+    """
+    patch = paper_patch(bright, mesh, corner_mm, px_per_mm, size, cv2.INTER_CUBIC)
+    dark = np.asarray(1 - patch / np.maximum(_paper_brightness(patch, px_per_mm), 1), np.float32)
+    phases = [
+        np.floor(((corner_mm[k] + (np.arange(size[k]) + 0.5) / px_per_mm[k]) % _PERIOD_MM) * px_per_mm[k])
+        for k in range(2)
+    ]
+    dark -= _line_density(dark, phases[0])[None, :]
+    dark -= _line_density(dark.T, phases[1])[:, None]
+    return np.clip(dark, 0, 1).astype(np.float32)
+
+
+def _paper_brightness(patch: NDArray[np.uint8], px_per_mm: tuple[float, float]) -> Float:
+    """Return the brightness of the paper around every pixel, float32: the local maximum, smoothed."""
+    box = (round(_PAPER_WINDOW_MM * px_per_mm[0]) | 1, round(_PAPER_WINDOW_MM * px_per_mm[1]) | 1)
+    smooth = cv2.blur(patch, (3, 3))  # otherwise a single bright pixel would count as paper
+    return np.asarray(cv2.blur(cv2.dilate(smooth, np.ones(box[::-1], np.uint8)), box), np.float32)
+
+
+def _line_density(dark: Float, phase: NDArray[np.floating]) -> Float:
+    """Return the density of the lines that cross the columns, float32 (columns,), equal for equal phases.
+
+    `dark` is (rows, columns); `phase` is the position in the grid period in whole pixels, (columns,). The
+    density is the median over all columns of one phase. Traces hardly change it: they cross a line, or run
+    along only one of many.
+    """
+    columns = np.median(dark[::_LINE_STRIDE], axis=0).astype(np.float32)
+    out = np.empty_like(columns)
+    for value in np.unique(phase):
+        same = phase == value
+        out[same] = np.median(columns[same]) if np.count_nonzero(same) >= _MIN_PERIODS else 0
+    return out
+
+
+def _image_mask(
+    image: NDArray[np.uint8], mesh: Mesh, corner_mm: tuple[float, float], size: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Where the picture shows the paper, some way from the picture's edges."""
+    """Return the mask of the paper inside the image, at a distance from its edges."""
     x, y = mesh.maps((corner_mm[0], 1 / PX_PER_MM, size[0]), (corner_mm[1], 1 / PX_PER_MM, size[1]))
-    shown = (x > 0) & (x < picture.shape[1] - 1) & (y > 0) & (y < picture.shape[0] - 1)
+    inside = (x > 0) & (x < image.shape[1] - 1) & (y > 0) & (y < image.shape[0] - 1)
     side = 2 * round(_EDGE_MM * PX_PER_MM) + 1
-    return np.asarray(cv2.erode(shown.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
+    return np.asarray(cv2.erode(inside.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
 
 
-def _on_grid(size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where the grid itself was seen: the mesh goes on by `MARGIN` periods on every side.
+def _grid_mask(size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the mask of the detected grid, without the mesh's margin of `MARGIN_PERIODS` on every side.
 
-    A level edge of the sheet would pass for a row. Upright ones do not, and pulses may stand at them.
+    A horizontal edge of the sheet would pass for a row, so rows of pixels are cut inside the grid. Vertical
+    edges do not, and pulses may stand there, so columns beside the grid remain.
     """
     out = np.zeros(size[::-1], bool)
-    level = round((MARGIN * STEP_MM + _EDGE_MM) * PX_PER_MM)
-    upright = round((MARGIN * STEP_MM - _BESIDE_MM) * PX_PER_MM)
-    out[level : size[1] - level, upright : size[0] - upright] = True
+    horizontal = round((MARGIN_PERIODS * STEP_MM + _EDGE_MM) * PX_PER_MM)
+    vertical = round((MARGIN_PERIODS * STEP_MM - _BESIDE_GRID_MM) * PX_PER_MM)
+    out[horizontal : size[1] - horizontal, vertical : size[0] - vertical] = True
     return out

@@ -1,156 +1,168 @@
-"""The whole way of one page without networks: grid, ink, rows, pulses, paths."""
+"""Classical pipeline of one page, without networks: grid, ink, layout, traces."""
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.classical.darkness import brightness
 from ecgdigit_rt.classical.grid_mesh import grid_mesh
-from ecgdigit_rt.classical.ink_trace import ink_strips, lead_traces
-from ecgdigit_rt.classical.paper_ink import PaperInk, paper_ink
-from ecgdigit_rt.classical.row_ends import agreeing, row_ends
-from ecgdigit_rt.classical.row_layout import ClassicalReading, read_layout
-from ecgdigit_rt.errors import PageError, QualityTooLow
+from ecgdigit_rt.classical.ink_trace import InkStrip, ink_strips, lead_traces
+from ecgdigit_rt.classical.paper_ink import PaperInk, brightest_channel, paper_ink
+from ecgdigit_rt.classical.row_ends import drop_outlier_ends, row_ends
+from ecgdigit_rt.classical.row_layout import ClassicalLayout, read_layout
+from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides
-from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
-from ecgdigit_rt.tracing.assemble import rotate_points, segments_from_traces, spread_layout
-from ecgdigit_rt.tracing.ecg_check import confident_leads
-from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv
+from ecgdigit_rt.results import Digitized, Layout, PageRef
+from ecgdigit_rt.steps import Step, run_steps
+from ecgdigit_rt.tracing.assemble import (
+    DEFAULT_ASSEMBLY,
+    AssemblyOptions,
+    UprightView,
+    page_from_traces,
+    spread_layout,
+)
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_mm, snap_to_half_mm
 
-T = TypeVar("T")
 
+@dataclass(slots=True)
+class ClassicalState:
+    """Input of the pipeline and the value of every step that is complete.
 
-@dataclass(frozen=True, slots=True)
-class _Upright:
-    """A page turned as it is meant. bright: (height, width) uint8, its brightest channel."""
+    `image` is (height, width, 3) uint8 RGB. The step `orient` rotates the image by `quarter_turns`
+    counterclockwise and repeats the steps before it if the page is not upright.
+    """
 
-    bright: NDArray[np.uint8]
-    quarter_turns: int
-    mesh: Mesh
-    paper: PaperInk
-    reading: ClassicalReading
+    source: PageRef
+    image: NDArray[np.uint8] = field(repr=False)
+    overrides: LayoutOverrides
+    options: AssemblyOptions
+    seconds: dict[str, float] = field(default_factory=dict)
+    quarter_turns: int = field(init=False)
+    mesh: Mesh = field(init=False)
+    ink: PaperInk = field(init=False)
+    reading: ClassicalLayout = field(init=False)
+    strips: Sequence[InkStrip] = field(init=False)
+    layout: Layout = field(init=False)
+    traces: Sequence[Sequence[LeadTrace]] = field(init=False)
+    page: Digitized = field(init=False)
 
     @property
-    def size_px(self) -> tuple[int, int]:
-        return self.bright.shape[1], self.bright.shape[0]
+    def view(self) -> UprightView:
+        """Size and orientation of the upright image."""
+        height, width = self.image.shape[:2]
+        return UprightView((width, height), self.quarter_turns)
+
+
+def _grid(state: ClassicalState) -> Mesh:
+    return grid_mesh(state.image)
+
+
+def _ink(state: ClassicalState) -> PaperInk:
+    return paper_ink(brightest_channel(state.image), state.mesh)
+
+
+def _orient(state: ClassicalState) -> int:
+    """Rotate the image to the orientation that looks most like a page, and measure it again.
+
+    Raises NoGridFound, or the error of the unrotated page if no orientation can be read.
+    """
+    turns = _best_turns(state.ink, state.overrides)
+    if turns:
+        state.image = np.ascontiguousarray(np.rot90(state.image, turns))
+        state.mesh = _grid(state)
+        state.ink = _ink(state)
+    return turns
+
+
+def _read_layout(state: ClassicalState) -> ClassicalLayout:
+    return read_layout(state.ink, state.overrides)
+
+
+def _sample_strips(state: ClassicalState) -> Sequence[InkStrip]:
+    return ink_strips(brightest_channel(state.image), state.mesh, state.reading.layout.rows, state.ink.level)
+
+
+def _measure_extent(state: ClassicalState) -> Layout:
+    """Return the layout between the measured start and end of the record."""
+    rough, pulses = state.reading.layout, state.reading.pulses
+    sides = pulses.median_sides_mm
+    detected = [
+        row_ends(strip, row, pulses.side, sides) for strip, row in zip(state.strips, rough.rows, strict=True)
+    ]
+    ends = ends_within_image(detected, rough, state.mesh, state.view.size_px)
+    start_mm, end_mm = record_extent_mm(drop_outlier_ends(ends), rough, pulses.side, is_cut=ends != detected)
+    snapped_mm = snap_to_half_mm(start_mm, state.mesh)
+    return spread_layout(rough, snapped_mm, snapped_mm + end_mm - start_mm)
+
+
+def _trace(state: ClassicalState) -> Sequence[Sequence[LeadTrace]]:
+    return [lead_traces(strip, row) for strip, row in zip(state.strips, state.layout.rows, strict=True)]
+
+
+def _assemble(state: ClassicalState) -> Digitized:
+    return page_from_traces(
+        state.source,
+        state.layout,
+        state.traces,
+        state.mesh,
+        state.view,
+        notes=state.reading.notes,
+        seconds=state.seconds,
+        options=state.options,
+    )
+
+
+CLASSICAL_STEPS: tuple[Step[ClassicalState], ...] = (
+    Step("grid", "mesh", "Grid measured", _grid),
+    Step("ink", "ink", "Ink detected", _ink),
+    Step("orient", "quarter_turns", "Page upright", _orient),
+    Step("layout", "reading", "Layout read", _read_layout),
+    Step("sample", "strips", "Rows sampled", _sample_strips),
+    Step("extent", "layout", "Record measured", _measure_extent),
+    Step("trace", "traces", "Leads traced", _trace),
+    Step("assemble", "page", "Leads assembled", _assemble),
+)
+"""Steps from a decoded image to a digitized page, in order."""
 
 
 class ClassicalPipeline:
-    """Reads pages as programs did before there were networks; several threads may use one reader.
+    """Pipeline without networks, a reference for accuracy tables. Thread-safe.
 
-    It reads no text: which lead stands where is told by the count of rows, speed and gain by the
-    calibration pulses, or by the user (`told`). Expected errors come from the networks' formula and are no
-    more than a hint here. blend: leads that nearly obey Einthoven's law are made to.
-    least_db: pages of less expected quality are refused. maker: what the pages say that read them.
+    No text is read: the number of rows determines the layout and the calibration pulses determine speed and
+    gain, unless `overrides` specifies them. Expected errors come from the formula of the neural pipeline and
+    are rough estimates.
     """
 
     def __init__(
-        self,
-        told: LayoutOverrides = NO_OVERRIDES,
-        enforce_einthoven: bool = False,
-        min_quality_db: float | None = None,
-        provenance: Provenance | None = None,
+        self, overrides: LayoutOverrides = NO_OVERRIDES, options: AssemblyOptions = DEFAULT_ASSEMBLY
     ) -> None:
-        self._told, self._blend, self._least_db, self._provenance = (
-            told,
-            enforce_einthoven,
-            min_quality_db,
-            provenance,
-        )
+        self._overrides, self._options = overrides, options
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Read one page. image: (height, width, 3) uint8 RGB. Raises a PageError that names what is wrong."""
-        clock = _Clock()
-        upright = self._upright(image, clock)
-        layout, traces = clock.timed("trace", lambda: _traced(upright))
-        size, turns = upright.size_px, upright.quarter_turns
-        stretches = clock.timed("assemble", lambda: segments_from_traces(layout, traces, upright.mesh, size))
-        leads = confident_leads(stretches)
-        leads = enforce_einthoven(leads) if self._blend else leads
-        leads = {
-            name: dataclasses.replace(lead, curve_px=rotate_points(lead.curve_px, size, turns))
-            for name, lead in leads.items()
-        }
-        page = Digitized(
-            source,
-            leads,
-            layout,
-            upright.mesh.residual_px,
-            clock.seconds,
-            repeat_difference_mv(stretches),
-            self._provenance,
-            upright.reading.notes,
-        )
-        if self._least_db is not None and not page.expected_db >= self._least_db:
-            raise QualityTooLow(page.expected_db, self._least_db)
-        return page
-
-    def _upright(self, image: NDArray[np.uint8], clock: _Clock) -> _Upright:
-        """The page turned by the quarter turns after which it looks most like one.
-
-        Raises NoGridFound, and what the page as it is raises where no turn helps.
-        """
-        bright = brightness(image)
-        mesh = clock.timed("grid", lambda: grid_mesh(image))
-        paper = clock.timed("ink", lambda: paper_ink(bright, mesh))
-        turns, reading = clock.timed("layout", lambda: _best_turn(paper, self._told))
-        if turns:
-            bright, turned = (np.ascontiguousarray(np.rot90(picture, turns)) for picture in (bright, image))
-            mesh = clock.timed("grid", lambda: grid_mesh(turned))
-            paper = clock.timed("ink", lambda: paper_ink(bright, mesh))
-            reading = clock.timed("layout", lambda: read_layout(paper, self._told))
-        return _Upright(bright, turns, mesh, paper, reading)
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises a PageError."""
+        state = ClassicalState(source, image, self._overrides, self._options)
+        run_steps(CLASSICAL_STEPS, state, state.seconds)
+        return state.page
 
 
-class _Clock:
-    """Seconds by step."""
+def _best_turns(ink: PaperInk, overrides: LayoutOverrides) -> int:
+    """Return the counterclockwise quarter turns after which the page scores best.
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def timed(self, name: str, step: Callable[[], T]) -> T:
-        started = time.perf_counter()
-        value = step()
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-        return value
-
-
-def _best_turn(paper: PaperInk, told: LayoutOverrides) -> tuple[int, ClassicalReading]:
-    """The quarter turns, counterclockwise, after which it looks most like a page, and what it says then.
-
-    What was told is believed of the page as it is; turned, it must show marks of its own.
+    A rotated page must show marks of its own: overrides do not make it plausible.
     """
-    found: list[tuple[int, ClassicalReading]] = []
+    scores: dict[int, float] = {}
     errors: list[PageError] = []
     for turns in range(4):
         try:
             needs_marks = True if turns else None
-            found.append((turns, read_layout(paper.turned(turns), told, needs_marks=needs_marks)))
+            scores[turns] = read_layout(ink.rotated(turns), overrides, needs_marks=needs_marks).score
         except PageError as error:
             errors.append(error)
-    if not found:
+    if not scores:
         raise errors[0]
-    return max(found, key=lambda turn: turn[1].score)
-
-
-def _traced(page: _Upright) -> tuple[Layout, list[list[LeadTrace]]]:
-    """The layout with the record's true ends, and one trace per segment of each of its rows."""
-    rows, pulses = page.reading.layout.rows, page.reading.pulses
-    strips = ink_strips(page.bright, page.mesh, rows, page.paper.level)
-    sides = pulses.median_sides_mm
-    seen = [row_ends(strip, row, pulses.side, sides) for strip, row in zip(strips, rows, strict=True)]
-    ends = ends_within_image(seen, page.reading.layout, page.mesh, page.size_px)
-    start, end = record_extent_mm(agreeing(ends), page.reading.layout, pulses.side, is_cut=ends != seen)
-    drawn = snap_to_half_mm(start, page.mesh)
-    layout = spread_layout(page.reading.layout, drawn, drawn + end - start)
-    return layout, [lead_traces(strip, row) for strip, row in zip(strips, layout.rows, strict=True)]
+    return max(scores, key=lambda turns: scores[turns])

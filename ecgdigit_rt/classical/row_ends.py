@@ -1,4 +1,4 @@
-"""Where rows begin and end on paper, from their ink."""
+"""Start and end of the rows on paper, from their ink."""
 
 from __future__ import annotations
 
@@ -11,50 +11,57 @@ from ecgdigit_rt.results import Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.row_traces import RowEnds
 
-_ABSENT = -2.0  # how much more a column without ink tells than one with it
-_LEAST_SHARE = 0.5  # of the row's rough length
-_ONE_PLACE_MM = 0.4
+# The values below are set by hand; no measurement is recorded.
+_NO_INK_SCORE = -2.0  # of a column without ink; a column with ink scores 1
+_MIN_LENGTH_SHARE = 0.5  # of the row's approximate length
+_ALIGNMENT_MM = 0.4  # within which the ends of two rows agree
 
 
 def row_ends(strip: InkStrip, row: Row, pulse_side: str, pulse_mm: tuple[float, float] | None) -> RowEnds:
-    """Where the row's ink begins and ends, less half a pen's width; the pulse is none of the row's.
+    """Return the ends of the row's ink without the calibration pulse, inset by half the pen's width.
 
-    pulse_mm: the places of its two sides.
+    `pulse_mm` holds the two sides of the pulse. The row is the interval of columns with the highest total
+    score (maximum-sum subarray); an end at the border of the strip is None.
     """
-    run = strip.run(0, strip.ink.shape[1])
-    clear = run.clear.copy()
+    run = strip.ink_run(0, strip.ink.shape[1])
+    has_ink = run.has_ink.copy()
     if pulse_mm is not None and pulse_side == "left":
-        clear[: strip.column(pulse_mm[1] + run.radius_mm)] = False
+        has_ink[: strip.column(pulse_mm[1] + run.radius_mm)] = False
     elif pulse_mm is not None:
-        clear[strip.column(pulse_mm[0] - run.radius_mm) :] = False
-    total = np.concatenate([[0.0], np.cumsum(np.where(clear, 1.0, _ABSENT))])
+        has_ink[strip.column(pulse_mm[0] - run.radius_mm) :] = False
+    total = np.concatenate([[0.0], np.cumsum(np.where(has_ink, 1.0, _NO_INK_SCORE))])
     gain = total - np.minimum.accumulate(total)
     stop = int(gain.argmax())
     first = int(total[: stop + 1].argmin())
-    if stop - first < _LEAST_SHARE * (row.end_mm - row.start_mm) * COLUMNS_PER_MM:
+    if stop - first < _MIN_LENGTH_SHARE * (row.end_mm - row.start_mm) * COLUMNS_PER_MM:
         return RowEnds(None, None)
     half = 0.5 / COLUMNS_PER_MM
     start = strip.start_mm + first / COLUMNS_PER_MM - half + run.radius_mm
     end = strip.start_mm + stop / COLUMNS_PER_MM - half - run.radius_mm + 2 * half
-    return RowEnds(start if first > 0 else None, end if stop < clear.size else None)
+    return RowEnds(start if first > 0 else None, end if stop < has_ink.size else None)
 
 
-def agreeing(ends: Sequence[RowEnds]) -> list[RowEnds]:
-    """The ends less those that stand apart from where others begin or end: a row's tip may be pale, or a
-    speck behind it dark. Of equal counts the outer place is believed; where no two agree, all are."""
-    start = _usual([row.start_mm for row in ends], -1)
-    end = _usual([row.end_mm for row in ends], 1)
-    return [RowEnds(_near(row.start_mm, start), _near(row.end_mm, end)) for row in ends]
+def drop_outlier_ends(ends: Sequence[RowEnds]) -> list[RowEnds]:
+    """Return the ends without those that differ from the consensus of the rows.
+
+    The tip of a row may be too pale, or a dark speck may extend it. Of equally frequent positions the outer
+    one wins; without any agreement all ends remain.
+    """
+    start = _consensus([row.start_mm for row in ends], -1)
+    end = _consensus([row.end_mm for row in ends], 1)
+    return [RowEnds(_if_near(row.start_mm, start), _if_near(row.end_mm, end)) for row in ends]
 
 
-def _usual(places: Sequence[float | None], outwards: int) -> float | None:
-    """The place that has most others near it, None where none has any."""
-    known = [place for place in places if place is not None]
-    counts = [(sum(abs(x - place) < _ONE_PLACE_MM for x in known), outwards * place) for place in known]
-    most, place = max(counts, default=(0, 0.0))
-    return outwards * place if most > 1 else None
+def _consensus(positions: Sequence[float | None], outwards: int) -> float | None:
+    """Return the position with the most others near it, or None if no two are near each other."""
+    known = [position for position in positions if position is not None]
+    counts = [
+        (sum(abs(x - position) < _ALIGNMENT_MM for x in known), outwards * position) for position in known
+    ]
+    count, position = max(counts, default=(0, 0.0))
+    return outwards * position if count > 1 else None
 
 
-def _near(place: float | None, usual: float | None) -> float | None:
-    apart = place is not None and usual is not None and abs(place - usual) > _ONE_PLACE_MM
-    return None if apart else place
+def _if_near(position: float | None, consensus: float | None) -> float | None:
+    is_outlier = position is not None and consensus is not None and abs(position - consensus) > _ALIGNMENT_MM
+    return None if is_outlier else position

@@ -1,7 +1,7 @@
-"""Which lead stands where, by the count of rows and by where something is printed beside them.
+"""Layout of a page from the number of its rows and the positions of printed labels.
 
-Nothing is read: of two layouts that look alike but for their names, such as Cabrera's order, the usual
-one is taken. A page with another order must be told (`--layout`).
+No text is read. Layouts that differ only in their lead names, such as Cabrera's order, cannot be
+distinguished, and the standard one is assumed. Other orders must be specified (`--layout`).
 """
 
 from __future__ import annotations
@@ -11,110 +11,126 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgdigit_rt.classical.labels import named_share, small_prints
 from ecgdigit_rt.classical.paper_ink import PaperInk
-from ecgdigit_rt.classical.pulse import Pulses, page_pulses
-from ecgdigit_rt.classical.row_baselines import zero_lines
+from ecgdigit_rt.classical.printed_labels import find_label_candidates, labelled_cell_share
+from ecgdigit_rt.classical.pulse import PagePulses, find_pulses
+from ecgdigit_rt.classical.row_baselines import find_row_baselines
 from ecgdigit_rt.errors import NotAnEcg, UnknownLayout
 from ecgdigit_rt.layout.baselines import Baseline
-from ecgdigit_rt.layout.calibration import USUAL_GAIN_MM_MV, USUAL_SPEED_MM_S
+from ecgdigit_rt.layout.calibration import STANDARD_GAIN_MM_MV, STANDARD_SPEED_MM_S
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
-from ecgdigit_rt.layout.marks import frame_of
+from ecgdigit_rt.layout.marks import frame_from_baselines
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, layout_from_plan
 from ecgdigit_rt.results import Layout
 
-_GAP_WEIGHT, _EVEN_WEIGHT, _PRINTS_WEIGHT, _RARE = 0.6, 1.0, 0.7, 0.3
-_CLEAR_ROW = 0.7  # of the strongest: such a row cannot be left out
-_LEAST_NAMED = 0.35
-_KNOWN = tuple(plan for plan in LAYOUTS.values() if not plan.name.startswith("cabrera"))
+# The values below are set by hand; no measurement is recorded.
+_GAP_WEIGHT, _EVENNESS_WEIGHT, _LABEL_WEIGHT = 0.6, 1.0, 0.7
+_RARE_PENALTY = 0.3
+_CLEAR_ROW = 0.7  # strength relative to the strongest row; a clear row cannot be left out
+_MIN_LABELLED_SHARE = 0.35
+_RAGGEDNESS_MM = 30.0  # mean misalignment of the rows' ends that reduces the evenness by a factor of e
+
+_CANDIDATES = tuple(plan for plan in LAYOUTS.values() if not plan.name.startswith("cabrera"))
+"""Plans that can be recognized without reading names."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicalReading:
-    """The page's layout, whose extents are good to a few millimetres, its pulses, and how plainly it is one:
-    `score` compares one page turned in several ways. notes: in words, what was assumed."""
+class ClassicalLayout:
+    """Layout and pulses of a page. The extents of the rows are accurate to a few millimetres.
+
+    `score` compares rotations of one page. `notes` lists what was assumed.
+    """
 
     layout: Layout
-    pulses: Pulses
+    pulses: PagePulses
     score: float
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
+class _PlanMatch:
+    """A plan with the baselines that are its rows, the share of labelled cells and the total score."""
+
     plan: LayoutPlan
-    lines: list[Baseline]
-    named: float
+    baselines: list[Baseline]
+    labelled_share: float
     score: float
 
 
 def read_layout(
-    paper: PaperInk, told: LayoutOverrides = NO_OVERRIDES, *, needs_marks: bool | None = None
-) -> ClassicalReading:
-    """Rows, plan, gain and speed.
+    paper: PaperInk, overrides: LayoutOverrides = NO_OVERRIDES, *, needs_marks: bool | None = None
+) -> ClassicalLayout:
+    """Return rows, plan, gain and speed of a page.
 
-    needs_marks: whether something must be printed at the rows that says that they are leads; without it,
-    only where no plan was told. Raises NoRowsFound, UnknownLayout, and NotAnEcg where that is missing.
+    `needs_marks` requires lead names or pulses at the rows, as evidence of an ECG; by default they are
+    required unless `overrides` has a plan. Raises NoRowsFound, UnknownLayout, and NotAnEcg without them.
     """
-    must = told.plan is None if needs_marks is None else needs_marks
-    lines = zero_lines(paper)
-    choice = _chosen(paper, lines) if told.plan is None else _of_plan(paper, lines, told.plan)
-    pulses = page_pulses(paper, choice.lines)
-    if must and choice.named < _LEAST_NAMED and not pulses.found:
-        raise NotAnEcg("neither lead names nor a calibration pulse are seen at its rows")
-    frame = frame_of(choice.lines)
+    requires_marks = overrides.plan is None if needs_marks is None else needs_marks
+    baselines = find_row_baselines(paper)
+    if overrides.plan is None:
+        match = _best_match(paper, baselines)
+    else:
+        match = _match_plan(paper, baselines, overrides.plan)
+    pulses = find_pulses(paper, match.baselines)
+    if requires_marks and match.labelled_share < _MIN_LABELLED_SHARE and not pulses.pulses:
+        raise NotAnEcg("neither lead names nor a calibration pulse were detected at its rows")
+    frame = frame_from_baselines(match.baselines)
     layout = layout_from_plan(
-        choice.plan,
-        choice.lines,
+        match.plan,
+        match.baselines,
         frame.start_mm,
         frame.end_mm,
-        told.speed_mm_s or pulses.speed_mm_s or USUAL_SPEED_MM_S,
-        told.gain_mm_mv or pulses.gain_mm_mv or USUAL_GAIN_MM_MV,
+        overrides.speed_mm_s or pulses.speed_mm_s or STANDARD_SPEED_MM_S,
+        overrides.gain_mm_mv or pulses.gain_mm_mv or STANDARD_GAIN_MM_MV,
     )
-    upright = len(pulses.found) / len(choice.lines) * (1 if pulses.side == "left" else 0.5)
-    return ClassicalReading(layout, pulses, choice.score + upright, _assumed(layout, pulses, told))
+    pulse_score = len(pulses.pulses) / len(match.baselines) * (1 if pulses.side == "left" else 0.5)
+    return ClassicalLayout(layout, pulses, match.score + pulse_score, _notes(layout, pulses, overrides))
 
 
-def _assumed(layout: Layout, pulses: Pulses, told: LayoutOverrides) -> tuple[str, ...]:
+def _notes(layout: Layout, pulses: PagePulses, overrides: LayoutOverrides) -> tuple[str, ...]:
+    """Return notes on the values that are assumed."""
     notes = []
-    if told.plan is None:
-        notes.append(f"{layout.name} is assumed of {len(layout.rows)} rows: no text is read")
-    if not (told.speed_mm_s or pulses.speed_mm_s):
-        notes.append(f"{layout.speed_mm_s:g} mm/s is assumed: no pulse tells it")
-    if not (told.gain_mm_mv or pulses.gain_mm_mv):
-        notes.append(f"{layout.gain_mm_mv:g} mm/mV is assumed: no pulse tells it")
+    if overrides.plan is None:
+        rows = len(layout.rows)
+        notes.append(f"layout {layout.name} assumed from {rows} rows: the classical method reads no text")
+    if not (overrides.speed_mm_s or pulses.speed_mm_s):
+        notes.append(f"{layout.speed_mm_s:g} mm/s assumed: no calibration pulse detected")
+    if not (overrides.gain_mm_mv or pulses.gain_mm_mv):
+        notes.append(f"{layout.gain_mm_mv:g} mm/mV assumed: no calibration pulse detected")
     return tuple(notes)
 
 
-def _chosen(paper: PaperInk, lines: list[Baseline]) -> _Choice:
-    strongest = max(line.strength for line in lines)
-    clear = sum(line.strength > _CLEAR_ROW * strongest for line in lines)
-    plans = [plan for plan in _KNOWN if clear <= len(plan.rows) <= len(lines)]
+def _best_match(paper: PaperInk, baselines: list[Baseline]) -> _PlanMatch:
+    strongest = max(baseline.strength for baseline in baselines)
+    clear = sum(baseline.strength > _CLEAR_ROW * strongest for baseline in baselines)
+    plans = [plan for plan in _CANDIDATES if clear <= len(plan.rows) <= len(baselines)]
     if not plans:
-        known = [f"{plan.name} with {len(plan.rows)}" for plan in _KNOWN]
+        known = [f"{plan.name} with {len(plan.rows)}" for plan in _CANDIDATES]
         raise UnknownLayout([f"{clear} rows"], known)
-    return max((_of_plan(paper, lines, plan) for plan in plans), key=lambda choice: choice.score)
+    return max((_match_plan(paper, baselines, plan) for plan in plans), key=lambda match: match.score)
 
 
-def _of_plan(paper: PaperInk, lines: list[Baseline], plan: LayoutPlan) -> _Choice:
-    """The plan on its strongest lines, and how well it explains the page. Raises UnknownLayout."""
+def _match_plan(paper: PaperInk, baselines: list[Baseline], plan: LayoutPlan) -> _PlanMatch:
+    """Return the plan on the strongest baselines, with its score. Raises UnknownLayout."""
     count = len(plan.rows)
-    if len(lines) < count:
-        raise UnknownLayout([f"{len(lines)} rows"], [f"{plan.name} has {count}"])
-    ranked = sorted(lines, key=lambda line: -line.strength)
-    taken = sorted(ranked[:count], key=lambda line: line.v_mm)
-    rest = ranked[count].strength if len(ranked) > count else 0.0
-    gap = (ranked[count - 1].strength - rest) / ranked[0].strength
-    frame = frame_of(taken)
-    named = named_share(plan, frame, small_prints(paper, frame))
-    score = _GAP_WEIGHT * gap + _EVEN_WEIGHT * _evenness(taken) + _PRINTS_WEIGHT * named
-    return _Choice(plan, taken, named, score - _RARE * plan.is_rare)
+    if len(baselines) < count:
+        raise UnknownLayout([f"{len(baselines)} rows"], [f"{plan.name} has {count}"])
+    ranked = sorted(baselines, key=lambda baseline: -baseline.strength)
+    rows = sorted(ranked[:count], key=lambda baseline: baseline.v_mm)
+    next_strength = ranked[count].strength if len(ranked) > count else 0.0
+    gap = (ranked[count - 1].strength - next_strength) / ranked[0].strength
+    frame = frame_from_baselines(rows)
+    labelled = labelled_cell_share(plan, frame, find_label_candidates(paper, frame))
+    score = _GAP_WEIGHT * gap + _EVENNESS_WEIGHT * _evenness(rows) + _LABEL_WEIGHT * labelled
+    return _PlanMatch(plan, rows, labelled, score - _RARE_PENALTY * plan.is_rare)
 
 
-def _evenness(lines: Sequence[Baseline]) -> float:
-    """1 for rows that begin and end together and stand equally far apart, less where they do not."""
-    gaps = np.diff([line.v_mm for line in lines])
-    apart = float(np.abs(gaps / np.median(gaps) - 1).max()) if gaps.size else 0.0
-    frame = frame_of(lines)
-    ragged = np.mean([abs(x.start_mm - frame.start_mm) + abs(x.end_mm - frame.end_mm) for x in lines])
-    return float(np.exp(-apart) * np.exp(-ragged / 30))
+def _evenness(baselines: Sequence[Baseline]) -> float:
+    """Return 1 for equally spaced rows with aligned ends, and less otherwise."""
+    gaps = np.diff([baseline.v_mm for baseline in baselines])
+    spacing = float(np.abs(gaps / np.median(gaps) - 1).max()) if gaps.size else 0.0
+    frame = frame_from_baselines(baselines)
+    ragged_mm = np.mean(
+        [abs(row.start_mm - frame.start_mm) + abs(row.end_mm - frame.end_mm) for row in baselines]
+    )
+    return float(np.exp(-spacing) * np.exp(-ragged_mm / _RAGGEDNESS_MM))

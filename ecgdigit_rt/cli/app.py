@@ -1,4 +1,4 @@
-"""The command line's frame: verbs, exit codes, and the boundary where errors become messages."""
+"""Command-line application: commands, exit codes, and the boundary where errors become messages."""
 
 from __future__ import annotations
 
@@ -28,22 +28,21 @@ from ecgdigit_rt.cli import (
     synth,
     train,
 )
-from ecgdigit_rt.cli.signals import INTERRUPTED
+from ecgdigit_rt.cli.console import print_message
+from ecgdigit_rt.cli.termination import BAD_ARGUMENTS, INTERRUPTED
 from ecgdigit_rt.errors import EcgDigitError, InternalError
-from ecgdigit_rt.sanitize import escape_control_chars
 
-BAD_ARGUMENTS = 1
-
-# Typer carries its own copy of click; what it exports of it is BadParameter, a usage error.
+# Typer contains its own copy of click, and of its usage errors it exports BadParameter alone.
 UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 
 app = typer.Typer(
     name="ecgdigit-rt",
-    help="Paper ECGs become calibrated 12-lead signals.",
+    help="Digitize paper ECGs into calibrated 12-lead signals.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
@@ -63,8 +62,8 @@ app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from ecgdigit_rt.models import shipped_versions
 
         models = ", ".join(f"{name} {version}" for name, version in shipped_versions().items())
@@ -78,9 +77,9 @@ def _options(
         bool,
         typer.Option(
             "--version",
-            callback=_version,
+            callback=_print_version,
             is_eager=True,
-            help="Print the package's version and its models'.",
+            help="Print the versions of the package and of its models.",
         ),
     ] = False,
 ) -> None:
@@ -88,40 +87,41 @@ def _options(
 
 
 def main() -> None:
-    """Entry point of the `ecgdigit-rt` command."""
-    # Our errors name the damaged page; what its decoders say of it does not.
+    """Run the `ecgdigit-rt` command and exit."""
+    # Our errors name the damaged page. The warnings of its decoders do not.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     sys.exit(exit_code(sys.argv[1:]))
 
 
 def exit_code(arguments: list[str]) -> int:
-    """Run the command line and give its exit code; messages go to stderr."""
+    """Run the command line and return its exit code. Messages go to stderr."""
     try:
         result = typer.main.get_command(app).main(
             args=arguments, prog_name="ecgdigit-rt", standalone_mode=False
         )
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
-    except BrokenPipeError:  # the reader (head, less) has left: no one to tell
+    except BrokenPipeError:  # the reader of standard output, such as head or less, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except EcgDigitError as error:
-        return _told(error)
-    except Exception as error:  # noqa: BLE001 the boundary: whatever it is, it gets an id
+        return _print_error(error)
+    except Exception as error:  # noqa: BLE001 the boundary: every error gets an id
         if isinstance(error, UsageError) and hasattr(error, "show"):
             error.show()
             return BAD_ARGUMENTS
         import traceback
 
         traceback.print_exc()
-        return _told(InternalError(error))
-    if result == INTERRUPTED:  # typer itself makes this of a Ctrl-C
+        return _print_error(InternalError(error))
+    if result == INTERRUPTED:  # typer also returns this code for Ctrl-C
         typer.echo("interrupted", err=True)
     return result if isinstance(result, int) else 0
 
 
-def _told(error: EcgDigitError) -> int:
-    message, hint = escape_control_chars(error.message), escape_control_chars(error.hint)
-    typer.echo(f"error    {message}   [{error.id}]\n         {hint}", err=True)
+def _print_error(error: EcgDigitError) -> int:
+    """Print an error with its id and its hint, and return its exit code."""
+    print_message("error", f"{error.message}   [{error.id}]")
+    print_message("", error.hint)
     return error.exit_code

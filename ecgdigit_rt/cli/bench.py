@@ -1,4 +1,4 @@
-"""`ecgdigit-rt bench`: speed with its accuracy, on this machine, on pages with truth."""
+"""`ecgdigit-rt bench`: measure speed and accuracy on this machine."""
 
 from __future__ import annotations
 
@@ -12,65 +12,68 @@ import typer
 from ecgdigit_rt.cli.options import Backend, Device, Precision, Threads
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.digitizer import StageOpener
+    from ecgdigit_engine.stage_opener import StageOpener
 
 
-class Against(StrEnum):
-    """What to compare with."""
+class Comparison(StrEnum):
+    """Runtime to compare with."""
 
     torch = "torch"
 
 
 def bench(
-    pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="Image files, folders, globs.")],
-    truth: Annotated[Path, typer.Option("--truth", help="Folder with their NAME.csv, as `evaluate` takes.")],
-    count: Annotated[int, typer.Option("--pages", min=8, help="Pages of the folder run.")] = 48,
+    pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="Image files, folders or globs.")],
+    truth: Annotated[
+        Path, typer.Option("--truth", help="Folder with their NAME.csv, in the form that `evaluate` reads.")
+    ],
+    count: Annotated[int, typer.Option("--pages", min=8, help="Number of pages of the folder run.")] = 48,
     backend: Backend = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
-    against: Annotated[
-        Against | None,
-        typer.Option("--compare-with", help="torch: the same weights in eager PyTorch, same run."),
+    compare_with: Annotated[
+        Comparison | None,
+        typer.Option("--compare-with", help="torch: also measure the same weights in eager PyTorch."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write the JSON as well.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the JSON to this file.")] = None,
 ) -> None:
-    """Measure latency, pages per second, memory and what the networks reach; print JSON.
+    """Measure latency, throughput, memory and network speed, and print them as JSON.
 
-    No speed without accuracy: the same pages are scored against their truth.
+    The same pages are scored against their truth, so every speed has an accuracy.
     """
+    from ecgdigit_engine.cpu import usable_cpus
     from ecgdigit_engine.selection import select_backend
-    from ecgdigit_engine.threads import usable_cpus
-    from ecgdigit_rt.bench import measure
+    from ecgdigit_rt.bench.benchmark import SCHEMA, BenchmarkSet, run_benchmark, speedups
+    from ecgdigit_rt.bench.hardware_limits import machine_limits
     from ecgdigit_rt.bench.provenance import provenance
-    from ecgdigit_rt.cli.progress import elapsed_spinner
+    from ecgdigit_rt.cli.console import elapsed_spinner
     from ecgdigit_rt.decode.page_list import pages_from_inputs
 
-    material = measure.BenchmarkSet(tuple(pages_from_inputs(pages)), truth, count)
-    number = threads or usable_cpus()
-    opener = select_backend(backend, device, precision)
-    other = _other(against)
-    result: dict[str, Any] = {"schema": measure.SCHEMA, "provenance": provenance(number)}
-    with elapsed_spinner() as say:
-        say("machine")
-        result["machine"] = measure.machine(material, number)
-        say(str(opener))
-        result["ours"] = measure.bench(material, opener, number)
+    benchmark_set = BenchmarkSet(tuple(pages_from_inputs(pages)), truth, count)
+    thread_count = threads or usable_cpus()
+    opener = select_backend(backend, device, precision).opener()
+    other = _opener_to_compare(compare_with)
+    result: dict[str, Any] = {"schema": SCHEMA, "provenance": provenance(thread_count)}
+    with elapsed_spinner() as show:
+        show("machine")
+        result["machine"] = machine_limits(benchmark_set.repeated, thread_count)
+        show(str(opener))
+        result["ours"] = run_benchmark(benchmark_set, opener, thread_count)
         if other is not None:
-            say(str(other))
-            result["other"] = measure.bench(material, other, number)
-            result["times_as_fast"] = measure.against(result["ours"], result["other"])
+            show(str(other))
+            result["other"] = run_benchmark(benchmark_set, other, thread_count)
+            result["times_as_fast"] = speedups(result["ours"], result["other"])
     text = json.dumps(result, indent=1)
     if out is not None:
         out.write_text(text + "\n")
     typer.echo(text)
 
 
-def _other(against: Against | None) -> StageOpener | None:
-    if against is None:
+def _opener_to_compare(comparison: Comparison | None) -> StageOpener | None:
+    if comparison is None:
         return None
-    from ecgdigit_rt.cli.export_extra import needed_for
+    from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
-    with needed_for("bench --compare-with torch"):
-        from ecgdigit_export.eager import EagerTorch
-    return EagerTorch()
+    with missing_dependency_as_error("ecgdigit-rt bench --compare-with torch", "torch", "export"):
+        from ecgdigit_export.eager import eager_stages
+    return eager_stages()

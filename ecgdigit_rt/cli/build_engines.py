@@ -1,4 +1,4 @@
-"""`ecgdigit-rt build-engines`: the models as FP16 TensorRT engines, also on a machine without a card."""
+"""`ecgdigit-rt build-engines`: build TensorRT engines, also on a machine without a GPU."""
 
 from __future__ import annotations
 
@@ -9,62 +9,63 @@ from typing import Annotated
 import typer
 
 
-class Precision(StrEnum):
-    """What the engines compute in."""
+class EnginePrecision(StrEnum):
+    """Numeric type of the engines."""
 
     fp16 = "fp16"
     fp32 = "fp32"
 
 
 def build_engines(
-    models: Annotated[str, typer.Option("--models", help="The family of models.")] = "lite",
+    models: Annotated[str, typer.Option("--models", help="Model family.")] = "lite",
     backend: Annotated[
-        str, typer.Option("--backend", help="tensorrt, tensorrt-rtx, or auto: what is installed.")
+        str, typer.Option("--backend", help="tensorrt, tensorrt-rtx, or auto for the installed one.")
     ] = "auto",
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", help="local, or sm75 (T4), sm80, sm86, sm89, sm120; may be repeated."),
+        typer.Option("--target", help="local, or sm75 (T4), sm80, sm86, sm89, sm120. May be repeated."),
     ] = None,
     batch: Annotated[
-        str | None, typer.Option("--batch", help="LOW:TUNED:HIGH, such as 1:4:8. Default: each stage's own.")
+        str | None,
+        typer.Option("--batch", help="MINIMUM:TYPICAL:MAXIMUM, such as 1:4:8. Default: set by each stage."),
     ] = None,
     max_side: Annotated[
         int | None,
-        typer.Option("--max-side", min=320, help="Longest side in pixels. Default: each stage's own."),
+        typer.Option("--max-side", min=320, help="Longest side in pixels. Default: set by each stage."),
     ] = None,
     precision: Annotated[
-        Precision, typer.Option("--precision", help="What the engines compute in.")
-    ] = Precision.fp16,
+        EnginePrecision, typer.Option("--precision", help="Numeric type of the engines.")
+    ] = EnginePrecision.fp16,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of engines. Default: the user's cache folder.")
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the engines. Default: the user's cache folder."),
     ] = None,
 ) -> None:
-    """Build one engine a stage, unless the same one is there already.
+    """Build one TensorRT engine per stage. An engine that is already there is not built again.
 
-    --target local builds for the card at hand. A named target is compiled ahead of time by tensorrt-rtx,
-    which needs no card.
+    --target local builds for the GPU of this machine. The other targets are compiled ahead of time by
+    tensorrt-rtx, which needs no GPU.
     """
     from ecgdigit_engine.tensorrt.profile import Sizes, batch_from_text
     from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
     from ecgdigit_engine.tensorrt.target import LOCAL
-    from ecgdigit_rt.cli.progress import elapsed_spinner
+    from ecgdigit_rt.cli.console import elapsed_spinner, print_message
     from ecgdigit_rt.models.engine_builds import EngineBuildRequest, build_engines
 
     sizes = Sizes(None if batch is None else batch_from_text(batch), max_side)
-    order = EngineBuildRequest(models, backend, tuple(target or [LOCAL]), precision.value, sizes)
+    request = EngineBuildRequest(models, backend, tuple(target or [LOCAL]), precision.value, sizes)
     store = EngineStore(out or engine_folder())
-    with elapsed_spinner() as say:
-        built = build_engines(order, store, lambda stage: say(f"building {stage}"))
-    for one in built:
-        papers = one.engine.papers
-        how = f"{one.engine.seconds:.1f} s" if one.fresh else "was there"
-        axes = " · ".join(f"{axis.name} {axis.low}:{axis.tuned}:{axis.high}" for axis in papers.axes)
-        typer.echo(
-            f"{papers.stage:8} {', '.join(papers.targets)} {papers.precision} "
-            f"{one.engine.size / 1e6:5.1f} MB  {how:9}  {axes}",
-            err=True,
+    with elapsed_spinner() as show:
+        results = build_engines(request, store, lambda stage: show(f"building {stage}"))
+    for result in results:
+        identity = result.engine.identity
+        duration = f"{result.engine.seconds:.1f} s" if result.is_new else "unchanged"
+        axes = " · ".join(f"{axis.name} {axis.low}:{axis.tuned}:{axis.high}" for axis in identity.axes)
+        print_message(
+            identity.stage,
+            f"{', '.join(identity.targets)} {identity.precision} "
+            f"{result.engine.size / 1e6:5.1f} MB  {duration:9}  {axes}",
         )
-    papers = built[0].engine.papers
-    typer.echo(
-        f"engines  {papers.models} by {papers.backend} {papers.backend_version} · {store.folder}", err=True
-    )
+    identity = results[0].engine.identity
+    builder = f"{identity.backend} {identity.backend_version}"
+    print_message("engines", f"{identity.models} by {builder} · {store.folder}")

@@ -1,86 +1,70 @@
-"""What `run --cluster` does: refuse what does not go there, read, and say so."""
+"""`ecgdigit-rt run --cluster`: options and messages of a run on a cluster."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from ecgdigit_rt.cli.termination import SOME_FAILED
 from ecgdigit_rt.cluster.address import is_address
-from ecgdigit_rt.errors import AddressNeedsCluster, EcgDigitError, FormatContradicted
+from ecgdigit_rt.errors import AddressNeedsCluster, FormatConflict
 
 if TYPE_CHECKING:
     from ecgdigit_rt.runs.options import DigitizeOptions
 
-SOME_FAILED = 2
 _FORMAT = "parquet"
 
 
 def check_paths(inputs: Sequence[str], out: str, gpu_fraction: float) -> None:
-    """Refuse what needs a cluster. Raises AddressNeedsCluster."""
-    for one in (*inputs, out):
-        if is_address(one):
-            raise AddressNeedsCluster(one)
+    """Refuse options that need a cluster. Raises AddressNeedsCluster and BadParameter."""
+    for path in (*inputs, out):
+        if is_address(path):
+            raise AddressNeedsCluster(path)
     if gpu_fraction:
-        raise typer.BadParameter("--gpu-fraction shares cards among the readers of a --cluster")
+        raise typer.BadParameter("--gpu-fraction needs --cluster, whose workers share a GPU")
 
 
-def read_on_cluster(
+def run_cluster(
     inputs: Sequence[str],
     out: str,
     form: str | None,
     cluster: str,
-    reading: DigitizeOptions,
+    options: DigitizeOptions,
     threads: int,
     gpu_fraction: float,
     timeout_s: float | None,
-    unfit: Mapping[str, object],
+    unsupported: Mapping[str, object],
     *,
-    fresh: bool,
+    restart: bool,
 ) -> int:
-    """Read all pages that are not written yet; give the exit code.
+    """Digitize the pages that are not in the output yet, and return the exit code.
 
-    unfit: options that a cluster does not know, by name, as given. Raises what `cluster_run.begun` raises.
+    `unsupported` are the values of options that `--cluster` does not support, by flag. Raises BadParameter,
+    FormatConflict, and the errors of `ecgdigit_rt.cluster.cluster_run.start_or_resume`.
     """
-    for option, value in unfit.items():
+    for option, value in unsupported.items():
         if value:
-            raise typer.BadParameter(f"{option} does not go with --cluster")
+            raise typer.BadParameter(f"{option} does not work with --cluster")
     if form not in (None, _FORMAT):
-        problem, way_out = (
-            "a cluster writes a folder of Parquet files",
-            f"Leave it out, or --format {_FORMAT}.",
-        )
-        raise FormatContradicted(str(form), problem, way_out)
-    from ecgdigit_rt.cli.progress import page_progress
-    from ecgdigit_rt.cluster.cluster_run import ClusterRun, start_or_resume
+        problem = "--cluster writes a folder of Parquet files"
+        raise FormatConflict(str(form), problem, f"Leave out --format, or use --format {_FORMAT}.")
+    from ecgdigit_rt.cli.console import RunMessages, print_message
+    from ecgdigit_rt.cluster.cluster_run import ClusterRun, digitize_remaining, start_or_resume
     from ecgdigit_rt.cluster.ray_cluster import ray_connection
-    from ecgdigit_rt.runs.report import Report, summary_lines
+    from ecgdigit_rt.runs.report import summary_lines
 
     folder = out if is_address(out) else str(Path(out).absolute())
-    run = ClusterRun(inputs, folder, cluster, reading, threads, gpu_fraction, timeout_s)
-    report = Report()
+    run = ClusterRun(inputs, folder, cluster, options, threads, gpu_fraction, timeout_s)
     with ray_connection(cluster) as ray:
-        start = start_or_resume(run, ray, fresh=fresh)
-        total, report.known = len(start.pages), len(start.known)
-        typer.echo(f"cluster  {start.readers} readers at once on {cluster}", err=True)
-        if start.known:
-            typer.echo(f"written  {report.known} of {total} pages are there already", err=True)
-        started = time.perf_counter()
-        for page in start.known:
-            report.add(page)
-        try:
-            with page_progress(total, report.known) as advance:
-                for page in start.reports:
-                    report.add(page)
-                    advance()
-        except (EcgDigitError, KeyboardInterrupt):
-            typer.echo(f"kept     {report.pages} of {total} pages; the same command goes on", err=True)
-            raise
-        seconds = time.perf_counter() - started
-    for line in summary_lines(report, seconds):
+        started = start_or_resume(run, ray, restart=restart)
+        print_message(
+            "cluster", f"{started.workers} worker{'' if started.workers == 1 else 's'} on {cluster}"
+        )
+        outcome = digitize_remaining(started, RunMessages())
+    for line in summary_lines(outcome.report, outcome.seconds):
         typer.echo(line, err=True)
-    typer.echo(f"written  {out}", err=True)
-    return 0 if report.is_clean else SOME_FAILED
+    print_message("written", out)
+    return 0 if outcome.report.is_clean else SOME_FAILED

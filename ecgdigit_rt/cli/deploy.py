@@ -1,4 +1,4 @@
-"""`ecgdigit-rt deploy triton`: a model repository for NVIDIA's Triton Inference Server."""
+"""Command `ecgdigit-rt deploy triton`: a model repository for NVIDIA's Triton Inference Server."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from ecgdigit_rt.cli.options import Gain, LayoutName, Speed
+from ecgdigit_rt.cli.options import Gain, LayoutName, ModelsName, Speed
 
-app = typer.Typer(help="Folders for servers: triton.", no_args_is_help=True)
+app = typer.Typer(help="Write the files that a server needs.", no_args_is_help=True)
 
 
 class StageBackend(StrEnum):
-    """What runs the stage models in Triton."""
+    """Backend of Triton that runs the stage models."""
 
     onnxruntime = "onnxruntime"
     tensorrt = "tensorrt"
 
 
-class Networks(StrEnum):
-    """Where the model `ecgdigit` runs its networks."""
+class NetworkMode(StrEnum):
+    """Place where the model `ecgdigit` runs its networks."""
 
     auto = "auto"
     in_process = "in-process"
@@ -35,57 +35,63 @@ def _group() -> None:
 
 @app.command("triton")
 def triton(
-    out: Annotated[Path, typer.Option("--out", help="The model repository: a folder to make.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to create: the model repository.")],
     backend: Annotated[
-        StageBackend, typer.Option("--backend", help="Triton's backend of the stage models.")
+        StageBackend, typer.Option("--backend", help="Triton backend of the stage models.")
     ] = StageBackend.onnxruntime,
-    models: Annotated[str, typer.Option("--models", help="The family of models.")] = "lite",
+    models: ModelsName = "lite",
     device: Annotated[
-        str, typer.Option("--device", help="auto, cpu or cuda:N; auto: the CPU, a card with tensorrt.")
+        str,
+        typer.Option("--device", help="auto, cpu or cuda:N. auto: cpu, or cuda:0 with --backend tensorrt."),
     ] = "auto",
     precision: Annotated[
-        str, typer.Option("--precision", help="auto, fp32, fp16 or int8; auto: fp32, fp16 on a card.")
+        str,
+        typer.Option("--precision", help="auto, fp32, fp16 or int8. auto: fp32 on the CPU, fp16 on a GPU."),
     ] = "auto",
     networks: Annotated[
-        Networks,
-        typer.Option("--networks", help="Where `ecgdigit` runs them; auto: in process, on a card as models."),
-    ] = Networks.auto,
+        NetworkMode,
+        typer.Option(
+            "--networks",
+            help="Where `ecgdigit` runs its networks. auto: in-process on the CPU, stage-models on a GPU.",
+        ),
+    ] = NetworkMode.auto,
     instances: Annotated[
-        int, typer.Option("--instances", min=1, help="How many processes of `ecgdigit` run at once.")
+        int, typer.Option("--instances", min=1, help="Instances of `ecgdigit`, each in its own process.")
     ] = 1,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, help="CPU threads of each. Default: an equal share of all."),
+        typer.Option("--threads", min=1, help="CPU threads per instance. Default: an equal share of all."),
     ] = None,
     batch: Annotated[
-        int, typer.Option("--batch", min=1, help="Images that `ecgdigit` takes at once, at most.")
+        int, typer.Option("--batch", min=1, help="Maximum number of images per batch of `ecgdigit`.")
     ] = 8,
     layout: LayoutName = None,
     speed: Speed = None,
     gain: Gain = None,
     environment: Annotated[
         str | None,
-        typer.Option("--environment", help="A Python environment on the server, for EXECUTION_ENV_PATH."),
+        typer.Option("--environment", help="Python environment on the server, for EXECUTION_ENV_PATH."),
     ] = None,
     engines: Annotated[
         Path | None, typer.Option("--engines", help="Folder of engines. Default: the user's cache folder.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--target", help="Whose engines, such as sm75. Default: the newest.")
+        str | None,
+        typer.Option("--target", help="Target of the engines to use, such as sm75. Default: the newest."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a repository that this verb wrote.")
+        bool, typer.Option("--overwrite", help="Replace a repository that this command wrote.")
     ] = False,
 ) -> None:
-    """Write a model repository for Triton: the model ecgdigit, from image files to signals, and each stage.
+    """Write a Triton model repository: the model ecgdigit, from image files to signals, and each stage.
 
-    --layout, --speed and --gain hold for requests that do not say otherwise. Engines are those that
-    build-engines made with tensorrt on the server's kind of card.
+    --layout, --speed and --gain apply to requests that do not specify them. Engines must have been built by
+    build-engines with tensorrt on the server's type of GPU.
     """
-    from ecgdigit_rt.triton.page_service import Page
+    from ecgdigit_rt.triton.page_service import PageOptions
     from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
-    order = RepositoryRequest(
+    request = RepositoryRequest(
         models,
         backend.value,
         device,
@@ -94,12 +100,12 @@ def triton(
         threads,
         batch,
         networks.value,
-        Page(layout, speed, gain),
+        PageOptions(layout, speed, gain),
         environment,
         engines,
         target,
     )
-    names = write_repository(order, out, overwrite=overwrite)
+    names = write_repository(request, out, overwrite=overwrite)
     typer.echo(f"models   {', '.join(names)}", err=True)
-    typer.echo(f"networks {order.runs_networks} · {order.on}", err=True)
+    typer.echo(f"networks {request.network_mode} · {request.target_device}", err=True)
     typer.echo(f"start    tritonserver --model-repository {out.absolute()}", err=True)

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt distill`: a small trace network learns from larger ones, or from several, on any pages."""
+"""`ecgdigit-rt distill`: train a small trace network on the output of larger ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ecgdigit_rt.cli.options import Threads
+from ecgdigit_rt.cli.termination import SOME_FAILED
 
 
 def distill(
@@ -15,66 +16,81 @@ def distill(
         list[str],
         typer.Argument(metavar="INPUT...", help="Pages, with or without truth: files, folders, globs."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for rectified pages, labels and the student.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for rectified pages, labels and the student.")
+    ],
     teacher: Annotated[
         list[str] | None,
-        typer.Option("--teacher", help="Models to learn from; several are an ensemble. Default: lite."),
+        typer.Option("--teacher", help="Models to learn from. Several form an ensemble. Default: lite."),
     ] = None,
     student: Annotated[
-        str, typer.Option("--student", help="A YAML file or a shipped one, as for `train --config`.")
+        str, typer.Option("--student", help="Settings of the student, as for `train --config`.")
     ] = "lite",
-    start: Annotated[
+    init_from: Annotated[
         str | None,
-        typer.Option("--init-from", help="Models or a folder of trace.pt for the student to begin with."),
+        typer.Option(
+            "--init-from", help="Initial weights of the student: a model family or a folder of trace.pt."
+        ),
     ] = None,
     validation: Annotated[
-        Path | None, typer.Option("--validation", help="Pages that `synth` or `label` wrote: dB every epoch.")
+        Path | None,
+        typer.Option("--validation", help="Pages from `synth` or `label`, for the dB after every epoch."),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimizer steps.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Number of optimizer steps.")] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other key, such as trace.rate=5e-4."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override any other setting, such as trace.rate=5e-4."
+        ),
     ] = None,
-    labels_only: Annotated[bool, typer.Option("--labels-only", help="Train no student.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT/trace.ckpt left off.")] = False,
-    fresh: Annotated[
-        bool, typer.Option("--restart", help="Begin anew, though there is a checkpoint.")
+    labels_only: Annotated[
+        bool, typer.Option("--labels-only", help="Write the labels only, and train no student.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume from the checkpoint OUT/trace.ckpt.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start over and replace the checkpoint.")
     ] = False,
     threads: Threads = None,
 ) -> None:
-    """Lay pages flat, let the teachers say where the curves are, and train a student on that.
+    """Rectify pages, label their traces with the teachers, and train a student on the labels.
 
     Writes OUT/rectified/ID/NAME.rect.png and OUT/rectified_labels/ID/NAME.npy, then OUT/trace.pt. Pages
-    that are labelled already are not labelled again; pages that cannot be read are named and left out.
+    that have labels are not labelled again. Pages that cannot be digitized are listed and skipped, and the
+    exit code is 2.
     """
-    from ecgdigit_rt.cli.export_extra import needed_for
-    from ecgdigit_rt.cli.skipped import count_left_out
+    from ecgdigit_rt.cli.console import count_skipped, print_message
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
+    from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
-    with needed_for("distill"):
-        from ecgdigit_export.distill.curriculum import student_curriculum
-        from ecgdigit_export.distill.folder import write_rectified
-        from ecgdigit_export.distill.teacher import Teachers
-        from ecgdigit_export.train.config_files import settings_from
-        from ecgdigit_export.train.fit import checked_checkpoint, train_on
-        from ecgdigit_export.train.trainer import Trial
+    with missing_dependency_as_error("ecgdigit-rt distill", "torch", "export"):
+        from ecgdigit_export.distill.student import student_curriculum
+        from ecgdigit_export.distill.teacher import Teachers, write_rectified
+        from ecgdigit_export.train.config_files import load_settings
+        from ecgdigit_export.train.fit import resolve_checkpoint, train_on_curriculum
+        from ecgdigit_export.train.trainer import RunMode
     pages = pages_from_inputs(inputs)
     named = list(zip(page_ids(pages), pages, strict=True))
     flags = [f"pages={out}", f"out={out}"]
     flags += [
-        f"{key}={value}" for key, value in {"start": start, "validation.pages": validation}.items() if value
+        f"{key}={value}"
+        for key, value in {"init_from": init_from, "validation.pages": validation}.items()
+        if value
     ]
     flags += [] if steps is None else [f"trace.steps={steps}"]
-    settings = settings_from(student, [*flags, *(changes or ())])
-    trial = Trial(resume, fresh)
+    settings = load_settings(student, [*flags, *(changes or ())])
+    mode = RunMode(resume, restart)
     if not labels_only:
-        checked_checkpoint("trace", settings, trial)  # before the teachers' long work
+        resolve_checkpoint("trace", settings, mode)  # before the teachers' work, which takes long
     teachers = Teachers(teacher or ["lite"], threads)
-    typer.echo(f"teacher  {' and '.join(teachers.names)}", err=True)
-    left_out = count_left_out(write_rectified(named, teachers, out), len(named))
-    typer.echo(f"labelled {len(named) - left_out} pages in {out}", err=True)
+    print_message("teacher", " and ".join(teachers.names))
+    skipped = count_skipped(write_rectified(named, teachers, out), len(named))
+    print_message("labelled", f"{len(named) - skipped} pages in {out}")
     if not labels_only:
-        lessons = student_curriculum(out, settings)
-        weights = train_on(lessons, "trace", settings, trial, lambda note: typer.echo(str(note), err=True))
-        typer.echo(f"trained  trace · {weights}", err=True)
-    raise typer.Exit(2 if left_out else 0)
+        curriculum = student_curriculum(out, settings)
+        weights = train_on_curriculum(
+            curriculum, "trace", settings, mode, lambda note: typer.echo(str(note), err=True)
+        )
+        print_message("trained", f"trace · {weights}")
+    raise typer.Exit(SOME_FAILED if skipped else 0)

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt doctor`: what is installed, what runs, and why the rest does not; made to paste."""
+"""`ecgdigit-rt doctor`: report on the installation, for people and bug reports."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import json
 
 import typer
 
-from ecgdigit_rt.cli.format import Format
-from ecgdigit_rt.cli.options import PrintedAs
+from ecgdigit_rt.cli.options import PrintFormat, PrintFormatName
+from ecgdigit_rt.cli.termination import SETUP_INCOMPLETE
 
 
-def doctor(form: PrintedAs = Format.text) -> None:
-    """Show versions, devices, backends, models and engines, and what would help.
+def doctor(form: PrintFormatName = PrintFormat.text) -> None:
+    """Show versions, devices, backends, models and engines, and how to fix problems.
 
-    Exit 3 if something is wrong.
+    Exit code 3 if something does not work.
     """
     from dataclasses import asdict
 
     from ecgdigit_rt.doctor import findings
 
     found = findings()
-    if form is Format.json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+    if form is PrintFormat.json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], indent=1))
     else:
-        width = max(len(one.name) for one in found)
-        for one in found:
-            mark = {True: "+", False: "!", None: " "}[one.is_good]
-            typer.echo(f"{mark} {one.about:8} {one.name:{width}}  {one.says}")
-    raise typer.Exit(3 if any(one.is_good is False for one in found) else 0)
+        width = max(len(finding.name) for finding in found)
+        for finding in found:
+            mark = {True: "+", False: "!", None: " "}[finding.ok]
+            typer.echo(f"{mark} {finding.category:8} {finding.name:{width}}  {finding.message}")
+    raise typer.Exit(SETUP_INCOMPLETE if any(finding.ok is False for finding in found) else 0)

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt engines list|verify|clean`: what `build-engines` has left, and what of it still fits."""
+"""`ecgdigit-rt engines list|verify|clean`: manage the engines that `build-engines` has built."""
 
 from __future__ import annotations
 
@@ -8,75 +8,79 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgdigit_rt.cli.format import Format
-from ecgdigit_rt.cli.options import PrintedAs
+from ecgdigit_rt.cli.console import print_message
+from ecgdigit_rt.cli.options import PrintFormat, PrintFormatName
+from ecgdigit_rt.cli.termination import SETUP_INCOMPLETE
 
 if TYPE_CHECKING:
     from ecgdigit_engine.tensorrt.store import EngineStore
 
-app = typer.Typer(help="Engines that were built: list, verify, clean.", no_args_is_help=True)
+app = typer.Typer(help="List, verify and clean TensorRT engines.", no_args_is_help=True)
 
 Folder = Annotated[
-    Path | None, typer.Option("--out", help="Folder of engines. Default: the user's cache folder.")
+    Path | None,
+    typer.Option("--out", "-o", help="Folder of the engines. Default: the user's cache folder."),
 ]
 
 
 @app.command("list")
-def list_engines(folder: Folder = None, form: PrintedAs = Format.text) -> None:
-    """Show every engine: what it was built from and for, and whether it still fits."""
+def list_engines(folder: Folder = None, form: PrintFormatName = PrintFormat.text) -> None:
+    """List the engines with their sources, their targets, and whether they are up to date."""
     from dataclasses import asdict
 
     from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
-    found = engine_statuses(store)
-    if form is Format.json:
+    statuses = engine_statuses(store)
+    if form is PrintFormat.json:
         rows = [
             {
-                "file": str(one.path),
-                "stale": one.reason,
-                "broken": one.is_broken,
-                "papers": None if one.engine is None else asdict(one.engine.papers),
+                "file": str(status.path),
+                "stale": status.reason,
+                "broken": status.is_broken,
+                "identity": None if status.engine is None else asdict(status.engine.identity),
             }
-            for one in found
+            for status in statuses
         ]
         typer.echo(json.dumps(rows, indent=1))
         return
-    for one in found:
-        typer.echo(_line(one.path.name, one.reason))
-    typer.echo(f"engines  {len(found)} in {store.folder}", err=True)
+    for status in statuses:
+        typer.echo(_line(status.path.name, status.reason))
+    print_message("engines", f"{len(statuses)} in {store.folder}")
 
 
 @app.command("verify")
 def verify(folder: Folder = None) -> None:
-    """See that every engine is whole and fits what is installed; exit 3 where one does not."""
+    """Check that every engine is intact and matches the installed software. Exit code 3 if not."""
     from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
-    bad = [one for one in engine_statuses(store) if one.reason]
-    for one in bad:
-        typer.echo(_line(one.path.name, one.reason), err=True)
-    typer.echo(f"engines  {len(store.engines())} in {store.folder}, {len(bad)} not usable", err=True)
-    raise typer.Exit(3 if bad else 0)
+    unusable = [status for status in engine_statuses(store) if status.reason]
+    for status in unusable:
+        typer.echo(_line(status.path.name, status.reason), err=True)
+    print_message("engines", f"{len(store.engines())} in {store.folder}, {len(unusable)} not usable")
+    raise typer.Exit(SETUP_INCOMPLETE if unusable else 0)
 
 
 @app.command("clean")
 def clean(
     folder: Folder = None,
-    broken: Annotated[bool, typer.Option("--broken", help="Only damaged ones.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    broken: Annotated[bool, typer.Option("--broken", help="Remove only damaged engines.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all engines.")] = False,
 ) -> None:
-    """Remove engines that are damaged or no longer fit; `build-engines` makes them again."""
+    """Remove engines that are damaged or out of date. `build-engines` builds them again."""
     from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
-    gone = [
-        one for one in engine_statuses(store) if everything or one.is_broken or (one.reason and not broken)
+    removed = [
+        status
+        for status in engine_statuses(store)
+        if everything or status.is_broken or (status.reason and not broken)
     ]
-    for one in gone:
-        store.remove(one.path)
-        typer.echo(_line(one.path.name, one.reason or "removed"), err=True)
-    typer.echo(f"removed  {len(gone)} of {store.folder}", err=True)
+    for status in removed:
+        store.remove(status.path)
+        typer.echo(_line(status.path.name, status.reason or "removed"), err=True)
+    print_message("removed", f"{len(removed)} engines from {store.folder}")
 
 
 def _line(name: str, reason: str) -> str:
@@ -84,6 +88,7 @@ def _line(name: str, reason: str) -> str:
 
 
 def _store(folder: Path | None) -> EngineStore:
+    """Return the store in a folder, or in the user's cache folder."""
     from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
 
     return EngineStore(folder or engine_folder())

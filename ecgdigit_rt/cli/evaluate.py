@@ -1,4 +1,4 @@
-"""`ecgdigit-rt evaluate`: what a run wrote against the truth."""
+"""`ecgdigit-rt evaluate`: score the output of a run against the truth."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgdigit_rt.cli.console import print_message
+from ecgdigit_rt.cli.options import Threads
+
 if TYPE_CHECKING:
-    from ecgdigit_rt.evaluation.evaluate import Evaluation
+    from ecgdigit_rt.evaluation.scores import Evaluation
+
+_LISTED = 5
+"""Images without truth that are named. The JSON names all."""
 
 
 class Format(StrEnum):
-    """For a person, a program, a spreadsheet."""
+    """Format of the printed scores."""
 
     text = "text"
     json = "json"
@@ -22,66 +28,68 @@ class Format(StrEnum):
 
 def evaluate(
     submission: Annotated[
-        Path, typer.Argument(help="What `run` wrote: submission.csv, a folder of NAME.csv, a .parquet file.")
+        Path, typer.Argument(help="Output of `run`: submission.csv, a folder of NAME.csv or a .parquet file.")
     ],
-    truth_dir: Annotated[Path, typer.Argument(help="Folder with a NAME.csv per image, in millivolt.")],
-    format: Annotated[  # noqa: A002 the option's name
-        Format, typer.Option("--format", help="Tables, JSON for programs, or a CSV line per image and lead.")
+    truth_dir: Annotated[Path, typer.Argument(help="Folder with a NAME.csv per image, in millivolts.")],
+    format: Annotated[  # noqa: A002 the name of the option
+        Format,
+        typer.Option("--format", help="text: tables; json: all scores; csv: one line per image and lead."),
     ] = Format.text,
     submitted_only: Annotated[
         bool,
-        typer.Option("--submitted-only", help="Leave out images that the submission lacks."),
+        typer.Option("--submitted-only", help="Omit images that the submission lacks."),
     ] = False,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Also write a report: one file, with plots and tables.")
+        Path | None,
+        typer.Option("--html", help="Also write a report with plots and tables as one HTML file."),
     ] = None,
     worst: Annotated[
-        int | None, typer.Option("--worst", min=1, help="Read the N worst pages again and show every step.")
+        int | None,
+        typer.Option("--worst", min=1, help="Digitize the N worst pages again and show every step."),
     ] = None,
     pages: Annotated[
-        Path | None, typer.Option("--pages", help="With --worst: the folder that holds the page images.")
+        Path | None, typer.Option("--pages", help="With --worst: folder of the page images.")
     ] = None,
-    look: Annotated[
+    inspect_dir: Annotated[
         Path | None,
-        typer.Option("--inspect-dir", help="With --worst: folder for NAME/, as `inspect` writes it."),
+        typer.Option("--inspect-dir", help="With --worst: folder for NAME/, in the form of `inspect`."),
     ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", min=1, help="With --worst: CPU threads. Default: all there are."),
-    ] = None,
+    threads: Threads = None,
 ) -> None:
-    """Score with the competition's metric, capped and uncapped, and in the measures that papers state.
+    """Score predictions with the competition metric and the accuracy measures of the literature.
 
-    Beside dB: error in mV and in % of the range, correlation, distance after warping, R peaks. Every image
-    with truth counts; one that the submission lacks counts with all leads missing. A test.csv in the
-    truth folder or beside it tells the sampling rates, a NAME.json there or the run's report the layouts.
+    The measures are error in mV and in % of the range, correlation, distance after dynamic time warping, and
+    R peaks. Every image with truth counts. An image that the submission lacks counts with all leads missing.
+    Sampling rates come from a test.csv in the truth folder or beside it, layouts from NAME.json there or from
+    the report of the run.
     """
-    from ecgdigit_rt.evaluation.evaluate import evaluate as evaluated
     from ecgdigit_rt.evaluation.predictions import read_predictions
+    from ecgdigit_rt.evaluation.scores import evaluate as evaluate_submission
 
-    if (worst is None) != (pages is None) or (worst is None) != (look is None):
-        raise typer.BadParameter("--worst, --pages and --inspect-dir belong together")
-    evaluation = evaluated(read_predictions(submission), truth_dir, submitted_only=submitted_only)
+    if (worst is None) != (pages is None) or (worst is None) != (inspect_dir is None):
+        raise typer.BadParameter("--worst, --pages and --inspect-dir must be given together")
+    predictions = read_predictions(submission)
+    evaluation = evaluate_submission(predictions, truth_dir, submitted_only=submitted_only)
     if html is not None:
         from ecgdigit_rt.atomic_files import write_text_atomically
-        from ecgdigit_rt.evaluation.evaluation_html import html_from_evaluation
+        from ecgdigit_rt.evaluation.reports.html_report import html_from_evaluation
 
         write_text_atomically(html_from_evaluation(evaluation, submission.name), html)
-        typer.echo(f"written  {html}", err=True)
-    typer.echo(_text(evaluation, format), nl=False)
-    if evaluation.untrue:
-        count = len(evaluation.untrue)
-        shown = ", ".join(evaluation.untrue[:5]) + (" …" if count > 5 else "")
-        typer.echo(f"not scored, no truth for {count}: {shown}", err=True)
-    if worst is not None and pages is not None and look is not None:
-        from ecgdigit_rt.cli.worst_pages import look_at_worst
+        print_message("written", str(html))
+    typer.echo(_formatted(evaluation, format), nl=False)
+    unscored = evaluation.without_truth
+    if unscored:
+        names = ", ".join(unscored[:_LISTED]) + (" …" if len(unscored) > _LISTED else "")
+        print_message("unscored", f"{len(unscored)} images without truth: {names}")
+    if worst is not None and pages is not None and inspect_dir is not None:
+        from ecgdigit_rt.cli.worst_pages import inspect_worst_pages
 
-        look_at_worst(evaluation.images, worst, pages, truth_dir, look, threads)
+        inspect_worst_pages(evaluation.images, worst, pages, truth_dir, inspect_dir, threads)
 
 
-def _text(evaluation: Evaluation, form: Format) -> str:
-    from ecgdigit_rt.evaluation.evaluation_json import csv_from_evaluation, json_from_evaluation
-    from ecgdigit_rt.evaluation.evaluation_text import text_from_evaluation
+def _formatted(evaluation: Evaluation, form: Format) -> str:
+    from ecgdigit_rt.evaluation.reports.json_report import csv_from_evaluation, json_from_evaluation
+    from ecgdigit_rt.evaluation.reports.text_report import text_from_evaluation
 
     match form:
         case Format.json:

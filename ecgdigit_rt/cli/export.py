@@ -1,4 +1,4 @@
-"""`ecgdigit-rt export`: trained weights to ONNX graphs, proven equal."""
+"""`ecgdigit-rt export`: export trained weights as verified ONNX graphs."""
 
 from __future__ import annotations
 
@@ -9,39 +9,43 @@ import typer
 
 
 def export(
-    weights: Annotated[Path, typer.Argument(help="Folder with locate.pt, grid.pt, trace.pt.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the graphs and their manifest.")],
-    version: Annotated[str, typer.Option("--model-version", help="Written into the graphs.")],
-    family: Annotated[str, typer.Option("--family", help="What was trained: lite or base.")] = "lite",
+    weights: Annotated[
+        Path, typer.Argument(metavar="WEIGHTS", help="Folder with locate.pt, grid.pt and trace.pt.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the graphs and their manifest.")],
+    version: Annotated[str, typer.Option("--model-version", help="Version number to store in the graphs.")],
+    family: Annotated[
+        str, typer.Option("--family", help="Model family of the weights: lite or base.")
+    ] = "lite",
     pages: Annotated[
-        Path | None, typer.Option("--pages", help="Pages that `synth` wrote, to prove each precision on.")
+        Path | None, typer.Option("--pages", help="Pages from `synth`, to verify each precision.")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option("--calibration", help="Other such pages, to calibrate INT8 on.")
+        Path | None, typer.Option("--calibration", help="Other pages from `synth`, to calibrate INT8.")
     ] = None,
 ) -> None:
     """Export all stages in FP32 and FP16, and with --calibration in INT8.
 
-    Each graph is compared with PyTorch, and each precision with FP32 on pages, before anything is kept.
+    Before anything is written, each graph is compared with PyTorch, and each precision with FP32 on pages.
     """
-    from ecgdigit_rt.cli.export_extra import needed_for
+    from ecgdigit_rt.cli.console import print_message
+    from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
-    with needed_for("export"):
+    with missing_dependency_as_error("ecgdigit-rt export", "torch", "export"):
         from ecgdigit_export.family_export import ExportRequest, export_family
     manifest = export_family(ExportRequest(weights, out, version, family, pages, calibration))
-    for stage, papers in manifest["stages"].items():
-        for precision, graph in papers["graphs"].items():
+    for stage, entry in manifest["stages"].items():
+        for precision, graph in entry["graphs"].items():
             if "proof" in graph:
                 proof = graph["proof"]
-                typer.echo(
-                    f"proven   {stage} {precision}: within {proof['worst']:.1e} of PyTorch "
-                    f"on {proof['cases']} inputs",
-                    err=True,
+                print_message(
+                    "verified",
+                    f"{stage} {precision}: within {proof['worst']:.1e} of PyTorch on {proof['cases']} inputs",
                 )
     for precision, figures in (manifest["on_pages"] or {}).items():
         if isinstance(figures, dict):
-            typer.echo(
-                f"proven   {precision}: {figures['mean_db']:.2f} dB in the mean of pages, "
-                f"{figures['median_lost_db']:.2f} lost in the median",
-                err=True,
+            print_message(
+                "verified",
+                f"{precision}: mean {figures['mean_db']:.2f} dB over pages, "
+                f"median loss {figures['median_lost_db']:.2f} dB",
             )

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt inspect`: one page's way in eight pictures."""
+"""`ecgdigit-rt inspect`: show every step of one page in eight images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgdigit_rt.cli.console import print_message
 from ecgdigit_rt.cli.options import Gain, LayoutName, Speed, Threads
 
 if TYPE_CHECKING:
@@ -15,68 +16,72 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    page: Annotated[Path, typer.Argument(metavar="PAGE", help="The page's file: image, PDF, TIFF, DICOM.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and inspect.json.")],
+    page: Annotated[
+        Path, typer.Argument(metavar="PAGE", help="File of the page: image, PDF, TIFF or DICOM.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images and inspect.json.")],
     truth: Annotated[
         Path | None,
-        typer.Option("--truth", help="The page's true signals: a CSV with a column per lead, in millivolt."),
+        typer.Option(
+            "--truth", help="True signals of the page: a CSV with a column per lead, in millivolts."
+        ),
     ] = None,
     number: Annotated[
-        int, typer.Option("--page", min=1, help="Which page of a PDF, TIFF or DICOM file.")
+        int, typer.Option("--page", min=1, help="Page number in a PDF, TIFF or DICOM file.")
     ] = 1,
     layout: LayoutName = None,
     speed: Speed = None,
     gain: Gain = None,
     threads: Threads = None,
 ) -> None:
-    """Show what every step made of one page, so that a person sees which one went wrong.
+    """Show the result of every step for one page, to find the step that went wrong.
 
-    Eight pictures: labels, page, vertical and horizontal grid lines, mesh, the page laid flat, traces,
-    leads. A page that fails is shown as far as it came, and the exit code is 2.
+    Writes eight images: labels, page, vertical and horizontal grid lines, mesh, rectified page, traces and
+    leads. A page that fails is shown up to the failed step, and the exit code is 2.
     """
-    from ecgdigit_rt.decode.decode_page import rgb_from_page
+    from ecgdigit_rt.decode.file_formats import rgb_from_page
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.errors import PageError
-    from ecgdigit_rt.evaluation.aligned_truth import align_truth
+    from ecgdigit_rt.evaluation.alignment import align_truth
     from ecgdigit_rt.evaluation.truth import find_test_csv, read_truth
-    from ecgdigit_rt.plots.inspect.files import write_inspection
     from ecgdigit_rt.plots.inspect.inspection import Inspection
+    from ecgdigit_rt.plots.inspect.writer import write_inspection
     from ecgdigit_rt.results import PageRef, failed_from_error
 
     source = PageRef(page, number - 1)
     image = rgb_from_page(source)
-    known = None
+    true_signals = None
     if truth is not None:
-        known = read_truth(truth, find_test_csv(truth.parent).get(truth.stem, ()))
-    seen, failure = Inspection(source, image), None
+        true_signals = read_truth(truth, find_test_csv(truth.parent).get(truth.stem, ()))
+    inspection, failure = Inspection(source, image), None
     try:
         digitizer = Digitizer(threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain)
-        steps = digitizer.steps(image, source, seen.watch)
+        steps = digitizer.digitize_steps(image, source, inspection.observe)
     except PageError as error:
         failure = error
-        seen.failed = failed_from_error(source, error)
+        inspection.failed = failed_from_error(source, error)
     else:
-        seen.traces, seen.page = steps.traces, steps.page
-        seen.truth = {} if known is None else align_truth(known, steps.page)
-    written = write_inspection(seen, out)
-    _say(seen, known)
-    typer.echo(f"written  {out}: {len(written) - 1} pictures · {written[-1].name}", err=True)
+        inspection.traces, inspection.page = steps.traces, steps.page
+        inspection.truth = {} if true_signals is None else align_truth(true_signals, steps.page)
+    written = write_inspection(inspection, out)
+    _print_result(inspection, true_signals)
+    print_message("written", f"{out}: {len(written) - 1} images · {written[-1].name}")
     if failure is not None:
         raise failure
 
 
-def _say(seen: Inspection, truth: Truth | None) -> None:
-    """One line on what was read, and one on how near it is."""
-    if seen.page is None:
+def _print_result(inspection: Inspection, truth: Truth | None) -> None:
+    """Print the detected layout, and the score if the truth is known."""
+    if inspection.page is None:
         return
-    layout = seen.page.layout
-    read = f"{layout.name} · {layout.speed_mm_s:g} mm/s · {layout.gain_mm_mv:g} mm/mV"
-    typer.echo(f"read     {read} · {len(seen.page.leads)} leads", err=True)
+    layout = inspection.page.layout
+    scale = f"{layout.name} · {layout.speed_mm_s:g} mm/s · {layout.gain_mm_mv:g} mm/mV"
+    print_message("layout", f"{scale} · {len(inspection.page.leads)} leads")
     if truth is not None:
-        from ecgdigit_rt.evaluation.evaluate import image_score
+        from ecgdigit_rt.evaluation.scores import image_score
 
-        leads = seen.page.leads
+        leads = inspection.page.leads
         rate_hz = next((lead.rate_hz for lead in leads.values()), None)
         score = image_score(truth, {name: lead.mv.astype(float) for name, lead in leads.items()}, rate_hz)
         missing = f" · without {', '.join(score.missing)}" if score.missing else ""
-        typer.echo(f"score    {score.db:.2f} dB over all leads{missing}", err=True)
+        print_message("score", f"{score.db:.2f} dB over all leads{missing}")

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt report`: the pages of a run, the ones to look at first above."""
+"""`ecgdigit-rt report`: list the pages of a run, worst first."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import typer
 
 
 def report(
-    path: Annotated[Path, typer.Argument(help="What a run wrote beside its output: NAME.report.json.")],
-    worst: Annotated[int | None, typer.Option("--worst", min=1, help="Only so many pages.")] = None,
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="REPORT", help="Report that `run` wrote beside its output: NAME.report.json."),
+    ],
+    worst: Annotated[
+        int | None, typer.Option("--worst", min=1, help="Number of pages to list. Default: all.")
+    ] = None,
 ) -> None:
-    """Show a run's pages as a table, worst first: failed ones, those with leads missing, then by quality."""
+    """List the pages of a run in a table: failed pages, pages with missing leads, then by quality."""
     from ecgdigit_rt.errors import InputNotFound, ReportMalformed
     from ecgdigit_rt.sanitize import escape_control_chars
 
@@ -32,11 +37,13 @@ def report(
 
 
 def _rank(page: dict[str, Any]) -> tuple[int, float]:
+    """Return the sort key of a page in the report: status, then expected quality."""
     order = ("failed", "partial", "digitized").index(page["status"])
     return order, page["expected_db"] if page.get("expected_db") is not None else -1e9
 
 
 def _cells(page: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a page's line in the table."""
     quality = page.get("expected_db")
     errors = {name: lead.get("expected_error_mv") for name, lead in page["leads"].items()}
     worst = max(errors, key=lambda name: errors[name] or 0, default=None)

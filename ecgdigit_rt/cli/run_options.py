@@ -1,4 +1,4 @@
-"""The options of `run` that no other verb has, each with its help."""
+"""Options of `run` that no other command has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgdigit_rt.formats.registry import FORMATS
 
 
 class Tta(StrEnum):
-    """The names in `ecgdigit_rt.tracing.tta.TTA`, here for the help, which loads no numpy."""
+    """Names in `ecgdigit_rt.tracing.tta.TTA`, repeated so that the help does not load NumPy."""
 
     none = "none"
     flip = "flip"
@@ -21,7 +21,7 @@ class Tta(StrEnum):
 
 
 class Method(StrEnum):
-    """The names in `ecgdigit_rt.digitizer.METHODS`, here for the help."""
+    """Names in `ecgdigit_rt.digitizer.METHODS`, repeated so that the help does not load NumPy."""
 
     networks = "networks"
     classical = "classical"
@@ -32,65 +32,71 @@ Inputs = Annotated[
     typer.Argument(
         metavar="INPUT...",
         help="Images, PDF, TIFF and DICOM files; folders; globs; '-' for a list on standard input. "
-        "With --cluster also addresses, such as s3://bucket/scans.",
+        "With --cluster also addresses such as s3://bucket/scans.",
     ),
 ]
 Out = Annotated[
     str,
     typer.Option(
         "--out",
+        "-o",
         metavar="PATH",
-        help="The file or folder to write; its suffix tells the format. '-': stdout.",
+        help="Output file or folder. The suffix selects the format. '-' is standard output.",
     ),
 ]
 FormatName = Annotated[
     str | None,
-    typer.Option("--format", help=f"{', '.join(FORMATS)}. Default: what --out or --test tells."),
+    typer.Option("--format", help=f"{', '.join(FORMATS)}. Default: selected by --out or --test."),
 ]
 TestCsv = Annotated[
     Path | None,
-    typer.Option("--test", help="test.csv: which leads, rates and counts are asked for."),
+    typer.Option("--test", help="test.csv with the requested leads, sampling rates and sample counts."),
 ]
 Overlay = Annotated[
     Path | None,
-    typer.Option("--overlay", help="Folder for one PNG per page that shows what was traced."),
+    typer.Option("--overlay", help="Folder for one PNG per page that shows the detected traces."),
 ]
-Views = Annotated[
+TtaName = Annotated[
     Tta,
-    typer.Option("--tta", help="See every strip in several ways: more accurate, 2 to 10 times slower."),
+    typer.Option("--tta", help="Test-time augmentation: more accurate, and 2 to 10 times slower."),
 ]
-Blend = Annotated[
+EnforceEinthoven = Annotated[
     bool,
-    typer.Option("--enforce-einthoven", help="Make limb leads that nearly obey Einthoven's law obey it."),
+    typer.Option(
+        "--enforce-einthoven",
+        help="Correct limb leads that nearly satisfy Einthoven's law so that they satisfy it.",
+    ),
 ]
-SeenOnly = Annotated[
+NoBeatPrior = Annotated[
     bool,
-    typer.Option("--no-beat-prior", help="Where a curve is in doubt, ask no other lead of the same beat."),
+    typer.Option(
+        "--no-beat-prior",
+        help="Do not use the other leads of a beat to correct low-confidence parts of a trace.",
+    ),
 ]
-LeastQuality = Annotated[
+MinQuality = Annotated[
     float | None,
-    typer.Option("--min-quality", metavar="DB", help="Refuse pages whose expected quality is lower."),
-]
-Models = Annotated[
-    str, typer.Option("--models", help="A family of networks, or the folder that `export` wrote.")
+    typer.Option("--min-quality", metavar="DB", help="Refuse pages with a lower expected quality, in dB."),
 ]
 MethodName = Annotated[
-    Method, typer.Option("--method", help="classical: without networks, and without reading text.")
+    Method, typer.Option("--method", help="classical runs no network and reads no printed text.")
 ]
 OnlyFailed = Annotated[
-    bool, typer.Option("--only-failed", help="Read only the pages that failed before, and no new ones.")
+    bool,
+    typer.Option("--only-failed", help="Retry pages that failed in an earlier run, and start no new ones."),
 ]
-Fresh = Annotated[
-    bool, typer.Option("--restart", help="Begin anew: forget what an earlier run to the same --out has read.")
+Restart = Annotated[
+    bool,
+    typer.Option("--restart", help="Discard the results of an earlier run to the same --out and start over."),
 ]
 Isolate = Annotated[
     bool,
-    typer.Option("--isolate", help="Read pages in processes of their own: a crash costs its page only."),
+    typer.Option("--isolate", help="Digitize in worker processes: a crash costs only the page in it."),
 ]
 Timeout = Annotated[
     float | None,
     typer.Option(
-        "--timeout", metavar="SECONDS", min=0.1, help="Give a page up after that; implies --isolate."
+        "--timeout", metavar="SECONDS", min=0.1, help="Time limit per page in seconds. Implies --isolate."
     ),
 ]
 ClusterAddress = Annotated[
@@ -98,13 +104,15 @@ ClusterAddress = Annotated[
     typer.Option(
         "--cluster",
         metavar="auto|ADDRESS",
-        help="Read on a Ray cluster, into a folder of Parquet files. auto: the one that is there, "
-        "or this machine.",
+        help="Digitize on a Ray cluster, into a folder of Parquet files. auto is the running cluster, "
+        "or else this machine.",
     ),
 ]
 GpuFraction = Annotated[
     float,
     typer.Option(
-        "--gpu-fraction", min=0, help="With --cluster: of a card, for each reader; 0.25: four share one."
+        "--gpu-fraction",
+        min=0,
+        help="With --cluster: share of a GPU per worker. With 0.25 four workers share a GPU.",
     ),
 ]

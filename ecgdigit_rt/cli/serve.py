@@ -1,4 +1,4 @@
-"""`ecgdigit-rt serve`: a page to try it on, and an HTTP interface for programs."""
+"""Command `ecgdigit-rt serve`: a web page and an HTTP interface."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgdigit_rt.cli.options import Backend, Device, Precision
+from ecgdigit_rt.cli.options import Backend, Device, ModelsName, Precision
 
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
@@ -17,49 +17,57 @@ TOKEN_VARIABLE = "ECGDIGIT_TOKEN"  # noqa: S105 its name
 
 def serve(
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on. Other than this machine's own: with a token.")
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on. Any address that other machines can reach requires a token.",
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on. 0 selects a free port.")
+    ] = 8000,
     token: Annotated[
         str | None,
         typer.Option(
             "--token",
             envvar=TOKEN_VARIABLE,
             show_default=False,
-            help="What clients must send; others on this machine see it here, so better set the variable.",
+            help="Token that clients must send. Other users of this machine can see the option, so prefer "
+            "the variable.",
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=64, help="Pages at once. Default: one per 2 CPUs.")
+        int | None,
+        typer.Option("--workers", min=1, max=64, help="Pages to process at once. Default: one per two CPUs."),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads a page. Default: what CPUs allow.")
+        int | None,
+        typer.Option("--threads", min=1, help="CPU threads per page. Default: CPUs divided by workers."),
     ] = None,
     queue: Annotated[
-        int, typer.Option("--queue", min=0, help="Requests that may wait; one more is refused with 503.")
+        int, typer.Option("--queue", min=0, help="Requests that may wait. Further ones are refused with 503.")
     ] = 32,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Seconds until a page is given up with 504.")
+        float,
+        typer.Option("--timeout", min=0.1, help="Time limit per page in seconds. Exceeding it returns 504."),
     ] = 60.0,
     max_upload_mb: Annotated[
         float, typer.Option("--max-upload-mb", min=0.01, help="Larger files are refused with 413.")
     ] = 50.0,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="A name by which the service is reached."),
+        typer.Option("--allow-host", help="Additional host name of the service."),
     ] = None,
-    models: Annotated[
-        str, typer.Option("--models", help="A family of networks, or the folder that `export` wrote.")
-    ] = "lite",
+    models: ModelsName = "lite",
     backend: Backend = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> None:
-    """Serve a page to try it on in a browser, and the HTTP interface behind it.
+    """Serve a web page for single pages, and the HTTP interface behind it.
 
-    It listens on this machine alone unless --host says otherwise; then every request for data needs a
-    token, which is made and shown where none is given. Nothing of a page is kept or logged. Ctrl-C ends it
-    when the pages in work are done.
+    By default only this machine can reach the service. With another --host every request for data requires a
+    token, which is generated and printed if none is specified. Nothing of a page is stored or logged. Ctrl-C
+    stops the service when the pages in progress are done.
     """
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
@@ -70,48 +78,51 @@ def serve(
         import uvicorn  # noqa: F401
     import logging
 
+    from ecgdigit_engine.cpu import usable_cpus
     from ecgdigit_engine.selection import select_backend
-    from ecgdigit_engine.threads import usable_cpus
+    from ecgdigit_engine.stage_opener import share_runners
     from ecgdigit_rt.models import graph_precisions
     from ecgdigit_rt.server.api import create_app
-    from ecgdigit_rt.server.digitizers import Digitizers, SharedStages
-    from ecgdigit_rt.server.server import address_in_browser, listening_socket, run_until_stopped
+    from ecgdigit_rt.server.digitizers import Digitizers
+    from ecgdigit_rt.server.server import browser_url, listening_socket, run_until_stopped
     from ecgdigit_rt.server.settings import (
         LOOPBACK_NAMES,
         Settings,
-        token_for,
+        token_for_host,
         workers_and_threads,
     )
 
     listener = listening_socket(host, port)
-    chosen, each = workers_and_threads(usable_cpus(), workers, threads)
-    needed, is_made = token_for(host, token)
-    names = (*LOOPBACK_NAMES, *(name.lower() for name in allow_host or ()))
-    settings = Settings(chosen, each, queue, timeout, max_upload_mb, needed, names)
-    stages = SharedStages(select_backend(backend, device, precision, graph_precisions(models)), chosen)
-    digitizers = Digitizers(stages, models, each)
-    _say(digitizers.plain, settings.workers, address_in_browser(listener))
-    if is_made:
-        _show_token(address_in_browser(listener), needed or "")
+    worker_count, thread_count = workers_and_threads(usable_cpus(), workers, threads)
+    required_token, is_generated = token_for_host(host, token)
+    hosts = (*LOOPBACK_NAMES, *(name.lower() for name in allow_host or ()))
+    settings = Settings(worker_count, thread_count, queue, timeout, max_upload_mb, required_token, hosts)
+    opener = share_runners(
+        select_backend(backend, device, precision, graph_precisions(models)).opener(), worker_count
+    )
+    digitizers = Digitizers(opener, models, thread_count)
+    _print_summary(digitizers.default, settings.workers, browser_url(listener))
+    if is_generated:
+        _print_token(browser_url(listener), required_token or "")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("ecgdigit_rt.server").setLevel(logging.INFO)
     run_until_stopped(create_app(digitizers, settings), listener, settings.timeout_s)
     typer.echo("stopped", err=True)
 
 
-def _say(digitizer: Digitizer, workers: int, address: str) -> None:
-    at_once = "1 page" if workers == 1 else f"{workers} pages"
-    typer.echo(f"device   {digitizer.device} a page, {at_once} at once", err=True)
+def _print_summary(digitizer: Digitizer, workers: int, url: str) -> None:
+    pages = "1 page" if workers == 1 else f"{workers} pages"
+    typer.echo(f"device   {digitizer.device} per page, {pages} at once", err=True)
     typer.echo(f"models   {digitizer.models}", err=True)
     for note in digitizer.notes:
         typer.echo(f"note     {note}", err=True)
-    typer.echo(f"serving  {address}   Ctrl-C to stop", err=True)
+    typer.echo(f"serving  {url}   Ctrl-C to stop", err=True)
 
 
-def _show_token(address: str, token: str) -> None:
-    """Once, here and nowhere else; behind # it stays in the browser."""
-    typer.echo(f"token    {token}\nopen     {address}#token={token}", err=True)
+def _print_token(url: str, token: str) -> None:
+    """Print the token once. It is never logged; as a URL fragment it stays in the browser."""
+    typer.echo(f"token    {token}\nopen     {url}#token={token}", err=True)
     if sys.stderr.isatty():
         from ecgdigit_rt.server.terminal_qr import qr_lines
 
-        typer.echo("\n".join(qr_lines(f"{address}#token={token}")), err=True)
+        typer.echo("\n".join(qr_lines(f"{url}#token={token}")), err=True)

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt synth`: synthetic pages with exact truth, to train on, to measure on, to look at."""
+"""`ecgdigit-rt synth`: draw synthetic pages with exact truth, for training and evaluation."""
 
 from __future__ import annotations
 
@@ -9,47 +9,53 @@ import typer
 
 
 def synth(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write pages to.")],
-    count: Annotated[int, typer.Option("--count", min=1, help="How many pages.")] = 24,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the pages.")],
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of pages.")] = 24,
     signals: Annotated[
         Path | None,
         typer.Option(
             "--signals",
-            help="Recordings: a folder of WFDB records, such as PTB-XL, or an npz. Default: simulated.",
+            help="Recordings: a folder of WFDB records such as PTB-XL, or an npz. Default: simulated.",
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Only this kind of picture, such as photo.")
+        str | None, typer.Option("--kind", help="Draw only this kind of image, such as photo.")
     ] = None,
-    layout: Annotated[str | None, typer.Option("--layout", help="Only this layout, such as 12x1.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same pages.")] = 0,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help="Draw only this layout, such as 12x1.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed. The same seed gives the same pages.")] = 0,
     first: Annotated[
-        int, typer.Option("--first", min=0, help="Index of the first page, to grow a folder.")
+        int, typer.Option("--first", min=0, help="Index of the first page, to add pages to a folder.")
     ] = 0,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Pages drawn at the same time.")] = 2,
-    turn: Annotated[bool, typer.Option("--turn", help="Some pages turned by 90°.")] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Number of pages to draw in parallel.")
+    ] = 2,
+    turn: Annotated[bool, typer.Option("--turn", help="Rotate some pages by multiples of 90°.")] = False,
     csv: Annotated[
-        bool, typer.Option("--csv", help="Also test.csv and truth/NAME.csv, for `evaluate`.")
+        bool, typer.Option("--csv", help="Also write test.csv and truth/NAME.csv, for `evaluate`.")
     ] = False,
 ) -> None:
-    """Draw pages: NAME.jpg with its truth NAME.npz, and beside OUT a contact sheet to look at."""
-    from ecgdigit_rt.cli.export_extra import needed_for
-    from ecgdigit_rt.cli.progress import page_progress
+    """Draw pages as NAME.jpg with their truth NAME.npz, and a contact sheet beside OUT."""
+    from ecgdigit_rt.cli.console import page_progress, print_message
     from ecgdigit_rt.layout.catalog import LAYOUTS
+    from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
-    with needed_for("synth"):
+    with missing_dependency_as_error("ecgdigit-rt synth", "torch", "export"):
         from ecgdigit_export.synth.capture import CAPTURES
         from ecgdigit_export.synth.folder import SynthesisRequest, write_contact_sheet, write_pages
         from ecgdigit_export.synth.truth_csv import write_truth_csvs
     if kind is not None and kind not in CAPTURES:
-        raise typer.BadParameter(f"{kind} is none of {', '.join(CAPTURES)}")
+        raise typer.BadParameter(f"unknown kind {kind}. Choose one of {', '.join(CAPTURES)}")
     if layout is not None and layout not in LAYOUTS:
-        raise typer.BadParameter(f"{layout} is none of {', '.join(LAYOUTS)}")
-    order = SynthesisRequest(kind, layout, turn)
-    pages = write_pages(out, count, signals=signals, seed=seed, first=first, order=order, processes=processes)
+        raise typer.BadParameter(f"unknown layout {layout}. Choose one of {', '.join(LAYOUTS)}")
+    request = SynthesisRequest(kind, layout, turn)
+    pages = write_pages(
+        out, count, signals=signals, seed=seed, first=first, request=request, processes=processes
+    )
     with page_progress(count) as advance:
         for _ in pages:
             advance()
     if csv:
         write_truth_csvs(out)
-    typer.echo(f"written  {count} pages in {out} · {write_contact_sheet(out)}", err=True)
+    print_message("written", f"{count} pages in {out} · {write_contact_sheet(out)}")

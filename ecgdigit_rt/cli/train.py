@@ -1,4 +1,4 @@
-"""`ecgdigit-rt train`: the networks from pages with truth, synthetic or your own."""
+"""`ecgdigit-rt train`: train networks on pages with truth, synthetic or your own."""
 
 from __future__ import annotations
 
@@ -11,55 +11,79 @@ import typer
 def train(
     stage: Annotated[str, typer.Argument(metavar="STAGE", help="locate, grid, trace, or all.")],
     config: Annotated[
-        str, typer.Option("--config", help="A YAML file, or a shipped one: lite, base, direct, multitask.")
+        str,
+        typer.Option(
+            "--config", help="Settings: a YAML file, or a shipped one: lite, base, direct, multitask."
+        ),
     ] = "lite",
     pages: Annotated[
-        Path | None, typer.Option("--pages", help="Folder that `synth` or `label` wrote.")
+        Path | None, typer.Option("--pages", help="Folder of pages from `synth` or `label`.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for weights, checkpoints and logs.")
+        Path | None, typer.Option("--out", "-o", help="Folder for weights, checkpoints and logs.")
     ] = None,
-    start: Annotated[
+    init_from: Annotated[
         str | None,
-        typer.Option("--init-from", help="Models or a folder of STAGE.pt to begin with, to fine-tune: lite."),
+        typer.Option(
+            "--init-from", help="Initial weights for fine-tuning: a model family or a folder of STAGE.pt."
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Optimizer steps a stage.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Number of optimizer steps per stage.")
+    ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other key, such as trace.rate=5e-4."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override any other setting, such as trace.rate=5e-4."
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT/STAGE.ckpt left off.")] = False,
-    fresh: Annotated[
-        bool, typer.Option("--restart", help="Begin anew, though there is a checkpoint.")
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume from the checkpoint OUT/STAGE.ckpt.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start over and replace the checkpoint.")
     ] = False,
     overfit: Annotated[
         int | None,
-        typer.Option("--overfit", min=1, metavar="N", help="The same N batches again and again."),
+        typer.Option(
+            "--overfit",
+            min=1,
+            metavar="N",
+            help="Train on the same N batches only, to check that the network can learn.",
+        ),
     ] = None,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Three steps, checked for NaN, and a picture of the samples.")
+        bool,
+        typer.Option(
+            "--debug", help="Run three steps with a check for NaN, and write an image of the samples."
+        ),
     ] = False,
 ) -> None:
-    """Train networks. Every epoch tells the dB of held-out pages and writes OUT/STAGE.pt for `export`.
+    """Train networks. Every epoch prints the dB of held-out pages and writes OUT/STAGE.pt.
 
-    `export` makes graphs of OUT; `run --models` reads pages with these.
+    `export` turns OUT into ONNX graphs, which `run --models` uses.
     """
-    from ecgdigit_rt.cli.export_extra import needed_for
+    from ecgdigit_rt.cli.console import print_message
     from ecgdigit_rt.models import STAGES
+    from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
     stages = STAGES if stage == "all" else (stage,)
     if not set(stages) <= set(STAGES):
-        raise typer.BadParameter(f"{stage} is none of {', '.join(STAGES)}, all")
-    with needed_for("train"):
-        from ecgdigit_export.train.config_files import settings_from
+        raise typer.BadParameter(f"unknown stage {stage}. Choose one of {', '.join(STAGES)}, all")
+    with missing_dependency_as_error("ecgdigit-rt train", "torch", "export"):
+        from ecgdigit_export.train.config_files import load_settings
         from ecgdigit_export.train.fit import train_stage
-        from ecgdigit_export.train.page_source import ensure_pages
-        from ecgdigit_export.train.trainer import Trial
-    flags = [f"{key}={value}" for key, value in {"pages": pages, "out": out, "start": start}.items() if value]
+        from ecgdigit_export.train.pages import ensure_pages
+        from ecgdigit_export.train.trainer import RunMode
+    flags = [
+        f"{key}={value}"
+        for key, value in {"pages": pages, "out": out, "init_from": init_from}.items()
+        if value
+    ]
     flags += [] if steps is None else [f"{name}.steps={steps}" for name in stages]
-    settings = settings_from(config, [*flags, *(changes or ())])
+    settings = load_settings(config, [*flags, *(changes or ())])
     ensure_pages(settings, lambda text: typer.echo(text, err=True))
-    trial = Trial(resume, fresh, overfit, debug)
+    mode = RunMode(resume, restart, overfit, debug)
     for name in stages:
-        weights = train_stage(name, settings, trial, lambda note: typer.echo(str(note), err=True))
-        typer.echo(f"trained  {name} · {weights}", err=True)
+        weights = train_stage(name, settings, mode, lambda note: typer.echo(str(note), err=True))
+        print_message("trained", f"{name} · {weights}")

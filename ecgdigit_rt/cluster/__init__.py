@@ -1,1 +1,1 @@
-"""Pages on many machines: Ray Data hands out parts of a run, each machine reads its pages and writes them."""
+"""Runs on a Ray cluster: Ray Data distributes the parts of a run, workers digitize and write them."""

@@ -1,4 +1,4 @@
-"""Files by address, such as s3://bucket/scan.png: what fsspec opens, in place of a path."""
+"""Addresses of files and folders that fsspec opens, such as s3://bucket/scan.png."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _EXTRAS = {
     "abfss": "az",
     "adl": "az",
 }
-"""Schemes whose packages come with an extra."""
+"""Extra of this package that installs the file system of a scheme."""
 
 
 def is_address(text: str) -> bool:
-    """Whether it has a scheme; a path with a drive has none."""
+    """Return True if the text has a scheme. A path with a drive letter has none."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """fsspec's file system and the path on it. Raises DependencyMissing, StorageUnusable."""
+    """Return the file system of fsspec, and the path on it. Raises DependencyMissing and StorageUnusable."""
     with missing_dependency_as_error("an address of a file", "fsspec", "cluster"):
         from fsspec.core import url_to_fs
     scheme = address.split(":")[0]
     try:
-        with telling_of_storage(address):
+        with reraise_as_storage_error(address):
             files, path = url_to_fs(address)
             return files, str(path)
     except ImportError as error:
@@ -44,8 +44,8 @@ def file_system(address: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def telling_of_storage(address: str) -> Iterator[None]:
-    """Turn what a storage says of a place into StorageUnusable."""
+def reraise_as_storage_error(address: str) -> Iterator[None]:
+    """Turn an OSError or ValueError of a file system inside the block into StorageUnusable."""
     try:
         yield
     except EcgDigitError:
@@ -55,6 +55,6 @@ def telling_of_storage(address: str) -> Iterator[None]:
 
 
 def _package(error: ImportError) -> str:
-    """fsspec says "Install s3fs to access S3" where it has no name."""
-    found = re.search(r"[Ii]nstall (\w+)", str(error))
-    return error.name or (found[1] if found else str(error))
+    """Return the missing package. The messages of fsspec have the form "Install s3fs to access S3"."""
+    match = re.search(r"[Ii]nstall (\w+)", str(error))
+    return error.name or (match[1] if match else str(error))

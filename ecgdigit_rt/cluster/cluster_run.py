@@ -1,7 +1,8 @@
-"""A run on a cluster: which pages are left, who reads them, and what came of each."""
+"""Execution of a run on a cluster: list pages, skip those in the output, distribute the others."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,31 +10,37 @@ from pathlib import Path
 from types import ModuleType
 
 from ecgdigit_rt import __version__
-from ecgdigit_rt.cluster.listing import listed_files
-from ecgdigit_rt.cluster.parts import ClusterPage, Parts, chunks
-from ecgdigit_rt.cluster.ray_cluster import readers_at_once, telling_of_cluster
-from ecgdigit_rt.cluster.worker import PartReader, counted, json_from_pages, report_from_text
+from ecgdigit_rt.cluster.listing import list_files
+from ecgdigit_rt.cluster.parts import ClusterPage, PartFolder, chunks
+from ecgdigit_rt.cluster.ray_cluster import reraise_as_cluster_error, worker_count
+from ecgdigit_rt.cluster.worker import PartDigitizer, json_from_pages, page_counts, report_from_text
 from ecgdigit_rt.decode.page_list import page_ids
-from ecgdigit_rt.errors import ConfigurationChanged
+from ecgdigit_rt.errors import ConfigurationChanged, EcgDigitError
 from ecgdigit_rt.results import PageRef
+from ecgdigit_rt.runs.execution import RunObserver, RunOutcome
 from ecgdigit_rt.runs.options import DigitizeOptions, configuration, differences
-from ecgdigit_rt.runs.report import PageReport
+from ecgdigit_rt.runs.report import PageReport, Report
 
-MOST_A_PART = 64
-"""Pages: some 5 MB of Parquet and half a minute of work, which is what a machine that is lost costs."""
-_PARTS_A_READER = 4
-"""At least, so that all readers end at about the same time."""
-_FILES_A_COUNT = 256
+MAX_PAGES_PER_PART = 64
+"""About 5 MB of Parquet and half a minute of work, which is lost with a machine. Chosen, not tuned."""
+_MIN_PARTS_PER_WORKER = 4
+"""More parts than workers, so that all workers finish at about the same time. Chosen, not tuned."""
+_FILES_PER_COUNT = 256
+"""Files per task that counts pages. Chosen, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterRun:
-    """What is asked for. threads: CPUs of each reader. gpu_fraction: of a card, for each reader."""
+    """Inputs, output and resources of a run.
+
+    `folder` is the path or address of the output, `cluster` the address of the cluster. Each worker uses
+    `threads` CPUs and `gpu_fraction` of a GPU.
+    """
 
     inputs: Sequence[str]
     folder: str
     cluster: str
-    reading: DigitizeOptions
+    options: DigitizeOptions
     threads: int = 1
     gpu_fraction: float = 0.0
     timeout_s: float | None = None
@@ -41,85 +48,118 @@ class ClusterRun:
 
 @dataclass(frozen=True, slots=True)
 class StartedRun:
-    """A run whose pages are known. readers: how many work at once. known: what earlier runs wrote of them."""
+    """Run whose pages are listed.
+
+    `pages` are all pages, `done` the outcomes of those that earlier runs have written. `workers` is the
+    number of parallel workers. `reports` digitizes the remaining pages and yields their outcomes.
+    """
 
     pages: Sequence[ClusterPage]
-    known: Sequence[PageReport]
-    readers: int
+    done: Sequence[PageReport]
+    workers: int
     reports: Iterator[PageReport]
 
 
-def start_or_resume(run: ClusterRun, ray: ModuleType, *, fresh: bool) -> StartedRun:
-    """List the pages, see what is written, and be ready to read the others; `reports` reads them.
+def start_or_resume(run: ClusterRun, ray: ModuleType, *, restart: bool) -> StartedRun:
+    """List the pages of a run, and find those that an earlier run has written.
 
-    Raises ConfigurationChanged, JournalMalformed, NoPagesFound, InputNotFound, StorageUnusable,
-    OutputNotWritable, ModelMissing, ModelCorrupt and ClusterUnusable.
+    `restart`: delete the output of an earlier run first. Raises ConfigurationChanged, JournalMalformed,
+    NoPagesFound, InputNotFound, StorageUnusable, OutputNotWritable, ModelMissing, ModelCorrupt and
+    ClusterUnusable.
     """
-    parts = Parts(run.folder)
-    readers = readers_at_once(run.cluster, ray.cluster_resources(), run.threads, run.gpu_fraction)
+    parts = PartFolder(run.folder)
+    workers = worker_count(run.cluster, ray.cluster_resources(), run.threads, run.gpu_fraction)
     pages = _pages(run, ray)
-    if fresh:
-        parts.forget()
-    _begin(parts, _read_like(run.reading, run.threads))
-    known = parts.known()
-    left = [page for page in pages if page.key not in known]
-    work = list(chunks(left, _pages_a_part(len(pages), readers)))
-    count = min(readers, len(work))
-    done = [known[page.key] for page in pages if page.key in known]
+    if restart:
+        parts.clear()
+    _check_configuration(parts, _configuration(run.options, run.threads))
+    reports = parts.reports()
+    remaining = [page for page in pages if page.key not in reports]
+    work = list(chunks(remaining, _pages_per_part(len(pages), workers)))
+    count = min(workers, len(work))
+    done = [reports[page.key] for page in pages if page.key in reports]
     return StartedRun(pages, done, count, _reports(run, ray, work, count))
 
 
-def _pages_a_part(pages: int, readers: int) -> int:
-    """Of all pages, so that a run that goes on cuts as the one before it did."""
-    return min(MOST_A_PART, max(1, pages // (_PARTS_A_READER * readers)))
+def digitize_remaining(started: StartedRun, observer: RunObserver) -> RunOutcome:
+    """Digitize the remaining pages of a run.
+
+    Raises ClusterUnusable, StorageUnusable and OutputNotWritable.
+    """
+    report, total = Report(), len(started.pages)
+    report.resumed = len(started.done)
+    if started.done:
+        observer.on_resume(report.resumed, total)
+    start = time.perf_counter()
+    for page in started.done:
+        report.add(page)
+    try:
+        with observer.progress(total, report.resumed) as advance:
+            for page in started.reports:
+                report.add(page)
+                advance()
+    except (EcgDigitError, KeyboardInterrupt):
+        observer.on_stop(report.pages, total)
+        raise
+    return RunOutcome(report, time.perf_counter() - start)
 
 
-def _begin(parts: Parts, now: Mapping[str, str]) -> None:
-    was = parts.configuration()
-    if was is None:
-        parts.begin(now)
+def _pages_per_part(pages: int, workers: int) -> int:
+    """Return the size of a part. It depends on all pages, so that a resumed run makes the same parts."""
+    return min(MAX_PAGES_PER_PART, max(1, pages // (_MIN_PARTS_PER_WORKER * workers)))
+
+
+def _check_configuration(parts: PartFolder, now: Mapping[str, str]) -> None:
+    """Write the configuration into a new folder. Raises ConfigurationChanged if it differs in an old one."""
+    before = parts.configuration()
+    if before is None:
+        parts.write_configuration(now)
         return
-    changed = differences(was, now)
-    if changed:
-        raise ConfigurationChanged(Path(parts.folder), changed)
+    changes = differences(before, now)
+    if changes:
+        raise ConfigurationChanged(Path(parts.folder), changes)
 
 
-def _read_like(reading: DigitizeOptions, threads: int) -> dict[str, str]:
-    """What decides a page's result. The device that `auto` takes is each machine's own, and in its rows."""
-    named = {"--backend": reading.backend, "--device": reading.device, "--precision": reading.precision}
+def _configuration(options: DigitizeOptions, threads: int) -> dict[str, str]:
+    """Return everything that changes results, except for the device that `auto` selects on each machine.
+
+    That device is in the rows of the output.
+    """
     models = "none"
-    if reading.method == "networks":
+    if options.method == "networks":
         from ecgdigit_rt.models import load_models
 
-        family = load_models(reading.models)
+        family = load_models(options.models)
         digest = sha256(b"".join(family.graphs[stage] for stage in sorted(family.graphs))).hexdigest()
         models = f"{family} (SHA-256 {digest[:16]})"
     identity = {
         "software": f"ecgdigit-rt {__version__}",
         "models": models,
-        **named,
+        "--backend": options.backend,
+        "--device": options.device,
+        "--precision": options.precision,
         "--threads": str(threads),
     }
-    return configuration(reading, identity, None)
+    return configuration(options, identity, None)
 
 
 def _pages(run: ClusterRun, ray: ModuleType) -> list[ClusterPage]:
-    """Every page with its id, which is as in a run on one machine."""
-    listed = listed_files(run.inputs)
-    addresses = [{"source": one} for one in listed if isinstance(one, str)]
+    """Return every page, with the same id as in a run on one machine."""
+    files = list_files(run.inputs)
+    addresses = [{"source": file} for file in files if isinstance(file, str)]
     counts: dict[str, int] = {}
     if addresses:
-        blocks = -(-len(addresses) // _FILES_A_COUNT)
-        found = ray.data.from_items(addresses, override_num_blocks=blocks)
-        with telling_of_cluster(run.cluster, ray):
-            for row in found.map_batches(counted, batch_size=_FILES_A_COUNT).iter_rows():
+        blocks = -(-len(addresses) // _FILES_PER_COUNT)
+        data = ray.data.from_items(addresses, override_num_blocks=blocks)
+        with reraise_as_cluster_error(run.cluster, ray):
+            for row in data.map_batches(page_counts, batch_size=_FILES_PER_COUNT).iter_rows():
                 counts[row["source"]] = int(row["count"])
     refs: list[PageRef] = []
     sources: list[str] = []
-    for one in listed:
-        new = one if isinstance(one, list) else [PageRef(Path(one), k) for k in range(counts[one])]
-        refs += new
-        sources += [one if isinstance(one, str) else str(page.path) for page in new]
+    for file in files:
+        of_file = file if isinstance(file, list) else [PageRef(Path(file), k) for k in range(counts[file])]
+        refs += of_file
+        sources += [file if isinstance(file, str) else str(page.path) for page in of_file]
     return [
         ClusterPage(name, source, ref.page)
         for name, source, ref in zip(page_ids(refs), sources, refs, strict=True)
@@ -130,21 +170,21 @@ def _reports(
     run: ClusterRun,
     ray: ModuleType,
     work: Sequence[Sequence[ClusterPage]],
-    readers: int,
+    workers: int,
 ) -> Iterator[PageReport]:
-    """Have every part read, and give what came of its pages as soon as it is written."""
+    """Digitize every part, and yield the outcomes of its pages as soon as it is written."""
     if not work:
         return
     rows = [{"pages": json_from_pages(part)} for part in work]
     parts = ray.data.from_items(rows, override_num_blocks=len(rows))
-    read = parts.map_batches(
-        PartReader,
-        fn_constructor_args=(run.reading, run.threads, run.timeout_s, run.folder, str(Path.cwd())),
+    digitized = parts.map_batches(
+        PartDigitizer,
+        fn_constructor_args=(run.options, run.threads, run.timeout_s, run.folder, str(Path.cwd())),
         batch_size=1,
         num_cpus=run.threads,
         num_gpus=run.gpu_fraction or None,
-        compute=ray.data.ActorPoolStrategy(size=readers, max_tasks_in_flight_per_actor=2),
+        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
     )
-    with telling_of_cluster(run.cluster, ray):
-        for row in read.iter_rows():
+    with reraise_as_cluster_error(run.cluster, ray):
+        for row in digitized.iter_rows():
             yield report_from_text(row["report"])

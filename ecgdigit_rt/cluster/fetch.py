@@ -1,4 +1,4 @@
-"""A file by address, laid where the readers of pages find it: they take paths."""
+"""Local copies of files at an address, since decoders need a path."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ecgdigit_rt.cluster.address import file_system, is_address
-from ecgdigit_rt.decode import plain_image
-from ecgdigit_rt.decode.format import HEAD_BYTES
+from ecgdigit_rt.decode import opencv_image
+from ecgdigit_rt.decode.file_formats import HEAD_BYTES
 from ecgdigit_rt.decode.limits import MAX_FILE_BYTES
-from ecgdigit_rt.decode.page_list import pages_of_file
+from ecgdigit_rt.decode.page_list import pages_from_file
 from ecgdigit_rt.errors import FileTooLarge, InputNotFound, UnreadableImage
 from ecgdigit_rt.results import Failed, Result
 
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 a folder of our own is made in it
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 only as the parent of a new temporary folder
 
 
 @contextmanager
-def fetched(address: str, here: str = "") -> Iterator[Path]:
-    """The file, as long as the block lasts. A path stands for itself, seen from the folder `here`.
+def local_copy(address: str, working_folder: str = "") -> Iterator[Path]:
+    """Return the path of a file, which is fetched into a temporary folder if it is at an address.
 
-    It has its own name, since pages are called after it. Raises InputNotFound, UnreadableImage, FileTooLarge,
+    A path is returned relative to `working_folder`. The copy has the file's name, from which page ids are
+    made, and is deleted at the end of the block. Raises InputNotFound, UnreadableImage, FileTooLarge,
     DependencyMissing and StorageUnusable.
     """
     if not is_address(address):
-        yield Path(here, address)
+        yield Path(working_folder, address)
         return
-    data = _bytes(address)
+    data = _fetch(address)
     with tempfile.TemporaryDirectory(
         prefix="ecgdigit-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None
     ) as folder:
@@ -39,31 +40,33 @@ def fetched(address: str, here: str = "") -> Iterator[Path]:
         yield path
 
 
-def named(result: Result, file: Path, address: str) -> Result:
-    """A result whose messages name the address, not where the file lay meanwhile."""
+def with_address_in_message(result: Result, file: Path, address: str) -> Result:
+    """Return the result with the address instead of the local path in its message."""
     if isinstance(result, Failed):
         message = result.message.replace(str(file), address)
         return replace(result, message=message.replace(str(Path(address)), address))
     return result
 
 
-def counted_pages(address: str) -> int:
-    """How many pages a file has. Of one that holds one picture only the first bytes are fetched.
+def page_count(address: str) -> int:
+    """Return the number of pages in a file.
 
-    One that cannot be fetched or counted is one page: reading it tells why.
+    Only the first bytes are fetched of formats that have one page. A file that cannot be fetched or counted
+    has one page, so that its error occurs when that page is digitized.
     """
     files, path = file_system(address)
     try:
         head = files.cat_file(path, 0, HEAD_BYTES)
-        if not head or plain_image.matches(head):
+        if not head or opencv_image.matches(head):
             return 1
-        with fetched(address) as file:
-            return len(pages_of_file(file))
+        with local_copy(address) as file:
+            return len(pages_from_file(file))
     except OSError:
         return 1
 
 
-def _bytes(address: str) -> bytes:
+def _fetch(address: str) -> bytes:
+    """Return the content of a file. Raises FileTooLarge, InputNotFound and UnreadableImage."""
     files, path = file_system(address)
     try:
         size = files.size(path)

@@ -1,66 +1,67 @@
-"""Which files a run on a cluster reads: paths as on one machine, addresses by fsspec."""
+"""Input files of a run on a cluster: paths as on one machine, addresses through fsspec."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from ecgdigit_rt.cluster.address import file_system, is_address, telling_of_storage
+from ecgdigit_rt.cluster.address import file_system, is_address, reraise_as_storage_error
 from ecgdigit_rt.decode.page_list import (
     IMAGE_SUFFIXES,
     STANDARD_INPUT,
-    is_image,
-    listed_names,
-    natural_order,
+    has_image_suffix,
+    names_from_stdin,
+    natural_sort_key,
     pages_from_inputs,
 )
 from ecgdigit_rt.errors import InputNotFound, NoPagesFound
 from ecgdigit_rt.results import PageRef
 
-Listed = list[PageRef] | str
-"""Pages of a path, or the address of a file whose pages nobody has counted yet."""
+ListedFile = list[PageRef] | str
+"""Pages of a path, or the address of a file whose pages are not counted yet."""
 
 
-def listed_files(inputs: Iterable[str]) -> list[Listed]:
-    """Everything behind the inputs, in their order, each file once.
+def list_files(inputs: Iterable[str]) -> list[ListedFile]:
+    """Return all files behind the inputs, in order, each once.
 
-    Folders and globs of addresses are searched as those of paths are: for the same suffixes, less what is
-    hidden, in natural order. Raises InputNotFound, NoPagesFound, DependencyMissing and StorageUnusable.
+    Folders and globs of addresses are searched like those of paths: for the same suffixes, without hidden
+    files, in natural order. Raises InputNotFound, NoPagesFound, DependencyMissing and StorageUnusable.
     """
     given = list(inputs)
-    names = [name for item in given for name in (listed_names() if item == STANDARD_INPUT else [item])]
-    found: dict[str, Listed] = {}
+    names = [name for item in given for name in (names_from_stdin() if item == STANDARD_INPUT else [item])]
+    files: dict[str, ListedFile] = {}
     for name in names:
         if is_address(name):
-            found |= {address: address for address in _addresses(name)}
+            files |= {address: address for address in _addresses(name)}
         else:
             for page in pages_from_inputs([name]):
-                pages = found.setdefault(str(page.path), [])
+                pages = files.setdefault(str(page.path), [])
                 if isinstance(pages, list) and page not in pages:
                     pages.append(page)
-    if not found:
+    if not files:
         raise NoPagesFound(given, IMAGE_SUFFIXES)
-    return list(found.values())
+    return list(files.values())
 
 
 def _addresses(address: str) -> Iterator[str]:
-    """The file itself, what a glob names, or the images below a folder."""
+    """Yield the file itself, the matches of a glob, or the images below a folder."""
     files, path = file_system(address)
-    with telling_of_storage(address):
+    with reraise_as_storage_error(address):
         if "*" in path or "?" in path:
             names = [name for name in files.glob(path) if files.isfile(name)]
-            images = [name for name in names if is_image(Path(name))]
+            images = [name for name in names if has_image_suffix(Path(name))]
         elif files.isfile(path):
             yield address
             return
         else:
             names = files.find(path)
-            images = [name for name in names if is_image(Path(name)) and not _is_hidden(name, path)]
+            images = [name for name in names if has_image_suffix(Path(name)) and not _is_hidden(name, path)]
         if not names:
             raise InputNotFound(address)
-        for name in sorted(images, key=lambda name: natural_order(Path(name))):
+        for name in sorted(images, key=lambda name: natural_sort_key(Path(name))):
             yield files.unstrip_protocol(name)
 
 
 def _is_hidden(name: str, folder: str) -> bool:
+    """Return True if a part of the path below the folder starts with a dot."""
     return any(part.startswith(".") for part in PurePosixPath(name).parts[len(PurePosixPath(folder).parts) :])

@@ -1,10 +1,10 @@
-"""The connection to Ray: begun, asked what it has, ended."""
+"""Connection to a Ray cluster, its errors, and the number of workers that fit into it."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -16,17 +16,18 @@ AUTO = "auto"
 
 @contextmanager
 def ray_connection(cluster: str) -> Iterator[ModuleType]:
-    """Ray, connected to the cluster at an address; a connection that is there already is used and left.
+    """Connect to the cluster at an address, and return the module `ray`.
 
-    `auto` is the cluster that RAY_ADDRESS names or that was started on this machine, else one of this machine
-    alone, which ends with the block. Raises DependencyMissing and ClusterUnusable.
+    An existing connection is used and left open. `auto` is the cluster that RAY_ADDRESS names or that runs
+    on this machine, else a cluster of this machine alone, which ends with the block. Raises
+    DependencyMissing and ClusterUnusable.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a run goes anywhere else
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data about a run leaves the cluster
     with missing_dependency_as_error("--cluster", "ray", "cluster"):
         import ray
         import ray.data
     ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)  # progress is told by whoever runs this
+    logging.getLogger("ray.data").setLevel(logging.WARNING)  # the caller shows the progress
     if ray.is_initialized():
         yield ray
         return
@@ -46,8 +47,8 @@ def ray_connection(cluster: str) -> Iterator[ModuleType]:
 
 
 @contextmanager
-def telling_of_cluster(cluster: str, ray: ModuleType) -> Iterator[None]:
-    """Turn what Ray says when its work cannot go on into ClusterUnusable, which ends with the reason."""
+def reraise_as_cluster_error(cluster: str, ray: ModuleType) -> Iterator[None]:
+    """Turn a RayError inside the block into ClusterUnusable, whose reason is the last line of its message."""
     try:
         yield
     except ray.exceptions.RayError as error:
@@ -55,18 +56,19 @@ def telling_of_cluster(cluster: str, ray: ModuleType) -> Iterator[None]:
         raise ClusterUnusable(cluster, lines[-1] if lines else type(error).__name__) from error
 
 
-def readers_at_once(cluster: str, has: dict[str, float], cpus: int, gpu_fraction: float) -> int:
-    """How many readers fit into what a cluster has. Raises ClusterUnusable where none does."""
-    count = int(has.get("CPU", 0) // cpus)
+def worker_count(cluster: str, resources: Mapping[str, float], cpus: int, gpu_fraction: float) -> int:
+    """Return the number of workers that fit into the resources of a cluster.
+
+    Each worker needs `cpus` CPUs and, if not 0, `gpu_fraction` of a GPU or that many GPUs. Raises
+    ClusterUnusable if not even one fits.
+    """
+    count = int(resources.get("CPU", 0) // cpus)
     if gpu_fraction:
-        cards = has.get("GPU", 0)
-        on_cards = int(cards * int(1 / gpu_fraction)) if gpu_fraction <= 1 else int(cards // gpu_fraction)
-        count = min(count, on_cards)
+        gpus = resources.get("GPU", 0)
+        on_gpus = int(gpus * int(1 / gpu_fraction)) if gpu_fraction <= 1 else int(gpus // gpu_fraction)
+        count = min(count, on_gpus)
     if count < 1:
-        wanted = f"{cpus} CPUs" + (f" and {gpu_fraction:g} of a GPU" if gpu_fraction else "")
-        raise ClusterUnusable(cluster, f"a reader needs {wanted}, and it has {_in_words(has)}")
+        needed = f"{cpus} CPUs" + (f" and {gpu_fraction:g} of a GPU" if gpu_fraction else "")
+        available = f"{resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs"
+        raise ClusterUnusable(cluster, f"a worker needs {needed}, and the cluster has {available}")
     return count
-
-
-def _in_words(has: dict[str, float]) -> str:
-    return f"{has.get('CPU', 0):g} CPUs and {has.get('GPU', 0):g} GPUs"

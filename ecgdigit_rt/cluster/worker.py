@@ -1,4 +1,4 @@
-"""What runs on the cluster's machines: one reader of pages, kept from part to part."""
+"""Worker on a machine of the cluster: digitization of the pages of a part, one after another."""
 
 from __future__ import annotations
 
@@ -11,82 +11,93 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ecgdigit_rt.cluster.fetch import counted_pages, fetched, named
-from ecgdigit_rt.cluster.parts import ClusterPage, Parts
+from ecgdigit_rt.cluster.fetch import local_copy, page_count, with_address_in_message
+from ecgdigit_rt.cluster.parts import ClusterPage, PartFolder
 from ecgdigit_rt.errors import InputError, StorageUnusable
-from ecgdigit_rt.formats.metadata import printable
+from ecgdigit_rt.formats.metadata import escape_surrogates
 from ecgdigit_rt.formats.test_csv import missing_requests
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
-from ecgdigit_rt.runs.isolation import PageProcess
+from ecgdigit_rt.runs.isolation import WorkerProcess
 from ecgdigit_rt.runs.options import DigitizeOptions
 from ecgdigit_rt.runs.report import PageReport, page_report
 
 Batch = dict[str, Any]
-"""A column by name, as Ray Data hands rows over."""
+"""Rows of Ray Data as columns by name."""
+
+_REPORTED = ("id", "status", "error_id", "message", "hint", "expected_db", "notes")
+"""Fields of a page's report that return from the worker. The leads are in the part."""
 
 
-class PartReader:
-    """Reads the pages of a part one after another and writes it.
+class PartDigitizer:
+    """Digitizer of parts, opened once per worker.
 
-    Pages are read in a process of this one's: a crash in native code fails the page that was in it, as on one
-    machine. That of the machine itself is Ray's to mend, which gives the part to another reader.
+    Pages are digitized in a child process: as on one machine, a crash in native code fails the page in it.
+    If the worker itself is lost, Ray passes its part to another one. `folder` is the output folder.
+    `working_folder` is where the run was started, to which its paths are relative.
     """
 
     def __init__(
-        self, reading: DigitizeOptions, threads: int, timeout_s: float | None, folder: str, here: str
+        self,
+        options: DigitizeOptions,
+        threads: int,
+        timeout_s: float | None,
+        folder: str,
+        working_folder: str,
     ) -> None:
-        """folder: of the output. here: where the run was begun, which its paths are seen from."""
-        self._process = PageProcess(partial(reading.page_reader, threads), timeout_s)
-        self._parts, self._here = Parts(folder), here
+        self._process = WorkerProcess(partial(options.page_digitizer, threads), timeout_s)
+        self._parts, self._working_folder = PartFolder(folder), working_folder
 
     def __call__(self, batch: Batch) -> Batch:
-        """A report of every page, as JSON, for the parts in `batch`."""
+        """Digitize and write the parts of a batch. Return a report of each page, as JSON."""
         reports: list[str] = []
         for part in batch["pages"]:
-            results = list(self._read(pages_from_json(part)))
+            results = list(self._digitize(pages_from_json(part)))
             self._parts.write(results)
-            reports += [_report_text(page, result) for page, result in results]
+            reports += [_text_from_report(page, result) for page, result in results]
         return {"report": reports}
 
-    def _read(self, pages: Sequence[ClusterPage]) -> Iterator[tuple[ClusterPage, Result]]:
-        """Each file is fetched once for all of its pages that follow each other."""
-        for address, of_file in groupby(pages, lambda page: page.source):
-            members = list(of_file)
-            with ExitStack() as opened:
+    def _digitize(self, pages: Sequence[ClusterPage]) -> Iterator[tuple[ClusterPage, Result]]:
+        """Yield the result of each page. A file is fetched once for all its consecutive pages."""
+        for address, group in groupby(pages, lambda page: page.source):
+            members = list(group)
+            with ExitStack() as stack:
                 try:
-                    file = opened.enter_context(fetched(address, self._here))
+                    file = stack.enter_context(local_copy(address, self._working_folder))
                 except StorageUnusable:
-                    raise  # no page's fault
+                    raise  # not the failure of one page
                 except InputError as error:
                     for page in members:
                         ref = PageRef(Path(address), page.number)
-                        yield page, named(failed_from_error(ref, error), ref.path, address)
+                        failure = failed_from_error(ref, error)
+                        yield page, with_address_in_message(failure, ref.path, address)
                     continue
                 for page in members:
-                    result = self._process.read(PageRef(file, page.number))
-                    yield page, named(result, file, address)
+                    result = self._process.digitize(PageRef(file, page.number))
+                    yield page, with_address_in_message(result, file, address)
+
+
+def page_counts(batch: Batch) -> Batch:
+    """Return the number of pages of each file in a batch."""
+    return {"source": batch["source"], "count": [page_count(str(source)) for source in batch["source"]]}
 
 
 def report_from_text(text: str) -> PageReport:
+    """Return the report of a page from the JSON of a worker."""
     return PageReport(**json.loads(text))
 
 
-def _report_text(page: ClusterPage, result: Result) -> str:
-    """What the last lines of a run tell of a page; its leads stand in its part."""
-    told = page_report(page.name, result, missing_requests(result, None))
-    wanted = ("id", "status", "error_id", "message", "hint", "expected_db", "notes")
-    return json.dumps({"path": printable(page.source), **{name: getattr(told, name) for name in wanted}})
-
-
-def counted(batch: Batch) -> Batch:
-    """How many pages each file has."""
-    return {"source": batch["source"], "count": [counted_pages(str(one)) for one in batch["source"]]}
+def _text_from_report(page: ClusterPage, result: Result) -> str:
+    """Return the report of a page as JSON, with the fields that the summary of a run needs."""
+    report = page_report(page.name, result, missing_requests(result, None))
+    fields = {name: getattr(report, name) for name in _REPORTED}
+    return json.dumps({"path": escape_surrogates(page.source), **fields})
 
 
 def json_from_pages(pages: Sequence[ClusterPage]) -> str:
-    """Names of files may hold what is no UTF-8, which JSON spells out and Arrow refuses."""
+    """Return pages as JSON, which escapes file names that are not UTF-8. Arrow rejects such strings."""
     return json.dumps([asdict(page) for page in pages])
 
 
 def pages_from_json(text: str) -> list[ClusterPage]:
-    return [ClusterPage(**told) for told in json.loads(text)]
+    """Return the pages of `json_from_pages`."""
+    return [ClusterPage(**fields) for fields in json.loads(text)]

@@ -1,1 +1,1 @@
-"""What comes in: files become pages, pages become upright pixels."""
+"""Decoding: input files to pages, and pages to upright RGB pixels."""

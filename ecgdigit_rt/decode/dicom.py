@@ -1,6 +1,7 @@
-"""DICOM: secondary captures and scans, frame by frame, and PDFs that are wrapped in one.
+"""DICOM files: secondary captures and scans, frame by frame, and encapsulated PDFs.
 
-Read by pydicom (the extra `dicom`). A waveform or a report is a DICOM file too, and is refused by name.
+They are read by pydicom (the extra `dicom`). DICOM files without an image, such as waveforms and
+reports, are rejected with a message that names their kind.
 """
 
 from __future__ import annotations
@@ -16,22 +17,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.decode import pdf
-from ecgdigit_rt.decode.dicom_frame import stored_frame
-from ecgdigit_rt.decode.dicom_limits import check_inflated, frame_count
-from ecgdigit_rt.decode.dicom_pixels import rgb_from_frame
-from ecgdigit_rt.decode.limits import check_page, check_size
+from ecgdigit_rt.decode.dicom_pixels import rgb_from_frame, stored_frame
+from ecgdigit_rt.decode.limits import check_count, check_page, check_size
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import DependencyMissing, EcgDigitError, UnreadableImage, UnsupportedType
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.dataset import FileMetaDataset
+
+MAX_INFLATED_BYTES = 2**28
+"""Maximum of a deflated file, which pydicom inflates as a whole. Chosen, not tuned: a page has 30 MB."""
+
+_MAX_REASON_CHARS = 200
+_LARGE_ELEMENT_BYTES = 2**20
+_BLOCK_BYTES = 2**20
+"""Chosen, not tuned: length of a quoted message, size of an element that is loaded on access only, and
+size of the pieces in which a deflated file is checked."""
 
 _PREAMBLE_BYTES = 128
-_LARGE_ELEMENT_BYTES = 2**20
-_LONGEST_REASON = 200
+_GROUP_LENGTH_END = _PREAMBLE_BYTES + 4 + 12  # after "DICM" and the element with the length of the meta group
+_FRAGMENT_BYTES = 8  # header of an empty fragment of compressed pixels
 _FIRST_GROUPS = (b"\2\0\0\0", b"\x08\0\0\0", b"\x08\0\1\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\x08\0\x16\0")
 
-# What pydicom raises for content that is not as it should be.
+# Exceptions that pydicom raises for invalid content.
 _DAMAGE = (
     ValueError,
     AttributeError,
@@ -47,52 +56,59 @@ _DAMAGE = (
 
 
 def matches(head: bytes) -> bool:
-    """With the preamble of a DICOM file, or without it, as some archives keep them."""
+    """Return whether a file that starts with these bytes is DICOM.
+
+    The preamble may be absent: some archives store files without it.
+    """
     return head[_PREAMBLE_BYTES:][:4] == b"DICM" or head.startswith(_FIRST_GROUPS)
 
 
 def page_count(path: Path) -> int:
-    with _telling_damage(path, "header is"):
+    """Return the number of frames, or of the pages of an encapsulated PDF."""
+    with _damage_as_unreadable_image(path, "header is"):
         header = _header(path)
-        wrapped = _wrapped_pdf(header)
-        if wrapped is not None:
-            return pdf.page_count_of(path, wrapped)
-        return frame_count(path, header) if "Rows" in header else 1
+        document = _encapsulated_pdf(header)
+        if document is not None:
+            return pdf.page_count_from_pdf(path, document)
+        return _frame_count(path, header) if "Rows" in header else 1
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange, DependencyMissing, PasswordProtected."""
-    with _telling_damage(path, "header is"):
+    """Decode one frame, or render one page of an encapsulated PDF.
+
+    Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange, DependencyMissing, PasswordProtected.
+    """
+    with _damage_as_unreadable_image(path, "header is"):
         header = _header(path)
-        wrapped = _wrapped_pdf(header)
-        if wrapped is None and ("Rows" not in header or "Columns" not in header):
+        document = _encapsulated_pdf(header)
+        if document is None and ("Rows" not in header or "Columns" not in header):
             raise _without_image(path, header)
-    if wrapped is not None:
-        return pdf.rgb_from_pdf(path, wrapped, page, max_pixels)
-    with _telling_damage(path, "pixel data are"):
-        check_page(path, page, frame_count(path, header))
+    if document is not None:
+        return pdf.rgb_from_pdf(path, document, page, max_pixels)
+    with _damage_as_unreadable_image(path, "pixel data are"):
+        check_page(path, page, _frame_count(path, header))
         check_size(path, int(header.Columns), int(header.Rows), max_pixels)
         return rgb_from_frame(stored_frame(path, header, page), header)
 
 
 @contextmanager
-def _telling_damage(path: Path, what: str) -> Iterator[None]:
-    """Turn what pydicom raises for content that is not as it should be into UnreadableImage."""
+def _damage_as_unreadable_image(path: Path, subject: str) -> Iterator[None]:
+    """Turn the exceptions of pydicom for invalid content into UnreadableImage."""
     try:
         from pydicom import errors
     except ImportError as error:
-        raise DependencyMissing("pydicom", "reading a DICOM file", "dicom") from error
+        raise DependencyMissing("pydicom", "Reading a DICOM file", "dicom") from error
     try:
         yield
     except EcgDigitError:
         raise
     except (*_DAMAGE, errors.BytesLengthException, errors.InvalidDicomError) as error:
-        said = str(error)[:_LONGEST_REASON]  # it may quote a value of any length
-        raise UnreadableImage(path, f"the DICOM {what} damaged ({said})") from error
+        reason = str(error)[:_MAX_REASON_CHARS]  # it may quote a value of any length
+        raise UnreadableImage(path, f"the DICOM {subject} damaged ({reason})") from error
 
 
 def _header(path: Path) -> Dataset:
-    """All but the pixels; what is large is read when it is asked for."""
+    """Return all elements before the pixels. Large ones are loaded on access."""
     from pydicom import dcmread
     from pydicom.filereader import read_file_meta_info
     from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -100,13 +116,43 @@ def _header(path: Path) -> Dataset:
     has_meta = bytes_from_file(path, _PREAMBLE_BYTES + 4)[_PREAMBLE_BYTES:] == b"DICM"
     meta = read_file_meta_info(path) if has_meta else None
     if meta is not None and meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-        check_inflated(path, meta)
+        _check_inflated_size(path, meta)
         return dcmread(path, stop_before_pixels=True)
     return dcmread(path, stop_before_pixels=True, force=True, defer_size=_LARGE_ELEMENT_BYTES)
 
 
-def _wrapped_pdf(header: Dataset) -> bytes | None:
-    """The document of an Encapsulated PDF (PS3.3 A.45.1)."""
+def _check_inflated_size(path: Path, meta: FileMetaDataset) -> None:
+    """Raise UnreadableImage if a deflated file is damaged or exceeds MAX_INFLATED_BYTES. Raises OSError."""
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    with path.open("rb") as file:
+        file.seek(_GROUP_LENGTH_END + int(meta.get("FileMetaInformationGroupLength", 0)))
+        try:
+            while block := inflater.unconsumed_tail or file.read(_BLOCK_BYTES):
+                size += len(inflater.decompress(block, _BLOCK_BYTES))
+                if size > MAX_INFLATED_BYTES:
+                    raise UnreadableImage(path, f"it inflates to more than {MAX_INFLATED_BYTES >> 20} MB")
+        except zlib.error as error:
+            raise UnreadableImage(path, f"the DICOM data are damaged ({error})") from error
+
+
+def _frame_count(path: Path, header: Dataset) -> int:
+    """Return the stated number of frames, at most one more than fit into the file.
+
+    In a truncated file, the first missing frame then fails with an error, and not thousands of them.
+    Raises UnreadableImage for an impossible count, and the exceptions of pydicom for invalid values.
+    """
+    stated = max(1, int(header.get("NumberOfFrames") or 1))
+    check_count(path, stated)
+    syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
+    min_bytes = _FRAGMENT_BYTES
+    if syntax is None or not syntax.is_compressed:
+        samples = int(header.get("SamplesPerPixel") or 1)
+        min_bytes = int(header.Rows) * int(header.Columns) * samples * int(header.BitsAllocated) // 8
+    return min(stated, path.stat().st_size // max(1, min_bytes) + 1)
+
+
+def _encapsulated_pdf(header: Dataset) -> bytes | None:
+    """Return the document of an Encapsulated PDF (PS3.3 A.45.1), or None."""
     document = header.get("EncapsulatedDocument")
     return document if isinstance(document, bytes) and document.startswith(b"%PDF-") else None
 
@@ -114,9 +160,9 @@ def _wrapped_pdf(header: Dataset) -> bytes | None:
 def _without_image(path: Path, header: Dataset) -> UnreadableImage | UnsupportedType:
     kind = header.get("SOPClassUID")
     if kind is None:
-        return UnreadableImage(path, "the DICOM header is cut short")
+        return UnreadableImage(path, "the DICOM header is truncated")
     if "WaveformSequence" in header:
-        fix = "It holds the signals themselves: read them with pydicom's waveform_array."
+        fix = "It contains the signals themselves: read them with pydicom's waveform_array."
         return UnsupportedType(path, f"a DICOM waveform ({kind.name})", fix)
-    fix = "Give the file that holds the picture, or export that as PNG or PDF."
+    fix = "Pass the file that contains the image, or export the image as PNG or PDF."
     return UnsupportedType(path, f"a DICOM file without an image ({kind.name})", fix)

@@ -1,4 +1,4 @@
-"""HEIC and HEIF photos, as phones take them, read by pillow-heif (the extra `heic`)."""
+"""HEIC and HEIF photos, decoded by pillow-heif (the extra `heic`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.avif_boxes import brands
+from ecgdigit_rt.decode.avif_boxes import brands_from_head
 from ecgdigit_rt.decode.limits import check_page, check_size
 from ecgdigit_rt.decode.pixels import rgb_from_pixels
 from ecgdigit_rt.decode.read_file import bytes_from_file
@@ -17,31 +17,33 @@ _BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif
 
 
 def matches(head: bytes) -> bool:
-    return not _BRANDS.isdisjoint(brands(head))
+    """Return whether a file that starts with these bytes is a HEIC or HEIF."""
+    return not _BRANDS.isdisjoint(brands_from_head(head))
 
 
 def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
-    """The primary picture is the page; a burst's others and the thumbnails are not."""
+    """Return 1: only the primary image is a page, not thumbnails or the other images of a burst."""
     return 1
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """10 bits become 8. The file's own turns are applied by libheif, and EXIF must not be again.
+    """Decode the primary image. 10 bits are reduced to 8.
 
-    Raises UnreadableImage, ImageSizeOutOfRange, DependencyMissing.
+    libheif applies the rotation that the file states. The EXIF orientation repeats it and must not be
+    applied again. Raises UnreadableImage, ImageSizeOutOfRange and DependencyMissing.
     """
     try:
         import pillow_heif
     except ImportError as error:
-        raise DependencyMissing("pillow-heif", "reading a HEIC photo", "heic") from error
+        raise DependencyMissing("pillow-heif", "Reading a HEIC photo", "heic") from error
     check_page(path, page, 1)
     data = bytes_from_file(path)
     try:
         photo = pillow_heif.open_heif(data)
         width, height = photo.size
         check_size(path, width, height, max_pixels)
-        pixels = np.asarray(photo)  # decoded only here
-    except InputError:  # of the size, and a ValueError too
+        pixels = np.asarray(photo)  # decoded here, not by open_heif
+    except InputError:  # ImageSizeOutOfRange is also a ValueError
         raise
     except (ValueError, RuntimeError, EOFError, IndexError, OSError, SyntaxError) as error:
         raise UnreadableImage(path, f"the HEIC data are damaged ({error})") from error

@@ -1,8 +1,7 @@
-"""What an image file says of itself before it is decoded: type, size, EXIF orientation.
+"""Headers of image files: type, size and EXIF orientation, read without decoding.
 
-The size is checked before a decoder allocates the picture, and the orientation is applied by us,
-so that every type is treated alike (OpenCV ignores it where it keeps an alpha channel). TIFF has
-its own module.
+The size is checked before a decoder allocates the image. The orientation is applied after decoding,
+for all types alike, because OpenCV ignores it for images with an alpha channel. TIFF has its own module.
 """
 
 from __future__ import annotations
@@ -11,82 +10,102 @@ import re
 import struct
 from dataclasses import dataclass
 
-from ecgdigit_rt.decode.avif_boxes import brands, primary_item
+from ecgdigit_rt.decode.avif_boxes import brands_from_head, primary_item
 from ecgdigit_rt.decode.tiff_directories import ORIENTATION, first_tags
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
 OS2_BMP = "OS/2 BMP"
-_OS2_BMP_BYTES = 12  # of the header, in which sides have two bytes
-_JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_MOST_PARTS = 100_000  # segments or chunks: files have some twenty, or one for every 8 kB
-_MOST_SCANS = 500  # of a progressive JPEG: an encoder writes ten; each goes over the whole picture
+_OS2_BMP_BYTES = 12  # size of its info header, in which width and height have two bytes
+_CODESTREAM = (
+    b"\xff\x4f\xff\x51"  # SOC and SIZ, the markers that start every JPEG 2000 codestream (T.800, A.2)
+)
+_JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame (T.81, table B.1)
+_JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _FILL = re.compile(rb"\xff*")
-_JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+
+_MAX_PARTS = 100_000
+"""Segments or chunks. Chosen, not tuned: files have about twenty, or one per 8 kB of pixel data."""
+
+_MAX_SCANS = 500
+"""Scans of a progressive JPEG. Chosen, not tuned: encoders write ten, each of which covers the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """`width` and `height` are as stored, before `orientation` (EXIF, 1 to 8) is applied.
+    """Header of an image file.
 
-    `is_deep` says of an AVIF that it has 10 or 12 bits.
+    `width` and `height` are as stored, before `orientation` (EXIF, 1 to 8) is applied.
+    `is_high_bit_depth` marks an AVIF of 10 or 12 bits.
     """
 
     kind: str
     width: int
     height: int
     orientation: int = 1
-    is_deep: bool = False
+    is_high_bit_depth: bool = False
 
 
-class BadHeader(ValueError):
-    """The signature is right and the rest is not."""
+class InvalidHeader(ValueError):
+    """Header with the right signature and invalid content."""
 
 
 def kind_from_head(head: bytes) -> str | None:
-    """PNG, JPEG, BMP, WebP, GIF or AVIF by the file's first bytes; None for any other content."""
+    """Return PNG, JPEG, BMP, WebP, GIF or AVIF by the first bytes of a file, or None."""
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WebP"
-    return None if brands(head).isdisjoint({b"avif", b"avis"}) else "AVIF"
+    return None if brands_from_head(head).isdisjoint({b"avif", b"avis"}) else "AVIF"
 
 
 def header_from_bytes(data: bytes) -> ImageHeader:
-    """Read the header of a file of these kinds. Raises BadHeader where it is cut or damaged in it."""
+    """Parse the header of an image file. Raises InvalidHeader if it is truncated or damaged."""
     readers = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "WebP": _webp, "GIF": _gif, "AVIF": _avif}
     kind = kind_from_head(data)
     if kind is None:
-        raise BadHeader("it is no image")
+        raise InvalidHeader("it is not an image")
     try:
         return readers[kind](data)
     except (struct.error, IndexError) as error:
-        raise BadHeader("it ends inside its header") from error
+        raise InvalidHeader("it ends inside its header") from error
+
+
+def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of the first JPEG 2000 codestream in `data`, or None.
+
+    The container, a PDF or a DICOM file, may state another size.
+    """
+    start = data.find(_CODESTREAM)
+    if start < 0 or len(data) < start + 24:
+        return None
+    right, bottom, left, top = struct.unpack_from(">IIII", data, start + 8)
+    return right - left, bottom - top
 
 
 def _png(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from(">II", data, 16)
     orientation, at = 1, 8
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if at + 12 > len(data):
             return ImageHeader("PNG", width, height, orientation)
         (length,) = struct.unpack_from(">I", data, at)
-        if length > len(data) - at - 12:  # OpenCV allocates what it says, up to 4 GB
-            raise BadHeader("it ends inside a chunk")
+        if length > len(data) - at - 12:  # OpenCV allocates the stated length, up to 4 GB
+            raise InvalidHeader("it ends inside a chunk")
         if data[at + 4 : at + 8] == b"eXIf":
             orientation = _exif_orientation(data[at + 8 : at + 8 + length])
         at += 12 + length
-    raise BadHeader(f"it has more than {_MOST_PARTS} chunks")
+    raise InvalidHeader(f"it has more than {_MAX_PARTS} chunks")
 
 
 def _jpeg(data: bytes) -> ImageHeader:
     orientation, at = 1, 2
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if data[at] != 0xFF:
             break
-        at = _FILL.match(data, at).end() - 1  # type: ignore[union-attr] # it matches at least what was seen
+        at = _FILL.match(data, at).end() - 1  # type: ignore[union-attr] # it matches at least the byte above
         marker = data[at + 1]
-        if marker in _JPEG_BARE:  # it has no length
+        if marker in _JPEG_WITHOUT_LENGTH:
             at += 2
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
@@ -94,19 +113,19 @@ def _jpeg(data: bytes) -> ImageHeader:
             orientation = _exif_orientation(data[at + 10 : at + 2 + length])
         if marker in _JPEG_SOF:
             height, width = struct.unpack_from(">HH", data, at + 5)
-            if data.count(b"\xff\xda", at) > _MOST_SCANS:
-                raise BadHeader(f"it has more than {_MOST_SCANS} scans")
+            if data.count(b"\xff\xda", at) > _MAX_SCANS:
+                raise InvalidHeader(f"it has more than {_MAX_SCANS} scans")
             return ImageHeader("JPEG", width, height, orientation)
         if marker in (0xD9, 0xDA):
-            raise BadHeader("it holds no picture")
+            raise InvalidHeader("it contains no image")
         at += 2 + length
-    raise BadHeader("its JPEG segments are damaged")
+    raise InvalidHeader("its JPEG segments are damaged")
 
 
 def _bmp(data: bytes) -> ImageHeader:
-    is_of_os2 = struct.unpack_from("<I", data, 14) == (_OS2_BMP_BYTES,)
-    width, height = struct.unpack_from("<HH" if is_of_os2 else "<ii", data, 18)
-    return ImageHeader(OS2_BMP if is_of_os2 else "BMP", abs(width), abs(height))
+    is_os2 = struct.unpack_from("<I", data, 14) == (_OS2_BMP_BYTES,)
+    width, height = struct.unpack_from("<HH" if is_os2 else "<ii", data, 18)
+    return ImageHeader(OS2_BMP if is_os2 else "BMP", abs(width), abs(height))
 
 
 def _gif(data: bytes) -> ImageHeader:
@@ -117,8 +136,8 @@ def _gif(data: bytes) -> ImageHeader:
 def _avif(data: bytes) -> ImageHeader:
     item = primary_item(data)
     if item is None:
-        raise BadHeader("it holds no picture")
-    return ImageHeader("AVIF", item.width, item.height, item.orientation, item.is_deep)
+        raise InvalidHeader("it contains no image")
+    return ImageHeader("AVIF", item.width, item.height, item.orientation, item.is_high_bit_depth)
 
 
 def _webp(data: bytes) -> ImageHeader:
@@ -132,7 +151,7 @@ def _webp(data: bytes) -> ImageHeader:
     width = int.from_bytes(data[24:27], "little") + 1
     height = int.from_bytes(data[27:30], "little") + 1
     orientation, at = 1, 12
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if at + 8 > len(data):
             break
         (length,) = struct.unpack_from("<I", data, at + 4)
@@ -144,7 +163,7 @@ def _webp(data: bytes) -> ImageHeader:
 
 
 def _exif_orientation(exif: bytes) -> int:
-    """Orientation of an EXIF block, 1 where it says nothing or is damaged: no reason to refuse."""
+    """Return the orientation of an EXIF block, or 1 if it is absent or damaged."""
     try:
         tags = first_tags(exif)
     except struct.error:

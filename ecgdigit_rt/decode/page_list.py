@@ -1,7 +1,7 @@
-"""What the user names becomes a list of pages: files, folders, globs, a list on standard input.
+"""Page list of the inputs: files, folders, globs, and names on standard input.
 
-A page's id is its file's stem, which is also the image id of the competition. Where two inputs
-share a stem, `page_ids` tells them apart by their folders.
+The id of a page is the stem of its file, which is also the image id of test.csv. If two inputs share a
+stem, `page_ids` distinguishes them by their folders.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ecgdigit_rt.decode.formats import page_count
+from ecgdigit_rt.decode.file_formats import page_count
 from ecgdigit_rt.errors import InputNotFound, NoPagesFound
 from ecgdigit_rt.results import PageRef
 
@@ -22,62 +22,61 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"}
     | {".heic", ".heif", ".avif", ".pdf", ".dcm", ".dicom"}
 )
-"""What a folder is searched for, in small letters or capitals."""
+"""Suffixes of the files that a folder is searched for, in lower or upper case."""
 
 STANDARD_INPUT = "-"
 
 
 def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
-    """List the pages behind files, folders and globs, each once.
+    """Return the pages of files, folders and globs, each page once.
 
-    The inputs keep the order they are given in; within a folder or glob, names sort as people
-    count ("page 2" before "page 10"), and a file's pages follow each other. A folder is searched
-    with all below it, for the suffixes above; a file that is named itself is taken whatever its
-    suffix, so that its failure is told. Links to folders are not followed, so that a loop of them ends.
-    What has a page's name and is no file, a pipe or a link to nothing, and a folder that cannot be opened
-    are listed too: decoding them will tell. "-" stands for a list of such inputs on standard input:
-    one per line, or with NULs between them (`find -print0`) where there are any.
+    The inputs keep their order. Within a folder or glob, names are in natural order ("page 2" before
+    "page 10"), and the pages of a file are consecutive. A folder is searched recursively for
+    IMAGE_SUFFIXES; a file that is named directly is listed whatever its suffix, so that its failure is
+    reported. Links to folders are not followed, because they may form loops.
 
-    A file whose pages cannot be counted is one page; decoding it will tell why.
+    Pipes and broken links with the suffix of an image, and folders that cannot be opened, are listed
+    too: decoding them reports the error. So is a file whose pages cannot be counted, as one page. "-"
+    reads a list of inputs from standard input: one per line, or separated by NUL (`find -print0`).
 
-    Raises InputNotFound for a name that does not exist or a glob that matches nothing, and
-    NoPagesFound where all that was given holds no image.
+    Raises InputNotFound for a name that does not exist or a glob without a match, and NoPagesFound if
+    the inputs contain no image.
     """
     given = [str(item) for item in inputs]
-    found: dict[Path, list[PageRef]] = {}  # resolved path → pages: the same file twice is one
+    found: dict[Path, list[PageRef]] = {}  # by resolved path, so that each file is listed once
     for item in given:
-        for name in listed_names() if item == STANDARD_INPUT else [item]:
+        for name in names_from_stdin() if item == STANDARD_INPUT else [item]:
             for path in _files(name):
-                resolved = Path(os.path.realpath(path))  # Path.resolve raises where a link leads to itself
+                resolved = Path(os.path.realpath(path))  # Path.resolve raises for a link to itself
                 if resolved not in found:
-                    found[resolved] = pages_of_file(path)
+                    found[resolved] = pages_from_file(path)
     if not found:
         raise NoPagesFound(["standard input" if i == STANDARD_INPUT else i for i in given], IMAGE_SUFFIXES)
     return [page for pages in found.values() for page in pages]
 
 
-def listed_names() -> list[str]:
-    """The inputs that standard input lists. A name may hold any byte but NUL and, in lines, newline."""
+def names_from_stdin() -> list[str]:
+    """Return the inputs listed on standard input, separated by NUL or else by newlines."""
     text = sys.stdin.buffer.read().decode(sys.stdin.encoding, "surrogateescape")
     names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
     return [name for name in names if name.strip()]
 
 
-def pages_of_file(path: Path) -> list[PageRef]:
-    """Every page of one file; of one whose pages cannot be counted, the first."""
+def pages_from_file(path: Path) -> list[PageRef]:
+    """Return every page of one file, or the first one if its pages cannot be counted."""
     try:
         count = page_count(path)
-    except Exception:  # noqa: BLE001 whatever it is, decoding meets it again, inside the page's boundary
+    except Exception:  # noqa: BLE001 decoding raises it again and fails the page alone
         count = 1
     return [PageRef(path, number) for number in range(count)]
 
 
 def page_ids(pages: Sequence[PageRef]) -> list[str]:
-    """One distinct id per page, in order.
+    """Return one distinct id per page, in order.
 
-    A stem that stands once is the id. Pages that share one get as many of their parent folders
-    before it as it takes (`ward-a-0001`, `ward-b-0001`); those that differ in suffix alone
-    (`0001.jpg`, `0001.png`) get it too (`0001-jpg`, `0001-png`).
+    A unique stem is the id. Pages that share a stem get as many parent folders as a prefix as needed
+    (`ward-a-0001`, `ward-b-0001`); pages that differ only in the suffix get the suffix (`0001-jpg`,
+    `0001-png`).
     """
     ids = [page.id for page in pages]
     counts = Counter(ids)
@@ -85,23 +84,23 @@ def page_ids(pages: Sequence[PageRef]) -> list[str]:
     for name in (name for name, count in counts.items() if count > 1):
         members = [i for i, page in enumerate(pages) if page.id == name]
         for i, longer in zip(members, _disambiguated([pages[i] for i in members]), strict=True):
-            ids[i] = _free(longer, taken)
+            ids[i] = _unique(longer, taken)
             taken.add(ids[i])
     return ids
 
 
 def _files(item: str) -> list[Path]:
     try:
-        return _found(item)
-    except (OSError, ValueError) as error:  # a name that no file system takes
+        return _expand(item)
+    except (OSError, ValueError) as error:  # a name that no file system accepts
         raise InputNotFound(item) from error
 
 
-def _found(item: str) -> list[Path]:
+def _expand(item: str) -> list[Path]:
     path = Path(item)
     if path.is_dir():
         return _images_below(path)
-    if os.path.lexists(path):  # a link to nothing is a page that will fail
+    if os.path.lexists(path):  # a broken link is a page that will fail
         return [path]
     if not glob.has_magic(item):
         raise InputNotFound(item)
@@ -109,13 +108,13 @@ def _found(item: str) -> list[Path]:
     if not matches:
         raise InputNotFound(item)
     files: list[Path] = []
-    for match in sorted(matches, key=natural_order):
-        files += _images_below(match) if match.is_dir() else [match] if is_image(match) else []
+    for match in sorted(matches, key=natural_sort_key):
+        files += _images_below(match) if match.is_dir() else [match] if has_image_suffix(match) else []
     return files
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
-    """What a glob names, `**` being any number of folders. It follows no links: loops of them never end."""
+    """Yield the matches of a glob, in which `**` is any number of folders. Links are not followed."""
     if "**" not in pattern.parts:
         yield from map(Path, glob.glob(str(pattern)))  # noqa: PTH207 absolute globs
         return
@@ -130,29 +129,31 @@ def _matches(pattern: Path) -> Iterator[Path]:
 
 
 def _images_below(folder: Path) -> list[Path]:
-    closed: list[OSError] = []
-    images = [place / name for place, files in _walk(folder, closed.append) for name in files]
-    return sorted([*filter(is_image, images), *(Path(error.filename) for error in closed)], key=natural_order)
+    unreadable: list[OSError] = []
+    images = [place / name for place, files in _walk(folder, unreadable.append) for name in files]
+    return sorted(
+        [*filter(has_image_suffix, images), *(Path(error.filename) for error in unreadable)],
+        key=natural_sort_key,
+    )
 
 
-def _walk(
-    top: Path, on_closed: Callable[[OSError], object] | None = None
-) -> Iterator[tuple[Path, list[str]]]:
-    """A folder and all below it, each with its files, less what is hidden.
+def _walk(top: Path, on_error: Callable[[OSError], object] | None = None) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder and all folders below it, each with its files, without hidden ones.
 
-    `on_closed` is told of folders that could not be opened.
+    `on_error` is called for folders that cannot be opened.
     """
-    for place, folders, files in os.walk(top, onerror=on_closed):
+    for place, folders, files in os.walk(top, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield Path(place), [name for name in files if not name.startswith(".")]
 
 
-def is_image(path: Path) -> bool:
+def has_image_suffix(path: Path) -> bool:
+    """Return whether the suffix is one of IMAGE_SUFFIXES."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def natural_order(path: Path) -> list[list[tuple[bool, int, str]]]:
-    """Sort key, folder by folder, that takes digits as numbers; the suffix counts last."""
+def natural_sort_key(path: Path) -> list[list[tuple[bool, int, str]]]:
+    """Return a sort key that compares digits as numbers, folder by folder, and the suffix last."""
     return [
         [
             (not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece.lower())
@@ -164,12 +165,13 @@ def natural_order(path: Path) -> list[list[tuple[bool, int, str]]]:
 
 
 def _disambiguated(pages: Sequence[PageRef]) -> list[str]:
+    """Return ids of pages that share a stem, with their suffix or their parent folders."""
     paths = [page.path.absolute() for page in pages]
     if len({path.parent for path in paths}) == 1:
         return [f"{page.id}-{page.path.suffix.lstrip('.')}" for page in pages]
-    deepest = max(len(path.parts) for path in paths)
+    max_depth = max(len(path.parts) for path in paths)
     names: list[str] = []
-    for depth in range(1, deepest):
+    for depth in range(1, max_depth):
         names = [
             "-".join([*path.parent.parts[1:][-depth:], page.id])
             for page, path in zip(pages, paths, strict=True)
@@ -179,8 +181,8 @@ def _disambiguated(pages: Sequence[PageRef]) -> list[str]:
     return names
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """`name`, or with a number after it where that is an id already."""
+def _unique(name: str, taken: set[str]) -> str:
+    """Return `name`, with a number appended if it is already taken."""
     candidate, number = name, 2
     while candidate in taken:
         candidate, number = f"{name}-{number}", number + 1

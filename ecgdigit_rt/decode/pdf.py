@@ -1,4 +1,4 @@
-"""PDF pages, drawn by PDFium (pypdfium2): scans at their own resolution, drawings at 300 dpi."""
+"""PDF pages, rendered by PDFium (pypdfium2): scans at their own resolution, drawings at 300 dpi."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.jpeg2000 import jpeg2000_size
-from ecgdigit_rt.decode.limits import check_page, check_size, too_large
+from ecgdigit_rt.decode.image_header import jpeg2000_size
+from ecgdigit_rt.decode.limits import check_page, check_size, max_pixels_text
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import (
     ImageSizeOutOfRange,
@@ -25,49 +25,54 @@ from ecgdigit_rt.errors import (
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfImage, PdfPage
 
-DRAWN_DPI = 300
-"""A trace's line of 0.2 mm is 2.4 px wide."""
+RENDER_DPI = 300
+"""Chosen, not tuned: the line of a trace, 0.2 mm, is 2.4 px wide."""
 
-MAX_DRAWN_PIXELS = 40_000_000
-"""A4 at 600 dpi is 35 MP. A larger page is drawn more coarsely, not refused."""
+MAX_RENDERED_PIXELS = 40_000_000
+"""Chosen, not tuned: A4 at 600 dpi has 35 megapixels. A larger page is rendered at a lower resolution."""
 
-_MIN_SCAN_DPI = 60  # below this an image that fills the page is a background, not a scan
+_MIN_SCAN_DPI = 60
+"""Resolution below which an image that fills the page is a background and not a scan. Chosen, not tuned."""
+
 _POINTS_PER_INCH = 72
-_TAIL_BYTES = 4096
-PDFIUM = threading.Lock()  # PDFium is not made for threads: one call at a time in the process
+_TAIL_BYTES = 4096  # end of the file in which the end marker must be; chosen, not tuned
+PDFIUM_LOCK = threading.Lock()
+"""PDFium is not thread-safe: one call at a time per process."""
 
 
 def matches(head: bytes) -> bool:
+    """Return whether a file that starts with these bytes is a PDF."""
     return b"%PDF-" in head
 
 
 def page_count(path: Path) -> int:
-    return page_count_of(path, path.absolute())
+    """Return the number of pages of a file."""
+    return page_count_from_pdf(path, path.absolute())
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Raises UnreadableImage, UnsupportedType, PasswordProtected, ImageSizeOutOfRange."""
+    """Render one page. Raises UnreadableImage, UnsupportedType, PasswordProtected, ImageSizeOutOfRange."""
     return rgb_from_pdf(path, path.absolute(), page, max_pixels)
 
 
-def page_count_of(path: Path, source: Path | bytes) -> int:
-    """How many pages the PDF `source` has; errors name `path`, the file it comes from."""
-    with _opened(path, source) as document:
+def page_count_from_pdf(path: Path, source: Path | bytes) -> int:
+    """Return the number of pages of the PDF `source`. Errors name `path`, the file that contains it."""
+    with _open(path, source) as document:
         return len(document)
 
 
 def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Draw one page. Errors name `path`; see `rgb`."""
+    """Render one page of the PDF `source`. Errors name `path`; see `rgb`."""
     import pypdfium2
 
-    with _opened(path, source) as document:
+    with _open(path, source) as document:
         check_page(path, page, len(document))
         try:
-            drawn = document[page]
-            scale = _scale(path, drawn, max_pixels)
-            width, height = (math.ceil(side * scale) for side in drawn.get_size())
+            pdf_page = document[page]
+            scale = _scale(path, pdf_page, max_pixels)
+            width, height = (math.ceil(side * scale) for side in pdf_page.get_size())
             check_size(path, width, height, max_pixels)
-            bitmap = drawn.render(scale=scale, rev_byteorder=True)
+            bitmap = pdf_page.render(scale=scale, rev_byteorder=True)
             pixels = np.array(bitmap.to_numpy(), np.uint8, order="C")
             bitmap.close()
         except (pypdfium2.PdfiumError, UnicodeDecodeError) as error:
@@ -76,21 +81,21 @@ def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -
 
 
 @contextmanager
-def _opened(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
-    """The document, with PDFium held for as long; pages are loaded when they are asked for."""
+def _open(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
+    """Open a document and hold the PDFium lock until it is closed. Pages are loaded on access."""
     import pypdfium2
     import pypdfium2.raw as pdfium
 
     _check_end(path, source)
-    with PDFIUM:
+    with PDFIUM_LOCK:
         try:
             document = pypdfium2.PdfDocument(source)
         except pypdfium2.PdfiumError as error:
             if error.err_code == pdfium.FPDF_ERR_PASSWORD:
                 raise PasswordProtected(path) from error
             if error.err_code == pdfium.FPDF_ERR_SECURITY:
-                lock = "a PDF that is encrypted in an unknown way"
-                raise UnsupportedType(path, lock, "Print it into a new PDF.") from error
+                found = "a PDF with an unknown encryption"
+                raise UnsupportedType(path, found, "Print it to a new PDF.") from error
             raise UnreadableImage(path, "the PDF is damaged, or has no pages") from error
         try:
             yield document
@@ -99,16 +104,17 @@ def _opened(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
 
 
 def _check_end(path: Path, source: Path | bytes) -> None:
-    """PDFium mends a file that is cut short and leaves pages out or blank; here it is refused."""
+    """Reject a truncated file, which PDFium would repair with missing or blank pages."""
     tail = source[-_TAIL_BYTES:] if isinstance(source, bytes) else bytes_from_file(source, last=_TAIL_BYTES)
     if b"%%EOF" not in tail:
-        raise UnreadableImage(path, "the PDF is cut short")
+        raise UnreadableImage(path, "the PDF is truncated")
 
 
 def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
-    """Pixels per point: a scan's own where the page shows one, and 300 dpi or more where lines are drawn.
+    """Return the pixels per point at which a page is rendered.
 
-    Raises ImageSizeOutOfRange for an embedded picture that would be too large to decode.
+    A page with a scan is rendered at the resolution of the scan, a page with line drawings at RENDER_DPI
+    or more. Raises ImageSizeOutOfRange for an embedded image that is too large to decode.
     """
     import pypdfium2.raw as pdfium
 
@@ -121,31 +127,31 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
             continue
         across, down = _stored_size(item)
         if across * down > max_pixels:
-            raise ImageSizeOutOfRange(path, across, down, too_large(max_pixels))
+            raise ImageSizeOutOfRange(path, across, down, max_pixels_text(max_pixels))
         a, b, c, d, _, _ = item.get_matrix().get()
         sides = math.hypot(a, b), math.hypot(c, d)
-        # One inside a form has a matrix of unknown scale; one that spans half the page is a scan, or
-        # a strip of one. Strips and layers may differ: the finest counts.
+        # An image inside a form (level > 0) has a matrix of unknown scale. An image that spans half the
+        # page is a scan or a strip of one. Of several strips or layers the highest resolution counts.
         if item.level == 0 and max(sides) > span / 2 and min(sides) > 0:
             scan = max(scan, across / sides[0], down / sides[1])
-    drawn = DRAWN_DPI / _POINTS_PER_INCH
-    if scan * _POINTS_PER_INCH < _MIN_SCAN_DPI or (has_lines and scan < drawn):
-        scan = drawn
-    most = min(MAX_DRAWN_PIXELS, max_pixels)
-    scan *= 1 - 1e-6  # rounding must not add a column to a scan's own
-    fits = math.ceil(width * scan) * math.ceil(height * scan) <= most
-    return scan if fits else _largest_scale(width, height, most) * (1 - 1e-6)
+    standard = RENDER_DPI / _POINTS_PER_INCH
+    if scan * _POINTS_PER_INCH < _MIN_SCAN_DPI or (has_lines and scan < standard):
+        scan = standard
+    limit = min(MAX_RENDERED_PIXELS, max_pixels)
+    scan *= 1 - 1e-6  # so that rounding up does not add a column to the scan
+    fits = math.ceil(width * scan) * math.ceil(height * scan) <= limit
+    return scan if fits else _max_scale(width, height, limit) * (1 - 1e-6)
 
 
-def _stored_size(picture: PdfImage) -> tuple[int, int]:
-    """What is really decoded: JPEG 2000 data have a size of their own, whatever the PDF says of them."""
-    across, down = picture.get_px_size()
-    if "JPXDecode" in picture.get_filters():
-        return jpeg2000_size(bytes(picture.get_data(decode_simple=True))) or (across, down)
+def _stored_size(image: PdfImage) -> tuple[int, int]:
+    """Return the size that is decoded. JPEG 2000 data state their own, which the PDF may contradict."""
+    across, down = image.get_px_size()
+    if "JPXDecode" in image.get_filters():
+        return jpeg2000_size(bytes(image.get_data(decode_simple=True))) or (across, down)
     return across, down
 
 
-def _largest_scale(width: float, height: float, pixels: int) -> float:
-    """The scale at which sides that are rounded up hold so many pixels: (w s + 1) (h s + 1) = pixels."""
+def _max_scale(width: float, height: float, pixels: int) -> float:
+    """Return the scale s at which the rounded-up sides hold `pixels`: (w s + 1) (h s + 1) = pixels."""
     area, sides = max(width * height, 1e-9), width + height
     return (math.sqrt(sides**2 + 4 * area * (pixels - 1)) - sides) / (2 * area)

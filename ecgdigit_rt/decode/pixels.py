@@ -1,31 +1,80 @@
-"""Samples of any depth and number of channels → (height, width, 3) uint8 RGB, upright."""
+"""Conversion of samples of any depth and number of channels to upright RGB."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 from cv2.typing import MatLike
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-_TURNS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+from ecgdigit_rt.decode.limits import MAX_PIXELS, size_problem
+from ecgdigit_rt.errors import NotAnImageArray
+
+_ROTATIONS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_HALF_STEP = 0.5 / 255  # a float this far outside 0 to 1 still rounds to black or white
+
+
+def rgb_from_array(array: ArrayLike, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Convert an image array to (height, width, 3) uint8 RGB, C-contiguous.
+
+    `array` is (height, width) or (height, width, 1, 3 or 4): grey, RGB or RGBA with straight alpha, of
+    bool, uint8, uint16 (65535 is white) or floats from 0 to 1. Transparent pixels are blended with
+    white. An array that already has the target form is returned without a copy. Raises NotAnImageArray.
+    """
+    try:
+        given = np.asarray(array)
+    except ValueError as error:  # rows of unequal length
+        raise NotAnImageArray(str(error)) from error
+    if given.ndim not in (2, 3) or (given.ndim == 3 and given.shape[2] not in (1, 3, 4)):
+        raise NotAnImageArray(f"its shape is {given.shape}")
+    height, width = given.shape[:2]
+    problem = size_problem(width, height, max_pixels)
+    if problem is not None:
+        raise NotAnImageArray(f"it is {width} x {height} px; {problem}")
+    return rgb_from_pixels(_integer_samples(given))
 
 
 def rgb_from_pixels(pixels: MatLike, premultiplied: bool = False) -> NDArray[np.uint8]:
-    """Grey, grey-alpha, RGB or RGBA of uint8 or uint16 → (height, width, 3) uint8 RGB, C-contiguous.
+    """Convert grey, grey-alpha, RGB or RGBA samples to (height, width, 3) uint8 RGB, C-contiguous.
 
-    16 bits become 8, transparency lies on white paper. `premultiplied` says that the colours are
-    multiplied by alpha already.
+    `pixels` is uint8 or uint16; 16 bits are reduced to 8. Transparent pixels are blended with white.
+    `premultiplied` states that the colours are already multiplied by alpha.
     """
     eight = pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=255 / 65535)
     channels = 1 if eight.ndim == 2 else eight.shape[2]
     if channels == 1:
         eight = cv2.cvtColor(eight, cv2.COLOR_GRAY2RGB)
     elif channels in (2, 4):
-        eight = _on_white(eight, premultiplied)
+        eight = _blend_with_white(eight, premultiplied)
     return np.ascontiguousarray(eight, dtype=np.uint8)
 
 
-def _on_white(pixels: MatLike, premultiplied: bool) -> MatLike:
+def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Apply an EXIF orientation from 1 to 8 (CIPA DC-008, 4.6.4)."""
+    if orientation in (2, 4, 5, 7):  # mirrored: flip first, then apply the remaining rotation
+        pixels = np.asarray(cv2.flip(pixels, 1), np.uint8)
+        orientation = {2: 1, 4: 3, 5: 8, 7: 6}[orientation]
+    rotation = _ROTATIONS.get(orientation)
+    return pixels if rotation is None else np.asarray(cv2.rotate(pixels, rotation), np.uint8)
+
+
+def _integer_samples(given: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Return the image as uint8 or uint16 in native byte order."""
+    if given.dtype == np.bool_:
+        return given.astype(np.uint8) * np.uint8(255)
+    if given.dtype == np.uint8:
+        return given.astype(np.uint8, copy=False)
+    if given.dtype.kind == "u" and given.dtype.itemsize == 2:
+        return np.ascontiguousarray(given, np.uint16)
+    if given.dtype.kind != "f":
+        raise NotAnImageArray(f"its dtype is {given.dtype}")
+    low, high = float(given.min()), float(given.max())
+    if not (low >= -_HALF_STEP and high <= 1 + _HALF_STEP):  # also false for NaN
+        raise NotAnImageArray(f"its values range from {low:g} to {high:g}; floats must be from 0 to 1")
+    return np.clip(np.rint(given.astype(np.float32) * 255), 0, 255).astype(np.uint8)
+
+
+def _blend_with_white(pixels: MatLike, premultiplied: bool) -> MatLike:
     alpha = pixels[..., -1:].astype(np.uint16)
     colour = pixels[..., :-1].astype(np.uint16)
     if premultiplied:
@@ -33,12 +82,3 @@ def _on_white(pixels: MatLike, premultiplied: bool) -> MatLike:
     else:
         blended = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     return np.broadcast_to(blended, (*blended.shape[:2], 3))
-
-
-def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Apply EXIF orientation 1 to 8 (CIPA DC-008, 4.6.4: which stored side is the top)."""
-    if orientation in (2, 4, 5, 7):  # mirrored ones: mirror, then turn what remains
-        pixels = np.asarray(cv2.flip(pixels, 1), np.uint8)
-        orientation = {2: 1, 4: 3, 5: 8, 7: 6}[orientation]
-    turn = _TURNS.get(orientation)
-    return pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)

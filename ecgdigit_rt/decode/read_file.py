@@ -1,4 +1,4 @@
-"""A file's bytes, or the named error of a file that cannot be read."""
+"""Bytes of a file, with a named error for each way in which reading can fail."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from ecgdigit_rt.decode.limits import MAX_FILE_BYTES
 from ecgdigit_rt.errors import FileTooLarge, InputError, InputNotFound, UnreadableImage, UnsupportedType
 
-_NO_FILES = {
+_SPECIAL_FILES = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
@@ -18,10 +18,10 @@ _NO_FILES = {
 
 
 def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> bytes:
-    """All bytes, the `first` ones or the `last` ones.
+    """Return all bytes of a file, the `first` ones or the `last` ones.
 
-    What is no file is refused unopened: a pipe would wait for its writer for ever. Raises InputNotFound,
-    UnreadableImage, UnsupportedType and FileTooLarge.
+    Pipes, sockets and devices are rejected without opening them: a pipe would block until it has a
+    writer. Raises InputNotFound, UnreadableImage, UnsupportedType and FileTooLarge.
     """
     try:
         _check_kind(path)
@@ -31,9 +31,9 @@ def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> byt
             return file.read(first)
     except FileNotFoundError as error:
         if path.is_symlink():
-            raise UnreadableImage(path, "it is a link that leads nowhere") from error
+            raise UnreadableImage(path, "it is a broken link") from error
         raise InputNotFound(str(path)) from error
-    except InputError:  # some are OSErrors, too
+    except InputError:  # some input errors are also OSErrors
         raise
     except OSError as error:
         raise UnreadableImage(path, error.strerror or str(error)) from error
@@ -41,8 +41,8 @@ def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> byt
 
 def _check_kind(path: Path) -> None:
     status = path.stat()
-    found = _NO_FILES.get(stat.S_IFMT(status.st_mode))
+    found = _SPECIAL_FILES.get(stat.S_IFMT(status.st_mode))
     if found is not None:
-        raise UnsupportedType(path, found, "Write what it gives into a file, and give that.")
+        raise UnsupportedType(path, found, "Write its data to a regular file and pass that.")
     if stat.S_ISREG(status.st_mode) and status.st_size > MAX_FILE_BYTES:
         raise FileTooLarge(path, status.st_size, MAX_FILE_BYTES)

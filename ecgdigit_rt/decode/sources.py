@@ -1,4 +1,4 @@
-"""What a program hands over (paths, pages, arrays) becomes pictures to read, in order."""
+"""Sources that a program passes (paths, pages, arrays) as decodable pages."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.array import rgb_from_array
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.decode.page_list import pages_from_inputs
+from ecgdigit_rt.decode.pixels import rgb_from_array
 from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.results import PageRef
 
 Source = str | Path | PageRef | NDArray[Any]
-"""A file, a page of one, or an image array as `rgb_from_array` takes it."""
+"""A file, one page of a file, or an image array as `rgb_from_array` accepts it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodablePage:
-    """One page, and what gives its pixels, (height, width, 3) uint8 RGB. That raises InputError."""
+    """One page with the function that decodes it.
+
+    `pixels` returns (height, width, 3) uint8 RGB and raises InputError.
+    """
 
     page: PageRef
     pixels: Callable[[], NDArray[np.uint8]]
 
 
 def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> DecodablePage:
-    """A file's first page, a page, or an array, which is called `array-NUMBER`."""
+    """Return the first page of a file, a page, or an array, which is named `array-NUMBER`."""
     if isinstance(source, np.ndarray):
         return DecodablePage(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
     page = source if isinstance(source, PageRef) else PageRef(Path(source))
@@ -39,9 +42,10 @@ def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXE
 
 
 def pages_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> Iterator[DecodablePage]:
-    """Every page of every source; folders and globs are searched.
+    """Yield every page of every source. Folders and globs are expanded.
 
-    What is not there becomes a picture whose pixels say so: one bad name costs itself only.
+    A source that does not exist becomes a page that raises the error when it is decoded, so that one
+    wrong name does not stop the others.
     """
     for number, source in enumerate(sources):
         if isinstance(source, str | Path):

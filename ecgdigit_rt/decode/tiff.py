@@ -1,4 +1,4 @@
-"""TIFF and BigTIFF: scans of many pages, faxes. Each directory of the file is a page."""
+"""TIFF and BigTIFF: multi-page scans and faxes. Each directory of the file is a page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from ecgdigit_rt.decode.limits import check_page, check_size
-from ecgdigit_rt.decode.opencv import decoded
-from ecgdigit_rt.decode.pixels import oriented, rgb_from_pixels
+from ecgdigit_rt.decode.opencv_image import decode_with_opencv
+from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.decode.tiff_directories import (
     BITS,
@@ -34,16 +34,17 @@ from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _STRAIGHT_ALPHA = 2
-_LARGE_TILE = 4096  # px a side, which a page may stay below; usual ones have 256 or 512
-_CUT = "it ends inside its TIFF directory"
+_MAX_TILE_PX = 4096  # a tile larger than the page may have this side; chosen, not tuned: 256 or 512 are usual
+_TRUNCATED = "it ends inside its TIFF directory"
 
 
 def matches(head: bytes) -> bool:
+    """Return whether a file that starts with these bytes is a TIFF."""
     return layout_from_signature(head) is not None
 
 
 def page_count(path: Path) -> int:
-    """Follows the directories through the file; reads nothing else."""
+    """Count the directories, without reading anything else of the file."""
     with path.open("rb") as file:
 
         def read(at: int, size: int) -> bytes:
@@ -53,11 +54,11 @@ def page_count(path: Path) -> int:
         try:
             return len(page_offsets(read, _layout(path, read(0, 4))))
         except (struct.error, OSError, OverflowError) as error:
-            raise UnreadableImage(path, _CUT) from error
+            raise UnreadableImage(path, _TRUNCATED) from error
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange."""
+    """Decode one page. Raises UnreadableImage, UnsupportedType and ImageSizeOutOfRange."""
     data = bytearray(bytes_from_file(path))
     layout, read = _layout(path, data), read_from_bytes(data)
     try:
@@ -65,22 +66,22 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
         check_page(path, page, len(offsets))
         tags = tags_at(read, layout, offsets[page])
     except struct.error as error:
-        raise UnreadableImage(path, _CUT) from error
+        raise UnreadableImage(path, _TRUNCATED) from error
     if WIDTH not in tags or HEIGHT not in tags:
         raise UnreadableImage(path, "its TIFF directory is damaged")
     check_size(path, tags[WIDTH].value, tags[HEIGHT].value, max_pixels)
     _check_tiles(path, tags)
     _check_samples(path, tags)
     orientation = _value(tags, ORIENTATION, 1)
-    _make_first_and_upright(data, layout, offsets[page], tags)
-    pixels = _positive(decoded(path, data, "TIFF"), tags)
-    return oriented(rgb_from_pixels(pixels, _is_premultiplied(pixels, tags)), orientation)
+    _point_to_page(data, layout, offsets[page], tags)
+    pixels = _undo_negative(decode_with_opencv(path, data, "TIFF"), tags)
+    return apply_orientation(rgb_from_pixels(pixels, _is_premultiplied(pixels, tags)), orientation)
 
 
 def _layout(path: Path, data: bytes | bytearray) -> TiffLayout:
     layout = layout_from_signature(bytes(data[:4]))
     if layout is None:
-        raise UnreadableImage(path, "it is no TIFF")
+        raise UnreadableImage(path, "it is not a TIFF")
     return layout
 
 
@@ -89,34 +90,40 @@ def _value(tags: dict[int, Tag], tag: int, default: int) -> int:
 
 
 def _check_tiles(path: Path, tags: dict[int, Tag]) -> None:
-    """A tile is decoded whole, however little of it lies on the page."""
+    """Reject large tiles: a tile is decoded as a whole, however little of it lies on the page."""
     for side, page_side in ((TILE_WIDTH, WIDTH), (TILE_HEIGHT, HEIGHT)):
-        if _value(tags, side, 0) > max(tags[page_side].value, _LARGE_TILE):
+        if _value(tags, side, 0) > max(tags[page_side].value, _MAX_TILE_PX):
             raise UnreadableImage(path, "its tiles are larger than the page")
 
 
 def _check_samples(path: Path, tags: dict[int, Tag]) -> None:
-    """Refuse what OpenCV 5.0 refuses or, worse, reads with wrong colours."""
-    bits, meaning = _value(tags, BITS, 1), _value(tags, PHOTOMETRIC, _MIN_IS_BLACK)
-    is_grey = meaning in (_MIN_IS_WHITE, _MIN_IS_BLACK)
-    if (is_grey and bits not in (1, 8, 16, 32, 64)) or (bits == 16 and not is_grey and meaning != _RGB):
-        found = f"a TIFF of {bits} bits a sample in the colour model {meaning}"
+    """Reject samples that OpenCV 5.0 rejects or decodes with wrong colours."""
+    bits, photometric = _value(tags, BITS, 1), _value(tags, PHOTOMETRIC, _MIN_IS_BLACK)
+    is_grey = photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK)
+    if (is_grey and bits not in (1, 8, 16, 32, 64)) or (bits == 16 and not is_grey and photometric != _RGB):
+        found = f"a TIFF of {bits} bits per sample in the colour model {photometric}"
         raise UnsupportedType(path, found, "Save it as grey or RGB with 8 or 16 bits.")
 
 
-def _make_first_and_upright(data: bytearray, layout: TiffLayout, start: int, tags: dict[int, Tag]) -> None:
-    """OpenCV decodes a file's first page, and no turned one: so this page becomes both, in memory."""
+def _point_to_page(data: bytearray, layout: TiffLayout, start: int, tags: dict[int, Tag]) -> None:
+    """Make the page at `start` the first one, with orientation 1, in place.
+
+    OpenCV decodes only the first page of a file, and only with orientation 1.
+    """
     struct.pack_into(layout.order + layout.pointer, data, layout.first_at, start)
     if ORIENTATION in tags:
         struct.pack_into(layout.order + "H", data, tags[ORIENTATION].at, 1)
 
 
-def _positive(pixels: MatLike, tags: dict[int, Tag]) -> MatLike:
-    """OpenCV inverts a "0 is white" page of up to 8 bits, not one of 16."""
+def _undo_negative(pixels: MatLike, tags: dict[int, Tag]) -> MatLike:
+    """Invert a 16-bit page in which 0 is white. OpenCV does this only for up to 8 bits."""
     is_negative = pixels.dtype == np.uint16 and _value(tags, PHOTOMETRIC, _MIN_IS_BLACK) == _MIN_IS_WHITE
     return cv2.bitwise_not(pixels) if is_negative else pixels
 
 
 def _is_premultiplied(pixels: MatLike, tags: dict[int, Tag]) -> bool:
-    """8 bits come through libtiff's RGBA reader, which multiplies by alpha; 16 come as stored."""
+    """Return whether the colours are multiplied by alpha.
+
+    8 bits are decoded by libtiff's RGBA reader, which multiplies by alpha; 16 bits are as stored.
+    """
     return pixels.dtype == np.uint8 or _value(tags, EXTRA_SAMPLES, 0) != _STRAIGHT_ALPHA

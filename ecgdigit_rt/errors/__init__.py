@@ -1,80 +1,80 @@
-"""What can go wrong, each with a stable id, a way out, and the exit code it ends a run with.
+"""Exceptions of the package: each has a stable id, a hint and an exit code.
 
 EcgDigitError
-├── InputError                      exit 1: what was given cannot be used
-│   ├── InputNotFound               E-INPUT-01   FileNotFoundError
-│   ├── NoPagesFound                E-INPUT-02   LookupError
-│   ├── UnreadableImage             E-INPUT-03   ValueError
-│   ├── UnsupportedType             E-INPUT-04   ValueError
-│   ├── ImageSizeOutOfRange         E-INPUT-05   ValueError
-│   ├── AmbiguousPage               E-INPUT-06   ValueError
-│   ├── PageNotGiven                E-INPUT-07   LookupError
-│   ├── PasswordProtected           E-INPUT-08   ValueError
-│   ├── NotAnImageArray             E-INPUT-09   ValueError
-│   ├── LayoutNotUnderstood         E-INPUT-10   ValueError
-│   ├── FileTooLarge                E-INPUT-11   ValueError
-│   ├── RequestMalformed            E-TRITON-02  ValueError
-│   ├── AddressNeedsCluster         E-CLUSTER-01 ValueError
-│   └── StorageUnusable             E-STORAGE-01 OSError
-├── TableError                      exit 1: a CSV file cannot be used
-│   ├── TestCsvMalformed            E-TEST-01    ValueError
-│   ├── SubmissionMalformed         E-SUBMISSION-01   ValueError
-│   ├── PredictionsMalformed        E-SUBMISSION-02   ValueError
-│   ├── ReportMalformed             E-REPORT-01  ValueError
-│   ├── TruthMissing                E-TRUTH-01   FileNotFoundError
-│   └── TruthMalformed              E-TRUTH-02   ValueError
-├── TrainingError                   exit 1: a training run cannot begin
-│   ├── SettingsMalformed           E-TRAIN-01   ValueError
-│   ├── CheckpointExists            E-TRAIN-02   FileExistsError
-│   ├── TrainingPagesMissing        E-TRAIN-03   FileNotFoundError
-│   ├── RecordingsUnusable          E-TRAIN-04   ValueError
-│   └── TruthDoesNotFit             E-TRAIN-05   ValueError
-├── PageError                       exit 2: this page could not be digitized; the others go on
-│   ├── NoPageFound                 E-PAGE-01    LookupError
-│   ├── NotAnEcg                    E-PAGE-02    ValueError
-│   ├── NoGridFound                 E-GRID-01    LookupError
-│   ├── NoRowsFound                 E-ROWS-01    LookupError
-│   ├── UnknownLayout               E-LAYOUT-01  LookupError
-│   ├── LeadsMissing                E-LEADS-01   LookupError
-│   ├── QualityTooLow               E-QUALITY-01 ValueError
-│   ├── PageCrashed                 E-PAGE-03    RuntimeError
-│   ├── PageTimedOut                E-PAGE-04    TimeoutError
-│   └── OutOfMemory                 E-PAGE-05    MemoryError
-├── SetupError                      exit 3: the installation lacks something
-│   ├── ModelMissing                E-MODEL-01   FileNotFoundError
-│   ├── ModelCorrupt                E-MODEL-02   ValueError
-│   ├── DependencyMissing           E-DEPENDENCY-01   ImportError
-│   ├── ClusterUnusable             E-CLUSTER-02 RuntimeError
-│   ├── BackendUnusable             E-BACKEND-01 RuntimeError
-│   ├── EngineMissing               E-ENGINE-01  FileNotFoundError
-│   ├── EngineCorrupt               E-ENGINE-02  ValueError
-│   └── EngineBuildFailed           E-ENGINE-03  RuntimeError
-├── ServiceError                    exit 1: `serve` refuses a request, or cannot take its address
-│   ├── FormMalformed               E-SERVE-01   ValueError
-│   ├── UploadTooLarge              E-SERVE-02   ValueError
-│   ├── ServiceBusy                 E-SERVE-03   RuntimeError
-│   ├── PageTookTooLong             E-SERVE-04   TimeoutError
-│   ├── TokenWrong                  E-SERVE-05   PermissionError
-│   ├── ForeignRequest              E-SERVE-06   PermissionError
-│   └── AddressUnusable             E-SERVE-07   OSError
-├── UnknownChoice                   E-BACKEND-02 exit 1, ValueError
-├── ShapeOutsideProfile             E-SHAPE-01   exit 70 outside a page, ValueError
-├── OutOfDeviceMemory               E-DEVICE-01  exit 2, MemoryError
-├── WorkerDied                      E-DEVICE-02  exit 70, RuntimeError
-├── StageNotServed                  E-TRITON-01  exit 70, RuntimeError
-├── FormatNotNamed                  E-FORMAT-01  exit 1, LookupError
-├── FormatContradicted              E-FORMAT-02  exit 1, ValueError
+├── InputError                      exit 1: an input cannot be used
+│   ├── InputNotFound               E-INPUT-01      FileNotFoundError
+│   ├── NoPagesFound                E-INPUT-02      LookupError
+│   ├── UnreadableImage             E-INPUT-03      ValueError
+│   ├── UnsupportedType             E-INPUT-04      ValueError
+│   ├── ImageSizeOutOfRange         E-INPUT-05      ValueError
+│   ├── AmbiguousPage               E-INPUT-06      ValueError
+│   ├── RequestedPageMissing        E-INPUT-07      LookupError
+│   ├── PasswordProtected           E-INPUT-08      ValueError
+│   ├── NotAnImageArray             E-INPUT-09      ValueError
+│   ├── InvalidLayout               E-INPUT-10      ValueError
+│   ├── FileTooLarge                E-INPUT-11      ValueError
+│   ├── RequestMalformed            E-TRITON-02     ValueError
+│   ├── AddressNeedsCluster         E-CLUSTER-01    ValueError
+│   └── StorageUnusable             E-STORAGE-01    OSError
+├── TableError                      exit 1: a table cannot be used
+│   ├── TestCsvMalformed            E-TEST-01       ValueError
+│   ├── SubmissionMalformed         E-SUBMISSION-01 ValueError
+│   ├── PredictionsMalformed        E-SUBMISSION-02 ValueError
+│   ├── ReportMalformed             E-REPORT-01     ValueError
+│   ├── TruthMissing                E-TRUTH-01      FileNotFoundError
+│   └── TruthMalformed              E-TRUTH-02      ValueError
+├── TrainingError                   exit 1: a training run cannot start
+│   ├── SettingsMalformed           E-TRAIN-01      ValueError
+│   ├── CheckpointExists            E-TRAIN-02      FileExistsError
+│   ├── TrainingPagesMissing        E-TRAIN-03      FileNotFoundError
+│   ├── RecordingsUnusable          E-TRAIN-04      ValueError
+│   └── TruthMismatch               E-TRAIN-05      ValueError
+├── PageError                       exit 2: this page failed; the run continues
+│   ├── NoPageFound                 E-PAGE-01       LookupError
+│   ├── NotAnEcg                    E-PAGE-02       ValueError
+│   ├── NoGridFound                 E-GRID-01       LookupError
+│   ├── NoRowsFound                 E-ROWS-01       LookupError
+│   ├── UnknownLayout               E-LAYOUT-01     LookupError
+│   ├── LeadsMissing                E-LEADS-01      LookupError
+│   ├── QualityTooLow               E-QUALITY-01    ValueError
+│   ├── PageCrashed                 E-PAGE-03       RuntimeError
+│   ├── PageTimedOut                E-PAGE-04       TimeoutError
+│   └── OutOfMemory                 E-PAGE-05       MemoryError
+├── SetupError                      exit 3: the installation is incomplete
+│   ├── ModelMissing                E-MODEL-01      FileNotFoundError
+│   ├── ModelCorrupt                E-MODEL-02      ValueError
+│   ├── DependencyMissing           E-DEPENDENCY-01 ImportError
+│   ├── ClusterUnusable             E-CLUSTER-02    RuntimeError
+│   ├── BackendUnusable             E-BACKEND-01    RuntimeError
+│   ├── EngineMissing               E-ENGINE-01     FileNotFoundError
+│   ├── EngineCorrupt               E-ENGINE-02     ValueError
+│   └── EngineBuildFailed           E-ENGINE-03     RuntimeError
+├── ServiceError                    exit 1: `serve` rejects a request or cannot start
+│   ├── FormMalformed               E-SERVE-01      ValueError
+│   ├── UploadTooLarge              E-SERVE-02      ValueError
+│   ├── ServiceBusy                 E-SERVE-03      RuntimeError
+│   ├── RequestTimedOut             E-SERVE-04      TimeoutError
+│   ├── InvalidToken                E-SERVE-05      PermissionError
+│   ├── RequestForbidden            E-SERVE-06      PermissionError
+│   └── AddressUnusable             E-SERVE-07      OSError
+├── UnknownChoice                   E-BACKEND-02    exit 1, ValueError
+├── ShapeOutsideProfile             E-SHAPE-01      exit 70 outside a page, ValueError
+├── OutOfDeviceMemory               E-DEVICE-01     exit 2, MemoryError
+├── WorkerDied                      E-DEVICE-02     exit 70, RuntimeError
+├── StageNotServed                  E-TRITON-01     exit 70, RuntimeError
+├── FormatNotSpecified              E-FORMAT-01     exit 1, LookupError
+├── FormatConflict                  E-FORMAT-02     exit 1, ValueError
 ├── OutputError                     exit 4: the output cannot be written
-│   ├── OutputNotWritable           E-OUTPUT-01  OSError
-│   └── OutputInUse                 E-OUTPUT-02  BlockingIOError
-├── JournalError                    exit 1: what an earlier run left does not go with this one
-│   ├── ConfigurationChanged        E-JOURNAL-01 ValueError
-│   ├── JournalMalformed            E-JOURNAL-02 ValueError
-│   └── JournalMissing              E-JOURNAL-03 FileNotFoundError
-└── InternalError                   E-BUG-01     exit 70, RuntimeError
+│   ├── OutputNotWritable           E-OUTPUT-01     OSError
+│   └── OutputInUse                 E-OUTPUT-02     BlockingIOError
+├── JournalError                    exit 1: an earlier run cannot be resumed
+│   ├── ConfigurationChanged        E-JOURNAL-01    ValueError
+│   ├── JournalMalformed            E-JOURNAL-02    ValueError
+│   └── JournalMissing              E-JOURNAL-03    FileNotFoundError
+└── InternalError                   E-BUG-01        exit 70, RuntimeError
 
-Every id is a heading in docs/errors.md. Catch the branch you care about, or the builtin. The root and
-the branch of backends and engines stand in `ecgdigit_engine/errors.py`, which knows nothing of pages.
+Each id is a heading in docs/errors.md. Each exception also inherits the builtin in the last column. The
+root class and the exceptions of backends and engines are defined in `ecgdigit_engine/errors.py`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ from ecgdigit_rt.errors.inputs import (
     ImageSizeOutOfRange,
     InputError,
     InputNotFound,
-    LayoutNotUnderstood,
+    InvalidLayout,
     NoPagesFound,
     NotAnImageArray,
     PasswordProtected,
@@ -112,8 +112,8 @@ from ecgdigit_rt.errors.inputs import (
 )
 from ecgdigit_rt.errors.outputs import (
     ConfigurationChanged,
-    FormatContradicted,
-    FormatNotNamed,
+    FormatConflict,
+    FormatNotSpecified,
     JournalError,
     JournalMalformed,
     JournalMissing,
@@ -136,12 +136,12 @@ from ecgdigit_rt.errors.pages import (
 )
 from ecgdigit_rt.errors.service import (
     AddressUnusable,
-    ForeignRequest,
     FormMalformed,
-    PageTookTooLong,
+    InvalidToken,
+    RequestForbidden,
+    RequestTimedOut,
     ServiceBusy,
     ServiceError,
-    TokenWrong,
     UploadTooLarge,
 )
 from ecgdigit_rt.errors.setup import ClusterUnusable, DependencyMissing, ModelCorrupt, ModelMissing
@@ -160,7 +160,7 @@ from ecgdigit_rt.errors.training import (
     SettingsMalformed,
     TrainingError,
     TrainingPagesMissing,
-    TruthDoesNotFit,
+    TruthMismatch,
 )
 
 __all__ = [
@@ -177,18 +177,18 @@ __all__ = [
     "EngineCorrupt",
     "EngineMissing",
     "FileTooLarge",
-    "ForeignRequest",
     "FormMalformed",
-    "FormatContradicted",
-    "FormatNotNamed",
+    "FormatConflict",
+    "FormatNotSpecified",
     "ImageSizeOutOfRange",
     "InputError",
     "InputNotFound",
     "InternalError",
+    "InvalidLayout",
+    "InvalidToken",
     "JournalError",
     "JournalMalformed",
     "JournalMissing",
-    "LayoutNotUnderstood",
     "LeadsMissing",
     "ModelCorrupt",
     "ModelMissing",
@@ -206,13 +206,14 @@ __all__ = [
     "PageCrashed",
     "PageError",
     "PageTimedOut",
-    "PageTookTooLong",
     "PasswordProtected",
     "PredictionsMalformed",
     "QualityTooLow",
     "RecordingsUnusable",
     "ReportMalformed",
+    "RequestForbidden",
     "RequestMalformed",
+    "RequestTimedOut",
     "RequestedPageMissing",
     "ServiceBusy",
     "ServiceError",
@@ -224,11 +225,10 @@ __all__ = [
     "SubmissionMalformed",
     "TableError",
     "TestCsvMalformed",
-    "TokenWrong",
     "TrainingError",
     "TrainingPagesMissing",
-    "TruthDoesNotFit",
     "TruthMalformed",
+    "TruthMismatch",
     "TruthMissing",
     "UnknownChoice",
     "UnknownLayout",

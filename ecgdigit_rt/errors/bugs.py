@@ -1,4 +1,4 @@
-"""What nobody foresaw."""
+"""Wrapper for unexpected exceptions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class InternalError(EcgDigitError, RuntimeError):
-    """An exception that nobody foresaw; the original is its `__cause__`."""
+    """Unexpected exception. The original is its `__cause__`."""
 
     id = "E-BUG-01"
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(
-            f"unexpected {type(error).__name__}: {error}",
-            "This is a bug in ecgdigit-rt. Please report it with the page, if you may share it.",
+            f"Unexpected {type(error).__name__}: {error}",
+            "This is a bug in ecgdigit-rt. Please report it, with the page if you may share it.",
         )
         self.error_type = type(error).__name__

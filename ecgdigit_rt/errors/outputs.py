@@ -1,4 +1,4 @@
-"""Where and how results are written, and what an earlier run left."""
+"""Errors of outputs, of their formats, and of the journals of earlier runs."""
 
 from __future__ import annotations
 
@@ -8,100 +8,109 @@ from pathlib import Path
 from ecgdigit_engine.errors import EcgDigitError
 
 
-class FormatNotNamed(EcgDigitError, LookupError):
-    """Nothing tells which format is meant: no `--format`, no test.csv, no suffix that belongs to one."""
+class FormatNotSpecified(EcgDigitError, LookupError):
+    """Output without a format: no `--format`, no test.csv and no known suffix."""
 
     id = "E-FORMAT-01"
     exit_code = 1
 
     def __init__(self, out: Path, folders: str, suffixes: str) -> None:
         super().__init__(
-            f"--out {out} does not tell which format is meant",
-            f"For a folder name the format: --format {folders}. For a file end it in {suffixes}.",
+            f"Cannot tell the output format from --out {out}",
+            f"For a folder, specify --format {folders}. For a file, use one of the suffixes {suffixes}.",
         )
         self.out = out
 
 
-class FormatContradicted(EcgDigitError, ValueError):
-    """What was asked of the output does not go together."""
+class FormatConflict(EcgDigitError, ValueError):
+    """Output format that contradicts another option."""
 
     id = "E-FORMAT-02"
     exit_code = 1
 
-    def __init__(self, name: str, problem: str, way_out: str) -> None:
-        super().__init__(f"the format {name} does not fit: {problem}", way_out)
+    def __init__(self, name: str, problem: str, fix: str) -> None:
+        super().__init__(f"Cannot use the format {name}: {problem}", fix)
         self.name = name
         self.problem = problem
 
 
 class OutputError(EcgDigitError):
-    """The output cannot be written."""
+    """Base class of errors that prevent writing the output."""
 
     exit_code = 4
 
 
 class OutputNotWritable(OutputError, OSError):
+    """Output path that cannot be written."""
+
     id = "E-OUTPUT-01"
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"cannot write {path}: {reason}",
-            "Choose another place, or make room and see to the permissions there.",
+            f"Cannot write {path}: {reason}",
+            "Choose another path, free disk space, or change the permissions.",
         )
         self.path = path
         self.reason = reason
 
 
 class OutputInUse(OutputError, BlockingIOError):
-    """Another run is writing there now."""
+    """Output that another run is writing."""
 
     id = "E-OUTPUT-02"
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"another run is writing {path}",
-            "Wait for it, or give this one another --out; a run that was killed holds nothing.",
+            f"Cannot write {path}: another run is writing it",
+            "Wait for that run to end, or choose another --out. A run that was killed holds no lock.",
         )
         self.path = path
 
 
 class JournalError(EcgDigitError):
-    """What an earlier run of the same output left does not go with this one."""
+    """Base class of errors about the journal of an earlier run."""
 
     exit_code = 1
 
 
 class ConfigurationChanged(JournalError, ValueError):
-    """`differences` tells them in words, such as "--tta was none and is flip"."""
+    """Journal of a run with other options.
+
+    `differences` lists them in words, such as "--tta was none and is flip".
+    """
 
     id = "E-JOURNAL-01"
 
     def __init__(self, journal: Path, differences: Sequence[str]) -> None:
         super().__init__(
-            f"{journal} is of a run that read pages otherwise: {'; '.join(differences)}",
-            "Go on as it began, give this run another --out, or begin anew with --restart.",
+            f"Cannot resume {journal}: the options have changed: {'; '.join(differences)}",
+            "Use the earlier options, choose another --out, or start over with --restart.",
         )
         self.journal = journal
         self.differences = tuple(differences)
 
 
 class JournalMalformed(JournalError, ValueError):
+    """File at the path of the journal that this version cannot read as one."""
+
     id = "E-JOURNAL-02"
 
     def __init__(self, journal: Path) -> None:
         super().__init__(
-            f"{journal} is no journal of a run that this version can read",
-            "Move it away if it is something else, or replace it with --restart.",
+            f"Cannot resume {journal}: it is not a journal that this version can read",
+            "Move the file away if it is something else, or replace it with --restart.",
         )
         self.journal = journal
 
 
 class JournalMissing(JournalError, FileNotFoundError):
+    """Missing journal of the run that `--only-failed` repeats."""
+
     id = "E-JOURNAL-03"
 
     def __init__(self, journal: Path) -> None:
         super().__init__(
-            f"--only-failed finds no journal of an earlier run: {journal}",
-            "Run without it first, with the same --out.",
+            f"--only-failed found no journal of an earlier run: {journal}",
+            "Run without --only-failed first, with the same --out.",
         )
         self.journal = journal

@@ -1,4 +1,4 @@
-"""A page could not be digitized; the others go on."""
+"""Errors of single pages. The run continues with the other pages."""
 
 from __future__ import annotations
 
@@ -8,128 +8,141 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class PageError(EcgDigitError):
-    """One page could not be digitized. A batch goes on with the next page."""
+    """Base class of errors that fail one page. A run continues with the next page."""
 
     exit_code = 2
 
 
 class NoPageFound(PageError, LookupError):
+    """Image in which the locate stage finds no ECG page."""
+
     id = "E-PAGE-01"
 
     def __init__(self) -> None:
         super().__init__(
-            "no ECG page found in the image",
-            "Photograph the whole page, sharp and filling the picture.",
+            "No ECG page found in the image",
+            "Take a sharp photo of the whole page that fills the frame.",
         )
 
 
 class NotAnEcg(PageError, ValueError):
-    """`reason` says what speaks against it."""
+    """Page whose content is not that of an ECG. `reason` states the evidence."""
 
     id = "E-PAGE-02"
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"this does not look like an ECG page: {reason}",
-            "If it is one, say what stands on it: --layout 3x4+1, or --layout II for a strip of one lead.",
+            f"The image does not look like an ECG page: {reason}",
+            "If it is one, specify its layout: --layout 3x4+1, or --layout II for a strip of one lead.",
         )
         self.reason = reason
 
 
 class NoGridFound(PageError, LookupError):
+    """Page without a usable ECG grid."""
+
     id = "E-GRID-01"
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(
-            "no ECG grid found" + (f": {reason}" if reason else ""),
-            "The grid gives the scale. Use a colour scan or a sharper photo that shows it.",
+            "No ECG grid found" + (f": {reason}" if reason else ""),
+            "The grid defines the scale. Use a colour scan or a sharper photo that shows it.",
         )
         self.reason = reason
 
 
 class NoRowsFound(PageError, LookupError):
+    """Page with a grid and without traces."""
+
     id = "E-ROWS-01"
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(
-            "a grid but no traces found" + (f": {reason}" if reason else ""),
-            "Check in an image viewer that the page shows curves that stand out from the grid.",
+            "No traces found on the grid" + (f": {reason}" if reason else ""),
+            "Check in an image viewer that the traces are visible and darker than the grid.",
         )
         self.reason = reason
 
 
 class UnknownLayout(PageError, LookupError):
-    """`seen` describes what was found on the page, such as "4 rows" and "labels I, aVR, V1"."""
+    """Page that matches no known layout.
+
+    `detected` describes what was found on the page, such as "4 rows" and "labels I, aVR, V1".
+    """
 
     id = "E-LAYOUT-01"
 
-    def __init__(self, seen: Sequence[str], known: Sequence[str]) -> None:
+    def __init__(self, detected: Sequence[str], known: Sequence[str]) -> None:
         super().__init__(
-            f"the page fits no known layout; seen: {'; '.join(seen) or 'nothing'}",
-            f"Known layouts: {', '.join(known)}. See that no lead is cut off, or use --layout.",
+            f"The page matches no known layout; detected: {'; '.join(detected) or 'nothing'}",
+            f"Known layouts: {', '.join(known)}. Check that no lead is cut off, or specify --layout.",
         )
-        self.seen = tuple(seen)
+        self.detected = tuple(detected)
         self.known = tuple(known)
 
 
 class LeadsMissing(PageError, LookupError):
+    """Page on which some leads were not found."""
+
     id = "E-LEADS-01"
 
     def __init__(self, missing: Sequence[str], found: Sequence[str]) -> None:
         super().__init__(
-            f"leads not found: {', '.join(missing)}",
-            f"Found: {', '.join(found) or 'none'}. The overlay shows what was traced.",
+            f"Leads not found: {', '.join(missing)}",
+            f"Found: {', '.join(found) or 'none'}. Check the traces in the overlay.",
         )
         self.missing = tuple(missing)
         self.found = tuple(found)
 
 
 class QualityTooLow(PageError, ValueError):
-    """The page was read, and its expected signal-to-noise ratio is below what was asked for."""
+    """Digitized page whose expected signal-to-noise ratio is below `--min-quality`."""
 
     id = "E-QUALITY-01"
 
     def __init__(self, expected_db: float, min_quality_db: float) -> None:
         super().__init__(
-            f"expected quality {expected_db:.1f} dB, below the {min_quality_db:g} dB asked for",
-            "Scan the page again, sharper or larger, or lower --min-quality and look at the overlay.",
+            f"The expected quality is {expected_db:.1f} dB, below the minimum of {min_quality_db:g} dB",
+            "Scan the page again, sharper or larger, or lower --min-quality and check the overlay.",
         )
         self.expected_db = expected_db
         self.min_quality_db = min_quality_db
 
 
 class PageCrashed(PageError, RuntimeError):
-    """The process that read the page ended. `how` says by what, such as "signal SIGSEGV"."""
+    """Page whose worker process ended. `cause` names the signal or exit code."""
 
     id = "E-PAGE-03"
 
-    def __init__(self, how: str) -> None:
+    def __init__(self, cause: str) -> None:
         super().__init__(
-            f"reading the page ended its process: {how}",
-            "SIGKILL often means that memory ran out: fewer --threads. Else report it with the page.",
+            f"The process that digitized the page ended: {cause}",
+            "SIGKILL often means that memory ran out: use fewer --threads. Otherwise report the page.",
         )
-        self.how = how
+        self.cause = cause
 
 
 class PageTimedOut(PageError, TimeoutError):
+    """Page that was not digitized within `--timeout`."""
+
     id = "E-PAGE-04"
 
     def __init__(self, limit_s: float) -> None:
         super().__init__(
-            f"the page was not read within {limit_s:g} s",
-            "Allow more with --timeout, or give the page in a lower resolution.",
+            f"The page was not digitized within {limit_s:g} s",
+            "Raise --timeout, or provide the page at a lower resolution.",
         )
         self.limit_s = limit_s
 
 
 class OutOfMemory(PageError, MemoryError):
-    """This process has no memory left for the page; that of a card is `OutOfDeviceMemory`."""
+    """Page for which the process has too little memory. For GPU memory see `OutOfDeviceMemory`."""
 
     id = "E-PAGE-05"
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, detail: str) -> None:
         super().__init__(
-            f"memory does not hold the page{f' ({said})' if said else ''}",
-            "Use fewer --threads, or give the page in a lower resolution.",
+            f"Not enough memory for the page{f' ({detail})' if detail else ''}",
+            "Use fewer --threads, or provide the page at a lower resolution.",
         )
-        self.said = said
+        self.detail = detail

@@ -1,4 +1,4 @@
-"""`serve` refuses a request, or cannot take its address."""
+"""Errors of `serve`: rejected requests, and an address that cannot be bound."""
 
 from __future__ import annotations
 
@@ -6,85 +6,97 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class ServiceError(EcgDigitError):
-    """The service refuses a request, or cannot take the address that it was given."""
+    """Base class of errors of the service."""
 
     exit_code = 1
 
 
 class FormMalformed(ServiceError, ValueError):
+    """Request whose form or parameters are invalid."""
+
     id = "E-SERVE-01"
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"the request cannot be understood: {problem}",
-            "Send a form with the page in its field `file`; /docs has every parameter.",
+            f"Invalid request: {problem}",
+            "Send a form with the page in its field `file`. All parameters are documented at /docs.",
         )
         self.problem = problem
 
 
 class UploadTooLarge(ServiceError, ValueError):
+    """Uploaded file that is larger than `--max-upload-mb`."""
+
     id = "E-SERVE-02"
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__(
-            f"the file is larger than {most_bytes / 1e6:g} MB",
-            "Send a smaller one, or start the service with a larger --max-upload-mb.",
+            f"The file is larger than {max_bytes / 1e6:g} MB",
+            "Send a smaller file, or start the service with a larger --max-upload-mb.",
         )
-        self.most_bytes = most_bytes
+        self.max_bytes = max_bytes
 
 
 class ServiceBusy(ServiceError, RuntimeError):
+    """Request that arrived while all workers and the queue were full."""
+
     id = "E-SERVE-03"
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, capacity: int) -> None:
         super().__init__(
-            f"all {places} places for pages are taken",
-            "Come back in a few seconds, or start the service with more --workers or a longer --queue.",
+            f"The service is busy: all {capacity} slots for pages are in use",
+            "Retry in a few seconds, or start the service with more --workers or a longer --queue.",
         )
-        self.places = places
+        self.capacity = capacity
 
 
-class PageTookTooLong(ServiceError, TimeoutError):
+class RequestTimedOut(ServiceError, TimeoutError):
+    """Request that was not answered within the service's `--timeout`."""
+
     id = "E-SERVE-04"
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"the page was not done after {seconds:g} s",
-            "Send a smaller picture, come back when it is quieter, or start with a longer --timeout.",
+            f"The page was not digitized within {seconds:g} s",
+            "Send a smaller image, retry at a quieter time, or start the service with a longer --timeout.",
         )
         self.seconds = seconds
 
 
-class TokenWrong(ServiceError, PermissionError):
+class InvalidToken(ServiceError, PermissionError):
+    """Request without the service's token."""
+
     id = "E-SERVE-05"
 
     def __init__(self) -> None:
         super().__init__(
-            "the token is missing or wrong",
-            "Send `Authorization: Bearer TOKEN` with the token that the service was started with.",
+            "The token is missing or wrong",
+            "Send the header `Authorization: Bearer TOKEN` with the token of this service.",
         )
 
 
-class ForeignRequest(ServiceError, PermissionError):
-    """Another site's page asks, or the service is called by a name that it does not have."""
+class RequestForbidden(ServiceError, PermissionError):
+    """Request from another origin, or to a host name that is not allowed."""
 
     id = "E-SERVE-06"
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"the request is refused: {reason}",
-            "Call the service by its address, or name its host with --allow-host.",
+            f"Request refused: {reason}",
+            "Use the address that the service printed, or allow its host name with --allow-host.",
         )
         self.reason = reason
 
 
 class AddressUnusable(ServiceError, OSError):
+    """Host and port that the service cannot listen on."""
+
     id = "E-SERVE-07"
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(
-            f"cannot listen on {host}, port {port}: {reason}",
-            "Choose another --port (0 takes a free one) or another --host.",
+            f"Cannot listen on {host}, port {port}: {reason}",
+            "Choose another --port (0 selects a free one) or another --host.",
         )
         self.host = host
         self.port = port

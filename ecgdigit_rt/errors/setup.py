@@ -1,4 +1,4 @@
-"""The installation lacks something."""
+"""Errors of the installation: missing or damaged models, packages and clusters."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ from ecgdigit_engine.errors import SetupError
 
 
 class ModelMissing(SetupError, FileNotFoundError):
+    """Model file that does not exist."""
+
     id = "E-MODEL-01"
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"model file missing: {path}",
-            "Install the package again: pip install --force-reinstall --no-deps ecgdigit-rt",
+            f"Model file not found: {path}",
+            "Reinstall the package: pip install --force-reinstall --no-deps ecgdigit-rt",
         )
         self.path = path
 
 
-def _shown(what: str) -> str:
-    is_digest = len(what) == 64 and " " not in what
-    return f"SHA-256 {what[:12]}…" if is_digest else what
+def _describe(value: str) -> str:
+    is_digest = len(value) == 64 and " " not in value
+    return f"SHA-256 {value[:12]}…" if is_digest else value
 
 
 class ModelCorrupt(SetupError, ValueError):
-    """The file's SHA-256 is not the one its manifest states, or the manifest does not say what it must.
+    """Model file whose SHA-256 differs from its manifest, or an invalid manifest.
 
-    expected, found: SHA-256 digests, or words.
+    `expected` and `found` are SHA-256 digests or descriptions.
     """
 
     id = "E-MODEL-02"
 
     def __init__(self, path: Path, expected: str, found: str) -> None:
         super().__init__(
-            f"model file damaged: {path} (found {_shown(found)}, expected {_shown(expected)})",
-            "Install the package again: pip install --force-reinstall --no-deps ecgdigit-rt. "
-            "Copy or export a folder of your own again.",
+            f"Model file damaged: {path} (found {_describe(found)}, expected {_describe(expected)})",
+            "Reinstall the package: pip install --force-reinstall --no-deps ecgdigit-rt. "
+            "Copy or export a model folder of your own again.",
         )
         self.path = path
         self.expected = expected
@@ -43,6 +45,8 @@ class ModelCorrupt(SetupError, ValueError):
 
 
 class DependencyMissing(SetupError, ImportError):
+    """Optional package that is not installed. `extra` names the extra that includes it."""
+
     id = "E-DEPENDENCY-01"
 
     def __init__(self, package: str, needed_for: str, extra: str) -> None:
@@ -55,14 +59,14 @@ class DependencyMissing(SetupError, ImportError):
 
 
 class ClusterUnusable(SetupError, RuntimeError):
-    """Nothing answers at the address, no machine there has room for a page, or a machine failed for good."""
+    """Cluster that is unreachable, has no machine large enough for a page, or lost a machine for good."""
 
     id = "E-CLUSTER-02"
 
     def __init__(self, cluster: str, reason: str) -> None:
         super().__init__(
-            f"the cluster {cluster} cannot be used: {reason}",
-            "See `ray status` there; the same command goes on with what is left.",
+            f"Cannot use the cluster {cluster}: {reason}",
+            "Check `ray status` there. The same command resumes the run.",
         )
         self.cluster = cluster
         self.reason = reason

@@ -1,1 +1,1 @@
-"""Against the truth: the metric and its tables."""
+"""Accuracy of predictions against ground truth: metric, reports and robustness."""

@@ -1,40 +1,40 @@
-"""How near one lead comes to its truth, in the measures that papers on digitization state.
+"""Accuracy measures of the digitization literature, per lead and summarized over leads.
 
-All are taken after the competition's alignment, the best lag within ±0.2 s and the best height
-(`ecgdigit_rt.evaluation.metric`), so that they speak of the same two curves. What a prediction lacks counts
-as 0 mV in `rmse_mv` and `nrmse_percent`, as in the metric, and is passed over by `pearson` and `dtw_mv`.
+All measures are taken after the alignment of the competition metric (`ecgdigit_rt.evaluation.metric`): the
+best lag within ±0.2 s and the best offset. Every measure therefore compares the same two curves. Missing
+samples count as 0 mV in `rmse_mv` and `nrmse_percent`, as in the metric. `pearson` and `dtw_mv` ignore them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.warping import dtw_distance
-from ecgdigit_rt.evaluation.metric import LeadScore, lead_score, shifted
-from ecgdigit_rt.evaluation.r_peaks import PeakAgreement, peak_agreement
-from ecgdigit_rt.evaluation.rates import at_truth_rate
-from ecgdigit_rt.evaluation.truth import Truth
-from ecgdigit_rt.results import Lead
+from ecgdigit_kernels.dtw import dtw_distance
+from ecgdigit_rt.evaluation.metric import LeadScore, lead_score, shift
+from ecgdigit_rt.evaluation.r_peaks import PeakMatches, match_r_peaks, pool_peaks
 
 DTW_BAND_S = 0.1
-"""How far the warping may move a sample: wide enough for a QRS, too narrow to reach the next wave's."""
+"""Half width of the band of dynamic time warping: about a QRS complex, less than the distance to the next
+wave. Chosen, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One lead against its truth.
+    """Agreement of one lead with its truth.
 
-    db: Σ truth² over Σ error², as the metric counts them. rmse_mv: the root mean square of the same
-    error, and nrmse_percent: that in percent of the truth's range (highest minus lowest); infinite for a
-    level truth. pearson: the correlation where both are present, NaN where one of them is level.
-    dtw_mv: `dtw_distance` of the two within ±DTW_BAND_S, a mean absolute difference; NaN where nothing
-    was read. lag_s, offset_mv: by how much the prediction was moved later and up. peaks: the R peaks.
-    peaks_unmoved: the same without the lag, on the prediction's own clock.
+    - `db` is the SNR of the metric: Σ truth² over Σ error².
+    - `rmse_mv` is the root mean square error, and `nrmse_percent` the same in percent of the range of the
+      truth (maximum minus minimum). The latter is infinite for a constant truth.
+    - `pearson` is the correlation of the samples present in both curves, NaN if one of them is constant.
+    - `dtw_mv` is the `dtw_distance` within ±DTW_BAND_S, a mean absolute difference. It is NaN for a missing
+      lead.
+    - `lag_s` and `offset_mv` are the alignment: how far the prediction was moved later and up.
+    - `peaks` are the matched R peaks, and `peaks_unaligned` the same without the lag.
     """
 
     db: float
@@ -44,65 +44,105 @@ class Agreement:
     dtw_mv: float
     lag_s: float
     offset_mv: float
-    peaks: PeakAgreement = field(repr=False)
-    peaks_unmoved: PeakAgreement = field(repr=False)
+    peaks: PeakMatches = field(repr=False)
+    peaks_unaligned: PeakMatches = field(repr=False)
 
 
-def agreement(
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Means over leads, each lead of each image counting once, and R peaks pooled over all leads.
+
+    A lead without a measure (no correlation if it is missing) is left out of its mean. The mean is NaN if no
+    lead has the measure.
+    """
+
+    nrmse_percent: float
+    pearson: float
+    rmse_mv: float
+    dtw_mv: float
+    peaks: PeakMatches
+    peaks_unaligned: PeakMatches
+
+
+def lead_agreement(
     truth: NDArray[np.float64],
     predicted: NDArray[np.float64] | None,
     rate_hz: float,
     score: LeadScore | None = None,
 ) -> Agreement:
-    """truth: (samples,) finite mV. predicted: the same count, NaN where missing, or None for no lead at all.
+    """Compare one lead with its truth.
 
-    score: its `lead_score`, where that is known already. Raises as `lead_score`.
+    `truth` is (samples,) in mV, finite. `predicted` has the same shape, NaN where missing, or is None for a
+    missing lead. `score` is its `lead_score`, computed if not given. Raises ValueError as `lead_score` does.
     """
     guess = np.full(truth.size, np.nan) if predicted is None else predicted
     score = score or lead_score(truth, guess, rate_hz)
     span = float(np.ptp(truth))
     rmse_mv = math.sqrt(score.error / truth.size)
-    moved = shifted(guess, score.lag) + score.offset_mv
-    peaks = peak_agreement(truth, moved, rate_hz)
+    aligned = shift(guess, score.lag) + score.offset_mv
+    peaks = match_r_peaks(truth, aligned, rate_hz)
     return Agreement(
         db=score.db,
         rmse_mv=rmse_mv,
         nrmse_percent=100 * rmse_mv / span if span > 0 else math.inf,
-        pearson=_pearson(truth, moved),
-        dtw_mv=_warped(truth, moved, rate_hz),
+        pearson=_pearson(truth, aligned),
+        dtw_mv=_dtw_mv(truth, aligned, rate_hz),
         lag_s=score.lag / rate_hz,
         offset_mv=score.offset_mv,
         peaks=peaks,
-        peaks_unmoved=peak_agreement(truth, guess, rate_hz) if score.lag else peaks,
+        peaks_unaligned=match_r_peaks(truth, guess, rate_hz) if score.lag else peaks,
     )
 
 
-def agreements(truth: Truth, leads: Mapping[str, Lead]) -> dict[str, Agreement]:
-    """Of every lead that both have, in the truth's order; a prediction at another rate is resampled."""
+def summarize(agreements: Iterable[Agreement]) -> Summary:
+    """Summarize the agreements of several leads."""
+    listed = list(agreements)
+    return Summary(
+        _finite_mean([one.nrmse_percent for one in listed]),
+        _finite_mean([one.pearson for one in listed]),
+        _finite_mean([one.rmse_mv for one in listed]),
+        _finite_mean([one.dtw_mv for one in listed]),
+        pool_peaks(one.peaks for one in listed),
+        pool_peaks(one.peaks_unaligned for one in listed),
+    )
+
+
+def measure_values(of: Summary | Agreement) -> dict[str, float]:
+    """Return the measures under their names in JSON, CSV and HTML.
+
+    `r_peak_ms` is the median distance of matched R peaks after the alignment, `r_peak_unaligned_ms` before
+    it.
+    """
     return {
-        name: agreement(
-            label,
-            at_truth_rate(leads[name].mv.astype(np.float64), leads[name].rate_hz, truth.rate_hz, label.size),
-            truth.rate_hz,
-        )
-        for name, label in truth.leads.items()
-        if name in leads
+        "nrmse_percent": of.nrmse_percent,
+        "pearson": of.pearson,
+        "rmse_mv": of.rmse_mv,
+        "dtw_mv": of.dtw_mv,
+        "r_peak_ms": of.peaks.median_ms,
+        "r_peak_unaligned_ms": of.peaks_unaligned.median_ms,
+        "r_peak_sensitivity": of.peaks.sensitivity,
+        "r_peak_precision": of.peaks.precision,
     }
 
 
-def _warped(truth: NDArray[np.float64], moved: NDArray[np.float64], rate_hz: float) -> float:
-    both = np.isfinite(moved)
-    if not both.any():
+def _dtw_mv(truth: NDArray[np.float64], aligned: NDArray[np.float64], rate_hz: float) -> float:
+    present = np.isfinite(aligned)
+    if not present.any():
         return math.nan
-    return dtw_distance(truth[both], moved[both], round(DTW_BAND_S * rate_hz))
+    return dtw_distance(truth[present], aligned[present], round(DTW_BAND_S * rate_hz))
 
 
-def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    both = np.isfinite(b)
-    if not both.any():
+def _pearson(truth: NDArray[np.float64], aligned: NDArray[np.float64]) -> float:
+    present = np.isfinite(aligned)
+    if not present.any():
         return math.nan
-    a, b = a[both], b[both]
-    if np.ptp(a) == 0 or np.ptp(b) == 0:  # less their means, rounding is all that is left of them
+    a, b = truth[present], aligned[present]
+    if np.ptp(a) == 0 or np.ptp(b) == 0:  # a constant minus its mean is rounding noise
         return math.nan
     x, y = a - a.mean(), b - b.mean()
     return float(x @ y) / math.sqrt(float(x @ x) * float(y @ y))
+
+
+def _finite_mean(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return sum(finite) / len(finite) if finite else math.nan

@@ -1,10 +1,15 @@
-"""The competition's metric: SNR after the best small shift in time and height.
+"""The competition metric: signal-to-noise ratio after alignment in time and offset.
 
-Source: PhysioNet "Digitization of ECG Images" (2025), evaluation page. Per lead: the lag within
-±int(0.2·fs) samples that maximises the cross-correlation of the mean-centred signals, of equal
-ones the smallest; the prediction is shifted by it, and samples that were shifted in are missing;
-then it is moved up or down to the least squared error; then missing samples are 0. Per image:
-Σ truth² over Σ error², both over all leads, at most 384. Score: 10·log10 of the mean over images.
+Source: PhysioNet "Digitization of ECG Images" (2025), evaluation page. Per lead:
+
+1. Find the lag within ±int(0.2·fs) samples that maximizes the cross-correlation of the mean-centred signals.
+   The smallest lag wins a tie.
+2. Shift the prediction by this lag. Samples shifted in are missing.
+3. Add the constant offset that minimizes the squared error.
+4. Replace missing samples by 0.
+
+The ratio of an image is Σ truth² / Σ error², both sums over all its leads, capped at 384. The score is
+10·log10 of the mean ratio over images.
 """
 
 from __future__ import annotations
@@ -18,13 +23,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_LAG_S = 0.2
+"""Maximum lag of the alignment, from the evaluation page."""
+
 PERFECT_RATIO = 384.0
-"""The cap of an image's ratio: 25.84 dB."""
+"""Cap of the ratio of an image, 25.84 dB, from the evaluation page."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeadScore:
-    """One lead's part: Σ truth² and Σ error² in mV², and how the prediction was moved to get it."""
+    """Score of one lead.
+
+    `signal` is Σ truth² and `error` is Σ error², both in mV². `lag` (samples to the right) and `offset_mv`
+    are the alignment of the prediction.
+    """
 
     signal: float
     error: float
@@ -33,15 +44,17 @@ class LeadScore:
 
     @property
     def db(self) -> float:
-        return decibel(ratio([self]))
+        """Signal-to-noise ratio in dB, uncapped."""
+        return db_from_ratio(snr_ratio([self]))
 
 
 def lead_score(
     truth: NDArray[np.floating[Any]], predicted: NDArray[np.floating[Any]] | None, rate_hz: float
 ) -> LeadScore:
-    """Score one lead. truth: (samples,) finite. predicted: the same count, NaN where missing.
+    """Score one lead.
 
-    Raises ValueError where the counts differ or the truth is not finite.
+    `truth` is (samples,) in mV, finite. `predicted` has the same shape, NaN where missing, or is None. Raises
+    ValueError if the shapes differ or the truth is not finite.
     """
     label = np.asarray(truth, np.float64)
     signal = float(label @ label)
@@ -53,30 +66,33 @@ def lead_score(
         raise ValueError(f"{predicted.size} samples predicted, {label.size} true")
     guess = np.where(np.isfinite(predicted), predicted, np.nan).astype(np.float64)
     lag = best_lag(label, guess, int(rate_hz * MAX_LAG_S))
-    moved = shifted(guess, lag)
-    present = np.isfinite(moved)
-    offset = float(np.mean(label[present] - moved[present])) if present.any() else 0.0
-    error = label - np.where(present, moved + offset, 0.0)
+    aligned = shift(guess, lag)
+    present = np.isfinite(aligned)
+    offset = float(np.mean(label[present] - aligned[present])) if present.any() else 0.0
+    error = label - np.where(present, aligned + offset, 0.0)
     return LeadScore(signal, float(error @ error), lag, offset)
 
 
 def best_lag(truth: NDArray[np.float64], predicted: NDArray[np.float64], max_lag: int) -> int:
-    """The shift of `predicted` to the right, in samples, that fits best. NaN counts as its mean."""
+    """Return the shift of `predicted` to the right, in samples, that correlates best with `truth`.
+
+    NaN samples of `predicted` are replaced by its mean.
+    """
     a = truth - truth.mean()
     b = np.nan_to_num(predicted - np.nanmean(predicted))
     reach = min(max_lag, a.size - 1)
     size = 1 << (a.size + reach).bit_length()
     circular = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
     lags = np.arange(-reach, reach + 1)
-    correlation = circular[lags]  # a negative lag indexes from the end, where it is
-    # Equal correlations (a flat prediction, a periodic one) differ by the FFT's rounding.
+    correlation = circular[lags]  # negative lags are stored at the end
+    # Correlations that are equal in theory (flat or periodic predictions) differ by the rounding of the FFT.
     rounding = 1e-12 * float(np.linalg.norm(a) * np.linalg.norm(np.nan_to_num(predicted)))
     tied = lags[correlation >= correlation.max() - rounding]
     return int(tied[np.argmin(np.abs(tied))])
 
 
-def shifted(mv: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
-    """`mv` moved right by `lag` samples (left where negative); what is shifted in is NaN."""
+def shift(mv: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
+    """Shift `mv` to the right by `lag` samples, to the left if negative. Samples shifted in are NaN."""
     out = np.full(mv.size, np.nan)
     if lag >= 0:
         out[lag:] = mv[: mv.size - lag]
@@ -85,8 +101,8 @@ def shifted(mv: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
     return out
 
 
-def ratio(scores: Iterable[LeadScore]) -> float:
-    """An image's linear SNR over its leads, uncapped; infinite without any error."""
+def snr_ratio(scores: Iterable[LeadScore]) -> float:
+    """Return the linear SNR of an image over its leads, uncapped. It is infinite if the error is 0."""
     listed = list(scores)
     signal, error = sum(s.signal for s in listed), sum(s.error for s in listed)
     if error == 0:
@@ -94,11 +110,11 @@ def ratio(scores: Iterable[LeadScore]) -> float:
     return signal / error
 
 
-def decibel(linear: float) -> float:
-    """10·log10; −inf for zero."""
+def db_from_ratio(linear: float) -> float:
+    """Return 10·log10 of a linear ratio, −inf for 0."""
     return 10 * math.log10(linear) if linear > 0 else -math.inf
 
 
 def competition_score(ratios: Sequence[float]) -> float:
-    """10·log10 of the mean of the images' ratios, each capped at 384."""
-    return decibel(sum(min(r, PERFECT_RATIO) for r in ratios) / len(ratios))
+    """Return 10·log10 of the mean ratio over images, each ratio capped at 384."""
+    return db_from_ratio(sum(min(r, PERFECT_RATIO) for r in ratios) / len(ratios))

@@ -1,4 +1,4 @@
-"""What `run` wrote, read back to be scored: submission.csv, a folder of NAME.csv, or a Parquet file."""
+"""Predictions to evaluate, read from submission.csv, a folder of NAME.csv or a Parquet file."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from ecgdigit_rt.errors import PredictionsMalformed, TruthMalformed
-from ecgdigit_rt.evaluation.page_layouts import id_from_json, layout_from_json, layouts_from_report
+from ecgdigit_rt.evaluation.layouts import id_from_json, layout_from_json, layouts_from_report
 from ecgdigit_rt.evaluation.truth import read_truth
+from ecgdigit_rt.formats.page_folder import report_path
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.signal_table import RATE_HZ
 from ecgdigit_rt.formats.submission_csv import Submission, read_submission
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import LEADS
-from ecgdigit_rt.runs.report import report_path
 
 _COLUMNS = ("page_id", "lead", "rate_hz", "layout", "mv")
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """leads: image id → lead → (samples,) mV. rates_hz, layouts: of the images of which they are known."""
+    """Predicted signals of several images.
+
+    `leads` maps image id and lead name to samples (n,) in mV. `rates_hz` and `layouts` hold the images for
+    which they are known.
+    """
 
     leads: Submission
     rates_hz: Mapping[str, float] = field(default_factory=dict)
@@ -31,52 +35,52 @@ class Predictions:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read a run's output; a folder and the suffix tell which form it has.
+    """Read the output of a run. A folder is read as CSV, otherwise the suffix selects the format.
 
     Raises InputNotFound, SubmissionMalformed, PredictionsMalformed and DependencyMissing.
     """
     if path.is_dir():
-        return _from_csv_pages(path)
+        return _predictions_from_csv_folder(path)
     if path.suffix.lower() in FORMATS["parquet"].suffixes and path.is_file():
-        return _from_parquet(path)
+        return _predictions_from_parquet(path)
     return Predictions(read_submission(path), layouts=layouts_from_report(report_path(path)))
 
 
-def _from_csv_pages(folder: Path) -> Predictions:
+def _predictions_from_csv_folder(folder: Path) -> Predictions:
     paths = sorted(folder.glob("*.csv"))
     if not paths:
-        raise PredictionsMalformed(folder, "no NAME.csv is in it")
+        raise PredictionsMalformed(folder, "it contains no NAME.csv")
     leads: Submission = {}
     layouts: dict[str, str] = {}
     for path in paths:
-        papers = path.with_suffix(".json")
-        image = id_from_json(papers) or path.stem
-        if layout := layout_from_json(papers):
+        metadata = path.with_suffix(".json")
+        image = id_from_json(metadata) or path.stem
+        if layout := layout_from_json(metadata):
             layouts[image] = layout
         try:
-            leads[image] = dict(read_truth(path).leads)  # of the same form
+            leads[image] = dict(read_truth(path).leads)  # the files have the form of the truth
         except TruthMalformed as error:
             raise PredictionsMalformed(path, error.message.removeprefix(f"{path}, ")) from error
     return Predictions(leads, dict.fromkeys(leads, RATE_HZ), layouts)
 
 
-def _from_parquet(path: Path) -> Predictions:
+def _predictions_from_parquet(path: Path) -> Predictions:
     with missing_dependency_as_error("reading Parquet", "pyarrow", "parquet"):
         import pyarrow as pa
         from pyarrow import parquet
     try:
-        lines = parquet.read_table(path, columns=list(_COLUMNS)).to_pylist()
+        rows = parquet.read_table(path, columns=list(_COLUMNS)).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise PredictionsMalformed(path, str(error)) from error
-    if lines and not set(_COLUMNS) <= set(lines[0]):
-        raise PredictionsMalformed(path, f"its columns are not {', '.join(_COLUMNS)}")
+    if rows and not set(_COLUMNS) <= set(rows[0]):
+        raise PredictionsMalformed(path, f"the columns are not {', '.join(_COLUMNS)}")
     leads: Submission = {}
-    rates: dict[str, float] = {}
+    rates_hz: dict[str, float] = {}
     layouts: dict[str, str] = {}
-    for line in lines:
-        of_image = leads.setdefault(line["page_id"], {})  # a page that failed has no lead
-        if line["lead"] in LEADS:
-            of_image[line["lead"]] = np.array(line["mv"], np.float64)
-            rates[line["page_id"]] = float(line["rate_hz"])
-            layouts[line["page_id"]] = line["layout"] or ""
-    return Predictions(leads, rates, layouts)
+    for row in rows:
+        image_leads = leads.setdefault(row["page_id"], {})  # a failed page has a row without a lead
+        if row["lead"] in LEADS:
+            image_leads[row["lead"]] = np.array(row["mv"], np.float64)
+            rates_hz[row["page_id"]] = float(row["rate_hz"])
+            layouts[row["page_id"]] = row["layout"] or ""
+    return Predictions(leads, rates_hz, layouts)

@@ -1,7 +1,7 @@
-"""The true signals of an image: NAME.csv in the competition's form.
+"""Ground truth of an image: NAME.csv in the form of the competition.
 
-One column per lead, in millivolt, one line per sample of the whole record at the image's own rate;
-a lead's cells are empty outside the window in which the page shows it.
+The file has one column per lead, in millivolts, and one line per sample of the whole record at the sampling
+rate of the image. Cells are empty outside the window in which the page shows the lead.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from ecgdigit_rt.results import LEADS
 
 DEFAULT_RATE_HZ = 500.0
 RECORD_S = 10
-"""The competition's records all last this long, so their count of lines tells the rate."""
+"""Duration of all records of the competition. The number of lines therefore gives the rate."""
 
 RATES_HZ = (250.0, 256.0, 500.0, 512.0, 1000.0, 1025.0)
-"""The rates of the competition's records."""
+"""Sampling rates of the records of the competition."""
 
 SLACK = 2
-"""Samples by which two windows of one length may differ: floor or round of 2.5 s at each end."""
+"""Maximum difference, in samples, of two windows of the same length: floor or round of 2.5 s at each end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """leads: lead → (samples,) millivolt, finite: its window and nothing else."""
+    """Ground truth of one image.
+
+    `leads` maps the name of each lead to the samples (n,) of its window, in mV, finite.
+    """
 
     image: str
     rate_hz: float
@@ -39,7 +42,7 @@ class Truth:
 
 
 def truth_paths(folder: Path) -> dict[str, Path]:
-    """Image id → its truth file. Raises TruthMissing where there is none at all."""
+    """Return the truth file of each image id. Raises TruthMissing if the folder has none."""
     paths = {path.stem: path for path in sorted(folder.glob("*.csv")) if path.name != "test.csv"}
     if not paths:
         raise TruthMissing(folder)
@@ -47,19 +50,21 @@ def truth_paths(folder: Path) -> dict[str, Path]:
 
 
 def find_test_csv(folder: Path) -> dict[str, list[LeadRequest]]:
-    """What test.csv asks, where one lies in the truth folder or beside it; else nothing."""
+    """Return the requests of a test.csv in the truth folder or beside it, or an empty dictionary."""
     for path in (folder / "test.csv", folder.absolute().parent / "test.csv"):
         if path.is_file():
             return read_test_csv(path)
     return {}
 
 
-def read_truth(path: Path, asked: Sequence[LeadRequest] = ()) -> Truth:
-    """Read one image's truth. Raises TruthMalformed.
+def read_truth(path: Path, requests: Sequence[LeadRequest] = ()) -> Truth:
+    """Read the truth of one image. Raises TruthMalformed.
 
-    The file does not state its rate. It is, in this order: the rate that `asked` (the image's
-    lines of test.csv) gives, where its counts are those of the windows; what the line count says
-    of a 10 s record, where that is a rate of the competition; 500 Hz.
+    The file does not state its sampling rate. These sources are tried in order:
+
+    1. `requests`, the lines of test.csv for this image, if their counts match the windows
+    2. the number of lines of a 10 s record, if that gives a rate of the competition
+    3. 500 Hz
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -67,11 +72,11 @@ def read_truth(path: Path, asked: Sequence[LeadRequest] = ()) -> Truth:
         raise TruthMalformed(path, "1", f"not readable as text: {error}") from error
     header = [name.strip() for name in lines[0].split(",")] if lines else []
     if not set(header) & set(LEADS):
-        raise TruthMalformed(path, "1", f"the header names no lead: {lines[:1]}")
-    # In a file of one column an empty line is an empty cell.
+        raise TruthMalformed(path, "1", f"the header does not name a lead: {lines[:1]}")
+    # In a file with a single column an empty line is an empty cell.
     rows = [line.split(",") for line in lines[1:] if line.strip() or len(header) == 1]
     if any(len(row) != len(header) for row in rows):
-        raise TruthMalformed(path, header[-1], "its lines have unequal numbers of cells")
+        raise TruthMalformed(path, header[-1], "the lines have different numbers of cells")
     columns = dict(zip(header, zip(*rows, strict=True), strict=False))
     leads = {}
     for name in (name for name in LEADS if name in columns):
@@ -80,7 +85,7 @@ def read_truth(path: Path, asked: Sequence[LeadRequest] = ()) -> Truth:
             leads[name] = window
     if not leads:
         raise TruthMalformed(path, header[0], "all leads are empty")
-    return Truth(path.stem, _rate_hz(leads, len(rows), asked), leads)
+    return Truth(path.stem, _rate_hz(leads, len(rows), requests), leads)
 
 
 def _window(path: Path, name: str, cells: Sequence[str]) -> NDArray[np.float64]:
@@ -93,14 +98,16 @@ def _window(path: Path, name: str, cells: Sequence[str]) -> NDArray[np.float64]:
         return np.empty(0)
     window = values[present[0] : present[-1] + 1]
     if not np.isfinite(window).all():
-        hole = present[0] + int(np.argmin(np.isfinite(window)))
-        raise TruthMalformed(path, name, f"line {hole + 2} is empty inside the lead's window")
+        gap = present[0] + int(np.argmin(np.isfinite(window)))
+        raise TruthMalformed(path, name, f"line {gap + 2} is empty inside the window of the lead")
     return window
 
 
-def _rate_hz(leads: Mapping[str, NDArray[np.float64]], rows: int, asked: Sequence[LeadRequest]) -> float:
-    same = [a for a in asked if a.lead in leads and abs(a.rows - leads[a.lead].size) <= SLACK]
-    if 2 * len(same) > len(asked):
-        return Counter(a.rate_hz for a in same).most_common(1)[0][0]
+def _rate_hz(leads: Mapping[str, NDArray[np.float64]], rows: int, requests: Sequence[LeadRequest]) -> float:
+    matching = [
+        one for one in requests if one.lead in leads and abs(one.rows - leads[one.lead].size) <= SLACK
+    ]
+    if 2 * len(matching) > len(requests):
+        return Counter(one.rate_hz for one in matching).most_common(1)[0][0]
     by_count = rows / RECORD_S
     return by_count if by_count in RATES_HZ else DEFAULT_RATE_HZ

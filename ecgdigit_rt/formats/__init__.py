@@ -1,1 +1,1 @@
-"""What a run can write: a module a format, and one table of them in `registry`."""
+"""Output formats of a run: one module per format, listed in `registry`."""

@@ -1,4 +1,4 @@
-"""A page as a pandas table."""
+"""Pandas data frame of one page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecgdigit_rt.formats.metadata import page_facts
+from ecgdigit_rt.formats.metadata import page_metadata
 from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def dataframe_from_page(page: Digitized) -> pd.DataFrame:
-    """Millivolt, float32: a column per lead in the standard order, NaN where nothing was printed.
+    """Return the signals in millivolts, float32, one column per lead in the standard order.
 
-    The index is `time_s`, at 500 Hz from the record's start; `attrs` holds `page_facts`.
-    Raises DependencyMissing.
+    Samples that are not printed are NaN. The index `time_s` is the time since the start of the record, at
+    500 Hz; `attrs` holds `page_metadata`. Raises DependencyMissing if pandas is not installed.
     """
     with missing_dependency_as_error("a data frame", "pandas", "pandas"):
         import pandas as pd
     table = signal_table(page)
     time_s = pd.Index(np.arange(table.shape[0]) / RATE_HZ, name="time_s")
     frame = pd.DataFrame(table, index=time_s, columns=lead_names(page))
-    frame.attrs.update(page_facts(page))
+    frame.attrs.update(page_metadata(page))
     return frame

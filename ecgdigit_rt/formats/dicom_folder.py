@@ -1,13 +1,13 @@
-"""`dicom`: NAME.dcm per page, a DICOM waveform with all leads in one multiplex group at 500 Hz.
+"""Format `dicom`: NAME.dcm per page, a DICOM waveform with all leads in one multiplex group at 500 Hz.
 
-A page with all twelve leads is a 12-Lead ECG (at most 16384 samples, PS3.3 A.34.3), any other a General
-ECG. Units are microvolt, one step each. Where nothing was printed stands the Waveform Padding Value,
--32768. A group for every three leads that are printed together would need no padding, and most readers
-look for all leads in the first group. Annotations tell the rest: one for the page, one with each window.
+A page with all twelve leads is a 12-Lead ECG (at most 16384 samples, PS3.3 A.34.3), any other page a
+General ECG. One step is one microvolt. Samples that are not printed hold the Waveform Padding Value,
+-32768. One group per three simultaneous leads would need no padding, but most readers expect all leads in
+the first group. Annotations hold the metadata: one for the page, one for the printed samples of each lead.
 
-Nothing is made up: what the standard lets be empty and the page does not tell is empty. Acquisition
-DateTime may not be empty; it is when the picture's file was written, and the first annotation says so.
-The same page read the same way gives the same file, with the same UIDs.
+No value is invented: elements that may be empty and are unknown are empty. Acquisition DateTime must not be
+empty; it is the modification time of the image file, and the first annotation says so. The same result
+gives the same file with the same UIDs.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
-from ecgdigit_rt.formats.dicom_codes import LEAD_SYSTEM, UNSPECIFIED_LEAD_SYSTEM, coded
-from ecgdigit_rt.formats.dicom_waveform import waveform, waveform_annotations
-from ecgdigit_rt.formats.file_names import file_stem
-from ecgdigit_rt.formats.page_folder import PageFolder
+from ecgdigit_rt.formats.dicom_waveform import (
+    LEAD_SYSTEM,
+    UNSPECIFIED_LEAD_SYSTEM,
+    code_item,
+    waveform,
+    waveform_annotations,
+)
+from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
@@ -31,27 +35,21 @@ from ecgdigit_rt.results import LEADS, Digitized
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-MOST_SAMPLES = 16384
-"""Of a 12-Lead ECG; a General ECG may have any number."""
+MAX_TWELVE_LEAD_SAMPLES = 16384
+"""Limit of a 12-Lead ECG (PS3.3 A.34.3). A General ECG has none."""
 
-_LONGEST_LO = 64
+_MAX_LO_CHARS = 64  # length of value representation LO, PS3.5 6.2
 
 
-def dicom_folder(to: OutputDestination) -> PageFolder:
-    """Raises DependencyMissing."""
+def open_writer(destination: OutputDestination) -> PageFolder:
+    """Return the page writer of this format. Raises DependencyMissing if pydicom is not installed."""
     with missing_dependency_as_error("--format dicom", "pydicom", "dicom"):
-        import pydicom  # noqa: F401 to know before the first page
-    return PageFolder(to.path, _write_page, (".dcm",))
-
-
-def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
-    path = folder / f"{file_stem(page_id)}.dcm"
-    with atomic_file(path) as partial, reraise_as_output_error(path):
-        dicom_from_page(page, page_id).save_as(partial, enforce_file_format=True)
+        import pydicom  # noqa: F401 to fail before the first page
+    return PageFolder(destination.path, _write_page, (".dcm",))
 
 
 def dicom_from_page(page: Digitized, page_id: str = "") -> Dataset:
-    """The whole file as a pydicom Dataset. Its UIDs come from what is in it."""
+    """Return the whole file as a pydicom Dataset. Its UIDs are derived from its content."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import (
         ExplicitVRLittleEndian,
@@ -60,18 +58,19 @@ def dicom_from_page(page: Digitized, page_id: str = "") -> Dataset:
     )
 
     group = waveform(page)
-    is_twelve_lead = lead_names(page) == list(LEADS) and group.NumberOfWaveformSamples <= MOST_SAMPLES
+    is_short = group.NumberOfWaveformSamples <= MAX_TWELVE_LEAD_SAMPLES
+    is_twelve_lead = lead_names(page) == list(LEADS) and is_short
     out = Dataset()
     out.SpecificCharacterSet = "ISO_IR 192"
     out.SOPClassUID = TwelveLeadECGWaveformStorage if is_twelve_lead else GeneralECGWaveformStorage
-    _add_unknown(out)
-    _add_maker(out, page)
+    _add_unknown_elements(out)
+    _add_equipment(out, page)
     out.Modality = "ECG"
-    out.SeriesDescription = "Digitized from a picture of paper"
+    out.SeriesDescription = "Digitized from an image of a paper ECG"
     out.InstanceNumber = page.source.page + 1
-    when = _written(page.source.path)
-    out.ContentDate, out.ContentTime = f"{when:%Y%m%d}", f"{when:%H%M%S}"
-    out.AcquisitionDateTime = f"{when:%Y%m%d%H%M%S%z}"
+    time = _modification_time(page.source.path)
+    out.ContentDate, out.ContentTime = f"{time:%Y%m%d}", f"{time:%H%M%S}"
+    out.AcquisitionDateTime = f"{time:%Y%m%d%H%M%S%z}"
     out.AcquisitionContextSequence = [_lead_system()] if is_twelve_lead else []
     out.WaveformSequence = [group]
     out.WaveformAnnotationSequence = waveform_annotations(page, page_id)
@@ -81,8 +80,14 @@ def dicom_from_page(page: Digitized, page_id: str = "") -> Dataset:
     return out
 
 
-def _written(path: Path) -> datetime:
-    """When the picture's file was last written; of a picture that is no file, now."""
+def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
+    path = folder / f"{file_stem(page_id)}.dcm"
+    with atomic_file(path) as partial, reraise_as_output_error(path):
+        dicom_from_page(page, page_id).save_as(partial, enforce_file_format=True)
+
+
+def _modification_time(path: Path) -> datetime:
+    """Return the modification time of the image file, or the current time if the image is not a file."""
     try:
         return datetime.fromtimestamp(path.stat().st_mtime).astimezone()
     except OSError:
@@ -90,14 +95,14 @@ def _written(path: Path) -> datetime:
 
 
 def _add_uids(out: Dataset) -> None:
-    """UIDs below 2.25, as PS3.5 B.2 has it: a file that says the same is the same instance."""
+    """Set UIDs below 2.25 (PS3.5 B.2) from the content: equal content is the same instance."""
     content = hashlib.sha256(out.to_json().encode()).hexdigest()
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         setattr(out, keyword, f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{keyword} {content}').int}")
 
 
-def _add_unknown(out: Dataset) -> None:
-    """Elements that have to stand there and that a picture does not tell."""
+def _add_unknown_elements(out: Dataset) -> None:
+    """Add the elements that must be present but are unknown, as empty values."""
     for keyword in (
         "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
         "ReferringPhysicianName", "AccessionNumber", "SeriesNumber",
@@ -105,22 +110,22 @@ def _add_unknown(out: Dataset) -> None:
         setattr(out, keyword, None)
 
 
-def _add_maker(out: Dataset, page: Digitized) -> None:
+def _add_equipment(out: Dataset, page: Digitized) -> None:
     out.Manufacturer = "ecgdigit-rt"
     if page.provenance is not None:
         provenance = page.provenance
-        out.ManufacturerModelName = provenance.models[:_LONGEST_LO]
+        out.ManufacturerModelName = provenance.models[:_MAX_LO_CHARS]
         out.SoftwareVersions = [
-            text[:_LONGEST_LO] for text in (provenance.software, provenance.models, provenance.device)
+            text[:_MAX_LO_CHARS] for text in (provenance.software, provenance.models, provenance.device)
         ]
 
 
 def _lead_system() -> Dataset:
-    """How electrodes were placed (TID 3401): the picture does not tell."""
+    """Return the lead system (TID 3401): unspecified, because the page does not state it."""
     from pydicom.dataset import Dataset
 
     item = Dataset()
     item.ValueType = "CODE"
-    item.ConceptNameCodeSequence = [coded(LEAD_SYSTEM)]
-    item.ConceptCodeSequence = [coded(UNSPECIFIED_LEAD_SYSTEM)]
+    item.ConceptNameCodeSequence = [code_item(LEAD_SYSTEM)]
+    item.ConceptCodeSequence = [code_item(UNSPECIFIED_LEAD_SYSTEM)]
     return item

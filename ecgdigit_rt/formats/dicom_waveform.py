@@ -1,28 +1,59 @@
-"""The waveform of a DICOM file: one multiplex group of all leads, and the annotations that tell of them."""
+"""Waveform of a DICOM file: one multiplex group with all leads, its coded terms and its annotations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ecgdigit_rt.formats.dicom_codes import LEAD_CODES, MICROVOLT, coded
-from ecgdigit_rt.formats.int16 import NOT_PRINTED, int16_from_mv
-from ecgdigit_rt.formats.metadata import lead_line, page_lines
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table, window
+from ecgdigit_rt.formats.metadata import lead_comment, page_comments
+from ecgdigit_rt.formats.signal_table import (
+    INVALID_SAMPLE,
+    RATE_HZ,
+    int16_from_mv,
+    lead_names,
+    lead_slice,
+    signal_table,
+)
 from ecgdigit_rt.results import Digitized
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+Code = tuple[str, str, str]
+"""Code value, coding scheme, meaning."""
+
+LEAD_CODES: dict[str, Code] = {
+    "I": ("2:1", "MDC", "Lead I"),
+    "II": ("2:2", "MDC", "Lead II"),
+    "III": ("2:61", "MDC", "Lead III"),
+    "aVR": ("2:62", "MDC", "aVR, augmented voltage, right"),
+    "aVL": ("2:63", "MDC", "aVL, augmented voltage, left"),
+    "aVF": ("2:64", "MDC", "aVF, augmented voltage, foot"),
+    "V1": ("2:3", "MDC", "Lead V1"),
+    "V2": ("2:4", "MDC", "Lead V2"),
+    "V3": ("2:5", "MDC", "Lead V3"),
+    "V4": ("2:6", "MDC", "Lead V4"),
+    "V5": ("2:7", "MDC", "Lead V5"),
+    "V6": ("2:8", "MDC", "Lead V6"),
+}
+"""CID 3001, ECG Leads."""
+
+MICROVOLT: Code = ("uV", "UCUM", "microvolt")
+
+LEAD_SYSTEM: Code = ("10:11345", "MDC", "Lead System")
+UNSPECIFIED_LEAD_SYSTEM: Code = ("10:11264", "MDC", "Unspecified 12-lead system")
+"""CID 3263, ECG Lead Placement."""
+
 NOTICE = (
-    "Digitized from a picture of a paper ECG, for research. Samples that were not printed hold the padding "
-    "value. When the ECG was recorded was not read: the acquisition time is when its file was written."
+    "Digitized from an image of a paper ECG, for research use. Samples that are not printed hold the "
+    "padding value. The recording time was not read: the acquisition time is the modification time of the "
+    "image file."
 )
-_LONGEST_ST = 1024
+_MAX_ST_CHARS = 1024  # length of value representation ST, PS3.5 6.2
 
 
 def waveform(page: Digitized) -> Dataset:
-    """The multiplex group."""
+    """Return the multiplex group of all leads."""
     from pydicom.dataset import Dataset
 
     steps = int16_from_mv(signal_table(page))
@@ -34,7 +65,7 @@ def waveform(page: Digitized) -> Dataset:
     group.ChannelDefinitionSequence = [_channel(k, name) for k, name in enumerate(lead_names(page), start=1)]
     group.WaveformBitsAllocated = 16
     group.WaveformSampleInterpretation = "SS"
-    group.add_new("WaveformPaddingValue", "OW", NOT_PRINTED.to_bytes(2, "little", signed=True))
+    group.add_new("WaveformPaddingValue", "OW", INVALID_SAMPLE.to_bytes(2, "little", signed=True))
     group.add_new("WaveformData", "OW", steps.astype("<i2").tobytes())
     return group
 
@@ -45,9 +76,9 @@ def _channel(number: int, name: str) -> Dataset:
     channel = Dataset()
     channel.WaveformChannelNumber = number
     channel.ChannelLabel = name
-    channel.ChannelSourceSequence = [coded(LEAD_CODES[name])]
+    channel.ChannelSourceSequence = [code_item(LEAD_CODES[name])]
     channel.ChannelSensitivity = 1
-    channel.ChannelSensitivityUnitsSequence = [coded(MICROVOLT)]
+    channel.ChannelSensitivityUnitsSequence = [code_item(MICROVOLT)]
     channel.ChannelSensitivityCorrectionFactor = 1
     channel.ChannelBaseline = 0
     channel.ChannelSampleSkew = 0
@@ -56,22 +87,32 @@ def _channel(number: int, name: str) -> Dataset:
 
 
 def waveform_annotations(page: Digitized, page_id: str) -> list[Dataset]:
-    everything = (1, 0)  # the first group, all of its channels
-    found = [_annotation("\r\n".join([NOTICE, *page_lines(page, page_id)]), everything)]
+    """Return one annotation for the page, then one per lead that marks its printed samples."""
+    whole_group = (1, 0)  # the first group, all of its channels
+    annotations = [_annotation("\r\n".join([NOTICE, *page_comments(page, page_id)]), whole_group)]
     for channel, name in enumerate(lead_names(page), start=1):
         lead = page.leads[name]
-        item = _annotation(lead_line(lead), (1, channel))
-        printed = window(lead)
+        item = _annotation(lead_comment(lead), (1, channel))
+        printed = lead_slice(lead)
         item.TemporalRangeType = "SEGMENT"
         item.ReferencedSamplePositions = [printed.start + 1, printed.stop]  # counted from 1
-        found.append(item)
-    return found
+        annotations.append(item)
+    return annotations
+
+
+def code_item(code: Code) -> Dataset:
+    """Return the item of a code sequence."""
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
+    return item
 
 
 def _annotation(text: str, channels: Sequence[int]) -> Dataset:
     from pydicom.dataset import Dataset
 
     item = Dataset()
-    item.UnformattedTextValue = text[:_LONGEST_ST]
+    item.UnformattedTextValue = text[:_MAX_ST_CHARS]
     item.ReferencedWaveformChannels = list(channels)
     return item

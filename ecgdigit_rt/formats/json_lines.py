@@ -1,15 +1,15 @@
-"""`json`: one file of JSON Lines, an object per page. `page.schema.json` beside this module is its schema.
+"""Format `json`: JSON Lines, one object per page, described by `page.schema.json`.
 
-| key | what |
+| key | content |
 |---|---|
-| schema_version, id, source, page | 2; the page's id; its file; which page of the file, from 1 |
+| schema_version, id, source, page | 2; page id; file; page number in the file, from 1 |
 | status | digitized, partial (leads are missing) or failed |
-| software, models, device | what read it; null where nobody knows |
-| unit, duration_s, layout, missing, expected_db, quality, notes | of the page as a whole |
+| software, models, device | provenance; null if unknown |
+| unit, duration_s, layout, missing, expected_db, quality, notes | of the whole page |
 | leads | lead → samples, rate_hz, start_s, end_s, duration_s, confidence, expected_error_mv, mv |
-| error_id, message, hint | of a page that failed, in place of all from `software` on |
+| error_id, message, hint | of a failed page, instead of all keys from `software` on |
 
-`mv` is what was printed and nothing else, from `start_s` on, at 5 decimals (10 nanovolt).
+`mv` holds only the printed samples, from `start_s` on, at 5 decimals (10 nV).
 """
 
 from __future__ import annotations
@@ -22,26 +22,33 @@ from typing import Self
 import numpy as np
 
 from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
-from ecgdigit_rt.formats.metadata import failed_facts, lead_facts, page_facts
+from ecgdigit_rt.formats.metadata import failure_metadata, lead_metadata, page_metadata
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Failed, Lead, Result
 
 
-class JsonLines:
-    """A line goes out as its page comes; the file appears at the end."""
+def open_writer(destination: OutputDestination) -> JsonLinesWriter:
+    """Return the page writer of this format."""
+    return JsonLinesWriter(destination)
 
-    def __init__(self, to: OutputDestination) -> None:
-        self._to = to
+
+class JsonLinesWriter:
+    """Page writer of one JSON Lines file or stream. A file appears when the writer is closed."""
+
+    def __init__(self, destination: OutputDestination) -> None:
+        self._destination = destination
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._text = self._open.enter_context(atomic_text_file(self._to.path, self._to.stream))
+        file = atomic_text_file(self._destination.path, self._destination.stream)
+        self._text = self._open.enter_context(file)
         return self
 
     def write(self, page_id: str, result: Result) -> None:
-        line = json.dumps(_object(page_id, result), ensure_ascii=False, allow_nan=False)
-        with reraise_as_output_error(self._to.path):
+        """Write one line. Raises OutputNotWritable."""
+        line = json.dumps(_page_object(page_id, result), ensure_ascii=False, allow_nan=False)
+        with reraise_as_output_error(self._destination.path):
             self._text.write(line + "\n")
 
     def __exit__(
@@ -50,14 +57,14 @@ class JsonLines:
         self._open.__exit__(kind, error, trace)
 
 
-def _object(page_id: str, result: Result) -> dict[str, object]:
+def _page_object(page_id: str, result: Result) -> dict[str, object]:
     if isinstance(result, Failed):
-        return failed_facts(result, page_id)
+        return failure_metadata(result, page_id)
     leads = [result.leads[name] for name in lead_names(result)]
-    with_values = {lead.name: {**lead_facts(lead), "mv": _values(lead)} for lead in leads}
-    return {**page_facts(result, page_id), "leads": with_values}
+    with_samples = {lead.name: {**lead_metadata(lead), "mv": _samples(lead)} for lead in leads}
+    return {**page_metadata(result, page_id), "leads": with_samples}
 
 
-def _values(lead: Lead) -> list[float]:
-    values: list[float] = (np.round(lead.mv.astype(np.float64), 5) + 0.0).tolist()
-    return values
+def _samples(lead: Lead) -> list[float]:
+    samples: list[float] = (np.round(lead.mv.astype(np.float64), 5) + 0.0).tolist()
+    return samples

@@ -1,8 +1,8 @@
-"""`npz`: NAME.npz per page, for NumPy, without pickles.
+"""Format `npz`: NAME.npz per page, for NumPy, without pickles.
 
-One float32 array per lead, named as the lead, in millivolt: what was printed and nothing else. `leads`
-names them in the standard order; `rate_hz`, `start_s` and `end_s` (leads,) float64 go with it; `facts`
-is `page_facts` as a JSON string.
+Each lead is a float32 array in millivolts under its own name, holding only the printed samples. `leads`
+lists the names in the standard order; `rate_hz`, `start_s` and `end_s` are float64 arrays (leads,).
+`metadata` is `page_metadata` as a JSON string.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
-from ecgdigit_rt.formats.file_names import file_stem
-from ecgdigit_rt.formats.metadata import page_facts
-from ecgdigit_rt.formats.page_folder import PageFolder
+from ecgdigit_rt.formats.metadata import page_metadata
+from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Digitized
 
 
-def npz_folder(to: OutputDestination) -> PageFolder:
-    return PageFolder(to.path, _write_page, (".npz",))
+def open_writer(destination: OutputDestination) -> PageFolder:
+    """Return the page writer of this format."""
+    return PageFolder(destination.path, _write_page, (".npz",))
 
 
 def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
@@ -33,7 +33,7 @@ def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
         "rate_hz": np.array([lead.rate_hz for lead in leads]),
         "start_s": np.array([lead.start_s for lead in leads]),
         "end_s": np.array([lead.end_s for lead in leads]),
-        "facts": np.array(json.dumps(page_facts(page, page_id), allow_nan=False)),
+        "metadata": np.array(json.dumps(page_metadata(page, page_id), allow_nan=False)),
     }
     path = folder / f"{file_stem(page_id)}.npz"
     with atomic_file(path) as partial, reraise_as_output_error(path), partial.open("wb") as stream:

@@ -1,53 +1,90 @@
-"""A folder with files of its own for every page that was read."""
+"""Folder outputs: one set of files per page, named after the page id."""
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from re import Pattern
 from types import TracebackType
 from typing import Self
 
-from ecgdigit_rt.atomic_files import check_folder
-from ecgdigit_rt.formats.file_names import file_stem
+from ecgdigit_rt.atomic_files import check_folder_writable
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.results import Digitized, Failed, Result
+from ecgdigit_rt.sanitize import CONTROL_CHARS
 
-PageFiles = Callable[[Path, str, Digitized], None]
-"""Writes one page's files: the folder, the page's id, the page. Each file appears whole."""
+WritePage = Callable[[Path, str, Digitized], None]
+"""Writer of the files of one page. Arguments: folder, page id, page. Each file must appear atomically."""
+
+REPORT = "report.json"
+"""File name of a run's report inside the output folder. No page gets this name."""
+
+_UNSAFE = re.compile(rf'[{CONTROL_CHARS}/\\:*?"<>|]|^\.|[. ]$')
+"""Characters that some file system, terminal or UTF-8 rejects, a leading dot (hidden file), and a trailing
+dot or space, which Windows drops."""
+
+_MAX_STEM_BYTES = 200
+"""Chosen below the 255 bytes that file systems allow: the temporary name is longer than the final one."""
 
 
 class PageFolder:
-    """The folder is made with its first file. A page that failed, or without leads, has none.
+    """Page writer for a folder of files.
 
-    Files of a page that were there before are replaced; those of a page that failed now stay.
-    suffixes, stem: how a page's files are called by its id.
+    The folder is created with its first file. Failed pages and pages without leads get no files. Existing
+    files of a page are replaced; existing files of a page that fails now stay.
+    `suffixes` are the suffixes of one page's files; `stem` returns their common stem from the page id.
     """
 
     def __init__(
         self,
         path: Path,
-        write_files: PageFiles,
+        write_page: WritePage,
         suffixes: tuple[str, ...],
-        stem: Callable[[str], str] = file_stem,
+        stem: Callable[[str], str] | None = None,
     ) -> None:
         self._path = path
-        self._write_files = write_files
-        self._suffixes, self._stem = suffixes, stem
+        self._write_page = write_page
+        self._suffixes, self._stem = suffixes, stem or file_stem
 
     def __enter__(self) -> Self:
-        check_folder(self._path)
+        check_folder_writable(self._path)
         return self
 
     def write(self, page_id: str, result: Result) -> None:
+        """Write the files of one page. Raises OutputNotWritable."""
         if not isinstance(result, Failed) and lead_names(result):
-            self._write_files(self._path, page_id, result)
+            self._write_page(self._path, page_id, result)
 
     def has(self, page_id: str) -> bool:
-        """Whether all files of a page are there."""
+        """Return whether all files of a page exist."""
         stem = self._stem(page_id)
         return all((self._path / f"{stem}{suffix}").is_file() for suffix in self._suffixes)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left open."""
+        """Do nothing: each file is closed after its page."""
+
+
+def report_path(out: Path, *, is_folder: bool = False) -> Path:
+    """Return the path of a run's report: beside an output file, or inside an output folder."""
+    return out / REPORT if is_folder else out.with_name(f"{out.stem}.report.json")
+
+
+def file_stem(page_id: str, unsafe: Pattern[str] = _UNSAFE, max_bytes: int = _MAX_STEM_BYTES) -> str:
+    """Return a safe file name for a page id: equal ids give equal names, different ids different names.
+
+    A safe id is returned unchanged. Otherwise the unsafe characters are replaced and a digest of the id is
+    appended. Ids in another Unicode normal form than NFC count as unsafe, because some file systems treat
+    both forms as the same name.
+    """
+    safe = unicodedata.normalize("NFC", unsafe.sub("_", page_id))
+    is_reserved = safe.lower() == REPORT.removesuffix(".json")
+    if safe == page_id and safe and not is_reserved and len(safe.encode()) <= max_bytes:
+        return safe
+    digest = hashlib.sha256(page_id.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    short = safe.encode("utf-8", "replace")[: max_bytes - 9].decode("utf-8", "ignore")
+    return f"{short}-{digest}"

@@ -1,8 +1,8 @@
-"""`parquet`: one file, a line per page and lead, for pandas, polars, DuckDB.
+"""Format `parquet`: one file with a row per page and lead, for pandas, polars and DuckDB.
 
-`mv` is a list of float32 in millivolt: what was printed and nothing else, from `start_s` on. A page that
-failed is one line too, with `error_id` and `message` and without a lead: every page of a run stands in
-the table, where any reader sees it, and `WHERE lead = 'II'` passes it over.
+`mv` is a list of float32 in millivolts that holds only the printed samples, from `start_s` on. A failed
+page is one row with `error_id` and `message` and without a lead, so that every page of a run is in the
+table; `WHERE lead = 'II'` skips failed pages.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from ecgdigit_rt import __version__
 from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
-from ecgdigit_rt.formats.metadata import UNIT, missing_leads, origin_facts, rounded
+from ecgdigit_rt.formats.metadata import UNIT, missing_leads, round_finite, source_metadata
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
@@ -22,24 +22,29 @@ from ecgdigit_rt.results import Digitized, Failed, Lead, Result
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PAGES_A_GROUP = 128
-"""Pages that are held back for one row group: some 10 MB, and groups that are quick to read."""
+PAGES_PER_ROW_GROUP = 128
+"""Pages in memory until a row group is written, about 10 MB. Chosen, not tuned."""
 
-STRINGS = (
+DICTIONARY_COLUMNS = (
     "page_id", "source", "lead", "unit", "layout", "status", "notes", "software", "models",
     "device", "error_id", "message",
 )  # fmt: skip
-"""Columns of few different words, which Parquet writes once a group."""
+"""Columns with few different values, which Parquet stores once per row group."""
 
 
-class ParquetFile:
-    """A row group goes out when its pages are together; the file appears at the end."""
+def open_writer(destination: OutputDestination) -> ParquetPageWriter:
+    """Return the page writer of this format. Raises DependencyMissing if pyarrow is not installed."""
+    return ParquetPageWriter(destination)
 
-    def __init__(self, to: OutputDestination) -> None:
+
+class ParquetPageWriter:
+    """Page writer of one Parquet file, by row groups. The file appears when the writer is closed."""
+
+    def __init__(self, destination: OutputDestination) -> None:
         with missing_dependency_as_error("--format parquet", "pyarrow", "parquet"):
             import pyarrow as pa
             from pyarrow import parquet
-        self._path = to.path
+        self._path = destination.path
         self._arrow, self._parquet = pa, parquet
         self._schema = signals_schema()
         self._open = ExitStack()
@@ -51,16 +56,17 @@ class ParquetFile:
             partial = opened.enter_context(atomic_file(self._path))
             with reraise_as_output_error(self._path):
                 self._table = self._parquet.ParquetWriter(
-                    partial, self._schema, compression="zstd", use_dictionary=list(STRINGS)
+                    partial, self._schema, compression="zstd", use_dictionary=list(DICTIONARY_COLUMNS)
                 )
             opened.push(self._finish)
             self._open = opened.pop_all()
         return self
 
     def write(self, page_id: str, result: Result) -> None:
-        self._rows += rows_of_page(page_id, result)
+        """Add the rows of one page. Raises OutputNotWritable."""
+        self._rows += rows_from_page(page_id, result)
         self._pages += 1
-        if self._pages == PAGES_A_GROUP:
+        if self._pages == PAGES_PER_ROW_GROUP:
             self._flush()
 
     def __exit__(
@@ -69,7 +75,7 @@ class ParquetFile:
         self._open.__exit__(kind, error, trace)
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
-        """The last pages and the file's end; what is cut short is thrown away with the file."""
+        """Write the last row group and the footer. After an error the file is closed, then discarded."""
         try:
             if kind is None:
                 self._flush()
@@ -85,7 +91,7 @@ class ParquetFile:
 
 
 def signals_schema() -> pa.Schema:
-    """Of every table of signals that this package writes."""
+    """Return the schema of every table of signals."""
     import pyarrow as pa
 
     real, text = pa.float64(), pa.string()
@@ -116,24 +122,24 @@ def signals_schema() -> pa.Schema:
     return pa.schema(columns, metadata={"writer": f"ecgdigit-rt {__version__}"})
 
 
-def rows_of_page(page_id: str, result: Result) -> list[dict[str, object]]:
-    """One line per lead, or one for a page that failed; what a line lacks is null."""
-    which = origin_facts(result, page_id)
-    origin = {"page_id": which["id"], "source": which["source"], "page": which["page"]}
+def rows_from_page(page_id: str, result: Result) -> list[dict[str, object]]:
+    """Return one row per lead, or one row for a failed page. Absent columns are null."""
+    source = source_metadata(result, page_id)
+    origin = {"page_id": source["id"], "source": source["source"], "page": source["page"]}
     if isinstance(result, Failed):
         return [{**origin, "status": "failed", "error_id": result.error_id, "message": result.message}]
-    of_page = {**origin, **_of_page(result)}
-    return [{**of_page, **_of_lead(result.leads[name])} for name in lead_names(result)]
+    page_columns = {**origin, **_page_columns(result)}
+    return [{**page_columns, **_lead_columns(result.leads[name])} for name in lead_names(result)]
 
 
-def _of_page(page: Digitized) -> dict[str, object]:
+def _page_columns(page: Digitized) -> dict[str, object]:
     layout, provenance = page.layout, page.provenance
     return {
         "layout": layout.name,
         "speed_mm_s": layout.speed_mm_s,
         "gain_mm_mv": layout.gain_mm_mv,
         "status": "partial" if missing_leads(page) else "digitized",
-        "expected_db": rounded(page.expected_db, 3),
+        "expected_db": round_finite(page.expected_db, 3),
         "notes": "; ".join(page.notes) or None,
         "software": provenance.software if provenance else None,
         "models": provenance.models if provenance else None,
@@ -141,7 +147,7 @@ def _of_page(page: Digitized) -> dict[str, object]:
     }
 
 
-def _of_lead(lead: Lead) -> dict[str, object]:
+def _lead_columns(lead: Lead) -> dict[str, object]:
     return {
         "lead": lead.name,
         "rate_hz": lead.rate_hz,
@@ -149,6 +155,6 @@ def _of_lead(lead: Lead) -> dict[str, object]:
         "end_s": lead.end_s,
         "unit": UNIT,
         "confidence": lead.confidence,
-        "expected_error_mv": rounded(lead.expected_error_mv, 6),
+        "expected_error_mv": round_finite(lead.expected_error_mv, 6),
         "mv": lead.mv,
     }

@@ -1,81 +1,110 @@
-"""The table of formats. A new one is a module beside this one, an opener and a line here.
+"""Table of the output formats.
 
-Nothing of a format loads before it is opened: the command line's help reads this table.
+A new format is one module in this package with a function `open_writer(destination: OutputDestination) ->
+PageWriter`, and one line in `FORMATS`. Formats load only when opened, because the command-line help reads
+this table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 
+from ecgdigit_rt.atomic_files import is_stream
+from ecgdigit_rt.errors import FormatConflict, FormatNotSpecified, UnknownChoice
 from ecgdigit_rt.formats.writer import OutputDestination, PageWriter
-
-Opener = Callable[[OutputDestination], PageWriter]
-"""Raises DependencyMissing where the format's package is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """suffixes: how its file ends, or each file in its folder. to_stream: it may go to standard output."""
+    """One output format.
+
+    `module` is the module of this package that defines `open_writer`. `suffixes` are those of the file, or
+    of the files in the folder if `is_folder`; the first one is suggested in messages. `to_stream` allows
+    standard output and pipes.
+    """
 
     name: str
-    opener: Opener
+    module: str
     suffixes: tuple[str, ...]
     is_folder: bool = True
     to_stream: bool = False
 
-
-def _submission(to: OutputDestination) -> PageWriter:
-    from ecgdigit_rt.formats.submission_file import SubmissionFile
-
-    return SubmissionFile(to)
-
-
-def _csv(to: OutputDestination) -> PageWriter:
-    from ecgdigit_rt.formats.csv_folder import csv_folder
-
-    return csv_folder(to)
-
-
-def _parquet(to: OutputDestination) -> PageWriter:
-    from ecgdigit_rt.formats.parquet_file import ParquetFile
-
-    return ParquetFile(to)
-
-
-def _wfdb(to: OutputDestination) -> PageWriter:
-    from ecgdigit_rt.formats.wfdb_folder import wfdb_folder
-
-    return wfdb_folder(to)
-
-
-def _dicom(to: OutputDestination) -> PageWriter:
-    from ecgdigit_rt.formats.dicom_folder import dicom_folder
-
-    return dicom_folder(to)
-
-
-def _npz(to: OutputDestination) -> PageWriter:
-    from ecgdigit_rt.formats.npz_folder import npz_folder
-
-    return npz_folder(to)
-
-
-def _json(to: OutputDestination) -> PageWriter:
-    from ecgdigit_rt.formats.json_lines import JsonLines
-
-    return JsonLines(to)
+    def open_writer(self, destination: OutputDestination) -> PageWriter:
+        """Return a page writer. Raises DependencyMissing if the format's extra is not installed."""
+        module = import_module(f"{__package__}.{self.module}")
+        writer: PageWriter = module.open_writer(destination)
+        return writer
 
 
 FORMATS = {
-    form.name: form
-    for form in (
-        OutputFormat("submission", _submission, (".csv",), is_folder=False, to_stream=True),
-        OutputFormat("csv", _csv, (".csv",)),
-        OutputFormat("parquet", _parquet, (".parquet", ".pq"), is_folder=False),
-        OutputFormat("wfdb", _wfdb, (".hea", ".dat")),
-        OutputFormat("dicom", _dicom, (".dcm",)),
-        OutputFormat("npz", _npz, (".npz",)),
-        OutputFormat("json", _json, (".jsonl", ".ndjson", ".json"), is_folder=False, to_stream=True),
+    entry.name: entry
+    for entry in (
+        OutputFormat("submission", "submission_csv", (".csv",), is_folder=False, to_stream=True),
+        OutputFormat("csv", "csv_folder", (".csv",)),
+        OutputFormat("parquet", "parquet_file", (".parquet", ".pq"), is_folder=False),
+        OutputFormat("wfdb", "wfdb_folder", (".hea", ".dat")),
+        OutputFormat("dicom", "dicom_folder", (".dcm",)),
+        OutputFormat("npz", "npz_folder", (".npz",)),
+        OutputFormat("json", "json_lines", (".jsonl", ".ndjson", ".json"), is_folder=False, to_stream=True),
     )
 }
+
+
+STDOUT = "-"
+_DEFAULT = "submission"
+"""Format of a stream without `--format`, and the only one that can satisfy test.csv requests."""
+
+
+def select_format(name: str | None, out: Path, *, has_requests: bool) -> OutputFormat:
+    """Return the named format, or the one implied by test.csv, `-` or the suffix of `out`.
+
+    Raises UnknownChoice, FormatNotSpecified if nothing implies a format, and FormatConflict if the name,
+    `out` and test.csv do not fit together.
+    """
+    if name is not None and name not in FORMATS:
+        raise UnknownChoice("format", name, tuple(FORMATS))
+    selected = FORMATS[name] if name is not None else _implied_format(out, has_requests=has_requests)
+    if has_requests and selected.name != _DEFAULT:
+        raise FormatConflict(
+            selected.name, "--test requires the submission format", "Omit --test or --format."
+        )
+    if _is_stream(out):
+        if not selected.to_stream:
+            streams = " and ".join(other.name for other in FORMATS.values() if other.to_stream)
+            hint = f"Name a file or folder. Only {streams} can be streamed."
+            raise FormatConflict(selected.name, "it cannot be written to standard output or a pipe", hint)
+        return selected
+    if selected.is_folder and _formats_with_suffix(out):
+        problem = f"it writes a folder of files, but {out.name} is a file name"
+        hint = f"Name a folder: --format {selected.name} --out {out.with_suffix('')}"
+        raise FormatConflict(selected.name, problem, hint)
+    others = [other.name for other in _formats_with_suffix(out) if not other.is_folder]
+    if others and selected.name not in others:
+        problem = f"{out.name} has the suffix of {others[0]} files"
+        hint = f"Use the suffix {selected.suffixes[0]} or another format."
+        raise FormatConflict(selected.name, problem, hint)
+    return selected
+
+
+def _implied_format(out: Path, *, has_requests: bool) -> OutputFormat:
+    by_suffix = _formats_with_suffix(out)
+    if _is_stream(out) or (has_requests and not by_suffix):
+        return FORMATS[_DEFAULT]
+    if not by_suffix:
+        folders = ", ".join(entry.name for entry in FORMATS.values() if entry.is_folder)
+        files = ", ".join(entry.suffixes[0] for entry in FORMATS.values() if not entry.is_folder)
+        raise FormatNotSpecified(out, folders, files)
+    return next((entry for entry in by_suffix if not entry.is_folder), by_suffix[0])
+
+
+def _formats_with_suffix(out: Path) -> list[OutputFormat]:
+    """Return the formats that use the suffix of `out`; none for an existing folder, whatever its name."""
+    if out.is_dir():
+        return []
+    return [entry for entry in FORMATS.values() if out.suffix.lower() in entry.suffixes]
+
+
+def _is_stream(out: Path) -> bool:
+    return str(out) == STDOUT or is_stream(out)

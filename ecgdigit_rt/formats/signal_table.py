@@ -1,6 +1,8 @@
-"""A page's leads on one clock: a line per sample of the record, a column per lead."""
+"""Signals of one page on a common time axis: one row per sample, one column per lead."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,36 +10,55 @@ from numpy.typing import NDArray
 from ecgdigit_rt.results import LEADS, Digitized, Lead
 
 RATE_HZ = 500.0
-"""The rate of every table that is written."""
+"""Sampling rate of every table that is written: that of the digitized leads."""
+
+STEPS_PER_MV = 1000
+"""Resolution of 16-bit samples: 1 µV, which is 0.01 mm of paper at 10 mm/mV. The range is ±32.767 mV."""
+
+INVALID_SAMPLE = -32768
+"""16-bit value of samples that are not printed: the invalid sample of WFDB's format 16, and the Waveform
+Padding Value of our DICOM files."""
 
 
 def lead_names(page: Digitized) -> list[str]:
-    """The leads that were found, in the standard order: the columns of the table."""
+    """Return the leads that have samples, in the standard order: the columns of the table."""
     return [name for name in LEADS if name in page.leads and page.leads[name].mv.size]
 
 
-def window(lead: Lead, rate_hz: float = RATE_HZ) -> slice:
-    """The lines of the table that a lead fills.
+def lead_slice(lead: Lead, rate_hz: float = RATE_HZ) -> slice:
+    """Return the rows of the table that a lead occupies.
 
-    It starts on the line that is nearest to its `start_s`: at 500 Hz at most 1 ms beside it.
+    It starts at the row nearest to `start_s`: at 500 Hz at most 1 ms away.
     """
     start = max(0, round(lead.start_s * rate_hz))
     return slice(start, start + max(1, round(lead.mv.size * rate_hz / lead.rate_hz)))
 
 
 def signal_table(page: Digitized, rate_hz: float = RATE_HZ) -> NDArray[np.float32]:
-    """(samples, leads) float32, millivolt, NaN where nothing was printed; columns as in `lead_names`."""
+    """Return the signals in millivolts, float32 (samples, leads), with the columns of `lead_names`.
+
+    Samples that are not printed are NaN.
+    """
     leads = [page.leads[name] for name in lead_names(page)]
-    windows = [window(lead, rate_hz) for lead in leads]
-    table = np.full((max((w.stop for w in windows), default=0), len(leads)), np.nan, np.float32)
-    for column, (lead, lines) in enumerate(zip(leads, windows, strict=True)):
-        table[lines, column] = _at_rate(lead, rate_hz, lines.stop - lines.start)
+    slices = [lead_slice(lead, rate_hz) for lead in leads]
+    table = np.full((max((s.stop for s in slices), default=0), len(leads)), np.nan, np.float32)
+    for column, (lead, rows) in enumerate(zip(leads, slices, strict=True)):
+        table[rows, column] = _resample_lead(lead, rate_hz, rows.stop - rows.start)
     return table
 
 
-def _at_rate(lead: Lead, rate_hz: float, count: int) -> NDArray[np.floating]:
+def int16_from_mv(mv: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
+    """Return millivolts as 16-bit steps of the same shape.
+
+    NaN becomes INVALID_SAMPLE; values out of range are clipped.
+    """
+    steps = np.clip(np.rint(mv * STEPS_PER_MV), -32767, 32767)
+    return np.where(np.isnan(mv), INVALID_SAMPLE, steps).astype(np.int16)
+
+
+def _resample_lead(lead: Lead, rate_hz: float, count: int) -> NDArray[np.floating]:
     if lead.rate_hz == rate_hz:
         return lead.mv
-    from ecgdigit_rt.resample import resample  # scipy: leads are at 500 Hz as a rule
+    from ecgdigit_rt.resample import resample  # loads scipy; leads are normally at 500 Hz
 
     return resample(lead.mv, lead.rate_hz, rate_hz, count)

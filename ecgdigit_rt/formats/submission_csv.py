@@ -1,6 +1,7 @@
-"""submission.csv, written page by page and read back.
+"""Format `submission`: one CSV file with a line per sample, and its reader.
 
-One line per sample: `{image}_{row}_{lead},{millivolt}`, row from 0 within each lead.
+A line is `{image}_{row}_{lead},{millivolt}`; rows count from 0 within each lead. With test.csv requests the
+file holds exactly the requested samples, otherwise every digitized lead of every page.
 """
 
 from __future__ import annotations
@@ -19,26 +20,57 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
 from ecgdigit_rt.errors import InputNotFound, SubmissionMalformed
-from ecgdigit_rt.formats.metadata import printable
-from ecgdigit_rt.formats.test_csv import MAX_ROWS
+from ecgdigit_rt.formats.metadata import escape_surrogates
+from ecgdigit_rt.formats.test_csv import MAX_ROWS, values_for
+from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.results import Result
 
 HEADER = "id,value\n"
-_MOST_FOLDS = 256  # the longest name of a file, all line ends
+_MAX_PHYSICAL_LINES = 256
+"""Limit of one quoted line: a file name of 255 bytes that consists of line breaks."""
 
 Submission = dict[str, dict[str, NDArray[np.float64]]]
-"""Image id → lead → (rows,) millivolt, NaN where a row is absent."""
+"""Millivolts, float64 (rows,), by image id and lead. Absent rows are NaN."""
+
+
+def open_writer(destination: OutputDestination) -> SubmissionPageWriter:
+    """Return the page writer of this format."""
+    return SubmissionPageWriter(destination)
+
+
+class SubmissionPageWriter:
+    """Page writer of a submission: the requested samples, or every digitized lead without requests."""
+
+    def __init__(self, destination: OutputDestination) -> None:
+        self._requests = destination.requests
+        self._lines = SubmissionWriter(destination.path, destination.stream)
+
+    def __enter__(self) -> Self:
+        self._lines.__enter__()
+        return self
+
+    def write(self, page_id: str, result: Result) -> None:
+        """Write the samples of one page. Raises OutputNotWritable."""
+        requests = None if self._requests is None else self._requests[page_id]
+        for lead, mv in values_for(result, requests).values.items():
+            self._lines.write(page_id, lead, mv)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.__exit__(kind, error, trace)
 
 
 def rows_text(image: str, lead: str, mv: NDArray[np.floating[Any]]) -> str:
-    """The lines of one lead, at 5 decimals (10 nanovolt).
+    """Return the lines of one lead, at 5 decimals (10 nV).
 
-    Tens of thousands of lines a page: one formatting operation over a template, no loop.
-    Raises ValueError for a value that is not finite.
+    A page has tens of thousands of lines, so one template is formatted at once instead of a loop.
+    Raises ValueError if a value is not finite.
     """
     if not np.isfinite(mv).all():
         raise ValueError(f"lead {lead} of {image} has values that are not finite")
     template = _template(lead, mv.size)
-    image = printable(image)
+    image = escape_surrogates(image)
     rounded = np.round(mv.astype(np.float64), 5) + 0.0  # + 0.0 turns −0.0 into 0.0
     if any(c in image for c in ',"\n\r'):
         template = template.replace("\0", '"\0').replace(",", '",')
@@ -52,9 +84,10 @@ def _template(lead: str, count: int) -> str:
 
 
 class SubmissionWriter:
-    """Writes beside the target and takes its place at the end, or leaves no trace after an error.
+    """Atomic writer of a submission, lead by lead.
 
-    A target that is no regular file (a pipe, /dev/stdout) is written to directly; so is `stream`.
+    The file replaces `path` when the writer is closed; after an error nothing remains. Targets that are not
+    regular files (a pipe, /dev/stdout) and `stream` are written to directly.
     """
 
     def __init__(self, path: Path, stream: TextIO | None = None) -> None:
@@ -80,16 +113,13 @@ class SubmissionWriter:
             self._text.write(text)
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
 
 def read_submission(path: Path) -> Submission:
-    """Read a submission. Lines may stand in any order; each row of a lead stands once.
+    """Read a submission. Lines may be in any order, without duplicate rows.
 
     Raises InputNotFound and SubmissionMalformed, which names the line.
     """
@@ -97,20 +127,20 @@ def read_submission(path: Path) -> Submission:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             if next(stream, "").strip() != HEADER.strip():
                 raise SubmissionMalformed(path, 1, "the header is not id,value")
-            return _signals(path, _runs(path, stream))
+            return _submission_from_blocks(path, _lead_blocks(path, stream))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputNotFound(str(path)) from error
     except UnicodeDecodeError as error:
-        raise SubmissionMalformed(path, 1, "it is no text") from error
+        raise SubmissionMalformed(path, 1, "not a text file in UTF-8") from error
 
 
-Run = tuple[int, str, str, list[int], list[float]]
-"""Line it starts at, image, lead, row numbers, values: consecutive lines of one lead."""
+_LeadBlock = tuple[int, str, str, list[int], list[float]]
+"""Consecutive lines of one lead: number of the first line, image, lead, row numbers, values."""
 
 
-def _runs(path: Path, lines: Iterable[str]) -> Iterator[Run]:
-    run: Run | None = None
-    for number, line in _unfolded(lines):
+def _lead_blocks(path: Path, lines: Iterable[str]) -> Iterator[_LeadBlock]:
+    block: _LeadBlock | None = None
+    for number, line in _logical_lines(lines):
         text = line.rstrip("\r\n")
         if not text:
             continue
@@ -125,18 +155,18 @@ def _runs(path: Path, lines: Iterable[str]) -> Iterator[Run]:
             raise SubmissionMalformed(path, number, f"cannot read {text[:60]!r}") from error
         if not 0 <= index < MAX_ROWS:
             raise SubmissionMalformed(path, number, f"row number {index} is out of range")
-        if run is None or run[1] != image or run[2] != lead:
-            if run is not None:
-                yield run
-            run = (number, image, lead, [], [])
-        run[3].append(index)
-        run[4].append(mv)
-    if run is not None:
-        yield run
+        if block is None or block[1] != image or block[2] != lead:
+            if block is not None:
+                yield block
+            block = (number, image, lead, [], [])
+        block[3].append(index)
+        block[4].append(mv)
+    if block is not None:
+        yield block
 
 
-def _unfolded(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Numbered lines; one whose quotes are open goes on in the next, since an id may hold a line's end."""
+def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield numbered lines; a quoted id may contain line breaks, so a line with open quotes continues."""
     start, parts = 2, list[str]()
     for number, line in enumerate(lines, start=2):
         if not parts:
@@ -145,27 +175,27 @@ def _unfolded(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
                 continue
             start = number
         parts.append(line)
-        if len(parts) == _MOST_FOLDS or (len(parts) > 1 and line.count('"') % 2):
+        if len(parts) == _MAX_PHYSICAL_LINES or (len(parts) > 1 and line.count('"') % 2):
             yield start, "".join(parts)
             parts = []
     if parts:
         yield start, "".join(parts)
 
 
-def _signals(path: Path, runs: Iterable[Run]) -> Submission:
+def _submission_from_blocks(path: Path, blocks: Iterable[_LeadBlock]) -> Submission:
     parts: dict[tuple[str, str], list[tuple[int, NDArray[np.int64], NDArray[np.float64]]]] = {}
-    for start, image, lead, rows, values in runs:
+    for start, image, lead, rows, values in blocks:
         part = (start, np.array(rows, np.int64), np.array(values, np.float64))
         parts.setdefault((image, lead), []).append(part)
     submission: Submission = {}
-    for (image, lead), of_lead in parts.items():
-        rows_all = np.concatenate([rows for _, rows, _ in of_lead])
+    for (image, lead), lead_parts in parts.items():
+        rows_all = np.concatenate([rows for _, rows, _ in lead_parts])
         counts = np.bincount(rows_all)
         if counts.max() > 1:
-            twice = int(np.argmax(counts > 1))
-            problem = f"row {twice} of {image} {lead} stands twice"
-            raise SubmissionMalformed(path, of_lead[-1][0], problem)
+            duplicate = int(np.argmax(counts > 1))
+            problem = f"duplicate row {duplicate} of {image} {lead}"
+            raise SubmissionMalformed(path, lead_parts[-1][0], problem)
         signal = np.full(counts.size, np.nan)
-        signal[rows_all] = np.concatenate([values for _, _, values in of_lead])
+        signal[rows_all] = np.concatenate([values for _, _, values in lead_parts])
         submission.setdefault(image, {})[lead] = signal
     return submission

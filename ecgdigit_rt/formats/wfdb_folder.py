@@ -1,7 +1,7 @@
-"""`wfdb`: NAME.hea and NAME.dat per page, as PhysioNet's tools read them.
+"""Format `wfdb`: NAME.hea and NAME.dat per page, for PhysioNet's tools.
 
-Every lead that was found, at 500 Hz in format 16, one step a microvolt; what was not printed is the
-format's invalid value, which readers give as NaN. The header's comments tell the rest.
+All digitized leads at 500 Hz in format 16, one step per microvolt. Samples that are not printed are
+invalid samples, which readers return as NaN. The comments of the header hold the metadata.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ecgdigit_rt.atomic_files import reraise_as_output_error
-from ecgdigit_rt.formats.file_names import file_stem
-from ecgdigit_rt.formats.int16 import STEPS_PER_MV, int16_from_mv
-from ecgdigit_rt.formats.metadata import UNIT, lead_line, page_lines
-from ecgdigit_rt.formats.page_folder import PageFolder
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
+from ecgdigit_rt.formats.metadata import UNIT, lead_comment, page_comments
+from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
+from ecgdigit_rt.formats.signal_table import (
+    RATE_HZ,
+    STEPS_PER_MV,
+    int16_from_mv,
+    lead_names,
+    signal_table,
+)
 from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized
@@ -25,38 +29,40 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _NOT_IN_RECORD_NAMES = re.compile(r"[^A-Za-z0-9_-]")
-_LONGEST_RECORD_NAME = 50  # WFDB_MAXRNL of the WFDB library
+_MAX_RECORD_NAME_BYTES = 50  # WFDB_MAXRNL of the WFDB library
 
 
-def wfdb_folder(to: OutputDestination) -> PageFolder:
-    """Raises DependencyMissing."""
-    _wfdb()
-    return PageFolder(to.path, _write_page, (".hea", ".dat"), record_name)
+def open_writer(destination: OutputDestination) -> PageFolder:
+    """Return the page writer of this format. Raises DependencyMissing if wfdb is not installed."""
+    _import_wfdb()
+    return PageFolder(destination.path, _write_page, (".hea", ".dat"), record_name)
 
 
 def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
-    """Write one record and give its header's path. path: the record, with or without `.hea`.
+    """Write one record and return the path of its header.
 
-    A name that WFDB does not take (letters, digits, `_` and `-`, at most 50) is changed. A page without
-    leads is a ValueError. Raises DependencyMissing and OutputNotWritable.
+    `path` is the record, with or without `.hea`. Its name is changed if WFDB does not allow it (letters,
+    digits, `_` and `-`, at most 50). Raises ValueError if the page has no leads, DependencyMissing and
+    OutputNotWritable.
     """
     if not lead_names(page):
-        raise ValueError(f"{page_id or page.source.id} has no lead to write")
+        raise ValueError(f"{page_id or page.source.id} has no leads to write")
     name = record_name(path.name.removesuffix(".hea"))
     header = path.with_name(f"{name}.hea")
     with reraise_as_output_error(header):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The header names its signal file, so both are written under their own names, in a folder apart.
-        with TemporaryDirectory(prefix=f".{name}.", suffix=".part", dir=path.parent) as apart:
-            _write_record(page, name, Path(apart), page_id)
-            for suffix in (".dat", ".hea"):  # the header last: it makes the record
-                (Path(apart) / f"{name}{suffix}").replace(path.with_name(f"{name}{suffix}"))
+        # The header contains the name of the signal file, so both are written under their final names, in
+        # a temporary folder.
+        with TemporaryDirectory(prefix=f".{name}.", suffix=".part", dir=path.parent) as temporary:
+            _write_record(page, name, Path(temporary), page_id)
+            for suffix in (".dat", ".hea"):  # the header last: a record exists if its header exists
+                (Path(temporary) / f"{name}{suffix}").replace(path.with_name(f"{name}{suffix}"))
     return header
 
 
 def record_name(page_id: str) -> str:
-    """The page's id as a record's name."""
-    return file_stem(page_id, _NOT_IN_RECORD_NAMES, _LONGEST_RECORD_NAME)
+    """Return a valid WFDB record name for a page id."""
+    return file_stem(page_id, _NOT_IN_RECORD_NAMES, _MAX_RECORD_NAME_BYTES)
 
 
 def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
@@ -65,8 +71,8 @@ def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
 
 def _write_record(page: Digitized, name: str, folder: Path, page_id: str) -> None:
     leads = lead_names(page)
-    lines = [*page_lines(page, page_id), *(lead_line(page.leads[lead]) for lead in leads)]
-    _wfdb().wrsamp(
+    comments = [*page_comments(page, page_id), *(lead_comment(page.leads[lead]) for lead in leads)]
+    _import_wfdb().wrsamp(
         name,
         fs=RATE_HZ,
         units=[UNIT] * len(leads),
@@ -75,17 +81,17 @@ def _write_record(page: Digitized, name: str, folder: Path, page_id: str) -> Non
         fmt=["16"] * len(leads),
         adc_gain=[float(STEPS_PER_MV)] * len(leads),
         baseline=[0] * len(leads),
-        comments=[_ascii(line) for line in lines],
+        comments=[_ascii_text(comment) for comment in comments],
         write_dir=str(folder),
     )
 
 
-def _ascii(line: str) -> str:
-    """Readers drop what is not ASCII, so a path's other letters are spelled out."""
+def _ascii_text(line: str) -> str:
+    """Return the line with other characters escaped: readers drop what is not ASCII."""
     return line.replace("→", "->").encode("ascii", "backslashreplace").decode().replace("\n", "\\n")
 
 
-def _wfdb() -> ModuleType:
+def _import_wfdb() -> ModuleType:
     with missing_dependency_as_error("--format wfdb", "wfdb", "wfdb"):
         import wfdb
     module: ModuleType = wfdb

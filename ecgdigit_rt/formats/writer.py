@@ -1,4 +1,4 @@
-"""What a format is to a run: something that takes page after page."""
+"""Interface of an output format."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ if TYPE_CHECKING:
 
 
 class PageWriter(Protocol):
-    """Takes every page of a run, those that failed too, and what it writes appears whole or not at all.
+    """Writer of the results of a run, page by page, as a context manager.
 
-    Entering finds out what would keep it from writing, before a page is read. Entering, writing and
-    leaving raise OutputNotWritable.
+    It receives every page, failed pages too. Entering checks that the output can be written, before a page
+    is processed. The output appears atomically: complete or not at all. Every method may raise
+    OutputNotWritable.
     """
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        """Open the output."""
 
-    def write(self, page_id: str, result: Result, /) -> None: ...
+    def write(self, page_id: str, result: Result, /) -> None:
+        """Write one page."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        """Publish the output, or discard it after an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputDestination:
-    """Where the pages of a run go.
+    """Destination of a run's output.
 
-    stream: what is written to in the path's place. questions: what test.csv asks, by image id.
+    `stream` replaces the file at `path` if given. `requests` are the requests of test.csv by image id.
     """
 
     path: Path
     stream: TextIO | None = None
-    questions: Mapping[str, Sequence[LeadRequest]] | None = None
+    requests: Mapping[str, Sequence[LeadRequest]] | None = None

@@ -1,1 +1,1 @@
-"""From pixels to paper: where the sheet is, and a mesh that says in millimetres how it is bent."""
+"""Sheet location in the image, and the mesh between paper millimetres and image pixels."""

@@ -1,7 +1,7 @@
-"""A flat sheet that lies askew is laid straight, and its grid looked at once more.
+"""Second run of stage 1 on a flat but rotated sheet, after deskewing it.
 
-Stage 1 tells the phase of level lines best. On lines turned by 5 to 10 degrees its errors go together over
-centimetres, as if the sheet were bent; a surface follows them, and the page loses 3 to 6 dB. Laid straight
+Stage 1 is most accurate on level lines. On lines rotated by 5 to 10 degrees its errors are correlated over
+centimetres, as if the sheet were bent; a fitted surface follows them, and the page loses 3 to 6 dB. Deskewed
 by the plane that fits it, such a sheet is flat.
 """
 
@@ -15,25 +15,35 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.geometry.grid_stage import mesh_from_grid, phase_of_view
+from ecgdigit_rt.geometry.grid_stage import mesh_from_grid, phase_from_view
 from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
-from ecgdigit_rt.geometry.locate_stage import Image, downscaled
+from ecgdigit_rt.geometry.locate_stage import Image, downscale
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
-from ecgdigit_rt.geometry.mesh_fit import MARGIN
+from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS
 from ecgdigit_rt.stages import GRID_SIDE
 
-_MAYBE_FLAT = 2.0
-"""Bends up to this may be stage 1's: flat sheets seen askew show up to 1.75. Of 20 bent ones, two less."""
-_FLAT = 1.4  # seen straight, flat sheets show 0.3 to 1.1 and bent ones 1.75 and more
-_MARGIN_MM = MARGIN * STEP_MM  # beside the grid there is nothing to be learned, and stage 1 may see lines
-_FINEST = 2.0  # pixels of the view per pixel of the image
+_MAX_AMBIGUOUS = 2.0
+"""Largest nonplanarity that may be an error of stage 1. Measured: rotated flat sheets have up to 1.75. Two of
+20 bent sheets have less than this limit."""
+
+_MAX_FLAT = 1.4
+"""Largest nonplanarity of a flat sheet once it is deskewed. Measured: flat sheets have 0.3 to 1.1, bent
+sheets 1.75 and more."""
+
+_MARGIN_MM = MARGIN_PERIODS * STEP_MM
+"""Margin of the mesh, which is left out of the view: it contains no grid, and stage 1 may detect lines
+there."""
+
+_MAX_ENLARGEMENT = 2.0
+"""Largest number of view pixels per image pixel. Chosen, not tuned; the first view has the same limit."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class StraightView:
-    """A sheet as a plane lays it straight.
+class DeskewedView:
+    """Sheet rectified by a plane.
 
-    image_from_view: (3, 3), from the view's pixels to the image's; pixel i's centre is at i + 0.5.
+    pixels: (height, width, 3) uint8. image_from_view: (3, 3), from the view's pixels to the image's, with the
+    centre of pixel i at i + 0.5. image_px_per_px: image pixels per pixel of the view.
     """
 
     pixels: Image
@@ -42,63 +52,67 @@ class StraightView:
 
 
 def deskew(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
-    """The mesh of a second look, if that shows a plane where the first saw hardly any bend; else `mesh`.
+    """Return the mesh of a deskewed view if that shows a flat sheet, else `mesh`.
 
-    runner: stage 1's. image: the upright picture in whose pixels `mesh` is.
+    Only meshes that are nearly planar are tried. `runner` is stage 1's; `image` is the upright image that the
+    mesh belongs to.
     """
-    if not 1 < mesh.bend <= _MAYBE_FLAT:
+    if not 1 < mesh.nonplanarity <= _MAX_AMBIGUOUS:
         return mesh
     view = deskewed_view(image, mesh)
     try:
-        again = mesh_from_grid(phase_of_view(runner, view.pixels, 1.0), _FLAT)
+        flat = mesh_from_grid(phase_from_view(runner, view.pixels, 1.0), _MAX_FLAT)
     except NoGridFound:
         return mesh
-    if again.bend > _FLAT:
+    if flat.nonplanarity > _MAX_FLAT:
         return mesh
     return dataclasses.replace(
-        again,
-        pixels=apply_homography(view.image_from_view, again.pixels.astype(np.float64)).astype(np.float32),
-        residual_px=again.residual_px * view.image_px_per_px,
+        flat,
+        pixels=apply_homography(view.image_from_view, flat.pixels.astype(np.float64)).astype(np.float32),
+        residual_px=flat.residual_px * view.image_px_per_px,
     )
 
 
-def deskewed_view(image: Image, mesh: Mesh) -> StraightView:
-    """The paper under `mesh`, through the plane that fits it best, as large as stage 1 looks at pages.
+def deskewed_view(image: Image, mesh: Mesh) -> DeskewedView:
+    """Rectify the paper under the mesh by the plane that fits it best, at stage 1's input size.
 
-    It is drawn about as fine as the image is and then averaged down, as the first look was: half-tones and
-    black-and-white pages look the same.
+    The view is sampled at about the image's resolution and then averaged down, like the first view.
+    Half-tones and black-and-white pages look the same in both.
     """
     u0, v0, u1, v1 = mesh.extent_mm
-    image_from_mm = _plane(mesh)
+    image_from_mm = _plane_from_mesh(mesh)
     px_per_mm = float(np.sqrt(np.prod(mesh.px_per_mm((u0 + u1) / 2, (v0 + v1) / 2))))
     width_mm, height_mm = u1 - u0 - 2 * _MARGIN_MM, v1 - v0 - 2 * _MARGIN_MM
-    wanted = min(GRID_SIDE / max(width_mm, height_mm), _FINEST * px_per_mm)
-    shrink = max(1, int(px_per_mm / wanted))
+    view_px_per_mm = min(GRID_SIDE / max(width_mm, height_mm), _MAX_ENLARGEMENT * px_per_mm)
+    shrink = max(1, int(px_per_mm / view_px_per_mm))
     if shrink > 1:
         reduced = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
         image = np.asarray(reduced, np.uint8)
-    drawn = max(wanted, px_per_mm / shrink)  # px/mm
-    image_from_drawn = image_from_mm @ np.array(
-        [[1 / drawn, 0, u0 + _MARGIN_MM], [0, 1 / drawn, v0 + _MARGIN_MM], [0, 0, 1]]
+    sampled_px_per_mm = max(view_px_per_mm, px_per_mm / shrink)
+    image_from_sampled = image_from_mm @ np.array(
+        [[1 / sampled_px_per_mm, 0, u0 + _MARGIN_MM], [0, 1 / sampled_px_per_mm, v0 + _MARGIN_MM], [0, 0, 1]]
     )
-    size = (int(width_mm * drawn), int(height_mm * drawn))
-    reduced_from_drawn = _between_centres(np.diag([1 / shrink, 1 / shrink, 1]) @ image_from_drawn)
+    size = (int(width_mm * sampled_px_per_mm), int(height_mm * sampled_px_per_mm))
+    reduced_from_sampled = _opencv_matrix(np.diag([1 / shrink, 1 / shrink, 1]) @ image_from_sampled)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpPerspective(image, reduced_from_drawn, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    small, factor = downscaled(np.asarray(laid, np.uint8), GRID_SIDE)
-    return StraightView(small, image_from_drawn @ np.diag([factor, factor, 1]), px_per_mm * factor / drawn)
+    sampled = cv2.warpPerspective(
+        image, reduced_from_sampled, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    view, factor = downscale(np.asarray(sampled, np.uint8), GRID_SIDE)
+    image_from_view = image_from_sampled @ np.diag([factor, factor, 1])
+    return DeskewedView(view, image_from_view, px_per_mm * factor / sampled_px_per_mm)
 
 
-def _plane(mesh: Mesh) -> NDArray[np.float64]:
-    """The homography from millimetres to pixels that fits the nodes best."""
+def _plane_from_mesh(mesh: Mesh) -> NDArray[np.float64]:
+    """Return the homography from millimetres to pixels that fits the nodes best."""
     rows, columns = mesh.pixels.shape[:2]
-    down, along = np.mgrid[:rows, :columns]
-    places = np.stack([along, down], -1).reshape(-1, 2) * mesh.step_mm + np.array(mesh.origin_mm)
-    return fit_homography(places, mesh.pixels.reshape(-1, 2).astype(np.float64), np.ones(len(places)))
+    row, column = np.mgrid[:rows, :columns]
+    node_mm = np.stack([column, row], -1).reshape(-1, 2) * mesh.step_mm + np.array(mesh.origin_mm)
+    return fit_homography(node_mm, mesh.pixels.reshape(-1, 2).astype(np.float64), np.ones(len(node_mm)))
 
 
-def _between_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same map for OpenCV, which counts pixel centres from 0."""
-    back, forth = np.eye(3), np.eye(3)
-    back[:2, 2], forth[:2, 2] = -0.5, 0.5
-    return np.asarray(back @ matrix @ forth)
+def _opencv_matrix(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert a homography between pixels to OpenCV's convention, with pixel centres at integers."""
+    to_integers, from_integers = np.eye(3), np.eye(3)
+    to_integers[:2, 2], from_integers[:2, 2] = -0.5, 0.5
+    return np.asarray(to_integers @ matrix @ from_integers)

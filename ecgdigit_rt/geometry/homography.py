@@ -1,4 +1,4 @@
-"""A robust plane-to-plane map, the first guess of how the paper lies in the image."""
+"""Robust estimation and application of plane homographies."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDS = 6
-_PERSPECTIVE_PRIOR = 0.6  # how much the depth may change over half the image
-_LEAST_SCALE = 0.02
+# Chosen, not tuned.
+_ITERATIONS = 6
+_PERSPECTIVE_PRIOR = 0.6  # standard deviation of the relative change of depth over half the points' extent
+_MIN_SCALE = 0.02  # of the residuals, in target units
+_MIN_DEPTH = 0.1  # relative to the centre
 
 
 def fit_homography(
     source: NDArray[np.float64], target: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The 3 x 3 matrix that takes source (n, 2) to target (n, 2), Cauchy-weighted least squares.
+    """Fit the (3, 3) matrix that maps `source` (n, 2) to `target` (n, 2) by Cauchy-weighted least squares.
 
-    The linear form is reweighted by the last round's depth, so that what is minimised becomes the
-    distance in target units (Sanathanan and Koerner's iteration).
+    The linear form is reweighted by the depth of the previous iteration, so that the minimised error becomes
+    the distance in target units (iteration of Sanathanan and Koerner, 1963). `weight` is (n,).
     """
     centre = np.average(source, axis=0, weights=weight)
     half = float(np.abs(source - centre).max()) + 1e-12
@@ -30,20 +32,22 @@ def fit_homography(
     inlier: NDArray[Any] = np.ones_like(x)
     depth: NDArray[Any] = np.ones_like(x)
     p: NDArray[Any] = np.zeros(8)
-    for _ in range(_ROUNDS):
+    for _ in range(_ITERATIONS):
         w = weight * inlier / depth**2
         matrix, side = _normal_equations(*(((w * f) * base) @ base.T for f in (1.0, u, v, square)))
         ridge = np.full(8, 1e-9 * np.trace(matrix))
         ridge[6:] += 1 / _PERSPECTIVE_PRIOR**2
         p = np.linalg.solve(matrix + np.diag(ridge), side)
-        depth = np.maximum(1 + p[6] * x + p[7] * y, 0.1)
-        miss = np.hypot((p[0] * x + p[1] * y + p[2]) / depth - u, (p[3] * x + p[4] * y + p[5]) / depth - v)
-        scale = 1.5 * float(np.median(miss)) + _LEAST_SCALE
-        inlier = 1 / (1 + (miss / (2 * scale)) ** 2)
+        depth = np.maximum(1 + p[6] * x + p[7] * y, _MIN_DEPTH)
+        residual = np.hypot(
+            (p[0] * x + p[1] * y + p[2]) / depth - u, (p[3] * x + p[4] * y + p[5]) / depth - v
+        )
+        scale = 1.5 * float(np.median(residual)) + _MIN_SCALE
+        inlier = 1 / (1 + (residual / (2 * scale)) ** 2)
     matrix = np.array([[p[0], p[1], p[2]], [p[3], p[4], p[5]], [p[6], p[7], 1.0]])
-    inward = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, half]]) / half
-    outward = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
-    return np.asarray(outward @ matrix @ inward)
+    normalise = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, half]]) / half
+    denormalise = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
+    return np.asarray(denormalise @ matrix @ normalise)
 
 
 def _normal_equations(
@@ -52,10 +56,10 @@ def _normal_equations(
     by_v: NDArray[np.float64],
     by_square: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The 8 x 8 matrix and the right side from moments of (x, y, 1), (3, 3) each: plain, times u, v, u² + v².
+    """Return the (8, 8) matrix and the right side from four moment matrices of (x, y, 1), each (3, 3).
 
-    They are those of the rows (x, y, 1, 0, 0, 0, -ux, -uy) = u and (0, 0, 0, x, y, 1, -vx, -vy) = v, which
-    never have to be written out.
+    The moments are weighted by 1, u, v and u² + v². They give the normal equations of the rows
+    (x, y, 1, 0, 0, 0, -ux, -uy) = u and (0, 0, 0, x, y, 1, -vx, -vy) = v, which are never written out.
     """
     matrix = np.zeros((8, 8))
     matrix[:3, :3] = matrix[3:6, 3:6] = plain
@@ -66,7 +70,7 @@ def _normal_equations(
 
 
 def apply_homography(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (..., 2) through a homography. Depth is kept positive: behind the camera is far."""
+    """Map points (..., 2) by a homography (3, 3). Depths next to zero are replaced by 1e-6."""
     depth = points[..., 0] * matrix[2, 0] + points[..., 1] * matrix[2, 1] + matrix[2, 2]
     depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
     u = points[..., 0] * matrix[0, 0] + points[..., 1] * matrix[0, 1] + matrix[0, 2]

@@ -1,4 +1,4 @@
-"""Stage 0's host side: the picture upright, the sheet in it, and heat where printed marks are."""
+"""Host side of stage 0: the upright image, the sheet's box and the heatmaps of printed marks."""
 
 from __future__ import annotations
 
@@ -15,89 +15,168 @@ from ecgdigit_rt.stages import GRID_SIDE, HEATMAPS, LOCATE_SIDE, MAP_STRIDE, PAG
 
 Image = NDArray[np.uint8]
 
-_PAGE_LEVEL = 0.5
-_LEAST_PAGE = 0.03
-_CLOSE_UP = 0.62
-_SURE = 0.97
-_POSSIBLE = 0.002
-_PLAIN = 5.0  # of 13 marks: upright pages show 4.5 to 6, turned ones at most 4.6
-_UPRIGHT_BONUS = 0.3  # most pictures are
+# Chosen, not tuned.
+_PAGE_THRESHOLD = 0.5  # of the page mask
+_MIN_PAGE_SHARE = 0.03  # of the image
+_PAGE_MARGIN = 0.02  # around the sheet, as a share of its size
+
+# Chosen, not tuned: a sheet shorter than this share of the image is cropped and predicted again.
+_CROP_BELOW = 0.62
+_CROP_MARGIN = 0.06
+
+# Chosen, not tuned.
+_CERTAIN_TURN = 0.97  # probability from which "upright" needs no further evidence
+_POSSIBLE_TURN = 0.002  # probability below which a quarter turn is not tried
+
+_CLEAR_EVIDENCE = 5.0
+"""Evidence that an image needs to be upright without further tests. The maximum is 13, one per mark.
+Measured: upright pages have 4.5 to 6, turned pages at most 4.6."""
+
+_UPRIGHT_BONUS = 0.3
+"""Evidence added to the image as given, since most images are upright. Chosen, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """An upright picture and what stage 0 saw in it.
+    """Upright image with the sheet's box and the heatmaps of stage 0.
 
-    image: (height, width, 3) uint8, the original turned back by `quarter_turns`.
-    heat: (len(HEATMAPS), rows, columns) float32; cell i, j covers `cell_px` original pixels from
+    image: (height, width, 3) uint8 RGB, the original turned back by `quarter_turns`.
+    heatmaps: (len(HEATMAPS), rows, columns) float32. Cell (i, j) covers `cell_px` original pixels from
     `corner_px` + (j, i) * cell_px.
-    page_px: left, top, right, bottom of the sheet in the upright picture.
-    view: the upright picture with its long side at most `GRID_SIDE`, and original pixels per pixel of it.
+    page_px: left, top, right, bottom of the sheet in the upright image.
+    view: the upright image with its long side at most `GRID_SIDE`, and original pixels per pixel of it.
     """
 
     image: Image
     quarter_turns: int
-    heat: NDArray[np.float32]
+    heatmaps: NDArray[np.float32]
     cell_px: float
     corner_px: tuple[float, float]
     page_px: tuple[int, int, int, int]
     view: tuple[Image, float]
 
     def channel(self, name: str) -> NDArray[np.float32]:
-        return np.asarray(self.heat[HEATMAPS.index(name)])
+        """Return the heatmap with this name (rows, columns)."""
+        return np.asarray(self.heatmaps[HEATMAPS.index(name)])
 
 
-def downscaled(image: Image, side: int, most: float = 1.0) -> tuple[Image, float]:
-    """The image with its long side at most `side`, enlarged by at most `most`, and the exact factor.
+def downscale(image: Image, side: int, max_scale: float = 1.0) -> tuple[Image, float]:
+    """Resize the image to a long side of at most `side`, and return it with the exact factor.
 
-    The factor is original pixels per new pixel, equal on both axes: a size rounded to whole pixels
-    would stretch one axis by a part in a thousand, which is several samples over ten seconds.
+    The factor is original pixels per new pixel, equal on both axes: a size rounded to whole pixels would
+    stretch one axis by a thousandth, which is several samples over ten seconds. `max_scale` limits the
+    enlargement of small images.
     """
-    factor = min(side / max(image.shape[:2]), most)
+    factor = min(side / max(image.shape[:2]), max_scale)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=method)
     return np.asarray(small, np.uint8), 1 / factor
 
 
-def padded(image: Image) -> Image:
-    """The image on a canvas whose sides are multiples of `SIDE_STEP`, continued by its edge pixels."""
+def pad_to_step(image: Image) -> Image:
+    """Pad the image at the bottom and right with edge pixels, to multiples of `SIDE_STEP`."""
     bottom, right = -image.shape[0] % SIDE_STEP, -image.shape[1] % SIDE_STEP
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def stage1_view(image: Image) -> tuple[Image, float]:
-    """The picture as stage 1 sees it when the sheet fills it, and original pixels per pixel of that."""
-    return downscaled(image, GRID_SIDE, most=2.0)
+    """Resize an image that the sheet fills to stage 1's input size; also return original pixels per pixel."""
+    return downscale(image, GRID_SIDE, max_scale=2.0)
 
 
-def _seen(
+def locate(runner: Runner, image: Image) -> Located:
+    """Find the sheet in an image (height, width, 3) uint8 RGB. Raises NoPageFound.
+
+    A turned image is turned back and predicted again, since stage 0 recognises upright marks only. A sheet
+    that is small in the image is cropped and predicted again at a larger scale.
+    """
+    view, factor = stage1_view(image)
+    upright = _upright_prediction(runner, view, factor)
+    heatmaps, cell = upright.heatmaps, upright.cell_px
+    if upright.quarter_turns:
+        image = np.ascontiguousarray(np.rot90(image, upright.quarter_turns))
+    box = _page_box(heatmaps[HEATMAPS.index(PAGE_MASK)])
+    page = _pixel_box(image, box, cell, _PAGE_MARGIN)
+    corner = (0.0, 0.0)
+    longest = max(page[2] - page[0], page[3] - page[1])
+    if longest < _CROP_BELOW * max(image.shape[:2]):
+        left, top, right, bottom = _pixel_box(image, box, cell, _CROP_MARGIN)
+        crop = np.ascontiguousarray(image[top:bottom, left:right])
+        heatmaps, _, cell = _predict(runner, stage1_view(crop))
+        corner = (float(left), float(top))
+    return Located(image, upright.quarter_turns, heatmaps, cell, corner, page, (upright.view, factor))
+
+
+@dataclass(frozen=True, slots=True)
+class _UprightPrediction:
+    """View turned back by `quarter_turns`, with its heatmaps."""
+
+    quarter_turns: int
+    view: Image
+    heatmaps: NDArray[np.float32]
+    cell_px: float
+
+
+def _upright_prediction(runner: Runner, view: Image, factor: float) -> _UprightPrediction:
+    """Turn the view upright, by the marks' activation and the network's turn probabilities.
+
+    Clear marks decide, and so does a certain "upright" of the network. Otherwise every turn with a possible
+    probability is tried, and the one with the largest evidence is taken.
+    """
+    heatmaps, turns, cell = _predict(runner, (view, factor))
+    evidence = _mark_evidence(heatmaps)
+    as_given = _UprightPrediction(0, view, heatmaps, cell)
+    if turns[0] > _CERTAIN_TURN or evidence > _CLEAR_EVIDENCE:
+        return as_given
+    best = (evidence + _UPRIGHT_BONUS, as_given)
+    for k in (1, 2, 3):
+        if turns[k] < _POSSIBLE_TURN:
+            continue
+        turned = np.ascontiguousarray(np.rot90(view, k))
+        heatmaps, _, cell = _predict(runner, (turned, factor))
+        evidence = _mark_evidence(heatmaps)
+        if evidence > best[0]:
+            best = (evidence, _UprightPrediction(k, turned, heatmaps, cell))
+    return best[1]
+
+
+def _predict(
     runner: Runner, view: tuple[Image, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Heat, turns and cell size. The view is twice stage 0's size: its reduction by two is quick."""
-    small, factor = downscaled(view[0], LOCATE_SIDE, most=1.0)
+    """Return heatmaps, turn probabilities and cell size in original pixels.
+
+    The view is twice as large as stage 0's input, and a reduction by exactly two is fast.
+    """
+    small, factor = downscale(view[0], LOCATE_SIDE)
     factor *= view[1]
-    found = runner.run({"pixels": padded(small)[None]})
+    outputs = runner.run({"pixels": pad_to_step(small)[None]})
     rows, columns = (-(-side // MAP_STRIDE) for side in small.shape[:2])
-    return found["heatmaps"][0, :, :rows, :columns], found["turns"][0], factor * MAP_STRIDE
+    return outputs["heatmaps"][0, :, :rows, :columns], outputs["turns"][0], factor * MAP_STRIDE
+
+
+def _mark_evidence(heatmaps: NDArray[np.float32]) -> float:
+    """Return the evidence that the image is upright: the sum of the marks' peak activations, 0 to 13."""
+    marks = [HEATMAPS.index(name) for name in (PULSE, *LEADS)]
+    return float(heatmaps[marks].max((1, 2)).sum())
 
 
 def _page_box(mask: NDArray[np.float32]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom (cells) of the largest region of the page mask."""
-    level = (mask > _PAGE_LEVEL).astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(level)
+    """Return left, top, right, bottom (cells) of the largest region of the page mask. Raises NoPageFound."""
+    binary = (mask > _PAGE_THRESHOLD).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(binary)
     if count < 2:
         raise NoPageFound
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     left, top, width, height, area = (int(value) for value in stats[best])
-    if area < _LEAST_PAGE * mask.size:
+    if area < _MIN_PAGE_SHARE * mask.size:
         raise NoPageFound
     return left, top, left + width, top + height
 
 
-def _crop(
+def _pixel_box(
     image: Image, box: tuple[int, int, int, int], cell: float, margin: float
 ) -> tuple[int, int, int, int]:
-    """A box of cells as pixels of the picture, widened by `margin` of its size, inside the picture."""
+    """Convert a box from cells to pixels, widen it by `margin` of its size, and clip it to the image."""
     dx, dy = margin * (box[2] - box[0]) * cell, margin * (box[3] - box[1]) * cell
     return (
         max(0, int(box[0] * cell - dx)),
@@ -105,64 +184,3 @@ def _crop(
         min(image.shape[1], int(np.ceil(box[2] * cell + dx))),
         min(image.shape[0], int(np.ceil(box[3] * cell + dy))),
     )
-
-
-def _mark_evidence(heat: NDArray[np.float32]) -> float:
-    """How much the picture looks upright: printed marks glow only there."""
-    marks = [HEATMAPS.index(name) for name in (PULSE, *LEADS)]
-    return float(heat[marks].max((1, 2)).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A view turned back by `quarter_turns`, and what stage 0 saw in it."""
-
-    quarter_turns: int
-    view: Image
-    heat: NDArray[np.float32]
-    cell_px: float
-
-
-def _upright(runner: Runner, view: Image, factor: float) -> _Seen:
-    """The view, turned as the network and the marks say that it was meant.
-
-    Marks that glow plainly settle it, and so does a sure word of the network. Otherwise every turn that
-    it holds possible is tried, and the one that shows most marks is taken.
-    """
-    heat, turns, cell = _seen(runner, (view, factor))
-    evidence = _mark_evidence(heat)
-    as_it_is = _Seen(0, view, heat, cell)
-    if turns[0] > _SURE or evidence > _PLAIN:
-        return as_it_is
-    best = (evidence + _UPRIGHT_BONUS, as_it_is)
-    for k in (1, 2, 3):
-        if turns[k] < _POSSIBLE:
-            continue
-        turned = np.ascontiguousarray(np.rot90(view, k))
-        found, _, size = _seen(runner, (turned, factor))
-        evidence = _mark_evidence(found)
-        if evidence > best[0]:
-            best = (evidence, _Seen(k, turned, found, size))
-    return best[1]
-
-
-def locate(runner: Runner, image: Image) -> Located:
-    """Find the sheet in a picture (height, width, 3) uint8 RGB. Raises NoPageFound.
-
-    A turned picture is turned back and seen again, since marks are read upright; a sheet that is small
-    in the picture is cut out and seen again larger.
-    """
-    view, factor = stage1_view(image)
-    seen = _upright(runner, view, factor)
-    heat, cell = seen.heat, seen.cell_px
-    if seen.quarter_turns:
-        image = np.ascontiguousarray(np.rot90(image, seen.quarter_turns))
-    box = _page_box(heat[HEATMAPS.index(PAGE_MASK)])
-    page = _crop(image, box, cell, 0.02)
-    corner = (0.0, 0.0)
-    longest = max(page[2] - page[0], page[3] - page[1])
-    if longest < _CLOSE_UP * max(image.shape[:2]):
-        left, top, right, bottom = _crop(image, box, cell, 0.06)
-        heat, _, cell = _seen(runner, stage1_view(np.ascontiguousarray(image[top:bottom, left:right])))
-        corner = (float(left), float(top))
-    return Located(image, seen.quarter_turns, heat, cell, corner, page, (seen.view, factor))

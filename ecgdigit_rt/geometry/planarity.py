@@ -1,7 +1,8 @@
-"""Whether a page lies flat: then a homography says all, and says it better than a surface that may bend.
+"""Fit of a plane to the grid, and the test whether a page is flat.
 
-A surface follows the network's own small errors: 0.015 mm on a drawn page, 0.04 mm on a pale one, which
-is most of a 500 Hz sample. Where a plane leaves nothing but such errors, it is taken.
+A surface follows the small errors of the network: 0.015 mm on a drawn page and 0.04 mm on a pale one, which
+is most of a 500 Hz sample. A homography does not, so it is used wherever its residual is no more than such
+errors.
 """
 
 from __future__ import annotations
@@ -14,82 +15,103 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 
-LEAST_NOISE = 0.004
-"""Of the phase, in periods: what every page has."""
+# Chosen, not tuned.
+MIN_NOISE_PERIODS = 0.004  # noise of the phase that any page has
+MIN_WEIGHT = 0.02  # of a pixel that counts for the noise
 
-_LEAST_PIXELS = 50
-_SAMPLES = (4_000, 4_000, 4_000, 20_000)  # of the field's pixels, round after round
-_FIRST_NOISE, _MOST_NOISE = 0.08, 0.03  # periods: of the first guess, of the last
-_SHARES, _LIMITS = (0.9, 0.98), np.array([0.02, 0.05])
-"""So many of the places of a flat page miss the plane by no more than this (periods): by 0.007 to 0.019
-and 0.011 to 0.046. Of bent ones, one of the two is 1.8 times as much at least."""
+# Chosen, not tuned.
+_MIN_PIXELS = 50  # of a fit
+_SAMPLES = (4_000, 4_000, 4_000, 20_000)  # pixels per iteration; the first only have to find the inliers
+_MAX_INITIAL_NOISE, _MAX_NOISE = 0.08, 0.03  # periods, with the initial and with the final plane
+
+_OUTLIER = 4.7
+"""Cut-off of Tukey's biweight in standard deviations: 95 % efficiency on Gaussian noise."""
+
+_QUANTILES, _LIMITS = (0.9, 0.98), np.array([0.02, 0.05])
+"""Quantiles of the averaged residual over a page, and their limits on flat pages, in periods. Measured: flat
+pages have 0.007 to 0.019 and 0.011 to 0.046. On bent pages at least one of the two is 1.8 times its limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class FlatSheet:
-    """A plane that fits the page, more or less.
+class PlaneFit:
+    """Plane fitted to the two phase fields.
 
-    matrix: field pixels to periods. values: (h, w, 2), the periods at field pixel centres.
-    used: (h, w, 2), the weights of the pixels. noise: of the phase, in periods. bend: what the plane
-    misses, 1 where that is as much as a flat page may miss.
+    matrix: field pixels to periods. periods: (h, w, 2), the plane at the centres of the field's pixels.
+    weight: (h, w, 2), weights of the pixels in the fit. noise: of the phase, in periods.
+    nonplanarity: deviation of the grid from the plane, 1 for the largest that a flat page has.
     """
 
     matrix: NDArray[np.float64]
-    values: NDArray[np.float64]
-    used: NDArray[np.float32]
+    periods: NDArray[np.float64]
+    weight: NDArray[np.float32]
     noise: float
-    bend: float
+    nonplanarity: float
 
 
-def flat_sheet(
-    matrix: NDArray[np.float64], turns: NDArray[np.float32], weight: NDArray[np.float32], period_px: float
-) -> FlatSheet | None:
-    """The page as a plane, None where it is far from any.
+def fit_plane(
+    matrix: NDArray[np.float64],
+    wrapped_phase: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    period_px: float,
+) -> PlaneFit | None:
+    """Fit a plane to the page, or return None if no plane comes near.
 
-    matrix: a first guess. turns: (h, w, 2), phases of both directions in periods. weight: (h, w, 2).
+    `matrix` is the initial homography. `wrapped_phase` is (h, w, 2), the phases of both directions in
+    periods; `weight` is (h, w, 2).
     """
-    seen = weight > 0.02
-    if np.count_nonzero(seen) < _LEAST_PIXELS:
+    valid = weight > MIN_WEIGHT
+    if np.count_nonzero(valid) < _MIN_PIXELS:
         return None
-    values = apply_homography(matrix, field_centres(turns.shape))
+    periods = apply_homography(matrix, pixel_centres(wrapped_phase.shape))
     for samples in _SAMPLES:
-        miss = nearest_miss(turns, values)
-        noise = max(1.4826 * float(np.median(np.abs(miss[seen][::5]))), LEAST_NOISE)
-        if noise > _FIRST_NOISE:  # far from any plane
+        residual = wrapped_residual(wrapped_phase, periods)
+        noise = phase_noise(residual, valid)
+        if noise > _MAX_INITIAL_NOISE:
             return None
-        used = (weight * np.maximum(1 - (miss / (4.7 * noise)) ** 2, 0) ** 2).astype(np.float32)
+        used = (weight * np.maximum(1 - (residual / (_OUTLIER * noise)) ** 2, 0) ** 2).astype(np.float32)
         both = np.minimum(used[..., 0], used[..., 1])
         i, j = np.nonzero(both > 0)
-        if i.size < _LEAST_PIXELS:
+        if i.size < _MIN_PIXELS:
             return None
         pick = np.linspace(0, i.size - 1, min(i.size, samples)).astype(np.intp)
         i, j = i[pick], j[pick]
         share = both[i, j].astype(np.float64)
-        matrix = fit_homography(np.stack([j + 0.5, i + 0.5], 1), (values + miss)[i, j], share)
-        values = apply_homography(matrix, field_centres(turns.shape))
-    if noise > _MOST_NOISE:
+        matrix = fit_homography(np.stack([j + 0.5, i + 0.5], 1), (periods + residual)[i, j], share)
+        periods = apply_homography(matrix, pixel_centres(wrapped_phase.shape))
+    if noise > _MAX_NOISE:
         return None
-    bend = _bend(nearest_miss(turns, values), weight, seen, period_px)
-    return FlatSheet(matrix, values, used, noise, bend)
+    nonplanarity = _nonplanarity(wrapped_residual(wrapped_phase, periods), weight, valid, period_px)
+    return PlaneFit(matrix, periods, used, noise, nonplanarity)
 
 
-def _bend(
-    miss: NDArray[np.float32], weight: NDArray[np.float32], seen: NDArray[np.bool_], period_px: float
+def _nonplanarity(
+    residual: NDArray[np.float32], weight: NDArray[np.float32], valid: NDArray[np.bool_], period_px: float
 ) -> float:
-    """By how much means over two periods still miss the plane: noise does not survive them, bends do."""
+    """Return the residual averaged over two periods, relative to its limits.
+
+    The average suppresses the noise of single pixels and preserves bends.
+    """
     box = (2 * int(period_px) + 1,) * 2
-    share, local = cv2.blur(weight, box), cv2.blur(miss * weight, box)
-    enough = share > 0.3 * float(np.median(share[seen][::5]))
-    left = np.quantile(np.abs(local[enough] / share[enough])[::5], _SHARES)
-    return float((left / _LIMITS).max())
+    share, local = cv2.blur(weight, box), cv2.blur(residual * weight, box)
+    enough = share > 0.3 * float(np.median(share[valid][::5]))
+    mean = np.quantile(np.abs(local[enough] / share[enough])[::5], _QUANTILES)
+    return float((mean / _LIMITS).max())
 
 
-def nearest_miss(turns: NDArray[np.float32], values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """What is missing from `values` to the nearest count with the phase `turns`."""
-    miss = (turns - values).astype(np.float32)
-    return np.asarray(miss - np.round(miss), np.float32)
+def wrapped_residual(
+    wrapped_phase: NDArray[np.float32], periods: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Return the difference from `periods` to the nearest count with this phase, -0.5 to 0.5."""
+    difference = (wrapped_phase - periods).astype(np.float32)
+    return np.asarray(difference - np.round(difference), np.float32)
 
 
-def field_centres(shape: tuple[int, ...]) -> NDArray[np.float64]:
+def phase_noise(residual: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
+    """Return the robust standard deviation of the valid residuals, in periods."""
+    return max(1.4826 * float(np.median(np.abs(residual[valid][::5]))), MIN_NOISE_PERIODS)
+
+
+def pixel_centres(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return x and y of the pixel centres of an image of this shape, (h, w, 2)."""
     x, y = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
     return np.stack([x, y], -1)

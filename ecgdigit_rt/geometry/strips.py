@@ -1,4 +1,4 @@
-"""Strips of paper, each sampled once, from the original image."""
+"""Sampling of paper strips from the original image, each pixel interpolated once."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.stages import COLUMNS_PER_MM as OUTPUT_PX_PER_MM
-from ecgdigit_rt.stages import PLACES_STEP
-from ecgdigit_rt.stages import SIDE_STEP as WIDTH_MULTIPLE
-from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
-from ecgdigit_rt.stages import STRIP_PX_PER_MM as PX_PER_MM_ALONG
-from ecgdigit_rt.stages import STRIP_ROWS_PER_MM as PX_PER_MM_HIGH
+from ecgdigit_rt.stages import (
+    COLUMNS_PER_MM,
+    PLACES_STEP,
+    SIDE_STEP,
+    STRIP_HALF_HEIGHT_MM,
+    STRIP_PX_PER_MM,
+    STRIP_ROWS_PER_MM,
+)
 
 _SHRINK_ABOVE = 1.5
-"""Image resolution over the strip's, from which the image is averaged down before sampling.
+"""Image pixels per strip pixel from which the image is averaged down before sampling.
 
-A 0.4 mm curve with sensor noise at 14 px/mm: 0.0070 mm error with Lanczos alone, 0.0059 mm
-averaged down first; at 20 px/mm 0.0096 and 0.0051, at 8 px/mm 0.0085 and 0.0098.
-"""
+Measured as the error of a 0.4 mm trace with sensor noise, with Lanczos interpolation alone and after
+averaging: at 8 px/mm 0.0085 and 0.0098 mm, at 14 px/mm 0.0070 and 0.0059 mm, at 20 px/mm 0.0096 and 0.0051
+mm."""
+
+_INTERPOLATION_REACH_PX = 5
+"""Pixels beyond the sampled ones that an interpolation needs: 4 for Lanczos, and one to spare."""
 
 
 def strip_from_image(
@@ -28,32 +33,33 @@ def strip_from_image(
     start_mm: float,
     end_mm: float,
     baseline_mm: float,
-    half_height_mm: float = HALF_HEIGHT_MM,
+    half_height_mm: float = STRIP_HALF_HEIGHT_MM,
     interpolation: int = cv2.INTER_CUBIC,
 ) -> NDArray[np.uint8]:
-    """The strip around a row, uint8 (16 * half_height_mm, width, 3); width is a multiple of 32.
+    """Sample the strip around a row, uint8 (16 * half_height_mm, width, 3) with a width that 32 divides.
 
-    The strip's left edge is at start_mm - 0.025 mm, so that the trace's output column k, at twice
-    the strip's width, has its centre at start_mm + 0.05 mm * k. It reaches end_mm at least; the
-    width is rounded up. Row i's centre is half_height_mm - (i + 0.5) / 8 above the baseline.
+    The left edge is at start_mm - 0.025 mm, so that output column k of stage 2, with twice the strip's
+    resolution, has its centre at start_mm + 0.05 mm * k. The width is rounded up to reach end_mm. The centre
+    of row i is half_height_mm - (i + 0.5) / 8 above the baseline. Raises ValueError if the strip is empty.
     """
     corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
-    return paper_patch(image, mesh, corner, (PX_PER_MM_ALONG, PX_PER_MM_HIGH), size, interpolation)
+    return paper_patch(image, mesh, corner, (STRIP_PX_PER_MM, STRIP_ROWS_PER_MM), size, interpolation)
 
 
-def strip_places(
+def strip_coordinates(
     mesh: Mesh,
     start_mm: float,
     end_mm: float,
     baseline_mm: float,
-    half_height_mm: float = HALF_HEIGHT_MM,
+    half_height_mm: float = STRIP_HALF_HEIGHT_MM,
 ) -> NDArray[np.float32]:
-    """Where the cells of such a strip lie in the image, as the sampler graph takes it: (2, down, along).
+    """Return the image coordinates of a strip as the sampler graph takes them, (2, rows, columns).
 
-    x and y, the centre of pixel i at i, of every PLACES_STEP pixels' middle, and one cell beyond each edge.
+    They are x and y at the centres of cells of `PLACES_STEP` strip pixels, with one cell more beyond each
+    edge. The centre of image pixel i is i.
     """
     corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
-    step = PLACES_STEP / PX_PER_MM_ALONG, PLACES_STEP / PX_PER_MM_HIGH
+    step = PLACES_STEP / STRIP_PX_PER_MM, PLACES_STEP / STRIP_ROWS_PER_MM
     along, down = ((corner[k] - step[k] / 2, step[k], size[k] // PLACES_STEP + 2) for k in range(2))
     return np.stack(mesh.maps(along, down))
 
@@ -61,16 +67,16 @@ def strip_places(
 def _strip_box(
     start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float
 ) -> tuple[tuple[float, float], tuple[int, int]]:
-    """A strip's upper left corner on paper, and its width and height in pixels."""
+    """Return a strip's upper left corner in mm, and its width and height in pixels."""
     if not end_mm > start_mm:
-        raise ValueError(f"the strip must have a length, got {start_mm} to {end_mm} mm")
-    width = int(np.ceil((end_mm - start_mm) * PX_PER_MM_ALONG / WIDTH_MULTIPLE - 1e-9))
-    corner = (start_mm - 0.5 / OUTPUT_PX_PER_MM, baseline_mm - half_height_mm)
-    return corner, (width * WIDTH_MULTIPLE, round(2 * half_height_mm * PX_PER_MM_HIGH))
+        raise ValueError(f"the strip must end after its start, got {start_mm} to {end_mm} mm")
+    width = int(np.ceil((end_mm - start_mm) * STRIP_PX_PER_MM / SIDE_STEP - 1e-9))
+    corner = (start_mm - 0.5 / COLUMNS_PER_MM, baseline_mm - half_height_mm)
+    return corner, (width * SIDE_STEP, round(2 * half_height_mm * STRIP_ROWS_PER_MM))
 
 
-def rectified_page(image: NDArray[np.uint8], mesh: Mesh, px_per_mm: float = 8.0) -> NDArray[np.uint8]:
-    """The whole mesh laid flat, for pictures: uint8 (h, w, 3), the mesh's first node at (0, 0)."""
+def rectify_page(image: NDArray[np.uint8], mesh: Mesh, px_per_mm: float = 8.0) -> NDArray[np.uint8]:
+    """Sample the whole mesh as a flat page, uint8 (h, w, 3), with the first node at (0, 0)."""
     u0, v0, u1, v1 = mesh.extent_mm
     size = (round((u1 - u0) * px_per_mm), round((v1 - v0) * px_per_mm))
     return paper_patch(image, mesh, (u0, v0), (px_per_mm, px_per_mm), size, cv2.INTER_LINEAR)
@@ -84,7 +90,7 @@ def paper_patch(
     size: tuple[int, int],
     interpolation: int,
 ) -> NDArray[np.uint8]:
-    """An upright rectangle of paper, (height, width, channels); size is (width, height)."""
+    """Sample an upright rectangle of paper, (height, width, channels). `size` is (width, height)."""
     step = (1 / px_per_mm[0], 1 / px_per_mm[1])
     middle = [corner_mm[k] + size[k] * step[k] / 2 for k in range(2)]
     along, high = mesh.px_per_mm(middle[0], middle[1])
@@ -96,15 +102,15 @@ def paper_patch(
     return sample_image(image, map_x, map_y, ratio, interpolation)
 
 
-def strip_ratio(mesh: Mesh) -> float:
-    """Pixels of the image per pixel of a strip, in the middle of the sheet."""
+def image_px_per_strip_px(mesh: Mesh) -> float:
+    """Return the number of image pixels per strip pixel in the middle of the sheet."""
     u0, v0, u1, v1 = mesh.extent_mm
     along, high = mesh.px_per_mm((u0 + u1) / 2, (v0 + v1) / 2)
-    return float(np.sqrt(along * high / (PX_PER_MM_ALONG * PX_PER_MM_HIGH)))
+    return float(np.sqrt(along * high / (STRIP_PX_PER_MM * STRIP_ROWS_PER_MM)))
 
 
-def shrink_for(ratio: float) -> int:
-    """By how much an image with so many pixels per pixel of a strip is averaged down first."""
+def downscale_factor(ratio: float) -> int:
+    """Return the factor by which an image with `ratio` pixels per sampled pixel is averaged down first."""
     return 1 if ratio < _SHRINK_ABOVE else max(2, int(ratio))
 
 
@@ -115,40 +121,39 @@ def sample_image(
     ratio: float,
     interpolation: int,
 ) -> NDArray[np.uint8]:
-    """The picture that `cv2.remap` maps describe; an image much finer than it is averaged down first.
+    """Sample an image at `cv2.remap` maps, after averaging it down if its resolution is much higher.
 
-    ratio: pixels of the image per pixel of the picture. The maps may be changed.
+    `ratio` is image pixels per sampled pixel. The maps may be modified in place.
     """
-    shrink = shrink_for(ratio)
+    shrink = downscale_factor(ratio)
     if shrink > 1:
-        for places in (map_x, map_y):
-            places += np.float32(0.5)
-            places /= np.float32(shrink)
-            places -= np.float32(0.5)
-        image, offset = _shrunk(image, map_x, map_y, shrink)
+        for coordinates in (map_x, map_y):
+            coordinates += np.float32(0.5)
+            coordinates /= np.float32(shrink)
+            coordinates -= np.float32(0.5)
+        image, offset = _downscaled_part(image, map_x, map_y, shrink)
         map_x -= np.float32(offset[0])
         map_y -= np.float32(offset[1])
-    strip = cv2.remap(image, map_x, map_y, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(strip, np.uint8)
+    sampled = cv2.remap(image, map_x, map_y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(sampled, np.uint8)
 
 
-def _shrunk(
+def _downscaled_part(
     image: NDArray[np.uint8],
     map_x: NDArray[np.float32],
     map_y: NDArray[np.float32],
     shrink: int,
 ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """The part of the image that the maps touch, averaged down, and where it begins.
+    """Return the part of the image that the maps use, averaged down, and its corner.
 
-    The maps and the beginning count reduced pixels. The cut is at whole reduced pixels, so each of
-    them is the mean of shrink x shrink original ones.
+    The maps and the corner are in reduced pixels. The part is cut at whole reduced pixels, so each of them is
+    the mean of shrink x shrink original pixels.
     """
-    reach = 5  # of the interpolation, with one to spare
     size = (image.shape[1] // shrink, image.shape[0] // shrink)
     first, last = [], []
-    for places, length in ((map_x, size[0]), (map_y, size[1])):
-        low = int(np.clip(np.floor(places.min()) - reach, 0, max(length - 1, 0)))
-        high = int(np.clip(np.ceil(places.max()) + reach, low + 1, max(length, 1)))
+    for coordinates, length in ((map_x, size[0]), (map_y, size[1])):
+        low = int(np.clip(np.floor(coordinates.min()) - _INTERPOLATION_REACH_PX, 0, max(length - 1, 0)))
+        high = int(np.clip(np.ceil(coordinates.max()) + _INTERPOLATION_REACH_PX, low + 1, max(length, 1)))
         first.append(low)
         last.append(high)
     part = image[

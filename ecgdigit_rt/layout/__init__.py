@@ -1,1 +1,1 @@
-"""What is printed on the paper: rows, lead names, speed and gain."""
+"""Layout of a page: rows, lead names, paper speed and gain."""

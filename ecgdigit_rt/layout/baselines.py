@@ -1,4 +1,4 @@
-"""The rows' zero lines, from stage 0's heat on the paper."""
+"""Detection of the rows' baselines in stage 0's heatmap."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import cv2
 import numpy as np
 
 from ecgdigit_rt.errors import NoRowsFound
-from ecgdigit_rt.layout.paper_heatmap import CELL_MM, FINE_MM, Float, PaperHeatmap
+from ecgdigit_rt.layout.paper_heatmap import CELL_U_MM, CELL_V_MM, Float, PaperHeatmap
 from ecgdigit_rt.stages import BASELINE
 
-_LEAST_ROW_GAP_MM = 7.0
-_LEAST_ROW_MM = 40.0
-_LINE_LEVEL = 0.5  # of the line's own height: where a blurred end stands
+# Chosen, not tuned.
+_MIN_ROW_GAP_MM = 7.0
+_MIN_ROW_MM = 40.0
+_PROFILE_MM = 120.0  # length of the strongest cells that are averaged per height
+_MIN_STRENGTH = 0.08
+_MIN_RELATIVE_STRENGTH = 0.3  # of the strongest row's
+_END_LEVEL = 0.5  # of the row's own activation: a blurred step has its edge there
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A row's zero line as stage 0 saw it."""
+    """Detected baseline of a row. `strength` is its mean activation, 0 to 1."""
 
     v_mm: float
     start_mm: float
@@ -26,46 +30,53 @@ class Baseline:
     strength: float
 
 
-def find_baselines(heat: PaperHeatmap) -> list[Baseline]:
-    """The rows' zero lines from the top down: ridges of the baseline heat along u. Raises NoRowsFound."""
-    line = cv2.GaussianBlur(heat.channel(BASELINE), (0, 0), sigmaX=3 / CELL_MM, sigmaY=0.5 / FINE_MM)
-    profile = np.sort(line, axis=1)[:, -round(120 / CELL_MM) :].mean(1)  # the best 12 cm of each height
-    if profile.size == 0 or profile.max() < 0.08:
+def find_baselines(heatmap: PaperHeatmap) -> list[Baseline]:
+    """Return the rows' baselines from the top down: ridges of the baseline heatmap along u.
+
+    Raises NoRowsFound.
+    """
+    line = cv2.GaussianBlur(heatmap.channel(BASELINE), (0, 0), sigmaX=3 / CELL_U_MM, sigmaY=0.5 / CELL_V_MM)
+    profile = np.sort(line, axis=1)[:, -round(_PROFILE_MM / CELL_U_MM) :].mean(1)
+    if profile.size == 0 or profile.max() < _MIN_STRENGTH:
         raise NoRowsFound
-    lines = []
-    for peak in _peaks(profile, max(0.08, 0.3 * float(profile.max())), round(_LEAST_ROW_GAP_MM / FINE_MM)):
+    baselines = []
+    min_strength = max(_MIN_STRENGTH, _MIN_RELATIVE_STRENGTH * float(profile.max()))
+    for peak in _peaks(profile, min_strength, round(_MIN_ROW_GAP_MM / CELL_V_MM)):
         band = line[max(0, peak - 3) : peak + 4].max(0)
-        there = np.flatnonzero(band > _LINE_LEVEL * np.percentile(band, 95))
-        if there.size == 0 or (there[-1] - there[0]) * CELL_MM < _LEAST_ROW_MM:
+        columns = np.flatnonzero(band > _END_LEVEL * np.percentile(band, 95))
+        if columns.size == 0 or (columns[-1] - columns[0]) * CELL_U_MM < _MIN_ROW_MM:
             continue
-        lines.append(
+        baselines.append(
             Baseline(
-                _vertex(profile, peak) * FINE_MM + float(heat.v_mm[0]),
-                float(heat.u_mm[there[0]]),
-                float(heat.u_mm[there[-1]]) + CELL_MM,
+                _vertex(profile, peak) * CELL_V_MM + float(heatmap.v_mm[0]),
+                float(heatmap.u_mm[columns[0]]),
+                float(heatmap.u_mm[columns[-1]]) + CELL_U_MM,
                 float(profile[peak]),
             )
         )
-    if not lines:
+    if not baselines:
         raise NoRowsFound
-    return lines
+    return baselines
 
 
-def _peaks(values: Float, least: float, distance: int) -> list[int]:
-    """Local maxima of at least `least`, from left to right; of two nearer than `distance` the higher."""
+def _peaks(values: Float, minimum: float, distance: int) -> list[int]:
+    """Return local maxima of at least `minimum`, in order.
+
+    Of two maxima closer than `distance` only the higher one is returned.
+    """
     wide = np.pad(values, 1, constant_values=-np.inf)
-    tops = np.flatnonzero((values >= least) & (values >= wide[:-2]) & (values > wide[2:]))
-    kept: list[int] = []
-    for top in sorted(tops.tolist(), key=lambda at: -values[at]):
-        if all(abs(top - other) >= distance for other in kept):
-            kept.append(top)
-    return sorted(kept)
+    maxima = np.flatnonzero((values >= minimum) & (values >= wide[:-2]) & (values > wide[2:]))
+    peaks: list[int] = []
+    for maximum in sorted(maxima.tolist(), key=lambda at: -values[at]):
+        if all(abs(maximum - other) >= distance for other in peaks):
+            peaks.append(maximum)
+    return sorted(peaks)
 
 
 def _vertex(values: Float, peak: int) -> float:
-    """The top of the parabola through a peak and its neighbours, in cells."""
+    """Return the vertex of the parabola through a peak and its neighbours, in cells."""
     if not 0 < peak < values.size - 1:
         return float(peak)
     before, at, after = (float(value) for value in values[peak - 1 : peak + 2])
-    bend = before - 2 * at + after
-    return peak + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+    curvature = before - 2 * at + after
+    return peak + (0.5 * (before - after) / curvature if curvature < 0 else 0.0)

@@ -1,4 +1,4 @@
-"""What a millimetre means: paper speed and gain, from their text, or from what else tells of them."""
+"""Paper speed and gain, from printed text, calibration pulses or the width of the rows."""
 
 from __future__ import annotations
 
@@ -6,81 +6,98 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgdigit_rt.layout.marks import Frame, printed, pulse_heights_mm
+from ecgdigit_rt.layout.marks import RowFrame, printed_value, pulse_heights_mm
 from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.stages import GAINS, SPEEDS
 
-USUAL_SPEED_MM_S, USUAL_GAIN_MM_MV = 25.0, 10.0
-_SURE_TEXT = 0.4
-_SURE_PULSES, _SURE_SPREAD_MM, _SURE_MISS = 3, 0.6, 1.25
-_SLOW_MM, _SLOW_TOLERANCE_MM = 125.0, 8.0
-_LEAST_PULSES = 2
-_LIKE_OTHERS_MM = 1.0
+STANDARD_SPEED_MM_S, STANDARD_GAIN_MM_MV = 25.0, 10.0
+"""Standard recording (AHA/ACC/HRS recommendations, Kligfield et al., 2007)."""
+
+_SLOW_SPEED_MM_S = 12.5
+_SLOW_ROW_MM = 125.0
+"""Ten seconds at this speed. Nearly all records are ten seconds long."""
+
+# Chosen, not tuned.
+_SLOW_TOLERANCE_MM = 8.0
+_CLEAR_TEXT = 0.4  # activation from which a printed gain overrides unclear pulses
+_MIN_PULSES = 2
+_MAX_SPREAD_MM = 1.0  # median absolute deviation of the heights of pulses that agree
+_CLEAR_PULSES, _CLEAR_SPREAD_MM, _CLEAR_RATIO = 3, 0.6, 1.25  # pulses that override a printed gain
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """Paper speed and gain, and in words what of them was not read off the page."""
+class Calibration:
+    """Paper speed and gain. `notes` lists what was assumed, and overrides that contradict the page."""
 
     speed_mm_s: float
     gain_mm_mv: float
     notes: tuple[str, ...]
 
 
-def scale_of(heat: PaperHeatmap, frame: Frame, speed_mm_s: float | None, gain_mm_mv: float | None) -> Scale:
-    """The page's scale. speed_mm_s, gain_mm_mv: what the user says, which is believed; None asks the page."""
-    said, printed_gain = printed(heat, SPEEDS)[0], printed(heat, GAINS)[0]
-    speed, gain = said, _gain(heat, frame)
+def read_calibration(
+    heatmap: PaperHeatmap, frame: RowFrame, speed_mm_s: float | None, gain_mm_mv: float | None
+) -> Calibration:
+    """Return the page's paper speed and gain.
+
+    `speed_mm_s` and `gain_mm_mv` override the page; None reads the value from the page.
+    """
+    printed_speed, printed_gain = printed_value(heatmap, SPEEDS)[0], printed_value(heatmap, GAINS)[0]
+    speed, gain = printed_speed, _detected_gain(heatmap, frame)
     notes: list[str] = []
     if speed is None:
-        speed, why = _speed_of_width(frame.end_mm - frame.start_mm)
-        notes += [] if speed_mm_s else [f"{speed:g} mm/s is assumed: {why}"]
+        speed, reason = _speed_from_width(frame.end_mm - frame.start_mm)
+        notes += [] if speed_mm_s else [f"{speed:g} mm/s assumed: {reason}"]
     if gain is None:
-        gain = USUAL_GAIN_MM_MV
-        notes += [] if gain_mm_mv else [f"{gain:g} mm/mV is assumed: neither text nor pulse tells it"]
-    if speed_mm_s and said and said != speed_mm_s:
-        notes.append(f"{speed_mm_s:g} mm/s was told, the page seems to say {said:g}")
+        gain = STANDARD_GAIN_MM_MV
+        reason = "neither a printed gain nor a calibration pulse detected"
+        notes += [] if gain_mm_mv else [f"{gain:g} mm/mV assumed: {reason}"]
+    if speed_mm_s and printed_speed and printed_speed != speed_mm_s:
+        notes.append(f"{speed_mm_s:g} mm/s specified, but {printed_speed:g} mm/s detected on the page")
     if gain_mm_mv and printed_gain and printed_gain != gain_mm_mv:
-        notes.append(f"{gain_mm_mv:g} mm/mV was told, the page seems to say {printed_gain:g}")
-    return Scale(speed_mm_s or speed, gain_mm_mv or gain, tuple(notes))
+        notes.append(f"{gain_mm_mv:g} mm/mV specified, but {printed_gain:g} mm/mV detected on the page")
+    return Calibration(speed_mm_s or speed, gain_mm_mv or gain, tuple(notes))
 
 
-def _speed_of_width(width_mm: float) -> tuple[float, str]:
-    """Ten seconds on 125 mm are 12.5 mm/s; any other width says nothing."""
-    if abs(width_mm - _SLOW_MM) < _SLOW_TOLERANCE_MM:
-        return 12.5, f"its text is not seen, and rows of {width_mm:.0f} mm would be ten seconds"
-    return USUAL_SPEED_MM_S, "its text is not seen"
+def _speed_from_width(width_mm: float) -> tuple[float, str]:
+    """Return the assumed speed and the reason: 12.5 mm/s for rows of 125 mm, else the standard speed."""
+    if abs(width_mm - _SLOW_ROW_MM) < _SLOW_TOLERANCE_MM:
+        return (
+            _SLOW_SPEED_MM_S,
+            f"no printed paper speed detected, and rows of {width_mm:.0f} mm would be 10 s",
+        )
+    return STANDARD_SPEED_MM_S, "no printed paper speed detected"
 
 
-def is_scale_printed(heat: PaperHeatmap) -> bool:
-    """Whether the page says both its paper speed and its gain, as ECGs do and letters do not."""
-    return all(printed(heat, values)[0] is not None for values in (SPEEDS, GAINS))
+def is_scale_printed(heatmap: PaperHeatmap) -> bool:
+    """Return whether both paper speed and gain are printed, as on an ECG and not on a letter."""
+    return all(printed_value(heatmap, values)[0] is not None for values in (SPEEDS, GAINS))
 
 
-def _gain(heat: PaperHeatmap, frame: Frame) -> float | None:
-    """The gain that the calibration pulses draw, where they plainly do; else the one that is printed.
+def _detected_gain(heatmap: PaperHeatmap, frame: RowFrame) -> float | None:
+    """Return the gain of the calibration pulses if they are clear, else the printed one.
 
-    Digits are misread now and then; three pulses of one height are not. Fewer, or vaguer ones, still help
-    where the text is faint.
+    Digits are sometimes misread, but three pulses of one height are not. Fewer or less clear pulses still
+    help if the text is faint. Returns None if there is neither.
     """
-    said, glow = printed(heat, GAINS)
-    drawn, is_sure = _gain_of_pulses(pulse_heights_mm(heat, frame.lines))
-    if said is not None and glow > _SURE_TEXT and not is_sure:
-        return said
-    return drawn or said
+    printed, activation = printed_value(heatmap, GAINS)
+    drawn, is_clear = _gain_from_pulses(pulse_heights_mm(heatmap, frame.baselines))
+    if printed is not None and activation > _CLEAR_TEXT and not is_clear:
+        return printed
+    return drawn or printed
 
 
-def _gain_of_pulses(heights_mm: list[float]) -> tuple[float | None, bool]:
-    """The gain whose half most pulses' middles stand above the zero line, and whether that is beyond doubt.
+def _gain_from_pulses(heights_mm: list[float]) -> tuple[float | None, bool]:
+    """Return the standard gain nearest to twice the median height, and whether the pulses are clear.
 
-    None where they are too few or of several minds.
+    The gain is None if there are too few pulses or if they disagree.
     """
-    if len(heights_mm) < _LEAST_PULSES:
+    if len(heights_mm) < _MIN_PULSES:
         return None, False
     middle = float(np.median(heights_mm))
     spread = float(np.median(np.abs(np.array(heights_mm) - middle)))
-    if middle <= 0 or spread > _LIKE_OTHERS_MM:
+    if middle <= 0 or spread > _MAX_SPREAD_MM:
         return None, False
     gain = min(GAINS.values(), key=lambda gain: abs(np.log(gain / (2 * middle))))
-    miss = max(gain / (2 * middle), 2 * middle / gain)
-    return gain, len(heights_mm) >= _SURE_PULSES and spread < _SURE_SPREAD_MM and miss < _SURE_MISS
+    ratio = max(gain / (2 * middle), 2 * middle / gain)
+    is_clear = len(heights_mm) >= _CLEAR_PULSES and spread < _CLEAR_SPREAD_MM and ratio < _CLEAR_RATIO
+    return gain, is_clear

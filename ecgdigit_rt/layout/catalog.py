@@ -1,14 +1,14 @@
-"""The page layouts that machines print: which lead stands where."""
+"""Catalogue of the page layouts that ECG machines print."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecgdigit_rt.errors import LayoutNotUnderstood
+from ecgdigit_rt.errors import InvalidLayout
 from ecgdigit_rt.results import LEADS
 
-INVERTED = "-"
-"""Before a lead's name: it is printed upside down, as -aVR in Cabrera's order."""
+INVERTED_PREFIX = "-"
+"""Prefix of a lead that is printed inverted, such as -aVR in Cabrera's order."""
 
 _LIMB = ("I", "II", "III", "aVR", "aVL", "aVF")
 _CHEST = ("V1", "V2", "V3", "V4", "V5", "V6")
@@ -17,7 +17,7 @@ _CABRERA = ("aVL", "I", "-aVR", "II", "aVF", "III")
 
 
 def _columns(*leads: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Rows of a page whose columns, left to right, are these from the top down."""
+    """Return the rows of a page from its columns, which list leads from the top down."""
     return tuple(zip(*leads, strict=True))
 
 
@@ -29,10 +29,10 @@ _CABRERA_SIX_BY_TWO = _columns(_CABRERA, _CHEST)
 
 @dataclass(frozen=True, slots=True)
 class LayoutPlan:
-    """Rows of leads from the top down; a row's leads share its width equally, left to right.
+    """Rows of leads from the top down. The leads of a row share its width equally, left to right.
 
-    In a row of several leads each shows its share of the record's time; a row of one lead is a
-    rhythm strip and shows all of it. A lead after `INVERTED` is printed upside down.
+    In a row of several leads each shows its share of the record's time. A row of one lead is a rhythm strip
+    and shows the whole record. A cell is a lead name, after `INVERTED_PREFIX` if it is printed inverted.
     """
 
     name: str
@@ -41,6 +41,7 @@ class LayoutPlan:
 
     @property
     def columns(self) -> int:
+        """Number of columns: the most leads in one row."""
         return max(len(row) for row in self.rows)
 
 
@@ -61,18 +62,19 @@ LAYOUTS: dict[str, LayoutPlan] = {
         LayoutPlan("cabrera-12x1", tuple((lead,) for lead in (*_CABRERA, *_CHEST)), is_rare=True),
     )
 }
-"""Known layouts by name, the usual ones first. A new layout is one more line here."""
+"""Known layouts by name, the common ones first. A new layout is one more line here."""
 
 
 def lead_from_cell(cell: str) -> str:
-    """The lead of a plan's cell, inverted or not."""
-    return cell.removeprefix(INVERTED)
+    """Return the lead of a plan's cell, inverted or not."""
+    return cell.removeprefix(INVERTED_PREFIX)
 
 
 def plan_from_text(text: str) -> LayoutPlan:
-    """A known layout by its name, or one spelled out: rows from the top after `/`, leads after `,`.
+    """Return a known layout by its name, or one that is spelled out.
 
-    Such as `3x4+1`, `II` (one strip of lead II) or `I,II,III/aVR,aVL,aVF`. Raises LayoutNotUnderstood.
+    A spelled-out layout separates rows by `/` and leads by `,`: `II` (one strip of lead II) or
+    `I,II,III/aVR,aVL,aVF`. Case does not matter. Raises InvalidLayout.
     """
     known = {name.lower(): plan for name, plan in LAYOUTS.items()}
     if text.strip().lower() in known:
@@ -83,7 +85,7 @@ def plan_from_text(text: str) -> LayoutPlan:
         cells = [cell.strip() for cell in row.split(",")]
         leads = [capitals.get(lead_from_cell(cell).lower()) for cell in cells]
         if None in leads:
-            raise LayoutNotUnderstood(text, tuple(LAYOUTS))
+            raise InvalidLayout(text, tuple(LAYOUTS))
         signs = [cell[: len(cell) - len(lead_from_cell(cell))] for cell in cells]
         rows.append(tuple(sign + str(lead) for sign, lead in zip(signs, leads, strict=True)))
     return LayoutPlan(text, tuple(rows))

@@ -1,4 +1,4 @@
-"""Printed marks on the paper: names at the rows, speed and gain as text, the calibration pulse."""
+"""Detection of printed marks: lead names, text of speed and gain, calibration pulses."""
 
 from __future__ import annotations
 
@@ -15,48 +15,54 @@ from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.stages import PULSE
 
-MARK_LEVEL = 0.25
-_LABEL_REACH_MM = 14.0
-_CELL_MM = (-9.0, 12.0)
-"""A lead's name stands this far before or behind the start of its cell."""
-_LABEL_SPACING_CELLS = (7, 5)  # of the heat, down and along: of two labels nearer than that one is none
-_PULSE_OUTSIDE_MM = 6.0
-_PULSE_ABOVE_MM, _PULSE_BELOW_MM = 14.0, 3.0  # the zero line: where a pulse's middle is looked for
+MARK_THRESHOLD = 0.25
+"""Activation from which a mark counts as detected. Chosen, not tuned."""
+
+# Chosen, not tuned.
+_LABEL_REACH_MM = 14.0  # largest distance of a label from its row
+_CELL_REACH_MM = (-9.0, 12.0)  # position of a label relative to the start of its cell
+_LABEL_SPACING_CELLS = (7, 5)  # rows and columns of the heatmap; closer labels are one label
+_PULSE_OUTSIDE_MM = 6.0  # a pulse ends no further than this inside the rows
+_PULSE_ABOVE_MM, _PULSE_BELOW_MM = 14.0, 3.0  # range of a pulse's middle relative to the baseline
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """Where the rows of a page stand, and how far from one of them a mark belongs to it."""
+class RowFrame:
+    """Extent of the rows of a page. A mark belongs to a row if it is within `reach_mm` of its baseline."""
 
-    lines: Sequence[Baseline]
+    baselines: Sequence[Baseline]
     start_mm: float
     end_mm: float
     reach_mm: float
 
     def cell_start_mm(self, column: int, columns: int) -> float:
+        """Return the start of a cell in a row with this many equal columns."""
         return self.start_mm + (self.end_mm - self.start_mm) * column / columns
 
 
-def frame_of(lines: Sequence[Baseline]) -> Frame:
-    gaps = np.diff([line.v_mm for line in lines])
-    return Frame(
-        lines,
-        float(np.median([line.start_mm for line in lines])),
-        float(np.median([line.end_mm for line in lines])),
+def frame_from_baselines(baselines: Sequence[Baseline]) -> RowFrame:
+    """Return the frame with the median start and end of the rows."""
+    gaps = np.diff([line.v_mm for line in baselines])
+    return RowFrame(
+        baselines,
+        float(np.median([line.start_mm for line in baselines])),
+        float(np.median([line.end_mm for line in baselines])),
         min(_LABEL_REACH_MM, 0.5 * float(gaps.min())) if gaps.size else _LABEL_REACH_MM,
     )
 
 
-def label_scores(heat: PaperHeatmap, frame: Frame, columns: int) -> NDArray[np.float64]:
-    """Heat of each lead's name at the start of each cell of a rows × columns page: (12, rows, columns)."""
-    scores = np.zeros((len(LEADS), len(frame.lines), columns))
-    channels = np.stack([heat.channel(lead) for lead in LEADS])
-    for r, line in enumerate(frame.lines):
-        rows = np.abs(heat.v_mm - line.v_mm) <= frame.reach_mm
+def label_scores(heatmap: PaperHeatmap, frame: RowFrame, columns: int) -> NDArray[np.float64]:
+    """Return the peak activation of every lead's name at the start of every cell, (12, rows, columns)."""
+    scores = np.zeros((len(LEADS), len(frame.baselines), columns))
+    channels = np.stack([heatmap.channel(lead) for lead in LEADS])
+    for r, line in enumerate(frame.baselines):
+        rows = np.abs(heatmap.v_mm - line.v_mm) <= frame.reach_mm
         band = channels[:, rows]
         for c in range(columns):
-            from_mm = frame.cell_start_mm(c, columns)
-            cells = (heat.u_mm >= from_mm + _CELL_MM[0]) & (heat.u_mm <= from_mm + _CELL_MM[1])
+            start_mm = frame.cell_start_mm(c, columns)
+            cells = (heatmap.u_mm >= start_mm + _CELL_REACH_MM[0]) & (
+                heatmap.u_mm <= start_mm + _CELL_REACH_MM[1]
+            )
             window = band[:, :, cells]
             scores[:, r, c] = window.max((1, 2)) if window.size else 0.0
     return scores
@@ -64,80 +70,89 @@ def label_scores(heat: PaperHeatmap, frame: Frame, columns: int) -> NDArray[np.f
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A lead's name that was seen, and where."""
+    """Detected lead name with its position on the paper and its activation, 0 to 1."""
 
     lead: str
     u_mm: float
     v_mm: float
-    heat: float
+    activation: float
 
 
-def find_labels(heat: PaperHeatmap) -> list[Label]:
-    """Names that glow plainly, each place once with the lead that glows most there."""
-    channels = np.stack([heat.channel(lead) for lead in LEADS])
-    glow = channels.max(0)
-    tops = cv2.dilate(glow, np.ones(_LABEL_SPACING_CELLS, np.uint8)) <= glow
-    rows, columns = np.nonzero(tops & (glow > MARK_LEVEL))
+def find_labels(heatmap: PaperHeatmap) -> list[Label]:
+    """Return the detected lead names, at each position only the one with the highest activation."""
+    channels = np.stack([heatmap.channel(lead) for lead in LEADS])
+    activation = channels.max(0)
+    is_peak = cv2.dilate(activation, np.ones(_LABEL_SPACING_CELLS, np.uint8)) <= activation
+    rows, columns = np.nonzero(is_peak & (activation > MARK_THRESHOLD))
     return [
         Label(
             LEADS[int(channels[:, i, j].argmax())],
-            float(heat.u_mm[j]),
-            float(heat.v_mm[i]),
-            float(glow[i, j]),
+            float(heatmap.u_mm[j]),
+            float(heatmap.v_mm[i]),
+            float(activation[i, j]),
         )
         for i, j in zip(rows, columns, strict=True)
     ]
 
 
-def misplaced_label_share(plan: LayoutPlan, frame: Frame, labels: Sequence[Label]) -> float:
-    """What share of the labels' heat at the rows stands where the plan has no lead, whatever they say."""
-    total = missed = 0.0
-    for label in labels:
-        r = int(np.argmin([abs(line.v_mm - label.v_mm) for line in frame.lines]))
-        if abs(frame.lines[r].v_mm - label.v_mm) > frame.reach_mm:
-            continue
-        total += label.heat
-        columns = len(plan.rows[r])
-        apart = [label.u_mm - frame.cell_start_mm(c, columns) for c in range(columns)]
-        missed += label.heat * (not any(_CELL_MM[0] <= from_mm <= _CELL_MM[1] for from_mm in apart))
-    return missed / total if total else 0.0
+def misplaced_label_share(plan: LayoutPlan, frame: RowFrame, labels: Sequence[Label]) -> float:
+    """Return the share of the labels' activation at positions where the plan has no label.
 
-
-def printed(heat: PaperHeatmap, values: Mapping[str, float]) -> tuple[float | None, float]:
-    """The value whose text glows most, and how much; no value where none does."""
-    found = {name: float(heat.channel(name).max()) for name in values}
-    best = max(found, key=lambda name: found[name])
-    return (values[best] if found[best] > MARK_LEVEL else None), found[best]
-
-
-def pulse_side(heat: PaperHeatmap, start_mm: float, end_mm: float) -> str:
-    """Where the calibration pulse stands: left, right, or nowhere that was seen."""
-    pulse = heat.channel(PULSE)
-    sides = {
-        "left": heat.u_mm < start_mm + _PULSE_OUTSIDE_MM,
-        "right": heat.u_mm > end_mm - _PULSE_OUTSIDE_MM,
-    }
-    glow = {side: float(pulse[:, cells].max()) if cells.any() else 0.0 for side, cells in sides.items()}
-    best = max(glow, key=lambda side: glow[side])
-    return best if glow[best] > MARK_LEVEL else ""
-
-
-def pulse_heights_mm(heat: PaperHeatmap, lines: Sequence[Baseline]) -> list[float]:
-    """By row with a pulse, how far the middle of its heat lies above the row's zero line.
-
-    A pulse of one millivolt rises from the zero line, so its middle lies half the gain above it.
+    Only labels near a row count. Their names do not matter.
     """
-    pulse = heat.channel(PULSE)
-    gaps = np.diff([line.v_mm for line in lines])
+    total = misplaced = 0.0
+    for label in labels:
+        r = int(np.argmin([abs(line.v_mm - label.v_mm) for line in frame.baselines]))
+        if abs(frame.baselines[r].v_mm - label.v_mm) > frame.reach_mm:
+            continue
+        total += label.activation
+        columns = len(plan.rows[r])
+        offsets_mm = [label.u_mm - frame.cell_start_mm(c, columns) for c in range(columns)]
+        is_placed = any(_CELL_REACH_MM[0] <= offset <= _CELL_REACH_MM[1] for offset in offsets_mm)
+        misplaced += label.activation * (not is_placed)
+    return misplaced / total if total else 0.0
+
+
+def printed_value(heatmap: PaperHeatmap, values: Mapping[str, float]) -> tuple[float | None, float]:
+    """Return the value whose text has the highest activation, and that activation.
+
+    `values` maps heatmap names to values. The value is None if no text is detected.
+    """
+    peaks = {name: float(heatmap.channel(name).max()) for name in values}
+    best = max(peaks, key=lambda name: peaks[name])
+    return (values[best] if peaks[best] > MARK_THRESHOLD else None), peaks[best]
+
+
+def pulse_side(heatmap: PaperHeatmap, start_mm: float, end_mm: float) -> str:
+    """Return `left` or `right`, the side of the calibration pulses, or "" if none is detected."""
+    pulse = heatmap.channel(PULSE)
+    sides = {
+        "left": heatmap.u_mm < start_mm + _PULSE_OUTSIDE_MM,
+        "right": heatmap.u_mm > end_mm - _PULSE_OUTSIDE_MM,
+    }
+    peaks = {side: float(pulse[:, cells].max()) if cells.any() else 0.0 for side, cells in sides.items()}
+    best = max(peaks, key=lambda side: peaks[side])
+    return best if peaks[best] > MARK_THRESHOLD else ""
+
+
+def pulse_heights_mm(heatmap: PaperHeatmap, baselines: Sequence[Baseline]) -> list[float]:
+    """Return the height of the pulse's middle above the baseline, for every row with a pulse.
+
+    A pulse rises by 1 mV from the baseline, so its middle is half the gain above it.
+    """
+    pulse = heatmap.channel(PULSE)
+    gaps = np.diff([line.v_mm for line in baselines])
     above = min(_PULSE_ABOVE_MM, 0.75 * float(gaps.min())) if gaps.size else _PULSE_ABOVE_MM
-    found = []
-    for line in lines:
-        rows = np.flatnonzero((heat.v_mm > line.v_mm - above) & (heat.v_mm < line.v_mm + _PULSE_BELOW_MM))
+    heights = []
+    for line in baselines:
+        rows = np.flatnonzero(
+            (heatmap.v_mm > line.v_mm - above) & (heatmap.v_mm < line.v_mm + _PULSE_BELOW_MM)
+        )
         band = pulse[rows]
-        if band.size == 0 or band.max() < MARK_LEVEL:
+        if band.size == 0 or band.max() < MARK_THRESHOLD:
             continue
         column = int(band.max(0).argmax())
         near = band[:, max(0, column - 2) : column + 3].sum(1)
         near = np.where(near > 0.5 * near.max(), near, 0)
-        found.append(line.v_mm - float((near * heat.v_mm[rows]).sum() / near.sum()))
-    return found
+        heights.append(line.v_mm - float((near * heatmap.v_mm[rows]).sum() / near.sum()))
+    return heights

@@ -1,4 +1,4 @@
-"""Which lead stands where: rows from their zero lines, names from the labels, doubts from known layouts."""
+"""Assignment of leads to rows: baselines and labels matched against the known layouts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import UnknownLayout
 from ecgdigit_rt.layout.baselines import Baseline, find_baselines
-from ecgdigit_rt.layout.calibration import is_scale_printed, scale_of
-from ecgdigit_rt.layout.catalog import INVERTED, LAYOUTS, LayoutPlan, lead_from_cell
+from ecgdigit_rt.layout.calibration import is_scale_printed, read_calibration
+from ecgdigit_rt.layout.catalog import INVERTED_PREFIX, LAYOUTS, LayoutPlan, lead_from_cell
 from ecgdigit_rt.layout.marks import (
     Label,
     find_labels,
-    frame_of,
+    frame_from_baselines,
     label_scores,
     misplaced_label_share,
     pulse_heights_mm,
@@ -25,17 +25,24 @@ from ecgdigit_rt.layout.marks import (
 from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import LEADS, Layout, Row, Segment
 
-_GAP_WEIGHT = 0.6
-_PLACES_WEIGHT = 0.5
-_RARE = 0.05
-_PLAIN_LABEL, _READABLE_LABEL = 0.3, 0.2
-_LEAST_PLAIN, _CONTRADICTED = 4, 0.4
-_OTHER_ORDER = 0.2  # by which labels must speak more plainly for an order of their own than for a known one
+# Chosen, not tuned.
+_GAP_WEIGHT = 0.6  # of the gap between the weakest row of a plan and the strongest line left out
+_POSITION_WEIGHT = 0.5  # of the labels' positions, whatever their names
+_RARE_PENALTY = 0.05
+_REORDER_PENALTY = 0.2  # for an order of leads that no layout has; labels must be clearer by as much
+_CLEAR_LABEL, _READABLE_LABEL = 0.3, 0.2  # activations
+_CLEAR_ROW = 0.8  # strength of a row, relative to the strongest one
+_MIN_CLEAR_LABELS = 4  # for a contradiction
+
+_MIN_CONTRADICTED = 0.4
+"""A plan is contradicted if this share of its clear labels has other names. Measured: at most one third on
+130 pages with a known layout, two fifths and more on halves of pages, whose rows look like those of whole
+pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutOverrides:
-    """What the user says of a page, each None where the page itself is asked."""
+    """User-specified layout, paper speed and gain. None reads the value from the page."""
 
     plan: LayoutPlan | None = None
     speed_mm_s: float | None = None
@@ -47,121 +54,122 @@ NO_OVERRIDES = LayoutOverrides()
 
 @dataclass(frozen=True, slots=True)
 class LayoutReading:
-    """What a page's marks say. `layout`'s extents are good to a few millimetres.
+    """Layout of a page with the evidence for it. The extents of `layout` are accurate to a few millimetres.
 
-    pulse_side: `left` or `right`, where the calibration pulse stands, or empty. named_share: the share of
-    the plan's cells at which a lead's name was seen; pulses: of the rows, how many have a pulse;
-    is_scale_printed: whether both a paper speed and a gain were seen in print. notes: what of them was
-    assumed.
+    pulse_side: `left` or `right`, the side of the calibration pulses, or empty. labelled_share: share of the
+    plan's cells with a detected lead name. pulse_count: number of rows with a pulse. is_scale_printed:
+    whether both a paper speed and a gain are printed. notes: assumed values, and overrides that contradict
+    the page.
     """
 
     plan: LayoutPlan
-    lines: list[Baseline]
+    baselines: list[Baseline]
     layout: Layout
     pulse_side: str
-    named_share: float
-    pulses: int
+    labelled_share: float
+    pulse_count: int
     is_scale_printed: bool
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    """A plan on lines of its own, and how well it explains the page. scores: as `label_scores` gives them."""
+class _Candidate:
+    """Plan on the baselines that it uses, with its score. `label_scores` is (12, rows, columns)."""
 
     plan: LayoutPlan
-    lines: list[Baseline]
-    scores: NDArray[np.float64]
+    baselines: list[Baseline]
+    label_scores: NDArray[np.float64]
     score: float
 
 
-def read_layout(heat: PaperHeatmap, told: LayoutOverrides = LayoutOverrides()) -> LayoutReading:
-    """Rows, plan, speed and gain of the page. Raises NoRowsFound or UnknownLayout."""
-    lines = find_baselines(heat)
-    plan, lines = best_plan(heat, lines) if told.plan is None else _told_plan(told.plan, lines)
-    frame = frame_of(lines)
-    scale = scale_of(heat, frame, told.speed_mm_s, told.gain_mm_mv)
-    layout = layout_from_plan(plan, lines, frame.start_mm, frame.end_mm, scale.speed_mm_s, scale.gain_mm_mv)
+def read_layout(heatmap: PaperHeatmap, overrides: LayoutOverrides = NO_OVERRIDES) -> LayoutReading:
+    """Return rows, layout, paper speed and gain of the page. Raises NoRowsFound or UnknownLayout."""
+    baselines = find_baselines(heatmap)
+    if overrides.plan is None:
+        plan, baselines = best_plan(heatmap, baselines)
+    else:
+        plan, baselines = overrides.plan, _plan_baselines(overrides.plan, baselines)
+    frame = frame_from_baselines(baselines)
+    scale = read_calibration(heatmap, frame, overrides.speed_mm_s, overrides.gain_mm_mv)
     return LayoutReading(
         plan,
-        lines,
-        layout,
-        pulse_side(heat, frame.start_mm, frame.end_mm),
-        _named_share(plan, label_scores(heat, frame, plan.columns)),
-        len(pulse_heights_mm(heat, lines)),
-        is_scale_printed(heat),
+        baselines,
+        layout_from_plan(plan, baselines, frame.start_mm, frame.end_mm, scale.speed_mm_s, scale.gain_mm_mv),
+        pulse_side(heatmap, frame.start_mm, frame.end_mm),
+        _labelled_share(plan, label_scores(heatmap, frame, plan.columns)),
+        len(pulse_heights_mm(heatmap, baselines)),
+        is_scale_printed(heatmap),
         scale.notes,
     )
 
 
-def _told_plan(plan: LayoutPlan, lines: list[Baseline]) -> tuple[LayoutPlan, list[Baseline]]:
-    if len(lines) < len(plan.rows):
-        raise UnknownLayout([_counted_rows(len(lines))], [f"{plan.name} has {len(plan.rows)}"])
-    return plan, _strongest(lines, len(plan.rows))[0]
+def _plan_baselines(plan: LayoutPlan, baselines: list[Baseline]) -> list[Baseline]:
+    """Return the strongest baselines for a specified plan. Raises UnknownLayout if there are too few."""
+    if len(baselines) < len(plan.rows):
+        detected = f"{_counted_rows(len(baselines))}, but {plan.name} has {len(plan.rows)}"
+        raise UnknownLayout([detected], list(LAYOUTS))
+    return _strongest(baselines, len(plan.rows))[0]
 
 
-def best_plan(heat: PaperHeatmap, lines: list[Baseline]) -> tuple[LayoutPlan, list[Baseline]]:
-    """The known layout that agrees best with the labels and the rows, and the lines that are its rows.
+def best_plan(heatmap: PaperHeatmap, baselines: list[Baseline]) -> tuple[LayoutPlan, list[Baseline]]:
+    """Return the known layout that fits labels and rows best, and the baselines of its rows.
 
-    A line of text may look like a weak row, so a plan takes the strongest lines; leaving out one that
-    is as strong as those taken counts against it. Where labels plainly stand in an order that no layout
-    has, they are believed. Raises UnknownLayout with what was seen.
+    A line of text can look like a weak row, so a plan takes the strongest baselines. It is penalised for
+    leaving out one that is as strong as those it takes. Labels override the order of a known layout if they
+    are clear. Raises UnknownLayout with what was detected.
     """
-    labels = find_labels(heat)
-    plans = [plan for plan in LAYOUTS.values() if len(plan.rows) <= len(lines)]
-    found = [choice for plan in plans for choice in _choices(plan, heat, lines, labels)]
-    clear = len(_strongest_group(lines))
-    best = max(found, key=lambda choice: choice.score, default=None)
-    if best is None or len(best.lines) < clear or _is_contradicted(best):
-        raise UnknownLayout([_counted_rows(clear), *_names_by_row(lines, labels)], list(LAYOUTS))
-    return best.plan, best.lines
+    labels = find_labels(heatmap)
+    plans = [plan for plan in LAYOUTS.values() if len(plan.rows) <= len(baselines)]
+    candidates = [one for plan in plans for one in _candidates(plan, heatmap, baselines, labels)]
+    clear_rows = _clear_row_count(baselines)
+    best = max(candidates, key=lambda candidate: candidate.score, default=None)
+    if best is None or len(best.baselines) < clear_rows or _is_contradicted(best):
+        raise UnknownLayout([_counted_rows(clear_rows), *_names_by_row(baselines, labels)], list(LAYOUTS))
+    return best.plan, best.baselines
 
 
-def _is_contradicted(choice: _Choice) -> bool:
-    """Whether names that stand plainly where the plan has leads are mostly others.
-
-    On 130 pages whose layout is known that was so at one name in three at most; on halves of pages, which
-    have rows like whole ones, at two in five and more.
-    """
-    found = [(choice.scores[:, r, c], LEADS.index(lead)) for r, c, lead in _cells(choice.plan)]
-    plain = [(glow[own], glow.max()) for glow, own in found if glow.max() > _PLAIN_LABEL]
-    wrong = sum(own < 0.5 * best for own, best in plain)
-    return len(plain) >= _LEAST_PLAIN and wrong >= _CONTRADICTED * len(plain)
+def _is_contradicted(candidate: _Candidate) -> bool:
+    """Return whether too many of the clear labels at the plan's cells have other names."""
+    cells = [(candidate.label_scores[:, r, c], LEADS.index(lead)) for r, c, lead in _cells(candidate.plan)]
+    clear = [(scores[own], scores.max()) for scores, own in cells if scores.max() > _CLEAR_LABEL]
+    contradicted = sum(own < 0.5 * best for own, best in clear)
+    return len(clear) >= _MIN_CLEAR_LABELS and contradicted >= _MIN_CONTRADICTED * len(clear)
 
 
 def _counted_rows(count: int) -> str:
+    """Return a count of rows for a message."""
     return f"{count} row{'s' if count != 1 else ''}"
 
 
-def _names_by_row(lines: list[Baseline], labels: Sequence[Label]) -> list[str]:
-    """What was read at each row, from the left."""
-    rows: list[list[Label]] = [[] for _ in lines]
+def _names_by_row(baselines: list[Baseline], labels: Sequence[Label]) -> list[str]:
+    """Return the detected names of each row, from left to right."""
+    rows: list[list[Label]] = [[] for _ in baselines]
     for label in labels:
-        rows[int(np.argmin([abs(line.v_mm - label.v_mm) for line in lines]))].append(label)
+        rows[int(np.argmin([abs(line.v_mm - label.v_mm) for line in baselines]))].append(label)
     return [" ".join(one.lead for one in sorted(row, key=lambda one: one.u_mm)) for row in rows if row]
 
 
-def _choices(
-    plan: LayoutPlan, heat: PaperHeatmap, lines: list[Baseline], labels: Sequence[Label]
-) -> list[_Choice]:
-    """The plan with its own names and, where labels plainly say others, with those."""
-    taken, gap = _strongest(lines, len(plan.rows))
-    frame = frame_of(taken)
-    scores = label_scores(heat, frame, plan.columns)
-    known = _with_rhythm_leads(plan, scores)
-    places = _PLACES_WEIGHT * (_named_share(plan, scores) - misplaced_label_share(plan, frame, labels))
+def _candidates(
+    plan: LayoutPlan, heatmap: PaperHeatmap, baselines: list[Baseline], labels: Sequence[Label]
+) -> list[_Candidate]:
+    """Return the plan with its own names and, if labels clearly differ, with theirs."""
+    used, gap = _strongest(baselines, len(plan.rows))
+    frame = frame_from_baselines(used)
+    scores = label_scores(heatmap, frame, plan.columns)
+    known = _name_rhythm_strips(plan, scores)
+    position = _POSITION_WEIGHT * (_labelled_share(plan, scores) - misplaced_label_share(plan, frame, labels))
 
-    def choice(named: LayoutPlan, penalty: float) -> _Choice:
-        score = places + _fit(named, scores) + _GAP_WEIGHT * gap - penalty
-        return _Choice(named, taken, scores, score)
+    def candidate(named: LayoutPlan, penalty: float) -> _Candidate:
+        score = position + _label_fit(named, scores) + _GAP_WEIGHT * gap - penalty
+        return _Candidate(named, used, scores, score)
 
-    labelled = None if plan.is_rare else _as_labelled(known, scores)
-    others = [] if labelled is None else [choice(labelled, _OTHER_ORDER)]
-    return [choice(known, _RARE * plan.is_rare), *others]
+    labelled = None if plan.is_rare else _reordered_plan(known, scores)
+    others = [] if labelled is None else [candidate(labelled, _REORDER_PENALTY)]
+    return [candidate(known, _RARE_PENALTY * plan.is_rare), *others]
 
 
 def _cells(plan: LayoutPlan) -> list[tuple[int, int, str]]:
-    """Row, column of the scores, and lead of every cell of a plan."""
+    """Return row, column of the label scores, and lead of every cell of a plan."""
     return [
         (r, c * (plan.columns // len(cells)), lead_from_cell(cell))
         for r, cells in enumerate(plan.rows)
@@ -169,8 +177,11 @@ def _cells(plan: LayoutPlan) -> list[tuple[int, int, str]]:
     ]
 
 
-def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
-    """How well a plan explains the labels: mean log-odds-like score of the names it expects."""
+def _label_fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
+    """Return how well the labels fit the plan.
+
+    This is the mean over the cells of the expected name's activation less half of the best other name's.
+    """
     total = 0.0
     cells = _cells(plan)
     for r, c, lead in cells:
@@ -179,29 +190,29 @@ def _fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
     return total / len(cells)
 
 
-def _named_share(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
-    """The share of the plan's cells at which a name glows, whichever it is: that tells rows and columns."""
-    glow = [float(scores[:, r, c].max()) for r, c, _ in _cells(plan)]
-    return float(np.minimum(np.array(glow) / _PLAIN_LABEL, 1).mean())
+def _labelled_share(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
+    """Return the share of the plan's cells with a label of any name, as evidence for rows and columns."""
+    activation = [float(scores[:, r, c].max()) for r, c, _ in _cells(plan)]
+    return float(np.minimum(np.array(activation) / _CLEAR_LABEL, 1).mean())
 
 
-def _as_labelled(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan | None:
-    """The plan with its leads in the order of their labels, None where those say no other one plainly.
+def _reordered_plan(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan | None:
+    """Return the plan with its leads in the order of their labels, or None if no other order is clear.
 
-    Every lead stands once; rows of one lead below rows of several are rhythm strips and no part of it.
+    Every lead occurs once. Rhythm strips, rows of one lead below rows of several, keep their leads.
     """
     cells = [(r, c, lead) for r, c, lead in _cells(plan) if len(plan.rows[r]) == plan.columns]
-    heat = np.stack([scores[:, r, c] for r, c, _ in cells])
-    own = heat[np.arange(len(cells)), [LEADS.index(lead) for *_, lead in cells]]
-    if heat.max(1).mean() - own.mean() < _OTHER_ORDER:
+    activation = np.stack([scores[:, r, c] for r, c, _ in cells])
+    own = activation[np.arange(len(cells)), [LEADS.index(lead) for *_, lead in cells]]
+    if activation.max(1).mean() - own.mean() < _REORDER_PENALTY:
         return None
-    from scipy.optimize import linear_sum_assignment  # rarely needed, and slow to load
+    from scipy.optimize import linear_sum_assignment  # rarely needed, and slow to import
 
-    places, leads = linear_sum_assignment(heat, maximize=True)
-    said = heat[places, leads]
-    if said.mean() - own.mean() < _OTHER_ORDER or np.quantile(said, 0.35) < _READABLE_LABEL:
+    positions, leads = linear_sum_assignment(activation, maximize=True)
+    assigned = activation[positions, leads]
+    if assigned.mean() - own.mean() < _REORDER_PENALTY or np.quantile(assigned, 0.35) < _READABLE_LABEL:
         return None
-    names = {cells[place][:2]: LEADS[lead] for place, lead in zip(places, leads, strict=True)}
+    names = {cells[position][:2]: LEADS[lead] for position, lead in zip(positions, leads, strict=True)}
     rows = tuple(
         tuple(names.get((r, c * (plan.columns // len(row))), cell) for c, cell in enumerate(row))
         for r, row in enumerate(plan.rows)
@@ -209,49 +220,54 @@ def _as_labelled(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan | 
     return LayoutPlan(f"{plan.name} as labelled", rows)
 
 
-def _with_rhythm_leads(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan:
-    """The plan with its rhythm strips named by their labels, where those speak plainly.
+def _name_rhythm_strips(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan:
+    """Return the plan with its rhythm strips named by their labels, if those are clear.
 
-    Which leads run below the others is the user's choice at the machine.
+    The leads of the rhythm strips are a setting of the ECG machine.
     """
     rows = list(plan.rows)
     for r, leads in enumerate(plan.rows):
         best = LEADS[int(scores[:, r, 0].argmax())]
         if len(leads) < plan.columns and leads != (best,):
-            heat, expected = (
-                scores[LEADS.index(best), r, 0],
-                scores[LEADS.index(lead_from_cell(leads[0])), r, 0],
-            )
-            if heat > _PLAIN_LABEL and heat > 2 * expected:
+            activation = scores[LEADS.index(best), r, 0]
+            expected = scores[LEADS.index(lead_from_cell(leads[0])), r, 0]
+            if activation > _CLEAR_LABEL and activation > 2 * expected:
                 rows[r] = (best,)
     return dataclasses.replace(plan, rows=tuple(rows))
 
 
-def _strongest(lines: list[Baseline], count: int) -> tuple[list[Baseline], float]:
-    """The `count` strongest lines from the top down, and how clearly they stand out from the rest."""
-    ranked = sorted(lines, key=lambda line: -line.strength)
+def _strongest(baselines: list[Baseline], count: int) -> tuple[list[Baseline], float]:
+    """Return the `count` strongest baselines from the top down, and the gap to the next one.
+
+    The gap is the difference in strength between the weakest of them and the strongest of the rest, relative
+    to the strongest of all.
+    """
+    ranked = sorted(baselines, key=lambda line: -line.strength)
     rest = ranked[count].strength if len(ranked) > count else 0.0
     gap = (ranked[count - 1].strength - rest) / ranked[0].strength
     return sorted(ranked[:count], key=lambda line: line.v_mm), gap
 
 
-def _strongest_group(lines: list[Baseline]) -> list[Baseline]:
-    """The lines that are rows beyond doubt."""
-    limit = 0.8 * max(line.strength for line in lines)
-    return [line for line in lines if line.strength >= limit]
+def _clear_row_count(baselines: list[Baseline]) -> int:
+    """Return the number of baselines that are certainly rows."""
+    limit = _CLEAR_ROW * max(line.strength for line in baselines)
+    return sum(line.strength >= limit for line in baselines)
 
 
 def layout_from_plan(
     plan: LayoutPlan,
-    lines: list[Baseline],
+    baselines: list[Baseline],
     start_mm: float,
     end_mm: float,
     speed_mm_s: float,
     gain_mm_mv: float,
 ) -> Layout:
-    """Rows at the found heights; every row spans `start_mm` to `end_mm`, split equally among its leads."""
+    """Return the layout with rows at the baselines.
+
+    Every row spans `start_mm` to `end_mm` and is split equally among its leads.
+    """
     rows = []
-    for cells, line in zip(plan.rows, lines, strict=True):
+    for cells, line in zip(plan.rows, baselines, strict=True):
         cuts = np.linspace(start_mm, end_mm, len(cells) + 1)
         times = (cuts - start_mm) / speed_mm_s
         rows.append(
@@ -264,7 +280,7 @@ def layout_from_plan(
                         float(cuts[i + 1]),
                         float(times[i]),
                         float(times[i + 1]),
-                        is_inverted=cell.startswith(INVERTED),
+                        is_inverted=cell.startswith(INVERTED_PREFIX),
                     )
                     for i, cell in enumerate(cells)
                 ),

@@ -1,12 +1,13 @@
-"""A second look of stage 0, on flat paper and larger, at every place where the first saw text of interest.
+"""Second prediction of stage 0 at detected text, on rectified close-ups of the original image.
 
-On the whole page a label's capitals are some five pixels high: enough to see that there is one, hardly
-enough to tell aVL from aVF or 50 mm/s from 25 mm/s.
+In the whole page a label's capitals are about five pixels high: enough to detect a label, hardly enough to
+distinguish aVL from aVF or 50 mm/s from 25 mm/s.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,66 +22,81 @@ from ecgdigit_rt.stages import CLOSE_PX_PER_MM, CLOSE_SIZE_PX, GAINS, HEATMAPS, 
 
 _PATCH_MM = (CLOSE_SIZE_PX[0] / CLOSE_PX_PER_MM, CLOSE_SIZE_PX[1] / CLOSE_PX_PER_MM)
 _CELL_MM = MAP_STRIDE / CLOSE_PX_PER_MM
+
+# Chosen, not tuned.
 _MARGIN_MM = 2.0  # at a patch's edge, where text is cut off
-_GROUPS: tuple[tuple[tuple[str, ...], int, float], ...] = (
-    (LEADS, 20, 0.04),
-    (tuple(SPEEDS), 2, 0.2),
-    (tuple(GAINS), 2, 0.2),
+_MIN_DISTANCE_MM = 6.0  # between two patches of a group
+_PEAK_CELLS = (7, 5)  # rows and columns of the heatmap; closer maxima are one
+
+
+class _TextGroup(NamedTuple):
+    """Names that one prediction distinguishes, with the limits of their patches."""
+
+    names: tuple[str, ...]
+    max_patches: int
+    min_activation: float
+
+
+_GROUPS = (
+    _TextGroup(LEADS, 20, 0.04),
+    _TextGroup(tuple(SPEEDS), 2, 0.2),
+    _TextGroup(tuple(GAINS), 2, 0.2),
 )
-"""Names that one look tells apart, at how many places, and from which heat of the first look on. The first
-look misses no speed or gain (0.35 and more) but seldom tells which; the second one, shown a header, may see
-one in it that is none."""
-_APART_MM = 6.0
+"""Text that is predicted twice.
+
+Measured: the first prediction misses no speed or gain (activations of 0.35 and more) but seldom distinguishes
+their values. The second one may detect a value in a header that has none, so speeds and gains need a higher
+activation than lead names. The numbers of patches are chosen, not tuned."""
 
 
 def refine_text_heatmaps(
-    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heat: PaperHeatmap
+    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heatmap: PaperHeatmap
 ) -> PaperHeatmap:
-    """`heat` with the channels of names, speeds and gains as the second look sees them.
+    """Replace the channels of lead names, speeds and gains by a second prediction of stage 0.
 
-    They are zero where the first look saw nothing of their kind.
+    They are zero where the first prediction detected nothing of their group. `image` is the upright image.
     """
-    places = _places(heat)
-    if not places:
-        return heat
-    corners = [(u - _PATCH_MM[0] / 2, v - _PATCH_MM[1] / 2) for u, v in places]
+    centres = _patch_centres(heatmap)
+    if not centres:
+        return heatmap
+    corners = [(u - _PATCH_MM[0] / 2, v - _PATCH_MM[1] / 2) for u, v in centres]
     scale = (CLOSE_PX_PER_MM, CLOSE_PX_PER_MM)
     patches = [paper_patch(image, mesh, corner, scale, CLOSE_SIZE_PX, cv2.INTER_CUBIC) for corner in corners]
-    found = runner.run({"pixels": np.stack(patches)})["heatmaps"]
-    renewed = heat.heat.copy()
-    channels = [HEATMAPS.index(name) for names, _, _ in _GROUPS for name in names]
-    renewed[channels] = 0
-    for corner, seen in zip(corners, found, strict=True):
-        _paste(renewed, channels, heat, corner, seen)
-    return dataclasses.replace(heat, heat=renewed)
+    predictions = runner.run({"pixels": np.stack(patches)})["heatmaps"]
+    refined = heatmap.heatmaps.copy()
+    channels = [HEATMAPS.index(name) for group in _GROUPS for name in group.names]
+    refined[channels] = 0
+    for corner, prediction in zip(corners, predictions, strict=True):
+        _paste(refined, channels, heatmap, corner, prediction)
+    return dataclasses.replace(heatmap, heatmaps=refined)
 
 
-def _places(heat: PaperHeatmap) -> list[tuple[float, float]]:
-    """Where text of any group glows most, strongest first, none nearer to another than `_APART_MM`."""
-    places: list[tuple[float, float]] = []
-    for names, most, least in _GROUPS:
-        glow = np.max([heat.channel(name) for name in names], axis=0)
-        tops = cv2.dilate(glow, np.ones((7, 5), np.uint8)) <= glow
-        rows, columns = np.nonzero(tops & (glow > least))
-        taken: list[tuple[float, float]] = []
-        for k in np.argsort(-glow[rows, columns]):
-            u, v = float(heat.u_mm[columns[k]]), float(heat.v_mm[rows[k]])
-            if all(np.hypot(u - a, v - b) > _APART_MM for a, b in taken):
-                taken.append((u, v))
-            if len(taken) == most:
+def _patch_centres(heatmap: PaperHeatmap) -> list[tuple[float, float]]:
+    """Return u and v (mm) of the strongest text of each group, at least `_MIN_DISTANCE_MM` apart."""
+    centres: list[tuple[float, float]] = []
+    for group in _GROUPS:
+        activation = np.max([heatmap.channel(name) for name in group.names], axis=0)
+        is_peak = cv2.dilate(activation, np.ones(_PEAK_CELLS, np.uint8)) <= activation
+        rows, columns = np.nonzero(is_peak & (activation > group.min_activation))
+        chosen: list[tuple[float, float]] = []
+        for k in np.argsort(-activation[rows, columns]):
+            u, v = float(heatmap.u_mm[columns[k]]), float(heatmap.v_mm[rows[k]])
+            if all(np.hypot(u - a, v - b) > _MIN_DISTANCE_MM for a, b in chosen):
+                chosen.append((u, v))
+            if len(chosen) == group.max_patches:
                 break
-        places += taken
-    return places
+        centres += chosen
+    return centres
 
 
 def _paste(
-    heat: NDArray[np.float32],
+    heatmaps: NDArray[np.float32],
     channels: list[int],
     paper: PaperHeatmap,
     corner_mm: tuple[float, float],
-    seen: NDArray[np.float32],
+    prediction: NDArray[np.float32],
 ) -> None:
-    """Raise `heat` to what a patch shows, in place."""
+    """Raise `heatmaps` to a patch's prediction, in place."""
     inside = [
         np.flatnonzero((axis > corner_mm[k] + _MARGIN_MM) & (axis < corner_mm[k] + _PATCH_MM[k] - _MARGIN_MM))
         for k, axis in enumerate((paper.u_mm, paper.v_mm))
@@ -91,7 +107,8 @@ def _paste(
         (paper.u_mm[inside[0]] - corner_mm[0]) / _CELL_MM - 0.5,
         (paper.v_mm[inside[1]] - corner_mm[1]) / _CELL_MM - 0.5,
     )
+    maps = map_x.astype(np.float32), map_y.astype(np.float32)
     rows, columns = slice(inside[1][0], inside[1][-1] + 1), slice(inside[0][0], inside[0][-1] + 1)
     for channel in channels:
-        shown = cv2.remap(seen[channel], map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
-        np.maximum(heat[channel, rows, columns], shown, out=heat[channel, rows, columns])
+        resampled = cv2.remap(prediction[channel], *maps, cv2.INTER_LINEAR)
+        np.maximum(heatmaps[channel, rows, columns], resampled, out=heatmaps[channel, rows, columns])

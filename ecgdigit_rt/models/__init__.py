@@ -1,4 +1,4 @@
-"""The models that come with the package: which there are, and that they are what was shipped."""
+"""Model families that are installed with the package or written by `export`, verified when they are read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
 from ecgdigit_rt.stages import SAMPLER
 
 STAGES = ("locate", "grid", "trace")
-"""The three networks in the order in which a page meets them."""
+"""The three networks, in the order of the pipeline."""
 _SHIPPED = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFamily:
-    """One family's graphs, read and checked. `graphs` maps a stage to its ONNX bytes.
+    """Verified graphs of one family in one precision.
 
-    precision: fp32, fp16 or int8, what the graphs compute in; they take bytes and give float32 all the same.
-    root: the folder they came from.
+    `graphs` maps stages to ONNX files. `precision` is fp32, fp16 or int8, the type of the computation; inputs
+    are uint8 and outputs float32 in all of them. `root` is the folder of the family.
     """
 
     name: str
@@ -36,88 +36,104 @@ class ModelFamily:
 
 
 def graph_file(stage: str, precision: str) -> str:
-    """The file name of a stage's graph."""
+    """Return the file name of a stage's graph."""
     return f"{stage}.onnx" if precision == "fp32" else f"{stage}.{precision}.onnx"
 
 
 def graph_precisions(name: str = "lite", folder: Path | None = None) -> tuple[str, ...]:
-    """Precisions in which every stage of a family has a graph. Raises ModelMissing."""
-    root = _root(name, folder)
-    manifest = _manifest(root)
-    graphs = [_entry(root, manifest, "stages", stage, "graphs") for stage in STAGES]
+    """Return the precisions in which all stages of a family have a graph. Raises ModelMissing."""
+    root = _family_root(name, folder)
+    manifest = _read_manifest(root)
+    graphs = [_manifest_entry(root, manifest, "stages", stage, "graphs") for stage in STAGES]
     return tuple(precision for precision in graphs[0] if all(precision in of_stage for of_stage in graphs))
 
 
 def shipped_versions() -> dict[str, str]:
-    """The package's own families and their versions, read from their manifests alone."""
+    """Return the versions of the package's own families by name, read from their manifests only."""
     roots = sorted(path.parent for path in _SHIPPED.glob("*/manifest.json"))
-    return {root.name: str(_manifest(root)["version"]) for root in roots}
+    return {root.name: str(_read_manifest(root)["version"]) for root in roots}
 
 
-def _root(name: str, folder: Path | None) -> Path:
-    """Where a family lies: a family of the package, or a folder that `ecgdigit-rt export` wrote."""
+def _family_root(name: str, folder: Path | None) -> Path:
+    """Return the folder of a family of the package, or a folder that `ecgdigit-rt export` wrote."""
     shipped = (folder or _SHIPPED) / name
     own = Path(name)
-    is_plain = name == own.name  # "./lite" is a folder of the user's, "lite" the package's family
+    is_plain = name == own.name  # "./lite" is a folder of the user, "lite" the package's family
     return own if folder is None and not (is_plain and shipped.exists()) and own.is_dir() else shipped
 
 
-def _manifest(root: Path) -> dict[str, Any]:
+def _read_manifest(root: Path) -> dict[str, Any]:
     path = root / "manifest.json"
     if not path.is_file():
         raise ModelMissing(path)
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-        if {"version", "stages"} <= found.keys():
-            return found
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        if {"version", "stages"} <= manifest.keys():
+            return manifest
     except (ValueError, AttributeError):
         pass
     raise ModelCorrupt(path, "a manifest with version and stages", "something else")
 
 
 def load_models(name: str = "lite", folder: Path | None = None, precision: str = "fp32") -> ModelFamily:
-    """Read a family of models and check every graph against its SHA-256 in the manifest.
+    """Read a family of models, and verify each graph against the SHA-256 in the manifest.
 
-    folder: where `NAME/manifest.json` lies; the package's own models without it. precision: one of
-    `graph_precisions`. Raises ModelMissing or ModelCorrupt.
+    Parameters
+    ----------
+    name
+        A family of the package, or the path of a folder that `ecgdigit-rt export` wrote.
+    folder
+        Folder that contains `NAME/manifest.json`. Default: the package's own models.
+    precision
+        One of `graph_precisions`.
+
+    Raises
+    ------
+    ModelMissing
+        If the family or a graph does not exist.
+    ModelCorrupt
+        If the manifest is invalid or a graph does not match it.
     """
-    root = _root(name, folder)
-    manifest = _manifest(root)
+    root = _family_root(name, folder)
+    manifest = _read_manifest(root)
     graphs = {}
     for stage in STAGES:
-        papers = _entry(root, manifest, "stages", stage, "graphs").get(precision)
-        if papers is None:
+        entry = _manifest_entry(root, manifest, "stages", stage, "graphs").get(precision)
+        if entry is None:
             raise ModelMissing(root / graph_file(stage, precision))
-        graphs[stage] = _checked(root, papers)
+        graphs[stage] = _read_verified(root, entry)
     return ModelFamily(root.name, str(manifest["version"]), precision, graphs, root)
 
 
 def load_sampler(name: str = "lite", folder: Path | None = None) -> bytes:
-    """The graph that samples strips on a device. Raises ModelMissing or ModelCorrupt."""
-    root = _root(name, folder)
-    return _checked(root, _entry(root, _manifest(root), SAMPLER))
+    """Return the graph that samples strips on a device. Raises ModelMissing or ModelCorrupt."""
+    root = _family_root(name, folder)
+    return _read_verified(root, _manifest_entry(root, _read_manifest(root), SAMPLER))
 
 
-def _entry(root: Path, manifest: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """An object somewhere in a manifest. Raises ModelCorrupt where there is none."""
-    found: Any = manifest
+def _manifest_entry(root: Path, manifest: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return the object at a path of keys in a manifest. Raises ModelCorrupt if there is none."""
+    entry: Any = manifest
     for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    if not isinstance(found, dict):
+        entry = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(entry, dict):
         raise ModelCorrupt(root / "manifest.json", f"{'/'.join(keys)} in the manifest", "nothing")
-    return found
+    return entry
 
 
-def _checked(root: Path, papers: Mapping[str, Any]) -> bytes:
-    """A graph's bytes, the very ones whose SHA-256 was taken: they are opened from memory."""
-    named = papers.get("file")
-    if not isinstance(named, str) or not isinstance(papers.get("sha256"), str):
+def _read_verified(root: Path, entry: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a graph whose SHA-256 was verified.
+
+    The graph is opened from these bytes, so that the file cannot change in between.
+    """
+    file_name = entry.get("file")
+    if not isinstance(file_name, str) or not isinstance(entry.get("sha256"), str):
         raise ModelCorrupt(root / "manifest.json", "a file and its SHA-256 for every graph", "something else")
-    path = root / named
+    path = root / file_name
     if not path.is_file():
         raise ModelMissing(path)
     graph = path.read_bytes()
-    found = hashlib.sha256(graph).hexdigest()
-    if found != papers["sha256"]:
-        raise ModelCorrupt(path, papers["sha256"], found)
+    digest = hashlib.sha256(graph).hexdigest()
+    if digest != entry["sha256"]:
+        raise ModelCorrupt(path, entry["sha256"], digest)
     return graph

@@ -1,4 +1,4 @@
-"""A family of models as TensorRT engines: what is built, what is there already, and what is stale."""
+"""TensorRT engines of a model family: building them, and the status of those in a store."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ecgdigit_engine.backends.backend import installed
+from ecgdigit_engine.backends.backend import installed_version
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 from ecgdigit_engine.tensorrt.build import MODULES, build_engine
 from ecgdigit_engine.tensorrt.matching import graph_digest
-from ecgdigit_engine.tensorrt.profile import Sizes, axes_with
+from ecgdigit_engine.tensorrt.profile import Sizes, resize_axes
 from ecgdigit_engine.tensorrt.store import EngineIdentity, EngineStore, StoredEngine
 from ecgdigit_engine.tensorrt.target import LOCAL, Target, targets_from_texts
 from ecgdigit_rt.models import ModelFamily, load_models, load_sampler
@@ -24,9 +24,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class EngineBuildRequest:
-    """What to build. targets: `local`, or names such as sm75; several in one engine where it can be.
+    """Options of a build.
 
-    backend: tensorrt, tensorrt-rtx, or auto: the one that is installed and can build for the targets.
+    `targets` are `local`, or names such as sm75, of which several share one engine if possible. `backend` is
+    `tensorrt`, `tensorrt-rtx`, or `auto` for the installed package that can build for the targets.
     """
 
     models: str = "lite"
@@ -38,86 +39,87 @@ class EngineBuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class EngineBuildResult:
-    """One stage's engine; fresh: built now, and not found built from the same."""
+    """Engine of one stage. `is_new` is false if the store had it already."""
 
     engine: StoredEngine
-    fresh: bool
+    is_new: bool
 
 
-def builder_for(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
-    """The package that builds, and its version. Raises UnknownChoice and BackendUnusable.
+def select_builder(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
+    """Return the package that builds for the targets, and its version.
 
-    Without a card only tensorrt-rtx can build; with one, tensorrt's engines are tuned on it.
+    Only tensorrt-rtx can build without a GPU. With one, the engines of tensorrt are tuned on it, so tensorrt
+    is preferred. Raises UnknownChoice and BackendUnusable.
     """
     if backend not in (AUTO, *MODULES):
         raise UnknownChoice("engine builder", backend, (AUTO, *MODULES))
-    ahead = any(target.ahead for target in targets)
-    if backend == "tensorrt" and ahead:
-        fix = "Use --backend tensorrt-rtx, or --target local on a machine that has such a card."
-        raise BackendUnusable("tensorrt", "it builds for the card at hand alone", fix)
-    names = [name for name in MODULES if backend in (AUTO, name) and not (ahead and name == "tensorrt")]
+    is_aot = any(target.is_aot for target in targets)
+    if backend == "tensorrt" and is_aot:
+        fix = "Use --backend tensorrt-rtx, or --target local on a machine with such a GPU."
+        raise BackendUnusable("tensorrt", "it builds only for the GPU of this machine", fix)
+    names = [name for name in MODULES if backend in (AUTO, name) and not (is_aot and name == "tensorrt")]
     for name in names:
-        found = installed(name)
-        if found is not None:
-            return name, found
+        version = installed_version(name)
+        if version is not None:
+            return name, version
     reason = f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not installed"
     raise BackendUnusable("build-engines", reason, f"pip install {names[-1]}")
 
 
 def build_engines(
-    order: EngineBuildRequest, store: EngineStore, on_stage: Callable[[str], None] = lambda _: None
+    request: EngineBuildRequest, store: EngineStore, on_stage: Callable[[str], None] = lambda _: None
 ) -> list[EngineBuildResult]:
-    """One engine per stage, and one of the sampler, in `store`, built unless it is there.
+    """Build one engine per stage, and one of the sampler, unless they are in the store.
 
-    on_stage is told what is being built. Raises UnknownChoice, BackendUnusable, ModelMissing and
-    EngineBuildFailed.
+    `on_stage` is called with the name of each stage before it is built. Raises UnknownChoice,
+    BackendUnusable, ModelMissing and EngineBuildFailed.
     """
-    targets = targets_from_texts(order.targets)
-    backend, backend_version = builder_for(order.backend, targets)
-    family = load_models(order.models, precision=order.precision)
-    done = []
-    for stage, graph in {**family.graphs, SAMPLER: load_sampler(order.models)}.items():
+    targets = targets_from_texts(request.targets)
+    builder = select_builder(request.backend, targets)
+    family = load_models(request.models, precision=request.precision)
+    results = []
+    for stage, graph in {**family.graphs, SAMPLER: load_sampler(request.models)}.items():
         on_stage(stage)
-        done.append(_engine(family, stage, graph, order, targets, (backend, backend_version), store))
-    return done
+        results.append(_find_or_build(family, stage, graph, request, targets, builder, store))
+    return results
 
 
-def _engine(
+def _find_or_build(
     family: ModelFamily,
     stage: str,
     graph: bytes,
-    order: EngineBuildRequest,
+    request: EngineBuildRequest,
     targets: Sequence[Target],
     builder: tuple[str, str],
     store: EngineStore,
 ) -> EngineBuildResult:
     spec = spec_from_graph(graph)
-    papers = EngineIdentity(
+    identity = EngineIdentity(
         stage=stage,
         models=str(family),
         graph_sha256=graph_digest(graph),
-        precision=family.precision,  # the sampler, which has none, belongs to what it was built with
+        precision=family.precision,  # the sampler has none; it takes that of the networks it is built with
         backend=builder[0],
         backend_version=builder[1],
         targets=tuple(map(str, targets)),
-        axes=axes_with(spec, order.sizes),
+        axes=resize_axes(spec, request.sizes),
         flags=("strongly-typed",),
     )
-    with store.locked(papers):
-        there = store.find(papers)
-        if there is not None and there.is_whole:
-            return EngineBuildResult(there, fresh=False)
-        cache = store.folder / f"{papers.targets[0]}.timing" if builder[0] == "tensorrt" else None
+    with store.lock(identity):
+        stored = store.find(identity)
+        if stored is not None and stored.is_intact:
+            return EngineBuildResult(stored, is_new=False)
+        cache = store.folder / f"{identity.targets[0]}.timing" if builder[0] == "tensorrt" else None
         started = time.perf_counter()
-        data = build_engine(builder[0], graph, spec, papers.axes, targets, cache)
+        data = build_engine(builder[0], graph, spec, identity.axes, targets, cache)
         seconds = time.perf_counter() - started
         built_at = datetime.now(UTC).isoformat(timespec="seconds")
-        return EngineBuildResult(store.publish(papers, data, seconds, built_at), fresh=True)
+        return EngineBuildResult(store.publish(identity, data, seconds, built_at), is_new=True)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """What is wrong with a stored engine; nothing where `reason` is empty."""
+    """Status of a stored engine. `reason` states why it cannot be used; empty if it can."""
 
     path: Path
     engine: StoredEngine | None
@@ -126,28 +128,31 @@ class EngineStatus:
 
 
 def engine_statuses(store: EngineStore) -> list[EngineStatus]:
-    """Every engine of a store, whether it is whole, and whether it fits what is installed."""
-    broken = {path.stem: path for path in store.broken()}
-    found = [EngineStatus(path, None, "damaged or incomplete", is_broken=True) for path in broken.values()]
+    """Return the status of each engine of a store.
+
+    An engine is usable if it is intact and matches the installed packages and models.
+    """
+    broken = {path.stem: path for path in store.find_broken()}
+    statuses = [EngineStatus(path, None, "damaged or incomplete", is_broken=True) for path in broken.values()]
     for engine in store.engines():
         if engine.path.stem not in broken:
-            found.append(EngineStatus(engine.path, engine, _stale_reason(engine)))
-    return found
+            statuses.append(EngineStatus(engine.path, engine, _stale_reason(engine)))
+    return statuses
 
 
 def _stale_reason(engine: StoredEngine) -> str:
-    papers = engine.papers
-    version = installed(papers.backend)
+    identity = engine.identity
+    version = installed_version(identity.backend)
     if version is None:
-        return f"{papers.backend} is not installed"
-    if version != papers.backend_version:
-        return f"built for {papers.backend} {papers.backend_version}, found {version}"
-    name = papers.models.split()[0]
+        return f"{identity.backend} is not installed"
+    if version != identity.backend_version:
+        return f"built for {identity.backend} {identity.backend_version}, installed is {version}"
+    name = identity.models.split()[0]
     try:
-        family = load_models(name, precision=papers.precision)
-        graph = load_sampler(name) if papers.stage == SAMPLER else family.graphs[papers.stage]
+        family = load_models(name, precision=identity.precision)
+        graph = load_sampler(name) if identity.stage == SAMPLER else family.graphs[identity.stage]
     except FileNotFoundError:
         return f"the models {name} are not installed"
-    if graph_digest(graph) != papers.graph_sha256:
-        return f"built from {papers.models}, installed is {family}"
+    if graph_digest(graph) != identity.graph_sha256:
+        return f"built from {identity.models}, installed is {family}"
     return ""

@@ -1,1 +1,1 @@
-"""What goes out: CSV, report, pictures."""
+"""Images and plots: overlays, ECG paper, figures, inspection images, SVG charts."""

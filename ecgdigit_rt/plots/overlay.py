@@ -1,5 +1,4 @@
-"""What a person looks at to trust the result: the page with the traced curves over it, and the
-leads plotted on ECG paper below."""
+"""Overlay image for visual checks: the page with its traces, and the leads on ECG paper below."""
 
 from __future__ import annotations
 
@@ -10,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.errors import InputError, OutputNotWritable
-from ecgdigit_rt.formats.metadata import printable
+from ecgdigit_rt.formats.metadata import escape_surrogates
 from ecgdigit_rt.plots.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
 from ecgdigit_rt.results import LEADS, Digitized, Failed, Lead, Result
 
@@ -30,17 +29,23 @@ COLOURS: dict[str, Colour] = dict(
         strict=True,
     )
 )  # fmt: skip
-"""Dark and saturated: they stand out from a red grid and from black ink alike."""
+"""Dark and saturated, to stand out from both a red grid and black ink."""
 
 PAGE_MAX_HEIGHT_PX = 1700
 CAPTION_PX = 64
+"""Sizes are chosen by eye."""
+
+LOW_CONFIDENCE = 0.8
+"""Leads below this confidence are listed in the caption. Chosen, not tuned."""
+
 BACKGROUND, CAPTION_INK, ALARM = (255, 255, 255), (50, 50, 60), (176, 0, 32)
 
 
 def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> None:
-    """Draw one page's overlay into a PNG. A failed page shows why, as far as it can be decoded.
+    """Write the overlay of one page as PNG.
 
-    Raises OutputNotWritable.
+    A failed page is shown with the error, on a blank image if it cannot be decoded. Raises
+    OutputNotWritable.
     """
     try:
         page = rgb_from_page(result.source, max_pixels)
@@ -58,65 +63,65 @@ def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> N
 
 
 def overlay_from_page(result: Digitized, page: Image) -> Image:
-    """The page with its curves, a caption, and the leads on paper: (height, WIDTH_PX, 3) RGB.
+    """Return the page with its traces, a caption, and the leads on paper, RGB (height, WIDTH_PX, 3).
 
-    page: (height, width, 3) RGB uint8, the pixels that `curve_px` refers to. A page whose traces
-    run up, down or backwards is turned so that they run to the right.
+    `page` is (height, width, 3) uint8 RGB, in the pixel coordinates of `curve_px`. It is rotated so that
+    the traces run to the right.
     """
     leads = result.leads
     turns = quarter_turns(lead.curve_px for lead in leads.values())
-    scale, shrunk = _fitted(np.ascontiguousarray(np.rot90(page, turns)))
+    scale, scaled = _fit_to_width(np.ascontiguousarray(np.rot90(page, turns)))
     for name in (name for name in LEADS if name in leads):
-        curve = _turned(leads[name].curve_px, page.shape[1], page.shape[0], turns)
-        _curve(shrunk, curve * scale, name)
-    caption = _caption(printable(result.source.path.name), _facts(result), CAPTION_INK)
+        curve = _rotate_curve(leads[name].curve_px, page.shape[1], page.shape[0], turns)
+        _draw_curve(scaled, curve * scale, name)
+    caption = _caption(escape_surrogates(result.source.path.name), _summary(result), CAPTION_INK)
     paper = paper_from_leads(leads, COLOURS)
-    return np.concatenate([_centred(shrunk), caption, paper])
+    return np.concatenate([_centre(scaled), caption, paper])
 
 
 def overlay_from_failed(result: Failed, page: Image) -> Image:
-    """The page and, in red, why it failed."""
+    """Return the page with the error in red below."""
     text = f"{result.message}   [{result.error_id}]"
-    caption = _caption(printable(result.source.path.name), text, ALARM)
-    return np.concatenate([_centred(_fitted(page)[1]), caption])
+    caption = _caption(escape_surrogates(result.source.path.name), text, ALARM)
+    return np.concatenate([_centre(_fit_to_width(page)[1]), caption])
 
 
 def quarter_turns(curves: Iterable[NDArray[np.float32]]) -> int:
-    """Quarter turns (counter-clockwise, as np.rot90) that make the curves run to the right."""
-    along = np.sum([c[-1] - c[0] for c in curves if len(c) > 1], axis=0, initial=0.0)
-    if not np.any(along):
+    """Return the counterclockwise quarter turns, as for np.rot90, after which the curves run to the right."""
+    direction = np.sum([curve[-1] - curve[0] for curve in curves if len(curve) > 1], axis=0, initial=0.0)
+    if not np.any(direction):
         return 0
-    x, y = np.broadcast_to(along, (2,))
-    # y grows downwards: a curve that runs down needs one turn counter-clockwise.
+    x, y = np.broadcast_to(direction, (2,))
+    # y grows downwards: a curve that runs down needs one counterclockwise turn.
     return round(float(np.arctan2(y, x)) / (np.pi / 2)) % 4
 
 
-def _turned(curve: NDArray[np.float32], width: int, height: int, turns: int) -> NDArray[np.float64]:
-    """Curve points in the page turned by `turns`; a mirrored x is width − x."""
+def _rotate_curve(curve: NDArray[np.float32], width: int, height: int, turns: int) -> NDArray[np.float64]:
+    """Return the curve in the page rotated by `turns`. Coordinates are continuous: x mirrors to width − x."""
     x, y = curve[:, 0].astype(np.float64), curve[:, 1].astype(np.float64)
     for _ in range(turns):
         x, y, width, height = y, width - x, height, width
     return np.stack([x, y], axis=1)
 
 
-def _fitted(page: Image) -> tuple[float, Image]:
-    """The page scaled to the picture's width, or less where it would be too high; and the scale."""
+def _fit_to_width(page: Image) -> tuple[float, Image]:
+    """Return the scale and the page scaled to the width of the overlay, within the maximum height."""
     height, width = page.shape[:2]
     scale = min(WIDTH_PX / width, PAGE_MAX_HEIGHT_PX / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return scale, np.asarray(cv2.resize(page, size, interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return scale, np.asarray(cv2.resize(page, size, interpolation=interpolation), np.uint8)
 
 
-def _centred(image: Image) -> Image:
+def _centre(image: Image) -> Image:
     out = np.full((image.shape[0], WIDTH_PX, 3), BACKGROUND, np.uint8)
     left = (WIDTH_PX - image.shape[1]) // 2
     out[:, left : left + image.shape[1]] = image
     return out
 
 
-def _curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
-    """One curve and its name. Pixel i's centre is i + 0.5; OpenCV draws centres at integers."""
+def _draw_curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
+    """Draw a curve and its name. The centre of pixel i is i + 0.5; OpenCV draws centres at integers."""
     visible = curve[np.isfinite(curve).all(axis=1)]
     if not len(visible):
         return
@@ -125,11 +130,11 @@ def _curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
     shape = [np.round(points).astype(np.int32)]
     cv2.polylines(image, shape, False, COLOURS[name], 2, cv2.LINE_AA, SUBPIXEL_BITS)
     x, y = visible[0]
-    _tag(image, name, round(x) + 2, round(y) - 16)
+    _draw_tag(image, name, round(x) + 2, round(y) - 16)
 
 
-def _tag(image: Image, name: str, x: int, y: int) -> None:
-    """The lead's name, white on its colour, inside the picture."""
+def _draw_tag(image: Image, name: str, x: int, y: int) -> None:
+    """Draw the name of a lead in white on its colour, clipped to the image."""
     left, _, width, _ = cv2.getTextSize((0, 0), name, (0, 0), FONT, 20, 700)
     width = left + width + 10
     x = min(max(x, 0), max(0, image.shape[1] - width))
@@ -138,27 +143,26 @@ def _tag(image: Image, name: str, x: int, y: int) -> None:
     cv2.putText(image, name, (x + 5, y - 1), (255, 255, 255), FONT, 20, 700)
 
 
-def _caption(title: str, facts: str, colour: Colour) -> Image:
+def _caption(title: str, text: str, colour: Colour) -> Image:
     band = np.full((CAPTION_PX, WIDTH_PX, 3), BACKGROUND, np.uint8)
     end = cv2.putText(band, title, (28, 41), CAPTION_INK, FONT, 26, 700)[0]
-    cv2.putText(band, facts, (end[0] + 32, 41), colour, FONT, 24, 400)
+    cv2.putText(band, text, (end[0] + 32, 41), colour, FONT, 24, 400)
     return band
 
 
-def _facts(result: Digitized) -> str:
-    layout = result.layout
-    seen = "no grid seen" if result.residual_px is None else f"mesh residual {result.residual_px:.2f} px"
+def _summary(result: Digitized) -> str:
+    layout, residual = result.layout, result.residual_px
     parts = [
         layout.name,
         f"{layout.speed_mm_s:g} mm/s",
         f"{layout.gain_mm_mv:g} mm/mV",
         f"{len(result.leads)} leads",
-        seen,
-        *_doubts(result.leads),
+        "no grid detected" if residual is None else f"mesh residual {residual:.2f} px",
+        *_low_confidence(result.leads),
     ]
     return "   ·   ".join(parts)
 
 
-def _doubts(leads: Mapping[str, Lead]) -> list[str]:
-    faint = [name for name in LEADS if name in leads and leads[name].confidence < 0.8]
-    return [f"seen poorly: {' '.join(faint)}"] if faint else []
+def _low_confidence(leads: Mapping[str, Lead]) -> list[str]:
+    names = [name for name in LEADS if name in leads and leads[name].confidence < LOW_CONFIDENCE]
+    return [f"low confidence: {' '.join(names)}"] if names else []

@@ -1,135 +1,131 @@
-"""The little of SVG that our plots need: two scales, round ticks, marks as text.
+"""SVG plots for reports, drawn by matplotlib (extra `report`).
 
-Colours are CSS variables with a fallback, so that a plot in a page follows its light or dark colours and
-stands by itself all the same. No script, no font and no picture from elsewhere.
+matplotlib is imported inside the function that draws. The plots contain no script, no external font and no
+external image.
 """
 
 from __future__ import annotations
 
-import html
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
-INK, QUIET, GRID, ACCENT, SOFT = (
-    f"var(--{name}, {colour})"
-    for name, colour in (
-        ("ink", "#1b1f24"),
-        ("quiet", "#6a7280"),
-        ("grid", "#e3e6ea"),
-        ("accent", "#0064be"),
-        ("soft", "#b9d6f2"),
-    )
-)
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
+from ecgdigit_rt.sanitize import escape_control_chars
 
-Span = tuple[float, float]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
+COLOURS = {
+    "ink": "#1b1f24",
+    "quiet": "#6a7280",
+    "grid": "#e3e6ea",
+    "accent": "#0064be",
+    "soft": "#b9d6f2",
+}
+"""Colours of a plot by the name of the CSS variable that replaces them in an HTML report."""
 
-@dataclass(frozen=True, slots=True)
-class Axes:
-    """A rectangle of the drawing, in px, and the values at its edges."""
+Titles = Mapping[str, Sequence[str]]
+"""Tooltips by artist: the `gid` of the artist, then one text for each of its marks."""
 
-    left: float
-    top: float
-    width: float
-    height: float
-    x_span: Span
-    y_span: Span
-
-    def x(self, value: float) -> float:
-        low, high = self.x_span
-        return self.left + self.width * (value - low) / (high - low)
-
-    def y(self, value: float) -> float:
-        low, high = self.y_span
-        return self.top + self.height * (high - value) / (high - low)
-
-    @property
-    def bottom(self) -> float:
-        return self.top + self.height
-
-    @property
-    def right(self) -> float:
-        return self.left + self.width
-
-
-def ticks(span: Span, about: int = 5) -> list[float]:
-    """Round values (1, 2 or 5 times a power of ten apart) within a span, some `about` of them."""
-    low, high = span
-    rough = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+_PX_PER_INCH = 96
+_STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": COLOURS["grid"],
+    "axes.grid": True,
+    "axes.labelcolor": COLOURS["quiet"],
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "font.size": 9,
+    "grid.color": COLOURS["grid"],
+    "grid.linewidth": 0.75,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "ecgdigit-rt",  # equal plots are equal files
+    "text.color": COLOURS["ink"],
+    "text.parse_math": False,  # labels are untrusted input
+    "xtick.color": COLOURS["grid"],
+    "xtick.labelcolor": COLOURS["quiet"],
+    "ytick.color": COLOURS["grid"],
+    "ytick.labelcolor": COLOURS["quiet"],
+    "ytick.major.size": 0,
+}
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_SVG = "http://www.w3.org/2000/svg"
+_NOT_XML = re.compile("[\ufffe\uffff]")
 
 
-def round_span(values: Iterable[float], step: float) -> Span:
-    """The least span of whole steps that holds all values, one step long at least."""
-    listed = list(values)
-    low = math.floor(min(listed) / step) * step
-    return low, max(math.ceil(max(listed) / step) * step, low + step)
+def check_matplotlib() -> None:
+    """Raise DependencyMissing if matplotlib is not installed."""
+    with missing_dependency_as_error("an SVG plot", "matplotlib", "report"):
+        import matplotlib as mpl  # noqa: F401
 
 
-def vertical_grid(axes: Axes, at: Iterable[float]) -> str:
-    """Lines at values of x, each with its number below."""
-    return "".join(
-        line((axes.x(value), axes.top), (axes.x(value), axes.bottom), GRID)
-        + words(f"{value:g}", (axes.x(value), axes.bottom + 15), "middle", QUIET)
-        for value in at
-    )
+def svg_from_drawing(
+    draw: Callable[[Figure], Titles], size_px: tuple[float, float], label: str, *, is_file: bool = False
+) -> str:
+    """Return the `<svg>` element of a plot.
 
-
-def horizontal_grid(axes: Axes, at: Iterable[float]) -> str:
-    """Lines at values of y, each with its number on the left."""
-    return "".join(
-        line((axes.left, axes.y(value)), (axes.right, axes.y(value)), GRID)
-        + words(f"{value:g}", (axes.left - 6, axes.y(value) + 4), "end", QUIET)
-        for value in at
-    )
-
-
-def drawing(size: tuple[float, float], parts: Iterable[str], label: str, *, is_file: bool = False) -> str:
-    """The whole `<svg>`. size: width and height. label: what it shows, for those who cannot see it.
-
-    is_file: for a file of its own, which has to say that it is SVG, and brings white paper.
+    `draw` draws into the figure and returns the tooltips. `size_px` is (width, height). `label` describes the
+    plot to screen readers. By default the element is meant for an HTML page: transparent, with the CSS
+    variables of `COLOURS`. With `is_file` it is a document of its own on white. Raises DependencyMissing.
     """
-    width, height = size
-    says = ' xmlns="http://www.w3.org/2000/svg"' if is_file else ""
-    parts = [rectangle((0, 0), size, "#ffffff"), *parts] if is_file else parts
-    return (
-        f'<svg{says} viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
-        f' height="{height:g}" role="img" aria-label="{html.escape(label)}"'
-        f' font-family="system-ui, sans-serif" font-size="12">{"".join(parts)}</svg>'
-    )
+    check_matplotlib()
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    buffer = io.StringIO()
+    with style.context(["default", _STYLE]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # characters that only the fonts of the viewer have
+        figure = Figure(figsize=(size_px[0] / _PX_PER_INCH, size_px[1] / _PX_PER_INCH), layout="constrained")
+        titles = draw(figure)
+        figure.savefig(buffer, format="svg", transparent=not is_file, metadata=_NO_METADATA)
+    root = ET.fromstring(buffer.getvalue())  # noqa: S314 matplotlib's own output
+    _add_titles(root, titles)
+    _drop_unused_ids(root)
+    root.set("role", "img")
+    root.set("aria-label", xml_text(label))
+    ET.register_namespace("", _SVG)
+    ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")  # the prefix that HTML requires
+    text = ET.tostring(root, encoding="unicode")
+    return text if is_file else _with_css_variables(text)
 
 
-def line(start: Span, end: Span, colour: str, width: float = 1) -> str:
-    return (
-        f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}"'
-        f' style="stroke:{colour}" stroke-width="{width:g}"/>'
-    )
+def xml_text(text: str) -> str:
+    """Return text with the characters escaped that XML forbids."""
+    return _NOT_XML.sub("\ufffd", escape_control_chars(text))
 
 
-def curve(points: Sequence[Span], colour: str, width: float = 2) -> str:
-    joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    style = f'style="stroke:{colour};fill:none" stroke-width="{width:g}" stroke-linejoin="round"'
-    return f'<polyline points="{joined}" {style}/>'
+def _add_titles(root: ET.Element, titles: Titles) -> None:
+    groups = {element.get("id"): element for element in root.iter(f"{{{_SVG}}}g")}
+    for gid, texts in titles.items():
+        group = groups[gid]
+        definitions = {element for defs in group.iter(f"{{{_SVG}}}defs") for element in defs.iter()}
+        drawn = (element for element in group.iter() if element not in definitions)
+        marks = [element for element in drawn if element.tag in (f"{{{_SVG}}}use", f"{{{_SVG}}}path")]
+        for mark, title in zip(marks, texts, strict=True):
+            ET.SubElement(mark, f"{{{_SVG}}}title").text = xml_text(title)
 
 
-def rectangle(corner: Span, size: Span, colour: str, title: str = "") -> str:
-    place = f'x="{corner[0]:.1f}" y="{corner[1]:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}"'
-    return f'<rect {place} style="fill:{colour}">{_title(title)}</rect>'
+def _drop_unused_ids(root: ET.Element) -> None:
+    """Remove ids without references. matplotlib numbers them per plot, so they would collide in a page."""
+    references = {
+        name
+        for element in root.iter()
+        for value in element.attrib.values()
+        for name in re.findall(r"#([\w-]+)", value)
+    }
+    for element in root.iter():
+        if element.get("id", "") not in references:
+            element.attrib.pop("id", None)
 
 
-def dot(place: Span, colour: str, title: str = "", radius: float = 3) -> str:
-    circle = f'cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{radius:g}"'
-    return f'<circle {circle} style="fill:{colour}" fill-opacity="0.75">{_title(title)}</circle>'
-
-
-def words(text: str, place: Span, anchor: str = "start", colour: str = INK, weight: int = 400) -> str:
-    style = f'text-anchor="{anchor}" style="fill:{colour}" font-weight="{weight}"'
-    return f'<text x="{place[0]:.1f}" y="{place[1]:.1f}" {style}>{html.escape(text)}</text>'
-
-
-def _title(text: str) -> str:
-    return f"<title>{html.escape(text)}</title>" if text else ""
+def _with_css_variables(svg: str) -> str:
+    for name, colour in COLOURS.items():
+        svg = svg.replace(colour, f"var(--{name}, {colour})")
+    return svg

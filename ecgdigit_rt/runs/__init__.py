@@ -1,1 +1,1 @@
-"""A run that may end at any moment and go on later: its journal, what it keeps, who reads its pages."""
+"""Resumable runs over many pages: jobs, journal, result store, worker processes and report."""

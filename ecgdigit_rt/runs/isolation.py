@@ -1,7 +1,8 @@
-"""Pages read in processes of their own: what ends one of them costs the page that was in it.
+"""Digitization in worker processes: the end of a process costs only the page in it.
 
-A crash in native code or the system's memory killer ends a process, and no `except` sees it. Each worker
-is a pool of one process, which the standard library starts, feeds and buries.
+A crash in native code and the system's out-of-memory killer end a process without a Python exception. Each
+worker is a `ProcessPoolExecutor` of one process, so that the standard library starts it, passes pages and
+results, and notices its end.
 """
 
 from __future__ import annotations
@@ -22,61 +23,73 @@ from ecgdigit_rt.errors import PageCrashed, PageTimedOut, WorkerDied
 from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 
-_STARTS = 3
-"""So often a process is started that ends before it has a page: memory may be short for a moment."""
+_MAX_STARTS = 3
+"""Maximum number of attempts to start a process that ends before its first page: memory may be short for a
+moment. Chosen, not tuned."""
 
-ReadPage = Callable[[PageRef], Result]
-OpenReader = Callable[[int], ReadPage]
-"""Gives what reads pages with so many threads. It is sent to a process, so it stands in a module."""
+DigitizePage = Callable[[PageRef], Result]
+OpenPageDigitizer = Callable[[int], DigitizePage]
+"""Function that opens a page digitizer with a number of threads. It is pickled, so it must be importable."""
 
 
-class IsolatedPages:
-    """Reads as many pages at the same time as a `Digitizer` with so many threads, and as that does.
+class IsolatedDigitizer:
+    """Digitizer that runs every page in a worker process.
 
-    open_reader: called once in each process. timeout_s: a page that takes longer is given up.
-    Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`. Raises WorkerDied where a process ends before it has a page.
+    It has as many workers as a `Digitizer` with the same `threads` digitizes pages in parallel, and gives
+    the same results. Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`.
     """
 
-    def __init__(self, open_reader: OpenReader, threads: int, timeout_s: float | None = None) -> None:
-        self._open_reader, self._threads, self._timeout_s = open_reader, threads, timeout_s
+    def __init__(
+        self, open_digitizer: OpenPageDigitizer, threads: int, timeout_s: float | None = None
+    ) -> None:
+        """`open_digitizer` is called once per process. `timeout_s` is the time limit per page."""
+        self._open_digitizer, self._threads, self._timeout_s = open_digitizer, threads, timeout_s
 
     def digitize_many(self, pages: Iterable[PageRef], network_threads: int) -> Iterator[Result]:
-        """One result per page, in the same order. A page's failure is its result."""
+        """Yield one result per page, in the same order. A page's failure is its result.
+
+        Raises WorkerDied if a process ends before its first page.
+        """
         count = max(1, self._threads // network_threads)
         workers = [
-            PageProcess(partial(self._open_reader, network_threads), self._timeout_s) for _ in range(count)
+            WorkerProcess(partial(self._open_digitizer, network_threads), self._timeout_s)
+            for _ in range(count)
         ]
-        idle: SimpleQueue[PageProcess] = SimpleQueue()
+        idle: SimpleQueue[WorkerProcess] = SimpleQueue()
         for worker in workers:
             idle.put(worker)
 
-        def read(page: PageRef) -> Result:
+        def digitize(page: PageRef) -> Result:
             worker = idle.get()
             try:
-                return worker.read(page)
+                return worker.digitize(page)
             finally:
                 idle.put(worker)
 
         try:
-            yield from ordered_map(read, pages, count)
+            yield from ordered_map(digitize, pages, count)
         finally:
             for worker in workers:
                 worker.close()
 
 
-class PageProcess:
-    """One process, started with its first page and again after it ended.
+class WorkerProcess:
+    """Process that digitizes one page at a time, for use by one thread at a time.
 
-    Used by one thread at a time. Raises WorkerDied where it ends before it has a page.
+    It starts with its first page, and starts again after it has ended.
     """
 
-    def __init__(self, open_reader: Callable[[], ReadPage], timeout_s: float | None) -> None:
-        self._open_reader, self._timeout_s = open_reader, timeout_s
+    def __init__(self, open_digitizer: Callable[[], DigitizePage], timeout_s: float | None) -> None:
+        self._open_digitizer, self._timeout_s = open_digitizer, timeout_s
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
-    def read(self, page: PageRef) -> Result:
-        result = self._begun(page)
+    def digitize(self, page: PageRef) -> Result:
+        """Return the result of a page. A crash and a timeout are failures of the page.
+
+        Raises WorkerDied if the process ends before it has received a page.
+        """
+        result = self._submit(page)
         try:
             return result.result(self._timeout_s)
         except TimeoutError:
@@ -84,54 +97,56 @@ class PageProcess:
             self.close(kill=True)
             return failed_from_error(page, PageTimedOut(limit_s))
         except BrokenProcessPool:
-            return failed_from_error(page, PageCrashed(self._ending()))
-        except MemoryError as error:  # where the process had room to say so
+            return failed_from_error(page, PageCrashed(self._exit_reason()))
+        except MemoryError as error:  # if the process had enough memory left to raise it
             return failed_from_error(page, error)
 
     def close(self, *, kill: bool = False) -> None:
+        """End the process: after its page, or at once with `kill`."""
         if kill and self._process is not None:
             self._process.kill()
         if self._pool is not None:
             self._pool.shutdown()
         self._pool = None
 
-    def _begun(self, page: PageRef) -> Future[Result]:
+    def _submit(self, page: PageRef) -> Future[Result]:
+        """Pass a page to the process, which is started if necessary."""
         if self._pool is not None:
             try:
-                return self._pool.submit(_read, page)
-            except BrokenProcessPool:  # it ended between two pages, which is no page's fault
+                return self._pool.submit(_digitize, page)
+            except BrokenProcessPool:  # it ended between two pages, so no page has failed
                 self.close()
-        for _ in range(_STARTS):
+        for _ in range(_MAX_STARTS):
             try:
-                return self._started().submit(_read, page)
+                return self._start().submit(_digitize, page)
             except BrokenProcessPool:
                 self.close()
-        raise WorkerDied("isolated pages", f"{_STARTS} processes ended while they loaded the networks")
+        raise WorkerDied("isolated pages", f"{_MAX_STARTS} processes ended while they loaded the networks")
 
-    def _started(self) -> ProcessPoolExecutor:
-        """A process that has opened its reader, so that a page's time is its own."""
+    def _start(self) -> ProcessPoolExecutor:
+        """Start a process and wait until its digitizer is open, so that a page's time limit excludes it."""
         self._pool = pool = ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=_open, initargs=(self._open_reader,)
+            1, multiprocessing.get_context("spawn"), initializer=_open, initargs=(self._open_digitizer,)
         )
-        with _signals_for_us_alone():
-            number = pool.submit(os.getpid)
+        with _blocked_stop_signals():
+            pid = pool.submit(os.getpid)
         children = {child.pid: child for child in multiprocessing.active_children()}
-        self._process = children.get(number.result())
+        self._process = children.get(pid.result())
         return pool
 
-    def _ending(self) -> str:
-        """How the process ended, in words; the next page gets a new one."""
+    def _exit_reason(self) -> str:
+        """Describe how the process ended. The next page starts a new one."""
         self.close()
         if self._process is None:
-            return "it ended"
+            return "unknown reason"
         self._process.join()
         code = self._process.exitcode or 0
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 @contextmanager
-def _signals_for_us_alone() -> Iterator[None]:
-    """A process started inside never sees Ctrl-C and SIGTERM: it reads its page to the end."""
+def _blocked_stop_signals() -> Iterator[None]:
+    """Block Ctrl-C and SIGTERM in processes that are started inside, so that they finish their page."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -142,22 +157,24 @@ def _signals_for_us_alone() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_reader: list[ReadPage] = []
-"""This worker's reader: the one thing that a process keeps from page to page."""
+_digitizer: list[DigitizePage] = []
+"""Digitizer of this worker process, empty until it is open."""
 
 
-def _open(open_reader: Callable[[], ReadPage]) -> None:
-    Thread(target=_end_with_parent, daemon=True).start()
-    _reader.append(open_reader())
+def _open(open_digitizer: Callable[[], DigitizePage]) -> None:
+    """Initialize a worker process."""
+    Thread(target=_exit_with_parent, daemon=True).start()
+    _digitizer.append(open_digitizer())
 
 
-def _end_with_parent() -> None:
-    """A run that was killed leaves no process behind."""
+def _exit_with_parent() -> None:
+    """Exit when the parent ends, so that a killed run leaves no process behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-def _read(page: PageRef) -> Result:
-    return _reader[0](page)
+def _digitize(page: PageRef) -> Result:
+    """Digitize a page in a worker process."""
+    return _digitizer[0](page)

@@ -1,12 +1,14 @@
-"""Many pages into one output: which pages, in which order, and what each one leaves behind."""
+"""Jobs of a run: the images of the output, in order, each with its page and its requested leads."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ecgdigit_rt.decode.page_list import page_ids
 from ecgdigit_rt.errors import AmbiguousPage, RequestedPageMissing
@@ -15,47 +17,54 @@ from ecgdigit_rt.formats.writer import PageWriter
 from ecgdigit_rt.results import Failed, PageRef, Result, failed_from_error
 from ecgdigit_rt.runs.report import Report, page_report
 
+if TYPE_CHECKING:
+    from ecgdigit_rt.formats.test_csv import LeadRequest
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image of the output. `page` is None where test.csv asks for what was not given."""
+    """One image of the output.
+
+    `page` is None if test.csv requests an image that is not among the inputs. `requests` are the lines
+    of test.csv for this image, None without test.csv.
+    """
 
     image: str
     page: PageRef | None
-    asked: tuple[LeadRequest, ...] | None
+    requests: tuple[LeadRequest, ...] | None
 
 
 class PageDigitizer(Protocol):
-    """What a batch needs of `ecgdigit_rt.digitizer.Digitizer`."""
+    """Part of the interface of `ecgdigit_rt.digitizer.Digitizer` that a run uses."""
 
     def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int) -> Iterator[Result]:
-        """One result per page, in the same order. network_threads: CPU threads of each network."""
+        """Yield one result per page, in the same order. `network_threads`: CPU threads per network."""
         ...
 
 
 def jobs_from_pages(
-    pages: Sequence[PageRef], questions: Mapping[str, Sequence[LeadRequest]] | None
+    pages: Sequence[PageRef], requests: Mapping[str, Sequence[LeadRequest]] | None
 ) -> tuple[list[Job], list[PageRef]]:
-    """Pair pages with questions; also give the pages that nothing is asked of.
+    """Match pages with the requests of test.csv. Return the jobs and the pages without a request.
 
-    Without questions every page is a job, in the order given. With them the order is theirs, and
-    a page answers to its file's stem or to its distinct id. Raises AmbiguousPage.
+    Without test.csv every page is a job, in the order of the inputs. With test.csv the jobs have its order,
+    and a request matches a page by the stem of its file or by its distinct id. Raises AmbiguousPage.
     """
     ids = page_ids(pages)
-    if questions is None:
+    if requests is None:
         return [Job(name, page, None) for name, page in zip(ids, pages, strict=True)], []
     by_name: dict[str, dict[int, PageRef]] = {}
-    for place, (distinct, page) in enumerate(zip(ids, pages, strict=True)):
-        by_name.setdefault(page.id, {})[place] = page
-        by_name.setdefault(distinct, {})[place] = page
+    for index, (distinct, page) in enumerate(zip(ids, pages, strict=True)):
+        by_name.setdefault(page.id, {})[index] = page
+        by_name.setdefault(distinct, {})[index] = page
     jobs, used = [], set()
-    for image, asked in questions.items():
+    for image, of_image in requests.items():
         candidates = by_name.get(image, {})
         if len(candidates) > 1:
             raise AmbiguousPage(image, [page.path for page in candidates.values()])
         used |= set(candidates)
-        jobs.append(Job(image, next(iter(candidates.values()), None), tuple(asked)))
-    return jobs, [page for place, page in enumerate(pages) if place not in used]
+        jobs.append(Job(image, next(iter(candidates.values()), None), tuple(of_image)))
+    return jobs, [page for index, page in enumerate(pages) if index not in used]
 
 
 def run_jobs(
@@ -67,9 +76,9 @@ def run_jobs(
     on_result: Callable[[Job, Result], None],
     stop: Callable[[], bool],
 ) -> None:
-    """Digitize the jobs, give every result to the writer, and fill in the report, in order.
+    """Digitize the jobs in order, write every result and add it to the report.
 
-    Once `stop()` holds, no further page is begun, and the report lacks the rest.
+    Once `stop()` is true, no further page is started, and the report lacks the remaining pages.
     """
     pages = (job.page for job in jobs if job.page is not None)
     results = digitizer.digitize_many(takewhile(lambda _: not stop(), pages), network_threads=network_threads)
@@ -78,10 +87,63 @@ def run_jobs(
         if result is None:
             return
         writer.write(job.image, result)
-        report.add(page_report(job.image, result, missing_requests(result, job.asked)))
+        report.add(page_report(job.image, result, missing_requests(result, job.requests)))
         on_result(job, result)
 
 
 def missing_page_result(image: str) -> Failed:
-    """The result of an image that test.csv asks for and no input has."""
+    """Return the result of an image that test.csv requests and no input contains."""
     return failed_from_error(PageRef(Path(image)), RequestedPageMissing(image))
+
+
+UNREADABLE = "unreadable"
+"""Digest of a file that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFingerprint:
+    """Everything beside the configuration that determines a page's result.
+
+    `sha256` is the digest of the file. `threads` is the number of threads of one network, which determines
+    the order in which numbers are summed. `requests` is a digest of the page's lines in test.csv, empty
+    without test.csv.
+    """
+
+    sha256: str
+    threads: int
+    requests: str
+
+
+class FileDigests:
+    """SHA-256 digests of files. Each file is read once, even if it has many pages."""
+
+    def __init__(self) -> None:
+        self._digests: dict[Path, str] = {}
+
+    def digest(self, path: Path) -> str:
+        """Return the hexadecimal digest of a file, or UNREADABLE."""
+        if path not in self._digests:
+            self._digests[path] = file_digest(path) or UNREADABLE
+        return self._digests[path]
+
+
+def file_digest(path: Path) -> str | None:
+    """Return the hexadecimal SHA-256 of a regular file, None if it cannot be read.
+
+    Pipes and devices are not opened: reading a pipe blocks until it has a writer, and a device may never end.
+    """
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def requests_digest(requests: Sequence[LeadRequest] | None) -> str:
+    """Return a short digest of a page's lines in test.csv, empty without test.csv."""
+    if requests is None:
+        return ""
+    text = json.dumps([asdict(request) for request in requests])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

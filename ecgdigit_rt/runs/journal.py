@@ -1,7 +1,7 @@
-"""The journal of a run: JSON Lines beside the output, appended to page by page.
+"""Journal of a run: a JSON Lines file beside the output, with one line per page.
 
-The first line says how pages are read, each line after it what became of one page, the last one of a run
-that came to its end what was written. A line cut short by the end of the process is as good as none.
+The first line is the configuration. Each following line is the result of one page. The last line of a
+completed run describes its output. A line that was truncated by the end of the process is ignored.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ecgdigit_rt.atomic_files import AppendOnlyFile
 from ecgdigit_rt.errors import JournalMalformed
-from ecgdigit_rt.runs.append_only_file import AppendOnlyFile
+from ecgdigit_rt.runs.jobs import InputFingerprint
 from ecgdigit_rt.runs.report import PageReport
 from ecgdigit_rt.runs.spool import SpoolRecord
 
 VERSION = 1
-_BEGINS = b'{"journal": '
+_SIGNATURE = b'{"journal": '
 
 
 @dataclass(frozen=True, slots=True)
 class PageName:
-    """How a page is called in the output and where it comes from, `number` counting from 0."""
+    """Name of a page in the output, with its file and its index in that file, from 0."""
 
     image: str
     source: str
@@ -31,36 +32,32 @@ class PageName:
 
 
 @dataclass(frozen=True, slots=True)
-class InputFingerprint:
-    """What decides a page's result beside the configuration, and what is asked of it.
-
-    sha256: of the file's bytes. threads: of one network, which decide in which order numbers are summed.
-    asked: a digest of its lines of test.csv.
-    """
-
-    sha256: str
-    threads: int
-    asked: str
-
-
-@dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One page that was read. place: of its record in the spool, if it has one. line: its place here."""
+    """Journal line of one page.
+
+    `record` is the position of the page's result in the spool, None for a folder of files.
+    `line` is the offset and the length of the line in the journal, in bytes.
+    """
 
     fingerprint: InputFingerprint
     status: str
     has_leads: bool
-    place: SpoolRecord | None
+    record: SpoolRecord | None
     line: tuple[int, int]
 
     @property
     def is_failed(self) -> bool:
+        """True if the page could not be digitized."""
         return self.status == "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The end of a run. jobs: a digest of all its pages in order. output: the SHA-256 of its one file."""
+    """Last line of a completed run.
+
+    `jobs` is a digest of all pages in order. `output` is the SHA-256 of the output file, None for a folder.
+    `failed` is the number of failed pages.
+    """
 
     jobs: str
     output: str | None
@@ -68,106 +65,125 @@ class Completion:
 
 
 class Journal:
-    """What a journal says, and where the next line goes. The file is made with its first line.
+    """Content of a journal file. The file is created with its first line.
 
-    configuration: None in a new one. entries: of every page the last line. finish: where that is the last.
-    Raises JournalMalformed for a file that is no journal.
+    `configuration` is None in a new journal. `entries` holds the last line of each page. `completion` is
+    None unless it is the last line. Raises JournalMalformed if the file is not a journal.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.configuration: dict[str, str] | None = None
         self.entries: dict[PageName, JournalEntry] = {}
-        self.finish: Completion | None = None
+        self.completion: Completion | None = None
         size = 0
-        for start, line in _whole_lines(path):
+        for start, line in _complete_lines(path):
             size = start + len(line)
-            self._learn(line, start)
-        if size == 0 and not _BEGINS.startswith(_head(path)):
-            raise JournalMalformed(path)  # cut short it would begin like one
+            self._load_line(line, start)
+        if size == 0 and not _SIGNATURE.startswith(_first_bytes(path)):
+            raise JournalMalformed(path)  # a truncated first line would start with the signature
         self._file = AppendOnlyFile(path, size)
 
     @property
-    def spooled(self) -> int:
-        """Where the last record in the spool ends."""
-        return max((e.place.end for e in self.entries.values() if e.place is not None), default=0)
+    def spool_size(self) -> int:
+        """Offset of the end of the last record in the spool."""
+        return max((e.record.end for e in self.entries.values() if e.record is not None), default=0)
 
-    def begin(self, configuration: Mapping[str, str]) -> None:
-        """Forget everything and begin anew, for pages that are read like this."""
+    def reset(self, configuration: Mapping[str, str]) -> None:
+        """Remove all lines and start with a new configuration. Raises OutputNotWritable."""
         self._file.remove()
-        self.configuration, self.entries, self.finish = dict(configuration), {}, None
+        self.configuration, self.entries, self.completion = dict(configuration), {}, None
 
     def add(
-        self, name: PageName, fingerprint: InputFingerprint, place: SpoolRecord | None, report: PageReport
+        self, name: PageName, fingerprint: InputFingerprint, record: SpoolRecord | None, report: PageReport
     ) -> None:
-        """Note one page, which is done by this. Raises OutputNotWritable."""
-        facts = {
-            "page": asdict(name),
-            "made_from": asdict(fingerprint),
-            "place": None if place is None else asdict(place),
-            "report": asdict(report),
-        }
-        line = self._append(facts)
-        self.entries[name] = JournalEntry(fingerprint, report.status, bool(report.leads), place, line)
-        self.finish = None
+        """Append the line of one page, which marks it as done. Raises OutputNotWritable."""
+        line = self._append(
+            {
+                "page": asdict(name),
+                "made_from": json_from_fingerprint(fingerprint),
+                "place": None if record is None else asdict(record),
+                "report": asdict(report),
+            }
+        )
+        self.entries[name] = JournalEntry(fingerprint, report.status, bool(report.leads), record, line)
+        self.completion = None
 
-    def end(self, finish: Completion) -> None:
-        """Note that the output is written. Raises OutputNotWritable."""
-        self._append({"finish": asdict(finish)})
-        self.finish = finish
+    def complete(self, completion: Completion) -> None:
+        """Append the last line, after the output was written. Raises OutputNotWritable."""
+        self._append({"finish": asdict(completion)})
+        self.completion = completion
 
     def report(self, entry: JournalEntry) -> PageReport:
-        """What the report says of a page."""
-        found = json.loads(self._file.read(*entry.line))
-        return PageReport(**found["report"])
+        """Return the report of a page from its line."""
+        return PageReport(**json.loads(self._file.read(*entry.line))["report"])
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def _append(self, facts: Mapping[str, object]) -> tuple[int, int]:
+        """Append a line, after the configuration in an empty file. Return its offset and length."""
         if self._file.size == 0:
             self._file.append(_line({"journal": VERSION, "configuration": self.configuration}))
         line = _line(facts)
         return self._file.append(line), len(line)
 
-    def _learn(self, line: bytes, start: int) -> None:
-        """Take in one line; one that damage made unreadable is passed over, and its page is read again."""
+    def _load_line(self, line: bytes, start: int) -> None:
+        """Load one line. A damaged line is skipped, so that its page is digitized again."""
         try:
             facts = json.loads(line)
             if start == 0:
                 self.configuration = _configuration(facts)
                 return
-            self.finish = Completion(**facts["finish"]) if "finish" in facts else None
-            if self.finish is None:
-                place = None if facts["place"] is None else SpoolRecord(**facts["place"])
-                name, fingerprint = PageName(**facts["page"]), InputFingerprint(**facts["made_from"])
+            self.completion = Completion(**facts["finish"]) if "finish" in facts else None
+            if self.completion is None:
+                record = None if facts["place"] is None else SpoolRecord(**facts["place"])
+                name, fingerprint = PageName(**facts["page"]), _fingerprint_from_json(facts["made_from"])
                 status, leads = facts["report"]["status"], facts["report"]["leads"]
-                self.entries[name] = JournalEntry(fingerprint, status, bool(leads), place, (start, len(line)))
+                line_position = (start, len(line))
+                self.entries[name] = JournalEntry(fingerprint, status, bool(leads), record, line_position)
         except (ValueError, KeyError, TypeError) as error:
             if start == 0:
                 raise JournalMalformed(self.path) from error
 
 
+def json_from_fingerprint(fingerprint: InputFingerprint) -> dict[str, object]:
+    """Return a fingerprint with the keys of the file format."""
+    return {
+        "sha256": fingerprint.sha256,
+        "threads": fingerprint.threads,
+        "asked": fingerprint.requests,
+    }
+
+
+def _fingerprint_from_json(facts: Mapping[str, Any]) -> InputFingerprint:
+    """Return a fingerprint from the keys of the file format. Raises KeyError and TypeError."""
+    return InputFingerprint(facts["sha256"], facts["threads"], facts["asked"])
+
+
 def _configuration(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Raises ValueError and KeyError."""
+    """Return the configuration of the first line. Raises ValueError, KeyError and TypeError."""
     if facts["journal"] != VERSION:
         raise ValueError(f"version {facts['journal']}")
     return dict(facts["configuration"])
 
 
 def _line(facts: Mapping[str, object]) -> bytes:
+    """Return one line of JSON, with its newline."""
     return json.dumps(facts).encode() + b"\n"
 
 
-def _head(path: Path) -> bytes:
+def _first_bytes(path: Path) -> bytes:
+    """Return as many bytes as the signature has, none if the file does not exist."""
     if not path.is_file():
         return b""
     with path.open("rb") as file:
-        return file.read(len(_BEGINS))
+        return file.read(len(_SIGNATURE))
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Every line that has its end, with where it begins."""
+def _complete_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the offset and the content of every line that ends with a newline."""
     start = 0
     if not path.is_file():
         return

@@ -1,4 +1,4 @@
-"""What decides how every page of a run is read, and in which words a difference is told."""
+"""Options and configuration that determine how every page of a run is digitized."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DigitizeOptions:
-    """How the user wants pages read: the arguments of `Digitizer` but for threads."""
+    """Arguments of `Digitizer`, except for the number of threads."""
 
     models: str = "lite"
     tta: str = "none"
@@ -32,13 +32,16 @@ class DigitizeOptions:
     precision: str = "auto"
 
     def digitizer(self, threads: int | None) -> Digitizer:
-        """Raises as `Digitizer` does."""
+        """Return a digitizer with these options. Raises the same errors as `Digitizer`."""
         from ecgdigit_rt.digitizer import Digitizer
 
         return Digitizer(threads=threads, **asdict(self))
 
-    def page_reader(self, threads: int) -> Callable[[PageRef], Result]:
-        """What reads single pages in a process of its own, as a `Digitizer` with many pages does."""
+    def page_digitizer(self, threads: int) -> Callable[[PageRef], Result]:
+        """Return a function that digitizes single pages in a worker process.
+
+        Its results equal those of `Digitizer.digitize_many` with `network_threads=threads`.
+        """
         import cv2
 
         if threads == 1:
@@ -58,30 +61,38 @@ _FLAGS = {
     "max_pixels": "--max-pixels",
     "method": "--method",
 }
-"""Those of `DigitizeOptions` that are told by themselves; the others show in the digitizer's identity."""
+"""Fields of `DigitizeOptions` that the configuration lists by flag. The other fields are part of the
+digitizer's identity."""
 
 
-def configuration(reading: DigitizeOptions, identity: Mapping[str, str], form: str | None) -> dict[str, str]:
-    """Everything that changes results, in words. identity: the digitizer's; form: of a folder's files."""
-    told = asdict(reading)
+def configuration(
+    options: DigitizeOptions, identity: Mapping[str, str], folder_format: str | None
+) -> dict[str, str]:
+    """Return everything that changes results, as text by name.
+
+    `identity` is the identity of the digitizer. `folder_format` is the format of a folder's files, None for
+    an output file.
+    """
+    values = asdict(options)
     return {
         **identity,
-        **{flag: _in_words(told[name]) for name, flag in _FLAGS.items()},
-        **({} if form is None else {"--format": form}),
+        **{flag: _text(values[name]) for name, flag in _FLAGS.items()},
+        **({} if folder_format is None else {"--format": folder_format}),
     }
 
 
-def differences(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Such as "--tta was none and is flip"."""
-    names = [*now, *(name for name in was if name not in now)]
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Describe the differences of two configurations, such as "--tta was none and is flip"."""
+    names = [*now, *(name for name in before if name not in now)]
     return [
-        f"{name} was {was.get(name, 'not known')} and is {now.get(name, 'not known')}"
+        f"{name} was {before.get(name, 'unknown')} and is {now.get(name, 'unknown')}"
         for name in names
-        if was.get(name) != now.get(name)
+        if before.get(name) != now.get(name)
     ]
 
 
-def _in_words(value: object) -> str:
+def _text(value: object) -> str:
+    """Return an option's value as the journal stores it."""
     if value is None:
         return "not given"
     if isinstance(value, bool):

@@ -1,61 +1,144 @@
-"""`run --out`, `--format` and `--test` become a format and a place, with what stands beside it."""
+"""Output of a run, from `--out`, `--format` and `--test`: format, path and the files beside it."""
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ecgdigit_rt.atomic_files import check_file, check_folder, is_stream
-from ecgdigit_rt.formats.registry import OutputFormat
-from ecgdigit_rt.formats.selection import STDOUT, select_format
+from ecgdigit_rt.atomic_files import (
+    check_file_writable,
+    check_folder_writable,
+    is_stream,
+    reraise_as_output_error,
+)
+from ecgdigit_rt.errors import OutputInUse
+from ecgdigit_rt.formats.page_folder import report_path
+from ecgdigit_rt.formats.registry import STDOUT, OutputFormat, select_format
 from ecgdigit_rt.formats.writer import OutputDestination, PageWriter
-
-if TYPE_CHECKING:
-    from ecgdigit_rt.formats.test_csv import LeadRequest
-    from ecgdigit_rt.runs.run_files import RunFiles
 
 
 @dataclass(frozen=True, slots=True)
 class OutputTarget:
-    """Where a run's pages and its report go."""
+    """Destination of a run's pages and report. `requests` are the lines of test.csv by image id, if given."""
 
     out: Path
     form: OutputFormat
-    questions: Mapping[str, Sequence[LeadRequest]] | None
+    requests: Mapping[str, Sequence[LeadRequest]] | None
 
     @property
     def is_stream(self) -> bool:
-        """Standard output, a pipe, a device: nothing can stand beside it, and no run can go on there."""
+        """True for standard output, a pipe or a device, where a run cannot be resumed."""
         return str(self.out) == STDOUT or is_stream(self.out)
 
     @property
-    def files(self) -> RunFiles:
-        from ecgdigit_rt.runs.run_files import run_files
+    def files(self) -> WorkingFiles:
+        """Paths of journal, spool and lock."""
+        from ecgdigit_rt.runs.output_target import working_files
 
-        return run_files(self.out, self.form.name, is_folder=self.form.is_folder)
+        return working_files(self.out, self.form.name, is_folder=self.form.is_folder)
 
     @property
     def report_path(self) -> Path:
-        from ecgdigit_rt.runs.report import report_path
+        """Path of the report."""
+        from ecgdigit_rt.formats.page_folder import report_path
 
         return report_path(self.out, is_folder=self.form.is_folder)
 
     def writer(self) -> PageWriter:
-        """Raises DependencyMissing."""
+        """Return a writer of the format. Raises DependencyMissing."""
         stream = sys.stdout if str(self.out) == STDOUT else None
-        return self.form.opener(OutputDestination(self.out, stream, self.questions))
+        return self.form.open_writer(OutputDestination(self.out, stream, self.requests))
 
     def check(self) -> None:
-        """Find out what would keep a run from writing, before a page is read. Raises OutputNotWritable."""
+        """Check that the output can be written, before a page is digitized. Raises OutputNotWritable."""
         if not self.is_stream:
-            (check_folder if self.form.is_folder else check_file)(self.out)
+            (check_folder_writable if self.form.is_folder else check_file_writable)(self.out)
 
 
 def output_target(
-    out: Path, form: str | None, questions: Mapping[str, Sequence[LeadRequest]] | None
+    out: Path, form: str | None, requests: Mapping[str, Sequence[LeadRequest]] | None
 ) -> OutputTarget:
-    """Raises UnknownChoice, FormatNotNamed and FormatContradicted."""
-    return OutputTarget(out, select_format(form, out, has_questions=questions is not None), questions)
+    """Return the target of a run. Raises UnknownChoice, FormatNotNamed and FormatContradicted."""
+    return OutputTarget(out, select_format(form, out, has_requests=requests is not None), requests)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingFiles:
+    """Paths of the journal, the spool and the lock of one output.
+
+    They are beside an output file such as `submission.csv`, and inside an output folder, whose journal is
+    called `.csv.journal` after its format. The spool of a folder is never created.
+    """
+
+    out: Path
+    is_folder: bool
+    journal: Path
+    spool: Path
+    lock_file: Path
+
+    def remove(self) -> None:
+        """Delete the journal and the spool of an earlier run. Raises OutputNotWritable."""
+        for path in (self.journal, self.spool):
+            with reraise_as_output_error(path):
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other runs from writing to this output.
+
+        The operating system releases the lock when the process ends, in whatever way. Temporary files of a
+        killed run are deleted. Raises OutputInUse and OutputNotWritable.
+        """
+        import filelock
+
+        folder = self.lock_file.parent
+        created = [path for path in (folder, *folder.parents) if not path.exists()]
+        with reraise_as_output_error(self.lock_file):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.lock_file, timeout=0)
+            try:
+                lock.acquire()
+            except filelock.Timeout as error:
+                raise OutputInUse(self.out) from error
+        try:
+            with reraise_as_output_error(self.out):
+                self._remove_temporary_files()
+            yield
+        finally:
+            with suppress(OSError):
+                self.lock_file.unlink()  # before the release, so that waiting processes see the deletion
+            lock.release()
+            _remove_empty(created)
+
+    def _remove_temporary_files(self) -> None:
+        """Delete what `ecgdigit_rt.atomic_files` leaves behind in a killed process."""
+        prefixes = ["."] if self.is_folder else [f".{self.out.name}.", f".{report_path(self.out).name}."]
+        for path in list(self.lock_file.parent.iterdir()):
+            if path.name.endswith(".part") and path.name.startswith(tuple(prefixes)):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+
+def working_files(out: Path, form: str, *, is_folder: bool) -> WorkingFiles:
+    """Return the paths for an output.
+
+    Each format has a journal of its own in a folder, since several formats may share the folder.
+    """
+    if is_folder:
+        journal, spool = (out / f".{form}.{suffix}" for suffix in ("journal", "spool"))
+        return WorkingFiles(out, is_folder, journal, spool, out / ".run.lock")
+    journal, spool = (out.with_name(f"{out.name}.{suffix}") for suffix in ("journal", "spool"))
+    return WorkingFiles(out, is_folder, journal, spool, out.with_name(f".{out.name}.lock"))
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Delete empty folders, from the innermost. Stop at the first that is not empty."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()

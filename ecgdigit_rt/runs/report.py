@@ -1,6 +1,7 @@
-"""The report beside the output: what became of every page, for people and programs.
+"""Report of a run: the outcome of every page, as JSON and as summary lines.
 
-`submission.csv` has `submission.report.json` beside it, a folder of outputs `report.json` in it.
+The report of `submission.csv` is `submission.report.json` beside it. The report of an output folder is
+`report.json` in it.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ from pathlib import Path
 from ecgdigit_rt import __version__
 from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
 from ecgdigit_rt.errors import LeadsMissing
-from ecgdigit_rt.formats.file_names import REPORT
 from ecgdigit_rt.formats.metadata import (
-    layout_facts,
-    lead_facts,
-    origin_facts,
-    printable,
-    quality_facts,
-    rounded,
-    seconds_facts,
+    escape_surrogates,
+    layout_metadata,
+    lead_metadata,
+    quality_metadata,
+    round_finite,
+    source_metadata,
+    step_seconds,
 )
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.results import Failed, Result
 from ecgdigit_rt.sanitize import escape_control_chars
 
 LISTED = 20
-"""So many failures are named on the terminal; the report names all."""
+"""Maximum number of failed or partial pages in the summary; the report lists all. Chosen, not tuned."""
 _WORST = 3
-_NOTED = "with notes"
+"""Number of pages with the lowest expected quality in the summary. Chosen, not tuned."""
+_WITH_NOTES = "with notes"
 
 
 @dataclass(frozen=True, slots=True)
 class PageReport:
-    """One page. status: `digitized`, `partial` (leads are missing) or `failed`."""
+    """Outcome of one page. `status` is `digitized`, `partial` (leads are missing) or `failed`."""
 
     id: str
     path: str
@@ -55,53 +56,58 @@ class PageReport:
 
 @dataclass(slots=True)
 class Report:
-    """A run's pages so far, counted; of a hundred thousand it keeps no more than it tells at the end.
+    """Running totals of a run. Memory does not grow with the number of pages, except for `qualities`.
 
-    skipped: inputs that test.csv does not ask for. device, models: what they were read with. known: of how
-    many pages an earlier run knew the result already.
+    `skipped` are inputs that test.csv does not request. `device` and `models` are those of the digitizer.
+    `resumed` is the number of pages whose result came from an earlier run. `incomplete` holds the first
+    failed or partial pages, `with_notes` the first page with notes. `qualities` are pairs of the expected
+    quality in dB and the page's id.
     """
 
     skipped: list[str] = field(default_factory=list)
     device: str = ""
     models: str = ""
-    known: int = 0
+    resumed: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    troubled: list[PageReport] = field(default_factory=list)
-    noted: list[PageReport] = field(default_factory=list)
+    incomplete: list[PageReport] = field(default_factory=list)
+    with_notes: list[PageReport] = field(default_factory=list)
     qualities: list[tuple[float, str]] = field(default_factory=list)
 
     def add(self, page: PageReport) -> None:
-        """Count one page, and remember it where the last lines name it."""
+        """Count one page, and keep it if the summary may list it."""
         self.counts[page.status] += 1
-        if page.status != "digitized" and len(self.troubled) < LISTED:
-            self.troubled.append(page)
+        if page.status != "digitized" and len(self.incomplete) < LISTED:
+            self.incomplete.append(page)
         if page.notes:
-            self.counts[_NOTED] += 1
-            self.noted = self.noted or [page]
+            self.counts[_WITH_NOTES] += 1
+            self.with_notes = self.with_notes or [page]
         if page.expected_db is not None:
             self.qualities.append((page.expected_db, page.id))
 
     def count(self, status: str) -> int:
+        """Return the number of pages with this status."""
         return self.counts[status]
 
     @property
     def pages(self) -> int:
+        """Number of pages so far."""
         return sum(map(self.count, ("digitized", "partial", "failed")))
 
     @property
     def is_clean(self) -> bool:
+        """True if no page failed or lacks leads."""
         return self.count("digitized") == self.pages
 
 
 def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageReport:
-    """Describe one page. `missing`: the leads it should have given and did not."""
-    path, page_id = str(origin_facts(result)["source"]), printable(page_id)
+    """Return the outcome of one page. `missing` are the expected leads that the result lacks."""
+    path, page_id = str(source_metadata(result)["source"]), escape_surrogates(page_id)
     if isinstance(result, Failed):
         return PageReport(
             page_id, path, "failed", result.error_id, result.message, result.hint, missing=missing
         )
-    found = {name: lead_facts(result.leads[name]) for name in lead_names(result)}
-    problem = LeadsMissing(missing, list(found)) if missing else None
+    leads = {name: lead_metadata(result.leads[name]) for name in lead_names(result)}
+    problem = LeadsMissing(missing, list(leads)) if missing else None
     return PageReport(
         page_id,
         path,
@@ -109,23 +115,18 @@ def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageRep
         problem.id if problem else "",
         problem.message if problem else "",
         problem.hint if problem else "",
-        found,
+        leads,
         missing,
-        layout_facts(result),
-        quality_facts(result),
-        seconds_facts(result),
-        rounded(result.expected_db, 2),
+        layout_metadata(result),
+        quality_metadata(result),
+        step_seconds(result),
+        round_finite(result.expected_db, 2),
         result.notes,
     )
 
 
-def report_path(out: Path, *, is_folder: bool = False) -> Path:
-    """Beside an output file, or inside a folder of outputs."""
-    return out / REPORT if is_folder else out.with_name(f"{out.stem}.report.json")
-
-
 def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> None:
-    """Write the report in one piece, page after page. Raises OutputNotWritable."""
+    """Write the report atomically, one page at a time. Raises OutputNotWritable."""
     head = {
         "ecgdigit_rt": __version__,
         "device": report.device,
@@ -134,7 +135,7 @@ def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> Non
         "digitized": report.count("digitized"),
         "partial": report.count("partial"),
         "failed": report.count("failed"),
-        "skipped": [printable(path) for path in report.skipped],
+        "skipped": [escape_surrogates(path) for path in report.skipped],
         "results": [],
     }
     before, after = _json(head).rsplit("[]", 1)
@@ -150,37 +151,44 @@ def _json(value: object) -> str:
 
 
 def summary_lines(report: Report, seconds: float) -> list[str]:
-    """The last lines of a run, for the terminal. seconds: spent on the pages that were not known before."""
+    """Return the last lines of a run, for the terminal.
+
+    `seconds` is the time spent on the pages that were not resumed.
+    """
     counts = [f"{report.count('digitized')} digitized"]
     if report.count("partial"):
-        counts.append(f"{report.count('partial')} with leads missing")
+        counts.append(f"{report.count('partial')} with missing leads")
     counts.append(f"{report.count('failed')} failed")
-    if report.known:
-        counts.append(f"{report.known} skipped (journal)")
+    if report.resumed:
+        counts.append(f"{report.resumed} from an earlier run")
     if report.skipped:
         counts.append(f"{len(report.skipped)} skipped (not in test.csv)")
-    if seconds > 0 and report.pages > report.known:
-        counts.append(f"{(report.pages - report.known) / seconds:.1f} pages/s")
+    if seconds > 0 and report.pages > report.resumed:
+        counts.append(f"{(report.pages - report.resumed) / seconds:.1f} pages/s")
     lines = [f"done     {' · '.join(counts)}", *_quality_line(report), *_note_line(report)]
-    for page in report.troubled:
-        word = "failed " if page.status == "failed" else "partial"
-        lines.append(f"{word}  {page.path}   {page.message}   [{page.error_id}]")
-    more = report.pages - report.count("digitized") - len(report.troubled)
+    for page in report.incomplete:
+        label = "failed " if page.status == "failed" else "partial"
+        lines.append(f"{label}  {page.path}   {page.message}   [{page.error_id}]")
+    more = report.pages - report.count("digitized") - len(report.incomplete)
     if more:
-        lines.append(f"         … and {more} more; the report names them all")
+        lines.append(f"         … and {more} more, all listed in the report")
     return [escape_control_chars(line) for line in lines]
 
 
 def _note_line(report: Report) -> list[str]:
-    others = report.count(_NOTED) - 1
+    """Return a line with the first note, and the number of other pages with notes."""
+    others = report.count(_WITH_NOTES) - 1
     more = f" · {others} more pages with notes in the report" if others > 0 else ""
-    return [f"note     {page.id}: {page.notes[0]}{more}" for page in report.noted]
+    return [f"note     {page.id}: {page.notes[0]}{more}" for page in report.with_notes]
 
 
 def _quality_line(report: Report) -> list[str]:
-    """The pages that a person should look at first, of several."""
-    known = sorted(report.qualities)
-    if len(known) < 2:
+    """Return a line with the pages of the lowest expected quality, which a person should check first.
+
+    Empty for fewer than two pages.
+    """
+    qualities = sorted(report.qualities)
+    if len(qualities) < 2:
         return []
-    worst = " · ".join(f"{name} {db:.0f}" for db, name in known[:_WORST])
-    return [f"quality  {known[len(known) // 2][0]:.0f} dB expected in the median; lowest: {worst}"]
+    worst = " · ".join(f"{name} {db:.0f}" for db, name in qualities[:_WORST])
+    return [f"quality  expected: median {qualities[len(qualities) // 2][0]:.0f} dB; lowest: {worst}"]

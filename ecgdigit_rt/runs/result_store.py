@@ -1,55 +1,127 @@
-"""Where the pages of a run are kept until it ends: in a spool, or in the folder that they are written to."""
+"""Storage of page results until the end of a run: in a spool, or in the output folder itself."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol, cast
 
+from ecgdigit_rt.errors import OutputNotWritable
 from ecgdigit_rt.formats.page_folder import PageFolder
+from ecgdigit_rt.formats.writer import PageWriter
 from ecgdigit_rt.results import PageRef, Result
+from ecgdigit_rt.runs.jobs import Job, missing_page_result
 from ecgdigit_rt.runs.journal import JournalEntry
-from ecgdigit_rt.runs.result_bytes import bytes_from_result, result_from_bytes
-from ecgdigit_rt.runs.spool import Spool, SpoolRecord
+from ecgdigit_rt.runs.spool import Spool, SpoolRecord, bytes_from_result, result_from_bytes
 
 
 class ResultStore(Protocol):
-    """What is kept survives the end of the process, once the journal tells of it."""
+    """Durable storage of results. A result with a journal line survives the end of the process."""
 
-    def keep(self, image: str, result: Result, /) -> SpoolRecord | None:
-        """Raises OutputNotWritable."""
+    def store(self, image: str, result: Result, /) -> SpoolRecord | None:
+        """Store one result. Return its position if it is in a spool. Raises OutputNotWritable."""
         ...
 
     def has(self, image: str, entry: JournalEntry, /) -> bool:
-        """Whether what the journal tells of is still there, and whole."""
+        """Return True if the result of a journal line is present and undamaged."""
+        ...
+
+    def write_output(
+        self, entries: Iterable[tuple[Job, JournalEntry | None]], stop: Callable[[], bool], /
+    ) -> None:
+        """Write the output from the stored results of all jobs, in order.
+
+        Raises OutputNotWritable, and KeyboardInterrupt once `stop()` is true.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Delete the results that are not part of the output. Raises OutputNotWritable."""
+        ...
+
+    def close(self) -> None:
+        """Close the files of the store."""
         ...
 
 
 class SpoolStore:
-    """For one file of all pages, which is put together at the end in the order of the inputs."""
+    """Store for an output file of all pages: a spool, from which the file is written at the end."""
 
-    def __init__(self, spool: Spool) -> None:
-        self.spool = spool
+    def __init__(self, spool: Spool, writer: PageWriter) -> None:
+        self._spool, self._writer = spool, writer
 
-    def keep(self, _image: str, result: Result) -> SpoolRecord | None:
-        return self.spool.append(bytes_from_result(result))
+    def store(self, _image: str, result: Result) -> SpoolRecord | None:
+        """Append the result to the spool."""
+        return self._spool.append(bytes_from_result(result))
 
     def has(self, _image: str, entry: JournalEntry) -> bool:
-        return entry.place is not None and self.spool.read(entry.place) is not None
+        """Return True if the spool has the record, undamaged."""
+        return entry.record is not None and self._spool.read(entry.record) is not None
 
-    def result(self, entry: JournalEntry, source: PageRef) -> Result | None:
-        """The page, or None where the spool was damaged meanwhile."""
-        record = None if entry.place is None else self.spool.read(entry.place)
-        return None if record is None else result_from_bytes(record, source)
+    def write_output(
+        self, entries: Iterable[tuple[Job, JournalEntry | None]], stop: Callable[[], bool]
+    ) -> None:
+        """Write the output file atomically."""
+        with self._writer as writer:
+            for job, entry in entries:
+                if stop():
+                    raise KeyboardInterrupt
+                if job.page is None or entry is None:
+                    writer.write(job.image, missing_page_result(job.image))
+                    continue
+                result = self._result(entry, job.page)
+                if result is None:
+                    reason = f"the stored result of {job.image} is damaged. Run the same command to repair it"
+                    raise OutputNotWritable(self._spool.path, reason)
+                writer.write(job.image, result)
+
+    def discard(self) -> None:
+        """Delete the spool."""
+        self._spool.remove()
+
+    def close(self) -> None:
+        """Close the spool."""
+        self._spool.close()
+
+    def _result(self, entry: JournalEntry, source: PageRef) -> Result | None:
+        """Return the stored result, or None if the spool was damaged during the run."""
+        data = None if entry.record is None else self._spool.read(entry.record)
+        return None if data is None else result_from_bytes(data, source)
 
 
 class FolderStore:
-    """For files of each page, which are written as soon as it is read."""
+    """Store for an output folder: the files of each page are written as soon as it is digitized."""
 
     def __init__(self, folder: PageFolder) -> None:
         self._folder = folder
 
-    def keep(self, image: str, result: Result) -> SpoolRecord | None:
+    def store(self, image: str, result: Result) -> SpoolRecord | None:
+        """Write the files of one page."""
         self._folder.write(image, result)
         return None
 
     def has(self, image: str, entry: JournalEntry) -> bool:
+        """Return True if the page has all its files, or needs none."""
         return not entry.has_leads or self._folder.has(image)
+
+    def write_output(
+        self, entries: Iterable[tuple[Job, JournalEntry | None]], stop: Callable[[], bool]
+    ) -> None:
+        """Do nothing: every file was written by `store`."""
+
+    def discard(self) -> None:
+        """Do nothing: the output is the store."""
+
+    def close(self) -> None:
+        """Do nothing: no file is open."""
+
+
+def open_store(writer: PageWriter, spool: Path, spool_size: int, *, is_folder: bool) -> ResultStore:
+    """Return the store of an output format.
+
+    `writer` is the writer of that format, `is_folder` its field of the same name. `spool` is the path of the
+    spool, and `spool_size` the end of its last record in the journal.
+    """
+    if is_folder:
+        return FolderStore(cast("PageFolder", writer))  # every folder format opens a PageFolder
+    return SpoolStore(Spool(spool, spool_size), writer)

@@ -1,4 +1,4 @@
-"""A run that goes on where an earlier one of the same output ended."""
+"""Resumption of a run from the journal of an earlier run with the same output."""
 
 from __future__ import annotations
 
@@ -11,121 +11,126 @@ from itertools import takewhile
 from ecgdigit_rt.errors import ConfigurationChanged, JournalMissing, PageCrashed
 from ecgdigit_rt.formats.test_csv import missing_requests
 from ecgdigit_rt.results import Failed, PageRef, Result
-from ecgdigit_rt.runs.file_digest import FileDigests
-from ecgdigit_rt.runs.jobs import Job, PageDigitizer, missing_page_result
-from ecgdigit_rt.runs.journal import InputFingerprint, Journal, JournalEntry, PageName
+from ecgdigit_rt.runs.jobs import (
+    FileDigests,
+    InputFingerprint,
+    Job,
+    PageDigitizer,
+    missing_page_result,
+    requests_digest,
+)
+from ecgdigit_rt.runs.journal import Journal, JournalEntry, PageName, json_from_fingerprint
 from ecgdigit_rt.runs.options import differences
 from ecgdigit_rt.runs.report import PageReport, page_report
 from ecgdigit_rt.runs.result_store import ResultStore
 
 
-def open_or_resume(journal: Journal, now: Mapping[str, str], *, only_failed: bool) -> list[str]:
-    """Make a journal ready for pages that are read like `now`; give what was otherwise before, in words.
+def open_or_resume(journal: Journal, configuration: Mapping[str, str], *, only_failed: bool) -> list[str]:
+    """Prepare a journal for a run with this configuration. Return the differences to the earlier run.
 
-    Where it was, a run that came to a clean end is replaced, as its output is, and so is one that read no
-    page. Of any other what it has read would be lost. Raises JournalMissing and ConfigurationChanged.
+    With another configuration the journal restarts only if no finished page is lost: the earlier run is
+    complete without failures, so that its output is replaced anyway, or it digitized no page. Otherwise
+    raises ConfigurationChanged. Raises JournalMissing if `only_failed` has no earlier run.
     """
-    was = journal.configuration
-    if was is None and only_failed:
+    before = journal.configuration
+    if before is None and only_failed:
         raise JournalMissing(journal.path)
-    changed = [] if was is None else differences(was, now)
-    is_over = journal.finish is not None and journal.finish.failed == 0
+    changes = [] if before is None else differences(before, configuration)
+    is_complete = journal.completion is not None and journal.completion.failed == 0
     has_pages = not all(entry.is_failed for entry in journal.entries.values())
-    if changed and (only_failed or (has_pages and not is_over)):
-        raise ConfigurationChanged(journal.path, changed)
-    if was is None or changed:
-        journal.begin(now)
-    return changed
+    if changes and (only_failed or (has_pages and not is_complete)):
+        raise ConfigurationChanged(journal.path, changes)
+    if before is None or changes:
+        journal.reset(configuration)
+    return changes
 
 
 @dataclass(slots=True)
 class ResumableRun:
-    """The jobs of a run, and of each what the journal knows.
+    """Jobs of a run, with their journal entries and their stored results.
 
-    network_threads: of one network. has_more: whether what else a page leaves behind, such as its overlay,
-    is there.
+    `network_threads` is the number of CPU threads of each network. `has_overlay` returns True if the overlay
+    of an image exists or is not requested.
     """
 
     jobs: Sequence[Job]
     journal: Journal
-    kept: ResultStore
+    store: ResultStore
     network_threads: int
-    has_more: Callable[[str], bool] = lambda _: True
+    has_overlay: Callable[[str], bool] = lambda _: True
     _digests: FileDigests = field(default_factory=FileDigests)
 
-    def known(self, job: Job) -> JournalEntry | None:
-        """What the journal says of just this page, if it was read and its result is still there."""
-        entry = self.entry(job)
-        if entry is None or not self.has_more(job.image) or not self.kept.has(job.image, entry):
-            return None
-        return entry
-
     def entry(self, job: Job) -> JournalEntry | None:
-        """What the journal says of just this page: its name, its bytes, and what is asked of it."""
+        """Return the journal entry of a job, if name, file content and requests of the page are unchanged."""
         if job.page is None:
             return None
-        entry = self.journal.entries.get(_name(job, job.page))
-        return entry if entry is not None and entry.fingerprint == self._made_from(job, job.page) else None
+        entry = self.journal.entries.get(_page_name(job, job.page))
+        return entry if entry is not None and entry.fingerprint == self._fingerprint(job, job.page) else None
 
-    def todo(self, *, only_failed: bool) -> tuple[list[Job], int]:
-        """The jobs whose pages are to be read now, and how many more would be without `only_failed`."""
-        unknown = [job for job in self.jobs if job.page is not None and self.known(job) is None]
+    def is_done(self, job: Job) -> bool:
+        """Return True if the page has a journal entry, and its result and its overlay still exist."""
+        entry = self.entry(job)
+        return entry is not None and self.has_overlay(job.image) and self.store.has(job.image, entry)
+
+    def pending(self, *, only_failed: bool) -> tuple[list[Job], int]:
+        """Return the jobs to digitize now, and the number of pages that `only_failed` leaves out."""
+        pending = [job for job in self.jobs if job.page is not None and not self.is_done(job)]
         if not only_failed:
-            return unknown, 0
+            return pending, 0
         failed = [job for job in self.jobs if (entry := self.entry(job)) is not None and entry.is_failed]
-        return failed, len({job.image for job in unknown} - {job.image for job in failed})
+        return failed, len({job.image for job in pending} - {job.image for job in failed})
 
-    def read(
+    def digitize(
         self,
         jobs: Sequence[Job],
         digitizer: PageDigitizer,
         on_result: Callable[[Job, Result], None],
         stop: Callable[[], bool],
     ) -> None:
-        """Read the pages of `jobs`, and keep and note each. Once `stop()` holds, no further page is begun.
+        """Digitize the pages of `jobs`, and store each result before its journal line is written.
 
-        Raises OutputNotWritable.
+        Once `stop()` is true, no further page is started. Raises OutputNotWritable.
         """
-        given = [(job, job.page) for job in jobs if job.page is not None]
-        fingerprint: list[InputFingerprint] = []
+        with_page = [(job, job.page) for job in jobs if job.page is not None]
+        fingerprints: list[InputFingerprint] = []
 
         def pages() -> Iterator[PageRef]:
-            for job, page in takewhile(lambda _: not stop(), given):
-                fingerprint.append(self._made_from(job, page))  # before it is read: a file may change
+            for job, page in takewhile(lambda _: not stop(), with_page):
+                fingerprints.append(self._fingerprint(job, page))  # before decoding: the file may change
                 yield page
 
         results = digitizer.digitize_many(pages(), network_threads=self.network_threads)
         for number, result in enumerate(results):
-            job, page = given[number]
+            job, page = with_page[number]
             if stop() and isinstance(result, Failed) and result.error_id == PageCrashed.id:
-                continue  # what ends a run may have ended its worker, too
+                continue  # the signal that stops the run may have ended the worker process too
             on_result(job, result)
-            place = self.kept.keep(job.image, result)
-            report = page_report(job.image, result, missing_requests(result, job.asked))
-            self.journal.add(_name(job, page), fingerprint[number], place, report)
+            record = self.store.store(job.image, result)
+            report = page_report(job.image, result, missing_requests(result, job.requests))
+            self.journal.add(_page_name(job, page), fingerprints[number], record, report)
 
     def report(self, job: Job) -> PageReport:
-        """What the report says of a page that was read or not given."""
+        """Return the outcome of a page that was digitized, or that test.csv requests and is missing."""
         if job.page is None:
             result = missing_page_result(job.image)
-            return page_report(job.image, result, missing_requests(result, job.asked))
-        return self.journal.report(self.journal.entries[_name(job, job.page)])
+            return page_report(job.image, result, missing_requests(result, job.requests))
+        return self.journal.report(self.journal.entries[_page_name(job, job.page)])
 
     def digest(self) -> str:
-        """Of all pages in order, and of what is asked of them."""
-        found = hashlib.sha256()
+        """Return a digest of all pages in order, with their files and requests."""
+        digest = hashlib.sha256()
         for job in self.jobs:
             facts: list[object] = [job.image]
             if job.page is not None:
-                facts += [asdict(_name(job, job.page)), asdict(self._made_from(job, job.page))]
-            found.update(json.dumps(facts).encode())
-        return found.hexdigest()
+                fingerprint = json_from_fingerprint(self._fingerprint(job, job.page))
+                facts += [asdict(_page_name(job, job.page)), fingerprint]
+            digest.update(json.dumps(facts).encode())
+        return digest.hexdigest()
 
-    def _made_from(self, job: Job, page: PageRef) -> InputFingerprint:
-        asked = "" if job.asked is None else json.dumps([asdict(one) for one in job.asked])
-        digest = hashlib.sha256(asked.encode()).hexdigest()[:16] if asked else ""
-        return InputFingerprint(self._digests.of(page.path), self.network_threads, digest)
+    def _fingerprint(self, job: Job, page: PageRef) -> InputFingerprint:
+        digest = self._digests.digest(page.path)
+        return InputFingerprint(digest, self.network_threads, requests_digest(job.requests))
 
 
-def _name(job: Job, page: PageRef) -> PageName:
+def _page_name(job: Job, page: PageRef) -> PageName:
     return PageName(job.image, str(page.path), page.page)

@@ -1,17 +1,24 @@
-"""Results that wait for the end of a run: records one after another in a file beside the output."""
+"""Spool of a run: one record per page, in a file beside the output."""
 
 from __future__ import annotations
 
+import io
+import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from ecgdigit_rt.runs.append_only_file import AppendOnlyFile
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.atomic_files import AppendOnlyFile
+from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, PageRef, Provenance, Result, Row, Segment
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolRecord:
-    """Where a record stands, and the CRC-32 of its bytes."""
+    """Position of a record in the spool, in bytes, and the CRC-32 of its content."""
 
     start: int
     size: int
@@ -19,32 +26,108 @@ class SpoolRecord:
 
     @property
     def end(self) -> int:
+        """Offset of the first byte after the record."""
         return self.start + self.size
 
 
 class Spool:
-    """Records are found by their place, which the journal tells; what no place tells of is never read."""
+    """Records that are found by the positions in the journal.
 
-    def __init__(self, path: Path, used: int) -> None:
-        """used: how many of its bytes the journal tells of; what stands behind them goes."""
-        self._file = AppendOnlyFile(path, used)
+    Bytes without a position in the journal are never read. `size` is the end of the last record in the
+    journal; the first append truncates what is behind it.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._file = AppendOnlyFile(path, size)
 
     @property
     def path(self) -> Path:
+        """Path of the spool's file."""
         return self._file.path
 
-    def append(self, record: bytes) -> SpoolRecord:
-        """Raises OutputNotWritable."""
-        return SpoolRecord(self._file.append(record), len(record), zlib.crc32(record))
+    def append(self, data: bytes) -> SpoolRecord:
+        """Write a record and return its position. Raises OutputNotWritable."""
+        return SpoolRecord(self._file.append(data), len(data), zlib.crc32(data))
 
-    def read(self, place: SpoolRecord) -> bytes | None:
-        """The record, or None where the file no longer has it."""
-        record = self._file.read(place.start, place.size)
-        return record if len(record) == place.size and zlib.crc32(record) == place.checksum else None
+    def read(self, record: SpoolRecord) -> bytes | None:
+        """Return the content of a record, or None if it is missing or damaged."""
+        data = self._file.read(record.start, record.size)
+        return data if len(data) == record.size and zlib.crc32(data) == record.checksum else None
 
     def remove(self) -> None:
-        """Raises OutputNotWritable."""
+        """Delete the file. Raises OutputNotWritable."""
         self._file.remove()
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
+
+
+_NO_CURVE = np.zeros((0, 2), np.float32)
+_NUMBERS = ("rate_hz", "start_s", "confidence", "expected_error_mv")
+
+
+def bytes_from_result(result: Result) -> bytes:
+    """Serialize a result for `result_from_bytes`."""
+    facts, signals = _parts(result)
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, facts=np.array(json.dumps(facts)), **signals)
+    return stream.getvalue()
+
+
+def result_from_bytes(data: bytes, source: PageRef) -> Result:
+    """Deserialize the result of the page `source`. Its leads have an empty `curve_px`."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        facts = json.loads(str(archive["facts"]))
+        if "failed" in facts:
+            return Failed(source, **facts["failed"])
+        leads = {name: _lead(name, numbers, archive[name]) for name, numbers in facts["leads"].items()}
+    provenance = None if facts["provenance"] is None else Provenance(**facts["provenance"])
+    return Digitized(
+        source,
+        leads,
+        _layout(facts["layout"]),
+        facts["residual_px"],
+        facts["seconds"],
+        facts["repeat_difference_mv"],
+        provenance,
+        tuple(facts["notes"]),
+    )
+
+
+def _parts(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
+    """Split a result into JSON-serializable facts, in which NaN may occur, and the signals by lead."""
+    if isinstance(result, Failed):
+        error = {"error_id": result.error_id, "message": result.message, "hint": result.hint}
+        return {"failed": error}, {}
+    numbers = {
+        name: {number: _plain(getattr(lead, number)) for number in _NUMBERS}
+        for name, lead in result.leads.items()
+    }
+    facts = {
+        "leads": numbers,
+        "layout": asdict(result.layout),
+        "residual_px": _plain(result.residual_px),
+        "seconds": dict(result.seconds),
+        "repeat_difference_mv": {name: _plain(mv) for name, mv in result.repeat_difference_mv.items()},
+        "provenance": None if result.provenance is None else asdict(result.provenance),
+        "notes": list(result.notes),
+    }
+    return facts, {name: lead.mv for name, lead in result.leads.items()}
+
+
+def _plain(number: float | None) -> float | None:
+    """Return a NumPy scalar as a Python number, which JSON restores exactly."""
+    return number.item() if isinstance(number, np.generic) else number
+
+
+def _lead(name: str, numbers: dict[str, float], mv: NDArray[np.float32]) -> Lead:
+    return Lead(name, mv, curve_px=_NO_CURVE, **numbers)
+
+
+def _layout(facts: dict[str, Any]) -> Layout:
+    rows = tuple(
+        Row(row["baseline_mm"], tuple(Segment(**segment) for segment in row["segments"]))
+        for row in facts["rows"]
+    )
+    return Layout(facts["name"], rows, facts["speed_mm_s"], facts["gain_mm_mv"])

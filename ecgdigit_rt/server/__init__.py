@@ -1,4 +1,4 @@
-"""`ecgdigit-rt serve`: a page to try it on, and an HTTP interface for programs (the extra `serve`).
+"""HTTP service and web page behind `ecgdigit-rt serve` (extra `serve`).
 
-Nothing of a page is kept: an upload lies in memory until its answer is sent.
+Nothing of a page is stored: an upload stays in memory until its response is sent.
 """

@@ -1,4 +1,4 @@
-"""The files of the page in the browser: read once, served from memory."""
+"""Static files of the web page, read once and served from memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.resources import files
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import Response
 
-_TYPES = {
+_MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -17,24 +17,28 @@ _TYPES = {
 
 
 def add_assets(app: FastAPI) -> None:
-    """`/` is the page, `/docs` the page of the interface, `/web/NAME` what both load."""
+    """Add the web page at `/`, the API reference at `/docs`, and their files at `/web/NAME`."""
     folder = files("ecgdigit_rt.server").joinpath("web")
-    assets = {one.name: one.read_bytes() for one in folder.iterdir() if one.name.split(".")[-1] in _TYPES}
+    assets = {
+        file.name: file.read_bytes()
+        for file in folder.iterdir()
+        if file.name.rpartition(".")[2] in _MEDIA_TYPES
+    }
 
-    def sent(name: str) -> Response:
-        kind = _TYPES[name.rpartition(".")[2]]
-        return Response(assets[name], media_type=kind, headers={"cache-control": "no-cache"})
+    def asset_response(name: str) -> Response:
+        media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
+        return Response(assets[name], media_type=media_type, headers={"cache-control": "no-cache"})
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
-        return sent("index.html")
+        return asset_response("index.html")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
-        return sent("docs.html")
+        return asset_response("docs.html")
 
     @app.get("/web/{name}", include_in_schema=False)
     async def asset(name: str) -> Response:
         if name not in assets:
             raise HTTPException(404)
-        return sent(name)
+        return asset_response(name)

@@ -1,4 +1,4 @@
-"""A digitized page as a file to send: what `run --format` writes, and a page to print."""
+"""Digitized pages as files to download: the formats of `run --format`, and a page to print."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ecgdigit_rt.formats.csv_folder import csv_from_page
-from ecgdigit_rt.formats.file_names import file_stem
+from ecgdigit_rt.formats.page_folder import file_stem
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized
 from ecgdigit_rt.server.memfd import memory_folder
 
@@ -25,59 +26,63 @@ MEDIA_TYPES = {
     "npz": "application/x-npz",
     "pdf": "application/pdf",
 }
-"""By the names of formats."""
+"""Media types by format name."""
 
-_PACKAGES = {"wfdb": "wfdb", "parquet": "pyarrow", "dicom": "pydicom"}
+_REQUIRED_PACKAGES = {"wfdb": "wfdb", "parquet": "pyarrow", "dicom": "pydicom", "pdf": "fpdf"}
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """name: with its suffix, safe on any system."""
+    """File to send. `name` includes the suffix and is valid on every operating system."""
 
     name: str
     media_type: str
     data: bytes = field(repr=False)
 
 
-def ready_formats() -> dict[str, bool]:
-    """Every format, and whether its package is installed."""
-    return {name: name not in _PACKAGES or find_spec(_PACKAGES[name]) is not None for name in MEDIA_TYPES}
+def available_formats() -> dict[str, bool]:
+    """Return for every format whether its package is installed."""
+    return {
+        name: name not in _REQUIRED_PACKAGES or find_spec(_REQUIRED_PACKAGES[name]) is not None
+        for name in MEDIA_TYPES
+    }
 
 
-def download_from_page(page: Digitized, form: str) -> Download:
-    """The page in one of `MEDIA_TYPES`' formats. Raises DependencyMissing."""
+def download_from_page(page: Digitized, format_name: str) -> Download:
+    """Return the page in one of the formats of `MEDIA_TYPES`. Raises DependencyMissing."""
     stem = file_stem(page.source.id)
-    if form == "json":
-        return Download(f"{stem}.json", MEDIA_TYPES[form], json_from_page(page).encode())
-    if form == "csv":
-        return Download(f"{stem}.csv", MEDIA_TYPES[form], csv_from_page(page).encode())
-    if form == "pdf":
-        from ecgdigit_rt.server.paper_pdf import pdf_from_page
-
-        return Download(f"{stem}.pdf", MEDIA_TYPES[form], pdf_from_page(page))
-    return _written(page, stem, form)
+    if format_name == "json":
+        return Download(f"{stem}.json", MEDIA_TYPES[format_name], json_from_page(page).encode())
+    if format_name == "csv":
+        return Download(f"{stem}.csv", MEDIA_TYPES[format_name], csv_from_page(page).encode())
+    if format_name == "pdf":
+        with missing_dependency_as_error("a PDF to print", "fpdf2", "serve"):
+            from ecgdigit_rt.server.paper_pdf import pdf_from_page
+        return Download(f"{stem}.pdf", MEDIA_TYPES[format_name], pdf_from_page(page))
+    return _download_by_writer(page, stem, format_name)
 
 
 def json_from_page(page: Digitized) -> str:
-    """One line, the very object that `run --format json` writes."""
+    """Return the object that `run --format json` writes, on one line."""
     text = io.StringIO()
-    with FORMATS["json"].opener(OutputDestination(Path("-"), text)) as writer:
+    with FORMATS["json"].open_writer(OutputDestination(Path("-"), text)) as writer:
         writer.write(page.source.id, page)
     return text.getvalue().rstrip("\n")
 
 
-def _written(page: Digitized, stem: str, form: str) -> Download:
-    """What a format's writer leaves: its file, or where they are several a zip of them."""
-    wanted = FORMATS[form]
+def _download_by_writer(page: Digitized, stem: str, format_name: str) -> Download:
+    """Return the file that the format's writer creates, or a zip archive of its files."""
+    output_format = FORMATS[format_name]
     with memory_folder() as folder:
-        target = folder / "out" if wanted.is_folder else folder / "out" / f"{stem}{wanted.suffixes[0]}"
-        with wanted.opener(OutputDestination(target)) as writer:
+        out = folder / "out"
+        target = out if output_format.is_folder else out / f"{stem}{output_format.suffixes[0]}"
+        with output_format.open_writer(OutputDestination(target)) as writer:
             writer.write(page.source.id, page)
-        files = sorted((folder / "out").iterdir())
-        if MEDIA_TYPES[form] != _ZIP:
-            return Download(files[0].name, MEDIA_TYPES[form], files[0].read_bytes())
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        files = sorted(out.iterdir())
+        if MEDIA_TYPES[format_name] != _ZIP:
+            return Download(files[0].name, MEDIA_TYPES[format_name], files[0].read_bytes())
+        archive_bytes = io.BytesIO()
+        with zipfile.ZipFile(archive_bytes, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in files:
                 archive.write(file, file.name)
-    return Download(f"{stem}.zip", _ZIP, packed.getvalue())
+    return Download(f"{stem}.zip", _ZIP, archive_bytes.getvalue())

@@ -1,4 +1,4 @@
-"""Server-sent events of one page, from a worker's thread to its client."""
+"""Server-sent events of one page, from a worker thread to its client."""
 
 from __future__ import annotations
 
@@ -7,32 +7,34 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ecgdigit_rt.errors import EcgDigitError, PageTookTooLong
+from ecgdigit_rt.errors import EcgDigitError, RequestTimedOut
 from ecgdigit_rt.server.pool import Slot
 from ecgdigit_rt.server.problems import problem_from_error
-from ecgdigit_rt.server.timeouts import named
+from ecgdigit_rt.server.timeouts import as_ecgdigit_error
 
-_ALIVE_S = 10.0
-_ALIVE = b": waiting\n\n"
+_KEEP_ALIVE_S = 10.0
+"""Interval of the comments that detect a closed connection. Chosen, not tuned."""
+
+_KEEP_ALIVE = b": waiting\n\n"
 
 
-class Events:
-    """A queue that a thread fills (`tell`) and the event loop empties (`until`)."""
+class EventStream:
+    """Queue that a worker thread fills with `emit` and the event loop empties with `until_done`."""
 
-    def __init__(self, place: Slot, timeout_s: float) -> None:
-        self._place, self._timeout_s = place, timeout_s
+    def __init__(self, slot: Slot, timeout_s: float) -> None:
+        self._slot, self._timeout_s = slot, timeout_s
         self._end = time.monotonic() + timeout_s
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
-    def tell(self, name: str, data: str) -> None:
-        """Called from any thread. data: JSON in one line."""
+    def emit(self, name: str, data: str) -> None:
+        """Add an event. `data` is JSON on one line. Thread-safe."""
         self._loop.call_soon_threadsafe(self._queue.put_nowait, _event(name, data))
 
-    async def until(self, work: asyncio.Future[Any]) -> AsyncIterator[bytes]:
-        """Events until the work is done, and its `problem` where it failed or took too long.
+    async def until_done(self, work: asyncio.Future[Any]) -> AsyncIterator[bytes]:
+        """Yield events until the work is done, and a `problem` if it fails or exceeds the time limit.
 
-        A comment now and then finds out whether the client is still there; where it is not, the work ends.
+        A comment every few seconds detects a client that has disconnected; the work is then cancelled.
         """
         work.add_done_callback(lambda _: self._queue.put_nowait(None))
         yield _event("waiting", "{}")
@@ -40,21 +42,21 @@ class Events:
             while True:
                 left_s = self._end - time.monotonic()
                 if left_s <= 0:
-                    yield _problem(PageTookTooLong(self._timeout_s))
+                    yield _problem(RequestTimedOut(self._timeout_s))
                     return
                 try:
-                    event = await asyncio.wait_for(self._queue.get(), min(_ALIVE_S, left_s))
+                    event = await asyncio.wait_for(self._queue.get(), min(_KEEP_ALIVE_S, left_s))
                 except TimeoutError:
-                    yield _ALIVE
+                    yield _KEEP_ALIVE
                     continue
                 if event is None:
                     break
                 yield event
             error = work.exception()
             if error is not None:
-                yield _problem(named(error))
+                yield _problem(as_ecgdigit_error(error))
         finally:
-            self._place.leave()
+            self._slot.cancel()
 
 
 def _event(name: str, data: str) -> bytes:

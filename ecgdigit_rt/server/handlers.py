@@ -1,4 +1,4 @@
-"""One request's page in a worker's thread: decode, read step by step, write what was asked for."""
+"""Processing of one request's page in a worker thread: decode, digitize step by step, write."""
 
 from __future__ import annotations
 
@@ -9,99 +9,102 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgdigit_rt.formats.metadata import missing_leads
-from ecgdigit_rt.pipeline import PageSteps
 from ecgdigit_rt.results import Digitized, PageRef
 from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import Download, download_from_page, json_from_page
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.pool import Slot
-from ecgdigit_rt.server.previews import Preview, PreviewBuilder, picture, result_sketch
-from ecgdigit_rt.server.uploads import Upload, picture_from_upload
+from ecgdigit_rt.server.previews import Preview, PreviewBuilder, image_preview, result_preview
+from ecgdigit_rt.server.uploads import Upload, image_from_upload
 
-Tell = Callable[[str, str], None]
-"""Is told an event's name and its JSON, from the worker's thread."""
+Emit = Callable[[str, str], None]
+"""Function that receives an event's name and JSON. It is called in the worker thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a request wants of its upload. page: counted from 1."""
+    """Page to digitize. `page` counts from 1."""
 
     upload: Upload
     page: int
-    told: RequestOptions
+    options: RequestOptions
+
+    @property
+    def source(self) -> PageRef:
+        """The page under the upload's own name."""
+        return PageRef(Path(self.upload.name), self.page - 1)
 
 
 class PageHandler:
-    """Reads the pages of requests. Every call runs in a worker's thread, and raises what `Digitizer` does,
-    and GivenUp between two steps where nobody waits any more."""
+    """Digitization of requested pages.
+
+    Every method runs in a worker thread and raises what `Digitizer` raises. Between two steps it raises
+    RequestCancelled if the request has been cancelled.
+    """
 
     def __init__(self, digitizers: Digitizers, metrics: Metrics) -> None:
         self._digitizers, self._metrics = digitizers, metrics
 
-    def download(self, order: PageRequest, form: str, place: Slot) -> Download:
-        """The page in one of the formats."""
-        digitizer = self._digitizers.of(order.told)
+    def download(self, request: PageRequest, format_name: str, slot: Slot) -> Download:
+        """Return the digitized page in one of the formats."""
+        digitizer = self._digitizers.get(request.options)
         started = time.perf_counter()
-        image, _ = picture_from_upload(order.upload, order.page)
+        image, _ = image_from_upload(request.upload, request.page)
         decode_s = time.perf_counter() - started
-        steps = digitizer.steps(image, _source(order), lambda *_: place.check())
-        self._count(steps.page, place, decode_s)
+        state = digitizer.digitize_steps(image, request.source, lambda *_: slot.check())
+        self._count(state.page, slot, decode_s)
         started = time.perf_counter()
-        download = download_from_page(steps.page, form)
-        self._metrics.steps({"write": time.perf_counter() - started})
+        download = download_from_page(state.page, format_name)
+        self._metrics.observe_steps({"write": time.perf_counter() - started})
         return download
 
-    def stream(self, order: PageRequest, place: Slot, tell: Tell, has_sketches: bool) -> None:
-        """The page step by step: a `step` as soon as it is done, with `sketch`es of it, and the `result`."""
-        digitizer = self._digitizers.of(order.told)
-        teller = _Teller(tell, place, has_sketches)
-        image, count = picture_from_upload(order.upload, order.page)
-        decode_s = teller.step("decode", {"pages": count})
-        teller.sketch("picture", lambda: picture(image))
+    def stream(self, request: PageRequest, slot: Slot, emit: Emit, has_previews: bool) -> None:
+        """Emit a `step` for each completed step, optionally its `preview`, and finally the `result`."""
+        digitizer = self._digitizers.get(request.options)
+        progress = _Progress(emit, slot, has_previews)
+        image, page_count = image_from_upload(request.upload, request.page)
+        decode_s = progress.step("decode", {"pages": page_count})
+        progress.preview("image", lambda: image_preview(image))
 
-        def watch(step: str, value: object) -> None:
-            teller.step(step, {})
-            teller.drawn(step, value)
+        def observe(step: str, value: object) -> None:
+            progress.step(step, {})
+            progress.step_preview(step, value)
 
-        steps = digitizer.steps(image, _source(order), watch)
-        self._count(steps.page, place, decode_s)
-        teller.sketch("traces", lambda: _traces(steps, image.shape))
-        tell("result", json_from_page(steps.page))
+        state = digitizer.digitize_steps(image, request.source, observe)
+        self._count(state.page, slot, decode_s)
+        size = (image.shape[1], image.shape[0])
+        progress.preview("traces", lambda: result_preview(state, size))
+        emit("result", json_from_page(state.page))
 
-    def _count(self, page: Digitized, place: Slot, decode_s: float) -> None:
-        self._metrics.steps({"wait": place.wait_s, "decode": decode_s, **page.seconds})
-        self._metrics.page("partial" if missing_leads(page) else "digitized")
+    def _count(self, page: Digitized, slot: Slot, decode_s: float) -> None:
+        self._metrics.observe_steps({"wait": slot.wait_s, "decode": decode_s, **page.seconds})
+        self._metrics.count_page("partial" if missing_leads(page) else "digitized")
 
 
-class _Teller:
-    """Tells of steps, each with the seconds since the one before."""
+class _Progress:
+    """Emitter of `step` events with the duration of each step, and of `preview` events."""
 
-    def __init__(self, tell: Tell, place: Slot, has_sketches: bool) -> None:
-        self._tell, self._place, self._has_sketches = tell, place, has_sketches
-        self._sketcher, self._since = PreviewBuilder(), time.perf_counter()
+    def __init__(self, emit: Emit, slot: Slot, has_previews: bool) -> None:
+        self._emit, self._slot, self._has_previews = emit, slot, has_previews
+        self._builder, self._step_started = PreviewBuilder(), time.perf_counter()
 
-    def step(self, name: str, facts: Preview) -> float:
-        self._place.check()
-        seconds = time.perf_counter() - self._since
-        self._tell("step", json.dumps({"step": name, "seconds": round(seconds, 4), **facts}))
-        self._since = time.perf_counter()
+    def step(self, name: str, details: Preview) -> float:
+        """Emit a completed step and return its duration in seconds. Raises RequestCancelled."""
+        self._slot.check()
+        seconds = time.perf_counter() - self._step_started
+        self._emit("step", json.dumps({"step": name, "seconds": round(seconds, 4), **details}))
+        self._step_started = time.perf_counter()
         return seconds
 
-    def drawn(self, step: str, value: object) -> None:
-        self.sketch(step, lambda: self._sketcher.of_step(value))
+    def step_preview(self, step: str, value: object) -> None:
+        """Emit the preview of a step's value, if it has one."""
+        self.preview(step, lambda: self._builder.preview(value))
 
-    def sketch(self, name: str, made: Callable[[], Preview]) -> None:
-        if not self._has_sketches:
+    def preview(self, kind: str, build: Callable[[], Preview]) -> None:
+        """Build and emit a preview if the client asked for previews. Its time is not counted as a step's."""
+        if not self._has_previews:
             return
-        found = made()
-        if found:
-            self._tell("sketch", json.dumps({"of": name, **found}))
-        self._since = time.perf_counter()
-
-
-def _traces(steps: PageSteps, shape: tuple[int, ...]) -> Preview:
-    return result_sketch(steps, (shape[1], shape[0]))
-
-
-def _source(order: PageRequest) -> PageRef:
-    return PageRef(Path(order.upload.name), order.page - 1)
+        preview = build()
+        if preview:
+            self._emit("preview", json.dumps({"kind": kind, **preview}))
+        self._step_started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Bytes under a path, for libraries that open files; on Linux no disk is touched."""
+"""File paths for bytes in memory, for libraries that open files. On Linux nothing is written to a disk."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 memory, not a disk
 
 @contextmanager
 def memory_file(data: bytes) -> Iterator[Path]:
-    """A path that can be opened and read while the block runs.
+    """Yield a path from which `data` can be read inside the block.
 
-    Where the system has no anonymous files (macOS, Windows) it is a temporary one, gone with the block.
+    Without `memfd_create` (macOS, Windows) it is a temporary file that is deleted after the block.
     """
     if not hasattr(os, "memfd_create"):
         with memory_folder() as folder:
@@ -34,7 +34,7 @@ def memory_file(data: bytes) -> Iterator[Path]:
 
 @contextmanager
 def memory_folder() -> Iterator[Path]:
-    """An empty folder for the block: in shared memory where there is some, else a temporary one."""
+    """Yield an empty folder for the block, in shared memory if available, else a temporary folder."""
     parent = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
     with tempfile.TemporaryDirectory(prefix="ecgdigit-", dir=parent) as folder:
         yield Path(folder)

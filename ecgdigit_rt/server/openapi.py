@@ -1,9 +1,10 @@
-"""What OpenAPI says of the routes beyond their signatures."""
+"""Parts of the OpenAPI description that the signatures of the routes do not contain."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -16,8 +17,8 @@ from ecgdigit_rt.server.problems import MEDIA_TYPE, Problem
 from ecgdigit_rt.server.uploads import FIELD
 
 DESCRIPTION = (
-    "Paper ECGs become calibrated 12-lead signals. One request is one page; nothing of it is kept. "
-    "Errors are RFC 9457 problem details whose `error_id` is a heading in the documentation."
+    "Converts images of paper ECGs to calibrated 12-lead signals. Each request holds one page; nothing of it "
+    "is stored. Errors are RFC 9457 problem details whose `error_id` is a heading in the documentation."
 )
 
 _PAGE = "Page"
@@ -42,16 +43,16 @@ _BODY: dict[str, Any] = {
 }
 _REASONS = {
     401: "The token is missing or wrong (E-SERVE-05).",
-    403: "The request comes from elsewhere (E-SERVE-06).",
-    413: "The upload or the picture is too large (E-SERVE-02, E-INPUT-05).",
-    415: "The file is of no type that is read (E-INPUT-04).",
-    422: "The request is malformed (E-SERVE-01), or the page cannot be read (E-PAGE, E-GRID, E-LAYOUT, …).",
-    500: "A bug (E-BUG-01).",
-    501: "The format's package is not installed (E-DEPENDENCY-01).",
-    503: "Every place is taken; come back after Retry-After seconds (E-SERVE-03).",
-    504: "The page took too long (E-SERVE-04).",
+    403: "The host or origin of the request is not allowed (E-SERVE-06).",
+    413: "The upload or the image is too large (E-SERVE-02, E-INPUT-05).",
+    415: "The file type is not supported (E-INPUT-04).",
+    422: "The request is malformed (E-SERVE-01), or the page cannot be digitized (E-PAGE, E-GRID, …).",
+    500: "Internal error (E-BUG-01).",
+    501: "The package of the format is not installed (E-DEPENDENCY-01).",
+    503: "The queue is full. Retry after the seconds in Retry-After (E-SERVE-03).",
+    504: "The page exceeded the time limit (E-SERVE-04).",
 }
-_GUARDED = (401, 403)
+_ACCESS_STATUSES = (401, 403)
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -62,26 +63,26 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _bytes(media_type: str) -> dict[str, Any]:
-    kind = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
-    return {media_type.partition(";")[0]: {"schema": kind}}
+def _content(media_type: str) -> dict[str, Any]:
+    schema = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
+    return {media_type.partition(";")[0]: {"schema": schema}}
 
 
-_ANSWERS: dict[str, Any] = {MEDIA_TYPES["json"]: {"schema": {"$ref": f"#/components/schemas/{_PAGE}"}}}
+_PAGE_CONTENT: dict[str, Any] = {MEDIA_TYPES["json"]: {"schema": {"$ref": f"#/components/schemas/{_PAGE}"}}}
 for _type in MEDIA_TYPES.values():
-    _ANSWERS = {**_bytes(_type), **_ANSWERS}
+    _PAGE_CONTENT = {**_content(_type), **_PAGE_CONTENT}
 
 _PAGE_PROBLEMS = _problems(*_REASONS)
 DIGITIZE: dict[str, Any] = {
     "openapi_extra": {"requestBody": _BODY},
     "response_model": None,
-    "responses": {200: {"description": "The page's signals.", "content": _ANSWERS}, **_PAGE_PROBLEMS},
+    "responses": {200: {"description": "Signals of the page.", "content": _PAGE_CONTENT}, **_PAGE_PROBLEMS},
 }
 _EVENT: dict[str, Any] = {
     "type": "object",
     "required": ["event", "data"],
     "properties": {
-        "event": {"enum": ["waiting", "step", "sketch", "result", "problem"]},
+        "event": {"enum": ["waiting", "step", "preview", "result", "problem"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
@@ -89,11 +90,11 @@ STREAM: dict[str, Any] = {
     "openapi_extra": {"requestBody": _BODY},
     "response_model": None,
     "responses": {
-        200: {"description": "Events.", "content": {"text/event-stream": {"schema": _EVENT}}},
+        200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": _EVENT}}},
         **_PAGE_PROBLEMS,
     },
 }
-ABOUT: dict[str, Any] = {"responses": _problems(*_GUARDED)}
+ABOUT: dict[str, Any] = {"responses": _problems(*_ACCESS_STATUSES)}
 HEALTH: dict[str, Any] = {"responses": _problems(403)}
 READY: dict[str, Any] = {
     "response_model": None,
@@ -105,47 +106,43 @@ READY: dict[str, Any] = {
 METRICS: dict[str, Any] = {
     "response_model": None,
     "responses": {
-        200: {"description": "Metrics.", "content": _bytes(METRICS_TYPE)},
-        **_problems(*_GUARDED),
+        200: {"description": "Metrics.", "content": _content(METRICS_TYPE)},
+        **_problems(*_ACCESS_STATUSES),
     },
 }
 
 
-def schema_maker(app: FastAPI, has_token: bool) -> Callable[[], dict[str, Any]]:
-    """Gives the application's schema, made once: with problems, the page's own schema, and the token."""
-    made: dict[str, Any] = {}
+def schema_factory(app: FastAPI, has_token: bool) -> Callable[[], dict[str, Any]]:
+    """Return a function that builds the OpenAPI schema of the application once.
 
-    def schema() -> dict[str, Any]:
-        if not made:
-            made.update(_schema(app, has_token))
-        return made
-
-    return schema
+    It contains the problem details, the schema of a page, and the token if `has_token`.
+    """
+    return cache(lambda: _schema(app, has_token))
 
 
 def _schema(app: FastAPI, has_token: bool) -> dict[str, Any]:
-    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    parts = found.setdefault("components", {})
-    schemas = parts.setdefault("schemas", {})
+    schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    components = schema.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
     page = files("ecgdigit_rt.formats").joinpath("page.schema.json").read_text("utf-8")
-    schemas |= {"Problem": Problem.model_json_schema(), _PAGE: _embedded(json.loads(page))}
+    schemas |= {"Problem": Problem.model_json_schema(), _PAGE: _as_component(json.loads(page))}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     if has_token:
-        parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    for path, operations in found["paths"].items():
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, operations in schema["paths"].items():
         for operation in operations.values():
             operation["responses"] = {
-                status: answer
-                for status, answer in operation["responses"].items()
-                if "HTTPValidationError" not in json.dumps(answer)
+                status: response
+                for status, response in operation["responses"].items()
+                if "HTTPValidationError" not in json.dumps(response)
             }
             if has_token and not path.startswith("/health"):
                 operation["security"] = [{"token": []}]
-    return found
+    return schema
 
 
-def _embedded(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema with its definitions, as a component: its references lead from the document's root."""
+def _as_component(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with its references relative to the root of the OpenAPI document."""
     base = f"#/components/schemas/{_PAGE}"
     return json.loads(json.dumps(schema).replace('"#/$defs', f'"{base}/$defs'))  # type: ignore[no-any-return]

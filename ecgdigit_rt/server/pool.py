@@ -1,4 +1,4 @@
-"""Who works on pages: a fixed number of threads, and a fixed number of places to wait."""
+"""Bounded pool of worker threads with a bounded queue."""
 
 from __future__ import annotations
 
@@ -15,87 +15,91 @@ T = TypeVar("T")
 
 
 class RequestCancelled(Exception):
-    """The client left or the time is over: raised between two steps of a page."""
+    """The client has disconnected or the time limit has passed. Raised between two steps of a page."""
 
 
 class Slot:
-    """One request's place, from its admission until nothing works for it any more."""
+    """Place of one admitted request in the pool, until no thread works for it any more.
 
-    def __init__(self, pool: ThreadPoolExecutor, free: Callable[[], None]) -> None:
-        self._pool, self._free = pool, free
-        self._left = threading.Event()
+    `wait_s` is the time between `start` and the start of the work in a thread.
+    """
+
+    def __init__(self, executor: ThreadPoolExecutor, release: Callable[[], None]) -> None:
+        self._executor, self._release_slot = executor, release
+        self._cancelled = threading.Event()
         self._work: Future[Any] | None = None
-        self._is_free = False
+        self._is_released = False
         self.wait_s = 0.0
 
     def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Hand the work to the next free thread. The place is free again when the work has ended."""
-        loop, admitted = asyncio.get_running_loop(), time.perf_counter()
+        """Submit the work to the pool. The slot is released when the work has ended."""
+        loop, submitted = asyncio.get_running_loop(), time.perf_counter()
 
-        def begun() -> T:
-            self.wait_s = time.perf_counter() - admitted
+        def run() -> T:
+            self.wait_s = time.perf_counter() - submitted
             self.check()
             return work()
 
-        future = self._pool.submit(begun)
+        future = self._executor.submit(run)
         self._work = future
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
-        answer = asyncio.wrap_future(future)
-        answer.add_done_callback(_heard)
-        return answer
+        result = asyncio.wrap_future(future)
+        result.add_done_callback(_retrieve_exception)
+        return result
 
     def check(self) -> None:
-        """Called from the work, between steps. Raises GivenUp where nobody waits for it any more."""
-        if self._left.is_set():
+        """Raise RequestCancelled if the request has been cancelled. Called by the work between steps."""
+        if self._cancelled.is_set():
             raise RequestCancelled
 
-    def leave(self) -> None:
-        """Nobody waits any more. Work that has not begun never will; work in progress ends at a step."""
-        self._left.set()
+    def cancel(self) -> None:
+        """Cancel the request. Work in a thread ends at its next `check`; waiting work never starts."""
+        self._cancelled.set()
         if self._work is None:
             self._release()
         else:
             self._work.cancel()
 
     def _release(self) -> None:
-        if not self._is_free:
-            self._is_free = True
-            self._free()
+        if not self._is_released:
+            self._is_released = True
+            self._release_slot()
 
 
-def _heard(answer: asyncio.Future[Any]) -> None:
-    """asyncio would log, with its text, an error that nobody waits for any more."""
-    if not answer.cancelled():
-        answer.exception()
+def _retrieve_exception(result: asyncio.Future[Any]) -> None:
+    """Mark the exception as retrieved: asyncio would otherwise log it, with text that may quote the page."""
+    if not result.cancelled():
+        result.exception()
 
 
 class WorkerPool:
-    """`workers` threads and `queue` places to wait. Belongs to one event loop."""
+    """Pool of `workers` threads for `workers + queue` requests. Belongs to one event loop."""
 
     def __init__(self, workers: int, queue: int) -> None:
-        self.workers, self._places = workers, workers + queue
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="page")
-        self._taken = 0
+        self.workers, self._capacity = workers, workers + queue
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="page")
+        self._in_flight = 0
 
     @property
-    def taken(self) -> int:
-        """Requests that have a place: in work, waiting, or still sending their page."""
-        return self._taken
+    def in_flight(self) -> int:
+        """Number of admitted requests: in progress, waiting, or still sending their page."""
+        return self._in_flight
 
     @property
     def is_full(self) -> bool:
-        return self._taken >= self._places
+        """Whether the next request would be refused."""
+        return self._in_flight >= self._capacity
 
-    def place(self) -> Slot:
-        """A place for one request, taken before its page is received. Raises ServiceBusy."""
+    def admit(self) -> Slot:
+        """Return a slot for one request, before its page is received. Raises ServiceBusy."""
         if self.is_full:
-            raise ServiceBusy(self._places)
-        self._taken += 1
-        return Slot(self._pool, self._free)
+            raise ServiceBusy(self._capacity)
+        self._in_flight += 1
+        return Slot(self._executor, self._release)
 
-    def _free(self) -> None:
-        self._taken -= 1
+    def _release(self) -> None:
+        self._in_flight -= 1
 
     def close(self) -> None:
-        """Wait for the pages in work."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Wait for the pages in progress and cancel those that wait."""
+        self._executor.shutdown(wait=True, cancel_futures=True)

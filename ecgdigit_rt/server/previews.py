@@ -1,4 +1,4 @@
-"""What the page in the browser draws of every step, in pixels of the upright picture."""
+"""Previews of the steps for the web page, in pixels of the upright image."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.geometry.locate_stage import Located, downscaled
+from ecgdigit_rt.geometry.locate_stage import Located, downscale
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.match import LayoutReading
-from ecgdigit_rt.pipeline import PageSteps
+from ecgdigit_rt.pipeline import PageState
 from ecgdigit_rt.plots.inspect.labels import marks_from_located
 from ecgdigit_rt.results import LEADS, Digitized, Layout
 from ecgdigit_rt.tracing.assemble import rotate_points
 
 Preview = dict[str, Any]
 
-_PICTURE_SIDE = 2000
+_MAX_SIDE_PX = 2000
 _JPEG_QUALITY = 84
-_PLAIN_HEAT = 0.4
-_EVERY = 2  # nodes: a line every centimetre
-_ROW_POINTS = 24
+"""Size and quality of the image that is sent back. Chosen, not tuned: sharp enough to zoom in."""
+
+_MIN_ACTIVATION = 0.4
+"""Heatmap activation from which a lead name is drawn, as in the pictures of `inspect`. Chosen, not tuned."""
+
+_MESH_STEP = 2  # nodes: one line per centimetre
+_OUTLINE_POINTS = 24
 _HALF_ROW_MM = 11.0
+"""Points along a segment's outline, and half the height that is drawn for a row. Chosen, not tuned."""
 
 
-def picture(image: NDArray[np.uint8]) -> Preview:
-    """The picture small enough to send, and its size in pixels before that."""
-    small, _ = downscaled(image, _PICTURE_SIDE)
+def image_preview(image: NDArray[np.uint8]) -> Preview:
+    """Return a reduced JPEG of the image, base64-encoded, and the original size in pixels."""
+    small, _ = downscale(image, _MAX_SIDE_PX)
     encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     data = base64.b64encode(encoded.tobytes()).decode()
     height, width = image.shape[:2]
@@ -38,35 +43,35 @@ def picture(image: NDArray[np.uint8]) -> Preview:
 
 
 class PreviewBuilder:
-    """Turns the steps of one page into sketches; it needs the mesh to place what the layout says."""
+    """Builder of the previews of one page. It stores the mesh, which places the layout on the image."""
 
     def __init__(self) -> None:
         self._mesh: Mesh | None = None
 
-    def of_step(self, value: object) -> Preview:
-        """What there is to draw of a step's value, if anything; with a turned picture upright."""
+    def preview(self, value: object) -> Preview:
+        """Return the preview of a step's value, empty if the step has none."""
         match value:
             case Located():
-                return _of_located(value)
+                return _located_preview(value)
             case Mesh():
                 self._mesh = value
                 return {"mesh": _mesh_lines(value)}
             case LayoutReading() if self._mesh is not None:
-                return _of_layout(value.layout, self._mesh)
+                return _layout_preview(value.layout, self._mesh)
         return {}
 
 
-def result_sketch(steps: PageSteps, size: tuple[int, int]) -> Preview:
-    """Curves and rows of a page that was read. size: (width, height) of the picture as it was decoded."""
-    back = -steps.located.quarter_turns % 4
+def result_preview(state: PageState, size: tuple[int, int]) -> Preview:
+    """Return curves and rows of a digitized page. `size` is (width, height) of the image as decoded."""
+    turns_back = -state.located.quarter_turns % 4
     curves = {
-        name: _flat(rotate_points(lead.curve_px, size, back)) for name, lead in steps.page.leads.items()
+        name: _flat(rotate_points(lead.curve_px, size, turns_back)) for name, lead in state.page.leads.items()
     }
-    return {"curves": curves, "rows": rows_of(steps.page)}
+    return {"curves": curves, "rows": _rows(state.page)}
 
 
-def rows_of(page: Digitized) -> list[list[dict[str, Any]]]:
-    """The page's rows: which lead shows which time where."""
+def _rows(page: Digitized) -> list[list[dict[str, Any]]]:
+    """Return lead, start and end of the segments of each row."""
     return [
         [
             {"lead": one.lead, "start_s": round(one.start_s, 4), "end_s": round(one.end_s, 4)}
@@ -76,27 +81,28 @@ def rows_of(page: Digitized) -> list[list[dict[str, Any]]]:
     ]
 
 
-def _of_located(located: Located) -> Preview:
-    turned = {"picture": picture(located.image)} if located.quarter_turns else {}
-    marks = [mark for mark in marks_from_located(located, LEADS) if mark.heat >= _PLAIN_HEAT]
-    return turned | {
-        "turns": located.quarter_turns,
+def _located_preview(located: Located) -> Preview:
+    """Return sheet and lead names, and the upright image if the original was rotated."""
+    upright = {"image": image_preview(located.image)} if located.quarter_turns else {}
+    marks = [mark for mark in marks_from_located(located, LEADS) if mark.activation >= _MIN_ACTIVATION]
+    return upright | {
+        "quarter_turns": located.quarter_turns,
         "sheet": [int(side) for side in located.page_px],
         "marks": [{"lead": mark.name, "x": round(mark.x_px), "y": round(mark.y_px)} for mark in marks],
     }
 
 
 def _mesh_lines(mesh: Mesh) -> list[list[float]]:
-    nodes = mesh.pixels[::_EVERY, ::_EVERY]
+    nodes = mesh.pixels[::_MESH_STEP, ::_MESH_STEP]
     return [_flat(line) for line in (*nodes, *nodes.transpose(1, 0, 2))]
 
 
-def _of_layout(layout: Layout, mesh: Mesh) -> Preview:
-    """Every lead's stretch of a row as an outline, with its name."""
+def _layout_preview(layout: Layout, mesh: Mesh) -> Preview:
+    """Return the outline of each segment with its lead name, and the layout's name, speed and gain."""
     boxes: list[Mapping[str, Any]] = []
     for row in layout.rows:
         for one in row.segments:
-            u = np.linspace(one.start_mm, one.end_mm, _ROW_POINTS)
+            u = np.linspace(one.start_mm, one.end_mm, _OUTLINE_POINTS)
             top, bottom = (
                 np.stack(mesh.pixels_from_mm(u, row.baseline_mm + side * _HALF_ROW_MM), -1)
                 for side in (-1, 1)
@@ -109,6 +115,6 @@ def _of_layout(layout: Layout, mesh: Mesh) -> Preview:
 
 
 def _flat(points: NDArray[np.floating[Any]] | Sequence[Any]) -> list[float]:
-    """x, y, x, y, … to a tenth of a pixel."""
+    """Return points (n, 2) as x, y, x, y, … rounded to a tenth of a pixel."""
     values: list[float] = np.round(np.asarray(points, np.float64), 1).ravel().tolist()
     return values

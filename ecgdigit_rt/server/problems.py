@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details, with the ids of docs/errors.md."""
+"""Errors as RFC 9457 problem details, with the error ids of docs/errors.md."""
 
 from __future__ import annotations
 
@@ -12,40 +12,42 @@ from ecgdigit_rt.decode.limits import MIN_SIDE_PX
 from ecgdigit_rt.errors import (
     DependencyMissing,
     EcgDigitError,
-    ForeignRequest,
     FormMalformed,
     ImageSizeOutOfRange,
     InputError,
+    InvalidToken,
     OutOfDeviceMemory,
     PageError,
-    PageTookTooLong,
+    RequestForbidden,
+    RequestTimedOut,
     ServiceBusy,
-    TokenWrong,
     UnsupportedType,
     UploadTooLarge,
 )
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_AFTER_S = 2
 
-_STATUS: tuple[tuple[type[EcgDigitError], int], ...] = (
+_RETRY_AFTER_S = 2
+"""Delay suggested to a client that is refused with 503. Chosen, not tuned: a few pages are done by then."""
+
+_STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (FormMalformed, 422),
     (UploadTooLarge, 413),
     (ServiceBusy, 503),
-    (PageTookTooLong, 504),
-    (TokenWrong, 401),
-    (ForeignRequest, 403),
+    (RequestTimedOut, 504),
+    (InvalidToken, 401),
+    (RequestForbidden, 403),
     (UnsupportedType, 415),
     (PageError, 422),
     (InputError, 422),
     (DependencyMissing, 501),
     (OutOfDeviceMemory, 503),
 )
-"""The first kind that fits; anything else is 500."""
+"""HTTP statuses by error class. The first matching class applies; any other error is 500."""
 
 
 class Problem(BaseModel):
-    """What went wrong. `error_id` is a heading in the documentation's page of errors."""
+    """Problem details. `error_id` is a heading on the documentation's page of errors."""
 
     type: str = Field(examples=["urn:ecgdigit-rt:error:E-GRID-01"])
     title: str
@@ -55,15 +57,16 @@ class Problem(BaseModel):
     error_id: str | None = Field(default=None, examples=["E-GRID-01"])
 
 
-def status_of(error: EcgDigitError) -> int:
-    """The HTTP status of a named error."""
+def http_status(error: EcgDigitError) -> int:
+    """Return the HTTP status of an error."""
     if isinstance(error, ImageSizeOutOfRange):
         return 422 if min(error.width, error.height) < MIN_SIDE_PX else 413
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
 def problem_from_error(error: EcgDigitError) -> Problem:
-    status = status_of(error)
+    """Return the problem details of an error."""
+    status = http_status(error)
     return Problem(
         type=f"urn:ecgdigit-rt:error:{error.id}",
         title=HTTPStatus(status).phrase,
@@ -74,21 +77,22 @@ def problem_from_error(error: EcgDigitError) -> Problem:
     )
 
 
-def problem_of_status(status: int, detail: str) -> Problem:
-    """What HTTP itself names, such as an unknown path."""
+def problem_from_status(status: int, detail: str) -> Problem:
+    """Return the problem details of an HTTP status without an error id, such as an unknown path."""
     return Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
 
 
 def response_from_problem(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The problem as an answer; it says when to come back, and what a token is to look like."""
-    more: dict[str, Any] = {"cache-control": "no-store", **(headers or {})}
+    """Return the response, with Retry-After for 503 and WWW-Authenticate for 401."""
+    all_headers: dict[str, Any] = {"cache-control": "no-store", **(headers or {})}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        more["retry-after"] = str(_RETRY_AFTER_S)
+        all_headers["retry-after"] = str(_RETRY_AFTER_S)
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        more["www-authenticate"] = "Bearer"
+        all_headers["www-authenticate"] = "Bearer"
     content = problem.model_dump(exclude_none=True)
-    return JSONResponse(content, problem.status, more, media_type=MEDIA_TYPE)
+    return JSONResponse(content, problem.status, all_headers, media_type=MEDIA_TYPE)
 
 
 def response_from_error(error: EcgDigitError) -> JSONResponse:
+    """Return the response to a request that failed with `error`."""
     return response_from_problem(problem_from_error(error))

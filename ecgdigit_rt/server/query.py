@@ -1,4 +1,4 @@
-"""What a request may say of its page, as query parameters."""
+"""Query parameters of page requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ecgdigit_rt.decode.limits import MAX_PAGES
 from ecgdigit_rt.server.digitizers import RequestOptions
 
 
-class Form(StrEnum):
-    """What a page can be sent as; the keys of `ecgdigit_rt.server.downloads.MEDIA_TYPES`."""
+class DownloadFormat(StrEnum):
+    """Format of the response, a key of `ecgdigit_rt.server.downloads.MEDIA_TYPES`."""
 
     json = "json"
     csv = "csv"
@@ -23,7 +23,7 @@ class Form(StrEnum):
 
 
 class PageQuery(BaseModel):
-    """Where the page itself should not be asked."""
+    """Overrides of what is printed on the page, and the page of a multi-page file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,29 +31,30 @@ class PageQuery(BaseModel):
         None,
         min_length=1,
         max_length=200,
-        description="A known layout, such as `3x4+1`, or its rows spelled out: `II`, or `I,II/III,aVR`.",
+        description="Layout name, such as `3x4+1`, or its rows: `II`, or `I,II/III,aVR`.",
     )
     speed: float | None = Field(None, ge=5, le=200, description="Paper speed in mm/s.")
     gain: float | None = Field(None, ge=1, le=80, description="Gain in mm/mV.")
     min_quality: float | None = Field(
-        None, ge=-50, le=100, description="Refuse a page whose expected signal-to-noise ratio (dB) is lower."
+        None, ge=-50, le=100, description="Reject pages with a lower expected signal-to-noise ratio, in dB."
     )
-    page: int = Field(1, ge=1, le=MAX_PAGES, description="Which page of a PDF, TIFF or DICOM file.")
+    page: int = Field(1, ge=1, le=MAX_PAGES, description="Page number in a PDF, TIFF or DICOM file, from 1.")
 
     @property
-    def told(self) -> RequestOptions:
+    def options(self) -> RequestOptions:
+        """The overrides as options of a digitizer."""
         return RequestOptions(self.layout, self.speed, self.gain, self.min_quality)
 
 
 class DownloadQuery(PageQuery):
-    """And what to send."""
+    """Query of `/v1/digitize`."""
 
-    format: Form = Field(Form.json, description="What to answer with.")
+    format: DownloadFormat = Field(DownloadFormat.json, description="Format of the response.")
 
 
 class StreamQuery(PageQuery):
-    """And whether to send what a person looks at."""
+    """Query of `/v1/digitize/stream`."""
 
-    sketches: bool = Field(
-        False, description="With `sketch` events: the picture, mesh, rows and curves to draw."
+    previews: bool = Field(
+        False, description="Also send `preview` events: the image, mesh, rows and curves to draw."
     )

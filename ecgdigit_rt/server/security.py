@@ -1,4 +1,4 @@
-"""Before every request: is it for us, from us, and allowed. After it: a line, a count, safe headers."""
+"""Middleware around every request: access checks before it; log line, metrics and headers after it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ecgdigit_rt.errors import EcgDigitError, ForeignRequest, TokenWrong
+from ecgdigit_rt.errors import EcgDigitError, InvalidToken, RequestForbidden
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.problems import response_from_error
 from ecgdigit_rt.server.settings import Settings
 
 log = logging.getLogger("ecgdigit_rt.server")
 
-_GUARDED = ("/v1/", "/metrics")
-_PROBED = ("/health/", "/metrics")
+CLIENT_CLOSED_REQUEST = 499
+"""Status under which a request is counted if its client disconnects, as in nginx. It is never sent."""
+
+_AUTHENTICATED_PATHS = ("/v1/", "/metrics")
+_PROBED_PATHS = ("/health/", "/metrics")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
+_UNKNOWN_ROUTE = "unknown"
+
 _DRAIN_S = 5.0
-_UNKNOWN = "unknown"
-LEFT = 499
-"""The status under which a request is counted whose client left; none is sent."""
+"""Time limit for reading the rest of a refused upload. Chosen, not tuned."""
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -42,84 +45,90 @@ _HEADERS = {
 }
 
 
-class Guard:
-    """ASGI middleware around everything.
+class SecurityMiddleware:
+    """ASGI middleware that checks host, origin and token, and that logs and counts every request.
 
-    A page of another site cannot use the service behind its user's back: the name under which it is called
-    must be its own (a name that was bent to this address, DNS rebinding), and so must a request's origin.
+    Another site's page must not use the service through a user's browser. The Host header must therefore be
+    a name of the service, which stops DNS rebinding, and the Origin header must match the host.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the request, or pass it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        call = _Call(receive, send, self._settings.max_upload_bytes, Headers(scope=scope))
+        exchange = _Exchange(receive, send, self._settings.max_upload_bytes, Headers(scope=scope))
         try:
             refusal = self._refusal(scope)
             app = self._app if refusal is None else response_from_error(refusal)
-            await app(scope, call.receive, call.send)
+            await app(scope, exchange.receive, exchange.send)
         finally:
-            status = LEFT if call.status is None else call.status
-            route = getattr(scope.get("route"), "path", _UNKNOWN)
-            method = scope["method"] if route != _UNKNOWN else "-"
-            self._metrics.request(route, method, status)
+            status = CLIENT_CLOSED_REQUEST if exchange.status is None else exchange.status
+            route = getattr(scope.get("route"), "path", _UNKNOWN_ROUTE)
+            method = scope["method"] if route != _UNKNOWN_ROUTE else "-"
+            self._metrics.count_request(route, method, status)
             seconds = time.perf_counter() - started
-            level = logging.DEBUG if status < 400 and route.startswith(_PROBED) else logging.INFO
+            level = logging.DEBUG if status < 400 and route.startswith(_PROBED_PATHS) else logging.INFO
             log.log(level, "%s %s %d %.2f s", method, route, status, seconds)
 
     def _refusal(self, scope: Scope) -> EcgDigitError | None:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not is_own_name(host, self._settings.names):
-            return ForeignRequest("its Host is a name that this service does not go by")
+        if not is_allowed_host(host, self._settings.allowed_hosts):
+            return RequestForbidden("its Host header is not a name of this service")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return ForeignRequest("it comes from a page of another origin")
+            return RequestForbidden("it comes from a page of another origin")
         token = self._settings.token
         path = scope["path"]
-        if token is not None and path.startswith(_GUARDED) and not _carries(headers, token):
-            return TokenWrong()
+        if token is not None and path.startswith(_AUTHENTICATED_PATHS) and not _has_token(headers, token):
+            return InvalidToken()
         return None
 
 
-def is_own_name(host: str, names: tuple[str, ...]) -> bool:
-    """Whether a Host header is one of the names, or a numeric address, which no one can bend."""
-    parts = _HOST.fullmatch(host.lower())
-    if parts is None:
+def is_allowed_host(host: str, allowed: tuple[str, ...]) -> bool:
+    """Return whether a Host header is an allowed name or a numeric address, which DNS cannot rebind."""
+    match = _HOST.fullmatch(host.lower())
+    if match is None:
         return False
-    name = parts[1].strip("[]")
+    name = match[1].strip("[]")
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return name in names
+        return name in allowed
     return True
 
 
-def _carries(headers: Headers, token: str) -> bool:
-    kind, _, given = headers.get("authorization", "").partition(" ")
-    is_same = hmac.compare_digest(given.strip().encode(), token.encode())
-    return is_same and kind.lower() == "bearer"
+def _has_token(headers: Headers, token: str) -> bool:
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    is_equal = hmac.compare_digest(credentials.strip().encode(), token.encode())
+    return is_equal and scheme.lower() == "bearer"
 
 
-class _Call:
-    """A request's two channels. An answer that is sent before the body was read would be lost on a client
-    that is still sending, so a refusal reads the rest first and throws it away."""
+class _Exchange:
+    """Receive and send channels of one request.
 
-    def __init__(self, receive: Receive, send: Send, most_bytes: int, headers: Headers) -> None:
-        self._receive, self._send, self._most = receive, send, most_bytes
-        self._is_read = "expect" in headers  # curl waits for a 100 before it sends: then nothing is coming
+    A client that is still sending would lose a response that is sent before its body is read. An error
+    response therefore reads and discards the rest of the body first.
+    """
+
+    def __init__(self, receive: Receive, send: Send, max_bytes: int, headers: Headers) -> None:
+        self._receive, self._send, self._max_bytes = receive, send, max_bytes
+        self._is_read = "expect" in headers  # curl waits for status 100 before it sends: nothing will come
         self.status: int | None = None
 
     async def receive(self) -> Message:
+        """Receive a message and note the end of the body."""
         message = await self._receive()
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             self._is_read = True
         return message
 
     async def send(self, message: Message) -> None:
+        """Send a message, with the security headers at the start of the response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
@@ -133,7 +142,7 @@ class _Call:
         size = 0
         try:
             async with asyncio.timeout(_DRAIN_S):
-                while not self._is_read and size <= 2 * self._most:
+                while not self._is_read and size <= 2 * self._max_bytes:
                     size += len((await self.receive()).get("body", b""))
         except TimeoutError:
             return

@@ -1,4 +1,4 @@
-"""The process: a socket, uvicorn on it, and an orderly end."""
+"""Server process: socket, uvicorn, and an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from fastapi import FastAPI
 
 from ecgdigit_rt.errors import AddressUnusable
 
-_GRACE_S = 5
-_NOWHERE = ("192.0.2.1", 9)  # documentation's own network (RFC 5737): nothing is sent there
+_SHUTDOWN_GRACE_S = 5
+"""Time beyond the request time limit before a shutdown ends the remaining requests. Chosen, not tuned."""
+
+_DOCUMENTATION_ADDRESS = ("192.0.2.1", 9)
+"""Address of the documentation network TEST-NET-1 (RFC 5737). Nothing is sent to it."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one. Raises AddressUnusable."""
+    """Return a listening socket. Port 0 selects a free port. Raises AddressUnusable."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=128)
@@ -26,16 +29,16 @@ def listening_socket(host: str, port: int) -> socket.socket:
         raise AddressUnusable(host, port, reason) from error
 
 
-def address_in_browser(listener: socket.socket) -> str:
-    """The URL to open. Where the service listens on every address, the one by which a phone reaches it."""
+def browser_url(listener: socket.socket) -> str:
+    """Return the URL to open. A wildcard address becomes this machine's address in its network."""
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 compared, not bound
-        host = _own_address()
+        host = _network_address()
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def run_until_stopped(app: FastAPI, listener: socket.socket, timeout_s: float) -> None:
-    """Serve until Ctrl-C or SIGTERM; then no request is taken any more, and those in work are answered."""
+    """Serve until Ctrl-C or SIGTERM, then refuse new requests and finish those in progress."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -45,29 +48,29 @@ def run_until_stopped(app: FastAPI, listener: socket.socket, timeout_s: float) -
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=round(timeout_s) + _GRACE_S,
+        timeout_graceful_shutdown=round(timeout_s) + _SHUTDOWN_GRACE_S,
     )
-    with _signals_kept_quiet():
+    with _ignore_reraised_signals():
         uvicorn.Server(config).run(sockets=[listener])
 
 
 @contextmanager
-def _signals_kept_quiet() -> Iterator[None]:
-    """uvicorn ends on these signals and then raises them again: an end that was asked for is no failure."""
-    asked = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: None) for number in asked}
+def _ignore_reraised_signals() -> Iterator[None]:
+    """Ignore the signals that uvicorn raises again after its shutdown: a requested stop is not a failure."""
+    stop_signals = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, lambda *_: None) for number in stop_signals}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _own_address() -> str:
-    """This machine's address in its network, as the way out tells; no packet is sent."""
+def _network_address() -> str:
+    """Return this machine's address on the default route. No packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(_NOWHERE)
+            probe.connect(_DOCUMENTATION_ADDRESS)
         except OSError:
             return "127.0.0.1"
         address: str = probe.getsockname()[0]

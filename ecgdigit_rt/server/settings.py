@@ -1,4 +1,4 @@
-"""What the service may take and whom it answers."""
+"""Limits and access control of the service."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ LOOPBACK_NAMES = ("localhost",)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """workers: pages in work at once, on `threads` CPU threads each. queue: requests that may wait beyond.
+    """Settings of the service.
 
-    timeout_s: from a request's first byte to its answer. token: what every request for data must carry;
-    None where only this machine can reach the service. names: host names by which it is reached; numeric
-    addresses need none.
+    `workers` pages are processed at once with `threads` CPU threads each, and `queue` further requests may
+    wait. `timeout_s` limits the time from the first byte of a request to its response. `token` is required
+    by every request for data; None disables it, for a service that only this machine can reach.
+    `allowed_hosts` are host names of the service; numeric addresses are always allowed.
     """
 
     workers: int = 1
@@ -24,15 +25,16 @@ class Settings:
     timeout_s: float = 60.0
     max_upload_mb: float = 50.0
     token: str | None = field(default=None, repr=False)
-    names: tuple[str, ...] = LOOPBACK_NAMES
+    allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES
 
     @property
     def max_upload_bytes(self) -> int:
+        """Maximum size of an upload in bytes."""
         return round(self.max_upload_mb * 1_000_000)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a service that is bound to `host`."""
+    """Return whether only this machine can reach a service that is bound to `host`."""
     if host in LOOPBACK_NAMES:
         return True
     try:
@@ -41,18 +43,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def token_for(host: str, given: str | None) -> tuple[str | None, bool]:
-    """The token that clients must send, and whether it was made here.
+def token_for_host(host: str, specified: str | None) -> tuple[str | None, bool]:
+    """Return the token that clients must send, and whether it was generated.
 
-    Only a service that this machine alone reaches does without; an empty one is none. A new one has 192
-    random bits, in letters that a URL's fragment and a header can hold.
+    A token is generated if none is specified and other machines can reach `host`. An empty token counts as
+    none. A generated token has 192 random bits, in characters that are valid in a URL fragment and a header.
     """
-    if given or is_loopback(host):
-        return given or None, False
+    if specified or is_loopback(host):
+        return specified or None, False
     return secrets.token_urlsafe(24), True
 
 
 def workers_and_threads(cpus: int, workers: int | None, threads: int | None) -> tuple[int, int]:
-    """Pages at once and threads a page: two threads each, unless told otherwise."""
-    chosen = workers or max(1, cpus // (threads or 2))
-    return chosen, threads or max(1, cpus // chosen)
+    """Return the number of workers and the threads per worker; by default one worker per two CPUs."""
+    worker_count = workers or max(1, cpus // (threads or 2))
+    return worker_count, threads or max(1, cpus // worker_count)

@@ -1,23 +1,21 @@
-"""A link as a QR code in a terminal, for a phone's camera."""
+"""QR code of a link in a terminal, to be scanned with a phone."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-_BLOCKS = " ▀▄█"  # nothing, upper half, lower half, both: two modules a character
-_QUIET = 2
+_BLOCKS = " ▀▄█"  # none, upper, lower, both: one character shows two modules, one above the other
+
+_QUIET_ZONE = 2
+"""Light modules around the code. ISO/IEC 18004 requires 4. Chosen smaller, not tuned: terminals are small."""
 
 
 def qr_lines(text: str) -> list[str]:
-    """Lines to print; light modules are drawn, as terminals are dark more often than not."""
+    """Return the lines to print. Light modules are drawn as blocks, since most terminals are dark."""
     code = np.asarray(cv2.QRCodeEncoder.create().encode(text))
-    light = np.pad(code > 0, _QUIET, constant_values=True)
+    light = np.pad(code > 0, _QUIET_ZONE, constant_values=True)
     if len(light) % 2:
         light = np.pad(light, ((0, 1), (0, 0)), constant_values=True)
-    return ["".join(_BLOCKS[up + 2 * low] for up, low in zip(*pair, strict=True)) for pair in _pairs(light)]
-
-
-def _pairs(rows: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> zip[tuple[list[int], list[int]]]:
-    whole = rows.astype(int).tolist()
-    return zip(whole[::2], whole[1::2], strict=True)
+    blocks = (light[::2] + 2 * light[1::2]).tolist()
+    return ["".join(_BLOCKS[block] for block in line) for line in blocks]

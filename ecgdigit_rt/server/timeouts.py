@@ -1,4 +1,4 @@
-"""How long a request is waited for, and what its end is called."""
+"""Time limits, disconnected clients, and the accounting of failed pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from ecgdigit_rt.errors import EcgDigitError, InternalError, PageTookTooLong
+from ecgdigit_rt.errors import EcgDigitError, InternalError, RequestTimedOut
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.pool import RequestCancelled
 
@@ -21,55 +21,58 @@ log = logging.getLogger("ecgdigit_rt.server")
 
 @asynccontextmanager
 async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Raises PageTookTooLong where the block takes longer."""
+    """Raise RequestTimedOut if the block takes longer than `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        raise PageTookTooLong(seconds) from error
+        raise RequestTimedOut(seconds) from error
 
 
-async def answered(work: asyncio.Future[T], request: Request) -> T:
-    """What the work gives, unless the client leaves before. Raises what it raises, and ClientDisconnect."""
-    leaving = asyncio.create_task(_left(request))
+async def wait_or_disconnect(work: asyncio.Future[T], request: Request) -> T:
+    """Return the result of the work. Raises ClientDisconnect if the client disconnects first.
+
+    An exception of the work is raised as an EcgDigitError.
+    """
+    disconnect = asyncio.create_task(_wait_for_disconnect(request))
     try:
-        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, disconnect), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        leaving.cancel()
+        disconnect.cancel()
     if not work.done():
         raise ClientDisconnect
     error = work.exception()
     if error is not None:
-        raise named(error) from error
+        raise as_ecgdigit_error(error) from error
     return work.result()
 
 
-def counting(work: asyncio.Future[Any], metrics: Metrics) -> None:
-    """Count a page that fails or is given up; one that is read counts itself."""
+def count_failure(work: asyncio.Future[Any], metrics: Metrics) -> None:
+    """Count the page if it fails or is cancelled. The handler counts pages that succeed."""
 
     def count(done: asyncio.Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()
         if done.cancelled() or isinstance(error, RequestCancelled):
-            metrics.page("given_up")
+            metrics.count_page("cancelled")
         elif error is not None:
-            metrics.page("failed", named(error).id)
-            _log_unforeseen(error)
+            metrics.count_page("failed", as_ecgdigit_error(error).id)
+            _log_unexpected(error)
 
     work.add_done_callback(count)
 
 
-def named(error: BaseException) -> EcgDigitError:
-    """The error itself, or an InternalError."""
+def as_ecgdigit_error(error: BaseException) -> EcgDigitError:
+    """Return the error itself if it is an EcgDigitError, otherwise an InternalError."""
     return error if isinstance(error, EcgDigitError) else InternalError(error)
 
 
-def _log_unforeseen(error: BaseException) -> None:
-    """Where it happened, not what it says: that may quote the page."""
+def _log_unexpected(error: BaseException) -> None:
+    """Log class and traceback of a bug, without its message, which may quote the page."""
     if not isinstance(error, EcgDigitError):
-        places = "".join(traceback.format_tb(error.__traceback__)).rstrip()
-        log.error("%s\n%s", type(error).__name__, places)
+        frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+        log.error("%s\n%s", type(error).__name__, frames)
 
 
-async def _left(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

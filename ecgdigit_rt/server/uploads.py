@@ -1,4 +1,4 @@
-"""A request's body becomes an upload in memory, and an upload a picture."""
+"""Uploads: from a request's body to bytes in memory, and from these to an image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from ecgdigit_rt.decode import pdf
-from ecgdigit_rt.decode.format import FileFormat
-from ecgdigit_rt.decode.formats import format_from_file
+from ecgdigit_rt.decode.file_formats import FileFormat, format_from_file
 from ecgdigit_rt.decode.limits import MAX_PIXELS, check_count
 from ecgdigit_rt.errors import (
     EcgDigitError,
@@ -27,79 +26,84 @@ from ecgdigit_rt.errors import (
 from ecgdigit_rt.server.memfd import memory_file
 
 FIELD = "file"
-_FORM_BYTES = 65_536
-"""What a form may add to its file: boundaries, headers, names."""
+
+_MAX_FORM_BYTES = 65_536
+"""Maximum size of a form apart from its file: boundaries, headers, names. Chosen, not tuned."""
+
+_MAX_NAME_LENGTH = 200
+"""Characters of a file name that are used. Chosen below the usual limit of file systems (255 bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """name: the file's own, without folders, as the client gave it."""
+    """Uploaded file. `name` is the client's file name without folders."""
 
     name: str
     data: bytes = field(repr=False)
 
 
-async def upload_from_request(request: Request, most_bytes: int) -> Upload:
-    """The file in a request's form, read into memory. Raises UploadTooLarge and FormMalformed."""
+async def upload_from_request(request: Request, max_bytes: int) -> Upload:
+    """Read the file of a request's form into memory. Raises UploadTooLarge and FormMalformed."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise FormMalformed("the body is no multipart/form-data")
+        raise FormMalformed("the body is not multipart/form-data")
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > most_bytes + _FORM_BYTES:
-        raise UploadTooLarge(most_bytes)
+    if length.isdecimal() and int(length) > max_bytes + _MAX_FORM_BYTES:
+        raise UploadTooLarge(max_bytes)
 
-    async def counted() -> AsyncGenerator[bytes, None]:
+    async def limited_stream() -> AsyncGenerator[bytes, None]:
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
-            if size > most_bytes + _FORM_BYTES:
-                raise UploadTooLarge(most_bytes)
+            if size > max_bytes + _MAX_FORM_BYTES:
+                raise UploadTooLarge(max_bytes)
             yield chunk
 
-    parser = MultiPartParser(request.headers, counted(), max_files=1, max_fields=0)
-    parser.spool_max_size = most_bytes + 2 * _FORM_BYTES  # beyond it files would go to a disk
+    parser = MultiPartParser(request.headers, limited_stream(), max_files=1, max_fields=0)
+    parser.spool_max_size = max_bytes + 2 * _MAX_FORM_BYTES  # larger files would be written to a disk
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise FormMalformed(f"the form cannot be read: {error.message}") from error
+        raise FormMalformed(f"the form cannot be parsed: {error.message}") from error
     except (AssertionError, KeyError, UnicodeDecodeError) as error:
-        raise FormMalformed("the form cannot be read") from error
-    sent = form.get(FIELD)
-    if not isinstance(sent, UploadFile):
+        raise FormMalformed("the form cannot be parsed") from error
+    file = form.get(FIELD)
+    if not isinstance(file, UploadFile):
         raise FormMalformed(f"the form has no file in its field {FIELD!r}")
-    data = await sent.read()
+    data = await file.read()
     await form.close()
-    if len(data) > most_bytes:
-        raise UploadTooLarge(most_bytes)
-    return Upload(_plain_name(sent.filename or ""), data)
+    if len(data) > max_bytes:
+        raise UploadTooLarge(max_bytes)
+    return Upload(_base_name(file.filename or ""), data)
 
 
-def picture_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], int]:
-    """Decode one page, counted from 1: (height, width, 3) uint8 RGB; and how many pages the file has.
+def image_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], int]:
+    """Return one page, counted from 1, as (height, width, 3) uint8 RGB, and the number of pages in the file.
 
-    Raises UnsupportedType for what is no image, and else as `rgb_from_page`, with the upload's own name.
+    Raises UnsupportedType if the file is not an image, otherwise what the decoders raise. Errors name the
+    upload.
     """
-    with memory_file(upload.data) as path, _named(path, upload.name):
-        kind = _kind(path)
-        if kind is pdf:  # PDFium wants a path of a real file, or the bytes
-            count = pdf.page_count_of(path, upload.data)
+    with memory_file(upload.data) as path, _errors_name_upload(path, upload.name):
+        file_format = _file_format(path)
+        if file_format is pdf:  # PDFium needs the path of a regular file, or the bytes
+            count = pdf.page_count_from_pdf(path, upload.data)
             check_count(path, count)
             return pdf.rgb_from_pdf(path, upload.data, page - 1, MAX_PIXELS), count
-        count = kind.page_count(path)
+        count = file_format.page_count(path)
         check_count(path, count)
-        return kind.rgb(path, page - 1, MAX_PIXELS), count
+        return file_format.rgb(path, page - 1, MAX_PIXELS), count
 
 
-def _kind(path: Path) -> FileFormat:
+def _file_format(path: Path) -> FileFormat:
     try:
         return format_from_file(path)
     except UnreadableImage as error:
-        how = "Send PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, HEIC, PDF or DICOM."
-        raise UnsupportedType(path, f"of no type that is read here ({error.reason})", how) from error
+        hint = "Send PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, HEIC, PDF or DICOM."
+        raise UnsupportedType(path, f"not a supported file type ({error.reason})", hint) from error
 
 
 @contextmanager
-def _named(path: Path, name: str) -> Iterator[None]:
-    """What goes wrong inside the block speaks of the upload, not of the path under which it was opened."""
+def _errors_name_upload(path: Path, name: str) -> Iterator[None]:
+    """Replace the temporary path in error messages by the name of the upload."""
     try:
         yield
     except EcgDigitError as error:
@@ -108,7 +112,7 @@ def _named(path: Path, name: str) -> Iterator[None]:
         raise
 
 
-def _plain_name(name: str) -> str:
-    """The last part of a name, whichever system's folders are before it."""
-    last = PureWindowsPath(PurePosixPath(name.replace("\0", "")).name).name
-    return last[:200] if last.strip(". ") else "page"
+def _base_name(name: str) -> str:
+    """Return a client's file name without its folders, with POSIX or Windows separators."""
+    base = PureWindowsPath(PurePosixPath(name.replace("\0", "")).name).name
+    return base[:_MAX_NAME_LENGTH] if base.strip(". ") else "page"

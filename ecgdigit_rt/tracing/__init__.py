@@ -1,1 +1,1 @@
-"""From paper to signals: strips, curves, where the record begins and ends, leads in millivolt."""
+"""Tracing: from rectified strips to calibrated leads."""

@@ -1,25 +1,30 @@
-"""From row traces to leads: each lead's share of its row, in millivolt and seconds."""
+"""Assembly of a page from its traces: leads in millivolts and seconds, and the digitized page."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_kernels.pchip import fill_gaps
+from ecgdigit_rt.errors import QualityTooLow
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.results import Layout, Lead, Row, Segment
-from ecgdigit_rt.tracing.expected_error import expected_error_mm
+from ecgdigit_rt.results import Digitized, Layout, Lead, PageRef, Provenance, Row, Segment
+from ecgdigit_rt.tracing.ecg_check import confident_leads
+from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 RATE_HZ = 500.0
-_LONGEST_BEYOND_S = 0.05
+"""Sampling rate of all leads."""
+
+_MAX_OUTSIDE_S = 0.05  # by which a segment may end outside the image and be filled in. Chosen, not tuned.
 
 
 def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
-    """The layout with every row stretched to `start_mm`..`end_mm`, its leads sharing it equally."""
+    """Return the layout with every row from `start_mm` to `end_mm`, divided equally among its leads."""
     rows = []
     for row in layout.rows:
         cuts = np.linspace(start_mm, end_mm, len(row.segments) + 1)
@@ -40,18 +45,19 @@ def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
 def _lead(
     segment: Segment, row: Row, trace: LeadTrace, layout: Layout, mesh: Mesh, size_px: tuple[float, float]
 ) -> Lead:
+    """Return the samples of one segment, with their positions in the image."""
     count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
     step_mm = layout.speed_mm_s / RATE_HZ
     u = segment.start_mm + np.arange(count) * step_mm
     column = (u - trace.start_mm) * trace.columns_per_mm
     at = np.clip(column, -0.5, trace.height_mm.size - 0.5)
-    height = _between(trace.height_mm, at)
+    height = _interpolate(trace.height_mm, at)
     nearest = np.clip(np.round(at).astype(int), 0, trace.height_mm.size - 1)
     x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
     inside = (x <= size_px[0]) & (y <= size_px[1]) & (np.isinf(size_px[0]) | ((x >= 0) & (y >= 0)))
     confidence = np.where(inside, trace.confidence[nearest], 0)
     if not inside.all():
-        height, count = _as_seen(height, inside)
+        height, count = _fill_outside(height, inside)
         x, y = mesh.pixels_from_mm(u, row.baseline_mm - height)
     mm_mv = -layout.gain_mm_mv if segment.is_inverted else layout.gain_mm_mv
     return Lead(
@@ -65,21 +71,21 @@ def _lead(
     )
 
 
-def _as_seen(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
-    """The heights with those beyond the picture filled in, and how many of them are the lead's.
+def _fill_outside(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
+    """Return the heights with those outside the image interpolated, and the number that belong to the lead.
 
-    Beyond it a strip repeats the picture's edge, which was followed.
+    Outside the image a strip repeats the pixels at its edge, and the trace follows them.
     """
     filled = fill_gaps(height.astype(np.float32), inside).astype(np.float64)
-    kept = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
-    ends_there = height.size - kept > _LONGEST_BEYOND_S * RATE_HZ
-    return filled, kept if ends_there else height.size
+    count = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
+    is_cut = height.size - count > _MAX_OUTSIDE_S * RATE_HZ
+    return filled, count if is_cut else height.size
 
 
-def _between(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Catmull-Rom's cubic through samples (n,), at fractional samples; straight on beyond the ends.
+def _interpolate(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate values (n,) at fractional indices by a Catmull-Rom cubic, linearly beyond the ends.
 
-    A straight line between samples would lower the tip of an R wave by some 4 %.
+    Linear interpolation between samples would lower the tip of an R wave by about 4 %.
     """
     if values.size == 1:
         return np.full(at.shape, float(values[0]))
@@ -97,11 +103,11 @@ def segments_from_traces(
     mesh: Mesh,
     size_px: tuple[float, float] = (np.inf, np.inf),
 ) -> list[Lead]:
-    """Every stretch of every lead at 500 Hz, in the order of the page; a rhythm strip's lead comes twice.
+    """Return every segment at 500 Hz in the order of the page. The lead of a rhythm strip occurs twice.
 
-    traces: one per segment of every row of the layout, heights in mm above that row's `baseline_mm`.
-    size_px: the picture's width and height, where what is beyond it matters. That was not seen: gaps are
-    filled, and a lead that ends beyond the picture ends with it.
+    `traces` has one trace per segment of every row of the layout, with heights in mm above the baseline of
+    the row. `size_px` is the width and height of the image: samples outside it are interpolated, and a lead
+    that ends outside it is cut at its edge.
     """
     return [
         _lead(segment, row, trace, layout, mesh, size_px)
@@ -110,21 +116,100 @@ def segments_from_traces(
     ]
 
 
-def longest(stretches: Sequence[Lead]) -> dict[str, Lead]:
-    """Each lead's longest stretch, the first of equal ones, in the order of the page."""
-    leads: dict[str, Lead] = {}
-    for lead in stretches:
-        if lead.name not in leads or lead.mv.size > leads[lead.name].mv.size:
-            leads[lead.name] = lead
-    return leads
-
-
 def rotate_points(
     points: NDArray[np.float32], size: tuple[int, int], quarter_turns: int
 ) -> NDArray[np.float32]:
-    """Points (n, 2) of an upright picture of `size` (width, height) in the picture turned clockwise."""
+    """Map points (n, 2) of an upright image of `size` (width, height) to the image rotated clockwise."""
     width, height = size
     for _ in range(quarter_turns % 4):
         points = np.stack([height - points[:, 1], points[:, 0]], -1)
         width, height = height, width
     return np.ascontiguousarray(points, np.float32)
+
+
+_SCALE, _SPREAD_EXPONENT, _STEEPNESS_EXPONENT = 0.142, 0.773, 0.527
+"""Fit of benchmarks/expected_error.py over 1290 leads of synthetic pages."""
+_MIN_SPREAD_MM, _MIN_STEEPNESS = 0.2, 0.3  # chosen, not tuned
+
+
+def expected_error_mm(
+    spread_mm: NDArray[np.floating], height_mm: NDArray[np.floating], step_mm: float
+) -> float:
+    """Return the expected root mean square error of a lead, after the shift and offset of the metric.
+
+    `spread_mm` (samples,) is the spread of the predicted distributions, see `LeadTrace`. `height_mm`
+    (samples,) is the curve. `step_mm` is the distance of two samples on paper.
+
+    Two properties make a lead uncertain: columns in which the network predicts more than one height, and
+    steepness, because a small error in time is a large error in height there. The formula is a robust fit of
+    the logarithm of the error to the logarithms of both over 1290 leads of synthetic pages
+    (`benchmarks/expected_error.py`). On pages by another renderer eight of ten leads are within a factor of
+    1.8 of it. Errors of a whole page, such as a misread speed, are not included.
+    """
+    spread = max(float(np.sqrt(np.mean(np.square(spread_mm)))), _MIN_SPREAD_MM)
+    slopes = np.diff(height_mm) / step_mm
+    steepness = float(np.sqrt(np.mean(np.square(slopes)))) if slopes.size else 0.0
+    return float(_SCALE * spread**_SPREAD_EXPONENT * max(steepness, _MIN_STEEPNESS) ** _STEEPNESS_EXPONENT)
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyOptions:
+    """Options of the last step.
+
+    `enforce_einthoven` corrects limb leads that nearly satisfy Einthoven's law so that they satisfy it.
+    Pages with an expected quality below `min_quality_db` are refused. `provenance` is stored with the page.
+    """
+
+    enforce_einthoven: bool = False
+    min_quality_db: float | None = None
+    provenance: Provenance | None = None
+
+
+DEFAULT_ASSEMBLY = AssemblyOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class UprightView:
+    """Size of the upright image (width, height) and the quarter turns that made it upright."""
+
+    size_px: tuple[int, int]
+    quarter_turns: int
+
+
+def page_from_traces(
+    source: PageRef,
+    layout: Layout,
+    traces: Sequence[Sequence[LeadTrace]],
+    mesh: Mesh,
+    view: UprightView,
+    *,
+    notes: tuple[str, ...],
+    seconds: Mapping[str, float],
+    options: AssemblyOptions,
+) -> Digitized:
+    """Return the page whose leads are `traces`, one per segment of each row of `layout`.
+
+    The curves are converted from `view` to the image as decoded. Raises NotAnEcg and QualityTooLow.
+    """
+    segments = segments_from_traces(layout, traces, mesh, view.size_px)
+    leads = confident_leads(segments)
+    if options.enforce_einthoven:
+        leads = enforce_einthoven(leads)
+    page = Digitized(
+        source,
+        {
+            name: dataclasses.replace(
+                lead, curve_px=rotate_points(lead.curve_px, view.size_px, view.quarter_turns)
+            )
+            for name, lead in leads.items()
+        },
+        layout,
+        None if np.isnan(mesh.residual_px) else mesh.residual_px,
+        seconds,
+        repeat_difference_mv(segments),
+        options.provenance,
+        notes,
+    )
+    if options.min_quality_db is not None and not page.expected_db >= options.min_quality_db:
+        raise QualityTooLow(page.expected_db, options.min_quality_db)
+    return page

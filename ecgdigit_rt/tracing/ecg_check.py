@@ -1,7 +1,7 @@
-"""Whether what was read is an ECG at all: letters, charts and empty grids have sheets and rows too.
+"""Refusal of images that are not ECGs: letters, charts and empty grids have sheets and rows too.
 
-Of 130 ECG pages every one showed its leads in 98 % of their columns, and names or pulses at most of its
-rows; of fourteen other pictures none did both (`tests/other_pictures.py`).
+All of 130 ECG pages showed their leads in 98 % of their columns, and names or pulses at most of their rows.
+None of fourteen other images did both (`tests/support/non_ecg_images.py`).
 """
 
 from __future__ import annotations
@@ -13,25 +13,39 @@ import numpy as np
 from ecgdigit_rt.errors import NotAnEcg
 from ecgdigit_rt.layout.match import LayoutReading
 from ecgdigit_rt.results import LEADS, Lead
-from ecgdigit_rt.tracing.assemble import longest
 
-_LEAST_NAMED = 0.35
-_LEAST_MEDIAN_CONFIDENCE = 0.8
-_LEAST_CONFIDENCE = 0.2
+# These separate the two groups of pages above.
+_MIN_LABELLED_SHARE = 0.35
+_MIN_MEDIAN_CONFIDENCE = 0.8
+
+_MIN_CONFIDENCE = 0.2  # of a segment that is returned. Chosen, not tuned.
 
 
 def check_marks(reading: LayoutReading) -> None:
-    """Raises NotAnEcg where nothing that is printed at the rows says that they are leads."""
-    if reading.named_share < _LEAST_NAMED and not reading.pulses and not reading.is_scale_printed:
-        raise NotAnEcg("neither lead names nor a calibration pulse are seen at its rows")
+    """Raise NotAnEcg if no printed mark identifies the rows as leads."""
+    if (
+        reading.labelled_share < _MIN_LABELLED_SHARE
+        and not reading.pulse_count
+        and not reading.is_scale_printed
+    ):
+        raise NotAnEcg("neither lead names nor a calibration pulse were detected at its rows")
 
 
-def confident_leads(stretches: Sequence[Lead]) -> dict[str, Lead]:
-    """Each lead's longest stretch of those that were seen in more than a few columns, in the standard order.
+def confident_leads(segments: Sequence[Lead]) -> dict[str, Lead]:
+    """Return the longest confident segment of each lead, in the standard order.
 
-    Raises NotAnEcg where most stretches were not.
+    Segments that are visible in few columns are dropped. Raises NotAnEcg if that applies to most segments.
     """
-    if not np.median([stretch.confidence for stretch in stretches]) >= _LEAST_MEDIAN_CONFIDENCE:
-        raise NotAnEcg("nothing runs along its rows like the curves of an ECG")
-    leads = longest([stretch for stretch in stretches if stretch.confidence >= _LEAST_CONFIDENCE])
+    if not np.median([segment.confidence for segment in segments]) >= _MIN_MEDIAN_CONFIDENCE:
+        raise NotAnEcg("its rows contain no ECG traces")
+    leads = longest_segments([segment for segment in segments if segment.confidence >= _MIN_CONFIDENCE])
     return {name: leads[name] for name in LEADS if name in leads}
+
+
+def longest_segments(segments: Sequence[Lead]) -> dict[str, Lead]:
+    """Return the longest segment of each lead, the first of equal ones, in the order of the page."""
+    leads: dict[str, Lead] = {}
+    for lead in segments:
+        if lead.name not in leads or lead.mv.size > leads[lead.name].mv.size:
+            leads[lead.name] = lead
+    return leads

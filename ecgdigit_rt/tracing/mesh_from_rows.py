@@ -1,8 +1,7 @@
-"""A mesh for pages whose grid is gone: faxes and copies that kept the traces alone.
+"""Mesh of pages without a grid (faxes and copies that show only the traces), measured from their rows.
 
-What is left to measure with: the rows lie level, begin and end together, and machines print 250 mm of
-them. A sheet that lay flat under a camera or in a scanner was turned and scaled, no more; where the row
-ends contradict that, they give a perspective. Millimetres along and across are taken as equal.
+Rows are level, start and end together, and are 250 mm long. A flat sheet is only rotated and scaled; if the
+row ends contradict that, a perspective is fitted. The scale is assumed to be equal in both directions.
 """
 
 from __future__ import annotations
@@ -21,59 +20,64 @@ from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReading, read_layout
 from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.stages import BASELINE
-from ecgdigit_rt.tracing.row_traces import RowEnds, row_ends
+from ecgdigit_rt.tracing.row_traces import RowEnds, predict_row_ends
 from ecgdigit_rt.tracing.strip_inference import strip_predictor
 
-_RECORD_MM = 250.0
-_USUAL_PAGE_MM = 280.0
+_RECORD_MM = 250.0  # standard width: 10 s at 25 mm/s
+
+# Chosen, not tuned.
+_INITIAL_PAGE_MM = 280.0
 _MARGIN_MM = 40.0
-_LARGEST_TILT_DEG = 15.0
+_MAX_TILT_DEG = 15.0
 _ROUNDS = 3
-_USUAL_MISS_MM = 0.3  # of a row's end
+_END_ERROR_MM = 0.3  # typical error of a row's end
 
 
-def _tilt_rad(line: NDArray[np.float32]) -> float:
-    """The angle by which rows are turned clockwise: the one at which the heat piles up most sharply."""
-    rows, columns = np.nonzero(line > 0.3)
+def _tilt_rad(heatmap: NDArray[np.float32]) -> float:
+    """Return the clockwise rotation of the rows: the angle of the sharpest projection of the heatmap."""
+    rows, columns = np.nonzero(heatmap > 0.3)
     if rows.size == 0:
         return 0.0
-    weight = line[rows, columns].astype(np.float64)
+    weight = heatmap[rows, columns].astype(np.float64)
 
     def sharpness(angle: float) -> float:
         across = rows * np.cos(angle) - columns * np.sin(angle)
-        pile = np.bincount(np.round(across - across.min()).astype(int), weight)
-        return float((pile**2).sum())
+        projection = np.bincount(np.round(across - across.min()).astype(int), weight)
+        return float((projection**2).sum())
 
-    coarse = np.radians(np.arange(-_LARGEST_TILT_DEG, _LARGEST_TILT_DEG + 0.5, 0.5))
+    coarse = np.radians(np.arange(-_MAX_TILT_DEG, _MAX_TILT_DEG + 0.5, 0.5))
     best = max(coarse, key=sharpness)
     fine = best + np.radians(np.arange(-0.5, 0.55, 0.05))
     return float(max(fine, key=sharpness))
 
 
-def _mesh(matrix: NDArray[np.float64], size_mm: tuple[float, float]) -> Mesh:
-    """The mesh of a homography from paper (mm) to the picture (px), over a sheet of `size_mm`."""
+def _mesh_from_homography(matrix: NDArray[np.float64], size_mm: tuple[float, float]) -> Mesh:
+    """Return the mesh of a homography from paper (mm) to image (px), over a sheet of `size_mm`."""
     origin = (-_MARGIN_MM, -_MARGIN_MM)
     u = np.arange(origin[0], size_mm[0] + _MARGIN_MM + STEP_MM, STEP_MM)
     v = np.arange(origin[1], size_mm[1] + _MARGIN_MM + STEP_MM, STEP_MM)
-    places = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2).astype(np.float64)
-    nodes = apply_homography(matrix, places).reshape(v.size, u.size, 2)
+    points = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2).astype(np.float64)
+    nodes = apply_homography(matrix, points).reshape(v.size, u.size, 2)
     return Mesh(nodes.astype(np.float32), origin, residual_px=float("nan"), coverage=0.0)
 
 
 def _initial_mesh(located: Located) -> Mesh:
-    """The sheet turned level, its width taken for the usual one."""
+    """Return the mesh of the sheet with level rows and an assumed width."""
     left, top, right, bottom = located.page_px
     angle = _tilt_rad(located.channel(BASELINE))
-    scale = (right - left) / _USUAL_PAGE_MM
+    scale = (right - left) / _INITIAL_PAGE_MM
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    size = (_USUAL_PAGE_MM, (bottom - top) / scale)
+    size = (_INITIAL_PAGE_MM, (bottom - top) / scale)
     middle = np.array([(left + right) / 2, (top + bottom) / 2])
     corner = middle - np.array([[cos, -sin], [sin, cos]]) @ np.array([size[0] / 2, size[1] / 2])
-    return _mesh(np.array([[cos, -sin, corner[0]], [sin, cos, corner[1]], [0, 0, 1.0]]), size)
+    return _mesh_from_homography(np.array([[cos, -sin, corner[0]], [sin, cos, corner[1]], [0, 0, 1.0]]), size)
 
 
-def _better(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | None:
-    """The mesh in which the seen row ends stand upright below each other, `_RECORD_MM` apart."""
+def _refine(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | None:
+    """Return the mesh in which the detected row ends are vertically aligned and `_RECORD_MM` apart.
+
+    Returns None if fewer than two rows have both ends, or if their width is implausible.
+    """
     rows = [
         (row.baseline_mm, end.start_mm, end.end_mm)
         for row, end in zip(reading.layout.rows, ends, strict=True)
@@ -87,53 +91,52 @@ def _better(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | N
         return None
     x, y = mesh.pixels_from_mm(np.concatenate([starts, stops]), np.concatenate([v, v]))
     begin = float(np.median(starts)) / scale
-    turned = _turned_sheet(np.stack([x, y], 1), np.repeat([0.0, _RECORD_MM], len(rows)))
-    if turned is not None:
-        # The rows keep their places: the middle of them all is the point that does not move.
+    similarity = _fit_similarity(np.stack([x, y], 1), np.repeat([0.0, _RECORD_MM], len(rows)))
+    if similarity is not None:
+        # The rows keep their positions: the centre of all ends is the fixed point.
         middle = np.array([begin + _RECORD_MM / 2, float(v.mean()) / scale])
-        turned[:, 2] += np.array([x.mean(), y.mean()]) - turned @ [*middle, 1.0]
+        similarity[:, 2] += np.array([x.mean(), y.mean()]) - similarity @ [*middle, 1.0]
         _, _, last_u, last_v = mesh.extent_mm
-        return _mesh(np.vstack([turned, [0, 0, 1]]), (last_u / scale, last_v / scale))
+        return _mesh_from_homography(np.vstack([similarity, [0, 0, 1]]), (last_u / scale, last_v / scale))
     u = np.repeat([begin, begin + _RECORD_MM], len(rows))
     paper = np.stack([u, np.concatenate([v, v]) / scale], 1)
     matrix = fit_homography(paper, np.stack([x, y], 1), np.ones(len(u)))
     _, _, last_u, last_v = mesh.extent_mm
-    return _mesh(matrix, (last_u / scale, last_v / scale))
+    return _mesh_from_homography(matrix, (last_u / scale, last_v / scale))
 
 
-def _turned_sheet(
-    points_px: NDArray[np.float64], along_mm: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
-    """The turn and scale (2, 3) from paper to picture under which points stand `along_mm`, or None.
+def _fit_similarity(points_px: NDArray[np.float64], u_mm: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Fit the rotation and scale (2, 3) from paper to image that place the points at `u_mm`.
 
-    Where they stand across is not asked: that of an end is not known, only that of its row's middle.
+    The coordinate v is not used: it is known for the middle of a row, but not for its ends. Returns None if
+    the ends do not fit.
     """
     x, y = (points_px - points_px.mean(0)).T
     basis = np.stack([x, y, np.ones_like(x)], 1)
     weight = np.ones_like(x)
     for _ in range(_ROUNDS):
-        found = np.linalg.lstsq(basis * weight[:, None], along_mm * weight, rcond=None)[0]
-        miss = np.abs(basis @ found - along_mm)
-        weight = 1 / (1 + miss / _USUAL_MISS_MM)
-    if np.median(miss) > _USUAL_MISS_MM:
+        solution = np.linalg.lstsq(basis * weight[:, None], u_mm * weight, rcond=None)[0]
+        error = np.abs(basis @ solution - u_mm)
+        weight = 1 / (1 + error / _END_ERROR_MM)
+    if np.median(error) > _END_ERROR_MM:
         return None
-    a, b = found[:2] / (found[0] ** 2 + found[1] ** 2)
+    a, b = solution[:2] / (solution[0] ** 2 + solution[1] ** 2)
     return np.array([[a, -b, 0.0], [b, a, 0.0]])
 
 
 def mesh_from_rows(
-    located: Located, runners: Mapping[str, Runner], told: LayoutOverrides = NO_OVERRIDES
+    located: Located, runners: Mapping[str, Runner], overrides: LayoutOverrides = NO_OVERRIDES
 ) -> Mesh | None:
-    """The mesh that the rows themselves show, or None where they show too little."""
+    """Return the mesh measured from the rows, or None if the rows do not determine it."""
     mesh = _initial_mesh(located)
     for _ in range(_ROUNDS):
         try:
-            reading = read_layout(paper_heatmap(located, mesh), told)
+            reading = read_layout(paper_heatmap(located, mesh), overrides)
         except (NoRowsFound, UnknownLayout, cv2.error):
             return None
-        look = strip_predictor(runners, located.image, mesh)
-        better = _better(mesh, reading, row_ends(look, reading.layout))
-        if better is None:
+        predictor = strip_predictor(runners, located.image, mesh)
+        refined = _refine(mesh, reading, predict_row_ends(predictor, reading.layout))
+        if refined is None:
             return None
-        mesh = better
+        mesh = refined
     return mesh

@@ -1,4 +1,4 @@
-"""Where the record begins and ends on paper: what all rows show together."""
+"""Start and end of the record on paper, from the ends of all rows."""
 
 from __future__ import annotations
 
@@ -10,38 +10,44 @@ from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.tracing.row_traces import RowEnds
 
-_USUAL_WIDTHS_MM = (250.0, 125.0)
+_STANDARD_WIDTHS_MM = (250.0, 125.0)
+"""Widths that ECG machines print: 10 s and 5 s at 25 mm/s."""
+
+# Chosen, not tuned.
 _WIDTH_TOLERANCE_MM = 8.0
 _ROUGH_TOLERANCE_MM = 16.0
-_NEARER = 1 / 3
-_DRAWN_STEP_MM = 0.5
-_DRAWN_REACH_MM = 0.17  # 75 starts were measured 0.13 mm too early to 0.16 mm too late
-_EDGE_MM = 1.0
-_STRAIGHT_SLOPE = 4e-4
-_STRAIGHT_PX = 0.2
-_DRAWN_DPI_STEP, _DRAWN_DPI_MISS = 50.0, 2e-4
+_NEAR_QUANTILE = 1 / 3
+_EDGE_MM = 1.0  # an end this close to the edge of the image is the end of the image
+
+_SNAP_STEP_MM = 0.5  # on all 75 pages measured, records drawn by a program start on such a step to 0.02 mm
+_MAX_SNAP_MM = 0.17  # the 75 starts were measured 0.13 mm too early to 0.16 mm too late
+
+# Chosen, not tuned.
+_MAX_DRAWN_SLOPE = 4e-4
+_MAX_DRAWN_RMS_PX = 0.2
+_DPI_STEP, _MAX_DPI_ERROR = 50.0, 2e-4  # drawings have a multiple of 50 dpi, measured to a ten-thousandth
 
 
 def common_extent_mm(
     starts: Sequence[float], ends: Sequence[float], pulse_side: str = ""
 ) -> tuple[float, float]:
-    """Start and end of the record on paper, from where the rows' traces begin and end.
+    """Return start and end of the record on paper from the ends of the traces of all rows.
 
-    Machines print 250 mm (or half of that) and start all rows together: then every row's two ends
-    measure one number. Ink reaches half a pen's width beyond both, so together they are right; a
-    calibration pulse (`pulse_side` left or right) hides the end it stands at, and the other side alone is
-    believed: of its ends one that is nearer, since all that may be seen there only makes a row longer.
-    With any other width, the medians.
+    Machines print 250 mm (or half of that) and start all rows together, so that both ends of every row
+    measure one number. Ink extends half a pen width beyond both ends, which cancels in their mean. A
+    calibration pulse (`pulse_side` left or right) hides the end next to it, and only the other side is used:
+    a quantile towards the record, because artefacts only make a row longer. With any other width, the medians
+    are returned.
     """
     start, end = float(np.median(starts)), float(np.median(ends))
-    for width in _USUAL_WIDTHS_MM:
+    for width in _STANDARD_WIDTHS_MM:
         if abs(end - start - width) > _WIDTH_TOLERANCE_MM:
             continue
         from_ends = np.asarray(ends) - width
         if pulse_side == "left":
-            start = float(np.quantile(from_ends, _NEARER))
+            start = float(np.quantile(from_ends, _NEAR_QUANTILE))
         elif pulse_side == "right":
-            start = float(np.quantile(starts, 1 - _NEARER))
+            start = float(np.quantile(starts, 1 - _NEAR_QUANTILE))
         else:
             start = float(np.median(np.concatenate([starts, from_ends])))
         return start, start + width
@@ -51,34 +57,38 @@ def common_extent_mm(
 def ends_within_image(
     ends: Sequence[RowEnds], layout: Layout, mesh: Mesh, size_px: tuple[int, int]
 ) -> list[RowEnds]:
-    """The ends less those at the picture's own edge: there the picture ends, not the record.
+    """Return the ends without those at the edge of the image, where the image ends and not the record.
 
-    size_px: the picture's width and height.
+    `size_px` is the width and height of the image.
     """
     return [
         RowEnds(
-            _inner(end.start_mm, row.baseline_mm, mesh, size_px),
-            _inner(end.end_mm, row.baseline_mm, mesh, size_px),
+            _if_inside(end.start_mm, row.baseline_mm, mesh, size_px),
+            _if_inside(end.end_mm, row.baseline_mm, mesh, size_px),
         )
         for end, row in zip(ends, layout.rows, strict=True)
     ]
 
 
-def _inner(place_mm: float | None, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]) -> float | None:
-    if place_mm is None:
+def _if_inside(
+    position_mm: float | None, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]
+) -> float | None:
+    """Return the position if it lies well inside the image, else None."""
+    if position_mm is None:
         return None
-    x, y = mesh.pixels_from_mm(np.array([place_mm - _EDGE_MM, place_mm + _EDGE_MM]), baseline_mm)
+    x, y = mesh.pixels_from_mm(np.array([position_mm - _EDGE_MM, position_mm + _EDGE_MM]), baseline_mm)
     inside = (x > 0) & (x < size_px[0]) & (y > 0) & (y < size_px[1])
-    return place_mm if inside.all() else None
+    return position_mm if inside.all() else None
 
 
 def record_extent_mm(
     ends: Sequence[RowEnds], layout: Layout, pulse_side: str, *, is_cut: bool = False
 ) -> tuple[float, float]:
-    """The record's start and end from the ends that were seen.
+    """Return start and end of the record from the ends that were detected.
 
-    Where one side shows none, it is a usual width away from the other; where neither does, the layout's
-    rough ends stand. is_cut: rows run into the picture's edge, so the record is wider than what is seen.
+    A side without ends is a standard width away from the other side. Without any ends, the approximate ends
+    of the layout are returned. `is_cut` means that the edge of the image cuts rows, so that the record is
+    wider than its visible part.
     """
     starts = [row.start_mm for row in ends if row.start_mm is not None]
     stops = [row.end_mm for row in ends if row.end_mm is not None]
@@ -87,7 +97,7 @@ def record_extent_mm(
     rough = layout.rows[0]
     if not starts and not stops:
         return rough.start_mm, rough.end_mm
-    width = _usual_width(rough.end_mm - rough.start_mm, is_cut=is_cut)
+    width = _standard_width(rough.end_mm - rough.start_mm, is_cut=is_cut)
     if starts:
         start = float(np.median(starts))
         return start, rough.end_mm if width is None else start + width
@@ -95,49 +105,49 @@ def record_extent_mm(
     return rough.start_mm if width is None else end - width, end
 
 
-def _usual_width(rough_mm: float, *, is_cut: bool) -> float | None:
-    near = [width for width in _USUAL_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
-    wider = [width for width in _USUAL_WIDTHS_MM if is_cut and width > rough_mm]
+def _standard_width(rough_mm: float, *, is_cut: bool) -> float | None:
+    """Return the standard width near `rough_mm`, or the next larger one if the record is cut."""
+    near = [width for width in _STANDARD_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
+    wider = [width for width in _STANDARD_WIDTHS_MM if is_cut and width > rough_mm]
     return near[0] if near else min(wider, default=None)
 
 
 def snap_to_half_mm(start_mm: float, mesh: Mesh) -> float:
-    """The record's start, moved to where a program that drew grid and record would have put it.
+    """Return the start of the record, snapped to the nearest half millimetre of the grid if it is close.
 
-    Ink tells the first sample's place to some 0.15 mm, and every lead suffers from a fraction of a sample
-    (0.05 mm). Programs begin a record at a whole multiple of half a millimetre of their grid, so that is
-    where it is taken to be, unless it was measured plainly elsewhere. On paper with a grid of its own this
-    moves the record by 7 ms at most, all leads alike. Plotting libraries put the grid's thin lines on whole
-    pixels but not the curve: in a picture that is still as it was drawn, the grid stands half a pixel too
-    far to the right.
+    Ink locates the first sample to about 0.15 mm, and an error of a fraction of a sample (0.05 mm) lowers the
+    accuracy of every lead. Programs start a record at a multiple of half a millimetre of their grid, so a
+    start measured near such a multiple is moved to it. On preprinted paper this moves the record by 7 ms at
+    most, equally in all leads. Plotting libraries draw the thin lines of the grid, but not the curve, on
+    whole pixels: in an unchanged drawing the grid is half a pixel too far to the right.
     """
-    if np.isnan(mesh.residual_px):  # there is no grid to begin on
+    if np.isnan(mesh.residual_px):  # there is no grid
         return start_mm
     pixel_mm = _drawn_pixel_mm(mesh)
-    late = 0.0 if pixel_mm is None else 0.5 * pixel_mm
-    drawn = round((start_mm + late) / _DRAWN_STEP_MM) * _DRAWN_STEP_MM - late
-    return drawn if abs(drawn - start_mm) < _DRAWN_REACH_MM else start_mm
+    grid_offset = 0.0 if pixel_mm is None else 0.5 * pixel_mm
+    snapped = round((start_mm + grid_offset) / _SNAP_STEP_MM) * _SNAP_STEP_MM - grid_offset
+    return snapped if abs(snapped - start_mm) < _MAX_SNAP_MM else start_mm
 
 
 def _drawn_pixel_mm(mesh: Mesh) -> float | None:
-    """The size of a pixel where the picture is a drawing still, upright or turned by a program.
+    """Return the size of a pixel if the image is a drawing, upright or rotated by a program, else None.
 
-    Upright, no scan or photo is as straight as a drawing. A turned one is as flat and square, and so may a
-    scan be; but only a drawing has its resolution, a multiple of 50 dpi, to a ten-thousandth, and to that
-    it is measured.
+    No scan or photo is as straight as an upright drawing. A rotated drawing is as flat and square, but so may
+    be a scan. Only a drawing has a resolution that is a multiple of 50 dpi to a ten-thousandth, and the mesh
+    measures it to that accuracy.
     """
     rows, columns = mesh.pixels.shape[:2]
     v, u = (axis.ravel() * mesh.step_mm for axis in np.mgrid[:rows, :columns])
     basis = np.stack([np.ones(u.size), u, v], 1)
     nodes = mesh.pixels.reshape(-1, 2).astype(np.float64)
-    found = np.linalg.lstsq(basis, nodes, rcond=None)[0]
-    if float(np.sqrt(np.mean((basis @ found - nodes) ** 2))) > _STRAIGHT_PX:
+    solution = np.linalg.lstsq(basis, nodes, rcond=None)[0]
+    if float(np.sqrt(np.mean((basis @ solution - nodes) ** 2))) > _MAX_DRAWN_RMS_PX:
         return None
-    (along_x, along_y), (down_x, down_y) = found[1], found[2]
-    if max(abs(along_y), abs(down_x), abs(along_x - down_y)) < _STRAIGHT_SLOPE * along_x:
-        return float(1 / along_x)
-    along = float(np.hypot(along_x, along_y))
-    is_square = max(abs(along_x - down_y), abs(along_y + down_x)) < _STRAIGHT_SLOPE * along
-    steps = along * 25.4 / _DRAWN_DPI_STEP
-    is_drawn = abs(steps - round(steps)) < _DRAWN_DPI_MISS * steps
-    return 1 / along if is_square and is_drawn else None
+    (u_x, u_y), (v_x, v_y) = solution[1], solution[2]
+    if max(abs(u_y), abs(v_x), abs(u_x - v_y)) < _MAX_DRAWN_SLOPE * u_x:
+        return float(1 / u_x)
+    px_per_mm = float(np.hypot(u_x, u_y))
+    is_square = max(abs(u_x - v_y), abs(u_y + v_x)) < _MAX_DRAWN_SLOPE * px_per_mm
+    steps = px_per_mm * 25.4 / _DPI_STEP
+    is_drawn = abs(steps - round(steps)) < _MAX_DPI_ERROR * steps
+    return 1 / px_per_mm if is_square and is_drawn else None

@@ -1,4 +1,4 @@
-"""A strip of paper through stage 2: cut out here, or where the device is that sees it."""
+"""Stage 2 inference: strips are sampled on the host, or on the accelerator that runs the network."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner, SharedInput
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.geometry.strips import shrink_for, strip_from_image, strip_places, strip_ratio
+from ecgdigit_rt.geometry.strips import (
+    downscale_factor,
+    image_px_per_strip_px,
+    strip_coordinates,
+    strip_from_image,
+)
 from ecgdigit_rt.stages import SAMPLED_TRACE
-from ecgdigit_rt.tracing.lead_trace import StripPrediction
-from ecgdigit_rt.tracing.tta import TTA, View, seen_in_views
+from ecgdigit_rt.tracing.strip_prediction import StripPrediction
+from ecgdigit_rt.tracing.tta import TTA, View, predict_views
 
 
 class StripBox(NamedTuple):
-    """A strip's place on paper, in millimetres."""
+    """Region of a strip on paper, in millimetres."""
 
     start_mm: float
     end_mm: float
@@ -27,7 +32,7 @@ class StripBox(NamedTuple):
 
 
 StripPredictor = Callable[[Sequence[StripBox]], list[StripPrediction]]
-"""Strips of one size → what stage 2 sees in each of them."""
+"""Function that predicts strips of one size."""
 
 
 def strip_predictor(
@@ -36,33 +41,35 @@ def strip_predictor(
     mesh: Mesh,
     views: Sequence[View] = TTA["none"],
 ) -> StripPredictor:
-    """Looks at a picture (height, width, 3) uint8, in each of `views` at once.
+    """Return the predictor of an image (height, width, 3) uint8. Predictions of several `views` are averaged.
 
-    On a device with memory of its own the strips are cut out there, if there is but one view (the others
-    change strips here) and the device takes a picture of that size.
+    The strips are sampled on the accelerator if the sampler is available, the image is within the limits of
+    its engine and there is only one view (other views transform strips on the host).
     """
     if SAMPLED_TRACE in runners and len(views) == 1:
-        look = _device_look(runners[SAMPLED_TRACE], image, mesh)
-        if look is not None:
-            return look
-    return _host_look(runners["trace"], image, mesh, views)
+        predictor = _device_predictor(runners[SAMPLED_TRACE], image, mesh)
+        if predictor is not None:
+            return predictor
+    return _host_predictor(runners["trace"], image, mesh, views)
 
 
-def _host_look(runner: Runner, image: NDArray[np.uint8], mesh: Mesh, views: Sequence[View]) -> StripPredictor:
-    def look(boxes: Sequence[StripBox]) -> list[StripPrediction]:
-        found = []
-        for box in boxes:  # one by one: a batch is no quicker here, and asks for more memory
+def _host_predictor(
+    runner: Runner, image: NDArray[np.uint8], mesh: Mesh, views: Sequence[View]
+) -> StripPredictor:
+    def predict(boxes: Sequence[StripBox]) -> list[StripPrediction]:
+        predictions = []
+        for box in boxes:  # one by one: on a CPU a batch is not faster and needs more memory
             strip = strip_from_image(image, mesh, *box)
-            seen = seen_in_views(runner, strip, views)
-            found.append(StripPrediction(*seen, box.start_mm, box.half_height_mm))
-        return found
+            logits, presence_logits = predict_views(runner, strip, views)
+            predictions.append(StripPrediction(logits, presence_logits, box.start_mm, box.half_height_mm))
+        return predictions
 
-    return look
+    return predict
 
 
-def _device_look(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> StripPredictor | None:
-    """None where the device does not take a picture of this size."""
-    shrink = shrink_for(strip_ratio(mesh))
+def _device_predictor(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> StripPredictor | None:
+    """Return the predictor on the accelerator, or None if it does not accept an image of this size."""
+    shrink = downscale_factor(image_px_per_strip_px(mesh))
     if shrink > 1:
         height, width = (side // shrink for side in image.shape[:2])
         whole = image[: height * shrink, : width * shrink]
@@ -71,17 +78,17 @@ def _device_look(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> StripP
     for axis, side in ((runner.spec.axis(name), side) for name, side in sides):
         if axis is not None and not axis.low <= side <= axis.high:
             return None
-    picture = SharedInput(image[None])
+    shared_image = SharedInput(image[None])
 
-    def look(boxes: Sequence[StripBox]) -> list[StripPrediction]:
-        places = np.stack([strip_places(mesh, *box) for box in boxes])
+    def predict(boxes: Sequence[StripBox]) -> list[StripPrediction]:
+        coordinates = np.stack([strip_coordinates(mesh, *box) for box in boxes])
         if shrink > 1:
-            places = (places + np.float32(0.5)) / np.float32(shrink) - np.float32(0.5)
-        found = runner.run({"image": picture, "places": places})
-        pairs = zip(found["height_logits"], found["presence_logits"], strict=True)
+            coordinates = (coordinates + np.float32(0.5)) / np.float32(shrink) - np.float32(0.5)
+        outputs = runner.run({"image": shared_image, "places": coordinates})
+        pairs = zip(outputs["height_logits"], outputs["presence_logits"], strict=True)
         return [
-            StripPrediction(heights, presence, box.start_mm, box.half_height_mm)
-            for box, (heights, presence) in zip(boxes, pairs, strict=True)
+            StripPrediction(logits, presence_logits, box.start_mm, box.half_height_mm)
+            for box, (logits, presence_logits) in zip(boxes, pairs, strict=True)
         ]
 
-    return look
+    return predict

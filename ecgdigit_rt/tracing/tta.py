@@ -1,8 +1,8 @@
-"""Test-time augmentation: a strip seen in several ways, and what was seen of it put together.
+"""Test-time augmentation: predictions of several views of a strip, averaged.
 
-A network errs differently on a darker or a mirrored strip; the mean of its distributions errs less than
-each. It is taken before decoding: two doubtful columns make one clear one, where two paths would only
-make a third.
+A network makes different errors on a darker or a mirrored strip, and the mean of its distributions has a
+smaller error than each of them. The mean is taken before decoding, so that two uncertain columns can combine
+to a clear one; the mean of two decoded paths would only be a third path.
 """
 
 from __future__ import annotations
@@ -22,63 +22,64 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to see a strip: its picture changed, then mirrored left to right or not."""
+    """Augmentation of a strip: a photometric transform, then an optional flip left to right."""
 
-    changed: Callable[[Pixels], Pixels]
-    mirrored: bool = False
+    transform: Callable[[Pixels], Pixels]
+    is_flipped: bool = False
 
 
-def _as_it_is(strip: Pixels) -> Pixels:
+def _identity(strip: Pixels) -> Pixels:
     return strip
 
 
-def _with_gamma(gamma: float) -> Callable[[Pixels], Pixels]:
+def _gamma_transform(gamma: float) -> Callable[[Pixels], Pixels]:
     curve = np.round(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
     return lambda strip: np.asarray(cv2.LUT(strip, curve), np.uint8)
 
 
-def _sharpened(strip: Pixels) -> Pixels:
+def _sharpen(strip: Pixels) -> Pixels:
     soft = cv2.GaussianBlur(strip, (0, 0), 1.5)
     return np.asarray(cv2.addWeighted(strip, 1.6, soft, -0.6, 0), np.uint8)
 
 
-def _equalised(strip: Pixels) -> Pixels:
-    """Contrast-limited adaptive histogram equalisation of the lightness (Zuiderveld, 1994)."""
+def _equalize(strip: Pixels) -> Pixels:
+    """Apply contrast-limited adaptive histogram equalization to the lightness (Zuiderveld, 1994)."""
     lab = cv2.cvtColor(strip, cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(1.5, (4, 16)).apply(lab[..., 0])
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 
-_PHOTOMETRIC = (_as_it_is, _with_gamma(1.35), _with_gamma(0.75), _sharpened, _equalised)
+# Strengths chosen, not tuned.
+_PHOTOMETRIC = (_identity, _gamma_transform(1.35), _gamma_transform(0.75), _sharpen, _equalize)
 
 TTA: Mapping[str, tuple[View, ...]] = {
-    "none": (View(_as_it_is),),
-    "flip": (View(_as_it_is), View(_as_it_is, mirrored=True)),
-    "photometric": tuple(View(change) for change in _PHOTOMETRIC),
-    "full": tuple(View(change, mirrored) for mirrored in (False, True) for change in _PHOTOMETRIC),
+    "none": (View(_identity),),
+    "flip": (View(_identity), View(_identity, is_flipped=True)),
+    "photometric": tuple(View(transform) for transform in _PHOTOMETRIC),
+    "full": tuple(View(transform, is_flipped) for is_flipped in (False, True) for transform in _PHOTOMETRIC),
 }
-"""Ways to see a strip by name; `photometric`: as it is, darker, brighter, sharpened, equalised."""
+"""Views by name. `photometric`: unchanged, darker, brighter, sharpened, equalized."""
 
 
-def seen_in_views(runner: Runner, strip: Pixels, views: Sequence[View]) -> tuple[Logits, Logits]:
-    """Stage 2's logits of a strip (height, width, 3): (bins, columns) and (columns,), of all views as one."""
-    seen = [_seen(runner, strip, view) for view in views]
-    if len(seen) == 1:
-        return seen[0]
-    heights = np.mean([_softmax(logits) for logits, _ in seen], axis=0)
-    presence = np.mean([1 / (1 + np.exp(-np.clip(logits, -20, 20))) for _, logits in seen], axis=0)
-    sure = np.clip(presence, 1e-6, 1 - 1e-6)
+def predict_views(runner: Runner, strip: Pixels, views: Sequence[View]) -> tuple[Logits, Logits]:
+    """Return the averaged logits of a strip (height, width, 3) uint8: (bins, columns) and (columns,)."""
+    predictions = [_predict(runner, strip, view) for view in views]
+    if len(predictions) == 1:
+        return predictions[0]
+    heights = np.mean([_softmax(logits) for logits, _ in predictions], axis=0)
+    presence = np.mean([1 / (1 + np.exp(-np.clip(logits, -20, 20))) for _, logits in predictions], axis=0)
+    clipped = np.clip(presence, 1e-6, 1 - 1e-6)
     return (
         np.log(np.maximum(heights, 1e-12)).astype(np.float32),
-        np.log(sure / (1 - sure)).astype(np.float32),
+        np.log(clipped / (1 - clipped)).astype(np.float32),
     )
 
 
-def _seen(runner: Runner, strip: Pixels, view: View) -> tuple[Logits, Logits]:
-    picture = view.changed(strip)
-    found = runner.run({"pixels": (picture[:, ::-1] if view.mirrored else picture)[None]})
-    step = -1 if view.mirrored else 1
-    return found["height_logits"][0][:, ::step], found["presence_logits"][0][::step]
+def _predict(runner: Runner, strip: Pixels, view: View) -> tuple[Logits, Logits]:
+    pixels = view.transform(strip)
+    outputs = runner.run({"pixels": (pixels[:, ::-1] if view.is_flipped else pixels)[None]})
+    step = -1 if view.is_flipped else 1
+    return outputs["height_logits"][0][:, ::step], outputs["presence_logits"][0][::step]
 
 
 def _softmax(logits: Logits) -> Logits:

@@ -1,1 +1,1 @@
-"""Folders for servers, and what runs inside of them."""
+"""Model repository for NVIDIA's Triton Inference Server, and the code that runs inside the server."""

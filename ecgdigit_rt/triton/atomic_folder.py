@@ -1,4 +1,4 @@
-"""A folder of files that appears when it is whole, or not at all."""
+"""Atomic publication of a folder."""
 
 from __future__ import annotations
 
@@ -12,60 +12,63 @@ from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.errors import OutputNotWritable
 
 MANIFEST = "ecgdigit-rt.json"
-"""By this a folder is known to be one of ours: the SHA-256 of each file in it, and what it was made from."""
+"""File that identifies a folder written here: the SHA-256 of each file, and the settings of the folder."""
 
 
 def write_folder_atomically(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> None:
-    """Write files by their paths below `out`, `MANIFEST` among them. An old one gives way at the very end.
+    """Write `files`, by their paths below `out`, in one step. `MANIFEST` must be one of them.
 
-    Raises OutputNotWritable, also where `out` holds anything that was not written here.
+    An existing folder is replaced at the very end, if `overwrite`. Raises OutputNotWritable, also if `out`
+    contains files that were not written here.
     """
-    _check_free(out, overwrite=overwrite)
-    beside = out.absolute()
-    partial, old = (beside.with_name(f".{beside.name}.{os.getpid()}.{what}") for what in ("part", "old"))
+    _check_replaceable(out, overwrite=overwrite)
+    target = out.absolute()
+    partial, old = (target.with_name(f".{target.name}.{os.getpid()}.{suffix}") for suffix in ("part", "old"))
     with reraise_as_output_error(out):
         try:
             for name, data in files.items():
                 path = partial / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-            _swap(partial, beside, old)
+            _swap(partial, target, old)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _swap(partial: Path, place: Path, old: Path) -> None:
-    if not place.exists():
-        partial.rename(place)
+def _swap(partial: Path, target: Path, old: Path) -> None:
+    """Move `partial` to `target`, and what was there to `old`. On an error `target` is restored."""
+    if not target.exists():
+        partial.rename(target)
         return
-    place.rename(old)
+    target.rename(old)
     try:
-        partial.rename(place)
+        partial.rename(target)
     except BaseException:
-        old.rename(place)
+        old.rename(target)
         raise
 
 
-def _check_free(out: Path, *, overwrite: bool) -> None:
+def _check_replaceable(out: Path, *, overwrite: bool) -> None:
     with reraise_as_output_error(out):
         if not out.exists():
             return
         if not out.is_dir():
             raise OutputNotWritable(out, "it is a file")
+        # A server that imports model.py leaves a __pycache__ behind.
         paths = [path for path in out.rglob("*") if not path.is_dir() and path.parent.name != "__pycache__"]
-    there = {path.relative_to(out).as_posix() for path in paths}  # a server that imports model.py leaves more
-    if not there:
+    existing = {path.relative_to(out).as_posix() for path in paths}
+    if not existing:
         return
-    foreign = sorted(there - _written(out) - {MANIFEST})
+    foreign = sorted(existing - _files_in_manifest(out) - {MANIFEST})
     if foreign:
-        shown = ", ".join(foreign[:3]) + (" …" if len(foreign) > 3 else "")
-        raise OutputNotWritable(out, f"it holds what was not written by this verb: {shown}")
+        names = ", ".join(foreign[:3]) + (" …" if len(foreign) > 3 else "")
+        raise OutputNotWritable(out, f"it contains files that this command did not write: {names}")
     if not overwrite:
-        raise OutputNotWritable(out, "a repository is there already; --overwrite replaces it")
+        raise OutputNotWritable(out, "a repository exists already; --overwrite replaces it")
 
 
-def _written(out: Path) -> set[str]:
+def _files_in_manifest(out: Path) -> set[str]:
     try:
         return set(json.loads((out / MANIFEST).read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The engines that Triton's TensorRT backend is to load: found in the store, or why there are none."""
+"""Selection of stored engines for Triton's TensorRT backend."""
 
 from __future__ import annotations
 
@@ -12,50 +12,55 @@ from ecgdigit_engine.tensorrt.store import EngineStore, StoredEngine
 TENSORRT = "tensorrt"
 
 
-def plans_for(graphs: Mapping[str, bytes], store: EngineStore, target: str | None) -> dict[str, StoredEngine]:
-    """One engine a stage, all by one version of TensorRT and for one target; the newest such set.
+def select_plans(
+    graphs: Mapping[str, bytes], store: EngineStore, target: str | None
+) -> dict[str, StoredEngine]:
+    """Return one engine per stage, all of one TensorRT version and one target: the newest such set.
 
-    graphs: by stage, those that the engines must be built from. target: such as sm75, or None for any.
-    Raises EngineMissing; an engine of tensorrt-rtx is none, since Triton does not load it.
+    `graphs` holds the graph of each stage from which its engine must have been built. `target` is a compute
+    capability such as sm75, or None for any. Raises EngineMissing. Engines of tensorrt-rtx do not match,
+    since Triton does not load them.
     """
-    built = sorted(store.engines(), key=attrgetter("built_at"), reverse=True)
-    fitting = [one for one in built if _reason(one, graphs, target) == ""]
-    for kind in dict.fromkeys((one.papers.backend_version, one.papers.targets) for one in fitting):
-        found = {
-            one.papers.stage: one
-            for one in reversed(fitting)
-            if (one.papers.backend_version, one.papers.targets) == kind
+    by_age = sorted(store.engines(), key=attrgetter("built_at"), reverse=True)
+    matching = [engine for engine in by_age if _mismatch(engine, graphs, target) == ""]
+    kinds = dict.fromkeys((one.identity.backend_version, one.identity.targets) for one in matching)
+    for kind in kinds:
+        newest = {
+            one.identity.stage: one
+            for one in reversed(matching)
+            if (one.identity.backend_version, one.identity.targets) == kind
         }
-        if found.keys() >= graphs.keys():
-            return {stage: found[stage] for stage in graphs}
-    raise _missing(graphs, store, built, target)
+        if newest.keys() >= graphs.keys():
+            return {stage: newest[stage] for stage in graphs}
+    raise _missing(graphs, store, by_age, target)
 
 
-def _reason(engine: StoredEngine, graphs: Mapping[str, bytes], target: str | None) -> str:
-    """Why Triton cannot be given this engine; nothing where it can."""
-    papers = engine.papers
-    if papers.backend != TENSORRT:
-        return f"built by {papers.backend}, whose engines Triton's TensorRT backend does not load"
-    if papers.stage not in graphs or papers.graph_sha256 != graph_digest(graphs[papers.stage]):
-        return f"built from {papers.models} in {papers.precision}, which are not the models at hand"
-    if target is not None and target not in papers.targets:
-        return f"built for {', '.join(papers.targets)}, asked for {target}"
+def _mismatch(engine: StoredEngine, graphs: Mapping[str, bytes], target: str | None) -> str:
+    """Return why Triton cannot use this engine, empty if it can."""
+    identity = engine.identity
+    if identity.backend != TENSORRT:
+        return f"built by {identity.backend}, whose engines Triton's TensorRT backend does not load"
+    if identity.stage not in graphs or identity.graph_sha256 != graph_digest(graphs[identity.stage]):
+        return f"built from {identity.models} in {identity.precision}, not from the selected models"
+    if target is not None and target not in identity.targets:
+        return f"built for {', '.join(identity.targets)}, not for {target}"
     return ""
 
 
 def _missing(
-    graphs: Mapping[str, bytes], store: EngineStore, built: list[StoredEngine], target: str | None
+    graphs: Mapping[str, bytes], store: EngineStore, by_age: list[StoredEngine], target: str | None
 ) -> EngineMissing:
-    reasons = {
-        stage: [_reason(one, graphs, target) for one in built if one.papers.stage == stage]
+    """Return the error for the first stage without an engine, or for engines that do not form a set."""
+    mismatches = {
+        stage: [_mismatch(one, graphs, target) for one in by_age if one.identity.stage == stage]
         for stage in graphs
     }
-    stage = next((stage for stage, said in reasons.items() if "" not in said), next(iter(graphs)))
-    said = reasons[stage][0] if reasons[stage] else ""
-    fallback = "its engine and the others' are of different versions or targets" if said == "" else said
-    why = fallback if reasons[stage] else ""
+    stage = next((stage for stage, reasons in mismatches.items() if "" not in reasons), next(iter(graphs)))
+    reason = mismatches[stage][0] if mismatches[stage] else ""
+    if mismatches[stage] and reason == "":
+        reason = "its engine and those of the other stages have different versions or targets"
     command = (
-        "on the server's card, with the version of TensorRT that its Triton has: "
+        "on the server's GPU, with the TensorRT version of its Triton: "
         "ecgdigit-rt build-engines --backend tensorrt"
     )
-    return EngineMissing(stage, store.folder, command, why)
+    return EngineMissing(stage, store.folder, command, reason)

@@ -1,7 +1,7 @@
-"""The ports of the model `ecgdigit`, and its answers: pages as tensors.
+"""Ports of the Triton model `ecgdigit`, and the conversion of results to output tensors.
 
-The first axis is the batch: the images of one request. Leads and samples are as many as the page with most
-has; what a page has less of is empty, NaN or 0.
+The first axis is the batch: the images of one request. The axes `leads` and `samples` have the size of the
+largest page; smaller pages are padded with empty texts or NaN.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.spec import Port
 from ecgdigit_engine.tensorrt.profile import BATCH
-from ecgdigit_rt.formats.json_lines import JsonLines
+from ecgdigit_rt.formats.json_lines import JsonLinesWriter
 from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
 from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Digitized, Failed, Lead, Result
@@ -45,13 +45,13 @@ OUTPUTS = (
 )
 
 
-def outputs_from_results(results: Sequence[Result], wanted: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """The tensors that were asked for, of one request's pages."""
-    return {name: _MADE[name](results) for name in wanted}
+def outputs_from_results(results: Sequence[Result], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return the named output tensors for the pages of one request."""
+    return {name: _OUTPUT_FUNCTIONS[name](results) for name in names}
 
 
 def _lead_names(results: Sequence[Result]) -> NDArray[Any]:
-    names = [[lead.name.encode() for lead in _leads(one)] for one in results]
+    names = [[lead.name.encode() for lead in _leads(result)] for result in results]
     return _padded(names, b"", object)
 
 
@@ -59,13 +59,13 @@ def _signals_mv(results: Sequence[Result]) -> NDArray[Any]:
     tables = [signal_table(one).T if isinstance(one, Digitized) else _NO_SIGNALS for one in results]
     shape = tuple(max(1, *(table.shape[axis] for table in tables)) for axis in range(2))
     signals = np.full((len(results), *shape), np.nan, np.float32)
-    for place, table in zip(signals, tables, strict=True):
-        place[: table.shape[0], : table.shape[1]] = table
+    for page, table in zip(signals, tables, strict=True):
+        page[: table.shape[0], : table.shape[1]] = table
     return signals
 
 
 def _windows_s(results: Sequence[Result]) -> NDArray[Any]:
-    windows = [_of_leads(results, lambda lead: lead.start_s), _of_leads(results, lambda lead: lead.end_s)]
+    windows = [_per_lead(results, lambda lead: lead.start_s), _per_lead(results, lambda lead: lead.end_s)]
     return np.stack(windows, axis=-1)
 
 
@@ -84,20 +84,20 @@ def _error_ids(results: Sequence[Result]) -> NDArray[Any]:
 
 
 def _reports(results: Sequence[Result]) -> NDArray[Any]:
-    return np.array([_json(one) for one in results], object)[:, None]
+    return np.array([_json_from_result(one) for one in results], object)[:, None]
 
 
-def _json(result: Result) -> bytes:
-    """The object that `run --format json` writes of a page."""
+def _json_from_result(result: Result) -> bytes:
+    """Return the object that `run --format json` writes."""
     text = io.StringIO()
-    with JsonLines(OutputDestination(Path("-"), text)) as writer:
+    with JsonLinesWriter(OutputDestination(Path("-"), text)) as writer:
         writer.write(result.source.id, result)
     return text.getvalue().strip().encode()
 
 
-def _of_leads(results: Sequence[Result], fact: Callable[[Lead], float]) -> NDArray[Any]:
-    """One number a lead: (pages, leads) float32."""
-    return _padded([[fact(lead) for lead in _leads(one)] for one in results], math.nan, np.float32)
+def _per_lead(results: Sequence[Result], value: Callable[[Lead], float]) -> NDArray[Any]:
+    """Return one number per lead as (pages, leads) float32, padded with NaN."""
+    return _padded([[value(lead) for lead in _leads(one)] for one in results], math.nan, np.float32)
 
 
 def _leads(result: Result) -> list[Lead]:
@@ -107,21 +107,21 @@ def _leads(result: Result) -> list[Lead]:
 
 
 def _padded(rows: Sequence[Sequence[Any]], filler: object, dtype: type) -> NDArray[Any]:
-    longest = max(1, *(len(row) for row in rows))
-    table: NDArray[Any] = np.full((len(rows), longest), filler, dtype)
-    for place, row in zip(table, rows, strict=True):
-        place[: len(row)] = row
+    width = max(1, *(len(row) for row in rows))
+    table: NDArray[Any] = np.full((len(rows), width), filler, dtype)
+    for table_row, row in zip(table, rows, strict=True):
+        table_row[: len(row)] = row
     return table
 
 
 _NO_SIGNALS = np.empty((0, 0), np.float32)
-_MADE: Mapping[str, Callable[[Sequence[Result]], NDArray[Any]]] = {
+_OUTPUT_FUNCTIONS: Mapping[str, Callable[[Sequence[Result]], NDArray[Any]]] = {
     "lead_names": _lead_names,
     "signals_mv": _signals_mv,
     "windows_s": _windows_s,
     "rate_hz": _rates_hz,
-    "confidence": lambda results: _of_leads(results, lambda lead: lead.confidence),
-    "expected_error_mv": lambda results: _of_leads(results, lambda lead: lead.expected_error_mv),
+    "confidence": lambda results: _per_lead(results, lambda lead: lead.confidence),
+    "expected_error_mv": lambda results: _per_lead(results, lambda lead: lead.expected_error_mv),
     "expected_db": _expected_db,
     "error_id": _error_ids,
     "report": _reports,

@@ -1,8 +1,8 @@
-"""The Python model `ecgdigit` of a Triton server: requests become pages, and pages become responses.
+"""Python model `ecgdigit` of a Triton server.
 
-Each request holds one image or several; Triton hands over as many requests as wait, up to the largest batch.
-A request of one image whose page fails is answered with an error that begins with the error's id. In a
-request of several every page speaks for itself in `error_id` and `report`, so that one costs itself only.
+A request holds one or several images. Triton passes as many waiting requests as fit into the largest batch.
+A request of one image that fails is answered with an error whose message begins with the error id. In a
+request of several images `error_id` and `report` state the failure of each page, and the others succeed.
 """
 
 from __future__ import annotations
@@ -17,143 +17,160 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.threads import usable_cpus
-from ecgdigit_engine.triton.stage_runner import TritonStages
+from ecgdigit_engine.cpu import usable_cpus
+from ecgdigit_engine.triton.stage_runner import triton_stages
 from ecgdigit_rt.errors import BackendUnusable, EcgDigitError, RequestMalformed
 from ecgdigit_rt.models import STAGES
 from ecgdigit_rt.results import Failed, PageRef, Result, failed_from_error
-from ecgdigit_rt.triton.page_service import Image, Page, PageService
+from ecgdigit_rt.triton.page_service import EncodedImage, PageOptions, PageService
 from ecgdigit_rt.triton.ports import GAIN, IMAGE, LAYOUT, SPEED, outputs_from_results
 
 STAGE_MODELS = {stage: f"ecgdigit_{stage}" for stage in STAGES}
-"""The models that serve the stages, beside this one."""
+"""Names of the Triton models that serve the stages."""
 
-_CLIENTS_FAULT = ("E-INPUT-", "E-PAGE-", "E-GRID-", "E-ROWS-", "E-LAYOUT-", "E-QUALITY-", RequestMalformed.id)
-"""Errors that another image or request would not have; all others are the server's."""
+_CLIENT_ERRORS = ("E-INPUT-", "E-PAGE-", "E-GRID-", "E-ROWS-", "E-LAYOUT-", "E-QUALITY-", RequestMalformed.id)
+"""Prefixes of the ids of errors that depend on the image or the request; all others are server errors."""
 
 
 class Tensor(Protocol):
-    """One input of a request."""
+    """Input tensor of a request."""
 
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name of the input."""
 
-    def as_numpy(self) -> NDArray[Any]: ...
+    def as_numpy(self) -> NDArray[Any]:
+        """Return the values; texts are an object array of bytes."""
 
 
 class Request(Protocol):
-    """What Triton's Python backend hands over, as far as it is used here."""
+    """Part of the request class of Triton's Python backend that is used here."""
 
-    def request_id(self) -> str: ...
+    def request_id(self) -> str:
+        """Return the client's id of the request, possibly empty."""
 
-    def inputs(self) -> Sequence[Tensor]: ...
+    def inputs(self) -> Sequence[Tensor]:
+        """Return the input tensors."""
 
-    def requested_output_names(self) -> Sequence[str]: ...
+    def requested_output_names(self) -> Sequence[str]:
+        """Return the outputs to compute."""
 
-    def get_response_sender(self) -> Any: ...  # noqa: ANN401 has no type outside of the server
+    def get_response_sender(self) -> Any:  # noqa: ANN401 has no type outside of the server
+        """Return the object that sends the response."""
 
 
 class TritonPythonModel:
-    """What Triton's Python backend asks for: `initialize`, then `execute` for every batch."""
+    """Model class that Triton's Python backend instantiates."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Open the networks as the parameters in config.pbtxt say. args: `model_config` as JSON, and more.
+        """Open the networks as configured by the parameters in config.pbtxt.
 
-        Raises TritonModelException, with the id of the error that keeps the model from being served.
+        `args["model_config"]` is the configuration as JSON. Raises TritonModelException with the id of the
+        error that prevents the model from being served.
         """
         self._server = importlib.import_module("triton_python_backend_utils")
         try:
             _check_arrays(self._server)
-            self._pages = self._opened(json.loads(args["model_config"]))
+            self._service = self._page_service(json.loads(args["model_config"]))
         except EcgDigitError as error:
-            said = f"{error.id} {error.message}. {error.hint}"
-            raise self._server.TritonModelException(said) from error
-        self._server.Logger.log_info(f"ecgdigit: {self._pages.about}")
+            raise self._server.TritonModelException(_text_from_error(error)) from error
+        self._server.Logger.log_info(f"ecgdigit: {self._service.description}")
 
-    def _opened(self, config: Mapping[str, Any]) -> PageService:
-        given = {name: one["string_value"] for name, one in config.get("parameters", {}).items()}
-        through_stages = given.get("networks") == "stage-models"
-        opener = TritonStages(self._server, STAGE_MODELS) if through_stages else None
+    def _page_service(self, config: Mapping[str, Any]) -> PageService:
+        parameters = {name: one["string_value"] for name, one in config.get("parameters", {}).items()}
+        uses_stage_models = parameters.get("networks") == "stage-models"
+        opener = triton_stages(self._server, STAGE_MODELS) if uses_stage_models else None
         instances = sum(group["count"] for group in config["instance_group"]) or 1
         return PageService(
-            given["models"],
-            int(given["threads"]) or max(1, usable_cpus() // instances),
-            Page(given["layout"] or None, _number(given["speed_mm_s"]), _number(given["gain_mm_mv"])),
-            backend=given["backend"],
-            device=given["device"],
-            precision=given["precision"],
+            parameters["models"],
+            int(parameters["threads"]) or max(1, usable_cpus() // instances),
+            PageOptions(
+                parameters["layout"] or None,
+                _number_from_text(parameters["speed_mm_s"]),
+                _number_from_text(parameters["gain_mm_mv"]),
+            ),
+            backend=parameters["backend"],
+            device=parameters["device"],
+            precision=parameters["precision"],
             opener=opener,
         )
 
     def execute(self, requests: Sequence[Request]) -> None:
-        """Answer every request, each as soon as its last page is read."""
-        asked: list[tuple[Request, list[Image]]] = []
+        """Process a batch of requests. Each response is sent as soon as the request's last page is done."""
+        accepted: list[tuple[Request, list[EncodedImage]]] = []
         for request in requests:
             images = self._images(request)
             if isinstance(images, Failed):
                 self._send(request, [images])
             else:
-                asked.append((request, images))
-        results = self._pages.results([image for _, images in asked for image in images])
-        for request, images in asked:
+                accepted.append((request, images))
+        results = self._service.results([image for _, images in accepted for image in images])
+        for request, images in accepted:
             self._send(request, [next(results) for _ in images])
         results.close()
 
-    def _images(self, request: Request) -> list[Image] | Failed:
-        """What a request asks for, or why it cannot be understood."""
+    def _images(self, request: Request) -> list[EncodedImage] | Failed:
+        """Return the images of a request, or a `Failed` if its options are invalid."""
         name = Path(request.request_id()).name or IMAGE
-        given = {one.name(): one.as_numpy().reshape(-1).tolist() for one in request.inputs()}
-        count = len(given[IMAGE])
-        nothing = [None] * count
-        told = zip(*(given.get(port, nothing) for port in (LAYOUT, SPEED, GAIN)), strict=True)
+        inputs = {one.name(): one.as_numpy().reshape(-1).tolist() for one in request.inputs()}
+        count = len(inputs[IMAGE])
+        unspecified = [None] * count
+        rows = zip(*(inputs.get(port, unspecified) for port in (LAYOUT, SPEED, GAIN)), strict=True)
         try:
-            pages = [Page(_text(layout), _told(speed), _told(gain)) for layout, speed, gain in told]
+            options = [
+                PageOptions(_layout(layout), _specified(speed), _specified(gain))
+                for layout, speed, gain in rows
+            ]
         except RequestMalformed as error:
             return failed_from_error(PageRef(Path(name)), error)
-        names = [name] if count == 1 else [f"{name}-{place + 1}" for place in range(count)]
-        return [Image(*one) for one in zip(names, given[IMAGE], pages, strict=True)]
+        names = [name] if count == 1 else [f"{name}-{index + 1}" for index in range(count)]
+        return [EncodedImage(*one) for one in zip(names, inputs[IMAGE], options, strict=True)]
 
     def _send(self, request: Request, results: Sequence[Result]) -> None:
         pb = self._server
-        only = results[0] if len(results) == 1 else None
-        if isinstance(only, Failed):
-            response = pb.InferenceResponse(error=self._error(only))
+        single = results[0] if len(results) == 1 else None
+        if isinstance(single, Failed):
+            response = pb.InferenceResponse(error=self._error(single))
         else:
             outputs = outputs_from_results(results, request.requested_output_names())
             response = pb.InferenceResponse([pb.Tensor(name, value) for name, value in outputs.items()])
         request.get_response_sender().send(response, flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _error(self, failed: Failed) -> object:
-        kind = self._server.TritonError
-        is_clients = failed.error_id.startswith(_CLIENTS_FAULT)
-        code = kind.INVALID_ARG if is_clients else kind.INTERNAL
-        return kind(f"{failed.error_id} {failed.message}. {failed.hint}", code)
+        error = self._server.TritonError
+        is_client_error = failed.error_id.startswith(_CLIENT_ERRORS)
+        code = error.INVALID_ARG if is_client_error else error.INTERNAL
+        return error(f"{failed.error_id} {failed.message}. {failed.hint}", code)
+
+
+def _text_from_error(error: EcgDigitError) -> str:
+    return f"{error.id} {error.message}. {error.hint}"
 
 
 def _check_arrays(server: Any) -> None:  # noqa: ANN401 has no type outside of the server
-    """See that the backend and NumPy understand each other: until 24.10 it does not know NumPy 2.
+    """Check that the backend is compatible with the installed NumPy. Raises BackendUnusable.
 
-    Then every array that it makes repeats its first value, and the first request ends the process. Raises
-    BackendUnusable.
+    Up to 24.10 the backend was built for NumPy 1. With NumPy 2 each array that it creates repeats its first
+    value, and the first request crashes the process.
     """
     sent = np.arange(3, dtype=np.float32)
-    back = server.Tensor.from_dlpack("x", server.Tensor("x", sent).to_dlpack()).as_numpy()
-    if not np.array_equal(sent, back):
-        reason = f"it was built for NumPy 1 and garbles arrays of NumPy {np.__version__}"
+    received = server.Tensor.from_dlpack("x", server.Tensor("x", sent).to_dlpack()).as_numpy()
+    if not np.array_equal(sent, received):
+        reason = f"it was built for NumPy 1 and corrupts arrays of NumPy {np.__version__}"
         raise BackendUnusable("Triton's Python backend", reason, "Use Triton 24.12 or later.")
 
 
-def _text(value: bytes | None) -> str | None:
-    """A layout's name; none where it is empty."""
+def _layout(value: bytes | None) -> str | None:
+    """Return a layout name, None if it is empty. Raises RequestMalformed."""
     try:
         return (value or b"").decode() or None
     except UnicodeDecodeError as error:
         raise RequestMalformed(LAYOUT, repr(value), "it must be UTF-8") from error
 
 
-def _told(value: float | None) -> float | None:
-    """A number that was told: 0 and NaN stand for none, since a batch has one for every image or for none."""
+def _specified(value: float | None) -> float | None:
+    """Return the value, or None for 0 and NaN, which fill a batch in which only some images have a value."""
     return None if value is None or value == 0 or math.isnan(value) else value
 
 
-def _number(text: str) -> float | None:
+def _number_from_text(text: str) -> float | None:
     return float(text) if text else None

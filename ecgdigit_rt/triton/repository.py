@@ -1,4 +1,4 @@
-"""Triton's model repository: the whole pipeline as one model, and each stage as one of its own."""
+"""Triton model repository: the whole pipeline as one model, and each stage as a model of its own."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 from ecgdigit_engine.selection import AUTO
 from ecgdigit_engine.spec import Axis
 from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
-from ecgdigit_engine.triton.model_config import FORMS, VERSION, Instances, ModelConfig, stage_config
+from ecgdigit_engine.triton.model_config import MODEL_FORMATS, VERSION, Instances, ModelConfig, stage_config
 from ecgdigit_rt import __version__
 from ecgdigit_rt.layout.catalog import plan_from_text
 from ecgdigit_rt.models import ModelFamily, load_models
 from ecgdigit_rt.triton.atomic_folder import MANIFEST, write_folder_atomically
-from ecgdigit_rt.triton.engine_plans import TENSORRT, plans_for
-from ecgdigit_rt.triton.page_service import Page
+from ecgdigit_rt.triton.engine_plans import TENSORRT, select_plans
+from ecgdigit_rt.triton.page_service import PageOptions
 from ecgdigit_rt.triton.ports import INPUTS, OPTIONAL, OUTPUTS
 from ecgdigit_rt.triton.python_model import STAGE_MODELS
-from ecgdigit_rt.triton.repository_readme import readme
+from ecgdigit_rt.triton.repository_readme import repository_readme
 
 PIPELINE = "ecgdigit"
-IN_PROCESS, THROUGH_STAGES = NETWORKS = ("in-process", "stage-models")
-"""Where `ecgdigit` runs its networks: in its own process, or as the stage models of the same server."""
+IN_PROCESS, STAGE_MODELS_MODE = NETWORK_MODES = ("in-process", "stage-models")
+"""Places where `ecgdigit` runs its networks: its own process, or the stage models of the same server."""
 
-_QUEUE = 64
-"""Requests that may wait for `ecgdigit`; a page takes tenths of a second, so these are many seconds."""
+_QUEUE_SIZE = 64
+"""Requests that may wait for `ecgdigit`. Chosen, not tuned: pages take tenths of a second each."""
 
 _MODEL_PY = '''\
-"""Triton's entry to ecgdigit-rt, which must be installed in the environment of this model."""
+"""Entry point of the Triton model. ecgdigit-rt must be installed in the model's Python environment."""
 
 from ecgdigit_rt.triton.python_model import TritonPythonModel
 
@@ -44,13 +44,14 @@ __all__ = ["TritonPythonModel"]
 
 @dataclass(frozen=True, slots=True)
 class RepositoryRequest:
-    """What to write.
+    """Settings of a model repository.
 
-    backend: onnxruntime or tensorrt, for the stage models. device: cpu or cuda:N, for all. instances: of
-    `ecgdigit`. threads: CPU threads of each, None for an equal share of those that the server has. batch:
-    images that go together at most. networks: of `NETWORKS`, or auto: in process on the CPU, on a card as
-    stage models. page: what holds for images of which nothing is told. environment: a packed environment or
-    the folder of one, for EXECUTION_ENV_PATH. engines: what build-engines wrote; target: whose engines.
+    `backend` runs the stage models: onnxruntime or tensorrt. `device` is cpu or cuda:N for all models.
+    `instances` is the number of instances of `ecgdigit`, `threads` the CPU threads of each, None for an equal
+    share of the server's CPUs, and `batch` the maximum number of images per batch. `networks` is one of
+    `NETWORK_MODES` or auto: in process on the CPU, stage models on a GPU. `page` holds the defaults for
+    images without options. `environment` is a packed environment or its folder, for EXECUTION_ENV_PATH.
+    `engines` is the folder that build-engines wrote, `target` the compute capability of the engines to use.
     """
 
     models: str = "lite"
@@ -61,113 +62,122 @@ class RepositoryRequest:
     threads: int | None = None
     batch: int = 8
     networks: str = AUTO
-    page: Page = field(default_factory=Page)
+    page: PageOptions = field(default_factory=PageOptions)
     environment: str | None = None
     engines: Path | None = None
     target: str | None = None
 
     @property
-    def on(self) -> Device:
-        """The device. Raises UnknownChoice and BackendUnusable."""
-        if self.backend not in FORMS:
-            raise UnknownChoice("backend of Triton's", self.backend, tuple(FORMS))
-        wanted = device_from_text(self.device)
+    def target_device(self) -> Device:
+        """Device of the networks. Raises UnknownChoice and BackendUnusable."""
+        if self.backend not in MODEL_FORMATS:
+            raise UnknownChoice("Triton backend", self.backend, tuple(MODEL_FORMATS))
+        specified = device_from_text(self.device)
         if self.backend != TENSORRT:
-            return wanted or CPU
-        if wanted == CPU:
-            raise BackendUnusable("tensorrt on cpu", "it runs on NVIDIA cards alone", "Use --device cuda:0.")
-        return wanted or Device("cuda", 0)
+            return specified or CPU
+        if specified == CPU:
+            raise BackendUnusable("tensorrt on cpu", "it requires an NVIDIA GPU", "Use --device cuda:0.")
+        return specified or Device("cuda", 0)
 
     @property
-    def runs_networks(self) -> str:
-        """Of `NETWORKS`. Raises UnknownChoice."""
-        if self.networks not in (AUTO, *NETWORKS):
-            raise UnknownChoice("place of the networks", self.networks, (AUTO, *NETWORKS))
+    def network_mode(self) -> str:
+        """One of `NETWORK_MODES`. Raises UnknownChoice."""
+        if self.networks not in (AUTO, *NETWORK_MODES):
+            raise UnknownChoice("network mode", self.networks, (AUTO, *NETWORK_MODES))
         if self.networks != AUTO:
             return self.networks
-        return IN_PROCESS if self.on == CPU else THROUGH_STAGES
+        return IN_PROCESS if self.target_device == CPU else STAGE_MODELS_MODE
 
 
-def write_repository(order: RepositoryRequest, out: Path, *, overwrite: bool = False) -> list[str]:
-    """Write the repository as a whole or not at all, and give the names of its models.
+def write_repository(request: RepositoryRequest, out: Path, *, overwrite: bool = False) -> list[str]:
+    """Write the repository atomically, and return the names of its models.
 
-    A folder that is there must be empty; one that this wrote before is replaced where `overwrite` is given.
-    Raises UnknownChoice, LayoutNotUnderstood, RequestMalformed, BackendUnusable, ModelMissing, ModelCorrupt,
+    An existing folder must be empty, or have been written by this function if `overwrite`. Raises
+    UnknownChoice, InvalidLayout, RequestMalformed, BackendUnusable, ModelMissing, ModelCorrupt,
     EngineMissing, EngineCorrupt and OutputNotWritable.
     """
-    order.page.check()
-    if order.page.layout is not None:
-        plan_from_text(order.page.layout)
-    family = load_models(order.models, precision=_graph_precision(order))
-    pipeline = _pipeline(order)
+    request.page.check()
+    if request.page.layout is not None:
+        plan_from_text(request.page.layout)
+    family = load_models(request.models, precision=_graph_precision(request))
+    pipeline = _pipeline_config(request)
     files = {f"{PIPELINE}/{VERSION}/model.py": _MODEL_PY.encode()}
     files |= {f"{PIPELINE}/config.pbtxt": pipeline.text.encode()}
-    files |= _stage_files(order, family)
-    facts = {"software": f"ecgdigit-rt {__version__}", "models": str(family), "backend": order.backend}
-    facts |= {"device": str(order.on), "precision": family.precision, "networks": order.runs_networks}
-    files["README.md"] = readme(pipeline, facts, order.environment).encode()
+    files |= _stage_files(request, family)
+    metadata = {"software": f"ecgdigit-rt {__version__}", "models": str(family), "backend": request.backend}
+    metadata |= {"device": str(request.target_device), "precision": family.precision}
+    metadata |= {"networks": request.network_mode}
+    files["README.md"] = repository_readme(pipeline, metadata, request.environment).encode()
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
-    files[MANIFEST] = (json.dumps({**facts, "sha256": digests}, indent=1) + "\n").encode()
+    files[MANIFEST] = (json.dumps({**metadata, "sha256": digests}, indent=1) + "\n").encode()
     write_folder_atomically(out, files, overwrite=overwrite)
     return sorted({name.split("/")[0] for name in files if "/" in name})
 
 
-def _graph_precision(order: RepositoryRequest) -> str:
-    if order.precision == AUTO:
-        return "fp32" if order.on == CPU else "fp16"
-    if order.precision not in PRECISIONS:
-        raise UnknownChoice("precision", order.precision, (AUTO, *PRECISIONS))
-    return graph_precision(order.precision)
+def _graph_precision(request: RepositoryRequest) -> str:
+    if request.precision == AUTO:
+        return "fp32" if request.target_device == CPU else "fp16"
+    if request.precision not in PRECISIONS:
+        raise UnknownChoice("precision", request.precision, (AUTO, *PRECISIONS))
+    return graph_precision(request.precision)
 
 
-def _pipeline(order: RepositoryRequest) -> ModelConfig:
-    """`ecgdigit` itself: on the CPU, whatever device its networks run on."""
-    page = order.page
+def _pipeline_config(request: RepositoryRequest) -> ModelConfig:
+    """Return the configuration of `ecgdigit`, which runs on the CPU wherever its networks run."""
+    page = request.page
     parameters = {
-        "models": order.models,
-        "networks": order.runs_networks,
+        "models": request.models,
+        "networks": request.network_mode,
         "backend": AUTO,
-        "device": str(order.on),
-        "precision": order.precision,
-        "threads": str(order.threads or 0),
+        "device": str(request.target_device),
+        "precision": request.precision,
+        "threads": str(request.threads or 0),
         "layout": page.layout or "",
         "speed_mm_s": "" if page.speed_mm_s is None else f"{page.speed_mm_s:g}",
         "gain_mm_mv": "" if page.gain_mm_mv is None else f"{page.gain_mm_mv:g}",
     }
-    if order.environment is not None:
-        parameters["EXECUTION_ENV_PATH"] = order.environment
-    instances = Instances(order.instances)
+    if request.environment is not None:
+        parameters["EXECUTION_ENV_PATH"] = request.environment
     return ModelConfig(
-        PIPELINE, ("backend", "python"), order.batch, INPUTS, OUTPUTS, instances, OPTIONAL, parameters, _QUEUE
+        PIPELINE,
+        ("backend", "python"),
+        request.batch,
+        INPUTS,
+        OUTPUTS,
+        Instances(request.instances),
+        OPTIONAL,
+        parameters,
+        _QUEUE_SIZE,
     )
 
 
-def _stage_files(order: RepositoryRequest, family: ModelFamily) -> dict[str, bytes]:
-    """Every stage's configuration, and its graph or its engine."""
+def _stage_files(request: RepositoryRequest, family: ModelFamily) -> dict[str, bytes]:
+    """Return the configuration of every stage, and its graph or its engine."""
     stored: Mapping[str, bytes] = family.graphs
     axes: dict[str, tuple[Axis, ...]] = {}
-    about = {stage: {"made_from": str(family), "precision": family.precision} for stage in stored}
-    if order.backend == TENSORRT:
-        store = EngineStore(order.engines or engine_folder())
-        plans = plans_for(family.graphs, store, order.target)
+    metadata = {stage: {"models": str(family), "precision": family.precision} for stage in stored}
+    if request.backend == TENSORRT:
+        store = EngineStore(request.engines or engine_folder())
+        plans = select_plans(family.graphs, store, request.target)
         stored = {stage: plan.read() for stage, plan in plans.items()}
-        axes = {stage: plan.papers.axes for stage, plan in plans.items()}
+        axes = {stage: plan.identity.axes for stage, plan in plans.items()}
         for stage, plan in plans.items():
-            about[stage]["tensorrt"] = plan.papers.backend_version
-            about[stage]["target"] = ", ".join(plan.papers.targets)
+            metadata[stage]["tensorrt"] = plan.identity.backend_version
+            metadata[stage]["target"] = ", ".join(plan.identity.targets)
+    device = request.target_device
     files = {}
     for stage, graph in family.graphs.items():
         spec, model = spec_from_graph(graph), STAGE_MODELS[stage]
-        parameters = about[stage] | _threads_of(order)
-        instances = Instances(1, None if order.on == CPU else order.on.index)
-        config = stage_config(model, spec, axes.get(stage, spec.axes), order.backend, instances, parameters)
+        parameters = metadata[stage] | _thread_parameters(request)
+        instances = Instances(1, None if device == CPU else device.index)
+        config = stage_config(model, spec, axes.get(stage, spec.axes), request.backend, instances, parameters)
         files[f"{model}/config.pbtxt"] = config.text.encode()
-        files[f"{model}/{VERSION}/{FORMS[order.backend].file_name}"] = stored[stage]
+        files[f"{model}/{VERSION}/{MODEL_FORMATS[request.backend].file_name}"] = stored[stage]
     return files
 
 
-def _threads_of(order: RepositoryRequest) -> dict[str, str]:
-    """ONNX Runtime's own parameter, where threads were named."""
-    if order.threads is None or order.on != CPU:
+def _thread_parameters(request: RepositoryRequest) -> dict[str, str]:
+    """Return ONNX Runtime's thread parameter if the number of threads is specified."""
+    if request.threads is None or request.target_device != CPU:
         return {}
-    return {"intra_op_thread_count": str(order.threads)}
+    return {"intra_op_thread_count": str(request.threads)}

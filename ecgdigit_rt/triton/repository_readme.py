@@ -1,4 +1,4 @@
-"""The README that lies in a model repository, for who finds it on a server."""
+"""README of a model repository, for readers who find it on a server."""
 
 from __future__ import annotations
 
@@ -7,80 +7,83 @@ from collections.abc import Mapping
 from ecgdigit_engine.spec import Port
 from ecgdigit_engine.triton.model_config import ModelConfig
 
-_MEANING = {
-    "image": "an encoded file: PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, PDF; of several pages the first",
-    "layout": "a known layout or rows spelled out, as in `run --layout`; empty: as the page says",
+_DESCRIPTIONS = {
+    "image": "encoded file: PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, PDF; the first page of several",
+    "layout": "layout name or rows, as in `run --layout`; empty: detected",
     "speed_mm_s": "paper speed; 0: as printed",
     "gain_mm_mv": "gain; 0: as printed",
-    "lead_names": "the leads that were found, in the standard order",
-    "signals_mv": "millivolt from the record's start, NaN outside a lead's window",
-    "windows_s": "each lead's start and end",
-    "rate_hz": "samples a second",
-    "confidence": "0 to 1: the share of columns in which the trace was seen clearly",
-    "expected_error_mv": "the root mean square error to be expected",
-    "expected_db": "the page's signal-to-noise ratio to be expected",
-    "error_id": "empty, or why this page of several could not be read",
+    "lead_names": "leads found, in the standard order",
+    "signals_mv": "millivolts from the start of the record, NaN outside of a lead's window",
+    "windows_s": "start and end of each lead",
+    "rate_hz": "samples per second",
+    "confidence": "0 to 1: share of columns in which the trace was detected with high confidence",
+    "expected_error_mv": "expected root mean square error",
+    "expected_db": "expected signal-to-noise ratio of the page",
+    "error_id": "empty, or the error id of a page that failed",
     "report": "JSON, the object that `run --format json` writes",
 }
 
-
 _NOTES = """
-Leads and samples are as many as the page with most has; the rest is empty or NaN. A request of one image
-that cannot be read is answered with an error that begins with its id, such as E-INPUT-03. In a request of
-several images each has its own `error_id`.
+The axes `leads` and `samples` have the size of the largest page of a batch; the rest is empty or NaN. A
+request of one image that fails is answered with an error that begins with its id, such as E-INPUT-03. In a
+request of several images each one has its own `error_id`.
 
 To change threads, instances or defaults, edit `parameters` and `instance_group` in ecgdigit/config.pbtxt, or
-write the repository again: `ecgdigit-rt deploy triton --overwrite`. `ecgdigit-rt.json` has the SHA-256 of
-every file.
+write the repository again with `ecgdigit-rt deploy triton --overwrite`. `ecgdigit-rt.json` contains the
+SHA-256 of every file.
 
-The signals are for research; this is no medical device.
+The signals are for research. This is not a medical device.
 """
 
 
-def readme(pipeline: ModelConfig, facts: Mapping[str, str], environment: str | None) -> str:
-    """Markdown. facts: what the repository was made from and for."""
+def repository_readme(pipeline: ModelConfig, metadata: Mapping[str, str], environment: str | None) -> str:
+    """Return the README as Markdown. `metadata` holds software, models, precision, backend and networks."""
     place = "in the server's own Python, such as that of its container image"
     if environment is not None:
         place = f"in `{environment}` (EXECUTION_ENV_PATH in ecgdigit/config.pbtxt)"
-    models = f"{facts['models']} ({facts['precision']})"
+    models = f"{metadata['models']} ({metadata['precision']})"
     return "\n".join(
         [
-            "# Paper ECGs become signals",
+            "# Signals from images of paper ECGs",
             "",
-            "A model repository for NVIDIA's Triton Inference Server,",
-            f"written by {facts['software']} with the models {models}.",
+            "Model repository for NVIDIA's Triton Inference Server,",
+            f"written by {metadata['software']} with the models {models}.",
             "",
-            f"`{pipeline.name}` takes 1 to {pipeline.most_in_a_batch} encoded images a request.",
-            f"It needs Triton 24.12 or later with its Python backend, and {facts['software']}",
+            f"`{pipeline.name}` takes 1 to {pipeline.max_batch_size} encoded images per request.",
+            f"It requires Triton 24.12 or later with its Python backend, and {metadata['software']}",
             f"{place}.",
-            *_start(pipeline.name, facts),
+            *_start_lines(pipeline.name, metadata),
             "",
-            "| | name | type | shape | what |",
+            "| | name | type | shape | description |",
             "|---|---|---|---|---|",
-            *_rows("in", pipeline.inputs),
-            *_rows("out", pipeline.outputs),
+            *_port_rows("in", pipeline.inputs),
+            *_port_rows("out", pipeline.outputs),
             _NOTES,
         ]
     )
 
 
-def _start(name: str, facts: Mapping[str, str]) -> list[str]:
+def _start_lines(name: str, metadata: Mapping[str, str]) -> list[str]:
     start = "    tritonserver --model-repository THIS_FOLDER"
-    if facts["networks"] == "stage-models":
-        runs = "Its networks run as the stage models of this repository:"
-        return [runs, f"the server needs the backend {facts['backend']}, too.", "", start]
+    if metadata["networks"] == "stage-models":
+        return [
+            "Its networks run as the stage models of this repository,",
+            f"so the server also requires the backend {metadata['backend']}.",
+            "",
+            start,
+        ]
     return [
-        "It runs its networks itself; the stage models are there for other clients.",
-        f"A server without the backend {facts['backend']} loads `{name}` alone:",
+        "It runs its networks itself. The stage models are for other clients.",
+        f"On a server without the backend {metadata['backend']}, load `{name}` alone:",
         "",
         start,
         f"{start} --model-control-mode explicit --load-model {name}",
     ]
 
 
-def _rows(way: str, ports: tuple[Port, ...]) -> list[str]:
+def _port_rows(direction: str, ports: tuple[Port, ...]) -> list[str]:
     return [
-        f"| {way} | `{port.name}` | {'BYTES' if port.dtype == 'bytes' else 'FP32'} "
-        f"| [{', '.join(map(str, port.shape))}] | {_MEANING[port.name]} |"
+        f"| {direction} | `{port.name}` | {'BYTES' if port.dtype == 'bytes' else 'FP32'} "
+        f"| [{', '.join(map(str, port.shape))}] | {_DESCRIPTIONS[port.name]} |"
         for port in ports
     ]

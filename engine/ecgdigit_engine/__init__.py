@@ -1,1 +1,1 @@
-"""Stage specs and the runners that execute the networks."""
+"""Stage specifications, and the runners that execute the networks."""

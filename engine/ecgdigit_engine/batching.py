@@ -1,7 +1,8 @@
-"""Calls of many threads as few calls of the device: what waits while it is busy goes together next.
+"""Batching of concurrent calls.
 
-No call is held back to wait for company: a batch is what has gathered meanwhile. On a card four strips cost
-little more than one; on a CPU nothing is gained, so there the runners are used as they are.
+Calls that wait while the device is busy are run together as the next batch. No call is delayed to fill a
+batch. On a GPU a batch of four strips costs little more than one strip. On a CPU batching gains nothing, so
+runners of the CPU are used directly.
 """
 
 from __future__ import annotations
@@ -18,80 +19,86 @@ from ecgdigit_engine.runner import Feed, Feeds, Fetches, Runner, SharedInput
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.profile import BATCH
 
-_LARGE_PX = 4_000_000  # inputs from here on go alone
+# Images of this many pixels or more are not batched. Chosen, not tuned.
+_LARGE_PX = 4_000_000
 
-Bucket = tuple[tuple[str, object], ...]
-"""What inputs must have in common to go together: names, shapes less the batch and types, and the very
-value where that is kept."""
+BatchKey = tuple[tuple[str, object], ...]
+"""Properties that calls of one batch have in common: for each input its name, and either its shape without
+the batch axis and its type, or the shared input itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Call:
     feeds: Feeds
-    bucket: Bucket
+    key: BatchKey
     size: int
     is_large: bool
-    answer: Future[Fetches]
+    result: Future[Fetches]
 
 
-def _call(feeds: Feeds) -> _Call:
+def _call_from_feeds(feeds: Feeds) -> _Call:
     names = sorted(feeds)
-    bucket = tuple((name, _alike(feeds[name])) for name in names)
-    apart = [value for value in feeds.values() if isinstance(value, np.ndarray)]
-    large = max(value.size for value in apart) // 3 >= _LARGE_PX
-    return _Call(feeds, bucket, apart[0].shape[0], large, Future())
+    key = tuple((name, _input_key(feeds[name])) for name in names)
+    batched = [value for value in feeds.values() if isinstance(value, np.ndarray)]
+    is_large = max(value.size for value in batched) // 3 >= _LARGE_PX
+    return _Call(feeds, key, batched[0].shape[0], is_large, Future())
 
 
-def _alike(value: Feed) -> object:
+def _input_key(value: Feed) -> object:
     return value if isinstance(value, SharedInput) else (value.shape[1:], value.dtype.str)
 
 
-def _sizes(bucket: Bucket) -> Bucket:
-    """What of a bucket decides how much memory it takes; a kept value itself is not held on to."""
+def _memory_key(key: BatchKey) -> BatchKey:
+    """Return the part of a key that decides the use of memory, without references to shared inputs."""
     return tuple(
-        (name, (of.shape, of.dtype.str) if isinstance(of, SharedInput) else of) for name, of in bucket
+        (name, (part.shape, part.dtype.str) if isinstance(part, SharedInput) else part) for name, part in key
     )
 
 
 class BatchingRunner:
-    """A runner whose waiting calls of one shape are joined along the batch axis. Satisfies `Runner`.
+    """Runner that joins waiting calls of one shape along the batch axis. Satisfies `Runner`.
 
-    Values that are kept are for all of a batch. most: pictures of a batch of several calls; one call with
-    more goes in parts where its stage's batch axis asks for it. When the device runs out of memory the batch
-    is halved, for that shape and from then on, and the work goes on; a single picture that is too much is
-    OutOfDeviceMemory. An error of a joint call reaches all whose call it was. If the worker itself ends, all
-    who wait and all who come get WorkerDied: nobody hangs.
+    A shared input must be the same in all calls of a batch. `max_batch` limits a batch of several calls. One
+    call that is larger than the stage's batch axis is run in chunks.
+
+    If the device runs out of memory, the batch size is halved for that shape, permanently, and the call is
+    repeated. OutOfDeviceMemory is raised only if one image does not fit. An error of a batch is raised by
+    all its calls. If the worker thread itself ends, all pending and later calls raise WorkerDied, so that no
+    caller waits forever.
     """
 
-    def __init__(self, runner: Runner, most: int = 4) -> None:
+    def __init__(self, runner: Runner, max_batch: int = 4) -> None:
         self._runner = runner
-        self._most: dict[Bucket, int] = {}
+        self._memory_limits: dict[BatchKey, int] = {}
         axis = runner.spec.axis(BATCH)
-        self._usual_most = min(most, axis.high) if axis else most
-        self._largest_call = axis.high if axis else None
+        self._max_batch = min(max_batch, axis.high) if axis else max_batch
+        self._max_call = axis.high if axis else None
         self._waiting: deque[_Call] = deque()
-        self._in_hand: list[_Call] = []
+        self._current: list[_Call] = []
         self._changed = threading.Condition()
-        self._end: BaseException | None = None
+        self._fatal_error: BaseException | None = None
         self._closed = False
         self._worker = threading.Thread(target=self._work, name=f"batch {runner.spec.stage}", daemon=True)
         self._worker.start()
 
     @property
     def spec(self) -> StageSpec:
+        """Specification of the stage."""
         return self._runner.spec
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        call = _call(feeds)
+        """Enqueue a call, and return its outputs."""
+        call = _call_from_feeds(feeds)
         with self._changed:
-            if self._end is not None or self._closed:
-                raise WorkerDied(self.spec.stage, str(self._end or "it was closed")) from self._end
+            if self._fatal_error is not None or self._closed:
+                reason = str(self._fatal_error or "the runner was closed")
+                raise WorkerDied(self.spec.stage, reason) from self._fatal_error
             self._waiting.append(call)
             self._changed.notify()
-        return call.answer.result()
+        return call.result.result()
 
     def close(self) -> None:
-        """End the worker when what waits is done."""
+        """Complete all waiting calls, and end the worker thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -99,72 +106,69 @@ class BatchingRunner:
 
     def _work(self) -> None:
         try:
-            while batch := self._next():
-                self._answer(batch)
-        except BaseException as error:  # noqa: BLE001 whatever ends the worker, those who wait must hear of it
+            while batch := self._next_batch():
+                self._run_batch(batch)
+        except BaseException as error:  # noqa: BLE001 waiting callers must be released whatever happened
             with self._changed:
-                self._end = error
-                for call in (*self._in_hand, *self._waiting):
-                    if not call.answer.done():
-                        call.answer.set_exception(WorkerDied(self.spec.stage, str(error)))
+                self._fatal_error = error
+                for call in (*self._current, *self._waiting):
+                    if not call.result.done():
+                        call.result.set_exception(WorkerDied(self.spec.stage, str(error)))
                 self._waiting.clear()
 
-    def _next(self) -> list[_Call]:
-        """The call that has waited longest and those that can go with it; none when closed and done."""
+    def _next_batch(self) -> list[_Call]:
+        """Return the oldest call and the calls that fit its batch. Empty after `close`."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._waiting:
                 return []
             first = self._waiting.popleft()
-            batch = self._in_hand = [first]
-            room = self._room(first) - first.size
+            batch = self._current = [first]
+            free = self._memory_limits.get(_memory_key(first.key), self._max_batch) - first.size
             if not first.is_large:
                 for call in list(self._waiting):
-                    if call.bucket == first.bucket and call.size <= room:
+                    if call.key == first.key and call.size <= free:
                         self._waiting.remove(call)
                         batch.append(call)
-                        room -= call.size
+                        free -= call.size
             return batch
 
-    def _room(self, call: _Call) -> int:
-        return self._most.get(_sizes(call.bucket), self._usual_most)
-
-    def _answer(self, batch: list[_Call]) -> None:
-        joined = {name: _joined([call.feeds[name] for call in batch]) for name in batch[0].feeds}
+    def _run_batch(self, batch: list[_Call]) -> None:
+        joined = {name: _concatenate([call.feeds[name] for call in batch]) for name in batch[0].feeds}
         try:
-            found = self._in_parts(joined, _sizes(batch[0].bucket))
-        except Exception as error:  # noqa: BLE001 it belongs to those who called, in their threads
+            outputs = self._run_in_chunks(joined, _memory_key(batch[0].key))
+        except Exception as error:  # noqa: BLE001 raised again in the threads of the callers
             for call in batch:
-                call.answer.set_exception(error)
+                call.result.set_exception(error)
             return
         start = 0
         for call in batch:
             own = slice(start, start + call.size)
-            call.answer.set_result({name: value[own].copy() for name, value in found.items()})
+            call.result.set_result({name: value[own].copy() for name, value in outputs.items()})
             start += call.size
 
-    def _in_parts(self, feeds: Feeds, bucket: Bucket) -> Fetches:
-        """Run, in halves as often as memory asks for it."""
+    def _run_in_chunks(self, feeds: Feeds, key: BatchKey) -> Fetches:
+        """Run in chunks that fit in memory, and join their outputs."""
         size = next(value.shape[0] for value in feeds.values() if not isinstance(value, SharedInput))
-        most = min(size, self._most.get(bucket, self._largest_call or size))
+        chunk = min(size, self._memory_limits.get(key, self._max_call or size))
         try:
             parts = [
-                self._runner.run({name: _part(value, k, most) for name, value in feeds.items()})
-                for k in range(0, size, most)
+                self._runner.run({name: _chunk(value, k, chunk) for name, value in feeds.items()})
+                for k in range(0, size, chunk)
             ]
         except OutOfDeviceMemory:
-            if most == 1:
+            if chunk == 1:
                 raise
-            self._most[bucket] = most // 2
-            return self._in_parts(feeds, bucket)
+            self._memory_limits[key] = chunk // 2
+            return self._run_in_chunks(feeds, key)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _joined(values: list[Feed]) -> Feed:
-    """Along the batch axis; what is kept is the same in all."""
-    apart = [value for value in values if isinstance(value, np.ndarray)]
-    return np.concatenate(apart) if apart else values[0]
+def _concatenate(values: list[Feed]) -> Feed:
+    """Join arrays along the batch axis. A shared input is the same in all calls."""
+    batched = [value for value in values if isinstance(value, np.ndarray)]
+    return np.concatenate(batched) if batched else values[0]
 
 
-def _part(value: Feed, first: int, most: int) -> Feed:
-    return value[first : first + most] if isinstance(value, np.ndarray) else value
+def _chunk(value: Feed, first: int, size: int) -> Feed:
+    return value[first : first + size] if isinstance(value, np.ndarray) else value

@@ -1,7 +1,7 @@
-"""One thread's way to an NVIDIA card: a stream, and buffers on both sides that grow and are used again.
+"""CUDA stream of one thread, with reusable device and pinned buffers.
 
-All of pycuda is behind this module. It is imported on a machine with a card alone, since it compiles
-against the CUDA toolkit when it is installed.
+All use of pycuda is in this module. It is imported only on machines with a GPU: pycuda compiles against the
+CUDA toolkit when it is installed.
 """
 
 from __future__ import annotations
@@ -14,118 +14,123 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ecgdigit_engine.device_lru import KEPT_PICTURES, DeviceLru
+from ecgdigit_engine.device_lru import MAX_SHARED_INPUTS, DeviceLru
 from ecgdigit_engine.errors import OutOfDeviceMemory
 from ecgdigit_engine.runner import SharedInput
 
-Name = tuple[str, str]
-"""A buffer's: the stage, which errors name too, and the port."""
+BufferName = tuple[str, str]
+"""Name of a buffer: the stage, which errors name too, and the port."""
 
 
 @cache
-def _primary_context(card: int) -> Any:
-    """The context that CUDA's runtime, and so TensorRT, uses too."""
+def _primary_context(gpu: int) -> Any:
+    """Return the primary context of a GPU, which the CUDA runtime, and so TensorRT, uses too."""
     import pycuda.driver as cuda
 
     cuda.init()
-    return cuda.Device(card).retain_primary_context()
+    return cuda.Device(gpu).retain_primary_context()
 
 
-_own = threading.local()
+_thread_local = threading.local()
 
 
-def stream_of_thread(card: int) -> StreamContext:
-    """The calling thread's lane on a card, one for all stages: they follow each other there."""
-    lanes: dict[int, StreamContext] = _own.__dict__.setdefault("lanes", {})
-    if card not in lanes:
-        lanes[card] = StreamContext(card)
-    return lanes[card]
+def stream_of_thread(gpu: int) -> StreamContext:
+    """Return the calling thread's stream on a GPU. All stages of the thread share it and run in order."""
+    streams: dict[int, StreamContext] = _thread_local.__dict__.setdefault("streams", {})
+    if gpu not in streams:
+        streams[gpu] = StreamContext(gpu)
+    return streams[gpu]
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
-    """Memory of the card, and how much of it."""
+class _DeviceBuffer:
+    """Allocated device memory and its size in bytes."""
 
     memory: Any
     size: int
 
 
 class StreamContext:
-    """A stream on a card, with named buffers: pinned ones here, plain ones there.
+    """A CUDA stream with named buffers in device memory and in pinned host memory.
 
-    A name is a stage and a port. Not for two threads.
+    Not safe for use by several threads.
     """
 
-    def __init__(self, card: int) -> None:
-        self._card = card
-        _primary_context(card).push()  # for as long as this thread lives
+    def __init__(self, gpu: int) -> None:
+        self._gpu = gpu
+        _primary_context(gpu).push()  # stays current for the lifetime of this thread
         import pycuda.driver as cuda
 
         self._cuda = cuda
         self._stream = cuda.Stream()
-        self._there: dict[Name, _Room] = {}
-        self._here: dict[Name, NDArray[np.uint8]] = {}
-        self._kept = DeviceLru[Any](KEPT_PICTURES, self._free)
+        self._device_buffers: dict[BufferName, _DeviceBuffer] = {}
+        self._pinned_buffers: dict[BufferName, NDArray[np.uint8]] = {}
+        self._shared = DeviceLru[Any](MAX_SHARED_INPUTS, self._free)
 
     @property
     def handle(self) -> int:
-        """The stream, as TensorRT takes it."""
+        """Handle of the stream, as TensorRT takes it."""
         return int(self._stream.handle)
 
-    def room(self, name: Name, size: int) -> int:
-        """The device address of at least `size` bytes."""
-        held = self._there.get(name)
-        if held is None or held.size < size:
-            if held is not None:
-                self._free(held.memory)
-                del self._there[name]
-            held = self._there[name] = _Room(self._allocated(name, size), size)
-        return int(held.memory)
+    def reserve(self, name: BufferName, size: int) -> int:
+        """Return the device address of a buffer of at least `size` bytes. Raises OutOfDeviceMemory."""
+        buffer = self._device_buffers.get(name)
+        if buffer is None or buffer.size < size:
+            if buffer is not None:
+                self._free(buffer.memory)
+                del self._device_buffers[name]
+            buffer = self._device_buffers[name] = _DeviceBuffer(self._allocate(name, size), size)
+        return int(buffer.memory)
 
-    def _allocated(self, name: Name, size: int) -> Any:
+    def _allocate(self, name: BufferName, size: int) -> Any:
         try:
             return self._cuda.mem_alloc(max(size, 1))
         except self._cuda.MemoryError as error:
-            raise OutOfDeviceMemory(name[0], f"cuda:{self._card}", f"{size} bytes asked for") from error
+            reason = f"allocation of {size} bytes failed"
+            raise OutOfDeviceMemory(name[0], f"cuda:{self._gpu}", reason) from error
 
     def _free(self, memory: Any) -> None:
         self._stream.synchronize()
         memory.free()
 
-    def _pinned(self, name: Name, size: int) -> NDArray[np.uint8]:
-        held = self._here.get(name)
-        if held is None or held.size < size:
-            held = self._here[name] = self._cuda.pagelocked_empty(max(size, 1), np.uint8)
-        return held[:size]
+    def _pinned_buffer(self, name: BufferName, size: int) -> NDArray[np.uint8]:
+        buffer = self._pinned_buffers.get(name)
+        if buffer is None or buffer.size < size:
+            buffer = self._cuda.pagelocked_empty(max(size, 1), np.uint8)
+            self._pinned_buffers[name] = buffer
+        return buffer[:size]
 
-    def sent(self, name: Name, array: NDArray[Any]) -> int:
-        """Copy an array to the card, behind what the stream does already; its device address."""
-        address = self.room(name, array.nbytes)
-        self._send(name, array, address)
+    def upload(self, name: BufferName, array: NDArray[Any]) -> int:
+        """Enqueue a copy of an array to the device, and return its device address."""
+        address = self.reserve(name, array.nbytes)
+        self._copy_to_device(name, array, address)
         return address
 
-    def kept(self, name: Name, value: SharedInput) -> int:
-        """The address of a value that stays; it is copied where the card does not hold it already."""
+    def upload_shared(self, name: BufferName, value: SharedInput) -> int:
+        """Return the device address of a shared input, uploaded only if the device does not hold it."""
 
-        def sent() -> Any:
-            memory = self._allocated(name, value.array.nbytes)
-            self._send(name, value.array, int(memory))
+        def create() -> Any:
+            memory = self._allocate(name, value.array.nbytes)
+            self._copy_to_device(name, value.array, int(memory))
             return memory
 
-        return int(self._kept.found(value, sent))
+        return int(self._shared.get_or_create(value, create))
 
-    def _send(self, name: Name, array: NDArray[Any], address: int) -> None:
-        pinned = self._pinned(name, array.nbytes)
+    def _copy_to_device(self, name: BufferName, array: NDArray[Any], address: int) -> None:
+        pinned = self._pinned_buffer(name, array.nbytes)
         pinned.view(array.dtype).reshape(array.shape)[...] = array
         self._cuda.memcpy_htod_async(address, pinned, self._stream)
 
-    def fetch(self, name: Name, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Begin to copy a buffer back; the array is valid after `wait` and until the next fetch of it."""
+    def fetch(self, name: BufferName, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Enqueue a copy of a buffer to the host, and return its array.
+
+        The array is valid after `wait`, until the same buffer is fetched again.
+        """
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        pinned = self._pinned(name, size)
-        self._cuda.memcpy_dtoh_async(pinned, self.room(name, size), self._stream)
+        pinned = self._pinned_buffer(name, size)
+        self._cuda.memcpy_dtoh_async(pinned, self.reserve(name, size), self._stream)
         return pinned.view(dtype).reshape(shape)
 
     def wait(self) -> None:
-        """Until the stream has done all that it was given."""
+        """Wait until the stream has completed all its work."""
         self._stream.synchronize()

@@ -1,4 +1,4 @@
-"""Which devices there are, asked of the driver itself: no package has to be installed or loaded for it."""
+"""Compute devices, and the NVIDIA GPUs of this machine as reported by their driver."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import ctypes
 import os
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from ecgdigit_engine.errors import UnknownChoice
 
-_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
+# CUdevice_attribute of the CUDA driver API: COMPUTE_CAPABILITY_MAJOR and _MINOR.
+_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where networks run: `cpu`, or `cuda` with the card's number."""
+    """Device that executes the networks: `cpu`, or `cuda` with the number of the GPU."""
 
     kind: str
     index: int = 0
@@ -28,7 +28,7 @@ CPU = Device("cpu")
 
 
 def device_from_text(text: str) -> Device | None:
-    """`auto` (None), `cpu`, `cuda` or `cuda:N`. Raises UnknownChoice."""
+    """Return the device for `cpu`, `cuda` or `cuda:N`, or None for `auto`. Raises UnknownChoice."""
     kind, _, number = text.partition(":")
     if text == "auto":
         return None
@@ -41,7 +41,7 @@ def device_from_text(text: str) -> Device | None:
 
 @dataclass(frozen=True, slots=True)
 class CudaDevice:
-    """One NVIDIA card as its driver describes it; `capability` such as (7, 5)."""
+    """One NVIDIA GPU. `capability` is its compute capability, such as (7, 5)."""
 
     index: int
     name: str
@@ -51,7 +51,10 @@ class CudaDevice:
 
 @cache
 def cuda_devices() -> tuple[CudaDevice, ...]:
-    """The NVIDIA cards of this machine; none where there is no driver."""
+    """Return the NVIDIA GPUs of this machine, empty without a driver.
+
+    The driver's library is called directly, so that no package has to be installed or imported.
+    """
     name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(name)
@@ -60,10 +63,10 @@ def cuda_devices() -> tuple[CudaDevice, ...]:
     count = ctypes.c_int()
     if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
         return ()
-    return tuple(_card(driver, index) for index in range(count.value))
+    return tuple(_query_device(driver, index) for index in range(count.value))
 
 
-def _card(driver: ctypes.CDLL, index: int) -> CudaDevice:
+def _query_device(driver: ctypes.CDLL, index: int) -> CudaDevice:
     handle, number = ctypes.c_int(), ctypes.c_int()
     name, memory = ctypes.create_string_buffer(100), ctypes.c_size_t()
     driver.cuDeviceGet(ctypes.byref(handle), index)
@@ -74,34 +77,3 @@ def _card(driver: ctypes.CDLL, index: int) -> CudaDevice:
         driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, handle)
         capability.append(number.value)
     return CudaDevice(index, name.value.decode(), (capability[0], capability[1]), memory.value)
-
-
-@cache
-def _cpu_fact(*names: str) -> str:
-    """What Linux says of the first processor under one of these names; empty elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(names)), "")
-
-
-def cpu_flags() -> frozenset[str]:
-    """The instruction sets that Linux names, such as avx512_bf16; empty elsewhere."""
-    return frozenset(_cpu_fact("flags", "Features").split())
-
-
-def has_bf16_dot_product() -> bool:
-    """Whether the CPU multiplies bf16 itself; emulated it would gain nothing."""
-    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
-
-
-def has_int8_dot_product() -> bool:
-    """Whether the CPU adds up products of bytes itself. Without, INT8 is hardly faster, and on AVX2 its
-    16-bit sums may overflow."""
-    return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
-
-
-def cpu_name() -> str:
-    """The processor's name where the system tells."""
-    return _cpu_fact("model name") or "unknown CPU"

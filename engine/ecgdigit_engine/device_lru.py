@@ -1,4 +1,4 @@
-"""What a device still holds of arrays that were sent to it before."""
+"""Cache of the shared inputs that a device holds."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from ecgdigit_engine.runner import SharedInput
 
 T = TypeVar("T")
 
-KEPT_PICTURES = 4
-"""Of one thread. Pages take turns there: with fewer a picture would go up again for every call."""
+MAX_SHARED_INPUTS = 4
+"""Images that one thread holds on a device. A thread alternates between pages: with fewer, an image would be
+uploaded again for every call. Chosen, not tuned."""
 
 
 class DeviceLru(Generic[T]):
-    """What belongs to the latest `most` kept values; what is dropped is given to `dropped`."""
+    """Device values of the `capacity` shared inputs that were used last.
 
-    def __init__(self, most: int, dropped: Callable[[T], object] = lambda _: None) -> None:
-        self._most, self._dropped = most, dropped
-        self._held: OrderedDict[int, tuple[SharedInput, T]] = OrderedDict()
+    `on_evict` is called with a value before it is dropped.
+    """
 
-    def found(self, value: SharedInput, made: Callable[[], T]) -> T:
-        """What is held for `value`, or what `made` gives; for that the oldest makes room first."""
-        if id(value) not in self._held:
-            while len(self._held) >= self._most:
-                _, (_, oldest) = self._held.popitem(last=False)
-                self._dropped(oldest)
-            self._held[id(value)] = value, made()  # the value too, so that its id stays its own
-        self._held.move_to_end(id(value))
-        return self._held[id(value)][1]
+    def __init__(self, capacity: int, on_evict: Callable[[T], object] = lambda _: None) -> None:
+        self._capacity, self._on_evict = capacity, on_evict
+        self._entries: OrderedDict[int, tuple[SharedInput, T]] = OrderedDict()
+
+    def get_or_create(self, key: SharedInput, create: Callable[[], T]) -> T:
+        """Return the value for `key`. If it is missing, evict the oldest ones and store `create()`."""
+        if id(key) not in self._entries:
+            while len(self._entries) >= self._capacity:
+                _, (_, oldest) = self._entries.popitem(last=False)
+                self._on_evict(oldest)
+            self._entries[id(key)] = key, create()  # holds the key, so that its id is not reused
+        self._entries.move_to_end(id(key))
+        return self._entries[id(key)][1]

@@ -1,6 +1,7 @@
-"""The root of all named errors, and those of backends and engines.
+"""Root of the exception tree, and the errors of backends and engines.
 
-The tree is drawn in `ecgdigit_rt/errors/`; these stand here because the engine knows nothing of pages.
+The whole tree is drawn in `ecgdigit_rt/errors/`. These classes are defined here because the engine package
+does not depend on the runtime.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import ClassVar
 
 
 class EcgDigitError(Exception):
-    """Base of all errors raised on purpose. `hint` says what to do next."""
+    """Base class of all errors that are raised on purpose.
+
+    `message` states what happened and why, `hint` what to do next.
+    """
 
     id: ClassVar[str] = ""
     exit_code: ClassVar[int] = 70
@@ -23,13 +27,13 @@ class EcgDigitError(Exception):
 
 
 class SetupError(EcgDigitError):
-    """The installation lacks a model, a package, a device or an engine."""
+    """Missing or unusable part of the installation: a model, a package, a device or an engine."""
 
     exit_code = 3
 
 
 class BackendUnusable(SetupError, RuntimeError):
-    """A backend, device or precision asked for by name cannot be had; it is never swapped for another."""
+    """A named backend, device or precision is not available. No other one is used in its place."""
 
     id = "E-BACKEND-01"
 
@@ -46,14 +50,14 @@ class UnknownChoice(EcgDigitError, ValueError):
     exit_code = 1
 
     def __init__(self, what: str, given: str, known: Sequence[str]) -> None:
-        super().__init__(f"no {what} {given!r}", f"Known: {', '.join(known)}.")
+        super().__init__(f"Unknown {what} {given!r}", f"Use one of: {', '.join(known)}.")
         self.what = what
         self.given = given
         self.known = tuple(known)
 
 
 class ShapeOutsideProfile(EcgDigitError, ValueError):
-    """An input's axis has a size that the network or the engine was not made for."""
+    """An input axis has a size that the network or the engine does not support."""
 
     id = "E-SHAPE-01"
 
@@ -66,24 +70,26 @@ class ShapeOutsideProfile(EcgDigitError, ValueError):
 
 
 class EngineMissing(SetupError, FileNotFoundError):
+    """No stored engine matches a stage. `stale` states why the newest one of the stage does not."""
+
     id = "E-ENGINE-01"
 
     def __init__(self, stage: str, folder: Path, command: str, stale: str = "") -> None:
         why = f" ({stale})" if stale else ""
-        super().__init__(f"no engine for {stage} in {folder}{why}", f"Build it: {command}.")
+        super().__init__(f"No engine for {stage} in {folder}{why}", f"Build it: {command}.")
         self.stage = stage
         self.folder = folder
         self.stale = stale
 
 
 class EngineCorrupt(SetupError, ValueError):
-    """The engine's SHA-256 is not the one its manifest states, or it cannot be loaded."""
+    """The SHA-256 of an engine differs from its manifest, or TensorRT cannot load it."""
 
     id = "E-ENGINE-02"
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"engine damaged: {path} ({reason})",
+            f"Engine file damaged: {path} ({reason})",
             "Remove it with `ecgdigit-rt engines clean --broken` and build it again.",
         )
         self.path = path
@@ -91,59 +97,61 @@ class EngineCorrupt(SetupError, ValueError):
 
 
 class EngineBuildFailed(SetupError, RuntimeError):
+    """TensorRT could not build an engine. `messages` are its own error messages."""
+
     id = "E-ENGINE-03"
 
-    def __init__(self, stage: str, target: str, said: Sequence[str]) -> None:
+    def __init__(self, stage: str, target: str, messages: Sequence[str]) -> None:
         super().__init__(
-            f"{stage} could not be built for {target}: {'; '.join(said) or 'no reason given'}",
-            "Report it with the output of `ecgdigit-rt doctor`; other targets may still build.",
+            f"{stage} could not be built for {target}: {'; '.join(messages) or 'TensorRT gave no reason'}",
+            "Report it with the output of `ecgdigit-rt doctor`. Other targets may still build.",
         )
         self.stage = stage
         self.target = target
-        self.said = tuple(said)
+        self.messages = tuple(messages)
 
 
 class OutOfDeviceMemory(EcgDigitError, MemoryError):
-    """A card's memory does not hold what a stage needs; batches are halved before this is said."""
+    """A GPU has too little memory for a stage, even with a batch of one image."""
 
     id = "E-DEVICE-01"
     exit_code = 2
 
-    def __init__(self, stage: str, device: str, said: str) -> None:
+    def __init__(self, stage: str, device: str, reason: str) -> None:
         super().__init__(
-            f"{stage}: {device} is out of memory ({said})",
-            "Free the card, give the page in a lower resolution, or use --device cpu.",
+            f"{stage}: {device} is out of memory: {reason}",
+            "Free GPU memory, use an image of lower resolution, or use --device cpu.",
         )
         self.stage = stage
         self.device = device
-        self.said = said
+        self.reason = reason
 
 
 class WorkerDied(EcgDigitError, RuntimeError):
-    """The thread that feeds a device has ended; what it held and what comes later fails by this name."""
+    """The thread that feeds a device has ended. All its pending and later calls fail with this error."""
 
     id = "E-DEVICE-02"
     exit_code = 70
 
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(
-            f"the worker of {stage} has ended: {reason}",
-            "Run again; if it ends again, report it with the output of `ecgdigit-rt doctor`.",
+            f"The worker thread of {stage} has ended: {reason}",
+            "Run again. If it ends again, report it with the output of `ecgdigit-rt doctor`.",
         )
         self.stage = stage
         self.reason = reason
 
 
 class StageNotServed(EcgDigitError, RuntimeError):
-    """Triton answered a stage's call with an error. `said` is its own message."""
+    """A Triton server returned an error for a stage. `reason` is its message."""
 
     id = "E-TRITON-01"
 
-    def __init__(self, stage: str, model: str, said: str) -> None:
+    def __init__(self, stage: str, model: str, reason: str) -> None:
         super().__init__(
-            f"{stage}: Triton's model {model} did not answer: {said}",
-            "See in the server's log that the model is loaded; `--networks in-process` needs none of them.",
+            f"{stage}: Triton model {model} failed: {reason}",
+            "Check the server log: the model must be loaded. `--networks in-process` needs no stage models.",
         )
         self.stage = stage
         self.model = model
-        self.said = said
+        self.reason = reason

@@ -1,4 +1,4 @@
-"""Which backend runs the networks, on which device, in which precision: probed, chosen, and said."""
+"""Selection of backend, device and precision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import (
-    GRAPHS,
+    GRAPH_PRECISIONS,
     PRECISIONS,
     Backend,
     ExecutionOptions,
@@ -18,15 +18,18 @@ from ecgdigit_engine.backends.backend import (
 from ecgdigit_engine.batching import BatchingRunner
 from ecgdigit_engine.device import CPU, Device, device_from_text
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
-from ecgdigit_engine.fused import FusedRunner
-from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.runner import FusedRunner, Runner
+from ecgdigit_engine.stage_opener import StageOpener, StageRequest
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class BackendSelection:
-    """A backend that is ready, with a device and a precision that it has."""
+    """A backend that is ready, with one of its devices and precisions.
+
+    `is_auto` is true if the backend or the device was selected automatically.
+    """
 
     backend: Backend
     version: str
@@ -37,102 +40,130 @@ class BackendSelection:
 
     @property
     def graph_precision(self) -> str:
-        """Which of the stages' graphs to open, of `GRAPHS`."""
+        """Precision of the graphs to open, one of `GRAPH_PRECISIONS`."""
         return graph_precision(self.precision)
 
-    @property
-    def is_accelerator(self) -> bool:
-        """Whether what the device sees must be sent to it, so that a picture had better go once."""
-        return self.device != CPU
+    def open_stage(self, request: StageRequest) -> Runner:
+        """Return a runner of one stage.
 
-    def open_stage(
-        self, graph: bytes, threads: int = 1, concurrency: int = 1, prefix_graph: bytes | None = None
-    ) -> Runner:
-        """A runner of one stage. graph: ONNX bytes, typed as `graph_precision` says.
-
-        front: the graph of a stage that gives this one its inputs; the runner is of both. On a card, calls
-        that wait for it at the same time go together as one batch.
+        On a GPU, calls that wait at the same time are joined into one batch.
         """
-        how = ExecutionOptions(self.device, self.precision, threads, concurrency)
-        runner: Runner = self.backend.open_stage(graph, how)
-        if prefix_graph is not None:
-            runner = FusedRunner(self.backend.open_stage(prefix_graph, how), runner)
-        return BatchingRunner(runner) if self.is_accelerator else runner
+        options = ExecutionOptions(self.device, self.precision, request.threads, request.concurrency)
+        runner: Runner = self.backend.open_stage(request.graph, options)
+        if request.prefix_graph is not None:
+            runner = FusedRunner(self.backend.open_stage(request.prefix_graph, options), runner)
+        return runner if self.device == CPU else BatchingRunner(runner)
+
+    def opener(self) -> StageOpener:
+        """Return the opener of stages on this backend."""
+        return StageOpener(
+            self.open_stage, str(self), self.graph_precision, self.notes, is_accelerator=self.device != CPU
+        )
 
     def __str__(self) -> str:
-        """Such as "auto → onnxruntime 1.31.1 (cpu, fp32)"."""
-        found = f"{self.backend.name} {self.version} ({self.device}, {self.precision})"
-        return f"{AUTO} → {found}" if self.is_auto else found
+        """Return a text such as "auto → onnxruntime 1.31.1 (cpu, fp32)"."""
+        text = f"{self.backend.name} {self.version} ({self.device}, {self.precision})"
+        return f"{AUTO} → {text}" if self.is_auto else text
 
 
 def select_backend(
     backend: str = AUTO,
     device: str = AUTO,
     precision: str = AUTO,
-    graphs: Collection[str] = GRAPHS,
+    graphs: Collection[str] = GRAPH_PRECISIONS,
     backends: Mapping[str, Backend] | None = None,
 ) -> BackendSelection:
-    """The best backend that is ready. What is named is taken or refused, never swapped.
+    """Return the best backend that is ready.
 
-    device: auto, cpu, cuda or cuda:N; auto takes a card where a backend is ready for it. precision: auto,
-    fp32, fp16, bf16 or int8; auto is the backend's fastest, all of which lose no accuracy worth speaking of.
-    graphs: those that the models have, of `GRAPHS`.
-    Raises UnknownChoice and BackendUnusable.
+    A named backend, device or precision is used or refused. Only `auto` falls back to another one.
+
+    Parameters
+    ----------
+    backend
+        Name of a backend, or `auto`.
+    device
+        `cpu`, `cuda` or `cuda:N`. `auto` is a GPU if a backend is ready for one, else the CPU.
+    precision
+        `fp32`, `fp16`, `bf16` or `int8`. `auto` is the fastest one of the backend. The loss of accuracy of
+        each is limited at export (`ecgdigit_export.precision_check`).
+    graphs
+        Precisions in which the models have graphs, of `GRAPH_PRECISIONS`.
+    backends
+        Backends by name. Default: `all_backends()`.
+
+    Raises
+    ------
+    UnknownChoice
+        If a name does not exist.
+    BackendUnusable
+        If no backend matches.
     """
     known = all_backends() if backends is None else backends
-    wanted = device_from_text(device)
+    requested = device_from_text(device)
     if precision not in (AUTO, *PRECISIONS):
         raise UnknownChoice("precision", precision, (AUTO, *PRECISIONS))
     if backend != AUTO and backend not in known:
         raise UnknownChoice("backend", backend, (AUTO, *known))
     candidates = [one for one in known.values() if backend == one.name or (backend == AUTO and one.is_auto)]
-    found: list[BackendSelection] = []
+    matches: list[BackendSelection] = []
     refusals: list[BackendUnusable] = []
     for one in candidates:
-        answer = _fitting(one, one.probe(), wanted, precision, graphs)
-        if isinstance(answer, BackendUnusable):
-            refusals.append(answer)
+        match = _match(one, one.probe(), requested, precision, graphs)
+        if isinstance(match, BackendUnusable):
+            refusals.append(match)
         else:
-            ready, chosen, exact = answer
+            ready, matched_device, matched_precision = match
             is_auto = AUTO in (backend, device)
-            found.append(BackendSelection(one, ready.version, chosen, exact, is_auto, ready.notes))
-    if not found:
-        raise _refusal(refusals, backend, device, precision)
-    return min(found, key=lambda choice: choice.device == CPU)  # a card first, then the order of backends
+            matches.append(
+                BackendSelection(one, ready.version, matched_device, matched_precision, is_auto, ready.notes)
+            )
+    if not matches:
+        raise _joint_refusal(refusals, backend, device, precision)
+    return min(matches, key=lambda match: match.device == CPU)  # GPUs first, then the order of the backends
 
 
-def _fitting(
+def _match(
     backend: Backend,
-    answer: Ready | Unusable,
-    wanted: Device | None,
+    probed: Ready | Unusable,
+    requested: Device | None,
     precision: str,
     graphs: Collection[str],
 ) -> tuple[Ready, Device, str] | BackendUnusable:
-    if isinstance(answer, Unusable):
-        return BackendUnusable(backend.name, answer.reason, answer.fix)
-    devices = [device for device in answer.devices if wanted in (None, device)]
+    """Return a device and a precision of one backend that match the request, or why there are none."""
+    if isinstance(probed, Unusable):
+        return BackendUnusable(backend.name, probed.reason, probed.fix)
+    devices = [device for device in probed.devices if requested in (None, device)]
     if not devices:
-        has = ", ".join(map(str, answer.devices))
+        available = ", ".join(map(str, probed.devices))
         return BackendUnusable(
-            f"{backend.name} on {wanted}", f"it can use {has}", f"Use --device auto or one of {has}."
+            f"{backend.name} on {requested}",
+            f"its available devices are {available}",
+            f"Use --device auto or one of {available}.",
         )
     for device in sorted(devices, key=lambda one: one == CPU):
-        precisions = [one for one in answer.devices[device] if graph_precision(one) in graphs]
+        precisions = [one for one in probed.devices[device] if graph_precision(one) in graphs]
         if precisions and precision in (AUTO, *precisions):
-            return answer, device, precisions[0] if precision == AUTO else precision
-    has = ", ".join(answer.devices[devices[0]])
+            return probed, device, precisions[0] if precision == AUTO else precision
+    available = ", ".join(probed.devices[devices[0]])
     return BackendUnusable(
-        f"{backend.name} in {precision} on {devices[0]}", f"it has {has}", f"Use --precision {has}."
+        f"{backend.name} in {precision} on {devices[0]}",
+        f"its available precisions are {available}",
+        f"Use --precision {available}.",
     )
 
 
-def _refusal(refusals: list[BackendUnusable], backend: str, device: str, precision: str) -> BackendUnusable:
+def _joint_refusal(
+    refusals: list[BackendUnusable], backend: str, device: str, precision: str
+) -> BackendUnusable:
+    """Return one error with the reasons of all backends."""
     if len(refusals) == 1:
         return refusals[0]
-    wish = " ".join(
+    options = " ".join(
         f"--{name} {value}"
         for name, value in (("backend", backend), ("device", device), ("precision", precision))
         if value != AUTO
     )
     reasons = "; ".join(f"{one.backend}: {one.reason}" for one in refusals)
-    return BackendUnusable(wish, reasons, "`ecgdigit-rt doctor` shows what is ready and what would help.")
+    return BackendUnusable(
+        options, reasons, "`ecgdigit-rt doctor` lists the backends and how to install them."
+    )

@@ -1,4 +1,4 @@
-"""What a stage's graph takes and gives, read from the graph itself."""
+"""Specification of a stage: its inputs, outputs and sizes, as stored in its graph."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ import numpy as np
 from ecgdigit_engine.errors import ShapeOutsideProfile
 
 
-class Shaped(Protocol):
-    """What an input must tell of itself: an array, or what stands for one."""
+class ArrayInfo(Protocol):
+    """Shape and type of an input, whether an array or a value that stands for one."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Size of each dimension."""
+        ...
 
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One dynamic axis: the sizes it may have, in steps, and the one that engines are tuned to."""
+    """One dynamic axis: its sizes from `low` to `high` in steps, and the size that engines are tuned for."""
 
     name: str
     low: int
@@ -33,14 +37,15 @@ class Axis:
     step: int = 1
 
     @property
-    def words(self) -> str:
+    def range_text(self) -> str:
+        """The sizes, such as "32 to 1536 in steps of 32"."""
         steps = f" in steps of {self.step}" if self.step > 1 else ""
         return f"{self.low} to {self.high}{steps}"
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One input or output: `shape` has an int where it is fixed and an axis' name where it is dynamic."""
+    """One input or output. `shape` has a number for a fixed dimension and an axis name for a dynamic one."""
 
     name: str
     dtype: str
@@ -49,7 +54,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:
-    """A stage: its ports, its inputs' dynamic axes, and the metadata that export wrote into the graph."""
+    """A stage: its ports, the dynamic axes of its inputs, and the metadata that export wrote to the graph."""
 
     stage: str
     version: str
@@ -60,60 +65,64 @@ class StageSpec:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def axis(self, name: str) -> Axis | None:
+        """Return the dynamic axis of this name, or None."""
         return next((axis for axis in self.axes if axis.name == name), None)
 
-    def check(self, feeds: Mapping[str, Shaped], *, bounded: bool, way_out: str = "") -> None:
-        """See that the inputs fit. bounded: sizes must be within low and high too, as an engine asks.
+    def check(self, feeds: Mapping[str, ArrayInfo], *, bounded: bool, hint: str = "") -> None:
+        """Check types and shapes of the inputs.
 
-        way_out: what helps against a size out of bounds. Raises ShapeOutsideProfile, which names the
-        axis, and TypeError or KeyError for what only a caller's mistake can be.
+        With `bounded`, sizes must also lie within the low and high of their axis, as an engine requires.
+        `hint` is the advice for a size that does not. Raises ShapeOutsideProfile, and TypeError or KeyError
+        for mistakes in the calling code.
         """
         for port in self.inputs:
-            given = feeds[port.name]
-            if given.dtype.name != port.dtype:
-                raise TypeError(f"{self.stage}: {port.name} must be {port.dtype}, got {given.dtype.name}")
-            if len(given.shape) != len(port.shape):
+            value = feeds[port.name]
+            if value.dtype.name != port.dtype:
+                raise TypeError(f"{self.stage}: {port.name} must be {port.dtype}, got {value.dtype.name}")
+            if len(value.shape) != len(port.shape):
                 raise ShapeOutsideProfile(
                     self.stage,
                     f"{port.name}'s rank",
-                    len(given.shape),
+                    len(value.shape),
                     f"it must be {len(port.shape)}",
-                    _CALLER,
+                    _RESIZE_HINT,
                 )
-            for size, wanted in zip(given.shape, port.shape, strict=True):
-                self._check_axis(port.name, size, wanted, bounded, way_out)
+            for size, expected in zip(value.shape, port.shape, strict=True):
+                self._check_size(port.name, size, expected, bounded, hint)
 
-    def _check_axis(self, port: str, size: int, wanted: int | str, bounded: bool, way_out: str) -> None:
-        if isinstance(wanted, int):
-            if size != wanted:
-                raise ShapeOutsideProfile(self.stage, port, size, f"it must be {wanted}", _CALLER)
+    def _check_size(self, port: str, size: int, expected: int | str, bounded: bool, hint: str) -> None:
+        if isinstance(expected, int):
+            if size != expected:
+                raise ShapeOutsideProfile(self.stage, port, size, f"it must be {expected}", _RESIZE_HINT)
             return
-        axis = self.axis(wanted)
+        axis = self.axis(expected)
         if axis is None:
             return
         if size % axis.step or size < 1:
             allowed = f"it must be a multiple of {axis.step}"
-            raise ShapeOutsideProfile(self.stage, axis.name, size, allowed, _CALLER)
+            raise ShapeOutsideProfile(self.stage, axis.name, size, allowed, _RESIZE_HINT)
         if bounded and not axis.low <= size <= axis.high:
-            raise ShapeOutsideProfile(
-                self.stage, axis.name, size, f"the engine was built for {axis.words}", way_out or _CALLER
-            )
+            allowed = f"the engine was built for {axis.range_text}"
+            raise ShapeOutsideProfile(self.stage, axis.name, size, allowed, hint or _RESIZE_HINT)
 
 
-_CALLER = "Pad or cut the input to a size that the stage takes."
+_RESIZE_HINT = "Pad or crop the input to a supported size."
 
 
 def spec_from_metadata(
     inputs: tuple[Port, ...], outputs: tuple[Port, ...], metadata: Mapping[str, str]
 ) -> StageSpec:
-    """The spec of a graph whose metadata export wrote (`stage`, `version`, `precision`, `axes`)."""
-    written = json.loads(metadata.get("axes", "{}"))
+    """Return the specification of a graph from its ports and its metadata.
+
+    The metadata keys are those that export writes: `stage`, `version`, `precision` and `axes`.
+    """
+    sizes_by_axis = json.loads(metadata.get("axes", "{}"))
     return StageSpec(
         stage=metadata.get("stage", ""),
         version=metadata.get("version", ""),
         precision=metadata.get("precision", "fp32"),
         inputs=inputs,
         outputs=outputs,
-        axes=tuple(Axis(name, *sizes) for name, sizes in written.items()),
+        axes=tuple(Axis(name, *sizes) for name, sizes in sizes_by_axis.items()),
         metadata=dict(metadata),
     )

@@ -1,4 +1,4 @@
-"""A family's trained weights → graphs in every precision, each proven, with their manifest."""
+"""Export of a family: trained weights to verified graphs in every precision, with a manifest."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_export.int8_graph import calibration_pictures, quantised_graph
+from ecgdigit_export.int8_graph import calibration_images, quantise_graph
 from ecgdigit_export.onnx_graph import (
     ATTRIBUTION,
     PRECISIONS,
-    Proof,
-    folded,
+    check_parity,
+    fuse_batchnorm,
     graph_from_model,
-    prove,
-    trained,
+    load_trained,
 )
-from ecgdigit_export.page_proof import page_proof
+from ecgdigit_export.precision_check import check_precisions
 from ecgdigit_export.sampler_graph import sampler_graph
 from ecgdigit_rt.models import STAGES, graph_file
 from ecgdigit_rt.stages import SAMPLER
 
 Graphs = dict[str, dict[str, bytes]]
-"""Precision → stage → ONNX."""
+"""ONNX files by precision and stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """weights: folder with STAGE.pt. pages: what `synth` wrote, for the proofs. calibration: other such
-    pages, for INT8; without them there is none."""
+    """Options of an export.
+
+    `weights` is a folder with STAGE.pt. `pages` is a folder that `synth` wrote, on which the precisions are
+    compared. `calibration` is another such folder. INT8 graphs are written only if it is given.
+    """
 
     weights: Path
     out: Path
@@ -44,70 +46,77 @@ class ExportRequest:
     calibration: Path | None = None
 
 
-def export_family(order: ExportRequest) -> dict[str, Any]:
-    """Write OUT/STAGE.onnx (FP32), STAGE.fp16.onnx and STAGE.int8.onnx with OUT/manifest.json; its content.
+def export_family(request: ExportRequest) -> dict[str, Any]:
+    """Write the graphs of a family and manifest.json, and return the content of the manifest.
 
-    Nothing is written before all is proven. Raises ValueError where a graph is too far from PyTorch or a
-    precision loses too much on pages, and FileNotFoundError for what is missing.
+    The files are OUT/STAGE.onnx (FP32), STAGE.fp16.onnx and STAGE.int8.onnx. They are written after all
+    checks have passed. Raises ValueError if a graph differs too much from PyTorch or a precision loses too
+    much on pages, and FileNotFoundError for missing inputs.
     """
     graphs: Graphs = {precision: {} for precision in PRECISIONS}
     stages: dict[str, Any] = {}
-    pictures = _pictures_for_proof(order.pages)
+    images = _parity_images(request.pages)
     for stage in STAGES:
-        metadata, parameters, proofs = _exported(order, stage, graphs, pictures)
-        stages[stage] = {"parameters": parameters, **metadata, "graphs": proofs}
-    if order.calibration is not None:
-        met = calibration_pictures(graphs["fp32"], order.calibration)
-        graphs["int8"] = {stage: quantised_graph(graphs["fp32"][stage], met[stage]) for stage in STAGES}
+        stages[stage] = _export_stage(request, stage, graphs, images)
+    if request.calibration is not None:
+        inputs = calibration_images(graphs["fp32"], request.calibration)
+        graphs["int8"] = {stage: quantise_graph(graphs["fp32"][stage], inputs[stage]) for stage in STAGES}
     manifest: dict[str, Any] = {
-        "family": order.family,
-        "version": order.version,
+        "family": request.family,
+        "version": request.version,
         "attribution": ATTRIBUTION,
-        "on_pages": None if order.pages is None else page_proof(graphs, order.pages),
+        "on_pages": None if request.pages is None else check_precisions(graphs, request.pages),
         "stages": stages,
     }
-    order.out.mkdir(parents=True, exist_ok=True)
-    sampler = sampler_graph({"family": order.family, "version": order.version})
-    (order.out / graph_file(SAMPLER, "fp32")).write_bytes(sampler)
-    manifest[SAMPLER] = {
-        "file": graph_file(SAMPLER, "fp32"),
-        "sha256": hashlib.sha256(sampler).hexdigest(),
-    }
-    for precision, by_stage in graphs.items():
-        for stage, graph in by_stage.items():
-            name = graph_file(stage, precision)
-            (order.out / name).write_bytes(graph)
-            papers = {"file": name, "sha256": hashlib.sha256(graph).hexdigest()}
-            stages[stage]["graphs"][precision] = papers | stages[stage]["graphs"].get(precision, {})
-    (order.out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    _write_family(request, graphs, manifest)
     return manifest
 
 
-def _exported(
-    order: ExportRequest, stage: str, graphs: Graphs, pictures: list[NDArray[np.uint8]]
-) -> tuple[dict[str, str], int, dict[str, dict[str, Any]]]:
-    """Put a stage's graphs into `graphs`; its metadata, its count of parameters, its proofs by precision."""
-    source = order.weights / f"{stage}.pt"
-    model, training = trained(order.family, stage, source)
-    model = folded(model)
+def _export_stage(
+    request: ExportRequest, stage: str, graphs: Graphs, images: list[NDArray[np.uint8]]
+) -> dict[str, Any]:
+    """Add the graphs of a stage to `graphs`, and return the stage's manifest entry."""
+    source = request.weights / f"{stage}.pt"
+    model, training = load_trained(request.family, stage, source)
+    model = fuse_batchnorm(model)
     metadata = {
-        "family": order.family,
-        "version": order.version,
+        "family": request.family,
+        "version": request.version,
         "weights_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
         "training_steps": training["steps"],
         "attribution": ATTRIBUTION,
     }
-    cut = [picture[:320] if stage == "trace" else picture for picture in pictures]
-    proofs: dict[str, dict[str, Any]] = {}
+    cropped = [image[:320] if stage == "trace" else image for image in images]
+    entries: dict[str, dict[str, Any]] = {}
     for precision in PRECISIONS:
         graph = graphs[precision][stage] = graph_from_model(stage, model, metadata, precision)
-        proof: Proof = prove(stage, model, graph, cut, precision)
-        proofs[precision] = {"proof": asdict(proof)}
-    return metadata, sum(p.numel() for p in model.parameters()), proofs
+        parity = check_parity(stage, model, graph, cropped, precision)
+        entries[precision] = {"proof": asdict(parity)}
+    parameters = sum(p.numel() for p in model.parameters())
+    return {"parameters": parameters, **metadata, "graphs": entries}
 
 
-def _pictures_for_proof(folder: Path | None) -> list[NDArray[np.uint8]]:
-    """Real inputs: a corner of each of the folder's first pages, 512 × 640."""
+def _write_family(request: ExportRequest, graphs: Graphs, manifest: dict[str, Any]) -> None:
+    """Write all graphs, complete the manifest with their digests, and write it."""
+    request.out.mkdir(parents=True, exist_ok=True)
+    sampler = sampler_graph({"family": request.family, "version": request.version})
+    manifest[SAMPLER] = _write_graph(request.out, graph_file(SAMPLER, "fp32"), sampler)
+    for precision, by_stage in graphs.items():
+        for stage, graph in by_stage.items():
+            written = _write_graph(request.out, graph_file(stage, precision), graph)
+            entries = manifest["stages"][stage]["graphs"]
+            entries[precision] = written | entries.get(precision, {})
+    (request.out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def _write_graph(folder: Path, name: str, graph: bytes) -> dict[str, Any]:
+    """Write a graph, and return its manifest entry."""
+    (folder / name).write_bytes(graph)
+    return {"file": name, "sha256": hashlib.sha256(graph).hexdigest()}
+
+
+def _parity_images(folder: Path | None) -> list[NDArray[np.uint8]]:
+    """Return a corner of 512 × 640 px of each of the first four pages."""
     files = [] if folder is None else sorted(f for f in folder.iterdir() if f.suffix in (".png", ".jpg"))[:4]
     images = [cv2.imread(str(path)) for path in files]
     return [

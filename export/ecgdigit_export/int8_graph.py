@@ -1,7 +1,8 @@
-"""Graphs in INT8 for CPUs: convolutions in 8 bits, calibrated on what the stages really meet.
+"""Quantisation of graphs to INT8 for CPUs, calibrated on the inputs of the stages in the pipeline.
 
-Static quantisation by ONNX Runtime's own tool: symmetric weights per channel, activations by their least
-and largest value. The first convolution sees the bytes and the last one says the heights: both stay FP32.
+Static quantisation by ONNX Runtime's tool, with symmetric weights per channel, and activations by their
+minimum and maximum. The first and the last convolution, which take the pixels and give the outputs, stay in
+FP32.
 """
 
 from __future__ import annotations
@@ -16,92 +17,96 @@ import onnx
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
-from ecgdigit_engine.backends.telemetry import silence_onnxruntime
-from ecgdigit_engine.runner import Feeds, Fetches, arrays
+from ecgdigit_engine.backends.telemetry import disable_onnxruntime_telemetry
+from ecgdigit_engine.runner import Feeds, Fetches, host_arrays
 from ecgdigit_engine.spec import StageSpec
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.errors import PageError
-from ecgdigit_rt.pipeline import PagePipeline
+from ecgdigit_rt.pipeline import Pipeline
 from ecgdigit_rt.results import PageRef
 
 log = logging.getLogger(__name__)
-Pictures = list[NDArray[np.uint8]]
+Images = list[NDArray[np.uint8]]
 
-_LARGEST_PX = 640 * 1280  # of a picture: more would only hold more memory
-_PICTURES = 32  # a stage
+# Maximum pixels of an image, to limit memory, and maximum number of images per stage. Chosen, not tuned.
+_MAX_PX = 640 * 1280
+_MAX_IMAGES = 32
 _QUANTISED = ("Conv", "Add", "Relu", "Resize")
 
 
 class _Recorder:
-    """A runner that keeps parts of what it is given. Satisfies `Runner`."""
+    """Runner that stores random parts of its inputs in `images`. Satisfies `Runner`."""
 
-    def __init__(self, graph: bytes, kept: Pictures, rng: np.random.Generator) -> None:
+    def __init__(self, graph: bytes, images: Images, rng: np.random.Generator) -> None:
         self._runner = OnnxRuntimeRunner(graph, threads=2)
-        self._kept, self._rng = kept, rng
+        self._images, self._rng = images, rng
 
     @property
     def spec(self) -> StageSpec:
+        """Specification of the stage."""
         return self._runner.spec
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        pixels = arrays(feeds)["pixels"]
+        """Store a part of the input, and return the outputs."""
+        pixels = host_arrays(feeds)["pixels"]
         height, width = pixels.shape[1:3]
-        kept_width = min(width, _LARGEST_PX // height // 32 * 32)
-        left = 32 * int(self._rng.integers(0, (width - kept_width) // 32 + 1))
-        self._kept.append(pixels[:4, :, left : left + kept_width].copy())
+        stored_width = min(width, _MAX_PX // height // 32 * 32)
+        left = 32 * int(self._rng.integers(0, (width - stored_width) // 32 + 1))
+        self._images.append(pixels[:4, :, left : left + stored_width].copy())
         return self._runner.run(feeds)
 
 
-def calibration_pictures(graphs: Mapping[str, bytes], pages: Path) -> dict[str, Pictures]:
-    """What each stage meets when the pages (images in a folder) are read; a random choice, each run the same.
+def calibration_images(graphs: Mapping[str, bytes], pages: Path) -> dict[str, Images]:
+    """Return a random selection of the inputs of each stage while the pages of a folder are digitized.
 
-    graphs: FP32, by stage. Raises FileNotFoundError where there is no page.
+    `graphs` are FP32 graphs by stage. Every call selects the same. Raises FileNotFoundError if `pages`
+    contains no images.
     """
     files = sorted(path for path in pages.iterdir() if path.suffix in (".png", ".jpg"))
     if not files:
-        raise FileNotFoundError(f"no pages in {pages}: write some with `ecgdigit-rt synth`")
+        raise FileNotFoundError(f"no pages in {pages}. Write some with `ecgdigit-rt synth`.")
     rng = np.random.default_rng(0)
-    kept: dict[str, Pictures] = {stage: [] for stage in graphs}
-    reader = PagePipeline({stage: _Recorder(graph, kept[stage], rng) for stage, graph in graphs.items()})
+    inputs: dict[str, Images] = {stage: [] for stage in graphs}
+    pipeline = Pipeline({stage: _Recorder(graph, inputs[stage], rng) for stage, graph in graphs.items()})
     for path in files:
         page = PageRef(path)
         try:
-            reader.read(rgb_from_page(page), page)
-        except PageError as error:  # what it met until then is real all the same
+            pipeline.read(rgb_from_page(page), page)
+        except PageError as error:  # the inputs up to the error are valid
             log.info("%s: %s", path.name, error)
-    return {stage: _some(pictures, rng) for stage, pictures in kept.items()}
+    return {stage: _select_images(images, rng) for stage, images in inputs.items()}
 
 
-def _some(pictures: Pictures, rng: np.random.Generator) -> Pictures:
-    order = rng.permutation(len(pictures))[:_PICTURES]
-    return [pictures[k] for k in order]
+def _select_images(images: Images, rng: np.random.Generator) -> Images:
+    selected = rng.permutation(len(images))[:_MAX_IMAGES]
+    return [images[k] for k in selected]
 
 
-def quantised_graph(graph: bytes, pictures: Pictures) -> bytes:
-    """The FP32 graph in INT8 (quantise, dequantise pairs), with its papers."""
-    silence_onnxruntime()
+def quantise_graph(graph: bytes, images: Images) -> bytes:
+    """Return an FP32 graph in INT8, as pairs of quantise and dequantise nodes, with its metadata."""
+    disable_onnxruntime_telemetry()
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class ImageReader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._left: Iterator[NDArray[np.uint8]] = iter(pictures)
+            self._remaining: Iterator[NDArray[np.uint8]] = iter(images)
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-            picture = next(self._left, None)
-            return None if picture is None else {"pixels": picture}
+            image = next(self._remaining, None)
+            return None if image is None else {"pixels": image}
 
     model = onnx.load_from_string(graph)
-    papers = {one.key: one.value for one in model.metadata_props} | {"precision": "int8"}
+    properties = {one.key: one.value for one in model.metadata_props} | {"precision": "int8"}
     with tempfile.TemporaryDirectory() as folder:
-        plain, ready, done = (str(Path(folder) / f"{name}.onnx") for name in ("plain", "ready", "done"))
-        Path(plain).write_bytes(graph)
-        quant_pre_process(plain, ready, skip_symbolic_shape=True)
-        convolutions = [node.name for node in onnx.load(ready).graph.node if node.op_type == "Conv"]
+        source, prepared, result = (str(Path(folder) / f"{k}.onnx") for k in range(3))
+        Path(source).write_bytes(graph)
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        convolutions = [node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"]
         quantization.quantize_static(
-            ready,
-            done,
-            Reader(),
+            prepared,
+            result,
+            ImageReader(),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=list(_QUANTISED),
             nodes_to_exclude=[convolutions[0], convolutions[-1]],
@@ -110,6 +115,6 @@ def quantised_graph(graph: bytes, pictures: Pictures) -> bytes:
             weight_type=quantization.QuantType.QInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
         )
-        found = onnx.load(done)
-    onnx.helper.set_model_props(found, papers)
-    return bytes(found.SerializeToString())
+        quantised = onnx.load(result)
+    onnx.helper.set_model_props(quantised, properties)
+    return bytes(quantised.SerializeToString())

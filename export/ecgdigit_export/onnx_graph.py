@@ -1,4 +1,4 @@
-"""Trained weights → ONNX graphs with their papers: names, dynamic axes, metadata, and the proof."""
+"""Export of a trained network to an ONNX graph with metadata, and its check against PyTorch."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ ATTRIBUTION = (
 )
 PRECISIONS = ("fp32", "fp16")
 TOLERANCE = {"fp32": 2e-3, "fp16": 2e-2}
-"""Largest difference allowed between a graph in ONNX Runtime and PyTorch in FP32, relative to the output's
-largest value, by the graph's precision.
+"""Maximum difference between a graph in ONNX Runtime and PyTorch in FP32, relative to the largest value of
+the output, by the precision of the graph.
 
-In FP32 both sum the same products in another order; through some twenty layers that leaves 1e-4 or so. In
-FP16 every layer rounds to 11 bits, which leaves a hundredth here and there; what that means for the signals
-is measured on pages (`page_proof`).
+In FP32 both sum the same products in different orders, which after some twenty layers leaves about 1e-4. In
+FP16 every layer rounds to 11 bits, which leaves up to about a hundredth. The effect on the signals is
+measured on pages (`precision_check`).
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
-    """Output names, the axes that stay dynamic, and the sizes that the inputs' axes have at run time."""
+class StagePorts:
+    """Ports of a stage: output names, dynamic axes, and the sizes of the input axes at run time."""
 
     outputs: tuple[str, ...]
     dynamic: dict[str, dict[int, str]]
@@ -47,17 +47,17 @@ class Ports:
 
 _PAGE = {0: "batch", 1: "height", 2: "width"}
 _MAP = {0: "batch", 2: "rows", 3: "columns"}
-PORTS = {
-    "locate": Ports(
+STAGE_PORTS = {
+    "locate": StagePorts(
         ("heatmaps", "turns"),
         {"pixels": _PAGE, "heatmaps": _MAP, "turns": {0: "batch"}},
         (
-            Axis("batch", 1, 1, 24),  # pages alone, the patches of a second look together
+            Axis("batch", 1, 1, 24),  # one page, or a batch of close-ups of text
             Axis("height", SIDE_STEP, 608, LOCATE_SIDE, SIDE_STEP),
             Axis("width", SIDE_STEP, LOCATE_SIDE, LOCATE_SIDE, SIDE_STEP),
         ),
     ),
-    "grid": Ports(
+    "grid": StagePorts(
         ("phase",),
         {"pixels": _PAGE, "phase": _MAP},
         (
@@ -66,7 +66,7 @@ PORTS = {
             Axis("width", SIDE_STEP, GRID_SIDE, GRID_SIDE, SIDE_STEP),
         ),
     ),
-    "trace": Ports(
+    "trace": StagePorts(
         ("height_logits", "presence_logits"),
         {
             "pixels": _PAGE,
@@ -75,27 +75,27 @@ PORTS = {
         },
         (
             Axis("batch", 1, 4, 8),
-            Axis("height", 320, 320, 1280, 320),  # 20, 40 and 80 mm to both sides
+            Axis("height", 320, 320, 1280, 320),  # 20, 40 and 80 mm above and below the baseline
             Axis("width", SIDE_STEP, 2752, 5504, SIDE_STEP),  # 250 mm and margins; 500 mm at 50 mm/s
         ),
     ),
 }
 
 
-def folded(model: nn.Module) -> nn.Module:
-    """Fold every batch norm into the convolution before it, in place. The model must be in eval mode."""
+def fuse_batchnorm(model: nn.Module) -> nn.Module:
+    """Fuse each batch norm into the preceding convolution, in place. The model must be in eval mode."""
     for child in model.children():
         if isinstance(child, nn.Sequential):
             for i in range(len(child) - 1):
                 conv, norm = child[i], child[i + 1]
                 if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     child[i], child[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
-        folded(child)
+        fuse_batchnorm(child)
     return model
 
 
-def trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dict[str, str]]:
-    """The stage's model in eval mode with `weights` (as training wrote them), and how it was trained."""
+def load_trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dict[str, str]]:
+    """Return the stage's model in eval mode with stored weights, and the settings of its training."""
     state = torch.load(weights, map_location="cpu", weights_only=True)
     model = stage_network(family, stage)
     model.load_state_dict(state["weights"])
@@ -103,12 +103,12 @@ def trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dict[str
 
 
 def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], precision: str) -> bytes:
-    """The stage as ONNX bytes: uint8 NHWC in, float32 out, batch, height and width dynamic.
+    """Return the stage as an ONNX file: uint8 NHWC in, float32 out, with dynamic batch, height and width.
 
-    precision: fp32 or fp16, of all that is between; the types are in the graph, since TensorRT builds it as
-    it is typed.
+    `precision` is fp32 or fp16, the type of everything in between. It is part of the graph, because TensorRT
+    builds strongly typed networks.
     """
-    ports = PORTS[stage]
+    ports = STAGE_PORTS[stage]
     if precision == "fp16":
         model = copy.deepcopy(model).half()
     axes = {axis.name: (axis.low, axis.tuned, axis.high, axis.step) for axis in ports.axes}
@@ -125,22 +125,23 @@ def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], pre
         dynamo=False,
     )
     graph = onnx.load_from_string(buffer.getvalue())
-    papers = {
+    properties = {
         "stage": stage,
         "precision": precision,
         "axes": json.dumps(axes),
         "flops_per_pixel": f"{flops_per_pixel(model):.0f}",
         **metadata,
     }
-    onnx.helper.set_model_props(graph, papers)
+    onnx.helper.set_model_props(graph, properties)
     onnx.checker.check_model(graph, full_check=True)
     return bytes(graph.SerializeToString())
 
 
 def flops_per_pixel(model: nn.Module) -> float:
-    """Floating point operations per pixel of the input, a multiplication and an addition being two.
+    """Return the floating point operations per input pixel. A multiply-add counts as two.
 
-    Convolutions alone make them, so they grow with the picture. A model in FP16 has as many.
+    Nearly all are in convolutions, so that their number is proportional to the size of the image. FP16 has
+    the same number.
     """
     pixels = torch.zeros((1, 320, 512, 3), dtype=torch.uint8)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -149,8 +150,11 @@ def flops_per_pixel(model: nn.Module) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """How far a graph in ONNX Runtime is from PyTorch in FP32: largest difference by the largest value."""
+class ParityResult:
+    """Difference between a graph in ONNX Runtime and PyTorch in FP32.
+
+    `worst` is the largest difference relative to the largest value, over `cases` inputs.
+    """
 
     stage: str
     precision: str
@@ -158,31 +162,33 @@ class Proof:
     cases: int
 
 
-def prove(
-    stage: str, model: nn.Module, graph: bytes, pictures: list[NDArray[np.uint8]], precision: str = "fp32"
-) -> Proof:
-    """Run both on random bytes of several shapes and on `pictures` (height, width, 3), sides of 32.
+def check_parity(
+    stage: str, model: nn.Module, graph: bytes, images: list[NDArray[np.uint8]], precision: str = "fp32"
+) -> ParityResult:
+    """Compare a graph with PyTorch on random inputs of several shapes and on images.
 
-    model: in FP32, whatever the graph's precision.
-    Raises ValueError when they differ by more than `TOLERANCE`.
+    `model` is in FP32, whatever the precision of the graph. `images` are (height, width, 3) uint8 with sides
+    that are multiples of 32. Raises ValueError if they differ by more than `TOLERANCE`.
     """
     rng = np.random.default_rng(0)
     shapes = (
         ((1, 320, 256, 3), (2, 320, 512, 3)) if stage == "trace" else ((1, 256, 320, 3), (2, 192, 128, 3))
     )
     cases = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
-    cases += [picture[None] for picture in pictures]
+    cases += [image[None] for image in images]
     runner = OnnxRuntimeRunner(graph, threads=2)
     worst = 0.0
     for pixels in cases:
         with torch.no_grad():
             expected = model(torch.from_numpy(pixels))
         expected = expected if isinstance(expected, tuple) else (expected,)
-        found = runner.run({"pixels": pixels})
-        for name, want in zip(PORTS[stage].outputs, expected, strict=True):
-            scale = float(want.abs().max()) + 1e-6
-            worst = float(np.fmax(worst, np.abs(found[name] - want.numpy()).max() / scale))
-    allowed = TOLERANCE[precision]
-    if not worst <= allowed:  # not a number is no proof either
-        raise ValueError(f"{stage}: {precision} is {worst:.1e} away from PyTorch, {allowed:.0e} allowed")
-    return Proof(stage, precision, worst, len(cases))
+        outputs = runner.run({"pixels": pixels})
+        for name, reference in zip(STAGE_PORTS[stage].outputs, expected, strict=True):
+            scale = float(reference.abs().max()) + 1e-6
+            worst = float(np.fmax(worst, np.abs(outputs[name] - reference.numpy()).max() / scale))
+    tolerance = TOLERANCE[precision]
+    if not worst <= tolerance:  # also refuses NaN
+        raise ValueError(
+            f"{stage}: the {precision} graph differs from PyTorch by {worst:.1e}, more than {tolerance:.0e}"
+        )
+    return ParityResult(stage, precision, worst, len(cases))

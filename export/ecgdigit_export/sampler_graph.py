@@ -1,4 +1,8 @@
-"""The sampler → ONNX, with the sizes that stage 2's strips have."""
+"""Network that samples strips on a device, and its export to ONNX.
+
+The image is uploaded once. Its strips are sampled in device memory, where stage 2 takes them. A strip of
+320 × 2752 px is described by some four thousand positions instead of two million.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,51 @@ import json
 
 import onnx
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.onnx.operators import shape_as_tensor
 
 from ecgdigit_engine.spec import Axis
-from ecgdigit_export.models.sampler import Sampler
-from ecgdigit_export.onnx_graph import PORTS
+from ecgdigit_export.onnx_graph import STAGE_PORTS
 from ecgdigit_rt.stages import PLACES_STEP, SAMPLER
 
-OPSET = 20  # the first whose GridSample has OpenCV's cubic by its present name
+OPSET = 20  # the first in which GridSample has a mode named `cubic`, that of OpenCV
 _IMAGE = (160, 1700, 4096), (160, 2200, 4096)
-"""Height and width of pictures; one with a longer side is reduced before it goes up."""
+"""Minimum, tuned and maximum height and width of images. Larger images are reduced before the upload."""
 
 
-def _places(axis: Axis) -> tuple[int, ...]:
+class Sampler(nn.Module):
+    """Sampling of strips at positions in an image.
+
+    `image` is uint8 (1, height, width, 3), with pixel centres at integers. `places` is float32 (batch, 2,
+    down, along): x and y in the image at the centres of cells of PLACES_STEP × PLACES_STEP strip pixels, with
+    one additional cell on every side. Positions between them are interpolated linearly. On paper that bends
+    over centimetres the error is a hundredth of a pixel. The output `pixels` is uint8 (batch, height, width,
+    3), sampled as by `ecgdigit_rt.geometry.strips.strip_from_image`.
+    """
+
+    def forward(self, image: Tensor, places: Tensor) -> Tensor:
+        """Return `pixels`. All strips are sampled as one tall image, so that `image` is not repeated."""
+        count = places.shape[0]
+        fine = functional.interpolate(places, scale_factor=float(PLACES_STEP), mode="bilinear")
+        fine = fine[:, :, PLACES_STEP:-PLACES_STEP, PLACES_STEP:-PLACES_STEP]
+        height, width = fine.shape[2], fine.shape[3]
+        shape = shape_as_tensor(image)  # as a tensor; a Python number would be a constant of the graph
+        size = torch.stack([shape[2], shape[1]]).float().view(1, 2, 1, 1)
+        grid = ((2 * fine + 1) / size - 1).permute(0, 2, 3, 1).reshape(1, count * height, width, 2)
+        planes = image.float().permute(0, 3, 1, 2)
+        sampled = functional.grid_sample(planes, grid, "bicubic", "border", align_corners=False)
+        strips = sampled.round().clamp(0, 255).reshape(3, count, height, width)
+        return strips.permute(1, 2, 3, 0).to(torch.uint8)
+
+
+def _places_axis(axis: Axis) -> tuple[int, ...]:
+    """Return the sizes of an axis of `places` for an axis of the strips."""
     return (*(size // PLACES_STEP + 2 for size in (axis.low, axis.tuned, axis.high)), 1)
 
 
 def sampler_graph(metadata: dict[str, str]) -> bytes:
-    """The sampler as ONNX bytes; it has no weights, and its sums are in FP32 in every precision."""
+    """Return the sampler as an ONNX file. It has no weights, and computes in FP32 for all precisions."""
     image = torch.zeros((1, 64, 96, 3), dtype=torch.uint8)
     places = torch.zeros((1, 2, 320 // PLACES_STEP + 2, 6))
     buffer = io.BytesIO()
@@ -41,16 +73,16 @@ def sampler_graph(metadata: dict[str, str]) -> bytes:
         opset_version=OPSET,
         dynamo=False,
     )
-    batch, height, width = PORTS["trace"].axes
+    batch, height, width = STAGE_PORTS["trace"].axes
     axes = {
         "batch": (batch.low, batch.tuned, batch.high, 1),
         "image_height": (*_IMAGE[0], 1),
         "image_width": (*_IMAGE[1], 1),
-        "places_down": _places(height),
-        "places_along": _places(width),
+        "places_down": _places_axis(height),
+        "places_along": _places_axis(width),
     }
     graph = onnx.load_from_string(buffer.getvalue())
-    papers = {"stage": SAMPLER, "precision": "fp32", "axes": json.dumps(axes), **metadata}
-    onnx.helper.set_model_props(graph, papers)
+    properties = {"stage": SAMPLER, "precision": "fp32", "axes": json.dumps(axes), **metadata}
+    onnx.helper.set_model_props(graph, properties)
     onnx.checker.check_model(graph, full_check=True)
     return bytes(graph.SerializeToString())

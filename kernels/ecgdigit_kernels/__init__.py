@@ -1,1 +1,1 @@
-"""Numba kernels for signals and geometry, each beside its NumPy reference."""
+"""Numba kernels for signals and geometry, most of them with a NumPy reference for the tests."""

@@ -1,7 +1,7 @@
-"""Symmetric positive definite equations with a band: Cholesky's factorisation, single-threaded.
+"""Symmetric positive definite banded systems, solved by a single-threaded Cholesky factorization.
 
-LAPACK does the same, through a pool of threads that loses more than it wins on matrices of a few
-megabytes, and waits long where other work keeps the cores busy.
+LAPACK offers the same, but its thread pool costs more than it gains on matrices of a few megabytes, and it
+waits long when other work keeps the cores busy.
 """
 
 from __future__ import annotations
@@ -9,37 +9,38 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.jit import loose_kernel
+from ecgdigit_kernels.jit import fastmath_kernel
 
-_TOGETHER = 8  # columns taken off at once: that many products per load and store of the target
+_UNROLL = 8
+"""Rows subtracted at once: that many products share one load and store of the target. Chosen, not tuned."""
 
 
-def solve_banded(band: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The x of A x = side.
+def solve_banded(band: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the solution x (n,) of A x = rhs.
 
-    band: (n, reach + 1), line c holds A[c, c], A[c + 1, c], ..., A[c + reach, c], and 0 beyond the
-    last row. side: (n,). Values must be finite. Raises ValueError when the shapes do not fit and
-    numpy.linalg.LinAlgError when the matrix is not positive definite.
+    `band` is (n, reach + 1): row c holds A[c, c], A[c + 1, c], ..., A[c + reach, c], and zeros beyond the
+    last row of A. `rhs` is (n,). Values must be finite. Raises ValueError if the shapes do not match and
+    numpy.linalg.LinAlgError if the matrix is not positive definite.
     """
-    if band.ndim != 2 or side.shape != band.shape[:1]:
-        raise ValueError(f"a band (n, reach + 1) and a side (n,) are needed, got {band.shape}, {side.shape}")
-    # With zeros after each line, lines of different reach can be added at one length.
-    work = np.zeros((band.shape[0], band.shape[1] + _TOGETHER))
+    if band.ndim != 2 or rhs.shape != band.shape[:1]:
+        raise ValueError(f"band must be (n, reach + 1) and rhs (n,), got {band.shape} and {rhs.shape}")
+    # With zeros after each row, rows of different reach can be added at one length.
+    work = np.zeros((band.shape[0], band.shape[1] + _UNROLL))
     work[:, : band.shape[1]] = band
-    if not _factor(work, band.shape[1]):
+    if not _factorize(work, band.shape[1]):
         raise np.linalg.LinAlgError("the banded matrix is not positive definite")
-    return _substituted(work, band.shape[1], np.array(side, np.float64))
+    return _substitute(work, band.shape[1], np.array(rhs, np.float64))
 
 
-@loose_kernel
-def _factor(work: NDArray[np.float64], width: int) -> bool:
-    """L of A = L L^T over A, in place; False when a pivot is not positive."""
+@fastmath_kernel
+def _factorize(work: NDArray[np.float64], width: int) -> bool:
+    """Overwrite A with L of A = L L^T. Return False if a pivot is not positive."""
     for c in range(work.shape[0]):
         own = work[c]
         k = max(0, c - width + 1)
-        while k + _TOGETHER <= c:
-            _take_off(own, work, k, c - k, width)
-            k += _TOGETHER
+        while k + _UNROLL <= c:
+            _subtract_rows(own, work, k, c - k, width)
+            k += _UNROLL
         while k < c:
             line = work[k, c - k : width]
             factor = line[0]
@@ -54,10 +55,10 @@ def _factor(work: NDArray[np.float64], width: int) -> bool:
     return True
 
 
-@loose_kernel
-def _take_off(own: NDArray[np.float64], work: NDArray[np.float64], k: int, d: int, width: int) -> None:
-    """own -= sum of work[k + m]'s part from its row c on, times its first value, for m from 0 to 7."""
-    count = width - d + _TOGETHER - 1
+@fastmath_kernel
+def _subtract_rows(own: NDArray[np.float64], work: NDArray[np.float64], k: int, d: int, width: int) -> None:
+    """Subtract eight rows of `work` from `own`: each from the diagonal of `own` on, times its first value."""
+    count = width - d + _UNROLL - 1
     x0, x1 = work[k, d : d + count], work[k + 1, d - 1 : d - 1 + count]
     x2, x3 = work[k + 2, d - 2 : d - 2 + count], work[k + 3, d - 3 : d - 3 + count]
     x4, x5 = work[k + 4, d - 4 : d - 4 + count], work[k + 5, d - 5 : d - 5 + count]
@@ -69,9 +70,9 @@ def _take_off(own: NDArray[np.float64], work: NDArray[np.float64], k: int, d: in
         own[r] -= one + two
 
 
-@loose_kernel
-def _substituted(work: NDArray[np.float64], width: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """x of L L^T x = side, over the side given."""
+@fastmath_kernel
+def _substitute(work: NDArray[np.float64], width: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Overwrite the right-hand side `x` with the solution of L L^T x = rhs, and return it."""
     n = x.size
     for c in range(n):
         line = work[c]

@@ -1,4 +1,4 @@
-"""`solved_band` with the whole matrix written out, in NumPy; the tests compare the kernel with it."""
+"""NumPy reference of `solve_banded` with a dense matrix. The tests compare the kernel with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def matrix_from_band(band: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric (n, n) matrix of a band (n, reach + 1) as `solved_band` takes it."""
+    """Return the symmetric (n, n) matrix of a band (n, reach + 1) in the format of `solve_banded`."""
     n, width = band.shape
     upper = np.zeros((n, n + width))
     for c, line in enumerate(band):
@@ -15,6 +15,6 @@ def matrix_from_band(band: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(upper[:, :n] + np.triu(upper[:, :n], 1).T)
 
 
-def solve_banded_reference(band: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.float64]:
-    """x of A x = side, by a dense factorisation."""
-    return np.asarray(np.linalg.solve(matrix_from_band(band), side))
+def solve_banded_reference(band: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the solution x of A x = rhs by a dense factorization."""
+    return np.asarray(np.linalg.solve(matrix_from_band(band), rhs))

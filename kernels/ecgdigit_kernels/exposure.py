@@ -1,4 +1,4 @@
-"""The last step of a synthetic photograph, in one pass: light, white balance, contrast, noise."""
+"""Exposure of a synthetic photograph in one pass: illumination, white balance, noise."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ def expose(
     noise: NDArray[np.int16],
     shot: float,
 ) -> None:
-    """Multiply by `light` (small, bilinearly enlarged) and `white` (3,), add `noise`, in place.
+    """Multiply an image by illumination and white balance and add noise, in place.
 
-    image: (height, width, 3) uint8. light: (rows, columns) float32 over the whole picture.
-    noise: (tile, tile, 3) int16, repeated; `shot` from 0 to 1 makes it stronger where it is bright.
+    `image` is (height, width, 3) uint8. `light` is a small (rows, columns) float32 field, enlarged
+    bilinearly to the whole image. `white` is (3,) float32. `noise` is a (tile, tile, 3) int16 tile that is
+    repeated; `shot` from 0 to 1 increases it in bright places.
     """
     height, width, _ = image.shape
     rows, columns = light.shape

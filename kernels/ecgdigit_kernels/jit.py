@@ -1,4 +1,4 @@
-"""How kernels are compiled: kept on disk where that is safe, without the interpreter lock, typed for mypy."""
+"""Compilation of kernels: cached on disk if that is safe, without the interpreter lock, typed for mypy."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PLAIN: dict[str, Any] = {"nogil": True}
-_LOOSE: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+_PRECISE: dict[str, Any] = {"nogil": True}
+_FASTMATH: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
 
-KEEPING_VARIABLE = "ECGDIGIT_KERNEL_CACHE"
-"""`off`: compile in every process and read no machine code from disk, which costs some ten seconds."""
+CACHE_VARIABLE = "ECGDIGIT_KERNEL_CACHE"
+"""Environment variable. `off`: compile in every process, about ten seconds, and load no machine code."""
 
 
 def kernel(function: F) -> F:
-    """Compile on first call; the machine code is kept beside the module or in the user's cache."""
-    return _compiled(function, _PLAIN)
+    """Compile a function on its first call. Machine code is cached beside the module or for the user."""
+    return _compile(function, _PRECISE)
 
 
-def loose_kernel(function: F) -> F:
-    """As `kernel`, and sums may be reordered into vector lanes. Inputs must be finite.
+def fastmath_kernel(function: F) -> F:
+    """Compile as `kernel` does, with sums that may be reordered into vector lanes. Inputs must be finite.
 
-    A division by zero is no error here, since looking for one keeps a loop out of the lanes.
+    A division by zero raises no error, because the check for it prevents vectorization.
     """
-    return _compiled(function, _LOOSE)
+    return _compile(function, _FASTMATH)
 
 
-def inlined(function: F) -> F:
-    """A small step used inside other kernels of the same module."""
-    return cast("F", njit(inline="always", **_LOOSE)(function))
+def inline_kernel(function: F) -> F:
+    """Compile a small function that other kernels of the same module inline."""
+    return cast("F", njit(inline="always", **_FASTMATH)(function))
 
 
-def _compiled(function: F, options: dict[str, Any]) -> F:
-    """Numba keeps machine code as pickles, which are programs: it may where the user's own programs lie."""
-    if os.environ.get(KEEPING_VARIABLE) != "off":
-        with suppress(RuntimeError):  # Numba's answer where no folder can be written
-            kept = njit(cache=True, **options)(function)
-            if not _anyone_may_write(Path(kept.stats.cache_path)):
-                return cast("F", kept)
+def _compile(function: F, options: dict[str, Any]) -> F:
+    """Compile a function and cache its machine code unless other users can write to the folder.
+
+    Numba caches machine code as pickles, and loading a pickle can run any program.
+    """
+    if os.environ.get(CACHE_VARIABLE) != "off":
+        with suppress(RuntimeError):  # raised by Numba if no folder is writable
+            cached = njit(cache=True, **options)(function)
+            if not _is_world_writable(Path(cached.stats.cache_path)):
+                return cast("F", cached)
     return cast("F", njit(**options)(function))
 
 
-def _anyone_may_write(folder: Path) -> bool:
+def _is_world_writable(folder: Path) -> bool:
     return os.name == "posix" and bool(folder.stat().st_mode & stat.S_IWOTH)

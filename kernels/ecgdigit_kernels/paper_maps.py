@@ -1,4 +1,4 @@
-"""`cv2.remap` maps of a paper rectangle through a lattice, bilinear between nodes: the exact truth mesh."""
+"""`cv2.remap` maps of a paper rectangle through a lattice that is bilinear between its nodes."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def paper_maps(
     pixel_mm: tuple[float, float],
     shape: tuple[int, int],
 ) -> tuple[Float, Float]:
-    """Where `cv2.remap` must look for a picture of `shape` (rows, columns) of the paper.
+    """Return `cv2.remap` maps (x, y) that sample a paper rectangle as an image of `shape` (rows, columns).
 
-    nodes: (rows, columns, 2) float32 image x, y. corner_mm: the picture's left top corner on the paper;
-    pixel_mm: the width and height of its pixels. Pixel centres are half a pixel in; the maps count
-    image pixel centres from zero, as OpenCV does.
+    `nodes` is (rows, columns, 2) float32, image x and y of the lattice. `corner_mm` is the top left corner of
+    the rectangle on the paper, and `pixel_mm` the width and height of a sampled pixel. Samples are taken at
+    pixel centres. The maps place the centre of image pixel i at i, as OpenCV does.
     """
     map_x, map_y = np.empty(shape, np.float32), np.empty(shape, np.float32)
     gx0, gy0 = (corner_mm[0] - origin_mm[0]) / step_mm, (corner_mm[1] - origin_mm[1]) / step_mm

@@ -1,8 +1,8 @@
-"""Gaps in a row of equally spaced values, closed by a monotone cubic.
+"""Monotone cubic interpolation (PCHIP) across gaps in equally spaced values.
 
-PCHIP (Fritsch and Butland, A method for constructing local monotone piecewise cubic interpolants, 1984;
-end slopes as in Moler, Numerical Computing with MATLAB, 2004, section 3.6). It never swings beyond the
-values that it joins, and a gap's cubic knows only two values on either side of the gap.
+Fritsch and Butland, A method for constructing local monotone piecewise cubic interpolants, 1984; end slopes
+as in Moler, Numerical Computing with MATLAB, 2004, section 3.6. The cubic never exceeds the range of the
+values that it joins, and it depends on only two values on either side of the gap.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.jit import kernel
 
 
-def fill_gaps(values: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The values where they were seen; PCHIP between those, and the nearest of them beyond the ends.
+def fill_gaps(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Replace invalid values by PCHIP between the valid ones, and by the nearest one beyond the ends.
 
-    values: float32 (n,). seen: bool (n,). Returns float32 (n,), zeros where nothing was seen. Values
-    not seen are not looked at. Raises ValueError on mismatched shapes.
+    `values` is float32 (n,) and `valid` bool (n,). Returns float32 (n,), all zeros if no value is valid.
+    Invalid values are never read and may be NaN. Raises ValueError if the shapes do not match.
     """
-    if values.ndim != 1 or values.shape != seen.shape:
-        raise ValueError(f"values and seen must be two rows of one length, got {values.shape}, {seen.shape}")
-    places = np.flatnonzero(seen)
+    if values.ndim != 1 or values.shape != valid.shape:
+        raise ValueError(f"values and valid must be 1-D of one length, got {values.shape} and {valid.shape}")
+    places = np.flatnonzero(valid)
     if places.size == 0:
         return np.zeros(values.size, np.float32)
-    return _filled(np.ascontiguousarray(values, np.float32), places)
+    return _fill(np.ascontiguousarray(values, np.float32), places)
 
 
 @kernel
-def _filled(values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
+def _fill(values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
     out = values.copy()
     count = places.size
     out[: places[0]] = values[places[0]]
@@ -49,7 +49,7 @@ def _filled(values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[n
             right = _slope(first, last, places[k + 2], values)
         elif count > 2:
             right = _end_slope(last, first, places[k - 1], values)
-        # The cubic of both heights and both slopes, in Newton's form from the left end.
+        # The cubic through both heights with both slopes, in Newton's form from the left end.
         bend = (3 * rise - 2 * left - right) / span
         twist = (left + right - 2 * rise) / (span * span)
         for place in range(first + 1, last):
@@ -60,7 +60,7 @@ def _filled(values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[n
 
 @kernel
 def _slope(before: int, here: int, after: int, values: NDArray[np.float32]) -> float:
-    """The harmonic mean of the slopes on both sides, weighted by their lengths; 0 at a top or a dip."""
+    """Return the harmonic mean of the slopes on both sides, weighted by their lengths; 0 at an extremum."""
     first, second = float(here - before), float(after - here)
     rise = (float(values[here]) - float(values[before])) / first
     fall = (float(values[after]) - float(values[here])) / second
@@ -71,7 +71,7 @@ def _slope(before: int, here: int, after: int, values: NDArray[np.float32]) -> f
 
 @kernel
 def _end_slope(end: int, near: int, far: int, values: NDArray[np.float32]) -> float:
-    """The slope of the parabola through the three, cut to keep the cubic monotone."""
+    """Return the slope at `end` of the parabola through three values, limited to keep the cubic monotone."""
     first, second = float(near - end), float(far - near)
     rise = (float(values[near]) - float(values[end])) / first
     fall = (float(values[far]) - float(values[near])) / second

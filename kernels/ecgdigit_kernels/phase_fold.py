@@ -1,7 +1,8 @@
-"""A phase field at half its size, and its local gradient: two pixels by two become one, none is lost.
+"""Reduction of a phase field to half its size, with its local gradient.
 
-Neighbouring phases differ by a known turn, the local gradient. Turned back by it, four pixels agree but
-for their noise, and their sum is as good as all four. All that follows has a quarter of the pixels.
+Neighbouring phases differ by the local gradient. After rotation by that gradient, the four pixels of a 2 x 2
+block differ only by noise, so their sum keeps all information and later steps process a quarter of the
+pixels.
 """
 
 from __future__ import annotations
@@ -12,45 +13,46 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.jit import inlined, loose_kernel
+from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel
 
 Float = NDArray[np.float32]
 
 BOX = 3
-"""Folded pixels, per side, over which the local gradient is averaged."""
+"""Side of the window, in folded pixels, over which the local gradient is averaged. Chosen, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoldedPhase:
-    """A folded field's parts, all float32 (h // 2, w // 2); pixel i covers the field's 2i and 2i + 1.
+    """Components of a folded field, all float32 (h // 2, w // 2).
 
-    turns: phase in periods, -0.5 to 0.5. rho: length, 0 to 1. along, down: gradient in periods per
-    folded pixel, -1 to 1. coherence: how well the steps around agree, 0 to 1.
+    Pixel i covers pixels 2i and 2i + 1 of the field. `wrapped_phase` is in periods, -0.5 to 0.5, and `rho` is
+    the length of the phasor, 0 to 1. `gradient_x` and `gradient_y` are in periods per folded pixel, -1 to 1.
+    `coherence` is the agreement of the gradients in the window, 0 to 1.
     """
 
-    turns: Float
+    wrapped_phase: Float
     rho: Float
-    along: Float
-    down: Float
+    gradient_x: Float
+    gradient_y: Float
     coherence: Float
 
 
 def fold_phase(field: NDArray[np.complex64]) -> FoldedPhase:
-    """Fold a complex field (h, w), rho * exp(2 pi i U); the gradient of U below half a period per pixel.
+    """Fold a complex field (h, w), rho * exp(2 pi i U), with a gradient of U below half a period per pixel.
 
-    The gradient is the argument of the averaged product of neighbours, which needs no unwrapping.
-    Values must be finite. Raises ValueError for a field below 2 x 2.
+    The gradient is the argument of the averaged product of neighbouring pixels, which needs no unwrapping.
+    Values must be finite. Raises ValueError if the field is smaller than 2 x 2.
     """
     if field.ndim != 2 or min(field.shape) < 2:
-        raise ValueError(f"a field of at least 2 x 2 is needed, got {field.shape}")
+        raise ValueError(f"field must be at least 2 x 2, got {field.shape}")
     parts = np.ascontiguousarray(field, np.complex64).view(np.float32).reshape(*field.shape, 2)
-    steps = cv2.blur(_steps(parts), (BOX, BOX), borderType=cv2.BORDER_REPLICATE)
-    return FoldedPhase(*_folded(parts, np.asarray(steps, np.float32)))
+    products = cv2.blur(_neighbour_products(parts), (BOX, BOX), borderType=cv2.BORDER_REPLICATE)
+    return FoldedPhase(*_fold(parts, np.asarray(products, np.float32)))
 
 
-@loose_kernel
-def _steps(parts: Float) -> Float:
-    """Per block: products of its pixels' neighbours along, down (real, imaginary), and their lengths."""
+@fastmath_kernel
+def _neighbour_products(parts: Float) -> Float:
+    """Return per block the summed products of neighbours in x and y (real, imaginary) and their lengths."""
     rows, columns = parts.shape[0] // 2, parts.shape[1] // 2
     out = np.zeros((rows, columns, 6), np.float32)
     length = np.empty(parts.shape[:2], np.float32)
@@ -74,9 +76,9 @@ def _steps(parts: Float) -> Float:
     return out
 
 
-@inlined
-def _turn(y: np.float32, x: np.float32) -> np.float32:
-    """The angle of (x, y) in periods, to 2e-6: a minimax polynomial for an eighth of the circle."""
+@inline_kernel
+def _angle_periods(y: np.float32, x: np.float32) -> np.float32:
+    """Return the angle of (x, y) in periods, to 2e-6, by a minimax polynomial for an eighth of the circle."""
     low, high = min(abs(x), abs(y)), max(abs(x), abs(y))
     t = low / (high + np.float32(1e-30))
     s = t * t
@@ -90,31 +92,31 @@ def _turn(y: np.float32, x: np.float32) -> np.float32:
     return -angle if y < 0 else angle
 
 
-@inlined
-def _half_turn(x: np.float32, y: np.float32) -> tuple[np.float32, np.float32]:
-    """The unit vector at half the angle of (x, y), without an angle: the direction of (|z| + x, y)."""
+@inline_kernel
+def _half_angle_vector(x: np.float32, y: np.float32) -> tuple[np.float32, np.float32]:
+    """Return the unit vector at half the angle of (x, y), which is the direction of (|z| + x, y)."""
     real = np.sqrt(x * x + y * y) + x + np.float32(1e-12)
     length = np.sqrt(real * real + y * y) + np.float32(1e-18)
     return real / length, y / length
 
 
-@loose_kernel
-def _folded(parts: Float, steps: Float) -> tuple[Float, Float, Float, Float, Float]:
+@fastmath_kernel
+def _fold(parts: Float, steps: Float) -> tuple[Float, Float, Float, Float, Float]:
     rows, columns, _ = steps.shape
-    turns, rho = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
-    along, down = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    wrapped, rho = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    grad_x, grad_y = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
     coherence = np.empty((rows, columns), np.float32)
     for i in range(rows):
         for j in range(columns):
             step = steps[i, j]
-            along[i, j] = np.float32(2) * _turn(step[1], step[0])
-            down[i, j] = np.float32(2) * _turn(step[3], step[2])
-            agree_along = np.sqrt(step[0] * step[0] + step[1] * step[1]) / (step[4] + np.float32(1e-9))
-            agree_down = np.sqrt(step[2] * step[2] + step[3] * step[3]) / (step[5] + np.float32(1e-9))
-            coherence[i, j] = min(agree_along, agree_down)
-            # The four centres lie half a pixel off the block's: half a step each way.
-            ax, ay = _half_turn(step[0], step[1])
-            dx, dy = _half_turn(step[2], step[3])
+            grad_x[i, j] = np.float32(2) * _angle_periods(step[1], step[0])
+            grad_y[i, j] = np.float32(2) * _angle_periods(step[3], step[2])
+            agree_x = np.sqrt(step[0] * step[0] + step[1] * step[1]) / (step[4] + np.float32(1e-9))
+            agree_y = np.sqrt(step[2] * step[2] + step[3] * step[3]) / (step[5] + np.float32(1e-9))
+            coherence[i, j] = min(agree_x, agree_y)
+            # The four pixel centres lie half a pixel from the block's centre: half a step in x and y.
+            ax, ay = _half_angle_vector(step[0], step[1])
+            dx, dy = _half_angle_vector(step[2], step[3])
             sum_x, sum_y = ax * dx - ay * dy, ax * dy + ay * dx  # towards the lower right
             gap_x, gap_y = ax * dx + ay * dy, ay * dx - ax * dy  # towards the upper right
             a, b = parts[2 * i, 2 * j], parts[2 * i, 2 * j + 1]
@@ -125,6 +127,6 @@ def _folded(parts: Float, steps: Float) -> tuple[Float, Float, Float, Float, Flo
             imag = (
                 (a[1] + d[1]) * sum_x + (a[0] - d[0]) * sum_y + (b[1] + c[1]) * gap_x - (b[0] - c[0]) * gap_y
             )
-            turns[i, j] = _turn(imag, real)
+            wrapped[i, j] = _angle_periods(imag, real)
             rho[i, j] = min(np.float32(0.25) * np.sqrt(real * real + imag * imag), np.float32(1))
-    return turns, rho, along, down, coherence
+    return wrapped, rho, grad_x, grad_y, coherence

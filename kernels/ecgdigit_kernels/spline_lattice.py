@@ -1,8 +1,8 @@
-"""A smooth function given at the nodes of a uniform lattice: values, grids of values, inverse.
+"""Catmull-Rom splines on a uniform lattice: values, grids of values and the inverse.
 
-Coordinates are (row, column) in lattice units; nodes lie at the integers. Between nodes runs the
-Catmull-Rom spline: it passes through the nodes, reproduces quadratics, and needs 4 x 4 of them.
-Beyond the lattice the outermost cells continue as straight lines.
+Coordinates are (row, column) in lattice units, with nodes at the integers. The spline passes through the
+nodes, reproduces quadratics and depends on 4 x 4 nodes. Beyond the lattice the outermost cells are
+extrapolated linearly.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.jit import inlined, kernel, loose_kernel
+from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel, kernel
 
-_NEWTON_STEPS = 12
+_NEWTON_STEPS = 12  # maximum iterations. Chosen, not tuned.
+_PAD = 16  # cells around the lattice in which the inverse is sought. Chosen, not tuned.
 
 
 def lattice_values(
     nodes: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Values at scattered places. nodes: (rows, columns, 2); row, column: (n,). Returns (n, 2)."""
+    """Return the values (n, 2) at scattered coordinates (n,). `nodes` is (rows, columns, 2)."""
     _check(nodes)
     before_row, after_row = _reach(row, nodes.shape[0])
     before_column, after_column = _reach(column, nodes.shape[1])
-    padded = extended(nodes, (before_row, after_row), (before_column, after_column))
+    padded = extend_lattice(nodes, (before_row, after_row), (before_column, after_column))
     return _values(padded, _float64(row) + before_row, _float64(column) + before_column)
 
 
@@ -33,17 +34,17 @@ def lattice_grid(
     scale: float = 1.0,
     offset: float = 0.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Values on an axis-aligned grid, times `scale` plus `offset`: what `cv2.remap` takes.
+    """Return the values on an axis-aligned grid, times `scale` plus `offset`, as maps for `cv2.remap`.
 
-    nodes: (rows, columns, 2). rows, columns: first place, step (positive), count, in lattice units.
-    Returns both components, float32 (count of rows, count of columns).
+    `nodes` is (rows, columns, 2). `rows` and `columns` are the first coordinate, the step (positive) and the
+    count, in lattice units. Both components are float32 (count of rows, count of columns).
     """
     _check(nodes)
     span_row = np.array([rows[0], rows[0] + rows[1] * (rows[2] - 1)])
     span_column = np.array([columns[0], columns[0] + columns[1] * (columns[2] - 1)])
     before_row, after_row = _reach(span_row, nodes.shape[0])
     before_column, after_column = _reach(span_column, nodes.shape[1])
-    padded = extended(nodes, (before_row, after_row), (before_column, after_column))
+    padded = extend_lattice(nodes, (before_row, after_row), (before_column, after_column))
     return _grid(
         np.ascontiguousarray(np.moveaxis(padded * scale + offset, 2, 0)),
         rows[0] + before_row,
@@ -58,22 +59,20 @@ def lattice_grid(
 def lattice_position(
     nodes: NDArray[np.float64], targets: NDArray[np.float64], guess: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Where the function takes the target values, by Newton's iteration.
+    """Return the coordinates (row, column) at which the spline takes the target values, by Newton's method.
 
-    nodes: (rows, columns, 2). targets: (n, 2). guess: (n, 2), row and column to start from.
-    Returns (n, 2), row and column; NaN where the iteration does not settle within 16 cells of the
-    lattice.
+    `nodes` is (rows, columns, 2), `targets` (n, 2) and `guess` the (n, 2) coordinates to start from. The
+    result is (n, 2), NaN where the iteration does not converge within 16 cells around the lattice.
     """
     _check(nodes)
-    pad = 16
-    padded = extended(nodes, (pad, pad), (pad, pad))
-    return _position(padded, _float64(targets), _float64(guess) + pad) - pad
+    padded = extend_lattice(nodes, (_PAD, _PAD), (_PAD, _PAD))
+    return _position(padded, _float64(targets), _float64(guess) + _PAD) - _PAD
 
 
-def extended(
+def extend_lattice(
     nodes: NDArray[np.float64], rows: tuple[int, int], columns: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """The lattice with straight continuations: so many nodes before and after, per axis."""
+    """Return the lattice extrapolated linearly by (before, after) nodes per axis."""
     out = _float64(nodes)
     for axis, (before, after) in enumerate((rows, columns)):
         first, second = out.take([0], axis), out.take([1], axis)
@@ -98,7 +97,7 @@ def _float64(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _reach(places: NDArray[np.float64], count: int) -> tuple[int, int]:
-    """How many nodes are missing before and after, with one to spare on each side."""
+    """Return how many nodes are missing before and after, with one to spare on each side."""
     if places.size == 0:
         return 2, 2
     if not np.all(np.isfinite(places)) or np.abs(places).max() > 1e4:
@@ -108,9 +107,9 @@ def _reach(places: NDArray[np.float64], count: int) -> tuple[int, int]:
     return before, after
 
 
-@inlined
+@inline_kernel
 def _weights(t: float) -> tuple[float, float, float, float]:
-    """Catmull-Rom weights of the nodes at -1, 0, 1, 2 for 0 <= t < 1."""
+    """Return the Catmull-Rom weights of the nodes at -1, 0, 1, 2 for 0 <= t < 1."""
     a = t * (-0.5 + t * (1.0 - 0.5 * t))
     b = 1.0 + t * t * (-2.5 + 1.5 * t)
     c = t * (0.5 + t * (2.0 - 1.5 * t))
@@ -118,9 +117,9 @@ def _weights(t: float) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
-@inlined
+@inline_kernel
 def _slopes(t: float) -> tuple[float, float, float, float]:
-    """Derivatives of `_weights` by t."""
+    """Return the derivatives of `_weights` by t."""
     a = -0.5 + t * (2.0 - 1.5 * t)
     b = t * (-5.0 + 4.5 * t)
     c = 0.5 + t * (4.0 - 4.5 * t)
@@ -149,7 +148,7 @@ def _values(
     return out
 
 
-@loose_kernel
+@fastmath_kernel
 def _grid(
     planes: NDArray[np.float64],
     first_row: float,
@@ -159,7 +158,7 @@ def _grid(
     column_step: float,
     column_count: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Separable: each output row first becomes one line of nodes, then a cubic per cell."""
+    """Evaluate the separable spline: per output row one line of nodes, then a cubic per cell."""
     width = planes.shape[2]
     out = np.empty((2, row_count, column_count), np.float32)
     cell = np.empty(column_count, np.int64)

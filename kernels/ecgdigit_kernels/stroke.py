@@ -1,7 +1,7 @@
-"""Anti-aliased strokes and blending: how the page generator puts ink on paper.
+"""Anti-aliased strokes and blending for the page generator.
 
-OpenCV draws lines of whole-pixel widths only; a pen is 0.2 mm wide whatever the resolution, and the
-truth is only as exact as the drawing. Coverage is measured at pixel centres (i + 0.5).
+OpenCV draws lines of whole-pixel widths only. A pen is 0.2 mm wide at any resolution, and the ground truth is
+only as exact as the drawing. Coverage is measured at pixel centres (i + 0.5).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Float = NDArray[np.float32]
 
 @kernel
 def draw_polyline(coverage: Float, x: Float, y: Float, width: Float) -> None:
-    """Draw a polyline into `coverage` (height, width) float32 in place, keeping the maximum.
+    """Draw a polyline into `coverage` (height, width) float32, in place, where it exceeds the coverage there.
 
-    x, y: (n,) vertices in pixels; width: (n,) stroke width in pixels at each vertex. A segment with a
-    NaN end is a lifted pen. Coverage falls linearly over one pixel at the stroke's rim, and a stroke
-    thinner than a pixel is paler instead of thinner.
+    `x` and `y` are (n,) vertices in pixels, and `width` is the (n,) stroke width in pixels at each vertex.
+    A segment with a NaN end is not drawn (lifted pen). Coverage falls linearly over one pixel at the edge of
+    the stroke, and a stroke thinner than a pixel is paler instead of thinner.
     """
     height, columns = coverage.shape
     for i in range(x.size - 1):
@@ -51,7 +51,7 @@ def draw_polyline(coverage: Float, x: Float, y: Float, width: Float) -> None:
 
 @kernel
 def blend(image: NDArray[np.uint8], alpha: Float, colour: Float) -> None:
-    """Lay `colour` (3,) over `image` (height, width, 3) uint8 in place with `alpha` (height, width)."""
+    """Blend `colour` (3,) over `image` (height, width, 3) uint8 with `alpha` (height, width), in place."""
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
             a = alpha[row, column]
@@ -63,7 +63,7 @@ def blend(image: NDArray[np.uint8], alpha: Float, colour: Float) -> None:
 
 @kernel
 def blend_grid(image: NDArray[np.uint8], across: Float, down: Float, colour: Float) -> None:
-    """Lay a grid over `image` in place; a pixel's alpha is max(across[column], down[row])."""
+    """Blend a grid over `image` in place. The alpha of a pixel is max(across[column], down[row])."""
     for row in range(image.shape[0]):
         d = down[row]
         for column in range(image.shape[1]):

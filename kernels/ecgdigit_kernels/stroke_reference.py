@@ -1,4 +1,4 @@
-"""`stroke` as its formulas read, in NumPy; the tests compare the kernels with it."""
+"""NumPy reference of the kernels in `stroke`. The tests compare the kernels with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Float = NDArray[np.float32]
 def polyline_coverage_reference(
     shape: tuple[int, int], x: Float, y: Float, width: Float
 ) -> NDArray[np.float64]:
-    """The formula of `draw_polyline` over the whole image at once, segment by segment."""
+    """Return the coverage by the formula of `draw_polyline`, over the whole image for each segment."""
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]] + 0.5
     coverage = np.zeros(shape)
     for i in range(x.size - 1):
@@ -29,7 +29,7 @@ def polyline_coverage_reference(
     return coverage
 
 
-def blended_reference(image: NDArray[np.uint8], alpha: Float, colour: Float) -> NDArray[np.uint8]:
-    """The colour over the image by alpha, rounded."""
+def blend_reference(image: NDArray[np.uint8], alpha: Float, colour: Float) -> NDArray[np.uint8]:
+    """Return the image with the colour blended over it by alpha, rounded."""
     under = image.astype(np.float64)
     return np.asarray(np.floor(under + (colour - under) * alpha[..., None] + 0.5), np.uint8)

@@ -1,8 +1,8 @@
-"""The normal equations of a spline surface through weighted samples on a pixel grid.
+"""Normal equations of a spline surface through weighted samples on a pixel grid.
 
-The surface is a Catmull-Rom lattice over the image: node (r, c) lies at pixel coordinates
-((r - 1) * spacing, (c - 1) * spacing), pixel i's centre at i + 0.5. Since samples and lattice are
-both grids, the sums separate into one pass along rows and one down columns.
+The surface is a Catmull-Rom lattice over the image. Node (r, c) lies at pixel coordinates
+((r - 1) * spacing, (c - 1) * spacing), and the centre of pixel i at i + 0.5. Samples and lattice are both
+grids, so the sums separate into one pass along rows and one along columns.
 """
 
 from __future__ import annotations
@@ -10,33 +10,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.jit import inlined, loose_kernel
+from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel
 
 
 def lattice_shape(height: int, width: int, spacing: float) -> tuple[int, int]:
-    """Nodes needed for every pixel to have its 4 x 4 neighbours."""
+    """Return the (rows, columns) of nodes that give every pixel its 4 x 4 neighbours."""
     return int((height - 0.5) / spacing) + 4, int((width - 0.5) / spacing) + 4
 
 
 def normal_equations(
     weight: NDArray[np.float32], value: NDArray[np.float32], spacing: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The matrix and right side of the weighted least squares for the node values.
+    """Return the matrix and right-hand side of the weighted least squares for the node values.
 
-    weight, value: (h, w); value must be finite. Node (r, c) is unknown c * rows + r. Returns the
-    band (unknowns, 3 * rows + 4) as `banded.solved_band` takes it, and the right side (unknowns,).
+    `weight` and `value` are (h, w), and `value` must be finite. Node (r, c) is unknown c * rows + r. The
+    matrix is a band (unknowns, 3 * rows + 4) in the format of `banded.solve_banded`, and the right-hand side
+    is (unknowns,). Raises ValueError if the shapes differ.
     """
     if weight.shape != value.shape or weight.ndim != 2:
-        raise ValueError(f"weight and value differ in shape: {weight.shape}, {value.shape}")
+        raise ValueError(f"weight and value must have one 2-D shape, got {weight.shape} and {value.shape}")
     rows, columns = lattice_shape(weight.shape[0], weight.shape[1], spacing)
-    band, side = _normal(
+    band, rhs = _normal(
         np.ascontiguousarray(weight, np.float32),
         np.ascontiguousarray(value, np.float32),
         spacing,
         rows,
         columns,
     )
-    return band, side.ravel()
+    return band, rhs.ravel()
 
 
 def add_roughness(
@@ -44,23 +45,23 @@ def add_roughness(
     rows: int,
     strength: float,
     ridge: float,
-    relief: NDArray[np.float64] | None = None,
+    term_weights: NDArray[np.float64] | None = None,
 ) -> None:
-    """Add the squared second differences of the nodes, and a small pull towards 0, in place.
+    """Add the squared second differences of the nodes and a ridge to a band, in place.
 
-    The thin-plate energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice; it fills holes smoothly.
-    relief: (3, columns, rows) factors of the three terms at each node, as `second_differences` orders
-    them; 1 everywhere without it.
+    The thin-plate energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice, times `strength`, fills holes
+    smoothly. `term_weights` is (3, columns, rows): weights of the three terms at each node, in the order of
+    `second_differences`, and 1 by default.
     """
     columns = band.shape[0] // rows
-    factors = np.ones((3, columns, rows)) if relief is None else relief
-    _roughen(band, rows, columns, strength, ridge, factors)
+    weights = np.ones((3, columns, rows)) if term_weights is None else term_weights
+    _add_roughness(band, rows, columns, strength, ridge, weights)
 
 
 def second_differences(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """f_rr, f_cc and sqrt(2) f_rc of nodes (columns, rows), each at its first node: (3, columns, rows).
+    """Return f_rr, f_cc and sqrt(2) f_rc of nodes (columns, rows) as (3, columns, rows).
 
-    0 where a term's stencil would leave the lattice.
+    Each difference stands at the first node of its stencil, and is 0 where the stencil leaves the lattice.
     """
     out = np.zeros((3, *nodes.shape))
     out[0, :, :-2] = np.diff(nodes, 2, axis=1)
@@ -69,8 +70,9 @@ def second_differences(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-@inlined
+@inline_kernel
 def _weights(t: float) -> tuple[float, float, float, float]:
+    """Return the Catmull-Rom weights of the nodes at -1, 0, 1, 2 for 0 <= t < 1."""
     return (
         t * (-0.5 + t * (1.0 - 0.5 * t)),
         1.0 + t * t * (-2.5 + 1.5 * t),
@@ -79,8 +81,9 @@ def _weights(t: float) -> tuple[float, float, float, float]:
     )
 
 
-@loose_kernel
+@fastmath_kernel
 def _taps(count: int, spacing: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the first node and the four weights of each pixel along one axis."""
     base = np.empty(count, np.int64)
     taps = np.empty((count, 4))
     for n in range(count):
@@ -95,7 +98,7 @@ def _taps(count: int, spacing: float) -> tuple[NDArray[np.int64], NDArray[np.flo
     return base, taps
 
 
-@loose_kernel
+@fastmath_kernel
 def _normal(
     weight: NDArray[np.float32],
     value: NDArray[np.float32],
@@ -107,7 +110,7 @@ def _normal(
     base_row, taps_row = _taps(h, spacing)
     base_column, taps_column = _taps(w, spacing)
     cells = columns - 3
-    pair = np.zeros((w, 16))  # ten products of two taps, two zeros to fill the vector lanes, four taps
+    pair = np.zeros((w, 16))  # ten products of two taps, two zeros that fill the vector lanes, four taps
     for j in range(w):
         n = 0
         for a in range(4):
@@ -118,7 +121,7 @@ def _normal(
             pair[j, 12 + a] = taps_column[j, a]
     square = np.zeros((cells, 4, 4, 12))
     line = np.empty((cells, 16))
-    side = np.zeros((columns, rows))
+    rhs = np.zeros((columns, rows))
     band = np.zeros((columns * rows, 3 * rows + 4))
     for i in range(h):
         line[:] = 0.0
@@ -137,7 +140,7 @@ def _normal(
             for c in range(4):
                 tap = taps_row[i, c]
                 for a in range(4):
-                    side[q + a, base_row[i] + c] += tap * line[q, 12 + a]
+                    rhs[q + a, base_row[i] + c] += tap * line[q, 12 + a]
                 for d in range(c + 1):
                     product = tap * taps_row[i, d]
                     sums = square[q, c, d]
@@ -146,12 +149,12 @@ def _normal(
         if i + 1 == h or base_row[i + 1] != base_row[i]:
             _scatter(square, base_row[i], rows, band)
             square[:] = 0.0
-    return band, side
+    return band, rhs
 
 
-@loose_kernel
+@fastmath_kernel
 def _scatter(square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.float64]) -> None:
-    """Add one lattice row's sums of products to the band."""
+    """Add the sums of products of one lattice row to the band."""
     for q in range(square.shape[0]):
         n = 0
         for a in range(4):
@@ -163,14 +166,14 @@ def _scatter(square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.
                 n += 1
 
 
-@loose_kernel
-def _roughen(
+@fastmath_kernel
+def _add_roughness(
     band: NDArray[np.float64],
     rows: int,
     columns: int,
     strength: float,
     ridge: float,
-    relief: NDArray[np.float64],
+    weights: NDArray[np.float64],
 ) -> None:
     twist = np.sqrt(2.0)
     for c in range(columns):
@@ -189,7 +192,7 @@ def _roughen(
                     factors = (twist, -twist, -twist, twist)
                 else:
                     continue
-                amount = strength * relief[kind, c, r]
+                amount = strength * weights[kind, c, r]
                 for a in range(4):
                     for b in range(4):
                         if nodes[a] >= nodes[b] and factors[a] * factors[b] != 0.0:

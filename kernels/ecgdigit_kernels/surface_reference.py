@@ -1,4 +1,4 @@
-"""`surface` with the basis written out, in NumPy; the tests compare the kernels with it."""
+"""NumPy reference of the kernels in `surface` with a dense basis. The tests compare the kernels with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgdigit_kernels.surface import lattice_shape
 def normal_equations_reference(
     weight: NDArray[np.float32], value: NDArray[np.float32], spacing: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """B^T W B and B^T W y with the dense basis B (pixels, unknowns)."""
+    """Return B^T W B and B^T W y with the dense basis B (pixels, unknowns)."""
     h, w = weight.shape
     rows, columns = lattice_shape(h, w, spacing)
     down = catmull_rom(_centres(h, spacing)[:, None] - np.arange(rows))
@@ -24,7 +24,7 @@ def normal_equations_reference(
 
 
 def roughness_reference(rows: int, columns: int) -> NDArray[np.float64]:
-    """The thin-plate energy as a dense matrix over unknowns c * rows + r."""
+    """Return the thin-plate energy as a dense matrix over unknowns c * rows + r."""
     r2 = np.diff(np.eye(rows), 2, axis=0)
     c2 = np.diff(np.eye(columns), 2, axis=0)
     r1 = np.diff(np.eye(rows), axis=0)
@@ -38,5 +38,5 @@ def roughness_reference(rows: int, columns: int) -> NDArray[np.float64]:
 
 
 def _centres(count: int, spacing: float) -> NDArray[np.float64]:
-    """Pixel centres in lattice units."""
+    """Return the pixel centres in lattice units."""
     return np.asarray((np.arange(count, dtype=np.float64) + 0.5) / spacing + 1)

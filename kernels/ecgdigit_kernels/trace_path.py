@@ -1,8 +1,8 @@
-"""The trace through a strip: the best path over height bins, then its sub-bin position.
+"""Trace through a strip: the best path over height bins, and its sub-bin position.
 
-A strip's logits are float32 (bins, columns), C-contiguous, as the network gives them; bin 0 is the
-top. The softmax over bins never has to be written out: a constant per column does not move the
-path, and the local expectation needs only the bins around it.
+The logits of a strip are float32 (bins, columns), C-contiguous, as the network returns them. Bin 0 is the
+top. The softmax over bins is never computed: a constant per column does not change the path, and the local
+expectation needs only the bins around it.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_kernels.jit import inlined, kernel, loose_kernel
+from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel, kernel
 
 LOGIT_FLOOR = -20.0
-"""Evidence further below the column's best is cut here, so that one column cannot veto a path."""
+"""Minimum of a logit relative to the maximum of its column: no single column can veto a path. Not tuned."""
 
-_BLOCK = 64  # columns transposed at once: 64 x 160 floats stay in the first-level cache
+_BLOCK = 64  # columns transposed at once: 64 x 160 float32 (40 KiB) fit an L1 cache of 48 KiB
 
 
 def trace_path(
     logits: NDArray[np.float32], weight: NDArray[np.float32], jump_penalty: float
 ) -> NDArray[np.int32]:
-    """The path k(c) that maximises sum of weight[c] * log p(k, c) - jump_penalty * |k(c) - k(c-1)|.
+    """Return the path k(c) that maximizes sum of weight[c] * log p(k, c) - jump_penalty * |k(c) - k(c-1)|.
 
-    logits: float32 (bins, columns). weight: float32 (columns,), 0 or more; 0 lets the path pass
-    through a column unseen. jump_penalty: nats per bin, positive. Returns int32 (columns,).
-    Viterbi's recursion; the minimum over all previous bins under a linear penalty is a distance
-    transform (Felzenszwalb and Huttenlocher, Distance transforms of sampled functions, 2012), here
-    in O(bins * log bins) a column instead of O(bins ** 2). Raises ValueError on mismatched shapes.
+    `logits` is float32 (bins, columns). `weight` is float32 (columns,), not negative; 0 ignores a column.
+    `jump_penalty` is in nats per bin, positive. Returns int32 (columns,). The algorithm is Viterbi's
+    recursion. The minimum over all previous bins under a linear penalty is a distance transform
+    (Felzenszwalb and Huttenlocher, Distance transforms of sampled functions, 2012), computed here in
+    O(bins * log bins) per column instead of O(bins ** 2). Raises ValueError if the shapes do not match or
+    the penalty is not positive.
     """
     _check(logits, weight.shape[0])
     if not jump_penalty > 0:
@@ -39,15 +40,15 @@ def trace_path(
     )
 
 
-def subpixel(
+def subpixel_position(
     logits: NDArray[np.float32], path: NDArray[np.int32], half_width: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The expectation of height over the bins within `half_width` of the path, per column.
+    """Return the expected position over the bins within `half_width` of the path, per column.
 
-    Returns (position, mass, spread), float32 (columns,): position in bins, bin k's centre at k + 0.5;
-    mass, the probability inside the window, 0 to 1; spread, the root of the squared distance from
-    position that is to be expected under all of the column's probability, in bins. Raises ValueError on
-    mismatched shapes.
+    Returns (position, mass, spread), float32 (columns,) each. `position` is in bins, with the centre of bin k
+    at k + 0.5. `mass` is the probability in the window, 0 to 1. `spread` is the root mean square distance
+    from `position` under the whole distribution of the column, in bins. Raises ValueError if the shapes do
+    not match.
     """
     _check(logits, path.shape[0])
     return _expectation(
@@ -59,11 +60,12 @@ def _check(logits: NDArray[np.float32], columns: int) -> None:
     if logits.ndim != 2 or logits.shape[0] < 2 or logits.shape[1] < 1:
         raise ValueError(f"logits must be (bins, columns), got {logits.shape}")
     if logits.shape[1] != columns:
-        raise ValueError(f"logits have {logits.shape[1]} columns, the other argument {columns}")
+        raise ValueError(f"logits have {logits.shape[1]} columns, but the other argument has {columns}")
 
 
-@loose_kernel
+@fastmath_kernel
 def _block_top(logits: NDArray[np.float32], first: int, count: int, top: NDArray[np.float32]) -> None:
+    """Write the maxima of `count` columns from `first` on to `top`."""
     for c in range(count):
         top[c] = logits[0, first + c]
     for k in range(1, logits.shape[0]):
@@ -72,18 +74,18 @@ def _block_top(logits: NDArray[np.float32], first: int, count: int, top: NDArray
             top[c] = max(top[c], line[c])
 
 
-@loose_kernel
+@fastmath_kernel
 def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
     bins, columns = logits.shape
-    cost = np.empty((columns, bins), np.float32)  # of the best path ending here
-    least = np.empty(columns, np.float32)
+    cost = np.empty((columns, bins), np.float32)  # of the best path that ends here
+    lowest = np.empty(columns, np.float32)
     block = np.empty((_BLOCK, bins), np.float32)
     top = np.empty(_BLOCK, np.float32)
     floor = np.float32(LOGIT_FLOOR)
     margin = 1
     while margin < bins:
         margin *= 2
-    # Two buffers with walls of high cost on both sides, so that the inner loops know no edges.
+    # Two buffers with margins of high cost on both sides, so that the inner loops need no bounds checks.
     here = np.empty(bins + 2 * margin, np.float32)
     there = np.empty(bins + 2 * margin, np.float32)
     here[:] = np.float32(1e30)
@@ -106,14 +108,14 @@ def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.flo
                 continue
             before = cost[first + c - 1]
             low = _minimum(before)
-            least[first + c - 1] = low
-            # Costs start again from 0, which keeps float32 exact over thousands of columns.
+            lowest[first + c - 1] = low
+            # Costs restart from 0 in each column, which keeps float32 exact over thousands of columns.
             start = here[margin : margin + bins]
             for k in range(bins):
                 start[k] = before[k] - low
-            # The least over all j of before[j] + jump * |j - k|, by strides 1, 2, 4, ...: every
-            # distance is a sum of such strides. More sums than a running minimum needs, yet all
-            # in vector lanes.
+            # The minimum over all j of before[j] + jump * |j - k|, by strides 1, 2, 4, ...: every distance
+            # is a sum of such strides. These are more sums than a running minimum needs, but all of
+            # them are vectorized.
             stride = 1
             while stride < bins:
                 # A product of int64 and float32 would be float64.
@@ -123,11 +125,11 @@ def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.flo
             reached = here[margin : margin + bins]
             for k in range(bins):
                 current[k] = reached[k] - scale * max(evidence[k] - best, floor)
-    least[columns - 1] = _minimum(cost[columns - 1])
-    return _backtrack(cost, least, jump)
+    lowest[columns - 1] = _minimum(cost[columns - 1])
+    return _backtrack(cost, lowest, jump)
 
 
-@loose_kernel
+@fastmath_kernel
 def _minimum(values: NDArray[np.float32]) -> np.float32:
     low: np.float32 = values[0]
     for k in range(values.size):
@@ -135,7 +137,7 @@ def _minimum(values: NDArray[np.float32]) -> np.float32:
     return low
 
 
-@loose_kernel
+@fastmath_kernel
 def _relax(
     source: NDArray[np.float32],
     out: NDArray[np.float32],
@@ -144,6 +146,7 @@ def _relax(
     stride: int,
     step: np.float32,
 ) -> None:
+    """Write the minimum of each cost and its two neighbours at distance `stride`, plus `step`, to `out`."""
     centre = source[margin : margin + bins]
     left = source[margin - stride : margin - stride + bins]
     right = source[margin + stride : margin + stride + bins]
@@ -154,7 +157,8 @@ def _relax(
 
 
 @kernel
-def _backtrack(cost: NDArray[np.float32], least: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
+def _backtrack(cost: NDArray[np.float32], lowest: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
+    """Return the path that ends in the bin of lowest cost. `lowest` holds the lowest cost of each column."""
     columns, bins = cost.shape
     path = np.empty(columns, np.int32)
     k = int(np.argmin(cost[columns - 1]))
@@ -163,7 +167,7 @@ def _backtrack(cost: NDArray[np.float32], least: NDArray[np.float32], jump: np.f
         row = cost[c]
         best = row[k]
         choice = k
-        slack = best - least[c]  # bins whose jump alone costs more need no look
+        slack = best - lowest[c]  # bins whose jump alone costs more cannot win
         reach = 1
         while reach < bins and np.float32(reach) * jump < slack:
             penalty = np.float32(reach) * jump
@@ -179,11 +183,11 @@ def _backtrack(cost: NDArray[np.float32], least: NDArray[np.float32], jump: np.f
     return path
 
 
-@inlined
+@inline_kernel
 def _exp(x: np.float32) -> np.float32:
-    """exp for LOGIT_FLOOR <= x <= 0 to 1e-4: a short series at x/64, squared six times.
+    """Return exp(x) for LOGIT_FLOOR <= x <= 0 to 1e-4, by a short series at x / 64, squared six times.
 
-    Branch-free, so that the compiler vectorises it; the library call is eight times slower.
+    The code is free of branches, so that the compiler vectorizes it; the library call is eight times slower.
     """
     t = max(x, np.float32(-20.0)) * np.float32(1.0 / 64.0)
     e = np.float32(1.0 / 24.0) + t * np.float32(1.0 / 120.0)
@@ -199,7 +203,7 @@ def _exp(x: np.float32) -> np.float32:
     return e * e
 
 
-@loose_kernel
+@fastmath_kernel
 def _expectation(
     logits: NDArray[np.float32], path: NDArray[np.int32], half_width: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -209,7 +213,7 @@ def _expectation(
     spread = np.empty(columns, np.float32)
     top = np.empty(_BLOCK, np.float32)
     total = np.empty(_BLOCK, np.float32)
-    first_moment = np.empty(_BLOCK, np.float32)  # both about the middle bin, which float32 needs
+    first_moment = np.empty(_BLOCK, np.float32)  # both about the middle bin, for the precision of float32
     second_moment = np.empty(_BLOCK, np.float32)
     middle = bins // 2
     for first in range(0, columns, _BLOCK):

@@ -1,4 +1,4 @@
-"""`trace_path` as the formulas read, in NumPy. Slow; the tests compare the kernels with it."""
+"""NumPy reference of the kernels in `trace_path`. The tests compare the kernels with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def path_cost(
     jump_penalty: float,
     path: NDArray[np.int32],
 ) -> float:
-    """What a path costs: its floored negative evidence plus its jumps."""
+    """Return the cost of a path: its floored negative evidence plus the penalty of its jumps."""
     evidence = _evidence(logits, weight)
     jumps = np.abs(np.diff(path.astype(np.float64))).sum()
     return float(evidence[path, np.arange(path.size)].sum() + jump_penalty * jumps)
@@ -23,7 +23,7 @@ def path_cost(
 def trace_path_reference(
     logits: NDArray[np.float32], weight: NDArray[np.float32], jump_penalty: float
 ) -> NDArray[np.int32]:
-    """Viterbi over all pairs of bins, float64, O(bins**2 * columns)."""
+    """Return the best path by Viterbi over all pairs of bins, float64, O(bins**2 * columns)."""
     evidence = _evidence(logits, weight)
     bins, columns = evidence.shape
     jump = jump_penalty * np.abs(np.subtract.outer(np.arange(bins), np.arange(bins)))
@@ -40,10 +40,10 @@ def trace_path_reference(
     return path
 
 
-def subpixel_reference(
+def subpixel_position_reference(
     logits: NDArray[np.float32], path: NDArray[np.int32], half_width: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The local expectation, its mass, and the spread about it, under an explicit softmax, float64."""
+    """Return the local expectation, its mass and the spread around it by an explicit softmax, float64."""
     values = logits.astype(np.float64)
     p = np.exp(values - values.max(axis=0))
     p /= p.sum(axis=0)

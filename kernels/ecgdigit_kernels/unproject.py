@@ -1,4 +1,4 @@
-"""Paper coordinates of every pixel of a photographed sheet: the inverse of a lattice mesh."""
+"""Inverse of a lattice mesh: paper coordinates of every pixel of a photographed sheet."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ecgdigit_kernels.jit import kernel
 Float = NDArray[np.float32]
 
 OFF_PAPER = np.float32(-1e6)
+"""Coordinate of pixels that show no paper, in millimetres."""
 
 
 @kernel
@@ -55,10 +56,11 @@ def _fill(out: Float, nodes: Float, u0: float, v0: float, step: float) -> None:
 def paper_from_pixels(
     nodes: Float, origin_mm: tuple[float, float], step_mm: float, shape: tuple[int, int]
 ) -> Float:
-    """Paper millimetres under each pixel centre of an image of `shape` (height, width).
+    """Return the paper coordinates of each pixel centre of an image of `shape` (height, width).
 
-    nodes: (rows, columns, 2) float32, image x, y of the lattice nodes; each cell is two flat triangles.
-    Returns (height, width, 2) float32 u, v in millimetres, `OFF_PAPER` where no cell lies.
+    `nodes` is (rows, columns, 2) float32, image x and y of the lattice nodes. Each cell is split into two
+    flat triangles. The result is (height, width, 2) float32, u and v in millimetres, and `OFF_PAPER` outside
+    all cells.
     """
     out = np.full((*shape, 2), OFF_PAPER, np.float32)
     _fill(out, np.ascontiguousarray(nodes, np.float32), origin_mm[0], origin_mm[1], step_mm)

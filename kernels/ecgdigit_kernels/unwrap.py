@@ -1,8 +1,8 @@
-"""Phase unwrapping: periods become continuous, the surest neighbours first.
+"""Quality-guided phase unwrapping.
 
-A quality-guided flood (Ghiglia and Pritt, Two-Dimensional Phase Unwrapping, 1998, chapter 4): the
-step to a neighbour is predicted from the local gradient, so the phase may turn by more than half
-a period per pixel under noise and still be followed.
+Flood fill in order of quality (Ghiglia and Pritt, Two-Dimensional Phase Unwrapping, 1998, chapter 4). The
+step to a neighbour is predicted from the local gradient, so that noisy steps of more than half a period per
+pixel can be followed.
 """
 
 from __future__ import annotations
@@ -16,26 +16,25 @@ from ecgdigit_kernels.jit import kernel
 
 T = TypeVar("T", bound=np.generic)
 Float = NDArray[np.float32]
-Level = NDArray[np.uint8]
+Quality = NDArray[np.uint8]
 Label = NDArray[np.int32]
 
-LARGEST_SURPRISE = 0.27
-"""Periods by which a neighbour may miss its prediction and still be joined to the region."""
+MAX_PREDICTION_ERROR = 0.27
+"""Maximum distance of a neighbour's phase from its prediction, in periods. Chosen, not tuned."""
 
 
-def unwrap_phase(phase: Float, along: Float, down: Float, level: Level) -> tuple[Float, Label]:
-    """Continuous phase per connected region.
+def unwrap_phase(phase: Float, gradient_x: Float, gradient_y: Float, quality: Quality) -> tuple[Float, Label]:
+    """Return the continuous phase of each connected region, and the label of each pixel's region.
 
-    phase: (h, w), periods, any branch. along, down: its gradient, periods per pixel. level:
-    quality, 0 (never entered) to 255. Returns the phase in periods, equal to the input modulo 1,
-    and the region's number from 1 on (0 where not reached). Regions differ by unknown whole
-    periods. Raises ValueError when the shapes differ.
+    `phase` is (h, w) in periods, on any branch. The gradients are in periods per pixel. `quality` is 0 (never
+    entered) to 255. The returned phase equals the input modulo 1. Labels count from 1; 0 marks pixels that
+    were not reached. Regions differ by unknown whole periods. Raises ValueError if the shapes differ.
     """
-    if not phase.shape == along.shape == down.shape == level.shape or phase.ndim != 2:
-        raise ValueError(f"four fields of one shape are needed, got {phase.shape}, {level.shape}")
-    # A rim of quality 0 all around: then no step leaves the field, and pixels have one number each.
+    if not phase.shape == gradient_x.shape == gradient_y.shape == quality.shape or phase.ndim != 2:
+        raise ValueError(f"the four fields must have one 2-D shape, got {phase.shape} and {quality.shape}")
+    # With a border of quality 0 no step leaves the field, and one index identifies a pixel.
     shape = (phase.shape[0] + 2, phase.shape[1] + 2)
-    out, label = _flood(_rimmed(phase), _rimmed(along), _rimmed(down), _rimmed(level), shape[1])
+    out, label = _flood(_padded(phase), _padded(gradient_x), _padded(gradient_y), _padded(quality), shape[1])
     inside = (slice(1, -1), slice(1, -1))
     return (
         np.ascontiguousarray(out.reshape(shape)[inside]),
@@ -43,30 +42,32 @@ def unwrap_phase(phase: Float, along: Float, down: Float, level: Level) -> tuple
     )
 
 
-def _rimmed(field: NDArray[T]) -> NDArray[T]:
-    """The field with one more pixel of 0 on every side, as one line."""
+def _padded(field: NDArray[T]) -> NDArray[T]:
+    """Return the field with a border of one zero pixel, flattened."""
     out = np.zeros((field.shape[0] + 2, field.shape[1] + 2), field.dtype)
     out[1:-1, 1:-1] = field
     return out.ravel()
 
 
 @kernel
-def _flood(phase: Float, along: Float, down: Float, level: Level, width: int) -> tuple[Float, Label]:
-    """Regions grow one after the other, from the surest pixel that is left."""
+def _flood(
+    phase: Float, gradient_x: Float, gradient_y: Float, quality: Quality, width: int
+) -> tuple[Float, Label]:
+    """Grow one region after the other, each from the remaining pixel of highest quality."""
     out = np.zeros(phase.size, np.float32)
     label = np.zeros(phase.size, np.int32)
-    # One stack per quality level instead of a heap: `head` is its top, `below` the entry under.
+    # One stack per quality instead of a heap: `head` is its top entry, `below` the entry under each one.
     head = np.empty(256, np.int32)
     head[:] = -1
-    below = np.empty(4 * phase.size, np.int32)  # entry 4 * pixel + side: a step out of it
+    below = np.empty(4 * phase.size, np.int32)  # entry 4 * pixel + side: a step out of that pixel
     region = 0
-    for seed in _by_falling_quality(level):
+    for seed in _pixels_by_quality(quality):
         if label[seed] != 0:
             continue
         region += 1
         out[seed] = phase[seed]
         label[seed] = region
-        top = _stacked(seed, width, level, label, head, below)
+        top = _push_steps(seed, width, quality, label, head, below)
         while top > 0:
             entry = head[top]
             if entry < 0:
@@ -74,61 +75,61 @@ def _flood(phase: Float, along: Float, down: Float, level: Level, width: int) ->
                 continue
             head[top] = below[entry]
             place = entry >> 2
-            other, turn = _step(place, entry & 3, width, along, down)
+            other, change = _step(place, entry & 3, width, gradient_x, gradient_y)
             if label[other] != 0:
                 continue
-            expected = out[place] + turn
+            expected = out[place] + change
             value = phase[other] + np.floor(expected - phase[other] + 0.5)
-            if abs(value - expected) > LARGEST_SURPRISE:
+            if abs(value - expected) > MAX_PREDICTION_ERROR:
                 continue
             out[other] = value
             label[other] = region
-            top = max(top, _stacked(other, width, level, label, head, below))
+            top = max(top, _push_steps(other, width, quality, label, head, below))
     return out, label
 
 
 @kernel
-def _by_falling_quality(level: Level) -> NDArray[np.int64]:
-    """The pixels that may be entered, the surest first; equal ones in their order."""
-    begin = np.zeros(257, np.int64)  # where each quality's pixels begin, the surest first
-    for place in range(level.size):
-        begin[256 - level[place]] += 1
+def _pixels_by_quality(quality: Quality) -> NDArray[np.int64]:
+    """Return the pixels of non-zero quality, best first, equal ones in image order (counting sort)."""
+    begin = np.zeros(257, np.int64)  # index of the first pixel of each quality, best quality first
+    for place in range(quality.size):
+        begin[256 - quality[place]] += 1
     for slot in range(256):
         begin[slot + 1] += begin[slot]
     entered = begin[255]
-    pixels = np.empty(level.size, np.int64)
-    for place in range(level.size):
-        slot = 255 - level[place]
+    pixels = np.empty(quality.size, np.int64)
+    for place in range(quality.size):
+        slot = 255 - quality[place]
         pixels[begin[slot]] = place
         begin[slot] += 1
     return pixels[:entered]
 
 
 @kernel
-def _step(place: int, side: int, width: int, along: Float, down: Float) -> tuple[int, float]:
-    """The neighbour below, above, right or left (side 0 to 3), and by how much the phase turns to it."""
+def _step(place: int, side: int, width: int, gradient_x: Float, gradient_y: Float) -> tuple[int, float]:
+    """Return the neighbour below, above, right or left (side 0 to 3) and the predicted change of phase."""
     if side == 0:
-        return place + width, 0.5 * (down[place] + down[place + width])
+        return place + width, 0.5 * (gradient_y[place] + gradient_y[place + width])
     if side == 1:
-        return place - width, -0.5 * (down[place] + down[place - width])
+        return place - width, -0.5 * (gradient_y[place] + gradient_y[place - width])
     if side == 2:
-        return place + 1, 0.5 * (along[place] + along[place + 1])
-    return place - 1, -0.5 * (along[place] + along[place - 1])
+        return place + 1, 0.5 * (gradient_x[place] + gradient_x[place + 1])
+    return place - 1, -0.5 * (gradient_x[place] + gradient_x[place - 1])
 
 
 @kernel
-def _stacked(
+def _push_steps(
     place: int,
     width: int,
-    level: Level,
+    quality: Quality,
     label: Label,
     head: NDArray[np.int32],
     below: NDArray[np.int32],
 ) -> int:
-    """Put the steps out of a pixel on their levels' stacks; the highest of these levels, or 0."""
+    """Push the steps out of a pixel on the stacks of their qualities. Return the highest quality, or 0."""
     top = 0
     for side, other in enumerate((place + width, place - width, place + 1, place - 1)):
-        here = int(level[other])
+        here = int(quality[other])
         if here > 0 and label[other] == 0:
             below[4 * place + side] = head[here]
             head[here] = 4 * place + side

@@ -1,4 +1,4 @@
-"""A bench gives every figure that it promises, with its accuracy, and counts what the networks do."""
+"""Benchmark: result with speed and accuracy, instrumented runners, and the table of the README."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from backend_table import BEGIN, END, table
 
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
-from ecgdigit_export.eager import EagerTorch
-from ecgdigit_rt.bench.instrumented import CountedRunner, Tallies
-from ecgdigit_rt.bench.measure import against
+from ecgdigit_engine.stage_opener import StageRequest
+from ecgdigit_export.eager import eager_stages
+from ecgdigit_rt.bench.benchmark import speedups
+from ecgdigit_rt.bench.instrumented import CountingRunner, StageCounters
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.models import STAGES, load_models
 
@@ -20,7 +21,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.slow
-def test_a_bench_of_two_pages_against_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_of_two_pages_compared_with_torch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pages = [str(page) for page in sorted(EXAMPLES.glob("*.jpg"))[:2]]
     out = tmp_path / "bench.json"
     truth = ["--truth", str(EXAMPLES / "truth"), "--pages", "8", "--threads", "1"]
@@ -42,36 +45,36 @@ def test_a_bench_of_two_pages_against_torch(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_eager_torch_has_the_graphs_weights(stage: str) -> None:
+def test_eager_torch_has_the_weights_of_the_graph(stage: str) -> None:
     graph = load_models().graphs[stage]
     shape = (1, 320, 96, 3) if stage == "trace" else (2, 64, 96, 3)
     feeds = {"pixels": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
-    eager = EagerTorch().open_stage(graph, threads=1)
+    eager = eager_stages().open(StageRequest(graph))
     assert eager.spec.stage == stage
     found, expected = eager.run(feeds), OnnxRuntimeRunner(graph, 1).run(feeds)
     for name, want in expected.items():
         assert np.abs(found[name] - want).max() < 1e-4 * np.abs(want).max()
 
 
-def test_a_counted_runner_counts_pixels_and_calls() -> None:
-    graph, tallies = load_models().graphs["grid"], Tallies()
-    runner = CountedRunner(OnnxRuntimeRunner(graph, 1), tallies)
+def test_counting_runner_counts_calls_and_operations() -> None:
+    graph, counters = load_models().graphs["grid"], StageCounters()
+    runner = CountingRunner(OnnxRuntimeRunner(graph, 1), counters)
     for batch in (1, 3):
         runner.run({"pixels": np.zeros((batch, 64, 96, 3), np.uint8)})
-    tally = tallies.stages["grid"]
-    assert tally.calls == 2
-    assert tally.seconds > 0
-    assert tally.flops == pytest.approx(4 * 64 * 96 * float(runner.spec.metadata["flops_per_pixel"]))
+    counter = counters.stages["grid"]
+    assert counter.calls == 2
+    assert counter.seconds > 0
+    assert counter.flops == pytest.approx(4 * 64 * 96 * float(runner.spec.metadata["flops_per_pixel"]))
     assert 5_000 < float(runner.spec.metadata["flops_per_pixel"]) < 50_000
 
 
-def test_ratios_say_how_many_times_as_fast() -> None:
+def test_speedups_are_ratios_of_seconds() -> None:
     quick = {"latency_s": {"p50": 0.5}, "folder": {"s_per_page": 0.25}}
     slow = {"latency_s": {"p50": 2.0}, "folder": {"s_per_page": 1.0}}
-    assert against(quick, slow) == {"folder_against_loop": 8.0, "page_after_page": 4.0, "folder": 4.0}
+    assert speedups(quick, slow) == {"folder_against_loop": 8.0, "page_after_page": 4.0, "folder": 4.0}
 
 
-def test_the_readmes_table_is_the_results() -> None:
+def test_readme_table_equals_the_stored_result() -> None:
     root = EXAMPLES.parent
     figures = json.loads((root / "benchmarks" / "results" / "backends-cpu2.json").read_text())["figures"]
     readme = (root / "README.md").read_text(encoding="utf-8")

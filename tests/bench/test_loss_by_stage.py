@@ -1,4 +1,4 @@
-"""The benchmark's perfect stages: true geometry and perfect distributions give the true signals back."""
+"""Ideal stages of loss_by_stage.py: true geometry and ideal distributions give the true signals."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("PIL")
 
-from causes import error_shares, r_peaks
-from loss_by_stage import round_trip, traced_leads
-from measured_lead import measured_leads, page_db, page_shares
+from error_causes import error_shares, r_peaks
+from lead_errors import lead_errors, page_db, page_shares
+from loss_by_stage import ideal_leads, round_trip
 from truth_on_mesh import curves_on_mesh, layout_on_mesh, true_mesh
 
 from ecgdigit_export.synth.page import synthetic_page
@@ -30,26 +30,26 @@ def truth() -> PageTruth:
     return synthetic_page(simulated_recording(rng), rng, kind="render", style=style).truth
 
 
-def moved(mesh: Mesh, along_mm: float, down_mm: float = 0.0) -> Mesh:
-    """A mesh that counts its millimetres from another place."""
+def translate(mesh: Mesh, along_mm: float, down_mm: float = 0.0) -> Mesh:
+    """Return the mesh with another origin."""
     return replace(mesh, origin_mm=(mesh.origin_mm[0] + along_mm, mesh.origin_mm[1] + down_mm))
 
 
-def test_all_stages_true_give_the_signals_back(truth: PageTruth) -> None:
-    assert page_db(measured_leads(truth, round_trip(truth, true_mesh(truth)))) >= 30
+def test_all_true_stages_give_the_true_signals(truth: PageTruth) -> None:
+    assert page_db(lead_errors(truth, round_trip(truth, true_mesh(truth)))) >= 30
 
 
 @pytest.mark.parametrize("along_mm", [0.025, 0.1])
-def test_half_a_column_costs_clearly_and_so_do_two(truth: PageTruth, along_mm: float) -> None:
-    exact = page_db(measured_leads(truth, round_trip(truth, true_mesh(truth))))
-    off = page_db(measured_leads(truth, round_trip(truth, moved(true_mesh(truth), along_mm))))
-    # The metric forgives whole samples but for those shifted in; of half a sample, nothing.
+def test_half_a_column_and_two_columns_cost_accuracy(truth: PageTruth, along_mm: float) -> None:
+    exact = page_db(lead_errors(truth, round_trip(truth, true_mesh(truth))))
+    off = page_db(lead_errors(truth, round_trip(truth, translate(true_mesh(truth), along_mm))))
+    # The alignment of the metric removes whole samples, except for those shifted in, but not half a sample.
     assert off < exact - 10
     assert along_mm != 0.025 or off < 30
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_truth_is_found_on_a_mesh_that_counts_otherwise_in_a_turned_picture(
+def test_truth_is_mapped_to_a_mesh_with_another_origin_in_a_turned_image(
     truth: PageTruth, turns: int
 ) -> None:
     nodes = rotate_points(truth.nodes_px.reshape(-1, 2), truth.image_size, turns)
@@ -60,14 +60,14 @@ def test_truth_is_found_on_a_mesh_that_counts_otherwise_in_a_turned_picture(
         image_size=(height, width) if turns % 2 else (width, height),
         quarter_turns=turns,
     )
-    mesh = moved(true_mesh(truth), -35.01, 60.3)
+    mesh = translate(true_mesh(truth), -35.01, 60.3)
     curves = curves_on_mesh(turned, mesh, turns)
     layout = layout_on_mesh(turned, curves)
     assert layout.rows[0].start_mm == pytest.approx(truth.layout.rows[0].start_mm - 35.01, abs=2e-3)
-    assert page_db(measured_leads(turned, traced_leads(layout, curves, mesh))) >= 30
+    assert page_db(lead_errors(turned, ideal_leads(layout, curves, mesh))) >= 30
 
 
-def test_errors_are_told_by_cause() -> None:
+def test_errors_are_split_by_cause() -> None:
     time = np.arange(1250) / 500
     mv = np.exp(-0.5 * ((time[:, None] - np.array([0.4, 1.2, 2.0])) / 0.012) ** 2).sum(1)
     peaks = r_peaks({"I": (2.5, mv), "II": (2.5, -2 * mv)}, 500.0)
@@ -79,7 +79,7 @@ def test_errors_are_told_by_cause() -> None:
     assert shares == pytest.approx({"peaks": 0.25, "ends": 0.5, "rest": 0.25})
 
 
-def test_a_page_without_leads_is_zero_decibel_and_its_shares_are_the_signal(truth: PageTruth) -> None:
-    nothing = measured_leads(truth, {})
+def test_page_without_leads_has_0_db_and_shares_of_the_signal(truth: PageTruth) -> None:
+    nothing = lead_errors(truth, {})
     assert page_db(nothing) == pytest.approx(0.0)
     assert sum(page_shares(nothing).values()) == pytest.approx(1.0)

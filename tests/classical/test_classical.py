@@ -1,4 +1,4 @@
-"""Pages read without networks: the whole way on drawn and example pages, and its steps by themselves."""
+"""Tests of the classical pipeline: whole pages, drawn and from examples, and single steps."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from non_ecg_images import NON_ECG_IMAGES, grid
 from numpy.typing import NDArray
-from other_pictures import OTHER_PICTURES, grid
-from paper_page import BASELINES_PX, LEFT_PX, ROWS, drawn_page, signals
+from paper_page import BASELINES_PX, LEFT_PX, ROWS, draw_page, signals
 
 from ecgdigit_rt import Digitizer
-from ecgdigit_rt.classical.carrier import carriers
-from ecgdigit_rt.classical.darkness import brightness, ink_patch
-from ecgdigit_rt.classical.grid_mesh import grid_mesh
-from ecgdigit_rt.classical.paper_ink import paper_ink
-from ecgdigit_rt.classical.pen import Run, pen_middle_mm, run_of_ink
-from ecgdigit_rt.classical.plane import is_plane, made_plane
-from ecgdigit_rt.classical.pulse import page_pulses
-from ecgdigit_rt.classical.row_baselines import zero_lines
-from ecgdigit_rt.classical.row_ends import agreeing
+from ecgdigit_rt.classical.grid_frequency import find_grid_frequencies
+from ecgdigit_rt.classical.grid_mesh import grid_mesh, is_planar, planar_mesh
+from ecgdigit_rt.classical.paper_ink import brightest_channel, ink_patch, paper_ink
+from ecgdigit_rt.classical.pen import InkRun, ink_run_from_path, pen_centre_mm
+from ecgdigit_rt.classical.pulse import find_pulses
+from ecgdigit_rt.classical.row_baselines import find_row_baselines
+from ecgdigit_rt.classical.row_ends import drop_outlier_ends
 from ecgdigit_rt.errors import NotAnEcg, PageError, UnknownChoice, UnknownLayout
-from ecgdigit_rt.evaluation.evaluate import image_score
+from ecgdigit_rt.evaluation.scores import image_score
 from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth
 from ecgdigit_rt.results import LEADS, Digitized, Failed
 from ecgdigit_rt.tracing.row_traces import RowEnds
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PX_PER_MM = 200 / 25.4
-LEAST_DB = {"000000_render": 14.0, "000001_colour_scan": 9.0}
+MIN_DB = {"000000_render": 14.0, "000001_colour_scan": 9.0}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +40,11 @@ def digitizer() -> Digitizer:
 
 @pytest.fixture(scope="module")
 def page() -> NDArray[np.uint8]:
-    return labelled(drawn_page(signals(3)))
+    return labelled(draw_page(signals(3)))
 
 
 def labelled(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The page with something printed below the start of every lead, as names stand there."""
+    """Return the page with the name of every lead printed below its start."""
     for baseline, row in zip(BASELINES_PX, ROWS, strict=True):
         for column, name in enumerate(row):
             at = (round(LEFT_PX + column * 2.5 * 196.85) + 12, round(baseline) + 60)
@@ -58,13 +56,13 @@ def db(found: Digitized, truth: Truth) -> float:
     return image_score(truth, {name: lead.mv.astype(float) for name, lead in found.leads.items()}).db
 
 
-def test_a_drawn_page_comes_back(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
+def test_drawn_page_is_digitized(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
     found = digitizer.digitize(page)
     assert found.layout.name == "3x4+1"
     assert found.notes == (
-        "3x4+1 is assumed of 4 rows: no text is read",
-        "25 mm/s is assumed: no pulse tells it",
-        "10 mm/mV is assumed: no pulse tells it",
+        "layout 3x4+1 assumed from 4 rows: the classical method reads no text",
+        "25 mm/s assumed: no calibration pulse detected",
+        "10 mm/mV assumed: no calibration pulse detected",
     )
     assert set(found.leads) == set(LEADS)
     for name, lead in found.leads.items():
@@ -75,7 +73,7 @@ def test_a_drawn_page_comes_back(digitizer: Digitizer, page: NDArray[np.uint8]) 
     assert db(found, Truth("drawn", 500.0, signals(3))) > 18
 
 
-def test_a_turned_page_comes_back(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
+def test_rotated_page_is_digitized(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
     found = digitizer.digitize(np.ascontiguousarray(np.rot90(page)))
     assert db(found, Truth("drawn", 500.0, signals(3))) > 18
     x, y = found.leads["I"].curve_px.mean(0)
@@ -83,41 +81,41 @@ def test_a_turned_page_comes_back(digitizer: Digitizer, page: NDArray[np.uint8])
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.jpg")), ids=lambda path: str(path.stem))
-def test_examples_are_read_or_refused_by_name(digitizer: Digitizer, path: Path) -> None:
+def test_examples_are_digitized_or_fail_with_a_known_error(digitizer: Digitizer, path: Path) -> None:
     (found,) = digitizer.digitize_many([path])
-    if path.stem not in LEAST_DB:
+    if path.stem not in MIN_DB:
         assert isinstance(found, Digitized) or found.error_id != "E-BUG-01"
         return
     assert not isinstance(found, Failed), found
     folder = EXAMPLES / "truth"
     truth = read_truth(folder / f"{path.stem}.csv", find_test_csv(folder).get(path.stem, ()))
-    assert db(found, truth) > LEAST_DB[path.stem]
+    assert db(found, truth) > MIN_DB[path.stem]
     assert found.provenance is not None
     assert (found.provenance.models, found.provenance.device) == ("none", "none (classical)")
 
 
-@pytest.mark.parametrize("name", list(OTHER_PICTURES))
-def test_nothing_is_digitized_that_is_no_ecg(digitizer: Digitizer, name: str) -> None:
+@pytest.mark.parametrize("name", list(NON_ECG_IMAGES))
+def test_images_that_are_not_ecgs_fail(digitizer: Digitizer, name: str) -> None:
     with pytest.raises(PageError):
-        digitizer.digitize(OTHER_PICTURES[name]())
+        digitizer.digitize(NON_ECG_IMAGES[name]())
 
 
-def test_rows_without_names_or_pulses_are_read_only_when_told(digitizer: Digitizer) -> None:
-    bare = drawn_page(signals(3))
+def test_rows_without_names_or_pulses_need_a_layout_override(digitizer: Digitizer) -> None:
+    bare = draw_page(signals(3))
     with pytest.raises(NotAnEcg, match="neither lead names nor a calibration pulse"):
         digitizer.digitize(bare)
     found = Digitizer(threads=1, method="classical", layout="3x4+1").digitize(bare)
     assert db(found, Truth("drawn", 500.0, signals(3))) > 18
 
 
-def test_a_blank_sheet_is_refused(digitizer: Digitizer) -> None:
+def test_blank_sheet_fails(digitizer: Digitizer) -> None:
     with pytest.raises(PageError):
         digitizer.digitize(np.full((1700, 2200, 3), 255, np.uint8))
 
 
-def test_what_is_told_is_believed(page: NDArray[np.uint8]) -> None:
-    told = "V1,V2,V3,V4/V5,V6,I,II/III,aVR,aVL,aVF/V1"
-    found = Digitizer(threads=1, method="classical", layout=told, speed_mm_s=50, gain_mm_mv=5).digitize(page)
+def test_layout_overrides_are_used(page: NDArray[np.uint8]) -> None:
+    rows = "V1,V2,V3,V4/V5,V6,I,II/III,aVR,aVL,aVF/V1"
+    found = Digitizer(threads=1, method="classical", layout=rows, speed_mm_s=50, gain_mm_mv=5).digitize(page)
     assert [segment.lead for segment in found.layout.rows[0].segments] == ["V1", "V2", "V3", "V4"]
     assert (found.layout.speed_mm_s, found.layout.gain_mm_mv, found.notes) == (50, 5, ())
     assert found.duration_s == pytest.approx(5, abs=0.02)
@@ -125,18 +123,18 @@ def test_what_is_told_is_believed(page: NDArray[np.uint8]) -> None:
         Digitizer(threads=1, method="classical", layout="12x1").digitize(page)
 
 
-def test_no_network_is_named_where_none_runs() -> None:
+def test_classical_method_rejects_network_options() -> None:
     assert Digitizer(threads=1, method="classical").device == "none (classical), 1 thread"
-    with pytest.raises(UnknownChoice, match="no method 'magic'"):
+    with pytest.raises(UnknownChoice, match="Unknown method 'magic'"):
         Digitizer(method="magic")
-    with pytest.raises(UnknownChoice, match="no classical backend 'onnxruntime'"):
+    with pytest.raises(UnknownChoice, match="Unknown classical backend 'onnxruntime'"):
         Digitizer(method="classical", backend="onnxruntime")
-    with pytest.raises(UnknownChoice, match="no classical tta 'flip'"):
+    with pytest.raises(UnknownChoice, match="Unknown classical tta 'flip'"):
         Digitizer(method="classical", tta="flip")
 
 
-def test_no_inference_backend_is_loaded(tmp_path: Path) -> None:
-    """Nor is one needed: the classical method reads a page where none can be imported."""
+def test_no_inference_backend_is_needed(tmp_path: Path) -> None:
+    """The classical method works even if no inference backend can be imported."""
     code = (
         "import sys; sys.modules['onnxruntime'] = sys.modules['openvino'] = None\n"
         "from ecgdigit_rt import Digitizer\n"
@@ -147,94 +145,95 @@ def test_no_inference_backend_is_loaded(tmp_path: Path) -> None:
     assert (done.stdout.strip(), done.returncode) == ("12", 0), done.stderr
 
 
-def test_the_grid_s_frequency_is_that_of_the_bold_lines() -> None:
+def test_grid_frequency_is_that_of_the_major_lines() -> None:
     dark = 255 - grid()[:1100, :1500].min(2).astype(np.float32)
-    found = carriers(dark - dark.mean())
-    assert found.along == pytest.approx((1 / (5 * PX_PER_MM), 0), abs=2e-4)
-    assert found.down == pytest.approx((0, 1 / (5 * PX_PER_MM)), abs=2e-4)
+    found = find_grid_frequencies(dark - dark.mean())
+    assert found.u == pytest.approx((1 / (5 * PX_PER_MM), 0), abs=2e-4)
+    assert found.v == pytest.approx((0, 1 / (5 * PX_PER_MM)), abs=2e-4)
 
 
-def test_a_flat_grid_s_mesh_is_a_plane_of_the_right_scale(page: NDArray[np.uint8]) -> None:
+def test_mesh_of_a_flat_grid_is_planar_and_to_scale(page: NDArray[np.uint8]) -> None:
     mesh = grid_mesh(page)
-    assert is_plane(mesh, 0.01)
+    assert is_planar(mesh, 0.01)
     assert mesh.px_per_mm(140, 100) == pytest.approx((PX_PER_MM, PX_PER_MM), rel=1e-3)
-    bent = made_plane(mesh).pixels.copy()
+    bent = planar_mesh(mesh).pixels.copy()
     bent[..., 1] += 20 * np.sin(np.linspace(0, 3, bent.shape[1]))
-    assert not is_plane(dataclasses.replace(mesh, pixels=bent))
+    assert not is_planar(dataclasses.replace(mesh, pixels=bent))
 
 
-def test_ink_is_what_is_dark_in_every_colour(page: NDArray[np.uint8]) -> None:
+def test_ink_patch_contains_ink_without_grid(page: NDArray[np.uint8]) -> None:
     mesh = grid_mesh(page)
     size = (int(200 * PX_PER_MM), int(150 * PX_PER_MM))
     scale = (PX_PER_MM, PX_PER_MM)
-    empty = ink_patch(brightness(grid()), mesh, (20.0, 20.0), scale, size)
-    drawn = ink_patch(brightness(page), mesh, (20.0, 20.0), scale, size)
+    empty = ink_patch(brightest_channel(grid()), mesh, (20.0, 20.0), scale, size)
+    drawn = ink_patch(brightest_channel(page), mesh, (20.0, 20.0), scale, size)
     assert empty.max() < 0.15
     assert 0.002 < (drawn > 0.5).mean() < 0.05
 
 
-def test_rows_stand_where_they_were_drawn(page: NDArray[np.uint8]) -> None:
+def test_baselines_are_at_the_drawn_rows(page: NDArray[np.uint8]) -> None:
     mesh = grid_mesh(page)
-    lines = zero_lines(paper_ink(brightness(page), mesh))
+    lines = find_row_baselines(paper_ink(brightest_channel(page), mesh))
     at = [mesh.pixels_from_mm(line.start_mm, line.v_mm)[1] for line in lines]
     assert at == pytest.approx(BASELINES_PX, abs=16)
-    lengths = [250, 187.5, 250, 250]  # of lead II only the rhythm strip is drawn
+    lengths = [250, 187.5, 250, 250]  # lead II is drawn only as rhythm strip
     assert [line.end_mm - line.start_mm for line in lines] == pytest.approx(lengths, abs=3)
 
 
 @pytest.mark.parametrize(("gain", "width"), [(10, 5.0), (20, 5.0), (5, 10.0)])
-def test_pulses_tell_gain_and_speed(gain: int, width: float) -> None:
-    page = drawn_page(signals(3))
+def test_pulses_give_gain_and_speed(gain: int, width: float) -> None:
+    page = draw_page(signals(3))
     for baseline in BASELINES_PX:
         left, right = LEFT_PX - 1.2 * width * PX_PER_MM, LEFT_PX - 0.2 * width * PX_PER_MM
         foot, top = round(baseline), round(baseline - gain * PX_PER_MM)
         points = np.array([[left, foot], [left, top], [right, top], [right, foot]]).round().astype(np.int32)
         cv2.polylines(page, [points], False, (20, 20, 20), 2, cv2.LINE_AA)
-    paper = paper_ink(brightness(page), grid_mesh(page))
-    pulses = page_pulses(paper, zero_lines(paper))
+    paper = paper_ink(brightest_channel(page), grid_mesh(page))
+    pulses = find_pulses(paper, find_row_baselines(paper))
     assert (pulses.side, pulses.gain_mm_mv, pulses.speed_mm_s) == ("left", gain, 5 * width)
     sides = pulses.median_sides_mm
     assert sides is not None
     assert sides[1] - sides[0] == pytest.approx(width, abs=0.4)
 
 
-def inked(curve_mm: NDArray[np.float64], radius_mm: float) -> Run:
-    """The edges that a round pen leaves along a curve of 20 columns a millimetre."""
+def inked(curve_mm: NDArray[np.float64], radius_mm: float) -> InkRun:
+    """Return the ink edges of a round pen that follows a curve with 20 columns per millimetre."""
     offsets = np.arange(-int(radius_mm * 20), int(radius_mm * 20) + 1)
     arc = np.sqrt(radius_mm**2 - (offsets / 20) ** 2)
     wide = np.pad(curve_mm, offsets[-1], mode="edge")
     shifted = np.stack([wide[offsets[-1] + k : wide.size - offsets[-1] + k] for k in offsets])
     upper, lower = (shifted + arc[:, None]).max(0), (shifted - arc[:, None]).min(0)
-    return Run(upper.astype(np.float32), lower.astype(np.float32), np.ones(curve_mm.size, bool))
+    return InkRun(upper.astype(np.float32), lower.astype(np.float32), np.ones(curve_mm.size, bool))
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_the_pen_s_middle_keeps_a_peak_that_the_ink_s_middle_flattens(sign: int) -> None:
+def test_pen_centre_preserves_a_peak_that_the_run_centre_flattens(sign: int) -> None:
     u = np.arange(400) / 20
     curve = sign * 10 * np.maximum(1 - np.abs(u - 10) / 0.5, 0)  # 10 mm high, 1 mm wide
     run = inked(curve, 0.2)
     assert run.radius_mm == pytest.approx(0.2, abs=0.01)
-    found = sign * pen_middle_mm(run, 0.2, 20)
+    found = sign * pen_centre_mm(run, 0.2, 20)
     halfway = sign * (run.upper_mm + run.lower_mm) / 2
     assert found.max() == pytest.approx(10, abs=0.3)
     assert halfway.max() < 8.5
     assert np.sqrt(np.mean((found - sign * curve) ** 2)) < 0.3
 
 
-def test_a_run_ends_between_pixels() -> None:
+def test_run_edges_are_interpolated_between_pixels() -> None:
     ink = np.zeros((40, 3), np.float32)
     ink[18:22] = 1
     ink[22] = 0.25
-    run = run_of_ink(ink, np.full(3, 20, np.int32), 0.5, half_height_mm=2.5, px_per_mm=8)
-    # From half of row 17 to 18, and a third of the way from row 21 towards row 22 more.
+    run = ink_run_from_path(ink, np.full(3, 20, np.int32), 0.5, half_height_mm=2.5, px_per_mm=8)
+    # The upper edge lies halfway between the centres of rows 17 and 18, the lower one two thirds of the way
+    # from row 21 to row 22.
     assert run.upper_mm == pytest.approx([2.5 - 18 / 8] * 3, abs=1e-4)
     assert run.lower_mm == pytest.approx([2.5 - (21.5 + 2 / 3) / 8] * 3, abs=1e-4)
 
 
-def test_an_end_apart_from_the_others_is_not_believed() -> None:
+def test_outlier_ends_are_dropped() -> None:
     ends = [RowEnds(10.0, 260.1), RowEnds(10.1, 257.0), RowEnds(None, 260.0), RowEnds(14.0, 275.0)]
-    assert agreeing(ends) == [
+    assert drop_outlier_ends(ends) == [
         RowEnds(10.0, 260.1), RowEnds(10.1, None), RowEnds(None, 260.0), RowEnds(None, None)
     ]  # fmt: skip
     scattered = [RowEnds(None, 257.0), RowEnds(None, 260.0), RowEnds(None, 275.0)]
-    assert agreeing(scattered) == scattered
+    assert drop_outlier_ends(scattered) == scattered

@@ -1,4 +1,4 @@
-"""The command line from end to end: real image files, real output, every exit code."""
+"""End-to-end tests of the command line: real image files, real output, every exit code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from command_line import Capture, call
 from paper_page import TruthDigitizer, scans_folder, signals, write_page, write_truth
 
+from ecgdigit_rt.cli.app import app
 from ecgdigit_rt.formats.submission_csv import read_submission
 from ecgdigit_rt.models import load_models
 
@@ -18,22 +19,32 @@ HEADER = "id,lead,fs,number_of_rows\n"
 NAMES = ("01_render", "02_render")
 
 
+def all_commands() -> list[list[str]]:
+    """Return every command and every command of a group, as words."""
+    groups = [(group.name, group.typer_instance) for group in app.registered_groups]
+    return [
+        *([str(command.name)] for command in app.registered_commands),
+        *([str(name)] for name, _ in groups),
+        *([str(name), str(one.name)] for name, of in groups if of for one in of.registered_commands),
+    ]
+
+
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two pages; a digitizer that knows their truth; the folder's parent as cwd."""
+    """Write two pages, install a digitizer that returns their truth, and change to their parent folder."""
     return scans_folder(tmp_path, monkeypatch, NAMES, TruthDigitizer)
 
 
-def test_pages_become_a_submission_that_scores(scans: Path, capsys: Capture) -> None:
-    code, out, err = call(capsys, "run", scans, "--out", "out/submission.csv", "--overlay", "look")
+def test_run_writes_a_submission_that_evaluate_scores(scans: Path, capsys: Capture) -> None:
+    code, out, err = call(capsys, "run", scans, "--out", "out/submission.csv", "--overlay", "overlays")
     assert (code, out) == (0, "")
     assert "2 digitized · 0 failed" in err
-    assert "note     it knows the truth" in err
+    assert "note     results are the truth" in err
     submission = read_submission(Path("out/submission.csv"))
     assert list(submission) == list(NAMES)
     assert submission["01_render"]["II"].size == 5000
     for name in NAMES:
-        assert cv2.imread(f"look/{name}.png") is not None
+        assert cv2.imread(f"overlays/{name}.png") is not None
     report = json.loads(Path("out/submission.report.json").read_text(encoding="utf-8"))
     assert (report["digitized"], report["failed"]) == (2, 0)
     page = report["results"][0]
@@ -49,12 +60,12 @@ def test_pages_become_a_submission_that_scores(scans: Path, capsys: Capture) -> 
     assert json.loads(out)["kinds"]["render"]["images"] == 2
 
 
-def test_with_a_test_csv_exactly_what_it_asks(scans: Path, capsys: Capture) -> None:
+def test_test_csv_determines_the_submission(scans: Path, capsys: Capture) -> None:
     (scans / "03_extra.png").write_bytes((scans / "01_render.png").read_bytes())
     lines = ["02_render,II,250,2500", "01_render,V3,1025,2562", "9,I,500,1250"]
     Path("test.csv").write_text(HEADER + "\n".join(lines) + "\n")
     code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--test", "test.csv")
-    assert code == 2, "one image was not given"
+    assert code == 2, "one requested image is missing"
     submission = read_submission(Path("s.csv"))
     counts = {image: {n: mv.size for n, mv in leads.items()} for image, leads in submission.items()}
     assert counts == {"02_render": {"II": 2500}, "01_render": {"V3": 2562}, "9": {"I": 1250}}
@@ -68,12 +79,12 @@ def test_with_a_test_csv_exactly_what_it_asks(scans: Path, capsys: Capture) -> N
     assert json.loads(out)["without_truth"] == ["9"]
 
 
-def test_a_bad_page_is_named_and_the_others_go_on(scans: Path, capsys: Capture) -> None:
+def test_failed_page_does_not_stop_the_others(scans: Path, capsys: Capture) -> None:
     (scans / "00_empty.png").touch()
     (scans / "03_text.jpg").write_text("not an image")
     write_page(scans / "04_no_truth.png", {})
     write_page(scans / "05_bug.png", {})
-    code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--overlay", "look")
+    code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--overlay", "overlays")
     assert code == 2
     assert "2 digitized · 4 failed" in err
     for words in ("00_empty.png", "E-INPUT-03", "E-GRID-01", "E-BUG-01"):
@@ -82,10 +93,10 @@ def test_a_bad_page_is_named_and_the_others_go_on(scans: Path, capsys: Capture) 
     assert [r["status"] for r in results] == ["failed", *["digitized"] * 2, *["failed"] * 3]
     assert all(r["error_id"] and r["hint"] for r in results if r["status"] == "failed")
     assert list(read_submission(Path("s.csv"))) == list(NAMES)
-    assert len(list(Path("look").glob("*.png"))) == 6
+    assert len(list(Path("overlays").glob("*.png"))) == 6
 
 
-def test_failed_pages_are_zeros_where_asked(scans: Path, capsys: Capture) -> None:
+def test_requested_leads_of_failed_pages_are_zeros(scans: Path, capsys: Capture) -> None:
     (scans / "7.png").touch()
     Path("test.csv").write_text(HEADER + "7,I,250,625\n01_render,I,250,625\n")
     code, _, _ = call(capsys, "run", scans, "--out", "s.csv", "--test", "test.csv")
@@ -96,19 +107,19 @@ def test_failed_pages_are_zeros_where_asked(scans: Path, capsys: Capture) -> Non
     assert submission["01_render"]["I"].any()
 
 
-def test_missing_leads_are_told(scans: Path, capsys: Capture) -> None:
+def test_missing_leads_are_reported(scans: Path, capsys: Capture) -> None:
     leads = signals(0)
     leads.pop("V5")
     write_truth(TruthDigitizer.truth / "01_render.csv", leads)
     code, _, err = call(capsys, "run", scans, "--out", "s.csv")
     assert code == 2
-    assert "leads not found: V5" in err
+    assert "Leads not found: V5" in err
     assert "[E-LEADS-01]" in err
     page = json.loads(Path("s.report.json").read_text(encoding="utf-8"))["results"][0]
     assert (page["status"], page["missing"]) == ("partial", ["V5"])
 
 
-def test_output_to_stdout_is_data_alone(scans: Path, capsys: Capture) -> None:
+def test_stdout_has_only_data(scans: Path, capsys: Capture) -> None:
     code, out, _ = call(capsys, "run", scans / "01_render.png", "--out", "-")
     assert code == 0
     assert out.startswith("id,value\n01_render_0_I,")
@@ -116,15 +127,15 @@ def test_output_to_stdout_is_data_alone(scans: Path, capsys: Capture) -> None:
     assert not list(Path().glob("*.json"))
 
 
-def test_equal_names_in_two_folders_keep_apart(scans: Path, capsys: Capture) -> None:
+def test_equal_names_in_two_folders_get_distinct_ids(scans: Path, capsys: Capture) -> None:
     other = scans / "more"
     other.mkdir()
     write_page(other / "01_render.png", signals(5))
-    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", "--overlay", "look")
+    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", "--overlay", "overlays")
     assert code == 0
     names = {"more-01_render", "scans-01_render", "02_render"}
     assert set(read_submission(Path("s.csv"))) == names
-    assert {path.stem for path in Path("look").iterdir()} == names
+    assert {path.stem for path in Path("overlays").iterdir()} == names
     Path("test.csv").write_text(HEADER + "01_render,I,500,1250\n")
     code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--test", "test.csv")
     assert code == 1
@@ -149,8 +160,8 @@ def test_equal_names_in_two_folders_keep_apart(scans: Path, capsys: Capture) -> 
     ],
 )
 def test_exit_codes(scans: Path, capsys: Capture, arguments: list[str], code: int, words: str) -> None:
-    got, out, err = call(capsys, *arguments)
-    assert (got, out) == (code, "")
+    actual, out, err = call(capsys, *arguments)
+    assert (actual, out) == (code, "")
     assert words in err
     assert not Path("s.csv").exists()
 
@@ -159,16 +170,16 @@ def test_exit_codes(scans: Path, capsys: Capture, arguments: list[str], code: in
     ("error", "code", "words"),
     [(KeyboardInterrupt(), 130, "interrupted"), (MemoryError("no room"), 70, "[E-BUG-01]")],
 )
-def test_interrupts_and_bugs_leave_no_file(
+def test_interrupt_and_bug_leave_no_file(
     scans: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch,
     error: BaseException, code: int, words: str,
 ) -> None:  # fmt: skip
     def stop(self: TruthDigitizer, page: object) -> None:
         raise error
 
-    monkeypatch.setattr(TruthDigitizer, "_digitized", stop)
-    got, _, err = call(capsys, "run", scans, "--out", "s.csv")
-    assert got == code
+    monkeypatch.setattr(TruthDigitizer, "_digitize", stop)
+    actual, _, err = call(capsys, "run", scans, "--out", "s.csv")
+    assert actual == code
     assert words in err
     assert sorted(path.name for path in Path().iterdir()) == ["scans", "truth"]
 
@@ -181,27 +192,35 @@ def test_version_and_help(capsys: Capture) -> None:
     code, out, _ = call(capsys, "run", "--help")
     assert code == 0
     assert "--overlay" in out
+    assert call(capsys, "run", "-h")[1] == out
+
+
+@pytest.mark.parametrize("command", [[], *all_commands()], ids=" ".join)
+def test_every_command_has_short_options(capsys: Capture, command: list[str]) -> None:
+    code, out, err = call(capsys, *command, "-h")
+    assert (code, err) == (0, "")
+    assert ("--out" in out) == ("-o" in out.replace("--out", "").split())
 
 
 @pytest.mark.parametrize(
-    ("wish", "code", "error_id"),
+    ("options", "code", "error_id"),
     [
         (["--backend", "magic"], 1, "E-BACKEND-02"),
         (["--device", "cuda:9"], 3, "E-BACKEND-01"),
         (["--precision", "fp16", "--device", "cpu"], 3, "E-BACKEND-01"),
     ],
 )
-def test_a_wish_for_a_device_is_kept_or_refused(
-    tmp_path: Path, capsys: Capture, wish: list[str], code: int, error_id: str
+def test_specified_device_is_used_or_refused(
+    tmp_path: Path, capsys: Capture, options: list[str], code: int, error_id: str
 ) -> None:
     write_page(tmp_path / "page.png", signals(0))
-    ended, out, err = call(capsys, "run", tmp_path / "page.png", "--out", tmp_path / "out.csv", *wish)
-    assert (ended, out) == (code, "")
+    actual, out, err = call(capsys, "run", tmp_path / "page.png", "--out", tmp_path / "out.csv", *options)
+    assert (actual, out) == (code, "")
     assert error_id in err
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_doctor_is_made_to_paste(capsys: Capture) -> None:
+def test_doctor_lists_backends(capsys: Capture) -> None:
     code, out, _ = call(capsys, "doctor")
     assert code in {0, 3}
     lines = out.splitlines()
@@ -209,7 +228,7 @@ def test_doctor_is_made_to_paste(capsys: Capture) -> None:
     assert any("tensorrt " in line and "pip install tensorrt" in line for line in lines)
     assert lines[-1].startswith("+ run      auto")
     _, out, _ = call(capsys, "doctor", "--format", "json")
-    assert {finding["about"] for finding in json.loads(out)} >= {
+    assert {finding["category"] for finding in json.loads(out)} >= {
         "machine",
         "package",
         "backend",
@@ -218,19 +237,19 @@ def test_doctor_is_made_to_paste(capsys: Capture) -> None:
     }
 
 
-def test_what_is_told_of_pages_reaches_the_digitizer(scans: Path, capsys: Capture) -> None:
-    told = ("--layout", "II", "--speed", "50", "--gain", "5", "--min-quality", "12.5")
-    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", *told)
+def test_layout_overrides_reach_the_digitizer(scans: Path, capsys: Capture) -> None:
+    overrides = ("--layout", "II", "--speed", "50", "--gain", "5", "--min-quality", "12.5")
+    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", *overrides)
     assert code == 0
-    wishes = TruthDigitizer.wishes
-    assert (wishes["layout"], wishes["speed_mm_s"], wishes["gain_mm_mv"]) == ("II", 50.0, 5.0)
-    assert wishes["min_quality_db"] == 12.5
+    options = TruthDigitizer.options_given
+    assert (options["layout"], options["speed_mm_s"], options["gain_mm_mv"]) == ("II", 50.0, 5.0)
+    assert options["min_quality_db"] == 12.5
     code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--speed", "0")
     assert code == 1
     assert "--speed" in err
 
 
-def test_the_report_is_a_table_worst_first(scans: Path, capsys: Capture) -> None:
+def test_report_lists_pages_worst_first(scans: Path, capsys: Capture) -> None:
     (scans / "00_empty.png").touch()
     leads = signals(1)
     leads.pop("V5")
@@ -254,13 +273,13 @@ def test_the_report_is_a_table_worst_first(scans: Path, capsys: Capture) -> None
     assert "[E-INPUT-01]" in call(capsys, "report", "none.json")[2]
 
 
-def test_a_name_that_is_not_utf8_costs_nothing(scans: Path, capsys: Capture) -> None:
-    odd = scans / os.fsdecode(b"ecg-\xe9.png")
-    odd.write_bytes((scans / "01_render.png").read_bytes())
+def test_file_name_that_is_not_utf8(scans: Path, capsys: Capture) -> None:
+    path = scans / os.fsdecode(b"ecg-\xe9.png")
+    path.write_bytes((scans / "01_render.png").read_bytes())
     truth = TruthDigitizer.truth
     (truth / os.fsdecode(b"ecg-\xe9.csv")).write_bytes((truth / "01_render.csv").read_bytes())
-    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", "--overlay", "look")
+    code, _, _ = call(capsys, "run", scans, "--out", "s.csv", "--overlay", "overlays")
     assert code == 0
     assert set(read_submission(Path("s.csv"))) == {*NAMES, "ecg-\\udce9"}
     assert json.loads(Path("s.report.json").read_text())["digitized"] == 3
-    assert len(list(Path("look").iterdir())) == 3
+    assert len(list(Path("overlays").iterdir())) == 3

@@ -1,4 +1,4 @@
-"""Runs on a cluster of two workers, which Ray starts here: the same rows, nothing twice, nothing lost."""
+"""Runs on a local Ray cluster of two workers: the same rows as on one machine, each page exactly once."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pathlib import Path
 import fsspec
 import pyarrow as pa
 import pytest
+from command_line import Capture
 from PIL import Image
 from pyarrow import parquet
 
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.cluster.address import is_address
-from ecgdigit_rt.cluster.fetch import counted_pages, fetched
-from ecgdigit_rt.cluster.listing import listed_files
-from ecgdigit_rt.cluster.parts import ClusterPage, Parts, part_name
-from ecgdigit_rt.cluster.ray_cluster import readers_at_once
+from ecgdigit_rt.cluster.fetch import local_copy, page_count
+from ecgdigit_rt.cluster.listing import list_files
+from ecgdigit_rt.cluster.parts import ClusterPage, PartFolder, part_name
+from ecgdigit_rt.cluster.ray_cluster import worker_count
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.errors import (
     ClusterUnusable,
@@ -33,46 +34,45 @@ from ecgdigit_rt.results import PageRef, failed_from_error
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-Capture = pytest.CaptureFixture[str]
 SITE = """
 import sys
 if "--multiprocessing-fork" in sys.orig_argv:
     import os, pathlib, signal
-    from ecgdigit_rt.runs.options import Reading
+    from ecgdigit_rt.runs.options import DigitizeOptions
     once = pathlib.Path(__file__).with_name("once")
-    open_reader = Reading.page_reader
-    def opened(self, threads):
-        read = open_reader(self, threads)
-        def read_or_end(page):
+    open_original = DigitizeOptions.page_digitizer
+    def open_digitizer(self, threads):
+        digitize = open_original(self, threads)
+        def digitize_or_exit(page):
             if "crash" in page.path.name:
                 os.kill(os.getpid(), signal.SIGSEGV)
             if "lost" in page.path.name and not once.exists():
                 once.touch()
                 os.kill(os.getppid(), signal.SIGKILL)
-            return read(page)
-        return read_or_end
-    Reading.page_reader = opened
+            return digitize(page)
+        return digitize_or_exit
+    DigitizeOptions.page_digitizer = open_digitizer
 """
-"""The workers' sitecustomize.py: a page called crash ends the process that reads it, one called lost ends
-the reader on the cluster, but only once."""
+"""sitecustomize.py of the workers: a page called "crash" ends its process, a page called "lost" ends the
+worker itself, but only once."""
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a cluster of two machines with one CPU each, as far as Ray can tell."""
+    """Start two Ray nodes with one CPU each, and return the address of the cluster."""
     site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(SITE)
-    places = [site, ROOT, *(ROOT / name for name in ("export", "engine", "kernels"))]
+    import_paths = [site, ROOT, *(ROOT / name for name in ("export", "engine", "kernels"))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, import_paths)))
         from ray.cluster_utils import Cluster
 
-        room = 100 * 2**20
-        machine = {"num_cpus": 1, "object_store_memory": room, "include_dashboard": False}
+        memory_bytes = 100 * 2**20
+        machine = {"num_cpus": 1, "object_store_memory": memory_bytes, "include_dashboard": False}
         started = Cluster(initialize_head=True, head_node_args=machine)
         try:
-            started.add_node(num_cpus=1, object_store_memory=room)
+            started.add_node(num_cpus=1, object_store_memory=memory_bytes)
             started.wait_for_nodes()
             yield started.address
         finally:
@@ -81,7 +81,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two pages of one name, a file of two pages of which the second is blank, and two bad ones."""
+    """Write two pages of the same name, a file of two blank pages, and two invalid files."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "scans"
     for ward in ("a", "b"):
@@ -90,52 +90,52 @@ def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     blank = Image.new("L", (400, 300), 255)
     blank.save(folder / "two.tif", save_all=True, append_images=[blank])
     (folder / "empty.png").touch()
-    (folder / "text.png").write_text("no picture")
+    (folder / "text.png").write_text("not an image")
     return folder
 
 
 def rows(out: Path) -> pa.Table:
-    """All rows, by page and lead."""
+    """Return all rows, sorted by page and lead."""
     files = [out] if out.is_file() else sorted(out.glob("*.parquet"))
-    whole = pa.concat_tables([parquet.read_table(path) for path in files])
-    return whole.sort_by([("page_id", "ascending"), ("lead", "ascending")])
+    table = pa.concat_tables([parquet.read_table(path) for path in files])
+    return table.sort_by([("page_id", "ascending"), ("lead", "ascending")])
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_rows_are_those_of_one_machine(cluster: str, scans: Path, capsys: Capture) -> None:
+def test_cluster_writes_the_same_rows_as_one_machine(cluster: str, scans: Path, capsys: Capture) -> None:
     local = ["run", "scans", "--out", "one.parquet", "--threads", "1"]
     assert exit_code(local) == 2
     one = rows(Path("one.parquet"))
     assert exit_code(["run", "scans", "--out", "many", "--format", "parquet", "--cluster", cluster]) == 2
     assert rows(Path("many")).equals(one, check_metadata=True)
     assert set(one["error_id"].to_pylist()) >= {None, "E-INPUT-03"}
-    said = capsys.readouterr().err
-    assert "2 readers at once" in said
-    assert "2 digitized · 4 failed" in said
+    messages = capsys.readouterr().err
+    assert "2 workers on" in messages
+    assert "2 digitized · 4 failed" in messages
     parts = {path: path.stat().st_mtime_ns for path in Path("many").iterdir()}
 
-    # By address: bytes are fetched, pages counted there, and new ones alone are read.
+    # By address: the files are fetched, and their pages are counted on the workers.
     address = scans.as_uri()
     shutil.copy(scans / "two.tif", scans / "crash.png")
     (scans / "lost.png").touch()
     assert exit_code(["run", address, "--out", "fetched", "--cluster", cluster]) == 2
-    found = rows(Path("fetched"))
-    crashed = [row for row in found.to_pylist() if row["error_id"] == "E-PAGE-03"]
+    table = rows(Path("fetched"))
+    crashed = [row for row in table.to_pylist() if row["error_id"] == "E-PAGE-03"]
     assert [(row["page_id"], row["page"]) for row in crashed] == [("crash", 1), ("crash_p2", 2)]
     assert crashed[0]["message"].endswith("SIGSEGV")
-    lost = [row["error_id"] for row in found.to_pylist() if row["page_id"] == "lost"]
-    assert lost == ["E-INPUT-03"], "its reader was lost, and another one read it, once"
-    others = [row for row in found.to_pylist() if row["page_id"] not in ("crash", "crash_p2", "lost")]
+    lost = [row["error_id"] for row in table.to_pylist() if row["page_id"] == "lost"]
+    assert lost == ["E-INPUT-03"], "its worker was lost, and another worker digitized it, once"
+    others = [row for row in table.to_pylist() if row["page_id"] not in ("crash", "crash_p2", "lost")]
     for row in others:
         for column in ("source", "message"):
             row[column] = row[column] and row[column].replace(address, "scans")
-    assert pa.Table.from_pylist(others, schema=found.schema).equals(one)
+    assert pa.Table.from_pylist(others, schema=table.schema).equals(one)
 
-    # Again: what is written is not read again; what was lost is.
+    # Resumed: pages in the output are skipped, new pages are added.
     capsys.readouterr()
     assert exit_code(["run", "scans", "--out", "many", "--cluster", cluster]) == 2
-    assert "written  6 of 9 pages are there already" in capsys.readouterr().err
+    assert "resuming 6 of 9 pages are already done" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in parts} == parts
     counts = rows(Path("many")).group_by(["page_id", "lead"]).aggregate([([], "count_all")])
     assert set(counts["count_all"].to_pylist()) == {1}
@@ -143,89 +143,91 @@ def test_rows_are_those_of_one_machine(cluster: str, scans: Path, capsys: Captur
     assert "E-JOURNAL-01" in capsys.readouterr().err
 
 
-def test_what_does_not_go_together_is_refused(scans: Path, capsys: Capture) -> None:
+def test_incompatible_options_are_refused(scans: Path, capsys: Capture) -> None:
     refused = {
         ("run", "s3://bucket/scans", "--out", "x.parquet"): "E-CLUSTER-01",
         ("run", "scans", "--out", "gs://bucket/x.parquet"): "E-CLUSTER-01",
         ("run", "scans", "--out", "x", "--cluster", "auto", "--format", "csv"): "E-FORMAT-02",
-        ("run", "scans", "--out", "x", "--cluster", "auto", "--only-failed"): "--only-failed does not go",
-        ("run", "scans", "--out", "x.csv", "--gpu-fraction", "0.5"): "--gpu-fraction shares",
+        ("run", "scans", "--out", "x", "--cluster", "auto", "--only-failed"): "--only-failed does not work",
+        ("run", "scans", "--out", "x.csv", "--gpu-fraction", "0.5"): "--gpu-fraction needs",
     }
-    for arguments, why in refused.items():
+    for arguments, reason in refused.items():
         assert exit_code(list(arguments)) == 1
-        assert why in " ".join(capsys.readouterr().err.replace("│", " ").split()), arguments
+        assert reason in " ".join(capsys.readouterr().err.replace("│", " ").split()), arguments
 
 
-def test_nothing_at_the_address(scans: Path, capsys: Capture) -> None:
+def test_no_cluster_at_the_address(scans: Path, capsys: Capture) -> None:
     assert exit_code(["run", "scans", "--out", "x", "--cluster", "here:there"]) == 3
     assert "E-CLUSTER-02" in capsys.readouterr().err
 
 
-def test_addresses_are_searched_as_folders_are(scans: Path) -> None:
+def test_addresses_are_searched_like_folders(scans: Path) -> None:
     (scans / ".hidden").mkdir()
     shutil.copy(scans / "two.tif", scans / ".hidden/three.tif")
-    (scans / "notes.txt").write_text("no page")
+    (scans / "notes.txt").write_text("not a page")
     (scans / "page10.png").touch()
     (scans / "page9.png").touch()
     base = scans.as_uri()
-    of_paths = [path.as_posix() for path in dict.fromkeys(page.path for page in pages_from_inputs(["scans"]))]
-    assert listed_files([base, base]) == [path.replace("scans", base, 1) for path in of_paths]
-    assert listed_files([f"{base}/p*.png"]) == [f"{base}/page9.png", f"{base}/page10.png"]
-    assert listed_files([f"{base}/notes.txt"]) == [f"{base}/notes.txt"]
+    paths = [path.as_posix() for path in dict.fromkeys(page.path for page in pages_from_inputs(["scans"]))]
+    assert list_files([base, base]) == [path.replace("scans", base, 1) for path in paths]
+    assert list_files([f"{base}/p*.png"]) == [f"{base}/page9.png", f"{base}/page10.png"]
+    assert list_files([f"{base}/notes.txt"]) == [f"{base}/notes.txt"]
     with pytest.raises(InputNotFound):
-        listed_files([f"{base}/nothing"])
+        list_files([f"{base}/nothing"])
 
 
-def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(DependencyMissing, match="s3fs") as raised:
-        listed_files(["s3://bucket/scans"])
+        list_files(["s3://bucket/scans"])
     assert raised.value.hint.endswith("'ecgdigit-rt[s3]'")
     with pytest.raises(StorageUnusable, match="nonsense"):
-        listed_files(["nonsense://bucket/scans"])
+        list_files(["nonsense://bucket/scans"])
     assert not is_address("C:\\scans")
 
 
-def test_files_in_memory_are_fetched_whole(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_copy_of_a_remote_file(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = fsspec.filesystem("memory")
     files.pipe("/scans/two.tif", (scans / "two.tif").read_bytes())
-    with fetched("memory://scans/two.tif") as path:
+    with local_copy("memory://scans/two.tif") as path:
         assert path.name == "two.tif"
         assert path.read_bytes() == (scans / "two.tif").read_bytes()
     assert not path.exists()
-    assert counted_pages("memory://scans/two.tif") == 2
-    assert counted_pages("memory://scans/none.tif") == 1
-    with pytest.raises(InputNotFound, match=r"none\.tif"), fetched("memory://scans/none.tif"):
+    assert page_count("memory://scans/two.tif") == 2
+    assert page_count("memory://scans/none.tif") == 1
+    with pytest.raises(InputNotFound, match=r"none\.tif"), local_copy("memory://scans/none.tif"):
         pass
     monkeypatch.setattr("ecgdigit_rt.cluster.fetch.MAX_FILE_BYTES", 10)
-    with pytest.raises(FileTooLarge), fetched("memory://scans/two.tif"):
+    with pytest.raises(FileTooLarge), local_copy("memory://scans/two.tif"):
         pass
 
 
-def test_parts_are_called_after_their_pages() -> None:
+def test_part_names_depend_on_pages() -> None:
     pages = [ClusterPage("a", "s3://bucket/a.png", 0), ClusterPage("b", "s3://bucket/b.tif", 1)]
-    parts = Parts("memory://signals")
+    parts = PartFolder("memory://signals")
     results = [failed_from_error(PageRef(Path(page.source), page.number), NoGridFound()) for page in pages]
     assert parts.configuration() is None
-    assert parts.known() == {}
-    parts.begin({"--tta": "none"})
-    for _ in range(2):  # a part that is written twice is there once
+    assert parts.reports() == {}
+    parts.write_configuration({"--tta": "none"})
+    for _ in range(2):  # a part that is written twice is one file
         parts.write(list(zip(pages, results, strict=True)))
     assert parts.configuration() == {"--tta": "none"}
-    assert list(parts.known()) == [page.key for page in pages] == [(pages[0].source, 1), (pages[1].source, 2)]
+    assert (
+        list(parts.reports()) == [page.key for page in pages] == [(pages[0].source, 1), (pages[1].source, 2)]
+    )
     assert part_name(pages) != part_name(pages[::-1])
     fsspec.filesystem("memory").pipe("/signals/part-cut.parquet", b"PAR1")
     with pytest.raises(StorageUnusable, match="part-cut"):
-        parts.known()
-    parts.forget()
-    assert parts.known() == {}
+        parts.reports()
+    parts.clear()
+    assert parts.reports() == {}
     assert parts.configuration() is None
 
 
-def test_readers_fit_into_the_cluster() -> None:
-    assert readers_at_once("x", {"CPU": 16}, 1, 0) == 16
-    assert readers_at_once("x", {"CPU": 16}, 4, 0) == 4
-    assert readers_at_once("x", {"CPU": 16, "GPU": 2}, 1, 0.25) == 8
-    assert readers_at_once("x", {"CPU": 16, "GPU": 4}, 1, 2) == 2
+def test_worker_count() -> None:
+    assert worker_count("x", {"CPU": 16}, 1, 0) == 16
+    assert worker_count("x", {"CPU": 16}, 4, 0) == 4
+    assert worker_count("x", {"CPU": 16, "GPU": 2}, 1, 0.25) == 8
+    assert worker_count("x", {"CPU": 16, "GPU": 4}, 1, 2) == 2
     with pytest.raises(ClusterUnusable, match="16 CPUs and 0 GPUs"):
-        readers_at_once("x", {"CPU": 16}, 1, 0.25)
+        worker_count("x", {"CPU": 16}, 1, 0.25)

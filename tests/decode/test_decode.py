@@ -1,4 +1,4 @@
-"""Files of every kind become upright RGB; damaged ones become named errors."""
+"""Decoding of image files to upright RGB, and named errors for damaged files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_picture import HEIGHT, UPRIGHT, WIDTH, page
-from tiff_files import bgr, encoded, turned_file
+from bombs import png_from_chunks
+from sample_image import HEIGHT, UPRIGHT, WIDTH, page
+from tiff_files import bgr, encode, oriented_file
 
-from ecgdigit_rt.decode.decode_page import rgb_from_file, rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_file, rgb_from_page
 from ecgdigit_rt.errors import (
     EcgDigitError,
     ImageSizeOutOfRange,
@@ -26,7 +27,7 @@ from ecgdigit_rt.results import PageRef
 @pytest.mark.parametrize("orientation", UPRIGHT)
 def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: int) -> None:
     path = tmp_path / f"page{suffix}"
-    path.write_bytes(turned_file(suffix, orientation))
+    path.write_bytes(oriented_file(suffix, orientation))
     expected = UPRIGHT[orientation](page()).astype(int)
     got = rgb_from_file(path).astype(int)
     assert got.shape == expected.shape
@@ -35,9 +36,9 @@ def test_exif_orientation_is_applied(tmp_path: Path, suffix: str, orientation: i
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tiff", ".bmp", ".webp", ".PNG", ".JPEG"])
-def test_every_type_gives_contiguous_rgb(tmp_path: Path, suffix: str) -> None:
+def test_every_format_decodes_to_contiguous_rgb(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"page{suffix}"
-    path.write_bytes(encoded(suffix.lower(), bgr(page())))
+    path.write_bytes(encode(suffix.lower(), bgr(page())))
     got = rgb_from_page(PageRef(path))
     assert got.dtype == np.uint8
     assert got.flags.c_contiguous
@@ -46,10 +47,10 @@ def test_every_type_gives_contiguous_rgb(tmp_path: Path, suffix: str) -> None:
     assert np.abs(got[160, 50].astype(int) - (25, 35, 230)).max() <= 8
 
 
-def test_grey_and_sixteen_bits(tmp_path: Path) -> None:
+def test_16_bit_grey_is_reduced_to_8_bits(tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     ramp = np.linspace(0, 65535, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
-    path.write_bytes(encoded(".png", ramp.astype(np.uint16)))
+    path.write_bytes(encode(".png", ramp.astype(np.uint16)))
     got = rgb_from_file(path)
     assert got.shape == (HEIGHT, WIDTH, 3)
     assert np.abs(got[..., 1] - ramp / 257).max() <= 1
@@ -57,29 +58,25 @@ def test_grey_and_sixteen_bits(tmp_path: Path) -> None:
     assert (got.min(), got.max()) == (0, 255)
 
 
-def test_alpha_lies_on_white(tmp_path: Path) -> None:
+def test_alpha_is_blended_with_white(tmp_path: Path) -> None:
     path = tmp_path / "alpha.png"
     pixels = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     pixels[:, 100:, 3] = 255
     pixels[:, 200:] = (200, 100, 0, 128)  # BGRA
-    path.write_bytes(encoded(".png", pixels))
+    path.write_bytes(encode(".png", pixels))
     got = rgb_from_file(path)
     assert tuple(got[5, 5]) == (255, 255, 255)
     assert tuple(got[5, 150]) == (0, 0, 0)
     assert np.abs(got[5, 250].astype(int) - (127, 177, 228)).max() <= 1
 
 
-def test_palette(tmp_path: Path) -> None:
+def test_palette_png(tmp_path: Path) -> None:
     rows = b"".join(b"\0" + bytes(x % 2 for x in range(WIDTH)) for _ in range(HEIGHT))
-    parts = [
+    data = png_from_chunks(
         (b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)),
         (b"PLTE", bytes([255, 0, 0, 10, 20, 30])),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
-    ]
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
     )
     path = tmp_path / "palette.png"
     path.write_bytes(data)
@@ -90,15 +87,15 @@ def test_palette(tmp_path: Path) -> None:
 
 def noise_image(suffix: str) -> bytes:
     noise = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
-    return encoded(suffix, noise)
+    return encode(suffix, noise)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp", ".gif", ".avif"])
 @pytest.mark.parametrize("share", [0.0002, 0.3, 0.8])
-def test_a_file_cut_short_is_unreadable(tmp_path: Path, suffix: str, share: float) -> None:
-    whole = noise_image(suffix)
+def test_truncated_file_raises(tmp_path: Path, suffix: str, share: float) -> None:
+    data = noise_image(suffix)
     path = tmp_path / f"cut{suffix}"
-    path.write_bytes(whole[: max(12, int(share * len(whole)))])
+    path.write_bytes(data[: max(12, int(share * len(data)))])
     with pytest.raises(UnreadableImage) as caught:
         rgb_from_file(path)
     assert caught.value.path == path
@@ -109,18 +106,18 @@ def test_a_file_cut_short_is_unreadable(tmp_path: Path, suffix: str, share: floa
     [
         (b"", UnreadableImage, "empty"),
         (b"id,value\n1,2\n", UnreadableImage, "text"),
-        (b"\0\1\2\3" * 100, UnreadableImage, "no image"),
+        (b"\0\1\2\3" * 100, UnreadableImage, "not an image"),
         (b"\xff\xd8\xff\xd9", UnreadableImage, "header"),
         (b"GIF89a", UnreadableImage, "header"),
-        (b"%PDF-1.7\n", UnreadableImage, "PDF is cut short"),
+        (b"%PDF-1.7\n", UnreadableImage, "PDF is truncated"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", UnreadableImage, "HEIC data"),
-        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", UnreadableImage, "no picture"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", UnreadableImage, "no image"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", UnreadableImage, "no image"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", UnreadableImage, "not an image"),
         (b"\0" * 128 + b"DICM", UnreadableImage, "DICOM header"),
         (b"<?xml version='1.0'?>\n<svg xmlns=", UnsupportedType, "SVG"),
     ],
 )
-def test_other_content_is_named(
+def test_unknown_content_raises_named_error(
     tmp_path: Path, content: bytes, kind: type[EcgDigitError], words: str
 ) -> None:
     path = tmp_path / "page.png"
@@ -129,19 +126,19 @@ def test_other_content_is_named(
         rgb_from_file(path)
 
 
-def test_size_is_bounded_before_decoding(tmp_path: Path) -> None:
+def test_size_limits_apply_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "small.png"
-    path.write_bytes(encoded(".png", np.zeros((30, 400, 3), np.uint8)))
+    path.write_bytes(encode(".png", np.zeros((30, 400, 3), np.uint8)))
     with pytest.raises(ImageSizeOutOfRange, match="400 x 30"):
         rgb_from_file(path)
-    bomb = bytearray(encoded(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8)))
+    bomb = bytearray(encode(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8)))
     bomb[16:24] = struct.pack(">II", 60_000, 60_000)
     path.write_bytes(bytes(bomb))
     with pytest.raises(ImageSizeOutOfRange, match="megapixels"):
         rgb_from_file(path)
 
 
-def test_missing_file_and_folder(tmp_path: Path) -> None:
+def test_missing_file_and_folder_raise(tmp_path: Path) -> None:
     with pytest.raises(InputNotFound):
         rgb_from_file(tmp_path / "none.png")
     with pytest.raises(UnreadableImage):

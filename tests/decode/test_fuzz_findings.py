@@ -1,4 +1,4 @@
-"""What fuzzing found, as bytes, and sound files of every kind with some of theirs changed."""
+"""Regression tests for fuzzing findings, and random mutations of valid files of every format."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 from fuzz.seeds import SEEDS
 from fuzz.targets import target
-from pdf_files import image, pdf
+from pdf_files import image_object, pdf
 from PIL import Image
-from sample_picture import data_of, page
+from sample_image import image_bytes, page
 
-from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.errors import InputError, TestCsvMalformed, UnreadableImage
 from ecgdigit_rt.formats.test_csv import read_test_csv
 from ecgdigit_rt.results import PageRef
 
-CHANGES = 25
-"""Per seed; fuzz/run.py makes as many as there is time for."""
+MUTATIONS = 25
+"""Per seed. fuzz/run.py runs without a limit."""
 
 
-def changed(data: bytes, rng: random.Random) -> bytes:
-    """A few bytes flipped, set to an extreme, taken out or written twice."""
+def mutate(data: bytes, rng: random.Random) -> bytes:
+    """Return `data` with a few bytes flipped, set to extreme values, removed or duplicated."""
     out = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 5))):
         at = rng.randrange(min(len(out), rng.choice((64, 512, len(out)))))
@@ -48,26 +48,26 @@ def changed(data: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("name", SEEDS)
-@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, on what it mends
-def test_changed_files_are_named_or_read(name: str) -> None:
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about values that it repairs
+def test_mutated_files_raise_named_errors_or_decode(name: str) -> None:
     rng, check = random.Random(7), target(name)
     for seed in SEEDS[name]():
         check(seed)
-        for _ in range(CHANGES):
-            check(changed(seed, rng))
+        for _ in range(MUTATIONS):
+            check(mutate(seed, rng))
 
 
-def test_a_chunk_that_says_more_than_the_file_has(tmp_path: Path) -> None:
+def test_chunk_longer_than_the_file_raises(tmp_path: Path) -> None:
     data = bytearray(bombs.png(300, 300, 300))
-    struct.pack_into(">I", data, 33, 0xFFFF0233)  # of IDAT: OpenCV took 4 GB for it
+    struct.pack_into(">I", data, 33, 0xFFFF0233)  # of IDAT: OpenCV allocated 4 GB for it
     (tmp_path / "page.png").write_bytes(data)
     with pytest.raises(UnreadableImage, match="ends inside a chunk"):
         rgb_from_file(tmp_path / "page.png")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_an_element_of_uneven_length(tmp_path: Path) -> None:
-    """pydicom's own exceptions are no ValueErrors; while pages were counted one ended the run."""
+def test_dicom_element_of_odd_length_raises(tmp_path: Path) -> None:
+    """The exceptions of pydicom are not ValueErrors; one of them ended a run while pages were counted."""
     path = tmp_path / "page.dcm"
     group_length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, 200)
     path.write_bytes(bytes(128) + b"DICM" + group_length + struct.pack("<HH2sHB", 2, 1, b"US", 1, 7))
@@ -80,7 +80,7 @@ def test_an_element_of_uneven_length(tmp_path: Path) -> None:
         rgb_from_file(path)
 
 
-def test_what_a_damaged_file_says_is_not_repeated_at_length(tmp_path: Path) -> None:
+def test_message_quotes_damaged_values_only_in_part(tmp_path: Path) -> None:
     path = tmp_path / "page.dcm"
     value = b"x" * 65_001
     path.write_bytes(struct.pack("<HHI", 8, 5, 0) + struct.pack("<HHI", 0x28, 0x10, len(value)) + value)
@@ -89,25 +89,25 @@ def test_what_a_damaged_file_says_is_not_repeated_at_length(tmp_path: Path) -> N
     assert len(caught.value.message) < 500
 
 
-def test_a_heic_of_an_unknown_version(tmp_path: Path) -> None:
-    """pillow-heif raises SyntaxError for it."""
-    data = bytearray(bombs.resized(SEEDS["heic"]()[0], 320, 200))
+def test_heic_of_unknown_version_raises(tmp_path: Path) -> None:
+    """Pillow-heif raises SyntaxError for it."""
+    data = bytearray(bombs.with_stated_size(SEEDS["heic"]()[0], 320, 200))
     data[data.index(b"iloc") + 4] = 10
     (tmp_path / "page.heic").write_bytes(data)
     with pytest.raises(UnreadableImage, match="HEIC"):
         rgb_from_file(tmp_path / "page.heic")
 
 
-def test_a_filter_whose_name_is_no_text(tmp_path: Path) -> None:
-    picture = image(300, 300, bytes(90_000), b"/ColorSpace/DeviceGray/Filter/Flat#f6")
-    (tmp_path / "page.pdf").write_bytes(pdf(b"q 595 0 0 842 0 0 cm /Im Do Q", more=picture))
+def test_pdf_filter_with_invalid_name(tmp_path: Path) -> None:
+    xobject = image_object(300, 300, bytes(90_000), b"/ColorSpace/DeviceGray/Filter/Flat#f6")
+    (tmp_path / "page.pdf").write_bytes(pdf(b"q 595 0 0 842 0 0 cm /Im Do Q", more=xobject))
     try:
         rgb_from_file(tmp_path / "page.pdf")
     except InputError as error:
         assert isinstance(error, UnreadableImage)
 
 
-def test_a_table_whose_cell_never_ends(tmp_path: Path) -> None:
+def test_unterminated_csv_cell_raises(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_bytes(b'id,lead,fs,number_of_rows\n"' + b"x" * 200_000)
     with pytest.raises(TestCsvMalformed, match="field"):
         read_test_csv(tmp_path / "test.csv")
@@ -116,16 +116,16 @@ def test_a_table_whose_cell_never_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "fill",
     [b"\xff" * 20_000_000, b"\xff\xd0" * 10_000_000, b"\xff\xe2\0\2" * 5_000_000],
-    ids=["fill bytes", "bare markers", "empty segments"],
+    ids=["fill bytes", "markers without length", "empty segments"],
 )
-def test_a_header_without_end_is_not_walked_for_ever(tmp_path: Path, fill: bytes) -> None:
+def test_endless_jpeg_header_raises(tmp_path: Path, fill: bytes) -> None:
     (tmp_path / "page.jpg").write_bytes(b"\xff\xd8" + fill)
     with pytest.raises(UnreadableImage):
         rgb_from_file(tmp_path / "page.jpg")
 
 
-def test_bitmaps_of_os2(tmp_path: Path) -> None:
-    """Their header has sides of two bytes; read as others are, they were of billions of pixels."""
+def test_os2_bitmap(tmp_path: Path) -> None:
+    """Its header has 16-bit sides; read as 32-bit ones they give billions of pixels."""
     rows = page()[::-1, :, ::-1]
     head = struct.pack("<IHHHH", 12, rows.shape[1], rows.shape[0], 1, 24)
     data = b"BM" + struct.pack("<IHHI", 26 + rows.size, 0, 0, 26) + head + rows.tobytes()
@@ -133,12 +133,12 @@ def test_bitmaps_of_os2(tmp_path: Path) -> None:
     np.testing.assert_array_equal(rgb_from_file(tmp_path / "page.bmp"), page())
 
 
-def test_a_png_of_many_chunks_is_read(tmp_path: Path) -> None:
-    whole = data_of(Image.fromarray(page()), "PNG")
-    at = whole.index(b"IDAT") - 4
-    (length,) = struct.unpack_from(">I", whole, at)
-    body = whole[at + 8 : at + 8 + length]
+def test_png_of_many_chunks(tmp_path: Path) -> None:
+    data = image_bytes(Image.fromarray(page()), "PNG")
+    at = data.index(b"IDAT") - 4
+    (length,) = struct.unpack_from(">I", data, at)
+    body = data[at + 8 : at + 8 + length]
     chunks = [b"IDAT" + body[k : k + 1] for k in range(len(body))]
-    split = b"".join(struct.pack(">I", 1) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks)
-    (tmp_path / "page.png").write_bytes(whole[:at] + split + whole[at + 12 + length :])
+    split = b"".join(struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    (tmp_path / "page.png").write_bytes(data[:at] + split + data[at + 12 + length :])
     np.testing.assert_array_equal(rgb_from_file(tmp_path / "page.png"), page())

@@ -1,4 +1,4 @@
-"""What no network should say and no person write: a named error or a finite result, and nothing else."""
+"""Property tests with hostile values: every function raises a named error or returns a finite result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import (
     EcgDigitError,
-    LayoutNotUnderstood,
+    InvalidLayout,
     NoGridFound,
     PageError,
     SubmissionMalformed,
@@ -25,19 +25,20 @@ from ecgdigit_rt.errors import (
     TruthMalformed,
 )
 from ecgdigit_rt.evaluation.truth import read_truth
-from ecgdigit_rt.formats.file_names import file_stem
+from ecgdigit_rt.formats.page_folder import file_stem
 from ecgdigit_rt.formats.submission_csv import SubmissionWriter, read_submission
 from ecgdigit_rt.formats.test_csv import COLUMNS, LeadRequest, read_test_csv
 from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
 from ecgdigit_rt.layout.catalog import LAYOUTS, plan_from_text
 from ecgdigit_rt.layout.match import read_layout
-from ecgdigit_rt.layout.paper_heatmap import CELL_MM, FINE_MM, PaperHeatmap
+from ecgdigit_rt.layout.paper_heatmap import CELL_U_MM, CELL_V_MM, PaperHeatmap
 from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.sanitize import escape_control_chars
 from ecgdigit_rt.stages import BASELINE, HEATMAPS
-from ecgdigit_rt.tracing.lead_trace import StripPrediction, trace_between
+from ecgdigit_rt.tracing.lead_trace import trace_between
+from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
-often = settings(
+property_test = settings(
     max_examples=50,
     deadline=None,
     derandomize=True,
@@ -51,30 +52,30 @@ IDS = FILES.map(str.strip).filter(bool).filter(lambda text: text.encode("utf-8",
 HOSTILE = st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e38, -1e38, 65504.0, 1e-40])
 
 
-@often
+@property_test
 @given(st.one_of(st.text(), st.text(alphabet="IVaRLF123456,/-+x "), st.sampled_from(list(LAYOUTS))))
 @example("")
 @example("-")
 @example("I,,II")
-def test_any_text_is_a_plan_or_named(text: str) -> None:
+def test_any_text_is_a_plan_or_raises(text: str) -> None:
     try:
         plan = plan_from_text(text)
-    except LayoutNotUnderstood:
+    except InvalidLayout:
         return
     assert all(lead.removeprefix("-") in LEADS for row in plan.rows for lead in row)
     assert all(plan.rows)
 
 
-@often
+@property_test
 @given(ROWS)
-def test_rows_spelled_out_are_those_rows(rows: list[list[str]]) -> None:
+def test_listed_rows_are_parsed(rows: list[list[str]]) -> None:
     text = " / ".join(",".join(row) for row in rows)
     assert plan_from_text(text.lower()).rows == plan_from_text(text).rows == tuple(map(tuple, rows))
 
 
 @st.composite
-def heats(draw: st.DrawFn) -> PaperHeatmap:
-    """A sheet with zero lines and marks strewn over it, some stronger or weaker than any network's."""
+def heatmaps(draw: st.DrawFn) -> PaperHeatmap:
+    """Draw a sheet with random baselines and marks, some outside the range of any network."""
     height, width = draw(st.integers(2, 160)), draw(st.integers(2, 280))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     heat = np.asarray(rng.uniform(0, draw(st.sampled_from([0, 0.05, 0.4])), (len(HEATMAPS), height, width)))
@@ -84,24 +85,24 @@ def heats(draw: st.DrawFn) -> PaperHeatmap:
     for _ in range(draw(st.integers(0, 30))):
         channel, row, column = rng.integers(0, heat.shape)
         heat[channel, row : row + 3, column : column + 3] = draw(st.sampled_from([1.0, 0.3, 2.0, -1.0]))
-    u, v = np.arange(width) * CELL_MM, np.arange(height) * FINE_MM
+    u, v = np.arange(width) * CELL_U_MM, np.arange(height) * CELL_V_MM
     return PaperHeatmap(heat.astype(np.float32), u.astype(np.float32), v.astype(np.float32))
 
 
-@often
-@given(heats())
-def test_any_marks_are_a_layout_or_named(heat: PaperHeatmap) -> None:
+@property_test
+@given(heatmaps())
+def test_any_marks_are_a_layout_or_raise(heatmap: PaperHeatmap) -> None:
     with np.errstate(all="ignore"):
         try:
-            reading = read_layout(heat)
+            reading = read_layout(heatmap)
         except PageError:
             return
     event("read")
     layout = reading.layout
     assert layout.rows
     for row in layout.rows:
-        places = [row.baseline_mm, row.start_mm, row.end_mm]
-        assert np.isfinite(places).all()
+        positions = [row.baseline_mm, row.start_mm, row.end_mm]
+        assert np.isfinite(positions).all()
         assert row.start_mm < row.end_mm
     assert 0 < layout.speed_mm_s < 1000
     assert 0 < layout.gain_mm_mv < 1000
@@ -109,28 +110,28 @@ def test_any_marks_are_a_layout_or_named(heat: PaperHeatmap) -> None:
 
 @st.composite
 def phases(draw: st.DrawFn) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
-    """Fields of lines, much like a page's, of noise, of one value; with holes of what is no number."""
+    """Draw phase fields of line patterns, noise or one value, with non-finite holes."""
     is_page = draw(st.booleans())
     shape = (160, 200) if is_page else draw(st.tuples(st.integers(1, 90), st.integers(1, 90)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
-    turn, fine = draw(st.floats(-0.3, 0.3)), draw(st.floats(0.05, 0.3))
+    angle, frequency = draw(st.floats(-0.3, 0.3)), draw(st.floats(0.05, 0.3))
     fields = []
-    for along, down in ((np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))):
-        across = (along * x + down * y) * fine
+    for cos_part, sin_part in ((np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))):
+        phase = (cos_part * x + sin_part * y) * frequency
         if not is_page:
-            across = draw(st.floats(-1, 1)) * x + draw(st.floats(-1, 1)) * y
+            phase = draw(st.floats(-1, 1)) * x + draw(st.floats(-1, 1)) * y
         noise = draw(st.sampled_from([0, 0.02, 0.05, 30])) * rng.normal(size=shape)
-        field = draw(st.sampled_from([1, 1, 1, 0.3, 0, 1e30])) * np.exp(2j * np.pi * (across + noise))
+        field = draw(st.sampled_from([1, 1, 1, 0.3, 0, 1e30])) * np.exp(2j * np.pi * (phase + noise))
         if draw(st.booleans()):
             field[rng.random(shape) < draw(st.sampled_from([0.001, 0.02, 1]))] = draw(HOSTILE)
         fields.append(field.astype(np.complex64))
     return fields[0], fields[1]
 
 
-@settings(often, max_examples=150)
+@settings(property_test, max_examples=150)
 @given(phases(), st.sampled_from([1.0, 5.9]))
-def test_any_phases_are_a_mesh_or_named(
+def test_any_phases_are_a_mesh_or_raise(
     fields: tuple[NDArray[np.complex64], NDArray[np.complex64]], scale: float
 ) -> None:
     with np.errstate(all="ignore"):
@@ -147,8 +148,8 @@ def test_any_phases_are_a_mesh_or_named(
 def strips(draw: st.DrawFn) -> StripPrediction:
     columns = draw(st.integers(1, 400))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    loud = draw(st.sampled_from([0.0, 1.0, 50.0, 1e30]))
-    logits = (loud * rng.normal(size=(160, columns))).astype(np.float32)
+    amplitude = draw(st.sampled_from([0.0, 1.0, 50.0, 1e30]))
+    logits = (amplitude * rng.normal(size=(160, columns))).astype(np.float32)
     presence = (10 * rng.normal(size=columns) + draw(st.sampled_from([-5, 0, 8]))).astype(np.float32)
     for array in (logits, presence):
         if draw(st.booleans()):
@@ -156,10 +157,10 @@ def strips(draw: st.DrawFn) -> StripPrediction:
     return StripPrediction(logits, presence, draw(st.floats(-20, 300)))
 
 
-@often
+@property_test
 @given(strips(), st.floats(-30, 30), st.floats(0.1, 60))
-def test_any_logits_are_a_finite_trace(strip: StripPrediction, ahead_mm: float, length_mm: float) -> None:
-    start = strip.start_mm + ahead_mm
+def test_any_logits_are_a_finite_trace(strip: StripPrediction, offset_mm: float, length_mm: float) -> None:
+    start = strip.start_mm + offset_mm
     with np.errstate(all="ignore"):
         trace = trace_between(strip, start, start + length_mm)
         assert np.isfinite(strip.extent_mm).all()
@@ -169,36 +170,40 @@ def test_any_logits_are_a_finite_trace(strip: StripPrediction, ahead_mm: float, 
     assert (np.abs(trace.height_mm) <= strip.half_height_mm + 0.01).all()
 
 
-ASKED = st.builds(
+REQUESTS = st.builds(
     LeadRequest, st.sampled_from(LEADS), st.sampled_from([250.0, 500.0, 1025.0, 0.5]), st.integers(1, 99_999)
 )
 
 
-@often
+@property_test
 @given(
-    st.dictionaries(IDS, st.lists(ASKED, min_size=1, max_size=3, unique_by=lambda one: one.lead), min_size=1),
+    st.dictionaries(
+        IDS, st.lists(REQUESTS, min_size=1, max_size=3, unique_by=lambda request: request.lead), min_size=1
+    ),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_a_test_csv_is_read_as_it_was_written(
-    tmp_path: Path, questions: dict[str, list[LeadRequest]], end: str
-) -> None:
+def test_test_csv_round_trip(tmp_path: Path, requests: dict[str, list[LeadRequest]], end: str) -> None:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL)
     lines.writerow(COLUMNS)
-    lines.writerows((i, one.lead, one.rate_hz, one.rows) for i, asked in questions.items() for one in asked)
+    lines.writerows(
+        (image, request.lead, request.rate_hz, request.rows)
+        for image, of_image in requests.items()
+        for request in of_image
+    )
     (tmp_path / "test.csv").write_bytes(text.getvalue().encode())
-    assert read_test_csv(tmp_path / "test.csv") == questions
+    assert read_test_csv(tmp_path / "test.csv") == requests
 
 
-@often
+@property_test
 @given(st.one_of(st.binary(), st.text(alphabet='id,lead"\n\r\0 5IV_-.e').map(str.encode)))
 @example(b'id,lead,fs,number_of_rows\n"' + b"x" * 200_000)
 @example(b"id,lead,fs,number_of_rows\n1,I,1e400,1\n")
 @example(b"id,lead,fs,number_of_rows\n1,I,500,1_0\n")
-def test_a_garbled_table_is_named(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_as_a_table_raise_named_errors(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "1.csv"
     path.write_bytes(data)
-    for read, named in (
+    for read, error_type in (
         (read_test_csv, TestCsvMalformed),
         (read_submission, SubmissionMalformed),
         (read_truth, TruthMalformed),
@@ -206,19 +211,17 @@ def test_a_garbled_table_is_named(tmp_path: Path, data: bytes) -> None:
         try:
             read(path)
         except EcgDigitError as error:
-            assert type(error) is named
+            assert type(error) is error_type
 
 
 SIGNALS = stn.arrays(np.float64, st.integers(1, 5), elements=st.floats(-20, 20))
 
 
-@often
+@property_test
 @given(st.dictionaries(IDS, st.dictionaries(st.sampled_from(LEADS), SIGNALS, min_size=1), min_size=1))
 @example({'"': {"I": np.zeros(1)}, "a\nb": {"V1": np.ones(2)}, 'x"\r\n"': {"II": np.ones(1)}})
 @example({"7_0": {"I": np.zeros(1)}, "%s,%d": {"I": np.ones(1)}, "=1+1": {"I": np.ones(1)}})
-def test_a_submission_is_read_as_it_was_written(
-    tmp_path: Path, pages: dict[str, dict[str, NDArray[np.float64]]]
-) -> None:
+def test_submission_round_trip(tmp_path: Path, pages: dict[str, dict[str, NDArray[np.float64]]]) -> None:
     path = tmp_path / "submission.csv"
     with SubmissionWriter(path) as writer:
         for image, leads in pages.items():
@@ -230,18 +233,16 @@ def test_a_submission_is_read_as_it_was_written(
         assert found[image].keys() == leads.keys()
         for lead, mv in leads.items():
             np.testing.assert_allclose(found[image][lead], mv, atol=6e-6)
-    with path.open(encoding="utf-8", newline="") as text:  # as any other reader sees it
+    with path.open(encoding="utf-8", newline="") as text:  # as the csv module reads it
         ids = [cells[0].rsplit("_", 2)[0] for cells in csv.reader(text)][1:]
     assert set(ids) == set(pages)
 
 
-@often
+@property_test
 @given(st.dictionaries(st.sampled_from(LEADS), SIGNALS, min_size=1), st.integers(0, 3))
-def test_a_truth_is_read_as_it_was_written(
-    tmp_path: Path, leads: dict[str, NDArray[np.float64]], ahead: int
-) -> None:
-    rows = max(mv.size for mv in leads.values()) + ahead
-    columns = [[""] * ahead + [repr(value) for value in mv.tolist()] for mv in leads.values()]
+def test_truth_round_trip(tmp_path: Path, leads: dict[str, NDArray[np.float64]], leading: int) -> None:
+    rows = max(mv.size for mv in leads.values()) + leading
+    columns = [[""] * leading + [repr(value) for value in mv.tolist()] for mv in leads.values()]
     padded = [column + [""] * (rows - len(column)) for column in columns]
     lines = [",".join(leads), *(",".join(cells) for cells in zip(*padded, strict=True))]
     (tmp_path / "1.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -251,13 +252,13 @@ def test_a_truth_is_read_as_it_was_written(
         np.testing.assert_array_equal(found[name], mv)
 
 
-@often
+@property_test
 @given(st.lists(FILES, min_size=2, max_size=2, unique=True))
 @example(["\u00e9", "e\u0301"])
 @example(["a\udce9", "a\\udce9"])
 @example(["report", "Report"])
-def test_ids_are_files_of_their_own(ids: list[str]) -> None:
-    stems = [file_stem(one) for one in ids]
+def test_distinct_ids_give_distinct_file_stems(ids: list[str]) -> None:
+    stems = [file_stem(page_id) for page_id in ids]
     assert unicodedata.normalize("NFC", stems[0]) != unicodedata.normalize("NFC", stems[1])
     for stem in stems:
         assert 0 < len(stem.encode("utf-8")) <= 200
@@ -266,5 +267,5 @@ def test_ids_are_files_of_their_own(ids: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["plain ä 心 🫀 א.png", "a b"])
-def test_what_has_no_power_is_left_alone(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     assert escape_control_chars(text) == text

@@ -1,4 +1,4 @@
-"""Inputs become pages: each once, in an order a person expects, with ids that never collide."""
+"""Page list of the inputs: each page once, in natural order, with distinct ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 from ecgdigit_rt.errors import InputNotFound, NoPagesFound, UnreadableImage
 from ecgdigit_rt.results import PageRef
@@ -26,19 +26,19 @@ def names(root: Path, *inputs: str | Path) -> list[str]:
     return [page.path.relative_to(root).as_posix() for page in pages_from_inputs(inputs)]
 
 
-def test_a_folder_is_searched_below_in_natural_order(tmp_path: Path) -> None:
+def test_folder_is_searched_recursively_in_natural_order(tmp_path: Path) -> None:
     touch(tmp_path, "p10.png", "p2.JPG", "b/x1.tiff", "b/x.webp", "notes.txt", "t.csv", ".h/a.png")
     touch(tmp_path, "._p1.png")
     assert names(tmp_path, tmp_path) == ["b/x.webp", "b/x1.tiff", "p2.JPG", "p10.png"]
 
 
-def test_a_folder_is_searched_for_every_type(tmp_path: Path) -> None:
+def test_folder_is_searched_for_every_suffix(tmp_path: Path) -> None:
     given = ["a.pdf", "b.DCM", "c.dicom", "d.HEIC", "e.heif", "f.avif", "g.gif", "h.bmp", "i.jpeg", "j.tif"]
     touch(tmp_path, *given, "k.svg", "l.docx")
-    assert names(tmp_path, tmp_path) == given  # empty files all, and each is listed as one page
+    assert names(tmp_path, tmp_path) == given  # all files are empty, and each is listed as one page
 
 
-def test_inputs_keep_their_order_and_repeat_nothing(tmp_path: Path) -> None:
+def test_inputs_keep_their_order_without_duplicates(tmp_path: Path) -> None:
     touch(tmp_path, "z.png", "a.png", "sub/m.png")
     given = [tmp_path / "z.png", tmp_path, tmp_path / "sub" / ".." / "a.png"]
     assert names(tmp_path, *given) == ["z.png", "a.png", "sub/m.png"]
@@ -50,15 +50,15 @@ def test_globs(tmp_path: Path) -> None:
     assert names(tmp_path, f"{tmp_path}/**/p1.png") == ["deep/er/p1.png"]
 
 
-def test_a_named_file_is_taken_whatever_its_type(tmp_path: Path) -> None:
+def test_named_file_is_listed_whatever_its_suffix(tmp_path: Path) -> None:
     touch(tmp_path, "scan.pdf", "[odd] name.png")
     assert names(tmp_path, tmp_path / "scan.pdf") == ["scan.pdf"]
     assert names(tmp_path, tmp_path / "[odd] name.png") == ["[odd] name.png"]
 
 
-def test_nothing_found_is_an_error(tmp_path: Path) -> None:
+def test_no_match_raises(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt")
-    with pytest.raises(NoPagesFound, match="no page images"):
+    with pytest.raises(NoPagesFound, match="No page images"):
         pages_from_inputs([tmp_path])
     with pytest.raises(InputNotFound, match="absent"):
         pages_from_inputs([tmp_path / "absent"])
@@ -66,36 +66,36 @@ def test_nothing_found_is_an_error(tmp_path: Path) -> None:
         pages_from_inputs([f"{tmp_path}/*.png"])
 
 
-def listed(monkeypatch: pytest.MonkeyPatch, text: bytes, *inputs: str) -> list[Path]:
+def pages_from_stdin(monkeypatch: pytest.MonkeyPatch, text: bytes, *inputs: str) -> list[Path]:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
     return [page.path for page in pages_from_inputs(inputs or ["-"])]
 
 
-def test_a_list_on_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_on_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "z.png", "two words .png", "f/m2.png", "f/m10.png", "a.png")
     monkeypatch.chdir(tmp_path)
     lines = b"z.png\r\n\n   \ntwo words .png\nf\nz.png"
-    assert [str(path) for path in listed(monkeypatch, lines, "a.png", "-")] == [
+    assert [str(path) for path in pages_from_stdin(monkeypatch, lines, "a.png", "-")] == [
         "a.png", "z.png", "two words .png", "f/m2.png", "f/m10.png",
     ]  # fmt: skip
     with pytest.raises(InputNotFound, match="absent"):
-        listed(monkeypatch, b"z.png\nabsent.png\n")
+        pages_from_stdin(monkeypatch, b"z.png\nabsent.png\n")
     with pytest.raises(NoPagesFound, match="in standard input"):
-        listed(monkeypatch, b"\n\n")
-    with pytest.raises(InputNotFound, match=r": -$"):  # a list names no list
-        listed(monkeypatch, b"-\n")
+        pages_from_stdin(monkeypatch, b"\n\n")
+    with pytest.raises(InputNotFound, match=r": -$"):  # a list cannot contain another list
+        pages_from_stdin(monkeypatch, b"-\n")
 
 
-def test_a_list_with_nuls_takes_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nul_separated_list_accepts_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = [b"two\nlines.png", b"caf\xe9.png", " \u2028 .png".encode(), b"end\r.png"]
     paths = [tmp_path / os.fsdecode(name) for name in odd]
     for path in paths:
         path.touch()
-    assert listed(monkeypatch, b"\0".join(map(os.fsencode, paths)) + b"\0") == paths
-    assert listed(monkeypatch, b"\n".join(map(os.fsencode, paths[1:]))) == paths[1:]
+    assert pages_from_stdin(monkeypatch, b"\0".join(map(os.fsencode, paths)) + b"\0") == paths
+    assert pages_from_stdin(monkeypatch, b"\n".join(map(os.fsencode, paths[1:]))) == paths[1:]
 
 
-def test_a_broken_file_does_not_end_the_search(tmp_path: Path) -> None:
+def test_damaged_files_do_not_stop_the_search(tmp_path: Path) -> None:
     for name, content in (
         ("a.pdf", b"%PDF-1.7"),
         ("b.tif", b"II*\0\xff\xff\xff\xff"),
@@ -107,7 +107,7 @@ def test_a_broken_file_does_not_end_the_search(tmp_path: Path) -> None:
     assert names(tmp_path, tmp_path) == ["a.pdf", "b.tif", "c.dcm", "d.png", "e.jpg"]
 
 
-def test_names_with_digits_and_letters_in_one_place_sort(tmp_path: Path) -> None:
+def test_digits_and_letters_at_the_same_position_sort(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "1.png", "10.png", "a1b.png", "²x.png")
     assert names(tmp_path, tmp_path) == ["1.png", "10.png", "a.png", "a1b.png", "²x.png"]
 
@@ -116,21 +116,21 @@ def ids(*paths: str) -> list[str]:
     return page_ids([PageRef(Path(path)) for path in paths])
 
 
-def test_ids_are_stems_where_they_differ() -> None:
+def test_unique_stems_are_ids() -> None:
     assert ids("/s/1053.png", "/t/77.jpg") == ["1053", "77"]
 
 
-def test_equal_stems_are_told_apart_by_folders() -> None:
+def test_equal_stems_get_folder_prefixes() -> None:
     assert ids("/s/ward-a/1.png", "/s/2.png", "/s/ward-b/1.png") == ["ward-a-1", "2", "ward-b-1"]
     assert ids("/x/a/1.png", "/y/a/1.png") == ["x-a-1", "y-a-1"]
     assert ids("/a/1.png", "/1.png") == ["a-1", "1"]
 
 
-def test_equal_stems_in_one_folder_are_told_apart_by_suffix() -> None:
+def test_equal_stems_in_one_folder_get_suffixes() -> None:
     assert ids("/s/1.png", "/s/1.jpg") == ["1-png", "1-jpg"]
 
 
-def test_pages_of_one_file_have_their_number() -> None:
+def test_pages_of_one_file_are_numbered() -> None:
     visit, scan = Path("/s/visit.pdf"), Path("/s/visit_p2.png")
     assert page_ids([PageRef(visit), PageRef(visit, 1)]) == ["visit", "visit_p2"]
     assert page_ids([PageRef(visit, 1), PageRef(scan)]) == ["visit_p2-pdf", "visit_p2-png"]
@@ -143,12 +143,12 @@ def test_ids_never_collide() -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b.png"])
-def test_a_name_that_no_file_system_takes_is_not_found(name: str) -> None:
+def test_invalid_file_name_is_not_found(name: str) -> None:
     with pytest.raises(InputNotFound):
         pages_from_inputs([name])
 
 
-def test_a_directory_of_more_tags_than_can_be_is_one_page_that_fails(tmp_path: Path) -> None:
+def test_tiff_with_impossible_tag_count_is_one_failing_page(tmp_path: Path) -> None:
     path = tmp_path / "damaged.tif"
     path.write_bytes(struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 2**40) + bytes(64))
     assert pages_from_inputs([path]) == [PageRef(path)]

@@ -1,16 +1,14 @@
-"""Arrays from Python become the same RGB as a file, or are refused by name."""
+"""Conversion of arrays to RGB, and NotAnImageArray for invalid ones."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
-from sample_picture import HEIGHT, WIDTH, assert_same, grey_page, page
+from sample_image import GREY, HEIGHT, WIDTH, assert_same, grey_page, page
 
-from ecgdigit_rt.decode.array import rgb_from_array
+from ecgdigit_rt.decode.pixels import rgb_from_array
 from ecgdigit_rt.errors import NotAnImageArray
-
-GREY = np.dstack([grey_page()] * 3)
 
 
 @pytest.mark.parametrize(
@@ -32,20 +30,22 @@ GREY = np.dstack([grey_page()] * 3)
     ],
     ids=lambda value: f"{value.dtype}{value.shape}" if isinstance(value, np.ndarray) else "",
 )
-def test_every_kind_gives_rgb(array: NDArray[np.generic], expected: NDArray[np.uint8] | None) -> None:
-    if expected is None:  # a list of numbers is int64, and that has no white
+def test_every_dtype_and_shape_converts_to_rgb(
+    array: NDArray[np.generic], expected: NDArray[np.uint8] | None
+) -> None:
+    if expected is None:  # a list of integers is int64, for which white is undefined
         with pytest.raises(NotAnImageArray, match="int64"):
             rgb_from_array(array)
     else:
         assert_same(rgb_from_array(array), expected)
 
 
-def test_half_transparent_is_half_white() -> None:
+def test_half_transparent_pixels_are_half_white() -> None:
     rgba = np.dstack([page(), np.full((HEIGHT, WIDTH), 128, np.uint8)])
     assert_same(rgb_from_array(rgba), np.rint(page() * (128 / 255) + 127).astype(np.uint8), tolerance=1)
 
 
-def test_what_is_right_already_is_not_copied() -> None:
+def test_array_in_target_form_is_not_copied() -> None:
     given = page()
     assert np.shares_memory(rgb_from_array(given), given)
 
@@ -60,14 +60,14 @@ def test_what_is_right_already_is_not_copied() -> None:
         (np.full((300, 300), 255.0), "from 255 to 255"),
         (np.full((300, 300), -0.1), "from -0.1"),
         (np.full((300, 300), np.nan), "nan"),
-        (np.zeros((30, 300), np.uint8), "300 x 30 px; at least 160"),
+        (np.zeros((30, 300), np.uint8), "300 x 30 px; each side must have at least 160"),
         (np.zeros((0, 0), np.uint8), "0 x 0 px"),
         (np.broadcast_to(np.uint8(0), (20_000, 20_000)), "megapixels"),
         ([[1, 2], [3]], "inhomogeneous"),
         ("page.png", "shape is"),
     ],
 )
-def test_others_are_refused(array: ArrayLike, words: str) -> None:
+def test_invalid_array_raises(array: ArrayLike, words: str) -> None:
     with pytest.raises(NotAnImageArray, match=words) as caught:
         rgb_from_array(array)
     assert isinstance(caught.value, ValueError)

@@ -1,4 +1,4 @@
-"""A TIFF of many pages: each is found without decoding, and only the damaged ones fail."""
+"""Multi-page TIFF: pages are counted without decoding, and only damaged pages fail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from sample_picture import HEIGHT, UPRIGHT, WIDTH, assert_same, grey_page, page, written
+from sample_image import HEIGHT, UPRIGHT, WIDTH, assert_same, grey_page, page, save_image
 
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.errors import ImageSizeOutOfRange, UnreadableImage
 from ecgdigit_rt.results import PageRef
@@ -21,7 +21,7 @@ PAGES = [page(), np.ascontiguousarray(page()[::-1]), np.ascontiguousarray(page()
 
 
 def big_endian_tiff(bodies: list[NDArray[np.uint8]], orientations: list[int], big: bool) -> bytes:
-    """Grey pages, one strip each, written by hand: Pillow writes no BigTIFF in this byte order."""
+    """Return grey pages of one strip each. Pillow cannot write BigTIFF in this byte order."""
     pointer, count, entry = (">Q", ">Q", ">HHQQ") if big else (">I", ">H", ">HHII")
     out = struct.pack(">2sHHH", b"MM", 43, 8, 0) if big else struct.pack(">2sH", b"MM", 42)
     at = len(out) + struct.calcsize(pointer)
@@ -35,7 +35,7 @@ def big_endian_tiff(bodies: list[NDArray[np.uint8]], orientations: list[int], bi
         ]  # fmt: skip
         out += struct.pack(count, len(tags))
         for tag, value in tags:
-            if tag == 274:  # as the standard has it: two bytes, on the left
+            if tag == 274:  # two bytes, left-aligned
                 short = value << (48 if big else 16)
                 out += struct.pack(entry, tag, 3, 1, short)
             else:
@@ -45,9 +45,9 @@ def big_endian_tiff(bodies: list[NDArray[np.uint8]], orientations: list[int], bi
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"big_tiff": True}])
-def test_pages_come_in_order(tmp_path: Path, options: dict[str, Any]) -> None:
-    first, *others = [Image.fromarray(each) for each in PAGES]
-    path = written(tmp_path / "scan.tif", first, save_all=True, append_images=others, **options)
+def test_pages_are_in_order(tmp_path: Path, options: dict[str, Any]) -> None:
+    first, *others = [Image.fromarray(pixels) for pixels in PAGES]
+    path = save_image(tmp_path / "scan.tif", first, save_all=True, append_images=others, **options)
     found = pages_from_inputs([path])
     assert found == [PageRef(path, 0), PageRef(path, 1), PageRef(path, 2)]
     for ref, expected in zip(found, PAGES, strict=True):
@@ -64,7 +64,7 @@ def test_each_page_has_its_own_orientation(tmp_path: Path, big: bool) -> None:
         assert_same(rgb_from_page(ref), np.ascontiguousarray(turn(np.dstack([grey_page()] * 3))))
 
 
-def test_thumbnails_and_masks_are_no_pages(tmp_path: Path) -> None:
+def test_thumbnails_and_masks_are_not_pages(tmp_path: Path) -> None:
     small = Image.fromarray(page()).resize((40, 30))
     path = tmp_path / "scan.tif"
     for kind in (1, 4):
@@ -76,11 +76,11 @@ def test_thumbnails_and_masks_are_no_pages(tmp_path: Path) -> None:
         assert_same(rgb_from_page(found[1]), PAGES[1])
 
 
-def test_what_was_cut_off_fails_and_the_rest_is_read(tmp_path: Path) -> None:
-    first, *others = [Image.fromarray(each) for each in PAGES]
-    path = written(tmp_path / "scan.tif", first, save_all=True, append_images=others)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) * 2 // 3 + 4])  # into the third directory
+def test_truncated_page_fails_and_the_others_decode(tmp_path: Path) -> None:
+    first, *others = [Image.fromarray(pixels) for pixels in PAGES]
+    path = save_image(tmp_path / "scan.tif", first, save_all=True, append_images=others)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3 + 4])  # into the third directory
     found = pages_from_inputs([path])
     assert len(found) == 3
     assert_same(rgb_from_page(found[1]), PAGES[1])
@@ -88,7 +88,7 @@ def test_what_was_cut_off_fails_and_the_rest_is_read(tmp_path: Path) -> None:
         rgb_from_page(found[2])
 
 
-def test_a_chain_that_bites_its_tail_ends(tmp_path: Path) -> None:
+def test_cyclic_directory_chain_ends(tmp_path: Path) -> None:
     data = bytearray(big_endian_tiff([grey_page(), grey_page()], [1, 1], big=False))
     data[-4:] = data[4:8]
     path = tmp_path / "scan.tif"
@@ -96,16 +96,16 @@ def test_a_chain_that_bites_its_tail_ends(tmp_path: Path) -> None:
     assert len(pages_from_inputs([path])) == 2
 
 
-def test_a_page_that_is_not_there_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path / "scan.tif", Image.fromarray(page()))
+def test_missing_page_raises(tmp_path: Path) -> None:
+    path = save_image(tmp_path / "scan.tif", Image.fromarray(page()))
     with pytest.raises(UnreadableImage, match="1 page, and page 3"):
         rgb_from_page(PageRef(path, 2))
-    path = written(tmp_path / "scan.png", Image.fromarray(page()))
+    path = save_image(tmp_path / "scan.png", Image.fromarray(page()))
     with pytest.raises(UnreadableImage, match="1 page, and page 2"):
         rgb_from_page(PageRef(path, 1))
 
 
-def test_a_page_of_any_size_is_refused_before_decoding(tmp_path: Path) -> None:
+def test_each_page_is_checked_before_decoding(tmp_path: Path) -> None:
     data = big_endian_tiff([grey_page(), grey_page()], [1, 1], big=False)
     width = struct.pack(">HHI", 256, 4, 1) + struct.pack(">I", WIDTH)
     at = data.rindex(width)

@@ -1,4 +1,4 @@
-"""Engines: real ones built for a T4 without one, kept whole, found again, and explained when stale."""
+"""Building, storing and matching of engines. Real engines are built for a T4 without a GPU."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ from ecgdigit_engine.errors import BackendUnusable, EngineBuildFailed, EngineCor
 from ecgdigit_engine.spec import Axis, Port, StageSpec
 from ecgdigit_engine.tensorrt import target as target_module
 from ecgdigit_engine.tensorrt.matching import matching_engine
-from ecgdigit_engine.tensorrt.profile import Sizes, axes_with, batch_from_text, profile_shapes
+from ecgdigit_engine.tensorrt.profile import Sizes, batch_from_text, profile_shapes, resize_axes
 from ecgdigit_engine.tensorrt.store import EngineIdentity, EngineStore
 from ecgdigit_engine.tensorrt.target import Target, targets_from_texts
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.models import STAGES, engine_builds
-from ecgdigit_rt.models.engine_builds import EngineBuildRequest, build_engines, builder_for, engine_statuses
+from ecgdigit_rt.models.engine_builds import (
+    EngineBuildRequest,
+    build_engines,
+    engine_statuses,
+    select_builder,
+)
 from ecgdigit_rt.stages import SAMPLER
 
 AXES = (Axis("batch", 1, 4, 8), Axis("height", 320, 320, 1280, 320), Axis("width", 32, 2752, 5504, 32))
 PIXELS = Port("pixels", "uint8", ("batch", "height", "width", 3))
 SPEC = StageSpec("trace", "1", "fp16", (PIXELS,), (), AXES)
-PAPERS = EngineIdentity("trace", "lite 1", "ab" * 32, "fp16", "tensorrt-rtx", "1.7", ("sm75",), AXES)
+IDENTITY = EngineIdentity("trace", "lite 1", "ab" * 32, "fp16", "tensorrt-rtx", "1.7", ("sm75",), AXES)
 
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt-rtx is not installed"
@@ -40,43 +45,41 @@ def store(tmp_path: Path) -> EngineStore:
 
 
 @needs_rtx
-def test_all_stages_are_built_for_a_t4_and_found_again(store: EngineStore) -> None:
-    order = EngineBuildRequest(targets=("sm75",))
-    built = build_engines(order, store)
-    assert [one.engine.papers.stage for one in built] == [*STAGES, SAMPLER]
-    assert all(one.fresh for one in built)
-    assert all(one.engine.size > 1_000_000 for one in built[:-1]), "those with weights"
-    for one in built:  # the profile is in the engine: all sizes of each axis, not one
-        papers = one.engine.papers
-        assert all(axis.low < axis.high for axis in papers.axes)
-        assert papers.targets == ("sm75",)
+def test_all_stages_are_built_for_a_t4_and_reused(store: EngineStore) -> None:
+    request = EngineBuildRequest(targets=("sm75",))
+    built = build_engines(request, store)
+    assert [one.engine.identity.stage for one in built] == [*STAGES, SAMPLER]
+    assert all(one.is_new for one in built)
+    assert all(one.engine.size > 1_000_000 for one in built[:-1]), "all but the sampler have weights"
+    for one in built:  # the profile of each engine covers a range of sizes
+        identity = one.engine.identity
+        assert all(axis.low < axis.high for axis in identity.axes)
+        assert identity.targets == ("sm75",)
         assert one.engine.read()
-    again = build_engines(order, store)
-    assert not any(one.fresh for one in again)
+    again = build_engines(request, store)
+    assert not any(one.is_new for one in again)
     assert [one.reason for one in engine_statuses(store)] == [""] * 4
 
 
 @needs_rtx
-def test_several_targets_fit_one_engine_and_sizes_are_the_users(store: EngineStore) -> None:
-    order = EngineBuildRequest(targets=("sm80", "sm89"), sizes=Sizes((1, 2, 3), 1024))
-    papers = [one.engine.papers for one in build_engines(order, store)]
-    assert {one.targets for one in papers} == {("sm80", "sm89")}
-    assert all(one.axes[0] == Axis("batch", 1, 2, 3) for one in papers)
-    assert max(axis.high for one in papers for axis in one.axes) == 1024
+def test_one_engine_has_several_targets_and_the_specified_sizes(store: EngineStore) -> None:
+    request = EngineBuildRequest(targets=("sm80", "sm89"), sizes=Sizes((1, 2, 3), 1024))
+    identities = [one.engine.identity for one in build_engines(request, store)]
+    assert {one.targets for one in identities} == {("sm80", "sm89")}
+    assert all(one.axes[0] == Axis("batch", 1, 2, 3) for one in identities)
+    assert max(axis.high for one in identities for axis in one.axes) == 1024
 
 
 @needs_rtx
-def test_what_a_card_cannot_do_is_a_named_failure_and_leaves_nothing(store: EngineStore) -> None:
-    """Turing has no FP32 matrix product there, and stage 0 has one."""
+def test_a_failed_build_raises_an_error_and_leaves_no_engine(store: EngineStore) -> None:
+    """Stage 0 has a matrix product, which TensorRT does not support in FP32 on Turing."""
     with pytest.raises(EngineBuildFailed, match=r"locate could not be built for sm75.*GEMM"):
         build_engines(EngineBuildRequest(targets=("sm75",), precision="fp32"), store)
     assert list(store.folder.glob("*.engine")) == []
 
 
 @needs_rtx
-def test_the_command_builds_lists_verifies_and_cleans(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_commands_build_list_verify_and_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(tmp_path)]
     assert exit_code(["build-engines", "--target", "sm75", *out]) == 0
     assert "trace    sm75 fp16" in capsys.readouterr().err
@@ -94,42 +97,42 @@ def test_the_command_builds_lists_verifies_and_cleans(
     assert len(list(tmp_path.glob("*.engine"))) == 4
 
 
-def test_papers_make_the_key() -> None:
+def test_each_property_changes_the_key() -> None:
     others = [
-        dataclasses.replace(PAPERS, graph_sha256="cd" * 32),
-        dataclasses.replace(PAPERS, backend_version="1.8"),
-        dataclasses.replace(PAPERS, targets=("sm75", "sm89")),
-        dataclasses.replace(PAPERS, axes=(Axis("batch", 1, 4, 9), *AXES[1:])),
-        dataclasses.replace(PAPERS, flags=("other",)),
+        dataclasses.replace(IDENTITY, graph_sha256="cd" * 32),
+        dataclasses.replace(IDENTITY, backend_version="1.8"),
+        dataclasses.replace(IDENTITY, targets=("sm75", "sm89")),
+        dataclasses.replace(IDENTITY, axes=(Axis("batch", 1, 4, 9), *AXES[1:])),
+        dataclasses.replace(IDENTITY, flags=("other",)),
     ]
-    assert len({one.key for one in [PAPERS, *others]}) == 6
-    assert dataclasses.replace(PAPERS).key == PAPERS.key
+    assert len({one.key for one in [IDENTITY, *others]}) == 6
+    assert dataclasses.replace(IDENTITY).key == IDENTITY.key
 
 
-def test_an_engine_is_published_whole_and_damage_is_seen(store: EngineStore) -> None:
-    engine = store.publish(PAPERS, b"engine", 1.0, "2026-01-01T00:00:00+00:00")
-    assert store.find(PAPERS) == engine == store.engines()[0]
+def test_engines_are_published_atomically_and_damage_is_detected(store: EngineStore) -> None:
+    engine = store.publish(IDENTITY, b"engine", 1.0, "2026-01-01T00:00:00+00:00")
+    assert store.find(IDENTITY) == engine == store.engines()[0]
     assert engine.read() == b"engine"
-    assert store.broken() == []
+    assert store.find_broken() == []
     engine.path.write_bytes(b"enginf")
     with pytest.raises(EngineCorrupt, match="SHA-256"):
         engine.read()
-    assert store.broken() == [engine.path.with_suffix(".json")]
+    assert store.find_broken() == [engine.path.with_suffix(".json")]
     store.remove(engine.path)
-    orphan = store.folder / "left.engine"
+    orphan = store.folder / "orphan.engine"
     orphan.write_bytes(b"x")
-    assert store.broken() == [orphan]
+    assert store.find_broken() == [orphan]
     assert [one.is_broken for one in engine_statuses(store)] == [True]
 
 
-def test_two_builders_wait_for_each_other(store: EngineStore) -> None:
+def test_builders_of_one_engine_exclude_each_other(store: EngineStore) -> None:
     order: list[str] = []
 
     def second() -> None:
-        with store.locked(PAPERS):
+        with store.lock(IDENTITY):
             order.append("second")
 
-    with store.locked(PAPERS):
+    with store.lock(IDENTITY):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.2)
@@ -141,30 +144,32 @@ def test_two_builders_wait_for_each_other(store: EngineStore) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"backend_version": "1.6"}, "built for tensorrt-rtx 1.6, found 1.7"),
+        ({"backend_version": "1.6"}, "built for tensorrt-rtx 1.6, installed is 1.7"),
         (
             {"graph_sha256": "cd" * 32, "models": "lite 0.9"},
-            "built from lite 0.9, which is not the model at hand",
+            "built from lite 0.9, which is not the model in use",
         ),
-        ({"targets": ("sm89",)}, "built for sm89, this card is sm75"),
-        ({"backend": "tensorrt"}, "built for tensorrt, asked for tensorrt-rtx"),
+        ({"targets": ("sm89",)}, "built for sm89, this GPU is sm75"),
+        ({"backend": "tensorrt"}, "built for tensorrt, requested is tensorrt-rtx"),
     ],
 )
-def test_a_stale_engine_is_explained(store: EngineStore, change: dict[str, object], why: str) -> None:
-    store.publish(dataclasses.replace(PAPERS, **change), b"engine", 1.0, "2026-01-01")  # type: ignore[arg-type]
+def test_the_mismatch_of_an_engine_is_explained(
+    store: EngineStore, change: dict[str, object], why: str
+) -> None:
+    store.publish(dataclasses.replace(IDENTITY, **change), b"engine", 1.0, "2026-01-01")  # type: ignore[arg-type]
     wanted = ("trace", "ab" * 32, "tensorrt-rtx", "1.7", (7, 5))
     assert matching_engine(store.engines(), *wanted) == (None, why)
-    fits = store.publish(PAPERS, b"engine", 1.0, "2025-01-01")
+    fits = store.publish(IDENTITY, b"engine", 1.0, "2025-01-01")
     assert matching_engine(store.engines(), *wanted) == (fits, "")
 
 
-def test_a_newer_package_makes_engines_stale_in_words(
+def test_engines_are_stale_after_an_update_of_the_package(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.publish(PAPERS, b"engine", 1.0, "2026-01-01")
-    monkeypatch.setattr(engine_builds, "installed", lambda _: "11.4")
-    assert engine_statuses(store)[0].reason == "built for tensorrt-rtx 1.7, found 11.4"
-    monkeypatch.setattr(engine_builds, "installed", lambda _: "1.7")
+    store.publish(IDENTITY, b"engine", 1.0, "2026-01-01")
+    monkeypatch.setattr(engine_builds, "installed_version", lambda _: "11.4")
+    assert engine_statuses(store)[0].reason == "built for tensorrt-rtx 1.7, installed is 11.4"
+    monkeypatch.setattr(engine_builds, "installed_version", lambda _: "1.7")
     assert engine_statuses(store)[0].reason.startswith("built from lite 1, installed is lite ")
 
 
@@ -172,37 +177,37 @@ def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert targets_from_texts(["sm75", "sm120", "sm75"]) == (Target((7, 5), True), Target((12, 0), True))
     with pytest.raises(UnknownChoice, match="sm61"):
         targets_from_texts(["sm61"])
-    with pytest.raises(BackendUnusable, match="no NVIDIA card") as caught:
+    with pytest.raises(BackendUnusable, match="no NVIDIA GPU") as caught:
         targets_from_texts(["local"])
     assert "--target sm75" in caught.value.hint
-    card = CudaDevice(0, "L4", (8, 9), 24 << 30)
-    monkeypatch.setattr(target_module, "cuda_cards", lambda: (card,))
+    gpu = CudaDevice(0, "L4", (8, 9), 24 << 30)
+    monkeypatch.setattr(target_module, "cuda_devices", lambda: (gpu,))
     assert targets_from_texts(["local"]) == (Target((8, 9), False),)
 
 
-def test_who_builds(monkeypatch: pytest.MonkeyPatch) -> None:
-    ahead, here = [Target((7, 5), True)], [Target((8, 9), False)]
+def test_selection_of_the_builder(monkeypatch: pytest.MonkeyPatch) -> None:
+    aot, local = [Target((7, 5), True)], [Target((8, 9), False)]
     monkeypatch.setattr(
-        engine_builds, "installed", lambda name: {"tensorrt": "11.4", "tensorrt-rtx": "1.7"}[name]
+        engine_builds, "installed_version", lambda name: {"tensorrt": "11.4", "tensorrt-rtx": "1.7"}[name]
     )
-    assert builder_for("auto", here) == ("tensorrt", "11.4")
-    assert builder_for("auto", ahead) == ("tensorrt-rtx", "1.7")
-    with pytest.raises(BackendUnusable, match="card at hand alone"):
-        builder_for("tensorrt", ahead)
-    monkeypatch.setattr(engine_builds, "installed", lambda _: None)
+    assert select_builder("auto", local) == ("tensorrt", "11.4")
+    assert select_builder("auto", aot) == ("tensorrt-rtx", "1.7")
+    with pytest.raises(BackendUnusable, match="only for the GPU of this machine"):
+        select_builder("tensorrt", aot)
+    monkeypatch.setattr(engine_builds, "installed_version", lambda _: None)
     with pytest.raises(BackendUnusable, match="tensorrt-rtx is not installed") as caught:
-        builder_for("auto", ahead)
+        select_builder("auto", aot)
     assert caught.value.hint == "pip install tensorrt-rtx"
 
 
-def test_sizes_stay_in_steps() -> None:
+def test_sizes_are_rounded_to_steps() -> None:
     assert batch_from_text("1:4:8") == (1, 4, 8)
     assert batch_from_text("2") == (2, 2, 2)
     for wrong in ("4:1:8", "0", "1:2", "a:b:c"):
         with pytest.raises(UnknownChoice):
             batch_from_text(wrong)
-    assert axes_with(SPEC, Sizes()) == AXES
-    batch, height, width = axes_with(SPEC, Sizes((1, 1, 2), 1000))
+    assert resize_axes(SPEC, Sizes()) == AXES
+    batch, height, width = resize_axes(SPEC, Sizes((1, 1, 2), 1000))
     assert (batch, height) == (Axis("batch", 1, 1, 2), Axis("height", 320, 320, 960, 320))
     assert width == Axis("width", 32, 992, 992, 32)
     assert profile_shapes(PIXELS, AXES) == ((1, 320, 32, 3), (4, 320, 2752, 3), (8, 1280, 5504, 3))

@@ -1,4 +1,4 @@
-"""Every backend that is ready here gives what ONNX Runtime gives in FP32, and names what does not fit."""
+"""Results of every backend that is ready, compared with ONNX Runtime in FP32."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from ecgdigit_rt.models import STAGES, load_models
 
 SHAPES = {"locate": [(1, 96, 160, 3), (3, 64, 96, 3)], "grid": [(1, 96, 160, 3)], "trace": [(2, 320, 96, 3)]}
 TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2, "bf16": 0.15, "int8": 0.7}
-"""Of the largest value: other orders of summation; 11 bits a layer; 8 bits a layer; bytes, whose range was
-calibrated on pages and not on noise. What they mean for signals is proven on pages at export."""
+"""Allowed difference relative to the largest value, by the cause of rounding: another order of summation in
+FP32, 11 bits per layer in FP16, 8 bits per layer in bf16, and INT8 ranges that were calibrated on pages, not
+on noise. The effect on signals is measured on pages at export."""
 
 
-def ready() -> list[tuple[str, Device, str]]:
+def ready_configurations() -> list[tuple[str, Device, str]]:
     return [
         (name, device, precision)
         for name, backend in all_backends().items()
-        if isinstance(answer := backend.probe(), Ready)
-        for device, precisions in answer.devices.items()
+        if isinstance(probed := backend.probe(), Ready)
+        for device, precisions in probed.devices.items()
         for precision in precisions
     ]
 
 
-@pytest.fixture(scope="module", params=ready(), ids=lambda one: "-".join(map(str, one)))
-def opened(request: pytest.FixtureRequest) -> tuple[str, dict[str, Runner]]:
+@pytest.fixture(scope="module", params=ready_configurations(), ids=lambda one: "-".join(map(str, one)))
+def configuration(request: pytest.FixtureRequest) -> tuple[str, dict[str, Runner]]:
     name, device, precision = request.param
     graphs = load_models(precision=graph_precision(precision)).graphs
-    how = ExecutionOptions(device, precision, threads=1, concurrency=2)
-    return precision, {stage: all_backends()[name].open_stage(graphs[stage], how) for stage in STAGES}
+    options = ExecutionOptions(device, precision, threads=1, concurrency=2)
+    return precision, {stage: all_backends()[name].open_stage(graphs[stage], options) for stage in STAGES}
 
 
 def random_bytes(shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -45,20 +46,20 @@ def random_bytes(shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_parity(opened: tuple[str, dict[str, Runner]], stage: str) -> None:
-    precision, runners = opened
+def test_outputs_agree_with_the_reference(configuration: tuple[str, dict[str, Runner]], stage: str) -> None:
+    precision, runners = configuration
     reference = OnnxRuntimeRunner(load_models().graphs[stage], 1)
     for shape in SHAPES[stage]:
         feeds = {"pixels": random_bytes(shape)}
         expected, found = reference.run(feeds), runners[stage].run(feeds)
         assert list(found) == list(expected)
-        for name, want in expected.items():
-            assert found[name].dtype == want.dtype == np.float32
-            assert np.abs(found[name] - want).max() <= TOLERANCE[precision] * np.abs(want).max()
+        for name, values in expected.items():
+            assert found[name].dtype == values.dtype == np.float32
+            assert np.abs(found[name] - values).max() <= TOLERANCE[precision] * np.abs(values).max()
 
 
-def test_specs_tell_ports_and_axes(opened: tuple[str, dict[str, Runner]]) -> None:
-    for stage, runner in opened[1].items():
+def test_specs_have_ports_and_axes(configuration: tuple[str, dict[str, Runner]]) -> None:
+    for stage, runner in configuration[1].items():
         spec = runner.spec
         assert (spec.stage, spec.inputs[0].dtype) == (stage, "uint8")
         assert spec.inputs[0].shape == ("batch", "height", "width", 3)
@@ -66,26 +67,28 @@ def test_specs_tell_ports_and_axes(opened: tuple[str, dict[str, Runner]]) -> Non
         assert all(axis.low <= axis.tuned <= axis.high and axis.tuned % axis.step == 0 for axis in spec.axes)
 
 
-def test_a_size_off_the_step_is_named(opened: tuple[str, dict[str, Runner]]) -> None:
+def test_a_size_that_is_no_multiple_of_the_step_is_refused(
+    configuration: tuple[str, dict[str, Runner]],
+) -> None:
     with pytest.raises(ShapeOutsideProfile, match="width is 100; it must be a multiple of 32") as caught:
-        opened[1]["trace"].run({"pixels": random_bytes((1, 320, 100, 3))})
+        configuration[1]["trace"].run({"pixels": random_bytes((1, 320, 100, 3))})
     assert (caught.value.stage, caught.value.axis, caught.value.got) == ("trace", "width", 100)
 
 
-def test_what_is_given_stays_given(opened: tuple[str, dict[str, Runner]]) -> None:
-    """A result is the caller's: the next call, and one in another thread, leave it alone."""
-    runner = opened[1]["trace"]
+def test_results_are_not_overwritten_by_later_calls(configuration: tuple[str, dict[str, Runner]]) -> None:
+    """The caller owns a result: neither the next call nor another thread changes it."""
+    runner = configuration[1]["trace"]
     feeds = [{"pixels": random_bytes((1, 320, width, 3))} for width in (64, 96, 64, 96)]
     alone = [runner.run(one)["height_logits"] for one in feeds]
-    kept = [value.copy() for value in alone]
+    copies = [value.copy() for value in alone]
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(runner.run, feeds))
-    for value, copy, other in zip(alone, kept, together, strict=True):
+    for value, copy, other in zip(alone, copies, together, strict=True):
         assert np.array_equal(value, copy)
         assert np.array_equal(other["height_logits"], copy)
 
 
-def test_fp16_graphs_say_so() -> None:
+def test_fp16_graphs_state_their_precision() -> None:
     for stage, graph in load_models(precision="fp16").graphs.items():
         spec = spec_from_graph(graph)
         assert (spec.stage, spec.precision) == (stage, "fp16")

@@ -1,4 +1,4 @@
-"""`evaluate` from end to end: what it takes, its HTML and CSV, and the worst pages looked at."""
+"""`evaluate` end to end: inputs, HTML and CSV reports, and inspection of the worst pages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ecgdigit_rt.evaluation.html_table import Column, table
 from numpy.typing import NDArray
-from paper_page import digitized, signals, write_truth
+from paper_page import digitized_page, signals, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.evaluation.html_table import Column, table
 from ecgdigit_rt.formats.csv_folder import csv_from_page
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.submission_csv import SubmissionWriter
@@ -28,14 +28,14 @@ Capture = pytest.CaptureFixture[str]
 
 
 def read_as(k: int) -> dict[str, NDArray[np.float64]]:
-    """What was read of page k: the truth with noise that grows with k."""
+    """Return the prediction of page k: the truth with noise that grows with k."""
     rng = np.random.default_rng(k)
     return {name: mv + rng.normal(0, 0.01 * (k + 1), mv.size) for name, mv in signals(k).items()}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """truth/ of three pages, submission.csv with its report, one page's own layout above the truth."""
+    """Folder with the truth of three pages, submission.csv with its report, and a layout file of one page."""
     (tmp_path / "truth").mkdir()
     with SubmissionWriter(tmp_path / "submission.csv") as writer:
         for k, name in enumerate(NAMES):
@@ -63,7 +63,7 @@ def document(capsys: Capture, given: str) -> dict[str, object]:
     return found
 
 
-def test_text_json_and_csv_tell_the_same(folder: Path, capsys: Capture) -> None:
+def test_text_json_and_csv_agree(folder: Path, capsys: Capture) -> None:
     code, text, err = evaluated(capsys, "submission.csv", "truth")
     assert (code, err) == (0, "")
     found = json.loads(evaluated(capsys, "submission.csv", "truth", "--format", "json")[1])
@@ -87,7 +87,7 @@ def test_text_json_and_csv_tell_the_same(folder: Path, capsys: Capture) -> None:
     )
 
 
-def test_layouts_come_from_the_truth_then_from_the_run(folder: Path, capsys: Capture) -> None:
+def test_layouts_of_the_truth_have_precedence_over_those_of_the_run(folder: Path, capsys: Capture) -> None:
     found = json.loads(evaluated(capsys, "submission.csv", "truth", "--format", "json")[1])
     assert [image["layout"] for image in found["images"]] == ["3x4+1", "12x1", None]
     assert {name: group["images"] for name, group in found["layouts"].items()} == {
@@ -101,12 +101,12 @@ def test_layouts_come_from_the_truth_then_from_the_run(folder: Path, capsys: Cap
     assert json.loads(evaluated(capsys, "submission.csv", "truth", "--format", "json")[1])["layouts"] == {}
 
 
-def test_a_folder_of_pages_and_a_parquet_file_score_alike(folder: Path, capsys: Capture) -> None:
+def test_csv_folder_and_parquet_file_score_alike(folder: Path, capsys: Capture) -> None:
     pytest.importorskip("pyarrow")
     (folder / "pages").mkdir()
-    with FORMATS["parquet"].opener(OutputDestination(folder / "all.parquet")) as parquet:
+    with FORMATS["parquet"].open_writer(OutputDestination(folder / "all.parquet")) as parquet:
         for k, name in enumerate(NAMES):
-            page = digitized(PageRef(Path(f"{name}.png")), read_as(k))
+            page = digitized_page(PageRef(Path(f"{name}.png")), read_as(k))
             parquet.write(name, page)
             (folder / "pages" / f"{name}.csv").write_text(csv_from_page(page))
             (folder / "pages" / f"{name}.json").write_text('{"layout": {"name": "3x4+1"}}')
@@ -122,12 +122,16 @@ def test_a_folder_of_pages_and_a_parquet_file_score_alike(folder: Path, capsys: 
     assert document(capsys, "all.parquet")["without_truth"] == ["gone"]
 
 
-def test_what_cannot_be_scored_is_named(folder: Path, capsys: Capture) -> None:
+def test_invalid_predictions_are_reported(folder: Path, capsys: Capture) -> None:
     (folder / "empty").mkdir()
     (folder / "bad").mkdir()
     (folder / "bad" / "01_render.csv").write_text("time_s,X\n0,1\n")
     (folder / "bad.parquet").write_text("no such thing")
-    for given, words in (("empty", "no NAME.csv"), ("bad", "names no lead"), ("bad.parquet", "bad.parquet")):
+    for given, words in (
+        ("empty", "no NAME.csv"),
+        ("bad", "does not name a lead"),
+        ("bad.parquet", "bad.parquet"),
+    ):
         if given.endswith("parquet"):
             pytest.importorskip("pyarrow")
         code, out, err = evaluated(capsys, given, "truth")
@@ -137,7 +141,7 @@ def test_what_cannot_be_scored_is_named(folder: Path, capsys: Capture) -> None:
     assert "E-INPUT-01" in evaluated(capsys, "absent.parquet", "truth")[2]
 
 
-def test_a_parquet_file_of_other_columns_is_named(folder: Path, capsys: Capture) -> None:
+def test_parquet_file_with_other_columns_is_reported(folder: Path, capsys: Capture) -> None:
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -147,7 +151,7 @@ def test_a_parquet_file_of_other_columns_is_named(folder: Path, capsys: Capture)
     assert "E-SUBMISSION-02" in err
 
 
-def test_the_html_holds_the_figures_and_asks_no_other_host(folder: Path, capsys: Capture) -> None:
+def test_html_report_contains_the_scores_and_makes_no_network_request(folder: Path, capsys: Capture) -> None:
     (folder / "submission.csv").rename(folder / "a<b>&.csv")
     code, out, err = evaluated(capsys, "a<b>&.csv", "truth", "--format", "json", "--html", "out/report.html")
     assert code == 0
@@ -169,12 +173,14 @@ def test_the_html_holds_the_figures_and_asks_no_other_host(folder: Path, capsys:
         assert f"{image['image']}: {image['leads']['V3']['db']:.1f} dB</title>" in page
     assert f">{found['score_db']:.2f}<" in page
     assert f">{found['lead_measures']['V6']['rmse_mv']:.4f}<" in page
-    assert not re.search(r"https?:|//|\bsrc=|\bhref=|url\(|@import|<link|<img|<iframe|data:", page)
+    assert "default-src 'none'" in page
+    inside = re.sub(r' xmlns(:xlink)?="http://www\.w3\.org/[\w/]+"|xlink:href="#|url\(#', "", page)
+    assert not re.search(r"https?:|//(?! )|\bsrc=|\bhref=|url\(|@import|<link|<img|<iframe|data:", inside)
     assert page.count("<svg") == 4, "images, kinds, layouts, leads"
     assert page.count("<h2>") == page.count("</section>") == 7
 
 
-def test_a_cell_is_text_and_knows_its_value() -> None:
+def test_cells_are_escaped_and_have_sort_keys() -> None:
     columns = [Column("x<y", 'a "b"'), Column("share", factor=100, digits=1)]
     got = table(columns, [["<script>", 0.5], ["b", -0.25], ['"', math.nan], ["", math.inf], ["", 3]])
     assert '<th scope="col" title="a &quot;b&quot;">x&lt;y</th>' in got
@@ -188,8 +194,8 @@ def test_a_cell_is_text_and_knows_its_value() -> None:
     assert '<td data-value="3">3</td>' in got
 
 
-def test_html_and_tables_of_pages_without_any_figure(folder: Path, capsys: Capture) -> None:
-    """Only pages that are missing altogether, and one without any error."""
+def test_html_and_text_of_pages_without_predictions(folder: Path, capsys: Capture) -> None:
+    """All leads are missing or zero."""
     with SubmissionWriter(folder / "none.csv") as writer:
         writer.write("02_photo", "I", np.zeros(1250))
     code, out, _ = evaluated(capsys, "none.csv", "truth", "--html", "none.html")
@@ -200,7 +206,7 @@ def test_html_and_tables_of_pages_without_any_figure(folder: Path, capsys: Captu
     assert "<td>–</td>" in page
 
 
-def test_the_worst_pages_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+def test_worst_pages_are_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     names = ("000000_render", "000001_colour_scan")
     with SubmissionWriter(tmp_path / "s.csv") as writer:
         writer.write(names[0], "II", np.sin(np.arange(5000.0)))
@@ -222,25 +228,25 @@ def test_the_worst_pages_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "score" in out
     facts = json.loads((tmp_path / "look" / names[0] / "inspect.json").read_text(encoding="utf-8"))
     assert facts["status"] == "digitized"
-    assert facts["leads"]["II"]["snr_db"] > 10, "of the page as it is read now"
+    assert facts["leads"]["II"]["snr_db"] > 10, "the page is digitized again"
     assert len(list((tmp_path / "look" / names[0]).glob("*.png"))) == 8
     assert [path.name for path in (tmp_path / "look").iterdir()] == [names[0]]
     assert re.search(rf"worst +-?\d+\.\d+ dB +look/{names[0]}", err)
 
 
-def test_a_worst_page_that_is_not_there_or_unreadable_is_named(folder: Path, capsys: Capture) -> None:
+def test_absent_and_unreadable_worst_pages_are_reported(folder: Path, capsys: Capture) -> None:
     (folder / "scans").mkdir()
     (folder / "scans" / "02_photo.png").write_text("no picture")
     given = ("submission.csv", "truth", "--worst", "2", "--pages", "scans", "--inspect-dir", "look")
     code, _, err = evaluated(capsys, *given, "--threads", "1")
     assert code == 0
-    assert "absent   03_photo: no such page in scans" in err
+    assert "absent   03_photo: there is no such page in scans" in err
     assert re.search(r"absent   02_photo: .*\[E-INPUT-03\]", err)
     assert not (folder / "look").exists()
 
 
 @pytest.mark.parametrize("given", [["--worst", "2"], ["--pages", "x"], ["--worst", "1", "--pages", "x"]])
-def test_what_belongs_together_is_asked_for(folder: Path, capsys: Capture, given: list[str]) -> None:
+def test_worst_requires_pages_and_inspect_dir(folder: Path, capsys: Capture, given: list[str]) -> None:
     code, out, err = evaluated(capsys, "submission.csv", "truth", *given)
     assert (code, out) == (1, "")
     assert "--inspect-dir" in err

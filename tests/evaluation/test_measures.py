@@ -1,4 +1,4 @@
-"""The measures beside dB, on curves whose error is known."""
+"""Accuracy measures other than dB, on curves with known errors."""
 
 from __future__ import annotations
 
@@ -8,90 +8,93 @@ import numpy as np
 import pytest
 from paper_page import signals
 
-from ecgdigit_rt.evaluation.evaluate import image_score
-from ecgdigit_rt.evaluation.measures import agreement
-from ecgdigit_rt.evaluation.summary import images_summary, measures, summary
+from ecgdigit_rt.evaluation.measures import lead_agreement, measure_values, summarize
+from ecgdigit_rt.evaluation.scores import image_score, summarize_images
 from ecgdigit_rt.evaluation.truth import Truth
 
 LEAD = signals(0)["II"]
 
 
-def test_an_equal_curve_has_no_error() -> None:
-    same = agreement(LEAD, LEAD, 500)
+def test_equal_curves_have_no_error() -> None:
+    same = lead_agreement(LEAD, LEAD, 500)
     assert (same.rmse_mv, same.nrmse_percent, same.dtw_mv, same.peaks.median_ms) == (0, 0, 0, 0)
     assert same.pearson == pytest.approx(1)
     assert same.db == math.inf
     assert (same.peaks.sensitivity, same.peaks.precision) == (1, 1)
 
 
-def test_a_delay_of_20_ms_is_undone_and_told() -> None:
+def test_delay_of_20_ms_is_aligned_and_reported() -> None:
     late = np.concatenate([np.full(10, LEAD[0]), LEAD[:-10]])
-    found = agreement(LEAD, late, 500)
+    found = lead_agreement(LEAD, late, 500)
     assert found.lag_s == -0.02
     assert found.pearson == pytest.approx(1)
     assert found.dtw_mv == pytest.approx(0, abs=1e-12)
     assert found.peaks.median_ms == pytest.approx(0, abs=1e-9)
-    assert found.peaks_unmoved.median_ms == pytest.approx(20, abs=1e-9)
-    assert measures(found)["r_peak_unaligned_ms"] == pytest.approx(20)
+    assert found.peaks_unaligned.median_ms == pytest.approx(20, abs=1e-9)
+    assert measure_values(found)["r_peak_unaligned_ms"] == pytest.approx(20)
 
 
-def test_a_height_is_free_and_a_gain_is_not() -> None:
-    assert agreement(LEAD, LEAD + 0.7, 500).rmse_mv == pytest.approx(0, abs=1e-12)
-    smaller = agreement(LEAD, 0.9 * LEAD, 500)
+def test_offset_is_free_and_gain_is_not() -> None:
+    assert lead_agreement(LEAD, LEAD + 0.7, 500).rmse_mv == pytest.approx(0, abs=1e-12)
+    smaller = lead_agreement(LEAD, 0.9 * LEAD, 500)
     assert smaller.rmse_mv == pytest.approx(0.1 * LEAD.std())
     assert smaller.nrmse_percent == pytest.approx(10 * LEAD.std() / np.ptp(LEAD))
     assert smaller.pearson == pytest.approx(1)
     assert 0 < smaller.dtw_mv < 0.1 * float(np.abs(LEAD - LEAD.mean()).mean())
 
 
-def test_noise_of_a_known_size() -> None:
+def test_noise_of_known_size() -> None:
     noise = np.random.default_rng(1).normal(0, 0.02, LEAD.size)
-    found = agreement(LEAD, LEAD + noise, 500)
+    found = lead_agreement(LEAD, LEAD + noise, 500)
     assert found.rmse_mv == pytest.approx(float((noise - noise.mean()).std()))
     assert found.pearson == pytest.approx(float(np.corrcoef(LEAD, LEAD + noise)[0, 1]))
     assert found.dtw_mv < 0.02
     assert found.peaks.median_ms < 4
 
 
-def test_a_jitter_that_no_lag_undoes_is_seen_by_the_peaks_and_forgiven_by_the_warping() -> None:
+def test_jitter_affects_r_peaks_but_not_dynamic_time_warping() -> None:
     at = np.arange(LEAD.size)
-    swayed = np.interp(at, at + 5 * np.sin(2 * np.pi * at / 2500), LEAD)  # up to 10 ms early and late
-    found = agreement(LEAD, swayed, 500)
+    jittered = np.interp(at, at + 5 * np.sin(2 * np.pi * at / 2500), LEAD)  # up to 10 ms early and late
+    found = lead_agreement(LEAD, jittered, 500)
     assert 3 < found.peaks.median_ms < 10
-    assert found.dtw_mv < 0.1 * float(np.abs(LEAD - swayed).mean())
+    assert found.dtw_mv < 0.1 * float(np.abs(LEAD - jittered).mean())
 
 
-def test_what_was_not_read_counts_as_nothing() -> None:
-    absent = agreement(LEAD, None, 500)
+def test_missing_samples_count_as_zero() -> None:
+    absent = lead_agreement(LEAD, None, 500)
     assert absent.rmse_mv == pytest.approx(math.sqrt(float(np.mean(LEAD**2))))
     assert math.isnan(absent.pearson)
     assert math.isnan(absent.dtw_mv)
-    assert (absent.peaks.sensitivity, absent.peaks.found) == (0, 0)
+    assert (absent.peaks.sensitivity, absent.peaks.predicted) == (0, 0)
     half = LEAD.copy()
     half[2500:] = np.nan
-    found = agreement(LEAD, half, 500)
+    found = lead_agreement(LEAD, half, 500)
     assert found.pearson == pytest.approx(1)
     assert found.rmse_mv == pytest.approx(math.sqrt(float(np.sum(LEAD[2500:] ** 2)) / LEAD.size), rel=1e-3)
     assert 0.4 < found.peaks.sensitivity < 0.6
 
 
-def test_a_level_curve_has_no_correlation() -> None:
-    assert math.isnan(agreement(LEAD, np.full(LEAD.size, 0.1), 500).pearson)
-    level = agreement(np.full(500, 0.3), np.linspace(0, 1, 500), 500)
+def test_constant_curve_has_no_correlation() -> None:
+    assert math.isnan(lead_agreement(LEAD, np.full(LEAD.size, 0.1), 500).pearson)
+    level = lead_agreement(np.full(500, 0.3), np.linspace(0, 1, 500), 500)
     assert math.isnan(level.pearson)
     assert level.nrmse_percent == math.inf
 
 
-def test_a_summary_counts_every_lead_once_and_leaves_out_what_is_not_known() -> None:
-    found = [agreement(LEAD, 0.9 * LEAD, 500), agreement(LEAD, 0.7 * LEAD, 500), agreement(LEAD, None, 500)]
-    of_all = summary(found)
-    assert of_all.rmse_mv == pytest.approx(sum(one.rmse_mv for one in found) / 3)
-    assert of_all.pearson == pytest.approx(1), "the mean of two"
-    assert (of_all.peaks.true, of_all.peaks.true_matched) == (36, 24)
-    assert all(math.isnan(value) for value in measures(summary([])).values())
+def test_summary_counts_every_lead_once_and_ignores_missing_measures() -> None:
+    found = [
+        lead_agreement(LEAD, 0.9 * LEAD, 500),
+        lead_agreement(LEAD, 0.7 * LEAD, 500),
+        lead_agreement(LEAD, None, 500),
+    ]
+    total = summarize(found)
+    assert total.rmse_mv == pytest.approx(sum(one.rmse_mv for one in found) / 3)
+    assert total.pearson == pytest.approx(1), "the mean of two"
+    assert (total.peaks.true, total.peaks.true_matched) == (36, 24)
+    assert all(math.isnan(value) for value in measure_values(summarize([])).values())
 
 
-def test_an_image_has_an_agreement_for_every_lead_at_any_rate() -> None:
+def test_image_score_has_an_agreement_for_every_lead_at_any_rate() -> None:
     leads = signals(0)
     truth = Truth("1", 500, leads)
     without = {name: mv for name, mv in leads.items() if name != "V1"}
@@ -99,7 +102,7 @@ def test_an_image_has_an_agreement_for_every_lead_at_any_rate() -> None:
     assert list(score.agreements) == list(leads)
     assert math.isnan(score.agreements["V1"].dtw_mv)
     assert score.agreements["V1"].rmse_mv == pytest.approx(math.sqrt(float(np.mean(leads["V1"] ** 2))))
-    assert images_summary([score]).peaks.true > 20
+    assert summarize_images([score]).peaks.true > 20
     halved = {name: mv[::2] for name, mv in leads.items()}
     assert image_score(truth, halved, 250).agreements["II"].pearson > 0.999
-    assert image_score(truth, halved, 500).agreements["II"].pearson < 0.9, "the rate given counts"
+    assert image_score(truth, halved, 500).agreements["II"].pearson < 0.9, "the specified rate has precedence"

@@ -1,4 +1,4 @@
-"""Degradations do what they say, and the sweeps measure what was degraded."""
+"""Degradations, sweeps, and the command `robustness`."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ import numpy as np
 import pytest
 from loaded_modules import HEAVY, modules_after
 from numpy.typing import NDArray
-from paper_page import digitized, signals, write_truth
+from paper_page import digitized_page, signals, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.cli.robustness import SweepName
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.errors import TruthMissing
-from ecgdigit_rt.evaluation.robustness.curves import svg_from_figures
 from ecgdigit_rt.evaluation.robustness.degradations import (
-    blurred,
-    combined,
-    jpeg,
-    noisy,
-    rotated,
-    shaded,
-    smaller,
-    tilted,
+    add_noise,
+    add_shading,
+    blur,
+    combine,
+    compress_jpeg,
+    downscale,
+    rotate,
+    warp_perspective,
 )
-from ecgdigit_rt.evaluation.robustness.measure import SCHEMA, pages_with_truth, robustness
+from ecgdigit_rt.evaluation.robustness.measurement import SCHEMA, measure_robustness, pages_with_truth
+from ecgdigit_rt.evaluation.robustness.report import svg_from_robustness, text_from_robustness
 from ecgdigit_rt.evaluation.robustness.sweeps import SWEEPS, Sweep
-from ecgdigit_rt.evaluation.robustness.table import text_from_figures
+from ecgdigit_rt.plots.svg import COLOURS
 from ecgdigit_rt.results import Failed, PageRef, Result
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -54,7 +54,7 @@ def with_point(x: int, y: int, height: int = 200, width: int = 320) -> Image:
 
 
 def centre(image: Image) -> tuple[float, float]:
-    """The x and y of what is dark."""
+    """Return x and y of the centre of the dark pixels."""
     dark = np.clip(float(PAPER[0]) - image[..., 0].astype(float), 0, None)
     dark[dark < 40] = 0
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
@@ -62,22 +62,22 @@ def centre(image: Image) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("degrees", [-15, -2, 5, 90])
-def test_rotation_turns_a_point_about_the_middle(degrees: float) -> None:
-    turned = rotated(with_point(260, 60), degrees)
+def test_rotation_about_the_centre(degrees: float) -> None:
+    turned = rotate(with_point(260, 60), degrees)
     angle = math.radians(degrees)
     right, up = 260 - 159.5, 99.5 - 60
     x = right * math.cos(angle) - up * math.sin(angle) + (turned.shape[1] - 1) / 2
     y = (turned.shape[0] - 1) / 2 - (right * math.sin(angle) + up * math.cos(angle))
     assert centre(turned) == pytest.approx((x, y), abs=0.6)  # the sheet is of whole pixels
     assert turned.shape[0] >= 200 * abs(math.cos(angle)) + 320 * abs(math.sin(angle)) - 1e-6
-    assert tuple(turned[0, 0]) == PAPER, "outside there is paper"
+    assert tuple(turned[0, 0]) == PAPER, "the background is paper"
 
 
 def test_blur_spreads_a_point_by_its_sigma() -> None:
     for size in (3, 7, 11):
         image = np.zeros((41, 41, 3), np.uint8)
         image[20, 20] = 255
-        seen = blurred(image, size)[..., 0].astype(float)
+        seen = blur(image, size)[..., 0].astype(float)
         assert np.count_nonzero(seen[20]) <= size
         x = np.arange(41) - 20
         sigma = 0.3 * ((size - 1) / 2 - 1) + 0.8
@@ -85,30 +85,30 @@ def test_blur_spreads_a_point_by_its_sigma() -> None:
         np.testing.assert_allclose(seen[20] / 255, expected / expected.sum() ** 2, atol=0.006)  # 8 bits
 
 
-def test_noise_has_its_sigma_on_every_channel_and_no_colour_of_its_own() -> None:
+def test_noise_has_its_sigma_on_independent_channels() -> None:
     grey = np.full((300, 300, 3), 128, np.uint8)
     for sigma in (0.01, 0.05, 0.1):
-        off = noisy(grey, sigma, 3).astype(float) - 128
+        off = add_noise(grey, sigma, 3).astype(float) - 128
         assert off.std() == pytest.approx(255 * sigma, rel=0.02)
         np.testing.assert_allclose(off.mean((0, 1)), 0, atol=0.3)
         assert abs(np.corrcoef(off[..., 0].ravel(), off[..., 1].ravel())[0, 1]) < 0.02
 
 
-def test_jpeg_loses_more_at_lower_quality_and_keeps_the_channels_apart() -> None:
+def test_jpeg_error_grows_with_lower_quality_and_channels_stay_in_order() -> None:
     page = rgb_from_page(PageRef(EXAMPLES / "000000_render.jpg"))[200:500, 200:700]
-    lost = [float(np.abs(jpeg(page, q).astype(float) - page).mean()) for q in (95, 80, 45, 30)]
+    lost = [float(np.abs(compress_jpeg(page, q).astype(float) - page).mean()) for q in (95, 80, 45, 30)]
     assert lost == sorted(lost)
     assert 0 < lost[0] < 5
     assert lost[-1] < 15
-    np.testing.assert_allclose(jpeg(paper(), 95)[100, 100], PAPER, atol=2)
+    np.testing.assert_allclose(compress_jpeg(paper(), 95)[100, 100], PAPER, atol=2)
 
 
-def test_perspective_moves_corners_by_the_share_at_most() -> None:
+def test_perspective_moves_corners_by_at_most_the_share() -> None:
     image = paper(401, 601)
     image[10:-10, 10:-10] = (40, 40, 40)
     moved = {}
     for share in (0.05, 0.1):
-        seen = tilted(image, share, 7)
+        seen = warp_perspective(image, share, 7)
         assert seen.shape == image.shape
         dark = seen[..., 0] < 140
         hull = cv2.convexHull(np.argwhere(dark)[:, ::-1].astype(np.int32))
@@ -126,16 +126,16 @@ def test_perspective_moves_corners_by_the_share_at_most() -> None:
 
 def test_a_smaller_picture_is_the_mean_of_what_it_covers() -> None:
     image = np.random.default_rng(0).integers(0, 256, (200, 320, 3)).astype(np.uint8)
-    half = smaller(image, 0.5)
+    half = downscale(image, 0.5)
     expected = image.reshape(100, 2, 160, 2, 3).mean((1, 3))
     np.testing.assert_allclose(half, expected, atol=0.51)
-    assert smaller(image, 0.4).shape == (80, 128, 3)
+    assert downscale(image, 0.4).shape == (80, 128, 3)
 
 
-def test_light_falls_from_the_lamp_to_the_farthest_corner() -> None:
+def test_brightness_falls_from_the_lamp_to_the_farthest_corner() -> None:
     white = np.full((200, 300, 3), 255, np.uint8)
     for share in (0.2, 0.7):
-        light = shaded(white, share, 5)[..., 0] / 255
+        light = add_shading(white, share, 5)[..., 0] / 255
         assert light.max() == pytest.approx(1, abs=0.01)
         assert light.min() == pytest.approx(1 - share, abs=0.01)
         lamp = np.unravel_index(light.argmax(), light.shape)
@@ -143,10 +143,10 @@ def test_light_falls_from_the_lamp_to_the_farthest_corner() -> None:
         assert np.corrcoef(away.ravel(), light.ravel())[0, 1] < -0.999
 
 
-def test_combined_is_made_of_its_parts() -> None:
+def test_combined_degradation_equals_its_parts() -> None:
     image = rgb_from_page(PageRef(EXAMPLES / "000000_render.jpg"))[::4, ::4].copy()
-    page = blurred(shaded(tilted(rotated(image, 4), 0.03, 1), 0.3, 2), 5)
-    np.testing.assert_array_equal(combined(image, 2, 1), jpeg(noisy(page, 0.02, 3), 65))
+    page = blur(add_shading(warp_perspective(rotate(image, 4), 0.03, 1), 0.3, 2), 5)
+    np.testing.assert_array_equal(combine(image, 2, 1), compress_jpeg(add_noise(page, 0.02, 3), 65))
 
 
 EVERY: dict[str, Callable[[Image, int], Image]] = {
@@ -156,7 +156,7 @@ EVERY: dict[str, Callable[[Image, int], Image]] = {
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_every_degradation_is_a_function_of_its_seed_and_leaves_what_it_is_given(name: str) -> None:
+def test_degradations_are_deterministic_and_do_not_modify_their_input(name: str) -> None:
     image = np.random.default_rng(1).integers(60, 200, (120, 180, 3)).astype(np.uint8)
     before = image.copy()
     one, again, other = (EVERY[name](image, seed) for seed in (4, 4, 5))
@@ -170,29 +170,29 @@ def test_every_degradation_is_a_function_of_its_seed_and_leaves_what_it_is_given
     assert one.shape != image.shape or bool((one != image).any())
 
 
-class NoiseReader:
-    """Reads the truth with as much noise as the picture's mean is below white; a black one it cannot read."""
+class NoiseDigitizer:
+    """Digitizer that returns the truth with more noise for darker images, and fails on black ones."""
 
     def __init__(self) -> None:
-        self.seen: list[Image] = []
+        self.images: list[Image] = []
 
     def digitize_many(self, sources: Iterable[NDArray[Any]], /) -> Iterator[Result]:
         for k, image in enumerate(sources):
-            self.seen.append(image)
+            self.images.append(image)
             source = PageRef(Path(f"array-{k}"))
             if not image.any():
                 yield Failed(source, "E-GRID-01", "no grid", "none")
                 continue
             noise = np.random.default_rng(k).normal(0, (256 - image.mean()) / 2560, 5000)
-            yield digitized(source, {name: mv + noise[: mv.size] for name, mv in signals(k).items()})
+            yield digitized_page(source, {name: mv + noise[: mv.size] for name, mv in signals(k).items()})
 
 
 DIM = Sweep("dim", "share", (0.5, 0.9, 1.0), lambda image, at, _seed: (image * (1 - at)).astype(np.uint8))
 
 
 @pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    """Three pages, two of them with truth; test.csv asks for all of the first one."""
+def page_folder(tmp_path: Path) -> Path:
+    """Folder with three pages, two of them with truth. test.csv requests all leads of the first one."""
     (tmp_path / "truth").mkdir()
     for k, name in enumerate(("a", "b", "c")):
         cv2.imwrite(str(tmp_path / f"{name}.png"), paper())
@@ -203,13 +203,13 @@ def scans(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_levels_are_scored_and_a_page_that_fails_counts_as_nothing(scans: Path) -> None:
-    sources = [PageRef(scans / f"{name}.png") for name in "abc"]
-    pages = pages_with_truth(sources, scans / "truth")
-    assert [(page.id, page.asked is None) for page in pages] == [("a", False), ("b", True)]
-    reader, count = NoiseReader(), []
-    figures = robustness(reader, pages, [DIM], 0, lambda: count.append(1))
-    assert len(count) == len(reader.seen) == 8
+def test_levels_are_scored_and_failed_pages_count_as_0_db(page_folder: Path) -> None:
+    sources = [PageRef(page_folder / f"{name}.png") for name in "abc"]
+    pages = pages_with_truth(sources, page_folder / "truth")
+    assert [(page.id, page.requests is None) for page in pages] == [("a", False), ("b", True)]
+    digitizer, count = NoiseDigitizer(), []
+    figures = measure_robustness(digitizer, pages, [DIM], 0, lambda: count.append(1))
+    assert len(count) == len(digitizer.images) == 8
     clean, levels = figures["clean"], figures["sweeps"]["dim"]["levels"]
     assert [level["at"] for level in levels] == [0.5, 0.9, 1.0]
     assert clean["mean_db"] > levels[0]["mean_db"] + 10
@@ -223,25 +223,26 @@ def test_levels_are_scored_and_a_page_that_fails_counts_as_nothing(scans: Path) 
         "page_db": {"a": 0, "b": 0},
     }
     assert clean["mean_db"] == pytest.approx(sum(clean["page_db"].values()) / 2, abs=1e-3)
-    text = text_from_figures(figures)
+    text = text_from_robustness(figures)
     assert f"clean {clean['mean_db']:.2f} dB, mean over 2 pages: a, b" in text
     assert re.search(rf"mean dB +{levels[0]['mean_db']:.2f} +{levels[1]['mean_db']:.2f} +0.00", text)
     assert "at 1: a [E-GRID-01], b [E-GRID-01]" in text
-    svg = svg_from_figures(figures)
+    svg = svg_from_robustness(figures)
     assert f"<title>0.5: {levels[0]['mean_db']:.1f} dB</title>" in svg
-    assert svg.count("<polyline") == 3, "two pages and their mean"
+    assert svg.count(f"stroke: {COLOURS['soft']}") == 2, "a curve per page"
+    assert svg.count(f"fill: none; stroke: {COLOURS['accent']}") == 1, "their mean"
 
 
-def test_few_pages_are_taken_from_all_over(scans: Path) -> None:
+def test_a_subset_of_pages_is_evenly_spaced(page_folder: Path) -> None:
     for k in range(8):
-        write_truth(scans / "truth" / f"{k}.csv", {"I": np.ones(5000)})
-    sources = [PageRef(scans / f"{k}.png") for k in range(8)]
-    assert [page.id for page in pages_with_truth(sources, scans / "truth", 3)] == ["0", "2", "5"]
-    with pytest.raises(TruthMissing, match="no truth for c"):
-        pages_with_truth([PageRef(scans / "c.png")], scans / "truth")
+        write_truth(page_folder / "truth" / f"{k}.csv", {"I": np.ones(5000)})
+    sources = [PageRef(page_folder / f"{k}.png") for k in range(8)]
+    assert [page.id for page in pages_with_truth(sources, page_folder / "truth", 3)] == ["0", "2", "5"]
+    with pytest.raises(TruthMissing, match="No ground truth for c"):
+        pages_with_truth([PageRef(page_folder / "c.png")], page_folder / "truth")
 
 
-def test_the_command_measures_real_pages(
+def test_command_measures_real_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(SWEEPS, "combined", replace(SWEEPS["combined"], levels=(3,)))
@@ -263,7 +264,7 @@ def test_the_command_measures_real_pages(
     assert {path: path.read_bytes() for path in EXAMPLES.glob("*.jpg")} == before
 
 
-def test_the_commands_sweeps_are_those_there_are() -> None:
+def test_command_offers_all_sweeps() -> None:
     assert [name.value for name in SweepName] == list(SWEEPS)
     assert all(sweep.name == name for name, sweep in SWEEPS.items())
 
@@ -285,6 +286,6 @@ def test_bad_arguments(
     assert not list(tmp_path.iterdir())
 
 
-def test_help_loads_nothing_heavy() -> None:
+def test_help_imports_no_heavy_module() -> None:
     code = "from ecgdigit_rt.cli.app import exit_code; assert exit_code(['robustness', '--help']) == 0"
     assert modules_after(code).isdisjoint(HEAVY)

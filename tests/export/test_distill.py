@@ -1,4 +1,4 @@
-"""Teachers lay pages flat and say where the curves are; a student learns that."""
+"""Distillation: labels of teachers on rectified pages, and training of a student."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from ecgdigit_export.distill.rectified import load_rectified, page_group, rectified_labels
+from ecgdigit_export.distill.rectified_page import load_rectified, page_group, rectified_labels
 from ecgdigit_export.distill.student import distill_loss, rectified_samples
 from ecgdigit_export.distill.teacher import Teachers, strip_at
 from ecgdigit_export.models.families import stage_network
 from ecgdigit_export.models.stages import Trace
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.results import PageRef
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ PAGE = ROOT / "examples" / "000000_render.jpg"
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One example under the competition's name, and a picture that is no page."""
+    """Rectify one example, named as in the competition, and an image that is not a page."""
     folder = tmp_path_factory.mktemp("distill")
     (folder / "pages").mkdir()
     (folder / "pages" / "77-0001.jpg").write_bytes(PAGE.read_bytes())
@@ -37,7 +37,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_files_have_their_names(labelled: Path) -> None:
+def test_names_and_content_of_the_files(labelled: Path) -> None:
     out = labelled / "out"
     assert (out / "rectified/77/77-0001.rect.png").is_file()
     assert sorted(path.name for path in (out / "rectified_labels/77").iterdir()) == [
@@ -46,39 +46,43 @@ def test_files_have_their_names(labelled: Path) -> None:
         "77-0001.presence.npy",
         "77-0001.tall.npy",
     ]
-    facts = json.loads((out / "rectified_labels/77/77-0001.json").read_text())
-    assert facts["teachers"] == ["lite 0.5.0"]
-    assert facts["rows"][0]["leads"] == ["I", "aVR", "V1", "V4"]
+    fields = json.loads((out / "rectified_labels/77/77-0001.json").read_text())
+    assert fields["teachers"] == ["lite 0.5.0"]
+    assert fields["rows"][0]["leads"] == ["I", "aVR", "V1", "V4"]
     assert page_group("scan-12") == "scan-12"
 
 
-def test_labels_say_where_the_ink_is(labelled: Path) -> None:
+def test_labels_are_on_the_ink(labelled: Path) -> None:
     (path,) = rectified_labels(labelled / "out")
     page = load_rectified(path)
     for row, heights, presence in zip(page.rows, page.heights[""], page.presence, strict=True):
-        told = heights.astype(float)
-        assert np.abs(told.sum(0)[presence > 200] - 255).max() < 30  # rounding of a few dozen bins
-        expected = (told * (np.arange(told.shape[0]) + 0.5)[:, None]).sum(0) / told.sum(0).clip(1)
+        distribution = heights.astype(float)
+        assert (
+            np.abs(distribution.sum(0)[presence > 200] - 255).max() < 30
+        )  # rounding errors of a few dozen bins
+        expected = (distribution * (np.arange(distribution.shape[0]) + 0.5)[:, None]).sum(
+            0
+        ) / distribution.sum(0).clip(1)
         strip = strip_at(page.pixels, row.middle_px, 20.0).mean(2)
-        sure = np.flatnonzero((presence > 250) & (told.max(0) > 60))
-        on = strip[(2 * expected[sure]).astype(int), sure // 2]
-        off = strip[np.clip(2 * expected[sure] + 14, 0, 319).astype(int), sure // 2]
+        confident = np.flatnonzero((presence > 250) & (distribution.max(0) > 60))
+        on = strip[(2 * expected[confident]).astype(int), confident // 2]
+        off = strip[np.clip(2 * expected[confident] + 14, 0, 319).astype(int), confident // 2]
         assert np.median(off - on) > 60
 
 
-def test_several_teachers_are_their_mean(labelled: Path) -> None:
+def test_labels_of_several_teachers_are_their_mean(labelled: Path) -> None:
     image = rgb_from_file(PAGE)
-    one = Teachers(["lite"], 2).rectified(image, PageRef(PAGE))
-    both = Teachers(["lite", str(ROOT / "ecgdigit_rt/models/lite")], 2).rectified(image, PageRef(PAGE))
+    one = Teachers(["lite"], 2).rectify(image, PageRef(PAGE))
+    both = Teachers(["lite", str(ROOT / "ecgdigit_rt/models/lite")], 2).rectify(image, PageRef(PAGE))
     assert both.teachers == ("lite 0.5.0", "lite 0.5.0")
     assert np.array_equal(one.heights[""], both.heights[""])
-    kept = load_rectified(rectified_labels(labelled / "out")[0])
-    assert np.array_equal(one.pixels, kept.pixels)
-    assert np.abs(one.heights[""].astype(int) - kept.heights[""]).max() <= 1
+    stored = load_rectified(rectified_labels(labelled / "out")[0])
+    assert np.array_equal(one.pixels, stored.pixels)
+    assert np.abs(one.heights[""].astype(int) - stored.heights[""]).max() <= 1
 
 
 def test_the_shipped_network_agrees_with_itself(labelled: Path) -> None:
-    """Crops moved up and down carry their labels along: trained weights have a small loss on them."""
+    """Shifted crops have shifted labels, so that trained weights have a small error on them."""
     (path,) = rectified_labels(labelled / "out")
     network = stage_network("lite", "trace").eval()
     weights = torch.load(ROOT / "export/checkpoints/trace.pt", weights_only=True)["weights"]

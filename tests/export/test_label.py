@@ -1,4 +1,4 @@
-"""One's own pages with truth become pages to train on."""
+"""Labelling of scanned pages with their truth, for training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ pytest.importorskip("lightning")
 
 from ecgdigit_export.synth.truth import PageTruth, load_truth
 from ecgdigit_export.synth.truth_csv import lead_signals, truth_csv
-from ecgdigit_export.train.config_files import settings_from
+from ecgdigit_export.train.config_files import load_settings
 from ecgdigit_export.train.fit import train_stage
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.evaluation.metric import decibel, lead_score, ratio
+from ecgdigit_rt.evaluation.metric import db_from_ratio, lead_score, snr_ratio
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("000000_render", "000003_photo")
@@ -24,10 +24,10 @@ PAGES = ("000000_render", "000003_photo")
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two examples with their truth, one with that of another recording, one without any."""
+    """Label two examples with their truth, one with that of another recording, and one without truth."""
     folder = tmp_path_factory.mktemp("own")
-    for place in ("pages", "truth"):
-        (folder / place).mkdir()
+    for name in ("pages", "truth"):
+        (folder / name).mkdir()
     for name in PAGES:
         shutil.copy(ROOT / "examples" / f"{name}.jpg", folder / "pages")
         shutil.copy(ROOT / "examples" / "truth" / f"{name}.csv", folder / "truth")
@@ -46,14 +46,14 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_does_not_fit_is_left_out(labelled: Path) -> None:
+def test_pages_that_do_not_match_are_skipped(labelled: Path) -> None:
     assert sorted(path.stem for path in (labelled / "out").glob("*.npz")) == list(PAGES)
-    assert sorted(path.stem for path in (labelled / "out-look").glob("*.png")) == list(PAGES)
+    assert sorted(path.stem for path in (labelled / "out-preview").glob("*.png")) == list(PAGES)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_labels_hold_the_truth(name: str, labelled: Path) -> None:
-    """Read back as signals they are the truth again; what is lost are fractions of a sample in time."""
+    """The signals of the labels equal the truth, except for shifts by fractions of a sample."""
     truth = load_truth(labelled / "out" / f"{name}.npz")
     lines = (labelled / "truth" / f"{name}.csv").read_text().splitlines()
     header = lines[0].split(",")
@@ -61,43 +61,43 @@ def test_the_labels_hold_the_truth(name: str, labelled: Path) -> None:
     scores = []
     for lead, (_, mv) in lead_signals(truth).items():
         column = table[:, header.index(lead)]
-        true = column[np.isfinite(column)]
-        count = min(true.size, mv.size)
-        scores.append(lead_score(true[10 : count - 10], mv[10 : count - 10], 500))
+        expected = column[np.isfinite(column)]
+        count = min(expected.size, mv.size)
+        scores.append(lead_score(expected[10 : count - 10], mv[10 : count - 10], 500))
     assert len(scores) == 12
-    assert decibel(ratio(scores)) > 20
+    assert db_from_ratio(snr_ratio(scores)) > 20
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_curves_lie_on_the_ink(name: str, labelled: Path) -> None:
-    """Under the true curve the page is darker than 1.5 mm above and below it."""
+def test_the_curves_are_on_the_ink(name: str, labelled: Path) -> None:
+    """The page is darker at the true curve than 1.5 mm above and below it."""
     import cv2
 
     truth = load_truth(labelled / "out" / f"{name}.npz")
-    picture = cv2.imread(str(labelled / "out" / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None
-    on, off = _under(truth, picture, 0.0), (_under(truth, picture, 1.5) + _under(truth, picture, -1.5)) / 2
+    image = cv2.imread(str(labelled / "out" / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
+    assert image is not None
+    on, off = _grey_at(truth, image, 0.0), (_grey_at(truth, image, 1.5) + _grey_at(truth, image, -1.5)) / 2
     assert np.median(off - on) > 40
 
 
-def _under(truth: PageTruth, picture: np.ndarray, above_mm: float) -> np.ndarray:
+def _grey_at(truth: PageTruth, image: np.ndarray, above_mm: float) -> np.ndarray:
     values = []
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
-        level = np.abs(np.gradient(curve)) < 0.02  # where a stroke is as thin as the pen
-        u = row.start_mm + np.flatnonzero(level) / 20
-        x, y = truth.pixels_from_mm(u, row.baseline_mm - curve[level] - above_mm)
-        values.append(picture[y.astype(int), x.astype(int)].astype(float))
+        is_flat = np.abs(np.gradient(curve)) < 0.02  # there a stroke is as thin as the pen
+        u = row.start_mm + np.flatnonzero(is_flat) / 20
+        x, y = truth.pixels_from_mm(u, row.baseline_mm - curve[is_flat] - above_mm)
+        values.append(image[y.astype(int), x.astype(int)].astype(float))
     return np.concatenate(values)
 
 
-def test_networks_are_fine_tuned_on_them(labelled: Path, tmp_path: Path) -> None:
+def test_networks_are_fine_tuned_on_labels(labelled: Path, tmp_path: Path) -> None:
     quick = ["workers=0", "validation.count=0", "log=[]", "trace.rate=1e-5", "trace.batch=2"]
-    places = [f"pages={labelled / 'out'}", f"out={tmp_path}", f"start={ROOT / 'export/checkpoints'}"]
+    paths = [f"pages={labelled / 'out'}", f"out={tmp_path}", f"init_from={ROOT / 'export/checkpoints'}"]
     losses: list[float] = []
     for stage in ("trace", "locate"):
-        settings = settings_from("lite", [*places, *quick, f"{stage}.steps=1", f"{stage}.batch=2"])
-        train_stage(stage, settings, say=lambda note: losses.append(note.loss))
-    assert losses[0] < 2.5  # trained weights on a page they can read; fresh ones begin above 6
+        settings = load_settings("lite", [*paths, *quick, f"{stage}.steps=1", f"{stage}.batch=2"])
+        train_stage(stage, settings, on_epoch=lambda summary: losses.append(summary.loss))
+    assert losses[0] < 2.5  # of trained weights; random ones start above 6
 
 
 def test_truth_csv_of_labels_can_be_written(labelled: Path) -> None:

@@ -1,4 +1,4 @@
-"""Recordings to draw come from npz files and from WFDB folders as PhysioNet has them."""
+"""Recordings from npz files and from folders of WFDB records."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ecgdigit_rt.results import LEADS
 TRUE = simulated_recording(np.random.default_rng(5))
 
 
-def written(
+def write_record(
     folder: Path, name: str, mv: np.ndarray, rate_hz: float, leads: tuple[str, ...], unit: str = "mV"
 ) -> None:
-    """A WFDB record of (leads, samples)."""
+    """Write a WFDB record of (leads, samples) in mV."""
     folder.mkdir(parents=True, exist_ok=True)
     scale = {"mV": 1.0, "uV": 1000.0}[unit]
     wfdb.wrsamp(
@@ -32,11 +32,11 @@ def written(
     )  # fmt: skip
 
 
-def test_a_folder_like_ptb_xl(tmp_path: Path) -> None:
-    """Each record at 100 and 500 Hz, the leads called AVR as there: the good ones are taken."""
+def test_a_folder_such_as_ptb_xl(tmp_path: Path) -> None:
+    """Each record exists at 100 and 500 Hz, with lead names such as AVR. Those at 500 Hz are used."""
     names = tuple(lead.upper() for lead in LEADS)
-    written(tmp_path / "records500" / "00000", "00001_hr", TRUE, 500, names)
-    written(tmp_path / "records100" / "00000", "00001_lr", TRUE[:, ::5], 100, names)
+    write_record(tmp_path / "records500" / "00000", "00001_hr", TRUE, 500, names)
+    write_record(tmp_path / "records100" / "00000", "00001_lr", TRUE[:, ::5], 100, names)
     found = open_recordings(tmp_path)
     assert len(found) == 1
     assert found[0].shape == (12, 5000)
@@ -44,27 +44,27 @@ def test_a_folder_like_ptb_xl(tmp_path: Path) -> None:
     assert np.abs(found[0] - TRUE).max() < 0.001
 
 
-def test_eight_leads_in_microvolt_are_enough(tmp_path: Path) -> None:
+def test_eight_leads_in_microvolts_are_sufficient(tmp_path: Path) -> None:
     eight = ("V6", "I", "II", "V1", "V2", "V3", "V4", "V5")
-    written(tmp_path, "a", TRUE[[LEADS.index(lead) for lead in eight]], 500, eight, "uV")
+    write_record(tmp_path, "a", TRUE[[LEADS.index(lead) for lead in eight]], 500, eight, "uV")
     assert np.abs(open_recordings(tmp_path)[0] - TRUE).max() < 0.002
 
 
-def test_other_rates_are_brought_to_500_hz(tmp_path: Path) -> None:
+def test_other_rates_are_resampled_to_500_hz(tmp_path: Path) -> None:
     time = np.arange(11_000) / 1000
     slow = np.stack([np.sin(2 * np.pi * (0.5 + 0.2 * k) * time) for k in range(12)])
-    written(tmp_path, "a", slow, 1000, LEADS)
+    write_record(tmp_path, "a", slow, 1000, LEADS)
     off = np.abs(open_recordings(tmp_path)[0] - slow[:, :10_000:2])
     assert off[:, 50:-50].max() < 0.005
-    assert off.max() < 0.1  # the FFT does not know what comes before the first sample and after the last
+    assert off.max() < 0.1  # the FFT has errors at the ends of the signal
 
 
 @pytest.mark.parametrize("what", ["short", "two leads", "no header", "empty"])
-def test_folders_without_recordings_are_named(what: str, tmp_path: Path) -> None:
+def test_folders_without_recordings_are_refused(what: str, tmp_path: Path) -> None:
     if what == "short":
-        written(tmp_path, "a", TRUE[:, :3000], 500, LEADS)
+        write_record(tmp_path, "a", TRUE[:, :3000], 500, LEADS)
     elif what == "two leads":
-        written(tmp_path, "a", TRUE[:2], 500, LEADS[:2])
+        write_record(tmp_path, "a", TRUE[:2], 500, LEADS[:2])
     elif what == "no header":
         (tmp_path / "a.hea").write_text("what?\n")
     with pytest.raises(RecordingsUnusable):
@@ -79,7 +79,7 @@ def test_an_npz_of_millivolts(tmp_path: Path) -> None:
     inner = slice(200, 4800)
     assert np.abs(found[0] - TRUE)[:, inner].max() < 0.15  # R peaks have more than 125 Hz
     np.savez(path, other=TRUE)
-    with pytest.raises(RecordingsUnusable, match="it holds other"):
+    with pytest.raises(RecordingsUnusable, match="its arrays are other"):
         open_recordings(path)
     np.savez(path, signals_mv=TRUE, rate_hz=500)
     with pytest.raises(RecordingsUnusable, match=r"not \(count, 12, samples\)"):
@@ -89,15 +89,15 @@ def test_an_npz_of_millivolts(tmp_path: Path) -> None:
         open_recordings(path)
 
 
-def test_pages_show_the_recording(tmp_path: Path) -> None:
-    written(tmp_path / "records", "a", TRUE, 500, LEADS)
-    order = SynthesisRequest("render", "12x1")
+def test_pages_contain_the_recording(tmp_path: Path) -> None:
+    write_record(tmp_path / "records", "a", TRUE, 500, LEADS)
+    request = SynthesisRequest("render", "12x1")
     (name,) = write_pages(
-        tmp_path / "pages", 1, signals=tmp_path / "records", order=order, seed=1, processes=1
+        tmp_path / "pages", 1, signals=tmp_path / "records", request=request, seed=1, processes=1
     )
     truth = load_truth(tmp_path / "pages" / f"{name}.npz")
     rows = {row.segments[0].lead: curve for row, curve in zip(truth.layout.rows, truth.curves, strict=True)}
     drawn = rows["V2"] / truth.layout.gain_mm_mv
-    shown = TRUE[LEADS.index("V2")]
-    place = np.arange(drawn.size) * 500 / 20 / truth.layout.speed_mm_s
-    assert np.corrcoef(drawn, np.interp(place, np.arange(5000), shown))[0, 1] > 0.98
+    expected = TRUE[LEADS.index("V2")]
+    samples = np.arange(drawn.size) * 500 / 20 / truth.layout.speed_mm_s
+    assert np.corrcoef(drawn, np.interp(samples, np.arange(5000), expected))[0, 1] > 0.98

@@ -1,4 +1,4 @@
-"""Synthetic pages: the truth is where the ink is, whatever happened to the paper."""
+"""Synthetic pages: truth on the ink for all kinds, reproducibility, layouts, and files."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ pytest.importorskip("PIL")
 
 from dataclasses import replace
 
-from plain_style import plain_style
+from synthetic_pages import plain_style
 
 from ecgdigit_export.synth.capture import CAPTURES
+from ecgdigit_export.synth.drawing import draw_sheet
 from ecgdigit_export.synth.folder import SynthesisRequest, contact_sheet, write_pages
 from ecgdigit_export.synth.page import synthetic_page
-from ecgdigit_export.synth.sheet import draw_sheet
 from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.truth import load_truth, save_truth
 from ecgdigit_export.synth.truth_csv import truth_csv, write_truth_csvs
@@ -30,29 +30,29 @@ from ecgdigit_rt.results import LEADS
 
 
 @pytest.mark.parametrize("kind", list(CAPTURES))
-def test_ink_lies_on_the_true_curve(kind: str) -> None:
+def test_the_true_curve_is_on_the_ink(kind: str) -> None:
     rng = np.random.default_rng(7)
     signals = np.repeat(np.sin(np.arange(5000) / 300)[None], 12, 0).astype(np.float32)
     page = synthetic_page(signals, rng, kind=kind, style=plain_style())
     truth = page.truth
-    misses = []
+    errors = []
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
         corner = (row.start_mm + 20, row.baseline_mm - 14)
         maps = paper_maps(truth.nodes_px, truth.origin_mm, truth.step_mm, corner, (0.05, 0.05), (560, 1000))
         grey = cv2.cvtColor(page.image, cv2.COLOR_RGB2GRAY)
         strip = cv2.remap(grey, *maps, cv2.INTER_CUBIC).astype(float)
         dark = np.maximum(np.percentile(strip, 40, axis=0) - strip - 60, 0)
-        seen = dark.sum(0) > 0
+        has_ink = dark.sum(0) > 0
         at_mm = 14 - ((np.arange(560)[:, None] + 0.5) * dark).sum(0) / np.maximum(dark.sum(0), 1e-9) * 0.05
         columns = np.round((20 + (np.arange(1000) + 0.5) * 0.05) * 20).astype(int)
-        misses.append((at_mm - curve[columns])[seen])
-    miss = np.concatenate(misses)
-    assert miss.size > 500
-    assert abs(np.median(miss)) < 0.04
-    assert np.percentile(np.abs(miss - np.median(miss)), 80) < 0.25
+        errors.append((at_mm - curve[columns])[has_ink])
+    error = np.concatenate(errors)
+    assert error.size > 500
+    assert abs(np.median(error)) < 0.04
+    assert np.percentile(np.abs(error - np.median(error)), 80) < 0.25
 
 
-def test_same_seed_same_page() -> None:
+def test_pages_are_reproducible() -> None:
     signals = simulated_recording(np.random.default_rng(1))
     one = synthetic_page(signals, np.random.default_rng(5), kind="photo")
     two = synthetic_page(signals, np.random.default_rng(5), kind="photo")
@@ -60,12 +60,12 @@ def test_same_seed_same_page() -> None:
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
-def test_every_layout_is_drawn_with_every_lead(name: str) -> None:
+def test_each_layout_is_drawn_with_all_its_leads(name: str) -> None:
     rng = np.random.default_rng(2)
     plan = LAYOUTS[name]
     rows = len(plan.rows)
     style = replace(
-        plain_style(), plan=plan, baselines_mm=tuple(20.0 + 12.0 * i for i in range(rows)), labels_shown=True
+        plain_style(), plan=plan, baselines_mm=tuple(20.0 + 12.0 * i for i in range(rows)), has_labels=True
     )
     sheet = draw_sheet(style, simulated_recording(rng), rng)
     leads = {lead_from_cell(cell) for row in plan.rows for cell in row}
@@ -75,18 +75,18 @@ def test_every_layout_is_drawn_with_every_lead(name: str) -> None:
     assert all(curve.size == 5000 for curve in sheet.curves)
 
 
-def test_truth_survives_the_disk(tmp_path: Path) -> None:
+def test_truth_is_stored_without_loss(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     truth = synthetic_page(simulated_recording(rng), rng, kind="crumpled", turn=True).truth
     save_truth(truth, tmp_path / "page.npz")
-    again = load_truth(tmp_path / "page.npz")
-    assert again.layout == truth.layout
-    assert again.marks == truth.marks
-    assert np.array_equal(again.nodes_px, truth.nodes_px)
-    assert all(np.array_equal(a, b) for a, b in zip(again.curves, truth.curves, strict=True))
+    stored = load_truth(tmp_path / "page.npz")
+    assert stored.layout == truth.layout
+    assert stored.marks == truth.marks
+    assert np.array_equal(stored.nodes_px, truth.nodes_px)
+    assert all(np.array_equal(a, b) for a, b in zip(stored.curves, truth.curves, strict=True))
 
 
-def test_truth_csv_gives_back_the_recording() -> None:
+def test_truth_csv_equals_the_recording() -> None:
     rng = np.random.default_rng(4)
     signals = simulated_recording(rng)
     truth = synthetic_page(signals, rng, kind="render", style=plain_style()).truth
@@ -99,7 +99,7 @@ def test_truth_csv_gives_back_the_recording() -> None:
 
 
 def test_folder_with_truth_and_contact_sheet(tmp_path: Path) -> None:
-    names = list(write_pages(tmp_path, 2, seed=1, order=SynthesisRequest("render", "6x2"), processes=1))
+    names = list(write_pages(tmp_path, 2, seed=1, request=SynthesisRequest("render", "6x2"), processes=1))
     write_truth_csvs(tmp_path)
     assert names == ["000000_render", "000001_render"]
     assert (tmp_path / "truth" / "000001_render.csv").is_file()
@@ -109,7 +109,7 @@ def test_folder_with_truth_and_contact_sheet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("option", "known"), [("--kind", "photo"), ("--layout", "12x1")])
-def test_synth_names_an_unknown_kind_or_layout(tmp_path: Path, option: str, known: str) -> None:
+def test_synth_lists_the_known_kinds_and_layouts(tmp_path: Path, option: str, known: str) -> None:
     command = [sys.executable, "-m", "ecgdigit_rt", "synth", str(tmp_path), option, "fresco"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1

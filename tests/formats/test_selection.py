@@ -1,4 +1,4 @@
-"""Which format `run` writes: the common case needs no flag, and what does not go together is refused."""
+"""Tests of the format selection: the common case needs no option, and contradictions are rejected."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ecgdigit_rt.errors import EcgDigitError, FormatContradicted, FormatNotNamed, UnknownChoice
-from ecgdigit_rt.formats.registry import FORMATS
-from ecgdigit_rt.formats.selection import select_format
+from ecgdigit_rt.errors import EcgDigitError, FormatConflict, FormatNotSpecified, UnknownChoice
+from ecgdigit_rt.formats.registry import FORMATS, select_format
 
 
 @pytest.mark.parametrize(
-    ("named", "out", "has_questions", "expected"),
+    ("name", "out", "has_requests", "expected"),
     [
         (None, "s.csv", False, "submission"),
         (None, "S.CSV", False, "submission"),
@@ -34,54 +33,54 @@ from ecgdigit_rt.formats.selection import select_format
         ("npz", "signals", False, "npz"),
     ],
 )
-def test_chosen(
+def test_selected_format(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    named: str | None, out: str, has_questions: bool, expected: str,
+    name: str | None, out: str, has_requests: bool, expected: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     Path("folder.csv").mkdir()
-    assert select_format(named, Path(out), has_questions=has_questions).name == expected
+    assert select_format(name, Path(out), has_requests=has_requests).name == expected
 
 
 @pytest.mark.parametrize(
-    ("named", "out", "has_questions", "error", "words"),
+    ("name", "out", "has_requests", "error", "words"),
     [
         ("edf", "signals", False, UnknownChoice, "edf"),
-        (None, "signals", False, FormatNotNamed, "csv, wfdb, dicom, npz"),
-        (None, "run.v2", False, FormatNotNamed, ".parquet"),
-        (None, "there", False, FormatNotNamed, "--format"),
-        (None, "s.npz", False, FormatContradicted, "--format"),
-        (None, "s.dcm", False, FormatContradicted, "--format"),
-        ("csv", "s.csv", False, FormatContradicted, "Name a folder: --format csv --out s"),
-        ("wfdb", "s.parquet", False, FormatContradicted, "Name a folder"),
-        ("json", "s.csv", False, FormatContradicted, ".jsonl"),
-        ("submission", "s.parquet", False, FormatContradicted, ".csv"),
-        ("parquet", "-", False, FormatContradicted, "submission and json"),
-        ("parquet", "/dev/stdout", False, FormatContradicted, "pipe"),
-        ("csv", "-", False, FormatContradicted, "standard output"),
-        ("csv", "signals", True, FormatContradicted, "--test"),
-        (None, "s.parquet", True, FormatContradicted, "--test"),
+        (None, "signals", False, FormatNotSpecified, "csv, wfdb, dicom, npz"),
+        (None, "run.v2", False, FormatNotSpecified, ".parquet"),
+        (None, "there", False, FormatNotSpecified, "--format"),
+        (None, "s.npz", False, FormatConflict, "--format"),
+        (None, "s.dcm", False, FormatConflict, "--format"),
+        ("csv", "s.csv", False, FormatConflict, "Name a folder: --format csv --out s"),
+        ("wfdb", "s.parquet", False, FormatConflict, "Name a folder"),
+        ("json", "s.csv", False, FormatConflict, ".jsonl"),
+        ("submission", "s.parquet", False, FormatConflict, ".csv"),
+        ("parquet", "-", False, FormatConflict, "submission and json"),
+        ("parquet", "/dev/stdout", False, FormatConflict, "pipe"),
+        ("csv", "-", False, FormatConflict, "standard output"),
+        ("csv", "signals", True, FormatConflict, "--test"),
+        (None, "s.parquet", True, FormatConflict, "--test"),
     ],
 )
-def test_refused(
+def test_contradictions_are_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    named: str | None, out: str, has_questions: bool, error: type[EcgDigitError], words: str,
+    name: str | None, out: str, has_requests: bool, error: type[EcgDigitError], words: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     Path("there").mkdir()
     with pytest.raises(error) as caught:
-        select_format(named, Path(out), has_questions=has_questions)
+        select_format(name, Path(out), has_requests=has_requests)
     assert words in f"{caught.value.message} {caught.value.hint}"
     assert caught.value.exit_code == 1
 
 
-def test_a_pipe_takes_a_submission(tmp_path: Path) -> None:
+def test_pipe_defaults_to_submission(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert select_format(None, tmp_path / "pipe", has_questions=False) is FORMATS["submission"]
+    assert select_format(None, tmp_path / "pipe", has_requests=False) is FORMATS["submission"]
 
 
-def test_the_table_is_in_order() -> None:
-    for name, form in FORMATS.items():
-        assert form.name == name
-        assert form.suffixes
-        assert not (form.is_folder and form.to_stream)
+def test_registry_is_consistent() -> None:
+    for name, entry in FORMATS.items():
+        assert entry.name == name
+        assert entry.suffixes
+        assert not (entry.is_folder and entry.to_stream)

@@ -1,4 +1,4 @@
-"""Leads on one clock, their facts, and the names of their files."""
+"""Tests of the signal table, the metadata and the file names of pages."""
 
 from __future__ import annotations
 
@@ -7,21 +7,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paper_page import digitized, signals
+from paper_page import digitized_page, signals
 
-from ecgdigit_rt.formats.file_names import file_stem
-from ecgdigit_rt.formats.int16 import NOT_PRINTED, int16_from_mv
-from ecgdigit_rt.formats.metadata import lead_line, missing_leads, origin_facts, page_facts, page_lines
-from ecgdigit_rt.formats.signal_table import lead_names, signal_table, window
+from ecgdigit_rt.formats.metadata import (
+    lead_comment,
+    missing_leads,
+    page_comments,
+    page_metadata,
+    source_metadata,
+)
+from ecgdigit_rt.formats.page_folder import file_stem
+from ecgdigit_rt.formats.signal_table import (
+    INVALID_SAMPLE,
+    int16_from_mv,
+    lead_names,
+    lead_slice,
+    signal_table,
+)
 from ecgdigit_rt.results import LEADS, Digitized, PageRef
 
 
 def page(*names: str) -> Digitized:
     leads = {name: signals(0)[name] for name in names or LEADS}
-    return digitized(PageRef(Path("1.png")), leads)
+    return digitized_page(PageRef(Path("1.png")), leads)
 
 
-def test_columns_stand_in_the_standard_order() -> None:
+def test_columns_are_in_the_standard_order() -> None:
     assert lead_names(page("V2", "aVF", "I")) == ["I", "aVF", "V2"]
     table = signal_table(page("V2", "I"))
     assert table.shape == (3750, 2)
@@ -33,14 +44,14 @@ def test_columns_stand_in_the_standard_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start_s", "line"), [(0.0, 0), (2.4999, 1250), (2.5009, 1250), (2.5011, 1251), (-0.01, 0)]
+    ("start_s", "row"), [(0.0, 0), (2.4999, 1250), (2.5009, 1250), (2.5011, 1251), (-0.01, 0)]
 )
-def test_a_window_begins_on_the_nearest_line(start_s: float, line: int) -> None:
+def test_lead_slice_starts_at_the_nearest_row(start_s: float, row: int) -> None:
     lead = replace(page().leads["I"], start_s=start_s)
-    assert window(lead) == slice(line, line + 1250)
+    assert lead_slice(lead) == slice(row, row + 1250)
 
 
-def test_another_rate_keeps_the_clock() -> None:
+def test_resampling_keeps_the_time_axis() -> None:
     table = signal_table(page("V4"), 250.0)
     assert table.shape == (2500, 1)
     assert np.isnan(table[:1875]).all()
@@ -50,30 +61,30 @@ def test_another_rate_keeps_the_clock() -> None:
 
 def test_int16_steps() -> None:
     mv = np.array([0.0004, 0.0006, -1.2345, np.nan, 40, -40], np.float32)
-    assert int16_from_mv(mv).tolist() == [0, 1, -1234, NOT_PRINTED, 32767, -32767]
+    assert int16_from_mv(mv).tolist() == [0, 1, -1234, INVALID_SAMPLE, 32767, -32767]
 
 
-def test_facts_name_what_is_missing() -> None:
+def test_metadata_lists_missing_leads() -> None:
     assert missing_leads(page()) == []
-    some = page(*(name for name in LEADS if name not in {"V5", "aVR"}))
-    assert missing_leads(some) == ["aVR", "V5"]
-    facts = page_facts(some, "ward-1")
-    assert (facts["id"], facts["status"], facts["missing"]) == ("ward-1", "partial", ["aVR", "V5"])
-    assert page_facts(page())["id"] == "1"
+    partial = page(*(name for name in LEADS if name not in {"V5", "aVR"}))
+    assert missing_leads(partial) == ["aVR", "V5"]
+    metadata = page_metadata(partial, "ward-1")
+    assert (metadata["id"], metadata["status"], metadata["missing"]) == ("ward-1", "partial", ["aVR", "V5"])
+    assert page_metadata(page())["id"] == "1"
 
 
-def test_lines_to_read() -> None:
-    assert page_lines(page(), "x") == [
+def test_comment_lines() -> None:
+    assert page_comments(page(), "x") == [
         "page id: x",
         "source: 1.png, page 1",
         "layout: 3x4+1, 25 mm/s, 10 mm/mV",
     ]
-    assert lead_line(page().leads["V1"]) == "lead V1: printed from 5.0000 s to 7.5000 s, confidence 0.97"
+    assert lead_comment(page().leads["V1"]) == "lead V1: printed from 5.0000 s to 7.5000 s, confidence 0.97"
 
 
-def test_a_name_that_is_no_utf8_is_spelled_out() -> None:
+def test_names_that_are_not_utf8_are_escaped() -> None:
     odd = replace(page(), source=PageRef(Path("a\udce9.png")))
-    assert origin_facts(odd)["source"] == "a\\udce9.png"
+    assert source_metadata(odd)["source"] == "a\\udce9.png"
     assert file_stem("a\udce9").isascii()
 
 
@@ -93,7 +104,7 @@ def test_file_names() -> None:
         "",
     ]
     names = [file_stem(one) for one in ids]
-    assert names[:2] == ids[:2], "safe ids stay"
+    assert names[:2] == ids[:2], "safe ids are unchanged"
     assert len(set(names)) == len(ids)
     for name in names[2:]:
         assert name.lower() != "report"

@@ -1,4 +1,4 @@
-"""test.csv in, submission.csv out: exactly what is asked, on the right time axis."""
+"""Tests of test.csv and submission.csv: exactly the requested samples, on the right time axis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RATES = [250, 256, 500, 512, 1000, 1025]
 
 
 def band_limited(seconds: float, rate_hz: float = 500.0, seed: int = 0) -> NDArray[np.float64]:
-    """A sum of sines below 80 Hz: known at every instant."""
+    """Return a sum of sines below 80 Hz, which is known at every time."""
     return at_times(np.arange(round(seconds * rate_hz)) / rate_hz, seed)
 
 
@@ -60,21 +60,21 @@ def test_resampling_keeps_the_time_axis(rate_hz: int, seconds: float) -> None:
     assert got.shape == (count,)
     expected = at_times(np.arange(count) / rate_hz)
     inner = slice(int(0.05 * rate_hz), -int(0.05 * rate_hz))
-    assert np.abs(got - expected)[inner].max() < 2e-3  # the reflection at the ends is a guess
+    assert np.abs(got - expected)[inner].max() < 2e-3  # the ends are extrapolated by reflection
     assert np.abs(got - expected).max() < 0.12
 
 
 @pytest.mark.parametrize("rate_hz", RATES)
-def test_resampling_agrees_with_how_the_truth_is_made(rate_hz: int) -> None:
+def test_resampling_agrees_with_the_resampling_of_the_truth(rate_hz: int) -> None:
     whole = band_limited(10)
     truth = scipy.signal.resample(whole, 10 * rate_hz)[: int(2.5 * rate_hz)]
     got = resample(whole[:1250], 500, rate_hz, truth.size)
-    start = int(0.05 * rate_hz)  # where a record wraps around, its own FFT rings
+    start = int(0.05 * rate_hz)  # the FFT of the truth rings where the record wraps around
     error = (got - truth)[start:-start]
     assert 10 * np.log10(np.sum(truth[start:-start] ** 2) / np.sum(error**2)) > 50
 
 
-def test_a_window_a_sample_short_or_long_is_not_stretched() -> None:
+def test_segment_one_sample_short_or_long_is_not_stretched() -> None:
     mv = band_limited(2.5)
     for size in (1248, 1249, 1250, 1251, 1300):
         got = resample(band_limited(3)[:size], 500, 500, 1250)
@@ -86,7 +86,7 @@ def test_a_window_a_sample_short_or_long_is_not_stretched() -> None:
     np.testing.assert_allclose(half[50:600], at_times(np.arange(625) / 250)[50:600], atol=2e-3)
 
 
-def test_a_much_too_short_window_ends_in_its_median() -> None:
+def test_short_segment_is_padded_with_its_median() -> None:
     mv = np.linspace(0, 1, 400)
     got = resample(mv, 500, 500, 1250)
     assert (got[400:500] == 1.0).all()
@@ -95,7 +95,7 @@ def test_a_much_too_short_window_ends_in_its_median() -> None:
     assert np.isfinite(resample(np.array([0.3]), 500, 1025, 100)).all()
 
 
-def test_answers_hold_exactly_what_is_asked() -> None:
+def test_values_match_the_requests() -> None:
     got = values_for(page(I=band_limited(2.5), II=band_limited(10)), [
         LeadRequest("II", 1025, 10250), LeadRequest("I", 250, 625), LeadRequest("V1", 512, 1280),
     ])  # fmt: skip
@@ -106,7 +106,7 @@ def test_answers_hold_exactly_what_is_asked() -> None:
     assert all(np.isfinite(mv).all() for mv in got.values.values())
 
 
-def test_a_failed_page_is_zeros_where_asked_and_silent_where_not() -> None:
+def test_failed_page_is_zeros_with_requests_and_empty_without() -> None:
     failed = Failed(PageRef(Path("7.png")), "E-GRID-01", "no ECG grid found", "")
     got = values_for(failed, [LeadRequest("I", 250, 625)])
     assert got.values["I"].tolist() == [0.0] * 625
@@ -114,11 +114,11 @@ def test_a_failed_page_is_zeros_where_asked_and_silent_where_not() -> None:
     assert values_for(failed, None).values == {}
 
 
-def test_without_a_question_every_lead_comes_as_it_is() -> None:
+def test_without_requests_every_lead_is_unchanged() -> None:
     signal = band_limited(2.5)
     got = values_for(page(V1=signal, I=signal), None)
     assert list(got.values) == ["I", "V1"]
-    assert got.missing == ("V6",), "the layout has it, and it was not found"
+    assert got.missing == ("V6",), "a lead of the layout that was not digitized"
     np.testing.assert_array_equal(got.values["V1"], signal.astype(np.float32))
 
 
@@ -127,7 +127,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_test_csv_is_read_in_order(tmp_path: Path) -> None:
+def test_read_test_csv_keeps_the_order(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "\ufeff" + HEADER + "2,II,250,2500\n1,I,500.0,1250\n2,I,250,625\n\n")
     assert read_test_csv(path) == {
         "2": [LeadRequest("II", 250, 2500), LeadRequest("I", 250, 625)],
@@ -154,15 +154,13 @@ def test_test_csv_is_read_in_order(tmp_path: Path) -> None:
         (HEADER + "1,I,500,1250\n2,I,500,1250\n1,I,250,625\n", 4, "lead"),
     ],
 )
-def test_a_malformed_test_csv_names_line_and_column(
-    tmp_path: Path, text: str, line: int, column: str
-) -> None:
+def test_malformed_test_csv_names_line_and_column(tmp_path: Path, text: str, line: int, column: str) -> None:
     with pytest.raises(TestCsvMalformed) as caught:
         read_test_csv(write(tmp_path / "t.csv", text))
     assert (caught.value.line, caught.value.column) == (line, column)
 
 
-def test_test_csv_absent_or_binary(tmp_path: Path) -> None:
+def test_missing_or_binary_test_csv(tmp_path: Path) -> None:
     with pytest.raises(InputNotFound):
         read_test_csv(tmp_path / "none.csv")
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x01")
@@ -170,7 +168,7 @@ def test_test_csv_absent_or_binary(tmp_path: Path) -> None:
         read_test_csv(tmp_path / "b.csv")
 
 
-def test_rows_read_like_the_competitions() -> None:
+def test_rows_have_the_competition_format() -> None:
     text = rows_text("10_scan", "aVR", np.array([0.1234567, -0.000001, -2.5], np.float32))
     assert text == "10_scan_0_aVR,0.12346\n10_scan_1_aVR,0.00000\n10_scan_2_aVR,-2.50000\n"
     with pytest.raises(ValueError, match="finite"):
@@ -178,13 +176,13 @@ def test_rows_read_like_the_competitions() -> None:
 
 
 @pytest.mark.parametrize("image", ["01_render", "a,b", 'say "x"', "50%s", "100%", "x_1_I"])
-def test_round_trip_through_the_file(tmp_path: Path, image: str) -> None:
+def test_submission_round_trip(tmp_path: Path, image: str) -> None:
     path = tmp_path / "new" / "submission.csv"
     signal = band_limited(2.5)
     with SubmissionWriter(path) as writer:
         writer.write(image, "I", signal)
         writer.write(image, "V6", signal[:10])
-        assert not path.exists(), "the file appears when it is whole"
+        assert not path.exists(), "the file appears when it is complete"
     got = read_submission(path)
     assert list(got) == [image]
     np.testing.assert_allclose(got[image]["I"], signal, atol=5.1e-6)
@@ -193,7 +191,7 @@ def test_round_trip_through_the_file(tmp_path: Path, image: str) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["submission.csv"]
 
 
-def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+def test_error_keeps_the_old_file(tmp_path: Path) -> None:
     path = write(tmp_path / "submission.csv", "old")
     with pytest.raises(KeyboardInterrupt), SubmissionWriter(path) as writer:
         writer.write("1", "I", np.zeros(10))
@@ -202,7 +200,7 @@ def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["submission.csv"]
 
 
-def test_an_unwritable_target_is_named_at_once(tmp_path: Path) -> None:
+def test_unwritable_target_fails_on_entry(tmp_path: Path) -> None:
     blocker = write(tmp_path / "file", "")
     for path in (blocker / "submission.csv", tmp_path):
         with pytest.raises(OutputNotWritable) as caught, SubmissionWriter(path):
@@ -210,7 +208,7 @@ def test_an_unwritable_target_is_named_at_once(tmp_path: Path) -> None:
         assert caught.value.path == path
 
 
-def test_writing_a_page_is_fast(tmp_path: Path) -> None:
+def test_writing_a_page_takes_less_than_100_ms(tmp_path: Path) -> None:
     signal = band_limited(2.5)
     with SubmissionWriter(tmp_path / "s.csv") as writer:
         writer.write("warm", "I", signal)
@@ -234,13 +232,13 @@ def test_writing_a_page_is_fast(tmp_path: Path) -> None:
         ("id,value\n1_0_I,0.1\n2_0_I,0.2\n1_0_I,0.1\n", 4),
     ],
 )
-def test_a_malformed_submission_names_the_line(tmp_path: Path, text: str, line: int) -> None:
+def test_malformed_submission_names_the_line(tmp_path: Path, text: str, line: int) -> None:
     with pytest.raises(SubmissionMalformed) as caught:
         read_submission(write(tmp_path / "s.csv", text))
     assert caught.value.line == line
 
 
-def test_rows_may_stand_in_any_order(tmp_path: Path) -> None:
+def test_rows_may_be_in_any_order(tmp_path: Path) -> None:
     text = "id,value\n1_3_I,3\n1_0_I,0\n2_0_V1,9\n1_1_I,1\n"
     got = read_submission(write(tmp_path / "s.csv", text))
     np.testing.assert_array_equal(got["1"]["I"], [0, 1, np.nan, 3])

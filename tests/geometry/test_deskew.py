@@ -1,4 +1,4 @@
-"""A flat sheet that lies askew is measured as well as a level one."""
+"""Flat but rotated sheets are located as accurately as level ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
-from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.evaluation.robustness.degradations import rotated
+from ecgdigit_rt.evaluation.robustness.degradations import rotate
 from ecgdigit_rt.geometry.deskew import deskew, deskewed_view
 from ecgdigit_rt.geometry.grid_stage import grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.homography import apply_homography
@@ -32,60 +32,59 @@ def runners() -> dict[str, OnnxRuntimeRunner]:
     return {stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in ("locate", "grid")}
 
 
-def strays_mm(mesh: Mesh, level: Mesh, shape: tuple[int, int]) -> float:
-    """How far a turned page's mesh is from the level page's, turned: 95 % of places, along time."""
+def mesh_error_mm(mesh: Mesh, level: Mesh, shape: tuple[int, int]) -> float:
+    """Return the 95 % quantile of the error along time, compared with the rotated mesh of the level page."""
     height, width = shape
-    turn = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), DEGREES, 1.0), [0, 0, 1]])
+    rotation = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), DEGREES, 1.0), [0, 0, 1]])
     cos, sin = abs(np.cos(np.radians(DEGREES))), abs(np.sin(np.radians(DEGREES)))
     size = np.ceil([width * cos + height * sin, width * sin + height * cos])
     u0, v0, u1, v1 = level.extent_mm
     u, v = np.meshgrid(np.arange(u0 + 25, u1 - 25, 5), np.arange(v0 + 25, v1 - 25, 5))
-    places = np.stack(level.pixels_from_mm(u, v), -1)
-    turned = apply_homography(turn, places) + (size - (width, height)) / 2
-    found = mesh.mm_from_pixels(turned[..., 0], turned[..., 1])[0]
-    miss = found - u
-    return float(np.quantile(np.abs(miss - np.median(miss)), 0.95))
+    level_px = np.stack(level.pixels_from_mm(u, v), -1)
+    rotated_px = apply_homography(rotation, level_px) + (size - (width, height)) / 2
+    error = mesh.mm_from_pixels(rotated_px[..., 0], rotated_px[..., 1])[0] - u
+    return float(np.quantile(np.abs(error - np.median(error)), 0.95))
 
 
-def test_a_turned_scan_is_measured_like_a_level_one(runners: dict[str, OnnxRuntimeRunner]) -> None:
+def test_a_rotated_scan_is_located_like_a_level_one(runners: dict[str, OnnxRuntimeRunner]) -> None:
     page = rgb_from_file(PAGE)
-    turned = rotated(page, DEGREES)
+    rotated = rotate(page, DEGREES)
     level = mesh_from_grid(grid_phase(runners["grid"], locate(runners["locate"], page)))
-    located = locate(runners["locate"], turned)
+    located = locate(runners["locate"], rotated)
     phase = grid_phase(runners["grid"], located)
     first, second = mesh_from_grid(phase), page_mesh(runners, located, phase)
-    assert level.bend < 1 < first.bend  # a surface was fitted, though the sheet is flat
-    assert second.bend < 1
+    assert level.nonplanarity < 1 < first.nonplanarity  # a surface was fitted, though the sheet is flat
+    assert second.nonplanarity < 1
     assert second.residual_px == pytest.approx(level.residual_px, rel=0.3)
-    before, after = (strays_mm(mesh, level, page.shape[:2]) for mesh in (first, second))
+    before, after = (mesh_error_mm(mesh, level, page.shape[:2]) for mesh in (first, second))
     assert after < 0.012  # a quarter of a 500 Hz sample
     assert after < before / 2
 
 
-class Unused:
-    """A runner that nobody may ask."""
+class UnusedRunner:
+    """Runner that must not be called."""
 
     def run(self, feeds: object) -> dict[str, NDArray[np.float32]]:
-        raise AssertionError("the grid was looked at again")
+        raise AssertionError("stage 1 ran again")
 
 
-def sheet(bend: float) -> Mesh:
-    """3 px/mm in strong perspective, 40 × 30 cells of 5 mm."""
+def sheet(nonplanarity: float) -> Mesh:
+    """Return a mesh of 40 × 30 cells of 5 mm at 3 px/mm in strong perspective."""
     matrix = np.array([[3.0, 0.4, 90.0], [-0.3, 3.1, 120.0], [4e-4, -3e-4, 1.0]])
     u, v = np.meshgrid(np.arange(-20, 225, 5.0), np.arange(-20, 175, 5.0))
     nodes = apply_homography(matrix, np.stack([u, v], -1)).astype(np.float32)
-    return Mesh(nodes, (-20.0, -20.0), residual_px=0.1, coverage=1.0, bend=bend)
+    return Mesh(nodes, (-20.0, -20.0), residual_px=0.1, coverage=1.0, nonplanarity=nonplanarity)
 
 
-@pytest.mark.parametrize("bend", [0.4, 2.5, np.inf])
-def test_what_is_flat_or_plainly_bent_is_not_looked_at_again(bend: float) -> None:
-    mesh = sheet(bend)
-    assert deskew(Unused(), np.zeros((600, 800, 3), np.uint8), mesh) is mesh  # type: ignore[arg-type]
+@pytest.mark.parametrize("nonplanarity", [0.4, 2.5, np.inf])
+def test_flat_and_clearly_bent_sheets_are_not_deskewed(nonplanarity: float) -> None:
+    mesh = sheet(nonplanarity)
+    assert deskew(UnusedRunner(), np.zeros((600, 800, 3), np.uint8), mesh) is mesh  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.7, 5.5])
-def test_the_view_shows_the_grid_alone_and_straight(scale: float) -> None:
-    """Vertices are drawn as dots; in the view they stand in level rows, where it says that they do."""
+def test_the_view_shows_only_the_grid_and_deskewed(scale: float) -> None:
+    """Vertices are drawn as dots. In the view they form level rows, at the positions of its matrix."""
     mesh = sheet(1.2)
     mesh = dataclasses.replace(mesh, pixels=mesh.pixels * np.float32(scale))
     image = np.full((round(620 * scale), round(820 * scale), 3), 255, np.uint8)
@@ -98,28 +97,28 @@ def test_the_view_shows_the_grid_alone_and_straight(scale: float) -> None:
     view = deskewed_view(image, mesh)
     assert max(view.pixels.shape[:2]) == pytest.approx(min(1536, 200 * 6 * scale), rel=0.12)
     ink = 255 - view.pixels[..., 0]
-    count, _, _, middles = cv2.connectedComponentsWithStats((ink > 90).astype(np.uint8))
+    count, _, _, centroids = cv2.connectedComponentsWithStats((ink > 90).astype(np.uint8))
     assert count - 1 == len(dots)
-    found = middles[1:] + 0.5
+    dots_in_view = centroids[1:] + 0.5
     assert (
         np.abs(
-            np.sort(apply_homography(view.image_from_view, found.astype(np.float64))[:, 0])
+            np.sort(apply_homography(view.image_from_view, dots_in_view.astype(np.float64))[:, 0])
             - np.sort(dots[:, 0])
         ).max()
         < 0.25 * scale
     )
     px_per_mm = view.pixels.shape[1] / 205.0
-    rows = np.sort(found[:, 1]).reshape(v.shape[0], -1)
+    rows = np.sort(dots_in_view[:, 1]).reshape(v.shape[0], -1)
     assert np.ptp(rows, axis=1).max() < 0.15 * px_per_mm
 
 
-def test_where_the_second_look_fails_the_first_stands(
+def test_the_first_mesh_is_returned_if_the_second_fails(
     monkeypatch: pytest.MonkeyPatch, runners: dict[str, OnnxRuntimeRunner]
 ) -> None:
-    def nothing(*_: object) -> Mesh:
-        raise NoGridFound("nothing there")
+    def fail(*_: object) -> Mesh:
+        raise NoGridFound("no lines")
 
     mesh, blank = sheet(1.2), np.full((620, 820, 3), 255, np.uint8)
     assert deskew(runners["grid"], blank, mesh) is mesh
-    monkeypatch.setattr("ecgdigit_rt.geometry.deskew.mesh_from_grid", nothing)
+    monkeypatch.setattr("ecgdigit_rt.geometry.deskew.mesh_from_grid", fail)
     assert deskew(runners["grid"], blank, mesh) is mesh

@@ -1,4 +1,4 @@
-"""Ink is told from coloured lines, and a dark grid is not taken for ink."""
+"""Ink is distinguished from coloured and from dark grids."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def test_strokes_are_ink_and_coloured_lines_are_not() -> None:
     assert near.mean() < 0.05
 
 
-def test_shade_is_no_ink() -> None:
+def test_shading_is_not_ink() -> None:
     image = page((235, 120, 120))
     image[:, 200:] = image[:, 200:] * np.linspace(1, 0.3, 402)[None, :, None]
     assert mask_near_ink(image, 4, 2).mean() < 0.02
 
 
-def test_a_black_grid_is_left_alone() -> None:
+def test_a_black_grid_is_not_masked() -> None:
     assert not mask_near_ink(page((20, 20, 20)), 4, 2).any()
 
 
-def test_a_grid_of_dark_bold_lines_is_left_alone() -> None:
-    """As copiers leave it: one cell in seven is dark, but next to one there is hardly a cell that is not."""
+def test_a_grid_with_dark_major_lines_is_not_masked() -> None:
+    """Copiers produce such grids: one cell in seven is dark, and most cells are near a dark one."""
     image = page((200, 200, 200))
     for at in range(0, 600, 45):
         cv2.line(image, (at, 0), (at, 399), (60, 60, 60), 2)

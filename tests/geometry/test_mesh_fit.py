@@ -1,4 +1,4 @@
-"""The mesh from synthetic phase fields whose geometry is known exactly."""
+"""Meshes of synthetic phase fields whose geometry is known exactly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.geometry.mesh_fit import Mesh, mesh_from_phase
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
 
 Array = NDArray[np.float64]
 SCALE = 5.9  # original pixels per field pixel
@@ -18,9 +19,9 @@ PERIOD = 5.0  # mm
 
 @dataclass(frozen=True)
 class Sheet:
-    """A bent sheet in an image: paper mm of every field pixel, by a closed formula.
+    """Bent sheet in an image: paper position in mm of every field pixel, by a closed formula.
 
-    px: field pixels per 5 mm at the centre. The rest in degrees, mm, and depth per half page.
+    px: field pixels per 5 mm at the centre. turn in degrees, tilt as relative depth per half page.
     """
 
     height: int = 300
@@ -32,7 +33,7 @@ class Sheet:
     crease: float = 0.0
 
     def mm(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Paper u, v at field coordinates."""
+        """Return paper u, v at field coordinates."""
         t = np.deg2rad(self.turn)
         dx, dy = x - self.width / 2, y - self.height / 2
         half = self.width / 2
@@ -51,16 +52,17 @@ class Sheet:
         return a.astype(np.complex64), b.astype(np.complex64)
 
     def errors(self, mesh: Mesh, inset: int = 3, step: float = 1.7) -> Array:
-        """|u| and |v| errors in mm on a dense set of places in the image, (h, w, 2).
+        """Return the absolute errors of u and v in mm at a dense set of positions, (h, w, 2).
 
-        The mesh's origin is a free choice of whole periods: the median error's is taken off.
+        The origin of a mesh is arbitrary in whole periods, so the median error is rounded to periods and
+        subtracted.
         """
         x, y = np.meshgrid(
             np.arange(inset, self.width - inset, step), np.arange(inset, self.height - inset, step)
         )
-        got = np.stack(mesh.mm_from_pixels(x * SCALE, y * SCALE), -1)
-        miss = got - np.stack(self.mm(x, y), -1)
-        return np.abs(miss - PERIOD * np.round(np.nanmedian(miss, axis=(0, 1)) / PERIOD))
+        measured = np.stack(mesh.mm_from_pixels(x * SCALE, y * SCALE), -1)
+        error = measured - np.stack(self.mm(x, y), -1)
+        return np.abs(error - PERIOD * np.round(np.nanmedian(error, axis=(0, 1)) / PERIOD))
 
 
 SHEETS = {
@@ -84,13 +86,13 @@ def noisy(
 @pytest.mark.parametrize("name", SHEETS)
 def test_clean_fields_give_an_exact_mesh(name: str) -> None:
     mesh = mesh_from_phase(*SHEETS[name].fields(), SCALE)
-    # The prior on curvature flattens a strong bend a little, even where nothing is hidden.
+    # The prior on curvature flattens a strong bend slightly, even without hidden areas.
     assert SHEETS[name].errors(mesh).max() < (0.035 if SHEETS[name].bend_mm else 0.01)
     assert mesh.coverage > 0.6
 
 
 @pytest.mark.parametrize("name", SHEETS)
-def test_noise_is_averaged_out(name: str) -> None:
+def test_noise_is_averaged(name: str) -> None:
     a, b = noisy(SHEETS[name].fields(), 0.3)
     errors = SHEETS[name].errors(mesh_from_phase(a, b, SCALE))
     assert np.quantile(errors, 0.95) < 0.12
@@ -99,7 +101,7 @@ def test_noise_is_averaged_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["turned", "perspective", "bent", "tall"])
 @pytest.mark.parametrize("hidden", ["middle", "right", "patches"])
-def test_a_third_hidden_is_filled(name: str, hidden: str) -> None:
+def test_a_hidden_third_is_interpolated(name: str, hidden: str) -> None:
     sheet = SHEETS[name]
     a, b = noisy(sheet.fields(), 0.2, seed=5)
     h, w = a.shape
@@ -118,9 +120,9 @@ def test_a_third_hidden_is_filled(name: str, hidden: str) -> None:
     errors = sheet.errors(mesh_from_phase(a, b, SCALE))
     i = np.arange(3, h - 3, 1.7).astype(int)
     j = np.arange(3, w - 3, 1.7).astype(int)
-    shown = errors[~mask[np.ix_(i, j)]]
-    assert np.quantile(shown, 0.95) < 0.1
-    # Beyond the last data a bend can only be guessed; across a gap of 10 cm nearly so.
+    visible = errors[~mask[np.ix_(i, j)]]
+    assert np.quantile(visible, 0.95) < 0.1
+    # A bend beyond the data is extrapolated, and a gap of 10 cm is nearly as uncertain.
     gap = 1.0 if sheet.bend_mm else 0.3
     limit = {"middle": gap, "right": 6.0, "patches": 0.3}[hidden]
     assert np.quantile(errors, 0.99) < limit
@@ -133,7 +135,7 @@ def test_a_crease_stays_sharp() -> None:
     assert np.quantile(errors, 0.95) < 0.03
 
 
-def test_a_second_page_and_a_wrong_period_do_no_harm() -> None:
+def test_a_second_page_and_a_wrong_period_are_ignored() -> None:
     sheet = SHEETS["perspective"]
     a, b = noisy(sheet.fields(), 0.15)
     other = replace(sheet, turn=25, px=8).fields()
@@ -149,7 +151,7 @@ def test_a_second_page_and_a_wrong_period_do_no_harm() -> None:
     assert errors[spot].max() < 0.5
 
 
-def test_one_direction_may_be_faint_where_the_other_is_clear() -> None:
+def test_one_direction_may_be_faint() -> None:
     sheet = SHEETS["bent"]
     a, b = noisy(sheet.fields(), 0.2)
     a[60:180, 60:210] *= 0.02
@@ -158,7 +160,7 @@ def test_one_direction_may_be_faint_where_the_other_is_clear() -> None:
     assert np.quantile(errors, 0.98) < 0.15
 
 
-def test_pixels_and_mm_are_inverse() -> None:
+def test_conversions_are_inverse() -> None:
     mesh = mesh_from_phase(*SHEETS["bent"].fields(), SCALE)
     u, v = np.meshgrid(np.linspace(0, 150, 7), np.linspace(0, 100, 5))
     back = mesh.mm_from_pixels(*mesh.pixels_from_mm(u, v))
@@ -166,7 +168,7 @@ def test_pixels_and_mm_are_inverse() -> None:
 
 
 @pytest.mark.parametrize("kind", ["noise", "empty", "speck", "mirrored", "tiny"])
-def test_no_grid_is_said_so(kind: str) -> None:
+def test_fields_without_a_grid_raise(kind: str) -> None:
     rng = np.random.default_rng(0)
     a, b = SHEETS["flat"].fields()
     if kind == "noise":
@@ -174,9 +176,9 @@ def test_no_grid_is_said_so(kind: str) -> None:
     elif kind == "empty":
         a, b = np.zeros_like(a), np.zeros_like(b)
     elif kind == "speck":
-        keep = np.zeros(a.shape, bool)
-        keep[50:65, 50:65] = True
-        a, b = np.where(keep, a, 0), np.where(keep, b, 0)
+        speck = np.zeros(a.shape, bool)
+        speck[50:65, 50:65] = True
+        a, b = np.where(speck, a, 0), np.where(speck, b, 0)
     elif kind == "mirrored":
         a = np.ascontiguousarray(a[:, ::-1])
     else:

@@ -1,4 +1,4 @@
-"""The banded solver against the dense one."""
+"""The banded solver agrees with the dense one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecgdigit_kernels.banded_reference import matrix_from_band, solve_banded_ref
 
 
 def positive_band(unknowns: int, width: int, seed: int = 0) -> NDArray[np.float64]:
-    """A band with a dominant diagonal, zeros beyond the last row."""
+    """Return a band with a dominant diagonal and zeros beyond the last row."""
     band = np.random.default_rng(seed).normal(size=(unknowns, width))
     band[:, 0] = 2.0 * width
     for c in range(unknowns):
@@ -22,19 +22,19 @@ def positive_band(unknowns: int, width: int, seed: int = 0) -> NDArray[np.float6
 @pytest.mark.parametrize(
     ("unknowns", "width"), [(1, 1), (5, 2), (40, 7), (40, 8), (41, 9), (200, 37), (20, 20)]
 )
-def test_the_solution_equals_the_dense_one(unknowns: int, width: int) -> None:
+def test_the_solution_equals_the_dense_solution(unknowns: int, width: int) -> None:
     band = positive_band(unknowns, width)
-    side = np.random.default_rng(1).normal(size=unknowns)
-    given = band.copy(), side.copy()
+    rhs = np.random.default_rng(1).normal(size=unknowns)
+    copies = band.copy(), rhs.copy()
     np.testing.assert_allclose(
-        solve_banded(band, side), solve_banded_reference(band, side), rtol=1e-12, atol=1e-14
+        solve_banded(band, rhs), solve_banded_reference(band, rhs), rtol=1e-12, atol=1e-14
     )
-    np.testing.assert_array_equal(band, given[0])
-    np.testing.assert_array_equal(side, given[1])
+    np.testing.assert_array_equal(band, copies[0])
+    np.testing.assert_array_equal(rhs, copies[1])
 
 
-def test_a_stiff_matrix_is_solved_to_its_condition() -> None:
-    """A thousandfold roughness on a line, as the surface fit makes them: condition about 1e7."""
+def test_an_ill_conditioned_matrix_is_solved_accurately() -> None:
+    """Roughness of strength 1000 on a line, as in the surface fit, has a condition number of about 1e7."""
     n = 120
     second = np.diff(np.eye(n), 2, axis=0)
     matrix = 1e3 * second.T @ second + 1e-3 * np.eye(n)
@@ -46,7 +46,7 @@ def test_a_stiff_matrix_is_solved_to_its_condition() -> None:
     np.testing.assert_allclose(solve_banded(band, matrix @ truth), truth, atol=1e-7)
 
 
-def test_what_cannot_be_solved_is_refused() -> None:
+def test_indefinite_matrices_and_mismatched_shapes_are_refused() -> None:
     band = positive_band(10, 3)
     band[4, 0] = -1
     with pytest.raises(np.linalg.LinAlgError, match="positive definite"):

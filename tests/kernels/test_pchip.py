@@ -1,4 +1,4 @@
-"""Closed gaps against SciPy's interpolator."""
+"""Filled gaps agree with SciPy's interpolator."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def test_gaps_equal_the_reference(shape: str, share: float) -> None:
             "wave": np.sin(places / 9.0) * places,
             "steps": np.round(places / 30.0) + (places > 120),
         }[shape].astype(np.float32)
-        seen = rng.random(200) < share
-        got = fill_gaps(values, seen)
+        valid = rng.random(200) < share
+        got = fill_gaps(values, valid)
         scale = float(np.abs(values).max())
-        np.testing.assert_allclose(got, fill_gaps_reference(values, seen), atol=1e-6 * scale)
-        np.testing.assert_array_equal(got[seen], values[seen])
+        np.testing.assert_allclose(got, fill_gaps_reference(values, valid), atol=1e-6 * scale)
+        np.testing.assert_array_equal(got[valid], values[valid])
 
 
 @pytest.mark.parametrize("places", [[4], [0, 9], [2, 5], [0, 3, 9], [1, 2, 8], [1, 7, 8]])
 def test_few_values_equal_the_reference(places: list[int]) -> None:
     values = np.array([3, -1, 4, 1, -5, 9, 2, -6, 5, 3], np.float32)
-    seen = np.zeros(10, bool)
-    seen[places] = True
-    np.testing.assert_allclose(fill_gaps(values, seen), fill_gaps_reference(values, seen), atol=1e-5)
+    valid = np.zeros(10, bool)
+    valid[places] = True
+    np.testing.assert_allclose(fill_gaps(values, valid), fill_gaps_reference(values, valid), atol=1e-5)
 
 
-def test_what_was_not_seen_is_not_looked_at() -> None:
+def test_invalid_values_are_never_read() -> None:
     values = np.array([np.nan, 1, np.nan, np.nan, 4, np.nan], np.float32)
     got = fill_gaps(values, np.isfinite(values))
     np.testing.assert_allclose(got, [1, 1, 2, 3, 4, 4], atol=1e-6)

@@ -1,4 +1,4 @@
-"""The banded normal equations against the dense formula."""
+"""The banded normal equations agree with the dense formula."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def test_normal_equations_equal_the_dense_sums(shape: tuple[int, int], spacing: 
     rng = np.random.default_rng(0)
     weight = (rng.uniform(0, 1, shape) * (rng.uniform(0, 1, shape) > 0.3)).astype(np.float32)
     value = rng.normal(0, 1, shape).astype(np.float32)
-    band, side = normal_equations(weight, value, spacing)
+    band, rhs = normal_equations(weight, value, spacing)
     matrix, expected = normal_equations_reference(weight, value, spacing)
     np.testing.assert_allclose(matrix_from_band(band), matrix, atol=1e-9)
-    np.testing.assert_allclose(side, expected, atol=1e-5)
+    np.testing.assert_allclose(rhs, expected, atol=1e-5)
 
 
 def test_roughness_equals_the_dense_energy() -> None:

@@ -1,7 +1,8 @@
-"""Layouts from stage 0's heat: every known one, on paper that lies as it likes."""
+"""Layouts of synthetic pages, read from ideal heatmaps."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -10,154 +11,157 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from layout_pages import page, page_style
+from synthetic_pages import layout_page, layout_style
 from true_stages import true_located, true_mesh
 
-from ecgdigit_export.synth.page import synthetic_page
+from ecgdigit_export.synth.page import SyntheticPage, synthetic_page
 from ecgdigit_export.synth.signals import simulated_recording
 from ecgdigit_export.synth.style import style_from_rng
-from ecgdigit_rt.errors import LayoutNotUnderstood, NoRowsFound, UnknownLayout
+from ecgdigit_rt.errors import InvalidLayout, NoRowsFound, UnknownLayout
+from ecgdigit_rt.geometry.locate_stage import Located
 from ecgdigit_rt.layout.catalog import LAYOUTS, lead_from_cell, plan_from_text
-from ecgdigit_rt.layout.match import LayoutOverrides, read_layout
-from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
+from ecgdigit_rt.layout.match import LayoutOverrides, LayoutReading, read_layout
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap, paper_heatmap
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, SPEEDS
-
-
-@pytest.mark.parametrize("kind", ["render", "photo"])
-@pytest.mark.parametrize("name", list(LAYOUTS))
-def test_known_layouts_are_told_apart(name: str, kind: str) -> None:
-    seen = page(name, kind)
-    reading = read_layout(paper_heatmap(true_located(seen), true_mesh(seen.truth)))
-    lines, layout = reading.lines, reading.layout
-    assert layout.name == name
-    true_rows = seen.truth.layout.rows
-    assert [[s.lead for s in row.segments] for row in layout.rows] == [
-        [s.lead for s in row.segments] for row in true_rows
-    ]
-    assert np.allclose([line.v_mm for line in lines], [row.baseline_mm for row in true_rows], atol=0.8)
-    assert np.allclose([row.start_mm for row in layout.rows], true_rows[0].start_mm, atol=3)
-    assert np.allclose([row.end_mm for row in layout.rows], true_rows[0].end_mm, atol=3)
-
-
-def test_speed_and_gain_are_read_from_their_text() -> None:
-    seen = page("3x4", speed=50.0, gain=20.0)
-    layout = read_layout(paper_heatmap(true_located(seen), true_mesh(seen.truth))).layout
-    assert (layout.speed_mm_s, layout.gain_mm_mv) == (50.0, 20.0)
-
-
-def test_rhythm_strips_take_the_names_printed_at_them() -> None:
-    seen = page("3x4+3")
-    located = true_located(seen)
-    half = located.heat.shape[1] // 2  # the rhythm strips are in the lower half of the page
-    order = [HEATMAPS.index(name) for name in ("II", "V1", "V5")]
-    located.heat[order, half:] = located.heat[[order[1], order[0], order[2]], half:]
-    reading = read_layout(paper_heatmap(located, true_mesh(seen.truth)))
-    assert [row.segments[0].lead for row in reading.layout.rows[3:]] == ["V1", "II", "V5"]
-    located.heat[order, half:] = 0
-    reading = read_layout(paper_heatmap(located, true_mesh(seen.truth)))
-    assert [row.segments[0].lead for row in reading.layout.rows[3:]] == ["II", "V1", "V5"]
-
 
 SHUFFLED = "V3,I/aVF,V6/II,V1/V5,aVL/III,V2/aVR,V4"
 
 
-def names(layout: Layout) -> list[list[str]]:
+def ideal_heatmap(page: SyntheticPage, located: Located | None = None) -> PaperHeatmap:
+    return paper_heatmap(located or true_located(page), true_mesh(page.truth))
+
+
+def read(page: SyntheticPage) -> LayoutReading:
+    return read_layout(ideal_heatmap(page))
+
+
+def erase(located: Located, names: Iterable[str]) -> None:
+    located.heatmaps[[HEATMAPS.index(name) for name in names]] = 0
+
+
+def lead_names(layout: Layout) -> list[list[str]]:
     return [[segment.lead for segment in row.segments] for row in layout.rows]
 
 
-def test_leads_stand_where_their_labels_say() -> None:
-    seen = page(SHUFFLED)
-    layout = read_layout(paper_heatmap(true_located(seen), true_mesh(seen.truth))).layout
-    assert names(layout) == [row.split(",") for row in SHUFFLED.split("/")]
+@pytest.mark.parametrize("kind", ["render", "photo"])
+@pytest.mark.parametrize("name", list(LAYOUTS))
+def test_known_layouts_are_distinguished(name: str, kind: str) -> None:
+    page = layout_page(name, kind)
+    reading = read(page)
+    layout, true_layout = reading.layout, page.truth.layout
+    assert layout.name == name
+    assert lead_names(layout) == [[s.lead for s in row.segments] for row in true_layout.rows]
+    true_v_mm = [row.baseline_mm for row in true_layout.rows]
+    assert np.allclose([line.v_mm for line in reading.baselines], true_v_mm, atol=0.8)
+    assert np.allclose([row.start_mm for row in layout.rows], true_layout.rows[0].start_mm, atol=3)
+    assert np.allclose([row.end_mm for row in layout.rows], true_layout.rows[0].end_mm, atol=3)
+
+
+def test_speed_and_gain_are_read_from_printed_text() -> None:
+    layout = read(layout_page("3x4", speed_mm_s=50.0, gain_mm_mv=20.0)).layout
+    assert (layout.speed_mm_s, layout.gain_mm_mv) == (50.0, 20.0)
+
+
+def test_rhythm_strips_take_their_printed_names() -> None:
+    page = layout_page("3x4+3")
+    located = true_located(page)
+    half = located.heatmaps.shape[1] // 2  # the rhythm strips are in the lower half of the page
+    order = [HEATMAPS.index(name) for name in ("II", "V1", "V5")]
+    located.heatmaps[order, half:] = located.heatmaps[[order[1], order[0], order[2]], half:]
+    reading = read_layout(ideal_heatmap(page, located))
+    assert lead_names(reading.layout)[3:] == [["V1"], ["II"], ["V5"]]
+    located.heatmaps[order, half:] = 0
+    reading = read_layout(ideal_heatmap(page, located))
+    assert lead_names(reading.layout)[3:] == [["II"], ["V1"], ["V5"]]
+
+
+def test_clear_labels_override_the_order_of_a_layout() -> None:
+    layout = read(layout_page(SHUFFLED)).layout
+    assert lead_names(layout) == [row.split(",") for row in SHUFFLED.split("/")]
     assert layout.name == "6x2 as labelled"
 
 
-def test_what_cabrera_prints_upside_down_is_known() -> None:
-    seen = page("cabrera-6x2")
-    layout = read_layout(paper_heatmap(true_located(seen), true_mesh(seen.truth))).layout
-    inverted = [s.lead for row in layout.rows for s in row.segments if s.is_inverted]
-    assert inverted == ["aVR"]
+def test_the_inverted_lead_of_cabrera_is_marked() -> None:
+    layout = read(layout_page("cabrera-6x2")).layout
+    assert [s.lead for row in layout.rows for s in row.segments if s.is_inverted] == ["aVR"]
 
 
-def test_a_told_plan_takes_the_strongest_rows() -> None:
-    seen = page("3x4+1")
-    heat = paper_heatmap(true_located(seen), true_mesh(seen.truth))
+def test_a_specified_plan_takes_the_strongest_rows() -> None:
+    heatmap = ideal_heatmap(layout_page("3x4+1"))
     plan = plan_from_text("I,II,III/aVR,avl,aVF/v1,V2,V3/-V4,V5,V6")
-    reading = read_layout(heat, LayoutOverrides(plan, 50.0, 5.0))
-    assert names(reading.layout) == [[lead_from_cell(cell) for cell in row] for row in plan.rows]
+    reading = read_layout(heatmap, LayoutOverrides(plan, 50.0, 5.0))
+    assert lead_names(reading.layout) == [[lead_from_cell(cell) for cell in row] for row in plan.rows]
     assert reading.layout.rows[3].segments[0].is_inverted
     assert (reading.layout.speed_mm_s, reading.layout.gain_mm_mv) == (50.0, 5.0)
     assert reading.notes == (
-        "50 mm/s was told, the page seems to say 25", "5 mm/mV was told, the page seems to say 10"
-    )  # fmt: skip
-    with pytest.raises(UnknownLayout, match="4 rows"):
-        read_layout(heat, LayoutOverrides(plan_from_text("12X1")))
+        "50 mm/s specified, but 25 mm/s detected on the page",
+        "5 mm/mV specified, but 10 mm/mV detected on the page",
+    )
+    with pytest.raises(UnknownLayout, match="4 rows, but 12x1 has 12"):
+        read_layout(heatmap, LayoutOverrides(plan_from_text("12X1")))
 
 
 @pytest.mark.parametrize("text", ["3x5", "I,II/V7", "", "I,,II"])
-def test_a_layout_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(LayoutNotUnderstood, match="no layout"):
+def test_an_invalid_layout_is_refused(text: str) -> None:
+    with pytest.raises(InvalidLayout, match="Unknown layout"):
         plan_from_text(text)
 
 
-def test_half_a_page_is_no_layout() -> None:
-    """Its rows look like a whole page's, and only the names tell."""
-    seen = page("I,aVR/II,aVL/III,aVF")
-    heat = paper_heatmap(true_located(seen), true_mesh(seen.truth))
+def test_half_a_page_matches_no_layout() -> None:
+    """Its rows look like those of a whole page, and only the names contradict."""
+    heatmap = ideal_heatmap(layout_page("I,aVR/II,aVL/III,aVF"))
     with pytest.raises(UnknownLayout, match="3 rows; I aVR; II aVL; III aVF") as caught:
-        read_layout(heat)
+        read_layout(heatmap)
     assert "--layout" in caught.value.hint
-    told = read_layout(heat, LayoutOverrides(plan_from_text("I,aVR/II,aVL/III,aVF")))
-    assert names(told.layout) == [["I", "aVR"], ["II", "aVL"], ["III", "aVF"]]
+    reading = read_layout(heatmap, LayoutOverrides(plan_from_text("I,aVR/II,aVL/III,aVF")))
+    assert lead_names(reading.layout) == [["I", "aVR"], ["II", "aVL"], ["III", "aVF"]]
 
 
-def test_what_is_assumed_is_noted() -> None:
-    seen = page("3x4")
-    located = true_located(seen)
-    heat = paper_heatmap(located, true_mesh(seen.truth))
-    assert read_layout(heat).notes == ()
-    for name in (*GAINS, *SPEEDS):
-        located.heat[HEATMAPS.index(name)] = 0
-    blind = paper_heatmap(located, true_mesh(seen.truth))
-    notes = read_layout(blind).notes
-    assert [note.split(":")[0] for note in notes] == ["25 mm/s is assumed", "10 mm/mV is assumed"]
-    assert read_layout(blind, LayoutOverrides(None, 25.0, 10.0)).notes == ()
+def test_assumed_values_are_noted() -> None:
+    page = layout_page("3x4")
+    assert read(page).notes == ()
+    located = true_located(page)
+    erase(located, [*GAINS, *SPEEDS])
+    heatmap = ideal_heatmap(page, located)
+    assert read_layout(heatmap).notes == (
+        "25 mm/s assumed: no printed paper speed detected",
+        "10 mm/mV assumed: neither a printed gain nor a calibration pulse detected",
+    )
+    assert read_layout(heatmap, LayoutOverrides(None, 25.0, 10.0)).notes == ()
 
 
 @pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
-def test_without_text_the_pulse_tells_the_gain(gain: float) -> None:
-    style = replace(page_style("3x4"), pulse="left", gain_mm_mv=gain)
+def test_pulses_give_the_gain_without_text(gain: float) -> None:
+    style = replace(layout_style("3x4"), pulse="left", gain_mm_mv=gain)
     rng = np.random.default_rng(11)
-    seen = synthetic_page(simulated_recording(rng), rng, kind="render", style=style)
-    located = true_located(seen)
-    for name in GAINS:
-        located.heat[HEATMAPS.index(name)] = 0
-    assert read_layout(paper_heatmap(located, true_mesh(seen.truth))).layout.gain_mm_mv == gain
+    page = synthetic_page(simulated_recording(rng), rng, kind="render", style=style)
+    located = true_located(page)
+    erase(located, GAINS)
+    assert read_layout(ideal_heatmap(page, located)).layout.gain_mm_mv == gain
 
 
-def test_no_rows_is_a_named_failure() -> None:
-    seen = page("3x4")
-    located = true_located(seen)
-    located.heat[HEATMAPS.index(BASELINE)] = 0
+def test_a_page_without_rows_is_refused() -> None:
+    page = layout_page("3x4")
+    located = true_located(page)
+    erase(located, [BASELINE])
     with pytest.raises(NoRowsFound):
-        read_layout(paper_heatmap(located, true_mesh(seen.truth)))
+        read_layout(ideal_heatmap(page, located))
 
 
-def test_an_unknown_count_of_rows_lists_what_was_seen() -> None:
-    seen = page("3x4")
-    located = true_located(seen)
-    line = located.heat[HEATMAPS.index(BASELINE)]
+def test_an_unknown_number_of_rows_lists_what_was_detected() -> None:
+    page = layout_page("3x4")
+    located = true_located(page)
+    line = located.heatmaps[HEATMAPS.index(BASELINE)]
     line[line.shape[0] // 2 - 5 :] = 0  # hides the lower rows
     with pytest.raises(UnknownLayout, match=r"[12] rows?;"):
-        read_layout(paper_heatmap(located, true_mesh(seen.truth)))
+        read_layout(ideal_heatmap(page, located))
 
 
-def test_random_styles_mostly_read_right() -> None:
-    right = 0
+def test_most_random_styles_are_read_correctly() -> None:
+    correct = 0
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        seen = synthetic_page(simulated_recording(rng), rng, kind="render", style=style_from_rng(rng))
-        layout = read_layout(paper_heatmap(true_located(seen), true_mesh(seen.truth))).layout
-        right += layout.name == seen.truth.layout.name
-    assert right >= 11
+        page = synthetic_page(simulated_recording(rng), rng, kind="render", style=style_from_rng(rng))
+        correct += read(page).layout.name == page.truth.layout.name
+    assert correct >= 11

@@ -1,4 +1,4 @@
-"""The shipped models: whole, checked, and of the shape that the pipeline expects."""
+"""Shipped models: integrity, shapes of the outputs, and selection of a family."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_graph_matches_the_manifest() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 320, 256, 3), (2, 320, 512, 3), (1, 640, 256, 3)])
-def test_trace_takes_bytes_and_gives_a_distribution_per_half_millimetre_tenth(shape: tuple[int, ...]) -> None:
+def test_shapes_of_the_outputs_of_trace(shape: tuple[int, ...]) -> None:
     runner = OnnxRuntimeRunner(load_models().graphs["trace"], threads=1)
     assert runner.spec.stage == "trace"
     assert runner.spec.inputs[0].dtype == "uint8"
@@ -37,7 +37,7 @@ def test_trace_takes_bytes_and_gives_a_distribution_per_half_millimetre_tenth(sh
     assert found["presence_logits"].shape == (shape[0], 2 * shape[2])
 
 
-def test_locate_and_grid_give_maps_at_stride_four() -> None:
+def test_locate_and_grid_have_outputs_at_stride_4() -> None:
     graphs = load_models().graphs
     pixels = np.zeros((1, 96, 160, 3), np.uint8)
     found = OnnxRuntimeRunner(graphs["locate"], 1).run({"pixels": pixels})
@@ -50,8 +50,8 @@ def shipped_files() -> list[str]:
     return sorted(path.name for path in LITE.glob("*.onnx"))
 
 
-def opened(root: Path) -> None:
-    """Every graph of a family, by all the ways there are to one."""
+def open_all(root: Path) -> None:
+    """Open all graphs of a family."""
     for precision in graph_precisions(str(root)):
         load_models(str(root), precision=precision)
     load_sampler(str(root))
@@ -59,31 +59,31 @@ def opened(root: Path) -> None:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A folder of one's own, such as `export` writes, with all that the package ships."""
+    """Return a copy of the shipped family in a folder, as `export` writes it."""
     return Path(shutil.copytree(LITE, tmp_path / "own"))
 
 
-def test_every_shipped_graph_stands_in_the_manifest() -> None:
+def test_every_shipped_graph_is_in_the_manifest() -> None:
     manifest = json.loads((LITE / "manifest.json").read_text())
     stages = [graph["file"] for stage in manifest["stages"].values() for graph in stage["graphs"].values()]
     assert sorted([*stages, manifest[SAMPLER]["file"]]) == shipped_files()
 
 
 @pytest.mark.parametrize("file", shipped_files())
-def test_a_graph_with_one_bit_changed_is_refused(own: Path, file: str) -> None:
-    opened(own)
+def test_a_graph_with_a_flipped_bit_is_refused(own: Path, file: str) -> None:
+    open_all(own)
     data = bytearray((own / file).read_bytes())
-    stated = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
     data[len(data) // 2] ^= 1
     (own / file).write_bytes(data)
     with pytest.raises(
-        ModelCorrupt, match=f"{file} .found SHA-256 .*expected SHA-256 {stated[:12]}"
+        ModelCorrupt, match=f"{file} .found SHA-256 .*expected SHA-256 {digest[:12]}"
     ) as caught:
-        opened(own)
-    assert (caught.value.expected, caught.value.found) == (stated, hashlib.sha256(data).hexdigest())
+        open_all(own)
+    assert (caught.value.expected, caught.value.found) == (digest, hashlib.sha256(data).hexdigest())
 
 
-def test_the_whole_program_refuses_it_too(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_refuses_a_damaged_graph(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = bytearray((own / "grid.int8.onnx").read_bytes())
     data[-1] ^= 1
     for precision in ("int8", "fp32", "fp16"):
@@ -93,25 +93,27 @@ def test_the_whole_program_refuses_it_too(own: Path, capsys: pytest.CaptureFixtu
     assert "E-MODEL-02" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("lost", ["stages/grid", "stages/trace/graphs", "sampler", "sampler/sha256"])
-def test_a_manifest_that_states_no_checksum_is_refused(own: Path, lost: str) -> None:
+@pytest.mark.parametrize("removed", ["stages/grid", "stages/trace/graphs", "sampler", "sampler/sha256"])
+def test_a_manifest_without_a_checksum_is_refused(own: Path, removed: str) -> None:
     manifest = json.loads((own / "manifest.json").read_text())
-    *way, last = lost.split("/")
-    inside = manifest
-    for key in way:
-        inside = inside[key]
-    del inside[last]
+    *parents, last = removed.split("/")
+    node = manifest
+    for key in parents:
+        node = node[key]
+    del node[last]
     (own / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelCorrupt, match="manifest"):
-        opened(own)
+        open_all(own)
 
 
-def test_a_missing_family_is_named(tmp_path: Path) -> None:
+def test_a_missing_family_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="huge"):
         load_models("huge", tmp_path)
 
 
-def test_a_folder_of_ones_own_is_meant_by_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_selects_a_folder_and_a_plain_name_the_shipped_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(LITE, tmp_path / "lite")
     manifest = json.loads((tmp_path / "lite" / "manifest.json").read_text())
     (tmp_path / "lite" / "manifest.json").write_text(json.dumps(manifest | {"version": "own"}))

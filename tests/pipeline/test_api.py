@@ -1,4 +1,4 @@
-"""The package from Python: one page, many sources, and what a record hands itself to."""
+"""Python interface: one page, many sources, and conversions of a digitized page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import wfdb
 
 from ecgdigit_rt import Digitized, Digitizer, Failed, PageRef
-from ecgdigit_rt.decode.decode_page import rgb_from_file
+from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.decode.sources import Source
 from ecgdigit_rt.errors import InputNotFound, NotAnImageArray
 
@@ -23,27 +23,20 @@ PAGE = EXAMPLES / "000000_render.jpg"
 
 
 @pytest.fixture(scope="module")
-def digitizer() -> Digitizer:
-    return Digitizer(threads=2)
-
-
-@pytest.fixture(scope="module")
 def page(digitizer: Digitizer) -> Digitized:
     return digitizer.digitize(PAGE)
 
 
-def test_a_path_a_page_and_an_array_are_the_same_page(digitizer: Digitizer, page: Digitized) -> None:
+def test_paths_references_and_arrays_give_equal_results(digitizer: Digitizer, page: Digitized) -> None:
     for source in (str(PAGE), PageRef(PAGE), rgb_from_file(PAGE)):
-        found = digitizer.digitize(source)
-        assert np.array_equal(found.leads["V2"].mv, page.leads["V2"].mv)
+        result = digitizer.digitize(source)
+        assert np.array_equal(result.leads["V2"].mv, page.leads["V2"].mv)
     assert page.provenance is not None
     assert page.provenance.software.startswith("ecgdigit-rt ")
     assert page.provenance.models.startswith("lite ")
 
 
-def test_many_sources_come_in_order_and_bad_ones_cost_themselves(
-    digitizer: Digitizer, tmp_path: Path
-) -> None:
+def test_results_are_in_order_and_bad_sources_fail_alone(digitizer: Digitizer, tmp_path: Path) -> None:
     for name in ("b", "a"):
         cv2.imwrite(str(tmp_path / f"{name}.png"), rgb_from_file(PAGE)[..., ::-1])
     sources: list[Source] = [
@@ -53,14 +46,14 @@ def test_many_sources_come_in_order_and_bad_ones_cost_themselves(
         np.zeros((3, 3, 3, 3)),
         PageRef(PAGE),
     ]
-    found = list(digitizer.digitize_many(sources))
-    assert [result.source.id for result in found] == [
+    results = list(digitizer.digitize_many(sources))
+    assert [result.source.id for result in results] == [
         "a", "b", "nothing", "array-2", "array-3", PAGE.stem
     ]  # fmt: skip
-    assert [type(result) for result in found] == [
+    assert [type(result) for result in results] == [
         Digitized, Digitized, Failed, Digitized, Failed, Digitized
     ]  # fmt: skip
-    assert [result.error_id for result in found if isinstance(result, Failed)] == [
+    assert [result.error_id for result in results if isinstance(result, Failed)] == [
         InputNotFound.id,
         NotAnImageArray.id,
     ]
@@ -71,7 +64,7 @@ def test_one_bad_source_raises(digitizer: Digitizer) -> None:
         digitizer.digitize("nothing.png")
 
 
-def test_a_record_becomes_a_table(page: Digitized) -> None:
+def test_a_page_converts_to_a_data_frame(page: Digitized) -> None:
     frame = page.to_dataframe()
     assert list(frame.columns) == ["I", "II", "III", "aVR", "aVL", "aVF", *(f"V{k}" for k in range(1, 7))]
     assert frame.shape == (5000, 12)
@@ -80,14 +73,14 @@ def test_a_record_becomes_a_table(page: Digitized) -> None:
     assert np.array_equal(frame["II"].to_numpy(), page.leads["II"].mv)
 
 
-def test_a_record_becomes_a_wfdb_record(page: Digitized, tmp_path: Path) -> None:
+def test_a_page_converts_to_a_wfdb_record(page: Digitized, tmp_path: Path) -> None:
     header = page.to_wfdb(tmp_path / "page")
     record = wfdb.rdrecord(str(header.with_suffix("")))
     assert record.fs == 500
     assert np.abs(record.p_signal[:, record.sig_name.index("II")] - page.leads["II"].mv).max() < 1e-3
 
 
-def test_a_record_draws_itself(page: Digitized) -> None:
+def test_a_page_plots_its_leads(page: Digitized) -> None:
     figure = page.plot()
     (axes,) = figure.axes
     assert len(axes.lines) == 12
@@ -101,8 +94,8 @@ def test_a_record_draws_itself(page: Digitized) -> None:
     assert len(other.lines) == 12
 
 
-def test_the_package_itself_loads_nothing_heavy() -> None:
+def test_the_package_imports_no_heavy_modules() -> None:
     heavy = ("pandas", "matplotlib", "wfdb", "cv2")
     code = f"import ecgdigit_rt.results, sys; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""What is loaded ahead is what a page needs."""
+"""The warm-up loads every kernel that a page needs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ecgdigit_rt.warmup import load_kernels
 from ecgdigit_kernels import banded, pchip, phase_fold, spline_lattice, surface, trace_path, unwrap
 load_kernels()
 for kernel in (
-    banded._factor, banded._substituted, pchip._filled, phase_fold._steps, phase_fold._folded,
-    spline_lattice._grid, spline_lattice._position, surface._normal, surface._roughen,
+    banded._factorize, banded._substitute, pchip._fill, phase_fold._neighbour_products, phase_fold._fold,
+    spline_lattice._grid, spline_lattice._position, surface._normal, surface._add_roughness,
     trace_path._path, trace_path._expectation, unwrap._flood,
 ):
     if not kernel.signatures:
@@ -19,6 +19,6 @@ for kernel in (
 """
 
 
-def test_every_kernel_that_a_page_enters_is_loaded() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
+def test_every_entry_kernel_is_loaded() -> None:
+    process = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    assert process.stdout == ""

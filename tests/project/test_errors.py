@@ -1,4 +1,4 @@
-"""Every error has an id, a hint, an exit code, a builtin it resembles, a heading in the docs."""
+"""Error classes: each has an id, a hint, an exit code, a builtin base class and a section in the docs."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ HERE = Path("x.png")
 EXAMPLES: list[EcgDigitError] = [
     errors.InputNotFound("scans"),
     errors.NoPagesFound(["scans"], [".png"]),
-    errors.UnreadableImage(HERE, "it is empty"),
+    errors.UnreadableImage(HERE, "the file is empty"),
     errors.UnsupportedType(HERE, "a PDF", "Convert it."),
     errors.ImageSizeOutOfRange(HERE, 3, 4, "too small"),
     errors.AmbiguousPage("x", [HERE, Path("y/x.png")]),
     errors.RequestedPageMissing("x"),
     errors.PasswordProtected(HERE),
     errors.NotAnImageArray("its shape is (3,)"),
-    errors.LayoutNotUnderstood("3x5", ["3x4"]),
+    errors.InvalidLayout("3x5", ["3x4"]),
     errors.FileTooLarge(HERE, 3 * 10**9, 2**31),
     errors.RequestMalformed("speed_mm_s", "1000", "it must be from 5 to 200"),
     errors.TestCsvMalformed(HERE, 3, "fs", "not a number"),
     errors.SubmissionMalformed(HERE, 3, "not a number"),
-    errors.PredictionsMalformed(HERE, "no NAME.csv is in it"),
+    errors.PredictionsMalformed(HERE, "it contains no NAME.csv"),
     errors.TruthMissing(Path("truth"), ["a", "b"]),
     errors.TruthMalformed(HERE, "V1", "not a number"),
     errors.SettingsMalformed("mine.yaml", "trace.ratte", "there is no such key"),
     errors.CheckpointExists(HERE),
     errors.TrainingPagesMissing(HERE),
-    errors.RecordingsUnusable(HERE, "none has twelve leads"),
-    errors.TruthDoesNotFit("page", "it has no lead V1"),
+    errors.RecordingsUnusable(HERE, "no record has twelve leads"),
+    errors.TruthMismatch("page", "it has no lead V1"),
     errors.NoPageFound(),
     errors.NotAnEcg("no names"),
     errors.QualityTooLow(7.1, 12.0),
@@ -51,7 +51,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.UnknownChoice("backend", "trt", ["auto", "tensorrt"]),
     errors.ShapeOutsideProfile("trace", "width", 9000, "the engine was built for 32 to 5504", "Build it."),
     errors.EngineMissing("trace", Path("engines"), "ecgdigit-rt build-engines", "built for sm75"),
-    errors.EngineCorrupt(HERE, "cut short"),
+    errors.EngineCorrupt(HERE, "the file is truncated"),
     errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
     errors.OutOfDeviceMemory("trace", "cuda:0", "cudaErrorMemoryAllocation"),
     errors.WorkerDied("trace", "segment lost"),
@@ -59,12 +59,12 @@ EXAMPLES: list[EcgDigitError] = [
     errors.FormMalformed("gain: not a number"),
     errors.UploadTooLarge(50_000_000),
     errors.ServiceBusy(33),
-    errors.PageTookTooLong(60),
-    errors.TokenWrong(),
-    errors.ForeignRequest("it comes from a page of another origin"),
+    errors.RequestTimedOut(60),
+    errors.InvalidToken(),
+    errors.RequestForbidden("it comes from a page of another origin"),
     errors.AddressUnusable("127.0.0.1", 80, "permission denied"),
-    errors.FormatNotNamed(Path("out"), "csv, npz", ".csv, .parquet"),
-    errors.FormatContradicted("csv", "it writes a folder", "Name a folder."),
+    errors.FormatNotSpecified(Path("out"), "csv, npz", ".csv, .parquet"),
+    errors.FormatConflict("csv", "it writes a folder", "Use a folder."),
     errors.OutputNotWritable(HERE, "read-only"),
     errors.OutputInUse(HERE),
     errors.ConfigurationChanged(HERE, ["--tta was none and is flip"]),
@@ -72,7 +72,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.JournalMissing(HERE),
     errors.AddressNeedsCluster("s3://bucket/scans"),
     errors.StorageUnusable("s3://bucket/scans", "Access Denied"),
-    errors.ClusterUnusable("ray://head:10001", "nothing answers there"),
+    errors.ClusterUnusable("ray://head:10001", "no connection"),
     errors.PageCrashed("signal SIGSEGV"),
     errors.PageTimedOut(1.5),
     errors.OutOfMemory("allocating 3 GB"),
@@ -80,27 +80,27 @@ EXAMPLES: list[EcgDigitError] = [
 ]
 
 
-def leaves(kind: type[EcgDigitError]) -> list[type[EcgDigitError]]:
-    below = kind.__subclasses__()
-    return [kind] if not below else [leaf for child in below for leaf in leaves(child)]
+def leaf_classes(kind: type[EcgDigitError]) -> list[type[EcgDigitError]]:
+    subclasses = kind.__subclasses__()
+    return [kind] if not subclasses else [leaf for child in subclasses for leaf in leaf_classes(child)]
 
 
 def test_every_leaf_has_an_example() -> None:
-    assert {type(e) for e in EXAMPLES} == {
+    assert {type(error) for error in EXAMPLES} == {
         leaf
-        for leaf in leaves(EcgDigitError)
+        for leaf in leaf_classes(EcgDigitError)
         if leaf.__module__.startswith((errors.__name__, EcgDigitError.__module__))
     }
 
 
 def test_ids_and_headings_match_both_ways() -> None:
     headings = re.findall(r"^## (\S+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
-    ids = [type(e).id for e in EXAMPLES]
+    ids = [type(error).id for error in EXAMPLES]
     assert len(set(ids)) == len(ids)
     assert sorted(headings) == sorted(ids)
 
 
-def test_docs_and_tree_name_the_class_and_its_builtin() -> None:
+def test_docs_and_tree_list_the_class_and_its_builtin() -> None:
     sections = dict(re.findall(r"^## (\S+)\n\n(.+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
     for error in EXAMPLES:
         kind = type(error)
@@ -113,17 +113,17 @@ def test_docs_and_tree_name_the_class_and_its_builtin() -> None:
         assert builtin in tree_line
 
 
-@pytest.mark.parametrize("error", EXAMPLES, ids=lambda e: type(e).__name__)
-def test_each_is_usable(error: EcgDigitError) -> None:
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_attributes_of_each_error(error: EcgDigitError) -> None:
     assert re.fullmatch(r"E-[A-Z]+-\d\d", error.id)
     assert error.exit_code in {1, 2, 3, 4, 70}
     assert str(error) == error.message
     assert error.hint.strip().endswith((".", "ecgdigit-rt", "]'")), error.hint
     builtins = [b for b in type(error).__mro__ if b.__module__ == "builtins"]
-    assert builtins[0] is not Exception, "a leaf inherits the builtin it resembles"
+    assert builtins[0] is not Exception, "a leaf class inherits a builtin exception"
 
 
-def test_data_is_kept() -> None:
+def test_data_are_attributes() -> None:
     error = errors.TestCsvMalformed(HERE, 7, "lead", "unknown lead 'V9'")
     assert (error.path, error.line, error.column) == (HERE, 7, "lead")
     assert "line 7, column lead" in str(error)

@@ -1,4 +1,4 @@
-"""What may load when: nothing heavy at import or for help, no training code in the runtime."""
+"""Import costs and boundaries: no heavy modules at import or for help, no training code in the runtime."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from loaded_modules import HEAVY, ROOT, modules_after
         ),
     ],
 )
-def test_nothing_heavy_is_loaded(code: str) -> None:
+def test_no_heavy_module_is_loaded(code: str) -> None:
     assert modules_after(code).isdisjoint(HEAVY)
 
 
-def test_importing_the_package_does_not_even_load_numpy() -> None:
+def test_import_of_the_package_does_not_load_numpy() -> None:
     assert "numpy" not in modules_after("import ecgdigit_rt")
 
 
@@ -46,7 +46,8 @@ def test_public_names() -> None:
     assert "ecgdigit_rt.results" in modules_after(code)
 
 
-def at_module_level(path: Path) -> set[str]:
+def module_level_imports(path: Path) -> set[str]:
+    """Return the top-level packages that a file imports at module level."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names: set[str] = set()
     for node in tree.body:
@@ -57,13 +58,13 @@ def at_module_level(path: Path) -> set[str]:
     return names
 
 
-def test_nothing_but_itself_imports_the_export_package_at_module_level() -> None:
+def test_runtime_imports_no_training_code_at_module_level() -> None:
     for package in ("ecgdigit_rt", "engine/ecgdigit_engine", "kernels/ecgdigit_kernels"):
         for path in (ROOT / package).rglob("*.py"):
-            assert not at_module_level(path) & {"ecgdigit_export", "torch", "onnx"}, path
+            assert not module_level_imports(path) & {"ecgdigit_export", "torch", "onnx"}, path
 
 
-def test_nothing_prints_or_exits_outside_the_command_line() -> None:
+def test_only_the_command_line_prints_and_exits() -> None:
     for package in ("ecgdigit_rt", "engine", "kernels"):
         for path in (ROOT / package).rglob("*.py"):
             if "cli" in path.parts:

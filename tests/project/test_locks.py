@@ -1,4 +1,4 @@
-"""The locked packages: within pyproject's ranges, each with its hashes, nothing of one machine in them."""
+"""Lock files: versions in the ranges of pyproject.toml, hashes, and no machine-specific lines."""
 
 from __future__ import annotations
 
@@ -20,27 +20,30 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Package → version."""
+    """Return the version of each package in a lock file."""
     return dict(re.findall(r"^([a-z\d.-]+)==(\S+)", LOCKS[lock].read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def outside(lock: str, wanted: list[str]) -> list[str]:
-    """Requirements that a lock's pins do not meet."""
+def unmet(lock: str, requirements: list[str]) -> list[str]:
+    """Return the requirements that the pins of a lock file do not meet."""
     locked = pins(lock)
-    needs = [Requirement(text) for text in wanted]
-    meets = {need.name: need.name in locked and need.specifier.contains(locked[need.name]) for need in needs}
-    return [str(need) for need in needs if not meets[need.name]]
+    parsed = [Requirement(text) for text in requirements]
+    return [
+        str(requirement)
+        for requirement in parsed
+        if requirement.name not in locked or not requirement.specifier.contains(locked[requirement.name])
+    ]
 
 
-def test_the_locks_fit_pyproject() -> None:
-    assert outside("runtime", PROJECT["project"]["dependencies"]) == []
-    assert outside("build", PROJECT["build-system"]["requires"]) == []
+def test_locks_match_pyproject() -> None:
+    assert unmet("runtime", PROJECT["project"]["dependencies"]) == []
+    assert unmet("build", PROJECT["build-system"]["requires"]) == []
     gpu = PROJECT["project"]["optional-dependencies"]["gpu"]
-    assert outside("gpu", [need for need in gpu if not need.startswith("tensorrt")]) == []
-    assert outside("runtime", ["numpy<2", "torch"]) == ["numpy<2", "torch"]  # so it would be seen
+    assert unmet("gpu", [text for text in gpu if not text.startswith("tensorrt")]) == []
+    assert unmet("runtime", ["numpy<2", "torch"]) == ["numpy<2", "torch"]  # verifies `unmet`
 
 
-def test_what_two_locks_name_is_the_same_version() -> None:
+def test_shared_packages_have_the_same_version() -> None:
     runtime, gpu = pins("runtime"), pins("gpu")
     assert {name: gpu[name] for name in gpu.keys() & runtime.keys()}.items() <= runtime.items()
 
@@ -55,18 +58,26 @@ def test_every_pin_has_hashes_and_no_index(lock: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("ECGDIGIT_AUDIT" not in os.environ, reason="asks a network service: set ECGDIGIT_AUDIT=1")
+@pytest.mark.skipif(
+    "ECGDIGIT_AUDIT" not in os.environ, reason="needs a network service: set ECGDIGIT_AUDIT=1"
+)
 @pytest.mark.parametrize("lock", sorted(LOCKS))
-def test_no_locked_package_has_a_known_weakness(lock: str) -> None:
-    """Skipped, not passed, where the advisories cannot be reached: pip-audit itself only warns of that."""
+def test_no_locked_package_has_a_known_vulnerability(lock: str) -> None:
+    """The test is skipped if the advisory service cannot be reached; pip-audit itself only warns."""
     audit = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip", "--format", "json"]
     audit += ["--progress-spinner", "off", "-r", str(LOCKS[lock])]
     done = subprocess.run(audit, capture_output=True, text=True, check=False, timeout=300)
     if not done.stdout.startswith("{"):
         pytest.skip(f"no advisory service: {done.stderr.strip().splitlines()[-1:]}")
-    found = json.loads(done.stdout)["dependencies"]
-    weak = {one["name"]: [what["id"] for what in one["vulns"]] for one in found if one.get("vulns")}
-    assert weak == {}
-    unasked = [one["name"] for one in found if "skip_reason" in one]
-    if unasked:
-        pytest.skip(f"the advisory service did not answer for {len(unasked)} of {len(found)} packages")
+    dependencies = json.loads(done.stdout)["dependencies"]
+    vulnerable = {
+        package["name"]: [advisory["id"] for advisory in package["vulns"]]
+        for package in dependencies
+        if package.get("vulns")
+    }
+    assert vulnerable == {}
+    unchecked = [package["name"] for package in dependencies if "skip_reason" in package]
+    if unchecked:
+        pytest.skip(
+            f"the advisory service did not answer for {len(unchecked)} of {len(dependencies)} packages"
+        )

@@ -1,4 +1,4 @@
-"""What the built wheel and sdist hold and say, and that the README's commands are the ones that CI runs."""
+"""Contents and metadata of wheel and sdist, the changelog, and the test command of the README."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import ecgdigit_rt
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"ecgdigit_rt", "ecgdigit_export", "ecgdigit_engine", "ecgdigit_kernels"}
-LARGEST_WHEEL = 60_000_000
-"""An index takes files up to 100 MB."""
+MAX_WHEEL_BYTES = 60_000_000
+"""PyPI accepts files of up to 100 MB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """An sdist, the wheel built from it, and the one built from the tree."""
+class Distributions:
+    """An sdist, the wheel built from it, and the wheel built from the source tree."""
 
     sdist: Path
     wheel: Path
@@ -41,6 +41,7 @@ class Built:
 
 
 def python_m(*arguments: str | Path) -> str:
+    """Run `python -m` and return its standard output."""
     command = [sys.executable, "-m", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,7 +49,7 @@ def python_m(*arguments: str | Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
     from_sdist, from_tree = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("tree")
     python_m("build", "--no-isolation", "--outdir", from_sdist)
     python_m("hatchling", "build", "-t", "wheel", "-d", from_tree)
@@ -56,17 +57,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         folder.glob(pattern)
         for folder, pattern in ((from_sdist, "*.tar.gz"), (from_sdist, "*.whl"), (from_tree, "*.whl"))
     )
-    return Built(sdist, wheel, other)
+    return Distributions(sdist, wheel, other)
 
 
 @pytest.mark.slow
-def test_top_level_names(built: Built) -> None:
+def test_top_level_names(built: Distributions) -> None:
     top = {name.split("/")[0] for name in built.names}
     assert {name for name in top if not name.endswith(".dist-info")} == PACKAGES
 
 
 @pytest.mark.slow
-def test_the_wheel_is_whole(built: Built) -> None:
+def test_wheel_is_complete(built: Distributions) -> None:
     for package in PACKAGES:
         assert f"{package}/py.typed" in built.names
     models = ROOT / "ecgdigit_rt" / "models"
@@ -74,17 +75,17 @@ def test_the_wheel_is_whole(built: Built) -> None:
     files = (path for path in models.rglob("*") if path.is_file() and path.suffix in kinds)
     expected = {path.relative_to(ROOT).as_posix() for path in files}
     assert "ecgdigit_rt/models/NOTICE" in expected
-    web = ROOT / "ecgdigit_rt" / "serve" / "web"
+    web = ROOT / "ecgdigit_rt" / "server" / "web"
     expected |= {path.relative_to(ROOT).as_posix() for path in web.iterdir()}
     assert expected <= set(built.names)
     for licence in ("LICENSE", "ecgdigit_rt/models/NOTICE"):
         assert any(name.endswith(f".dist-info/licenses/{licence}") for name in built.names)
     assert not [name for name in built.names if "__pycache__" in name or "/tests/" in name]
-    assert built.wheel.stat().st_size < LARGEST_WHEEL
+    assert built.wheel.stat().st_size < MAX_WHEEL_BYTES
 
 
 @pytest.mark.slow
-def test_the_sdist_makes_the_wheel_that_the_tree_makes(built: Built) -> None:
+def test_sdist_and_tree_build_the_same_wheel(built: Distributions) -> None:
     assert built.wheel.name == built.from_tree.name
     assert built.wheel.read_bytes() == built.from_tree.read_bytes()
     with tarfile.open(built.sdist) as sdist:
@@ -94,13 +95,13 @@ def test_the_sdist_makes_the_wheel_that_the_tree_makes(built: Built) -> None:
 
 
 @pytest.mark.slow
-def test_the_index_would_take_them(built: Built) -> None:
+def test_twine_and_check_wheel_contents_pass(built: Distributions) -> None:
     python_m("twine", "check", "--strict", built.sdist, built.wheel)
     python_m("check_wheel_contents", built.wheel)
 
 
 @pytest.mark.slow
-def test_metadata_and_a_description_whose_links_lead_somewhere(built: Built) -> None:
+def test_metadata_and_absolute_links(built: Distributions) -> None:
     metadata = built.metadata
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert metadata["License-Expression"] == "MIT"
@@ -112,14 +113,14 @@ def test_metadata_and_a_description_whose_links_lead_somewhere(built: Built) -> 
     assert "<img" not in text
 
 
-def test_the_changelog_has_a_place_for_what_comes_and_a_section_of_this_version() -> None:
+def test_changelog_has_unreleased_section_and_this_version() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", heading) for heading in headings[1:])
     assert headings[1].startswith(f"{ecgdigit_rt.__version__} ")
 
 
-def test_ci_runs_the_readmes_test_command() -> None:
+def test_ci_runs_the_test_command_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = [block.split("```")[0].strip() for block in readme.split("```bash\n")[1:]]
     assert blocks[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Runs as processes of their own: killed at any moment, asked to stop, two at once, ended by a page."""
+"""Runs in real processes: killed at any moment, stopped by signals, run twice at once, ended by a page."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from scripted_digitizer import ROOT, scripted_pages, scripted_site
+from scripted_digitizer import ROOT, install_scripted_digitizer, write_scripted_pages
 
 from ecgdigit_rt.errors import WorkerDied
 from ecgdigit_rt.results import Digitized, Failed, PageRef, Result
-from ecgdigit_rt.runs.isolation import IsolatedPages
+from ecgdigit_rt.runs.isolation import IsolatedDigitizer
 from ecgdigit_rt.runs.options import DigitizeOptions
 
 NAMES = [f"p{number:02d}" for number in range(9)]
 TARGETS = ("s.csv", "s.parquet", "csv", "dicom")
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 class Runs:
-    """Starts runs of scans/ in a folder."""
+    """Starter of runs of scans/ in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = scripted_site(folder)
+        self.environment = install_scripted_digitizer(folder)
         self.processes: list[subprocess.Popen[str]] = []
 
     def start(self, out: str, *more: str) -> subprocess.Popen[str]:
@@ -49,36 +49,36 @@ class Runs:
 
     def run(self, out: str, *more: str, code: int = 0) -> str:
         process = self.start(out, *more)
-        said = process.communicate(timeout=PATIENCE_S)[1]
-        assert process.returncode == code, said
-        return said
+        messages = process.communicate(timeout=TIMEOUT_S)[1]
+        assert process.returncode == code, messages
+        return messages
 
-    def kill_when(self, is_time: Callable[[], bool], out: str, *more: str, by: int = signal.SIGKILL) -> int:
+    def kill_when(self, condition: Callable[[], bool], out: str, *more: str) -> int:
         process = self.start(out, *more)
-        wait_until(lambda: is_time() or process.poll() is not None)
-        process.send_signal(by)
-        process.communicate(timeout=PATIENCE_S)
+        wait_until(lambda: condition() or process.poll() is not None)
+        process.kill()
+        process.communicate(timeout=TIMEOUT_S)
         return process.returncode
 
-    def noted(self, out: str) -> int:
-        """Pages in the journal."""
+    def journal_pages(self, out: str) -> int:
+        """Return the number of pages in the journal."""
         path = self.folder / (f"{out}.journal" if "." in out else f"{out}/.{out.split('/')[-1]}.journal")
         return path.read_bytes().count(b"\n") - 1 if path.exists() else 0
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end, "waited in vain"
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.005)
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Runs]:
-    scripted_pages(tmp_path, NAMES)
-    made = Runs(tmp_path)
-    yield made
-    for process in made.processes:
+    write_scripted_pages(tmp_path, NAMES)
+    runs = Runs(tmp_path)
+    yield runs
+    for process in runs.processes:
         if process.poll() is None:
             process.kill()
             process.communicate()
@@ -87,11 +87,11 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """What a run leaves for its user, but for the report, which tells how long pages took."""
+    """Return the output files by name, without the report, which contains durations."""
     if out.is_file():
         return {"": out.read_bytes()}
-    names = [path for path in out.iterdir() if path.name != "report.json" and path.suffix != ".journal"]
-    return {path.name: path.read_bytes() for path in names}
+    paths = [path for path in out.iterdir() if path.name != "report.json" and path.suffix != ".journal"]
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def without_seconds(report: Path) -> object:
@@ -102,15 +102,15 @@ def without_seconds(report: Path) -> object:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_killed_and_run_again_it_is_as_if_nothing_had_happened(runs: Runs, target: str) -> None:
+def test_killed_run_resumes_to_identical_output(runs: Runs, target: str) -> None:
     whole, killed = runs.folder / f"whole/{target}", runs.folder / target
     runs.run(f"whole/{target}")
     for pages in (1, 5):
-        code = runs.kill_when(lambda pages=pages: runs.noted(target) >= pages, target)  # type: ignore[misc]
+        code = runs.kill_when(lambda pages=pages: runs.journal_pages(target) >= pages, target)  # type: ignore[misc]
         assert code == -signal.SIGKILL
-        assert killed.is_dir() or not killed.exists(), "one file appears when it is whole"
-    said = runs.run(target)
-    assert " skipped (journal)" in said
+        assert killed.is_dir() or not killed.exists(), "the output file appears atomically"
+    messages = runs.run(target)
+    assert " from an earlier run" in messages
     assert contents(killed) == contents(whole)
     name = "report.json" if killed.is_dir() else "s.report.json"
     reports = [(path if path.is_dir() else path.parent) / name for path in (whole, killed)]
@@ -122,87 +122,90 @@ def test_killed_and_run_again_it_is_as_if_nothing_had_happened(runs: Runs, targe
 @pytest.mark.parametrize(
     ("by", "more"), [(signal.SIGTERM, ()), (signal.SIGINT, ("--isolate",))], ids=["threads", "isolated"]
 )
-def test_asked_to_stop_it_ends_with_the_pages_in_work(
+def test_first_signal_stops_after_the_current_pages(
     runs: Runs, by: signal.Signals, more: tuple[str, ...]
 ) -> None:
     process = runs.start("s.csv", *more)
-    wait_until(lambda: runs.noted("s.csv") >= 1)
-    os.killpg(process.pid, by)  # as a terminal and systemd do: to its workers, too
-    said = process.communicate(timeout=PATIENCE_S)[1]
-    assert process.returncode == 130, said
-    noted = runs.noted("s.csv")
-    assert f"kept     {noted} of 9 pages are done; the same command goes on" in said
-    assert noted < 9
+    wait_until(lambda: runs.journal_pages("s.csv") >= 1)
+    os.killpg(process.pid, by)  # also to the workers, as a terminal and systemd do
+    messages = process.communicate(timeout=TIMEOUT_S)[1]
+    assert process.returncode == 130, messages
+    done = runs.journal_pages("s.csv")
+    assert f"stopped  {done} of 9 pages are done. Run the same command to resume." in messages
+    assert done < 9
     assert not (runs.folder / "s.csv").exists()
     assert not (runs.folder / ".s.csv.lock").exists()
-    assert f"9 digitized · 0 failed · {noted} skipped (journal)" in runs.run("s.csv", *more)
+    assert f"9 digitized · 0 failed · {done} from an earlier run" in runs.run("s.csv", *more)
 
 
-def test_a_second_signal_ends_it_at_once(runs: Runs) -> None:
+def test_second_signal_stops_at_once(runs: Runs) -> None:
     (runs.folder / "scans/p00.png").rename(runs.folder / "scans/a_hang.png")
     process = runs.start("s.csv")
     wait_until((runs.folder / ".s.csv.lock").exists)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
-    assert process.poll() is None, "it waits for the page in work"
+    assert process.poll() is None, "it waits for the current page"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=PATIENCE_S) == 130
+    assert process.wait(timeout=TIMEOUT_S) == 130
 
 
-def test_two_runs_on_one_output_refuse_each_other(runs: Runs) -> None:
+def test_second_run_on_the_same_output_is_refused(runs: Runs) -> None:
     first_page = runs.folder / "scans/p00.png"
     for out in ("s.csv", "csv"):
         hanging = first_page.rename(first_page.with_name("a_hang.png"))
         first = runs.start(out)
         wait_until((runs.folder / (".s.csv.lock" if out == "s.csv" else "csv/.run.lock")).exists)
         time.sleep(0.2)
-        said = runs.run(out, code=4)
-        assert f"another run is writing {out}   [E-OUTPUT-02]" in said
+        messages = runs.run(out, code=4)
+        assert f"Cannot write {out}: another run is writing it" in messages
+        assert "[E-OUTPUT-02]" in messages
         first.kill()
         first.wait()
         hanging.rename(first_page)
-        runs.run(out)  # the lock went with its process
+        runs.run(out)  # the lock ended with its process
 
 
-def test_a_page_that_ends_its_process_costs_itself_only(runs: Runs) -> None:
-    whole = runs.folder / "scans/p04.png"
-    whole.with_name("p04_crash.png").write_bytes(whole.read_bytes())
-    whole.with_name("p05_hang.png").write_bytes(whole.read_bytes())
-    whole.with_name("p06_memory.png").write_bytes(whole.read_bytes())
-    runs.run("alone.csv", "--isolate", "--timeout", "2", code=2)
-    found = json.loads((runs.folder / "alone.report.json").read_text())["results"]
-    errors = {page["id"]: page["error_id"] for page in found if page["status"] == "failed"}
+def test_page_that_ends_its_process_fails_alone(runs: Runs) -> None:
+    good = runs.folder / "scans/p04.png"
+    good.with_name("p04_crash.png").write_bytes(good.read_bytes())
+    good.with_name("p05_hang.png").write_bytes(good.read_bytes())
+    good.with_name("p06_memory.png").write_bytes(good.read_bytes())
+    runs.run("isolated.csv", "--isolate", "--timeout", "2", code=2)
+    pages = json.loads((runs.folder / "isolated.report.json").read_text())["results"]
+    errors = {page["id"]: page["error_id"] for page in pages if page["status"] == "failed"}
     assert errors == {"p04_crash": "E-PAGE-03", "p05_hang": "E-PAGE-04", "p06_memory": "E-PAGE-05"}
-    assert next(page for page in found if page["id"] == "p04_crash")["message"].endswith("SIGSEGV")
+    assert next(page for page in pages if page["id"] == "p04_crash")["message"].endswith("SIGSEGV")
     for name in errors:
-        whole.with_name(f"{name}.png").unlink()
+        good.with_name(f"{name}.png").unlink()
     runs.run("plain.csv")
-    assert contents(runs.folder / "alone.csv") == contents(runs.folder / "plain.csv")
+    assert contents(runs.folder / "isolated.csv") == contents(runs.folder / "plain.csv")
 
 
-def test_a_worker_that_ends_between_pages_costs_nothing(tmp_path: Path) -> None:
-    pages = IsolatedPages(open_reader, threads=1)
-    found = []
-    for result in pages.digitize_many([PageRef(Path(name)) for name in ("a", "b", "c", "d")], 1):
+def test_worker_that_ends_between_pages_fails_no_page(tmp_path: Path) -> None:
+    digitizer = IsolatedDigitizer(open_stub, threads=1)
+    outcomes = []
+    for result in digitizer.digitize_many([PageRef(Path(name)) for name in ("a", "b", "c", "d")], 1):
         assert isinstance(result, Failed)
-        found.append((result.source.id, result.error_id))
+        outcomes.append((result.source.id, result.error_id))
         for child in multiprocessing.active_children():
-            if len(found) == 2:
+            if len(outcomes) == 2:
                 child.kill()
                 child.join()
-    assert [name for name, _ in found] == ["a", "b", "c", "d"]
-    assert sum(error == "E-PAGE-03" for _, error in found) <= 1, "of a page that was in it just then"
+    assert [name for name, _ in outcomes] == ["a", "b", "c", "d"]
+    assert sum(error == "E-PAGE-03" for _, error in outcomes) <= 1, (
+        "only a page that was in it at that moment"
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network_threads", [1, 2])
-def test_isolated_pages_are_the_same_to_the_last_bit(network_threads: int) -> None:
+def test_isolated_results_are_bit_identical(network_threads: int) -> None:
     pages = [PageRef(path) for path in sorted((ROOT / "examples").glob("*.jpg"))[:2]]
-    reading = DigitizeOptions()
-    inside = reading.digitizer(2).digitize_many(pages, network_threads=network_threads)
-    apart = IsolatedPages(reading.page_reader, threads=2).digitize_many(pages, network_threads)
-    for one, other in zip(inside, apart, strict=True):
+    options = DigitizeOptions()
+    inside = options.digitizer(2).digitize_many(pages, network_threads=network_threads)
+    isolated = IsolatedDigitizer(options.page_digitizer, threads=2).digitize_many(pages, network_threads)
+    for one, other in zip(inside, isolated, strict=True):
         assert isinstance(one, Digitized)
         assert isinstance(other, Digitized)
         assert (one.layout, one.provenance, one.notes) == (other.layout, other.provenance, other.notes)
@@ -212,23 +215,23 @@ def test_isolated_pages_are_the_same_to_the_last_bit(network_threads: int) -> No
             assert lead.curve_px.tobytes() == other.leads[name].curve_px.tobytes()
 
 
-def open_reader(threads: int) -> Callable[[PageRef], Result]:
-    return lambda page: Failed(page, "E-X-00", f"read on {threads}", "")
+def open_stub(threads: int) -> Callable[[PageRef], Result]:
+    return lambda page: Failed(page, "E-X-00", f"digitized on {threads}", "")
 
 
-def open_nothing(threads: int) -> Callable[[PageRef], Result]:
+def open_and_exit(threads: int) -> Callable[[PageRef], Result]:
     os._exit(3)
 
 
-def test_processes_that_never_begin_end_the_run() -> None:
+def test_workers_that_cannot_start_end_the_run() -> None:
     with pytest.raises(WorkerDied, match="3 processes ended"):
-        list(IsolatedPages(open_nothing, threads=1).digitize_many([PageRef(Path("a"))], 1))
+        list(IsolatedDigitizer(open_and_exit, threads=1).digitize_many([PageRef(Path("a"))], 1))
 
 
-def test_workers_end_with_a_run_that_is_killed(runs: Runs) -> None:
+def test_workers_end_with_a_killed_run(runs: Runs) -> None:
     (runs.folder / "scans/p04.png").rename(runs.folder / "scans/p04_hang.png")
     process = runs.start("s.csv", "--isolate")
-    wait_until(lambda: runs.noted("s.csv") >= 4)
+    wait_until(lambda: runs.journal_pages("s.csv") >= 4)
     workers = children_of(process.pid)
     assert len(workers) >= 2
     process.kill()
@@ -237,8 +240,8 @@ def test_workers_end_with_a_run_that_is_killed(runs: Runs) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(word) for path in found for word in path.read_text().split()]
+    paths = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(word) for path in paths for word in path.read_text().split()]
 
 
 def is_alive(pid: int) -> bool:
@@ -249,8 +252,8 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
-def test_without_room_what_is_read_is_kept(runs: Runs) -> None:
-    """The limit on the size of a file stands in for a full disk: writing ends in an OSError as there."""
+def test_full_disk_keeps_finished_pages(runs: Runs) -> None:
+    """A limit on the file size stands in for a full disk: both end a write with an OSError."""
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)); "
     start = "import runpy, sys; sys.orig_argv.append('ecgdigit_rt'); "
@@ -258,20 +261,20 @@ def test_without_room_what_is_read_is_kept(runs: Runs) -> None:
     environment = runs.environment | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [*command, "run", "scans", "--out", "s.csv"],
-        cwd=runs.folder, env=environment, text=True, capture_output=True, timeout=PATIENCE_S, check=False,
+        cwd=runs.folder, env=environment, text=True, capture_output=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 4, done.stderr
     assert "[E-OUTPUT-01]" in done.stderr
-    noted = runs.noted("s.csv")
-    assert 2 <= noted < 9
-    assert f"kept     {noted} of 9 pages are done" in done.stderr
-    assert f"9 digitized · 0 failed · {noted} skipped" in runs.run("s.csv")
+    pages = runs.journal_pages("s.csv")
+    assert 2 <= pages < 9
+    assert f"stopped  {pages} of 9 pages are done" in done.stderr
+    assert f"9 digitized · 0 failed · {pages} from an earlier run" in runs.run("s.csv")
     runs.run("whole.csv")
     assert contents(runs.folder / "s.csv") == contents(runs.folder / "whole.csv")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_a_pipe_keeps_no_journal(runs: Runs) -> None:
+def test_pipe_has_no_journal(runs: Runs) -> None:
     process = runs.start("-")
-    process.communicate(timeout=PATIENCE_S)
+    process.communicate(timeout=TIMEOUT_S)
     assert {path.name for path in runs.folder.iterdir()} == {"scans", "truth", "site"}

@@ -1,8 +1,7 @@
-"""The interface keeps its own word: schemathesis asks what its OpenAPI description allows, and what not."""
+"""Conformance of the HTTP interface with its OpenAPI description, tested with schemathesis."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,23 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from serving import PATIENCE_S, Server, serving
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as one:
-        yield one
+from serving import TIMEOUT_S, Server
 
 
 def fuzz(server: Server, examples: int) -> set[tuple[str, int]]:
-    """Ask each operation so often, and give the statuses that came."""
-    schema = schemathesis.openapi.from_url(f"{server.address}/openapi.json", timeout=PATIENCE_S)
+    """Call each operation `examples` times, and return path and status of the responses."""
+    schema = schemathesis.openapi.from_url(f"{server.address}/openapi.json", timeout=TIMEOUT_S)
     schema.config.generation.update(modes=list(GenerationMode))
-    seen: set[tuple[str, int]] = set()
-    for found in schema.get_all_operations():
-        assert isinstance(found, Ok), found
-        operation = found.ok()
+    responses: set[tuple[str, int]] = set()
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
+        operation = result.ok()
 
         @settings(
             max_examples=examples,
@@ -37,21 +30,21 @@ def fuzz(server: Server, examples: int) -> set[tuple[str, int]]:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy())
-        def ask(case: Case[Any]) -> None:
-            # A file that a schema allows need not be a page that can be read.
-            answer = case.call_and_validate(timeout=PATIENCE_S, excluded_checks=[positive_data_acceptance])
-            seen.add((case.path, answer.status_code))
+        def call(case: Case[Any]) -> None:
+            # A file that the schema allows need not be a page that can be digitized.
+            response = case.call_and_validate(timeout=TIMEOUT_S, excluded_checks=[positive_data_acceptance])
+            responses.add((case.path, response.status_code))
 
-        ask()
-    return seen
+        call()
+    return responses
 
 
-def test_answers_are_as_described(server: Server) -> None:
-    seen = fuzz(server, 8)
-    assert {path for path, _ in seen} >= {"/v1/digitize", "/v1/digitize/stream", "/v1/about", "/metrics"}
-    assert not {status for _, status in seen} & {500, 501, 503, 504}
+def test_responses_match_the_openapi_description(server: Server) -> None:
+    responses = fuzz(server, 8)
+    assert {path for path, _ in responses} >= {"/v1/digitize", "/v1/digitize/stream", "/v1/about", "/metrics"}
+    assert not {status for _, status in responses} & {500, 501, 503, 504}
 
 
 @pytest.mark.slow
-def test_many_more_answers_are_as_described(server: Server) -> None:
+def test_many_more_responses_match_the_openapi_description(server: Server) -> None:
     assert not {status for _, status in fuzz(server, 150)} & {500, 501, 503, 504}

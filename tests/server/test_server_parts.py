@@ -1,37 +1,47 @@
-"""Parts of the service that a client cannot see: where bytes lie, who holds a place, what is a name."""
+"""Parts of the service that a client cannot observe: memory files, pool, host names, settings."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pypdfium2
 import pytest
+from paper_page import digitized_page, signals
 from starlette.requests import Request
 from starlette.types import Message
 
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.errors import ServiceBusy
+from ecgdigit_rt.errors import DependencyMissing, ServiceBusy
+from ecgdigit_rt.pipeline import STEPS
+from ecgdigit_rt.results import LEADS, PageRef
+from ecgdigit_rt.server.downloads import download_from_page
 from ecgdigit_rt.server.memfd import memory_file, memory_folder
 from ecgdigit_rt.server.pool import RequestCancelled, WorkerPool
-from ecgdigit_rt.server.security import is_own_name
-from ecgdigit_rt.server.settings import is_loopback, token_for, workers_and_threads
+from ecgdigit_rt.server.security import is_allowed_host
+from ecgdigit_rt.server.settings import is_loopback, token_for_host, workers_and_threads
 from ecgdigit_rt.server.terminal_qr import qr_lines
 from ecgdigit_rt.server.uploads import Upload, upload_from_request
 
+WEB = Path(__file__).parents[2] / "ecgdigit_rt" / "server" / "web"
+MM_PER_PT = 25.4 / 72
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
 
 
-def request_of(name: bytes, data: bytes) -> Request:
-    """A form as it comes from the network, in pieces."""
+def form_request(name: bytes, data: bytes) -> Request:
+    """Return a form request that arrives in chunks."""
     body = HEAD % name + data + b"\r\n--x--\r\n"
-    pieces: Iterator[bytes] = iter([body[k : k + 65_536] for k in range(0, len(body), 65_536)])
+    chunks: Iterator[bytes] = iter([body[k : k + 65_536] for k in range(0, len(body), 65_536)])
 
     async def receive() -> Message:
-        piece = next(pieces, None)
-        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+        chunk = next(chunks, None)
+        return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
 
     headers = [(b"content-type", b"multipart/form-data; boundary=x")]
     return Request({"type": "http", "method": "POST", "headers": headers}, receive)
@@ -39,24 +49,24 @@ def request_of(name: bytes, data: bytes) -> Request:
 
 def test_a_large_upload_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_disk(*_: object) -> None:
-        raise AssertionError("the upload went to a disk")
+        raise AssertionError("the upload was written to a disk")
 
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", no_disk)
     data = bytes(5_000_000)
-    upload = asyncio.run(upload_from_request(request_of(b"scan.jpg", data), 6_000_000))
+    upload = asyncio.run(upload_from_request(form_request(b"scan.jpg", data), 6_000_000))
     assert upload == Upload("scan.jpg", data)
     assert "scan" not in repr(Upload("", data)) and len(repr(upload)) < 60
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("sent", "name"),
     [(b"../../etc/scan.jpg", "scan.jpg"), (b"C:\\\\scans\\\\a.png", "a.png"), (b"", "page"), (b"..", "page")],
 )
-def test_a_name_has_no_folders(given: bytes, name: str) -> None:
-    assert asyncio.run(upload_from_request(request_of(given, b"x"), 100)).name == name
+def test_folders_are_removed_from_upload_names(sent: bytes, name: str) -> None:
+    assert asyncio.run(upload_from_request(form_request(sent, b"x"), 100)).name == name
 
 
-def test_a_memory_file_is_on_no_disk() -> None:
+def test_memory_files_are_not_on_a_disk() -> None:
     with memory_file(b"page") as path:
         assert path.read_bytes() == path.read_bytes() == b"page"
         if Path("/proc").exists():
@@ -67,45 +77,45 @@ def test_a_memory_file_is_on_no_disk() -> None:
     assert not folder.exists()
 
 
-def test_a_place_is_free_when_its_work_has_ended() -> None:
-    async def story() -> None:
-        crew = WorkerPool(workers=1, queue=1)
-        begun, go_on = threading.Event(), threading.Event()
-        first, second = crew.place(), crew.place()
+def test_slots_are_released_when_their_work_has_ended() -> None:
+    async def scenario() -> None:
+        pool = WorkerPool(workers=1, queue=1)
+        started, resume = threading.Event(), threading.Event()
+        first, second = pool.admit(), pool.admit()
         with pytest.raises(ServiceBusy):
-            crew.place()
+            pool.admit()
 
         def steps() -> str:
-            begun.set()
-            go_on.wait()
+            started.set()
+            resume.wait()
             first.check()
             return "read"
 
-        given_up, waiting = first.start(steps), second.start(lambda: "second")
-        await asyncio.to_thread(begun.wait)
-        first.leave()
-        second.leave()
-        second.leave()
+        cancelled, waiting = first.start(steps), second.start(lambda: "second")
+        await asyncio.to_thread(started.wait)
+        first.cancel()
+        second.cancel()
+        second.cancel()
         await asyncio.sleep(0.01)
-        assert crew.taken == 1, "a page in work keeps its place until its next step"
-        third = crew.place().start(lambda: "third")
-        go_on.set()
+        assert pool.in_flight == 1, "a page in progress keeps its slot until its next step"
+        third = pool.admit().start(lambda: "third")
+        resume.set()
         with pytest.raises(RequestCancelled):
-            await given_up
+            await cancelled
         assert waiting.cancelled()
         assert await third == "third"
-        crew.place().leave()  # who leaves before the page has come
+        pool.admit().cancel()  # a client that disconnects during its upload
         await asyncio.sleep(0.01)
-        assert crew.taken == 0
-        crew.close()
+        assert pool.in_flight == 0
+        pool.close()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_whose_name_it_is() -> None:
-    own = ("localhost", "ecg.ward.example")
+def test_host_headers_that_are_allowed() -> None:
+    allowed = ("localhost", "ecg.ward.example")
     for host in ("localhost", "localhost:8000", "ECG.ward.example", "10.0.0.7:8000", "[::1]:80", "[::1]"):
-        assert is_own_name(host, own), host
+        assert is_allowed_host(host, allowed), host
     for host in (
         "",
         "evil.example",
@@ -114,16 +124,17 @@ def test_whose_name_it_is() -> None:
         "localhost:8000@evil",
         "[",
     ):
-        assert not is_own_name(host, own), host
+        assert not is_allowed_host(host, allowed), host
 
 
-def test_settings_that_nobody_gave() -> None:
+def test_default_settings() -> None:
     assert [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1")] == [True] * 3
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.7", "ward")] == [False] * 4
-    assert token_for("127.0.0.1", None) == token_for("::1", "") == (None, False)
-    assert token_for("0.0.0.0", "given") == token_for("localhost", "given") == ("given", False)
-    made = [token_for("0.0.0.0", given) for given in (None, "", None)]
-    assert len(set(made)) == 3 and all(is_made and len(token or "") == 32 for token, is_made in made)
+    assert token_for_host("127.0.0.1", None) == token_for_host("::1", "") == (None, False)
+    assert token_for_host("0.0.0.0", "own") == token_for_host("localhost", "own") == ("own", False)
+    generated = [token_for_host("0.0.0.0", token) for token in (None, "", None)]
+    assert len(set(generated)) == 3
+    assert all(is_generated and len(token or "") == 32 for token, is_generated in generated)
     assert workers_and_threads(1, None, None) == (1, 1)
     assert workers_and_threads(8, None, None) == (4, 2)
     assert workers_and_threads(8, 2, None) == (2, 4)
@@ -131,15 +142,51 @@ def test_settings_that_nobody_gave() -> None:
     assert workers_and_threads(2, 4, None) == (4, 1)
 
 
-def test_a_qr_code_for_a_phone() -> None:
+def test_qr_codes_consist_of_block_characters() -> None:
     lines = qr_lines("http://10.0.0.7:8000/#token=abc")
     assert len({len(line) for line in lines}) == 1
     assert set("".join(lines)) <= set(" ▀▄█")
 
 
-def test_without_the_extra_it_says_what_to_install(
+def test_a_missing_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "fastapi", None)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
     assert exit_code(["serve"]) == 3
     assert "ecgdigit-rt[serve]" in capsys.readouterr().err
+
+
+def test_the_progress_bar_has_the_steps_of_the_pipeline() -> None:
+    source = (WEB / "steps.js").read_text(encoding="utf-8")
+    groups = re.findall(r"steps: (\[.*?\])", source)
+    assert [name for group in groups for name in json.loads(group)] == [
+        "decode",
+        *(step.name for step in STEPS),
+    ]
+
+
+def test_a_printable_page_has_names_and_true_scale() -> None:
+    page = digitized_page(PageRef(Path("図\udcff (née)\\.jpg")), signals(1))
+    with pypdfium2.PdfDocument(download_from_page(page, "pdf").data) as document:
+        (printed,) = document
+        text = printed.get_textpage().get_text_bounded()
+        bounds = [item.get_bounds() for item in printed.get_objects()]
+    assert text.startswith("?? (née)\\")
+    assert "25 mm/s" in text and "10 mm/mV" in text
+    assert set(LEADS) <= set(text.split())
+    sizes = [((right - left) * MM_PER_PT, (top - bottom) * MM_PER_PT) for left, bottom, right, top in bounds]
+    stroke_mm = 2 * 0.25  # PDFium widens bounds by the line width on each side
+    pulse_mm = pytest.approx((8 + stroke_mm, 10 + stroke_mm), abs=0.02)
+    assert sizes.count(pulse_mm) == len(page.layout.rows), "1 mV is 10 mm, 0.2 s are 5 mm"
+    widths = [width for width, _ in sizes]
+    samples = 1250
+    assert pytest.approx((samples - 1) / 500 * 25 + stroke_mm, abs=0.02) in widths, "1 s is 25 mm"
+
+
+def test_a_missing_pdf_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    monkeypatch.delitem(sys.modules, "ecgdigit_rt.server.paper_pdf", raising=False)
+    page = digitized_page(PageRef(Path("page.png")), signals(1))
+    with pytest.raises(DependencyMissing) as caught:
+        download_from_page(page, "pdf")
+    assert "ecgdigit-rt[serve]" in caught.value.hint

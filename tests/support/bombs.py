@@ -1,4 +1,4 @@
-"""Files of a few bytes that say, or unfold into, very many. Deterministic, made in memory."""
+"""Decompression bombs: small files that state, or decode to, very large images. Deterministic."""
 
 from __future__ import annotations
 
@@ -7,44 +7,51 @@ import struct
 import zlib
 from collections.abc import Sequence
 
-from dicom_files import GREY, compressed, picture
+from dicom_files import image_dataset, with_compressed_frames
 from pdf_files import pdf
 from PIL import Image
-from sample_picture import data_of, grey_page, page
+from sample_image import GREY, grey_page, image_bytes, page
 
 SIDE = 60_000
 _BLANK = Image.new("L", (300, 300), 200)
 
 
+def png_from_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a PNG of these chunks, (type, body) each."""
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
 def png(width: int, height: int, rows: int = 0) -> bytes:
-    """A grey PNG that says this size, with so many rows in it."""
-    parts = [
+    """Return a grey PNG that states this size and contains this many rows."""
+    return png_from_chunks(
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
         (b"IDAT", zlib.compress((b"\0" + b"\xc8" * width) * rows)),
         (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
     )
 
 
 def tiff(tags: Sequence[tuple[int, int, int]], body: bytes = b"", order: str = "<") -> bytes:
-    """(tag, type, value) each; the pixels, `body`, begin at byte 8."""
+    """Return a TIFF with these tags, (tag, type, value) each. The pixels, `body`, start at byte 8."""
     entries = b"".join(struct.pack(f"{order}HHII", tag, kind, 1, value) for tag, kind, value in tags)
     head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(body))
     return head + body + struct.pack(f"{order}H", len(tags)) + entries + struct.pack(f"{order}I", 0)
 
 
 def grey_tiff(*sizes: tuple[int, int, int], tile: int = 0) -> bytes:
-    """300 × 300 grey, deflated. sizes: (tag, type, value) of width and height, as often as given."""
+    """Return a deflated grey TIFF of 300 x 300 px.
+
+    `sizes` are the tags (tag, type, value) of width and height, of which there may be several.
+    """
     body = zlib.compress(bytes(300 * 300))
     rest = [(258, 3, 8), (259, 3, 8), (262, 3, 1)]
     if tile:
-        places = [(277, 3, 1), (322, 4, tile), (323, 4, tile), (324, 4, 8), (325, 4, len(body))]
+        location = [(277, 3, 1), (322, 4, tile), (323, 4, tile), (324, 4, 8), (325, 4, len(body))]
     else:
-        places = [(273, 4, 8), (277, 3, 1), (278, 4, 300), (279, 4, len(body))]
-    return tiff([*sizes, *rest, *places], body)
+        location = [(273, 4, 8), (277, 3, 1), (278, 4, 300), (279, 4, len(body))]
+    return tiff([*sizes, *rest, *location], body)
 
 
 def gif() -> bytes:
@@ -56,19 +63,19 @@ def bmp() -> bytes:
 
 
 def jpeg() -> bytes:
-    data = bytearray(data_of(_BLANK, "JPEG"))
+    data = bytearray(image_bytes(_BLANK, "JPEG"))
     struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, SIDE, SIDE)
     return bytes(data)
 
 
-def jpeg_of(side: int) -> bytes:
-    """One that is what it says."""
-    return data_of(Image.new("L", (side, side), 200), "JPEG")
+def jpeg_with_side(side: int) -> bytes:
+    """Return a JPEG that has the size that it states."""
+    return image_bytes(Image.new("L", (side, side), 200), "JPEG")
 
 
-def jpeg_of_scans(scans: int) -> bytes:
-    """A progressive JPEG whose last scan stands so many times: each goes over the whole picture."""
-    data = data_of(_BLANK, "JPEG", progressive=True)
+def jpeg_with_scans(scans: int) -> bytes:
+    """Return a progressive JPEG whose last scan is repeated; each one is decoded over the whole image."""
+    data = image_bytes(_BLANK, "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * scans + data[-2:]
 
@@ -79,25 +86,25 @@ def webp() -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
-def resized(data: bytes, width: int, height: int) -> bytes:
-    """An AVIF or a HEIC that says another size."""
+def with_stated_size(data: bytes, width: int, height: int) -> bytes:
+    """Return an AVIF or HEIC that states another size."""
     at = data.index(b"ispe") + 8
     return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
 
 
 def avif() -> bytes:
-    return resized(data_of(_BLANK, "AVIF"), SIDE, SIDE)
+    return with_stated_size(image_bytes(_BLANK, "AVIF"), SIDE, SIDE)
 
 
 def heic() -> bytes:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    return resized(data_of(_BLANK, "HEIF"), SIDE, SIDE)
+    return with_stated_size(image_bytes(_BLANK, "HEIF"), SIDE, SIDE)
 
 
-def pdf_picture(width: int, height: int, data: bytes, decoder: bytes) -> bytes:
-    """A PDF whose page is one grey picture."""
+def pdf_with_image(width: int, height: int, data: bytes, decoder: bytes) -> bytes:
+    """Return a PDF whose page is one grey image."""
     head = (
         b"<</Subtype/Image/Width %d/Height %d/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/%s/Length %d>>"
     )
@@ -108,40 +115,40 @@ def pdf_picture(width: int, height: int, data: bytes, decoder: bytes) -> bytes:
 
 
 def jpeg2000() -> bytes:
-    data = bytearray(data_of(_BLANK, "JPEG2000", irreversible=False))
+    data = bytearray(image_bytes(_BLANK, "JPEG2000", irreversible=False))
     struct.pack_into(">II", data, data.index(b"\xff\x4f\xff\x51") + 8, SIDE, SIDE)
     return bytes(data)
 
 
 def jpx_pdf() -> bytes:
-    """The PDF says 300 × 300, the JPEG 2000 data in it say more."""
-    return pdf_picture(300, 300, jpeg2000(), b"JPXDecode")
+    """Return a PDF that states 300 x 300 px for larger JPEG 2000 data."""
+    return pdf_with_image(300, 300, jpeg2000(), b"JPXDecode")
 
 
 def flate_pdf() -> bytes:
-    return pdf_picture(SIDE, SIDE, zlib.compress(bytes(1000)), b"FlateDecode")
+    return pdf_with_image(SIDE, SIDE, zlib.compress(bytes(1000)), b"FlateDecode")
 
 
 def dicom(rows: int = SIDE) -> bytes:
-    made = picture(grey_page(), "MONOCHROME2")
-    made.Rows = made.Columns = rows
-    return _saved(made)
+    result = image_dataset(grey_page(), "MONOCHROME2")
+    result.Rows = result.Columns = rows
+    return _saved(result)
 
 
-def dicom_of_frame(data: bytes, syntax: str) -> bytes:
-    """The header says that it is `grey_page`, the compressed frame what it likes."""
-    return _saved(compressed(picture(GREY[..., 0], "MONOCHROME2"), syntax, data))
+def dicom_with_frame(data: bytes, syntax: str) -> bytes:
+    """Return a DICOM file with the header of `grey_page` and any compressed frame."""
+    return _saved(with_compressed_frames(image_dataset(GREY[..., 0], "MONOCHROME2"), syntax, data))
 
 
 def deflated_dicom(megabytes: int) -> bytes:
-    """So many zeros before the picture, deflated a thousandfold."""
+    """Return a deflated DICOM file with this many megabytes of zeros before the image."""
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-    made = picture(page(), "RGB")
-    made.add_new(0x00090010, "LO", "zeros")
-    made.add_new(0x00091001, "OB", b"")
-    made.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    data = _saved(made)
+    result = image_dataset(page(), "RGB")
+    result.add_new(0x00090010, "LO", "zeros")
+    result.add_new(0x00091001, "OB", b"")
+    result.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    data = _saved(result)
     start = 144 + struct.unpack_from("<I", data, 140)[0]  # past the group length
     plain = zlib.decompress(data[start:], -zlib.MAX_WBITS)
     at = plain.index(b"\x09\0\x01\x10OB\0\0") + 8
@@ -150,12 +157,12 @@ def deflated_dicom(megabytes: int) -> bytes:
     out += [packer.flush(zlib.Z_FULL_FLUSH)]
     out += [
         packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    ] * megabytes  # each stands alone
+    ] * megabytes  # independent of each other
     out += [packer.compress(plain[at + 4 :]), packer.flush()]
     return b"".join(out)
 
 
-def _saved(made: object) -> bytes:
+def _saved(result: object) -> bytes:
     file = io.BytesIO()
-    made.save_as(file, enforce_file_format=True)  # type: ignore[attr-defined]
+    result.save_as(file, enforce_file_format=True)  # type: ignore[attr-defined]
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Calls of the command line inside the test process."""
+"""The command line inside the test process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ecgdigit_rt.cli.app import exit_code
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    """Run a command, and return its exit code, stdout and stderr."""
     code = exit_code([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     return code, out, err

@@ -1,4 +1,4 @@
-"""The C++ folder, configured and built with sanitizers, and its programs run."""
+"""Build of engine/cpp with sanitizers, and execution of its programs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "engine" / "cpp"
 INSTALL = "apt-get install cmake g++ libcurl4-openssl-dev nlohmann-json3-dev"
 HEADERS = ("curl/curl.h", "nlohmann/json.hpp")
-FOUND = 99
-"""The exit code of a program in which a sanitizer found something."""
+SANITIZER_EXIT_CODE = 99
+"""Exit code of a program in which a sanitizer reports an error."""
 
 
-def why_not() -> str:
-    """What keeps the folder from being built here; nothing where it can be."""
-    absent = [tool for tool in ("cmake", "c++") if shutil.which(tool) is None]
-    if not absent:
-        absent = [header for header in HEADERS if not _has_header(header)]
-    return f"{', '.join(absent)} missing: {INSTALL}" if absent else ""
+def unavailable_reason() -> str:
+    """Return why engine/cpp cannot be built on this machine, empty if it can."""
+    missing = [tool for tool in ("cmake", "c++") if shutil.which(tool) is None]
+    if not missing:
+        missing = [header for header in HEADERS if not _has_header(header)]
+    return f"{', '.join(missing)} missing: {INSTALL}" if missing else ""
 
 
 def has_openvino() -> bool:
+    """Return whether the package with OpenVINO's headers is installed."""
     return importlib.util.find_spec("openvino") is not None
 
 
@@ -35,40 +36,40 @@ def _has_header(name: str) -> bool:
 
 
 def build(folder: Path) -> None:
-    """Configure and build all of it; warnings are errors. Raises AssertionError, with what was said."""
+    """Configure and build everything; warnings are errors. Raises AssertionError with the output."""
     options = []
     if has_openvino():
         from openvino.utils import get_cmake_path
 
         options = ["-DECGDIGIT_OPENVINO=ON", f"-DOpenVINO_DIR={get_cmake_path()}"]
-    command(["cmake", "--preset", "sanitized", "-B", str(folder), *options], SOURCE)
-    command(["cmake", "--build", str(folder), "--parallel", "2"], SOURCE)
+    run_command(["cmake", "--preset", "sanitized", "-B", str(folder), *options], SOURCE)
+    run_command(["cmake", "--build", str(folder), "--parallel", "2"], SOURCE)
 
 
-def command(words: list[str], folder: Path) -> None:
+def run_command(words: list[str], folder: Path) -> None:
+    """Run a build command. Raises AssertionError with its output if it fails."""
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(words)}:\n{done.stdout[-6000:]}{done.stderr[-6000:]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Completed:
+    """Exit code and output of a program."""
+
     code: int
     out: str
     err: str
 
 
-def run(program: Path, *words: str | Path, leaks: bool = True) -> Ended:
-    """Run a program of the folder. Raises AssertionError where a sanitizer found something.
-
-    leaks: whether memory that is not given back counts, too.
-    """
-    stop = f"halt_on_error=1:exitcode={FOUND}:detect_leaks={int(leaks)}"
-    # OpenVINO's TBB opens a library in a way that AddressSanitizer forbids, unless it is told.
-    sanitizing = {"ASAN_OPTIONS": stop, "UBSAN_OPTIONS": stop, "TBB_ENABLE_SANITIZERS": "1"}
-    environment = {**os.environ, **sanitizing, "no_proxy": "*"}
+def run(program: Path, *words: str | Path, leaks: bool = True) -> Completed:
+    """Run a program. Raises AssertionError if a sanitizer reports an error, or a leak if `leaks`."""
+    options = f"halt_on_error=1:exitcode={SANITIZER_EXIT_CODE}:detect_leaks={int(leaks)}"
+    # OpenVINO's TBB opens a library in a way that AddressSanitizer forbids unless this variable is set.
+    sanitizer_variables = {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": options, "TBB_ENABLE_SANITIZERS": "1"}
+    environment = {**os.environ, **sanitizer_variables, "no_proxy": "*"}
     done = subprocess.run([program, *words], env=environment, capture_output=True, timeout=300, check=False)
     out, err = done.stdout.decode(), done.stderr.decode()
-    assert done.returncode != FOUND, err
+    assert done.returncode != SANITIZER_EXIT_CODE, err
     assert "Sanitizer" not in err, err
     assert "runtime error" not in err, err
-    return Ended(done.returncode, out, err)
+    return Completed(done.returncode, out, err)

@@ -1,4 +1,4 @@
-"""DICOM files with pictures, plain and compressed."""
+"""DICOM datasets with images, uncompressed and compressed."""
 
 from __future__ import annotations
 
@@ -13,48 +13,52 @@ from pydicom.uid import (
     MultiFrameTrueColorSecondaryCaptureImageStorage,
     generate_uid,
 )
-from sample_picture import grey_page
-
-GREY = np.dstack([grey_page()] * 3)
 
 
 def dataset(uid: str = MultiFrameTrueColorSecondaryCaptureImageStorage, **elements: object) -> FileDataset:
+    """Return a dataset of the SOP class `uid` with these elements and without an image."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = UID(uid)
-    made = FileDataset("", Dataset(), file_meta=meta, preamble=bytes(128))
-    made.SOPClassUID = uid
-    made.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = generate_uid()
+    result = FileDataset("", Dataset(), file_meta=meta, preamble=bytes(128))
+    result.SOPClassUID = uid
+    result.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = generate_uid()
     for keyword, value in elements.items():
-        setattr(made, keyword, value)
-    return made
+        setattr(result, keyword, value)
+    return result
 
 
-def picture(
-    stored: NDArray[np.generic], meaning: str, bits: int | None = None, **elements: object
+def image_dataset(
+    stored: NDArray[np.generic], interpretation: str, bits: int | None = None, **elements: object
 ) -> FileDataset:
-    """(height, width) or (height, width, 3), or with frames before; `meaning`: PhotometricInterpretation."""
+    """Return a dataset with an uncompressed image.
+
+    `stored` is (height, width) or (height, width, 3), or with an axis of frames before. `interpretation`
+    is the PhotometricInterpretation.
+    """
     is_colour = stored.shape[-1] == 3
     frames = stored.ndim - 2 - is_colour
     height, width = stored.shape[frames:][:2]
     size = stored.dtype.itemsize * 8
-    made = dataset(
-        Rows=height, Columns=width, SamplesPerPixel=3 if is_colour else 1, PhotometricInterpretation=meaning,
+    result = dataset(
+        Rows=height, Columns=width, SamplesPerPixel=3 if is_colour else 1,
+        PhotometricInterpretation=interpretation,
         BitsAllocated=size, BitsStored=bits or size, HighBit=(bits or size) - 1,
         PixelRepresentation=int(stored.dtype.kind == "i"),
     )  # fmt: skip
     if is_colour:
-        made.PlanarConfiguration = 0
+        result.PlanarConfiguration = 0
     if frames:
-        made.NumberOfFrames = stored.shape[0]
+        result.NumberOfFrames = stored.shape[0]
     for keyword, value in elements.items():
-        setattr(made, keyword, value)
-    made.PixelData = stored.tobytes()
-    made["PixelData"].VR = "OB" if size == 8 else "OW"
-    return made
+        setattr(result, keyword, value)
+    result.PixelData = stored.tobytes()
+    result["PixelData"].VR = "OB" if size == 8 else "OW"
+    return result
 
 
-def compressed(base: FileDataset, syntax: str, *frames: bytes) -> FileDataset:
+def with_compressed_frames(base: FileDataset, syntax: str, *frames: bytes) -> FileDataset:
+    """Replace the pixels of `base` by compressed frames, in place, and return it."""
     base.file_meta.TransferSyntaxUID = UID(syntax)
     base.PixelData = encapsulate(list(frames))
     base["PixelData"].VR = "OB"

@@ -1,8 +1,8 @@
-"""Blocks of commands in the documentation, and whether the command line has what they name.
+"""Code blocks of the documentation, and checks of the commands in them.
 
-A page's `bash` and `python` blocks run in order, in one folder with a copy of examples/; Python blocks of a
-page share their names. A comment above a block tells more: `<!-- makes: FILE FILE -->`, the files that it
-must leave, or `<!-- not run: REASON -->`, then it is only parsed. Blocks of other languages show something.
+The `bash` and `python` blocks of a page run in order, in one folder with a copy of examples/. The Python
+blocks of a page share their variables. A comment above a block adds `<!-- makes: FILE FILE -->`, files that
+it must create, or `<!-- not run: REASON -->`, if it is only parsed. Blocks of other languages are ignored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _INLINE = re.compile(r"`(ecgdigit-rt [^`\n]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block. place: such as tutorial.md:12. makes: what it promises. is_run: or only parsed."""
+    """One block. `place` is such as tutorial.md:12, `makes` are files that it must create."""
 
     place: str
     language: str
@@ -48,30 +48,30 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def commands_in(shell: str) -> list[list[str]]:
-    """The words behind `ecgdigit-rt` of every command in a shell script."""
+    """Return the words after `ecgdigit-rt` of every command in a shell script."""
     lines = shell.replace("\\\n", " ")
     return [shlex.split(found, comments=True)[1:] for found in _COMMAND.findall(lines)]
 
 
 def inline_commands(page: Path) -> list[list[str]]:
-    """The same of commands that are named in a page's text; values may be placeholders."""
+    """Return the words of commands in the text of a page. Values may be placeholders."""
     return [found.split()[1:] for found in _INLINE.findall(page.read_text(encoding="utf-8"))]
 
 
 def parse(words: list[str]) -> None:
-    """Parse a command line without running it. Raises where the verb would refuse it."""
-    verb, rest = _verb(words)
-    verb.make_context("verb", list(rest))
+    """Parse a command line without running it. Raises if the command would refuse it."""
+    command, rest = _command(words)
+    command.make_context("command", list(rest))
 
 
 def unknown_options(words: list[str]) -> list[str]:
-    """Options among the words that their verb does not have."""
-    verb, rest = _verb(words)
-    known = {name for one in verb.params for name in one.opts} | {"--help"}
+    """Return the options among the words that their command does not have."""
+    command, rest = _command(words)
+    known = {name for one in command.params for name in one.opts} | {"--help"}
     return [word for word in rest if word.startswith("--") and word not in known]
 
 
-def _verb(words: list[str]) -> tuple[Any, list[str]]:
+def _command(words: list[str]) -> tuple[Any, list[str]]:
     found: Any = typer.main.get_command(app)
     rest = list(words)
     while rest and rest[0] in getattr(found, "commands", {}):

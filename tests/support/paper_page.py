@@ -1,4 +1,4 @@
-"""Pages for the shell's tests: signals with truth, drawn plainly in the competition's geometry."""
+"""Test pages with known signals, drawn in the competition's geometry, and a digitizer that returns them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.decode_page import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.errors import EcgDigitError, NoGridFound
 from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.results import (
@@ -34,7 +34,7 @@ ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3"
 
 
 def beats(seconds: float, seed: int) -> NDArray[np.float64]:
-    """P, QRS and T as Gaussians at 75 beats a minute; amplitudes by seed."""
+    """Return a lead in mV with P, QRS and T as Gaussians at 75 beats per minute; `seed` sets amplitudes."""
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     rng = np.random.default_rng(seed)
     waves = [(0.1, -0.17, 0.02), (-0.12, -0.03, 0.01), (1.1, 0, 0.012), (-0.25, 0.03, 0.012)]
@@ -48,7 +48,7 @@ def beats(seconds: float, seed: int) -> NDArray[np.float64]:
 
 
 def signals(seed: int) -> dict[str, NDArray[np.float64]]:
-    """Twelve windows: lead II for 10 s, the others for 2.5 s."""
+    """Return twelve leads in mV: lead II for 10 s, the others for 2.5 s."""
     return {
         name: beats(10, seed)[: 5000 if name == "II" else 1250] * (-0.8 if name == "aVR" else 1) + 0.02 * i
         for i, name in enumerate(LEADS)
@@ -56,10 +56,12 @@ def signals(seed: int) -> dict[str, NDArray[np.float64]]:
 
 
 def window_start_s(lead: str) -> float:
+    """Return the start of a lead's window in the record."""
     return next(row.index(lead) for row in ROWS if lead in row) * 2.5
 
 
 def write_truth(path: Path, leads: dict[str, NDArray[np.float64]], rows: int = 5000) -> None:
+    """Write a truth CSV with one column per lead, empty outside its window."""
     cells = [[""] * len(leads) for _ in range(rows)]
     for column, (name, mv) in enumerate(leads.items()):
         start = 0 if mv.size == rows else round(window_start_s(name) / 10 * rows)
@@ -70,7 +72,7 @@ def write_truth(path: Path, leads: dict[str, NDArray[np.float64]], rows: int = 5
 
 
 def curve_px(name: str, mv: NDArray[np.float64], rate_hz: float) -> NDArray[np.float32]:
-    """Where the competition's page at 200 dpi shows this lead."""
+    """Return x and y of a lead's samples on the competition's page at 200 dpi, (n, 2)."""
     is_rhythm = mv.size / rate_hz > 5
     row = 3 if is_rhythm else next(i for i, row in enumerate(ROWS) if name in row)
     start_s = 0 if is_rhythm else window_start_s(name)
@@ -78,8 +80,8 @@ def curve_px(name: str, mv: NDArray[np.float64], rate_hz: float) -> NDArray[np.f
     return np.stack([x, BASELINES_PX[row] - mv * PX_PER_MV], axis=1).astype(np.float32)
 
 
-def drawn_page(leads: dict[str, NDArray[np.float64]]) -> NDArray[np.uint8]:
-    """(1700, 2200, 3) RGB: a red grid and black traces."""
+def draw_page(leads: dict[str, NDArray[np.float64]]) -> NDArray[np.uint8]:
+    """Draw a red grid and black traces, (1700, 2200, 3) uint8 RGB."""
     page = np.full((1700, 2200, 3), 255, np.uint8)
     for k in range(300):
         at = round(k * 39.37 / 5)
@@ -93,10 +95,12 @@ def drawn_page(leads: dict[str, NDArray[np.float64]]) -> NDArray[np.uint8]:
 
 
 def write_page(path: Path, leads: dict[str, NDArray[np.float64]]) -> None:
-    cv2.imwrite(str(path), drawn_page(leads)[..., ::-1])
+    """Write the page of these leads as an image file."""
+    cv2.imwrite(str(path), draw_page(leads)[..., ::-1])
 
 
-def digitized(source: PageRef, leads: dict[str, NDArray[np.float64]]) -> Digitized:
+def digitized_page(source: PageRef, leads: dict[str, NDArray[np.float64]]) -> Digitized:
+    """Return the result of a page in the competition's layout with these leads."""
     found = {
         name: Lead(
             name,
@@ -122,20 +126,20 @@ def digitized(source: PageRef, leads: dict[str, NDArray[np.float64]]) -> Digitiz
 
 
 class TruthDigitizer:
-    """Stands in for the Digitizer: looks the leads up in `truth` instead of in the picture.
+    """Substitute for the Digitizer that returns the leads of the truth CSV in the folder `truth`.
 
-    A page without truth has no grid, and a page whose name contains "bug" raises what nobody
-    foresaw, as the real one would report it.
+    A page without truth fails with NoGridFound. A page whose name contains "bug" fails with an unexpected
+    error, reported as the real digitizer does.
     """
 
     truth = Path()
     device = "none (truth)"
     models = "none"
-    notes = ("it knows the truth",)
+    notes = ("results are the truth",)
     identity: ClassVar[dict[str, str]] = {"models": "truth"}
     threads = 1
 
-    wishes: ClassVar[dict[str, object]] = {}
+    options_given: ClassVar[dict[str, object]] = {}
 
     def __init__(
         self,
@@ -147,7 +151,7 @@ class TruthDigitizer:
         backend: str,
         device: str,
         precision: str,
-        **told: object,
+        **options: object,
     ) -> None:
         assert (models, threads, tta, enforce_einthoven, no_beat_prior) == (
             "lite",
@@ -157,32 +161,37 @@ class TruthDigitizer:
             False,
         )
         assert (backend, device, precision) == ("auto", "auto", "auto")
-        type(self).wishes = told
+        type(self).options_given = options
 
     def network_threads(self, pages: int) -> int:
+        """Return the threads of each network."""
         return 1
 
     def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int = 1) -> Iterator[Result]:
+        """Yield a result for every page, in order."""
         for page in pages:
             try:
                 rgb_from_page(page)
-                yield self._digitized(page)
+                yield self._digitize(page)
             except (EcgDigitError, ZeroDivisionError) as error:
                 yield failed_from_error(page, error)
 
-    def _digitized(self, page: PageRef) -> Digitized:
+    def _digitize(self, page: PageRef) -> Digitized:
         if "bug" in page.id:
             raise ZeroDivisionError("division by zero")
         path = self.truth / f"{page.id}.csv"
         if not path.exists():
             raise NoGridFound
-        return digitized(page, dict(read_truth(path).leads))
+        return digitized_page(page, dict(read_truth(path).leads))
 
 
 def scans_folder(
     root: Path, monkeypatch: pytest.MonkeyPatch, names: Sequence[str], digitizer: type[TruthDigitizer]
 ) -> Path:
-    """ROOT/scans with a page of each name. `digitizer` knows them, for the real one; ROOT is cwd."""
+    """Create ROOT/scans with a page of each name, and make ROOT the working directory.
+
+    `digitizer` replaces the real one and returns the true leads of these pages.
+    """
     folder, truth = root / "scans", root / "truth"
     folder.mkdir()
     truth.mkdir()

@@ -1,19 +1,20 @@
-"""PDF files of raw content streams and embedded scans."""
+"""PDF files from raw content streams and embedded scans."""
 
 from __future__ import annotations
 
 import numpy as np
-from sample_picture import HEIGHT, WIDTH
+from sample_image import HEIGHT, WIDTH
 
 A4 = (595, 842)  # points
-
 
 NOISE = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
 
 
 def pdf(*contents: bytes, size: tuple[float, float] = A4, page_keys: bytes = b"", more: bytes = b"") -> bytes:
-    """A PDF with one page per content stream. `more` is one object (number 3), and goes to the trailer too
-    where it is an encryption dictionary."""
+    """Return a PDF with one page per content stream.
+
+    `more` is object number 3. An encryption dictionary is also referenced from the trailer.
+    """
     pages = [4 + 2 * i for i in range(len(contents))]
     kids = b" ".join(b"%d 0 R" % number for number in pages)
     objects = {
@@ -29,28 +30,34 @@ def pdf(*contents: bytes, size: tuple[float, float] = A4, page_keys: bytes = b""
             page_keys,
         )
         objects[number + 1] = b"<</Length %d>>stream\n%s\nendstream" % (len(content), content)
-    out, places = b"%PDF-1.7\n", []
+    out, offsets = b"%PDF-1.7\n", []
     for number, body in sorted(objects.items()):
-        places.append(len(out))
+        offsets.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % at for at in places)
-    lock = b"/Encrypt 3 0 R/ID[<00><00>]" if b"/Filter/" in more and b"/Standard" in more else b""
-    tail = b"trailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, lock, len(out))
+    table = b"".join(b"%010d 00000 n \n" % at for at in offsets)
+    encrypt = b"/Encrypt 3 0 R/ID[<00><00>]" if b"/Filter/" in more and b"/Standard" in more else b""
+    tail = b"trailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF\n" % (
+        len(objects) + 1,
+        encrypt,
+        len(out),
+    )
     return out + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + tail
 
 
-def image(width: int, height: int, body: bytes, keys: bytes = b"/ColorSpace/DeviceRGB") -> bytes:
+def image_object(width: int, height: int, body: bytes, keys: bytes = b"/ColorSpace/DeviceRGB") -> bytes:
+    """Return an image XObject."""
     head = b"<</Subtype/Image/Width %d/Height %d/BitsPerComponent 8%s/Length %d>>"
     return head % (width, height, keys, len(body)) + b"stream\n%s\nendstream" % body
 
 
-def locked(method: bytes = b"/V 1/R 2") -> bytes:
+def encryption(method: bytes = b"/V 1/R 2") -> bytes:
+    """Return an encryption dictionary that needs a password."""
     key = b"<" + b"41" * 32 + b">"
     return b"<</Filter/Standard" + method + b"/O" + key + b"/U" + key + b"/P -4>>"
 
 
 def scan(dpi: float, content: bytes = b"", **options: object) -> bytes:
-    """A page that is one picture of noise, at this resolution."""
+    """Return a PDF whose page is NOISE at the given resolution."""
     size = WIDTH * 72 / dpi, HEIGHT * 72 / dpi
-    placed = b"q %f 0 0 %f 0 0 cm /Im Do Q " % size
-    return pdf(placed + content, size=size, more=image(WIDTH, HEIGHT, NOISE.tobytes()), **options)  # type: ignore[arg-type]
+    drawing = b"q %f 0 0 %f 0 0 cm /Im Do Q " % size
+    return pdf(drawing + content, size=size, more=image_object(WIDTH, HEIGHT, NOISE.tobytes()), **options)  # type: ignore[arg-type]

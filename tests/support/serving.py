@@ -1,7 +1,8 @@
-"""A real `ecgdigit-rt serve` in a process of its own, on a free port."""
+"""A real `ecgdigit-rt serve` process on a free port."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -15,29 +16,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from PIL import Image
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PATIENCE_S = 240.0
-"""Machines that run tests may be busy; nothing here is about speed."""
+
+TIMEOUT_S = 240.0
+"""Time limit of every wait. Machines that run tests may be busy, and no test here measures speed."""
 
 
 @dataclass
 class Server:
+    """Process of the service and the lines of its log."""
+
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
 
     @property
     def log(self) -> str:
+        """All lines that the process has written to stderr."""
         return "\n".join(self.lines)
 
-    def said(self, pattern: str) -> str:
-        """The first group of a line that it says, sooner or later."""
-        end = time.monotonic() + PATIENCE_S
+    def wait_for(self, pattern: str) -> str:
+        """Wait for a log line that matches the pattern, and return its first group."""
+        end = time.monotonic() + TIMEOUT_S
         while time.monotonic() < end:
             for line in list(self.lines):
-                found = re.search(pattern, line)
-                if found:
-                    return found[1]
+                match = re.search(pattern, line)
+                if match:
+                    return match[1]
             if self.process.poll() is not None:
                 break
             time.sleep(0.05)
@@ -45,22 +51,29 @@ class Server:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.said(r'serving  http://.*:([0-9]+)/')}"
+        """URL on the loopback interface, without a final slash."""
+        return f"http://127.0.0.1:{self.wait_for(r'serving  http://.*:([0-9]+)/')}"
+
+    @property
+    def token(self) -> str:
+        """Token that the service has generated."""
+        return self.wait_for("token    (.*)")
 
     def client(self, token: str | None = None) -> httpx.Client:
+        """Return a client of the service."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, trust_env=False)
+        return httpx.Client(base_url=self.address, headers=headers, timeout=TIMEOUT_S, trust_env=False)
 
     def stop(self) -> int:
-        """Ask it to end, as a service manager does, and give its exit code."""
+        """Send SIGTERM, as a service manager does, and return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(TIMEOUT_S)
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[Server]:
-    """A server that is ready to read pages, until the block ends."""
+def running_server(*options: str) -> Iterator[Server]:
+    """Run a server for the block, and wait until it is ready."""
     command = [sys.executable, "-m", "ecgdigit_rt", "serve", "--port", "0", *options]
     environment = {name: value for name, value in os.environ.items() if name != "ECGDIGIT_TOKEN"}
     process = subprocess.Popen(
@@ -77,7 +90,7 @@ def serving(*options: str) -> Iterator[Server]:
     reader.start()
     try:
         with server.client() as client:
-            end = time.monotonic() + PATIENCE_S
+            end = time.monotonic() + TIMEOUT_S
             while client.get("/health/ready").status_code != 200:
                 assert time.monotonic() < end, server.log
                 time.sleep(0.1)
@@ -89,6 +102,13 @@ def serving(*options: str) -> Iterator[Server]:
         process.stderr.close()
 
 
-def form(path: Path, name: str | None = None) -> dict[str, tuple[str, bytes]]:
-    """A page as a client's form."""
+def upload_form(path: Path, name: str | None = None) -> dict[str, tuple[str, bytes]]:
+    """Return a file as the form of a request."""
     return {"file": (name or path.name, path.read_bytes())}
+
+
+def blank_page(width: int = 400, height: int = 300) -> bytes:
+    """Return a white image as PNG."""
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(out, "PNG")
+    return out.getvalue()

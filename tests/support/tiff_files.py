@@ -1,4 +1,4 @@
-"""Image files with an orientation tag."""
+"""Image files with an EXIF orientation."""
 
 from __future__ import annotations
 
@@ -9,38 +9,42 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
-from sample_picture import HEIGHT, WIDTH, page
+from sample_image import HEIGHT, WIDTH, page
 
 
-def encoded(suffix: str, pixels: MatLike) -> bytes:
+def encode(suffix: str, pixels: MatLike) -> bytes:
+    """Encode BGR pixels with OpenCV."""
     ok, data = cv2.imencode(suffix, pixels)
     assert ok
     return bytes(data)
 
 
 def bgr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return BGR from RGB."""
     return np.ascontiguousarray(rgb[..., ::-1])
 
 
 def exif(orientation: int) -> bytes:
+    """Return an EXIF block that states only the orientation."""
     return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 274, 3, 1, orientation, 0, 0)
 
 
-def turned_file(suffix: str, orientation: int) -> bytes:
-    data = encoded(suffix, bgr(page()))
+def oriented_file(suffix: str, orientation: int) -> bytes:
+    """Return the sample image as JPEG, PNG or TIFF with this orientation."""
+    data = encode(suffix, bgr(page()))
     block = exif(orientation)
     if suffix == ".jpg":
         body = b"Exif\0\0" + block
         return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
     if suffix == ".png":
         chunk = b"eXIf" + block
-        whole = struct.pack(">I", len(block)) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        return data[:33] + whole + data[33:]
-    return turned_tiff(orientation)
+        full_chunk = struct.pack(">I", len(block)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        return data[:33] + full_chunk + data[33:]
+    return oriented_tiff(orientation)
 
 
-def turned_tiff(orientation: int) -> bytes:
-    """An uncompressed RGB TIFF with the tag, written by hand."""
+def oriented_tiff(orientation: int) -> bytes:
+    """Return an uncompressed RGB TIFF with this orientation, written byte by byte."""
     pixels = page().tobytes()
     at = 8 + len(pixels)
     tags = [

@@ -1,4 +1,4 @@
-"""Perfect networks: what stages 0 and 1 would say of a synthetic page, made from its truth."""
+"""Ideal outputs of stages 0 and 1 for a synthetic page, made from its truth."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from ecgdigit_export.synth.page import SyntheticPage
 from ecgdigit_export.synth.truth import PageTruth
-from ecgdigit_export.train.locate import heatmaps
+from ecgdigit_export.train.locate import heatmaps_from_truth
 from ecgdigit_rt.geometry.locate_stage import Located, stage1_view
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.stages import LOCATE_SIDE, MAP_STRIDE
 
 
 def true_mesh(truth: PageTruth) -> Mesh:
-    """The truth's lattice thinned to the runtime's 5 mm."""
+    """Return the truth's lattice, thinned to the runtime's 5 mm."""
     return Mesh(truth.nodes_px[::2, ::2], truth.origin_mm, residual_px=0.0, coverage=1.0)
 
 
 def true_located(page: SyntheticPage) -> Located:
-    """Stage 0's heat as its training wants it."""
+    """Return the heatmaps that stage 0 is trained towards, with the sheet filling the image."""
     height, width = page.image.shape[:2]
     cell = max(height, width) / LOCATE_SIDE * MAP_STRIDE
     cells = (int(np.ceil(height / cell)), int(np.ceil(width / cell)))
-    heat = heatmaps(page.truth, np.array([1 / cell, 1 / cell]), cells)
-    return Located(page.image, 0, heat, cell, (0.0, 0.0), (0, 0, width, height), stage1_view(page.image))
+    maps = heatmaps_from_truth(page.truth, np.array([1 / cell, 1 / cell]), cells)
+    return Located(page.image, 0, maps, cell, (0.0, 0.0), (0, 0, width, height), stage1_view(page.image))

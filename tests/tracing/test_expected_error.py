@@ -1,4 +1,4 @@
-"""The expected error: more where stage 2 doubts and where a lead is steep, in the lead's own scale."""
+"""The expected error grows with the spread of the predictions and the steepness of the lead."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from paper_page import digitized, signals
+from paper_page import digitized_page, signals
 
 from ecgdigit_rt.results import PageRef
-from ecgdigit_rt.tracing.expected_error import expected_error_mm
+from ecgdigit_rt.tracing.assemble import expected_error_mm
 
 STEP_MM = 0.05
 
 
-def beats(height_mm: float) -> NDArray[np.float64]:
+def beats_mm(height_mm: float) -> NDArray[np.float64]:
     u = np.arange(5000) * STEP_MM
     return np.asarray(height_mm * np.exp(-0.5 * ((u % 20 - 10) / 0.6) ** 2))
 
 
-def test_doubt_and_steepness_raise_it() -> None:
-    sure, doubtful = np.full(5000, 0.3), np.full(5000, 1.2)
-    plain = expected_error_mm(sure, beats(10), STEP_MM)
+def test_spread_and_steepness_increase_it() -> None:
+    narrow, wide = np.full(5000, 0.3), np.full(5000, 1.2)
+    plain = expected_error_mm(narrow, beats_mm(10), STEP_MM)
     assert 0.02 < plain < 0.3
-    assert expected_error_mm(doubtful, beats(10), STEP_MM) > 2 * plain
-    assert expected_error_mm(sure, beats(20), STEP_MM) == pytest.approx(plain * 2**0.527, rel=0.02)
+    assert expected_error_mm(wide, beats_mm(10), STEP_MM) > 2 * plain
+    assert expected_error_mm(narrow, beats_mm(20), STEP_MM) == pytest.approx(plain * 2**0.527, rel=0.02)
 
 
-def test_a_few_doubtful_columns_count() -> None:
+def test_a_few_uncertain_columns_count() -> None:
     spread = np.full(5000, 0.3)
     spread[:100] = 8.0
-    assert expected_error_mm(spread, beats(10), STEP_MM) > 1.5 * expected_error_mm(
-        np.full(5000, 0.3), beats(10), STEP_MM
+    assert expected_error_mm(spread, beats_mm(10), STEP_MM) > 1.5 * expected_error_mm(
+        np.full(5000, 0.3), beats_mm(10), STEP_MM
     )
 
 
-def test_a_flat_line_and_a_single_sample_have_one() -> None:
+def test_flat_and_single_sample_leads_have_an_expected_error() -> None:
     assert expected_error_mm(np.full(9, 0.3), np.zeros(9), STEP_MM) > 0
     assert math.isfinite(expected_error_mm(np.full(1, 0.3), np.zeros(1), STEP_MM))
 
 
-def test_a_page_expects_the_ratio_of_powers() -> None:
-    page = digitized(PageRef(Path("page.png")), signals(0))
+def test_the_expected_db_of_a_page_is_its_ratio_of_powers() -> None:
+    page = digitized_page(PageRef(Path("page.png")), signals(0))
     assert math.isnan(page.expected_db), "leads without an expected error"
     leads = {
         name: replace(lead, expected_error_mv=float(lead.mv.std()) / 10) for name, lead in page.leads.items()

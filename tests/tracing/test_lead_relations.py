@@ -1,4 +1,4 @@
-"""Leads that must obey Einthoven and Goldberger: what is measured, and what the blend may change."""
+"""Residuals of Einthoven's and Goldberger's equations, and their optional correction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lead(name: str, mv: np.ndarray, start_s: float = 0.0) -> Lead:
 
 
 def limb_leads() -> dict[str, Lead]:
-    """I, II, III for 2.5 s, the augmented leads after them, II for all ten seconds."""
+    """Return I and III for 2.5 s, the augmented leads for the next 2.5 s, and II for ten seconds."""
     t = np.arange(5000) / RATE
     one, two = np.sin(7 * t), 1.3 * np.sin(7 * t + 0.4) + np.exp(-(((t % 0.8) - 0.4) ** 2) / 2e-4)
     augmented = {"aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}
@@ -27,21 +27,21 @@ def limb_leads() -> dict[str, Lead]:
     return leads | {name: lead(name, mv[second], 2.5) for name, mv in augmented.items()}
 
 
-def test_true_leads_obey_all_that_they_share_time_for() -> None:
-    found = residuals(limb_leads())
-    assert set(found) == {"I+III-II", "aVR+aVL+aVF", "aVF-aVR-1.5II"}
-    assert all(one.median_mv < 1e-6 and one.seconds == 2.5 for one in found.values())
+def test_true_leads_satisfy_the_relations_of_simultaneous_leads() -> None:
+    result = residuals(limb_leads())
+    assert set(result) == {"I+III-II", "aVR+aVL+aVF", "aVF-aVR-1.5II"}
+    assert all(one.median_mv < 1e-6 and one.seconds == 2.5 for one in result.values())
 
 
-def test_a_zero_line_that_is_off_shows_as_offset() -> None:
+def test_a_wrong_baseline_is_an_offset() -> None:
     leads = limb_leads()
     leads["III"] = lead("III", leads["III"].mv + 0.2)
-    found = residuals(leads)["I+III-II"]
-    assert found.offset_mv == pytest.approx(0.2, abs=1e-5)
-    assert found.median_mv == pytest.approx(0.2, abs=1e-5)
+    residual = residuals(leads)["I+III-II"]
+    assert residual.offset_mv == pytest.approx(0.2, abs=1e-5)
+    assert residual.median_mv == pytest.approx(0.2, abs=1e-5)
 
 
-def test_the_blend_takes_noise_off_and_leaves_the_zero_lines() -> None:
+def test_the_correction_reduces_noise_and_keeps_baselines() -> None:
     rng = np.random.default_rng(0)
     true = limb_leads()
     noisy = {n: lead(n, one.mv + rng.normal(0, 0.03, one.mv.size), one.start_s) for n, one in true.items()}
@@ -55,14 +55,14 @@ def test_the_blend_takes_noise_off_and_leaves_the_zero_lines() -> None:
     assert np.median(out["I"].mv - true["I"].mv) == pytest.approx(0.1, abs=0.01)
 
 
-def test_leads_that_disagree_are_left_alone() -> None:
+def test_leads_that_disagree_are_not_corrected() -> None:
     leads = limb_leads()
     leads["III"] = lead("III", np.roll(leads["III"].mv, 150))
     out = enforce_einthoven(leads)
     assert all(np.array_equal(out[name].mv, leads[name].mv) for name in ("I", "II", "III"))
 
 
-def test_where_one_went_astray_the_others_are_not_spoilt() -> None:
+def test_a_local_error_does_not_spread_to_other_leads() -> None:
     leads = limb_leads()
     wrong = leads["III"].mv.copy()
     wrong[600:660] += 1.0
@@ -71,7 +71,7 @@ def test_where_one_went_astray_the_others_are_not_spoilt() -> None:
     assert np.abs(out["I"].mv - leads["I"].mv).max() < 0.05
 
 
-def test_a_lead_printed_twice_is_compared_with_itself() -> None:
+def test_the_two_segments_of_a_lead_are_compared() -> None:
     two = limb_leads()["II"]
     short = lead("II", two.mv[:1250] + 0.3)
     assert repeat_difference_mv([short, two])["II"] == pytest.approx(0, abs=1e-6)

@@ -1,4 +1,4 @@
-"""A page without a grid still has level rows of a known length."""
+"""Meshes of pages without a grid, from level rows of a known length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from layout_pages import page
+from synthetic_pages import layout_page
 from true_stages import true_located, true_mesh
 
 from ecgdigit_rt.geometry.locate_stage import Located
@@ -18,7 +18,7 @@ from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
 
 
 class TrueEnds:
-    """Stage 2 that always sees a trace at mid-height between two places of the strip's ink."""
+    """Stand-in for stage 2 that predicts a trace at half height over the extent of the ink."""
 
     def __init__(self) -> None:
         self.spec = None
@@ -30,33 +30,33 @@ class TrueEnds:
         middle = dark[:, height // 2 - 40 : height // 2 + 40].any(1)
         presence = np.full((batch, 2 * width), -8, np.float32)
         for k in range(batch):
-            seen = np.flatnonzero(middle[k])
-            if seen.size:
-                presence[k, 2 * seen[0] : 2 * seen[-1] + 2] = 8
+            inked = np.flatnonzero(middle[k])
+            if inked.size:
+                presence[k, 2 * inked[0] : 2 * inked[-1] + 2] = 8
         logits = np.zeros((batch, height // 2, 2 * width), np.float32)
         logits[:, height // 4] = 9
         return {"height_logits": logits, "presence_logits": presence}
 
 
 @pytest.mark.parametrize("kind", ["render", "colour_scan"])
-def test_the_rows_alone_give_the_scale(kind: str) -> None:
-    seen = page("3x4", kind)
-    located: Located = true_located(seen)
-    x, y = seen.truth.nodes_px[..., 0], seen.truth.nodes_px[..., 1]
+def test_the_rows_determine_the_scale(kind: str) -> None:
+    page = layout_page("3x4", kind)
+    located: Located = true_located(page)
+    x, y = page.truth.nodes_px[..., 0], page.truth.nodes_px[..., 1]
     located = replace(located, page_px=(int(x.min()), int(y.min()), int(x.max()), int(y.max())))
     mesh = mesh_from_rows(located, {"trace": TrueEnds()})  # type: ignore[dict-item]
     assert mesh is not None
-    truth = true_mesh(seen.truth)
-    row = seen.truth.layout.rows[1]
+    truth = true_mesh(page.truth)
+    row = page.truth.layout.rows[1]
     u = np.linspace(row.start_mm, row.end_mm, 20)
     at_x, at_y = truth.pixels_from_mm(u, np.full(20, row.baseline_mm))
-    found, level = mesh.mm_from_pixels(at_x, at_y)
-    assert np.abs(np.diff(found) - np.diff(u)).max() < 0.05
-    assert np.ptp(level) < 1.5  # a scanner's shear cannot be told from level rows
+    measured, level = mesh.mm_from_pixels(at_x, at_y)
+    assert np.abs(np.diff(measured) - np.diff(u)).max() < 0.05
+    assert np.ptp(level) < 1.5  # level rows do not reveal the shear of a scanner
 
 
-def test_nothing_to_see_gives_none() -> None:
-    seen = page("3x4")
-    located = true_located(seen)
-    located.heat[:] = 0
+def test_empty_heatmaps_return_none() -> None:
+    page = layout_page("3x4")
+    located = true_located(page)
+    located.heatmaps[:] = 0
     assert mesh_from_rows(located, {"trace": TrueEnds()}) is None  # type: ignore[dict-item]

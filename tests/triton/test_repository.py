@@ -1,4 +1,4 @@
-"""The model repository itself: its configurations against the graphs, its engines, and how it is written."""
+"""The model repository: configurations compared with the graphs, engines, and atomic writing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ecgdigit_engine.spec import Port, StageSpec
 from ecgdigit_engine.tensorrt.profile import Sizes
 from ecgdigit_engine.tensorrt.store import EngineStore
 from ecgdigit_engine.triton.model_config import Instances, stage_config
-from ecgdigit_engine.triton.text_proto import Word, text_from_fields
+from ecgdigit_engine.triton.text_proto import EnumValue, text_from_fields
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.errors import LayoutNotUnderstood, ModelMissing, OutputNotWritable, RequestMalformed
+from ecgdigit_rt.errors import InvalidLayout, ModelMissing, OutputNotWritable, RequestMalformed
 from ecgdigit_rt.models import STAGES
 from ecgdigit_rt.models.engine_builds import EngineBuildRequest, build_engines
 from ecgdigit_rt.triton.atomic_folder import MANIFEST
-from ecgdigit_rt.triton.page_service import Page
+from ecgdigit_rt.triton.page_service import PageOptions
 from ecgdigit_rt.triton.python_model import STAGE_MODELS
 from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
@@ -33,34 +33,34 @@ model_config_pb2 = pytest.importorskip(
 text_format = pytest.importorskip("google.protobuf.text_format")
 
 
-def config_of(repository: Path, model: str) -> Any:  # noqa: ANN401 has no types of its own
-    """The configuration as Triton itself reads it: an unknown field is an error."""
+def load_config(repository: Path, model: str) -> Any:  # noqa: ANN401 has no types of its own
+    """Parse the configuration with Triton's schema: an unknown field is an error."""
     text = (repository / model / "config.pbtxt").read_text(encoding="utf-8")
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
 
-def ports_of(graph: bytes) -> dict[str, tuple[str, list[int]]]:
-    """Type and dimensions without the batch, of every input and output, as onnx tells them."""
+def ports_from_graph(graph: bytes) -> dict[str, tuple[str, list[int]]]:
+    """Return type and dimensions without the batch of every input and output, read with onnx."""
     types = {onnx.TensorProto.UINT8: "TYPE_UINT8", onnx.TensorProto.FLOAT: "TYPE_FP32"}
-    found = {}
+    ports = {}
     model = onnx.load_from_string(graph).graph
     for one in [*model.input, *model.output]:
         sizes = [axis.dim_value or -1 for axis in one.type.tensor_type.shape.dim]
-        assert sizes[0] == -1, "Triton gathers requests along the first axis"
-        found[one.name] = types[one.type.tensor_type.elem_type], sizes[1:]
-    return found
+        assert sizes[0] == -1, "Triton batches requests along the first axis"
+        ports[one.name] = types[one.type.tensor_type.elem_type], sizes[1:]
+    return ports
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_stage_configurations_are_what_the_graphs_are(precision: str, tmp_path: Path) -> None:
+def test_stage_configurations_match_the_graphs(precision: str, tmp_path: Path) -> None:
     out = tmp_path / "models"
     write_repository(RepositoryRequest(precision=precision, threads=3), out)
     for stage in STAGES:
-        config = config_of(out, STAGE_MODELS[stage])
+        config = load_config(out, STAGE_MODELS[stage])
         graph = (out / STAGE_MODELS[stage] / "1" / "model.onnx").read_bytes()
         ports = [*config.input, *config.output]
-        written = {one.name: (_type_name(one.data_type), list(one.dims)) for one in ports}
-        assert written == ports_of(graph)
+        configured = {one.name: (_type_name(one.data_type), list(one.dims)) for one in ports}
+        assert configured == ports_from_graph(graph)
         assert config.platform == "onnxruntime_onnx"
         axes = {prop.key: prop.value for prop in onnx.load_from_string(graph).metadata_props}["axes"]
         assert config.max_batch_size == json.loads(axes)["batch"][2]
@@ -75,12 +75,12 @@ def _type_name(number: int) -> str:
     return str(model_config_pb2.DataType.Name(number))
 
 
-def test_the_pipelines_configuration_holds_what_was_asked(tmp_path: Path) -> None:
+def test_the_pipeline_configuration_contains_the_settings(tmp_path: Path) -> None:
     out = tmp_path / "models"
-    page = Page("I,II/III,-aVR", 50, 5)
-    order = RepositoryRequest(instances=3, threads=2, batch=4, page=page, environment="/opt/ecg")
-    assert write_repository(order, out) == ["ecgdigit", *sorted(STAGE_MODELS.values())]
-    config = config_of(out, "ecgdigit")
+    page = PageOptions("I,II/III,-aVR", 50, 5)
+    request = RepositoryRequest(instances=3, threads=2, batch=4, page=page, environment="/opt/ecg")
+    assert write_repository(request, out) == ["ecgdigit", *sorted(STAGE_MODELS.values())]
+    config = load_config(out, "ecgdigit")
     assert (config.backend, config.max_batch_size, config.instance_group[0].count) == ("python", 4, 3)
     assert config.dynamic_batching.default_queue_policy.max_queue_size > 0
     assert {one.name for one in config.input if one.optional} == {"layout", "speed_mm_s", "gain_mm_mv"}
@@ -96,26 +96,26 @@ def test_the_pipelines_configuration_holds_what_was_asked(tmp_path: Path) -> Non
         "gain_mm_mv": "5",
         "EXECUTION_ENV_PATH": "/opt/ecg",
     }
-    papers = json.loads((out / MANIFEST).read_text())
-    for name, digest in papers["sha256"].items():
+    manifest = json.loads((out / MANIFEST).read_text())
+    for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     readme = (out / "README.md").read_text(encoding="utf-8")
     assert all(f"`{one.name}`" in readme for one in [*config.input, *config.output])
 
 
-def test_text_survives_as_protobuf_reads_it() -> None:
+def test_protobuf_parses_the_text_unchanged() -> None:
     value = 'C:\\envs\\"née"\n\tx'
     fields: dict[str, Any] = {
         "name": value,
         "max_batch_size": 3,
-        "optimization": {"priority": Word("PRIORITY_MAX")},
+        "optimization": {"priority": EnumValue("PRIORITY_MAX")},
     }
     text = text_from_fields({**fields, "input": [{"name": "a", "optional": True}, {"name": "b"}]})
-    read = text_format.Parse(text, model_config_pb2.ModelConfig())
-    assert (read.name, read.max_batch_size, len(read.input)) == (value, 3, 2)
-    assert read.optimization.priority == read.optimization.PRIORITY_MAX
-    assert read.input[0].optional
-    assert not read.input[1].optional
+    parsed = text_format.Parse(text, model_config_pb2.ModelConfig())
+    assert (parsed.name, parsed.max_batch_size, len(parsed.input)) == (value, 3, 2)
+    assert parsed.optimization.priority == parsed.optimization.PRIORITY_MAX
+    assert parsed.input[0].optional
+    assert not parsed.input[1].optional
 
 
 def test_a_graph_that_triton_cannot_batch_is_refused() -> None:
@@ -126,7 +126,7 @@ def test_a_graph_that_triton_cannot_batch_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> EngineStore:
-    """What build-engines makes for a T4 without one: real engines, by tensorrt-rtx."""
+    """Build real engines for a T4 with tensorrt-rtx, which needs no GPU."""
     if importlib.util.find_spec("tensorrt_rtx") is None:
         pytest.skip("tensorrt-rtx is not installed")
     store = EngineStore(tmp_path_factory.mktemp("engines"))
@@ -136,59 +136,59 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> EngineStore:
     return store
 
 
-def as_by_tensorrt(store: EngineStore, folder: Path) -> EngineStore:
-    """The same engines, as tensorrt on a card would have published them."""
+def relabel_as_tensorrt(store: EngineStore, folder: Path) -> EngineStore:
+    """Publish the same engines as if tensorrt on a GPU had built them."""
     other = EngineStore(folder)
     for one in store.engines():
-        papers = dataclasses.replace(one.papers, backend="tensorrt", backend_version="10.11")
-        other.publish(papers, one.read(), 1.0, "2026-01-01T00:00:00+00:00")
+        identity = dataclasses.replace(one.identity, backend="tensorrt", backend_version="10.11")
+        other.publish(identity, one.read(), 1.0, "2026-01-01T00:00:00+00:00")
     return other
 
 
-def test_engines_become_plans(engines: EngineStore, tmp_path: Path) -> None:
-    store = as_by_tensorrt(engines, tmp_path / "engines")
+def test_engines_are_written_as_plans(engines: EngineStore, tmp_path: Path) -> None:
+    store = relabel_as_tensorrt(engines, tmp_path / "engines")
     out = tmp_path / "models"
     command = ["deploy", "triton", "--out", str(out), "--backend", "tensorrt", "--device", "cuda:1"]
     assert exit_code([*command, "--engines", str(store.folder), "--target", "sm75"]) == 0
-    built = {one.papers.stage: one for one in store.engines()}
+    built = {one.identity.stage: one for one in store.engines()}
     for stage in STAGES:
-        config = config_of(out, STAGE_MODELS[stage])
+        config = load_config(out, STAGE_MODELS[stage])
         plan = (out / STAGE_MODELS[stage] / "1" / "model.plan").read_bytes()
         assert plan == built[stage].read()
         assert config.platform == "tensorrt_plan"
-        assert config.max_batch_size == 3, "the engine's profile, not the graph's axis"
+        assert config.max_batch_size == 3, "the profile of the engine, not the axis of the graph"
         (group,) = config.instance_group
         assert (group.kind, list(group.gpus), list(group.profile)) == (group.KIND_GPU, [1], ["0"])
         assert config.parameters["tensorrt"].string_value == "10.11"
         assert config.parameters["target"].string_value == "sm75"
         assert list(config.input[0].dims) == [-1, -1, 3]
-    pipeline = config_of(out, "ecgdigit")
+    pipeline = load_config(out, "ecgdigit")
     assert pipeline.parameters["networks"].string_value == "stage-models"
     assert pipeline.instance_group[0].kind == pipeline.instance_group[0].KIND_CPU
 
 
-def test_engines_that_triton_does_not_load_are_refused(engines: EngineStore, tmp_path: Path) -> None:
+def test_engines_that_triton_cannot_load_are_refused(engines: EngineStore, tmp_path: Path) -> None:
     out = tmp_path / "models"
-    order = RepositoryRequest(backend="tensorrt", engines=engines.folder)
+    request = RepositoryRequest(backend="tensorrt", engines=engines.folder)
     with pytest.raises(EngineMissing, match="tensorrt-rtx, whose engines Triton") as caught:
-        write_repository(order, out)
+        write_repository(request, out)
     assert "build-engines --backend tensorrt" in caught.value.hint
     assert exit_code(["deploy", "triton", "--out", str(out), "--backend", "tensorrt"]) == 3
-    store = as_by_tensorrt(engines, tmp_path / "engines")
-    with pytest.raises(EngineMissing, match="built for sm75, asked for sm86"):
-        write_repository(dataclasses.replace(order, engines=store.folder, target="sm86"), out)
-    with pytest.raises(EngineMissing, match="which are not the models at hand"):
-        write_repository(dataclasses.replace(order, engines=store.folder, precision="fp32"), out)
-    one = next(one for one in store.engines() if one.papers.stage == "grid")
+    store = relabel_as_tensorrt(engines, tmp_path / "engines")
+    with pytest.raises(EngineMissing, match="built for sm75, not for sm86"):
+        write_repository(dataclasses.replace(request, engines=store.folder, target="sm86"), out)
+    with pytest.raises(EngineMissing, match="not from the selected models"):
+        write_repository(dataclasses.replace(request, engines=store.folder, precision="fp32"), out)
+    one = next(one for one in store.engines() if one.identity.stage == "grid")
     store.remove(one.path)
-    store.publish(dataclasses.replace(one.papers, backend_version="10.12"), b"plan", 1.0, "2026-02-01")
+    store.publish(dataclasses.replace(one.identity, backend_version="10.12"), b"plan", 1.0, "2026-02-01")
     with pytest.raises(EngineMissing, match="different versions or targets"):
-        write_repository(dataclasses.replace(order, engines=store.folder), out)
+        write_repository(dataclasses.replace(request, engines=store.folder), out)
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    ("order", "error"),
+    ("settings", "error"),
     [
         (RepositoryRequest(backend="openvino"), UnknownChoice),
         (RepositoryRequest(backend="tensorrt", device="cpu"), BackendUnusable),
@@ -196,19 +196,19 @@ def test_engines_that_triton_does_not_load_are_refused(engines: EngineStore, tmp
         (RepositoryRequest(precision="fp8"), UnknownChoice),
         (RepositoryRequest(networks="elsewhere"), UnknownChoice),
         (RepositoryRequest(models="nothing"), ModelMissing),
-        (RepositoryRequest(page=Page(layout="3x5")), LayoutNotUnderstood),
-        (RepositoryRequest(page=Page(speed_mm_s=1000)), RequestMalformed),
+        (RepositoryRequest(page=PageOptions(layout="3x5")), InvalidLayout),
+        (RepositoryRequest(page=PageOptions(speed_mm_s=1000)), RequestMalformed),
     ],
 )
-def test_what_cannot_be_written_is_refused(
-    order: RepositoryRequest, error: type[Exception], tmp_path: Path
+def test_invalid_settings_are_refused(
+    settings: RepositoryRequest, error: type[Exception], tmp_path: Path
 ) -> None:
     with pytest.raises(error):
-        write_repository(order, tmp_path / "models")
+        write_repository(settings, tmp_path / "models")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_repository_is_replaced_when_told_to(tmp_path: Path) -> None:
+def test_overwrite_replaces_a_repository(tmp_path: Path) -> None:
     out = tmp_path / "models"
     command = ["deploy", "triton", "--out", str(out), "--precision", "int8"]
     assert exit_code(command) == 0
@@ -216,18 +216,18 @@ def test_a_repository_is_replaced_when_told_to(tmp_path: Path) -> None:
     (out / "ecgdigit" / "1" / "__pycache__").mkdir()
     (out / "ecgdigit" / "1" / "__pycache__" / "model.cpython-311.pyc").write_bytes(b"left by a server")
     assert exit_code([*command, "--overwrite", "--instances", "2"]) == 0
-    assert config_of(out, "ecgdigit").instance_group[0].count == 2
+    assert load_config(out, "ecgdigit").instance_group[0].count == 2
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
 
 
-def test_what_others_wrote_is_left_alone(tmp_path: Path) -> None:
+def test_foreign_files_are_not_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "models"
     (out / "theirs" / "1").mkdir(parents=True)
     (out / "theirs" / "1" / "model.onnx").write_bytes(b"theirs")
     with pytest.raises(OutputNotWritable, match=r"theirs/1/model\.onnx"):
         write_repository(RepositoryRequest(precision="int8"), out, overwrite=True)
     (out / "theirs" / "1" / "model.onnx").unlink()
-    write_repository(RepositoryRequest(precision="int8"), out)  # an empty folder is as good as none
+    write_repository(RepositoryRequest(precision="int8"), out)  # an empty folder may be replaced
     (out / "theirs").mkdir()
     (out / "theirs" / "config.pbtxt").write_text("theirs")
     with pytest.raises(OutputNotWritable, match=r"theirs/config\.pbtxt"):
@@ -239,37 +239,33 @@ def test_what_others_wrote_is_left_alone(tmp_path: Path) -> None:
         write_repository(RepositoryRequest(), file, overwrite=True)
 
 
-def test_a_write_that_fails_leaves_the_old_repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "models"
     write_repository(RepositoryRequest(precision="int8"), out)
     before = (out / "ecgdigit" / "config.pbtxt").read_text()
 
-    def full(self: Path, data: bytes) -> int:
+    def fail(self: Path, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OutputNotWritable, match="No space left"):
         write_repository(RepositoryRequest(precision="int8", instances=7), out, overwrite=True)
     assert (out / "ecgdigit" / "config.pbtxt").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
 
 
-def test_a_swap_that_fails_puts_the_old_repository_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_swap_restores_the_old_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "models"
     write_repository(RepositoryRequest(precision="int8"), out)
     rename = Path.rename
 
-    def blocked(self: Path, to: Path) -> Path:
+    def fail_for_new(self: Path, target: Path) -> Path:
         if self.name.endswith(".part"):
             raise OSError(16, "Device or resource busy")
-        return rename(self, to)
+        return rename(self, target)
 
-    monkeypatch.setattr(Path, "rename", blocked)
+    monkeypatch.setattr(Path, "rename", fail_for_new)
     with pytest.raises(OutputNotWritable, match="busy"):
         write_repository(RepositoryRequest(precision="int8", instances=7), out, overwrite=True)
-    assert config_of(out, "ecgdigit").instance_group[0].count == 1
+    assert load_config(out, "ecgdigit").instance_group[0].count == 1
     assert [path.name for path in tmp_path.iterdir()] == ["models"]

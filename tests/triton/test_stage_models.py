@@ -1,7 +1,7 @@
-"""`ecgdigit` through the stage models of the same server.
+"""The model `ecgdigit` with the stage models of the same server.
 
-The server of these tests has no backend of ONNX Runtime, so Python models run the same graphs in its place,
-under the names and ports that the repository gives them.
+The server of these tests lacks Triton's ONNX Runtime backend. Python models run the same graphs instead, with
+the names and ports of the repository.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ecgdigit_rt.triton.python_model import STAGE_MODELS
 
 grpc = pytest.importorskip("tritonclient.grpc", reason="the extra `dev` has tritonclient")
 
-Refused = pytest.importorskip("tritonclient.utils").InferenceServerException
+RequestError = pytest.importorskip("tritonclient.utils").InferenceServerException
 
 PAGE = Path(__file__).parents[2] / "examples" / "000003_photo.jpg"
-WHY_NOT = triton_server.why_not()
-STAND_IN = """
+UNAVAILABLE = triton_server.unavailable_reason()
+PYTHON_STAGE_MODEL = """
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
@@ -48,10 +48,10 @@ class TritonPythonModel:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_server.Server]:
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
+    if UNAVAILABLE:
+        pytest.skip(UNAVAILABLE)
     work = tmp_path_factory.mktemp("stages")
-    environment = triton_server.environment(work / "environment")
+    environment = triton_server.create_environment(work / "environment")
     models = work / "models"
     command = ["deploy", "triton", "--out", str(models), "--environment", str(environment)]
     assert exit_code([*command, "--networks", "stage-models"]) == 0
@@ -59,27 +59,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_server.S
     entry = f'parameters {{ key: "EXECUTION_ENV_PATH" value {value} }}\n'
     for name in STAGE_MODELS.values():
         config = models / name / "config.pbtxt"
-        told = config.read_text(encoding="utf-8")
-        config.write_text(told.replace('platform: "onnxruntime_onnx"', 'backend: "python"') + entry)
-        (models / name / "1" / "model.py").write_text(STAND_IN)
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace('platform: "onnxruntime_onnx"', 'backend: "python"') + entry)
+        (models / name / "1" / "model.py").write_text(PYTHON_STAGE_MODEL)
     names = [*STAGE_MODELS.values(), "ecgdigit"]
-    with triton_server.serving(models, work, names) as running:
+    with triton_server.serve(models, work, names) as running:
         yield running
 
 
-def test_networks_run_as_models_of_the_server(server: triton_server.Server) -> None:
+def test_networks_run_as_stage_models(server: triton_server.Server) -> None:
     image = grpc.InferInput("image", [1, 1], "BYTES")
     image.set_data_from_numpy(np.array([[PAGE.read_bytes()]], object))
-    here = signal_table(Digitizer(backend="onnxruntime", precision="fp32").digitize(PAGE)).T
+    expected = signal_table(Digitizer(backend="onnxruntime", precision="fp32").digitize(PAGE)).T
     with grpc.InferenceServerClient(server.grpc) as client:
-        found = client.infer("ecgdigit", [image]).as_numpy("signals_mv")[0]
-        np.testing.assert_allclose(found, here, rtol=0, atol=1e-6)
+        signals = client.infer("ecgdigit", [image]).as_numpy("signals_mv")[0]
+        np.testing.assert_allclose(signals, expected, rtol=0, atol=1e-6)
         for name in STAGE_MODELS.values():
-            (counted,) = client.get_inference_statistics(name).model_stats
-            assert counted.inference_count > 0, name
+            (statistics,) = client.get_inference_statistics(name).model_stats
+            assert statistics.inference_count > 0, name
         client.unload_model("ecgdigit_trace")
-        with pytest.raises(Refused, match="E-TRITON-01 trace: Triton's model ecgdigit_trace did not"):
+        with pytest.raises(RequestError, match="E-TRITON-01 trace: Triton's model ecgdigit_trace did not"):
             client.infer("ecgdigit", [image])
         assert client.is_model_ready("ecgdigit")
         client.load_model("ecgdigit_trace")
-        assert client.infer("ecgdigit", [image]).as_numpy("signals_mv").shape[1] == here.shape[0]
+        assert client.infer("ecgdigit", [image]).as_numpy("signals_mv").shape[1] == expected.shape[0]

@@ -1,1 +1,1 @@
-"""How accuracy falls as pages get worse: known degradations, level by level."""
+"""Robustness: loss of accuracy with known degradations of the page, level by level."""

@@ -1,9 +1,9 @@
-"""Pages made worse in one known way each.
+"""Degradations of a page image, each with one parameter.
 
-Every function takes a page's picture, (height, width, 3) uint8 RGB, and gives a new one of that form; the
-one given is not written to. Where chance has a part, a seed decides: the same seed gives the same pixels,
-and one seed at several levels the same draw, only stronger, so that a curve shows the level alone. Values
-are rounded to the nearest of 0 to 255 and cut off there.
+Every function takes an image (height, width, 3) uint8 RGB and returns a new one of this form. The input is
+not modified. Random degradations take a seed: equal seeds give equal pixels. One seed gives the same random
+draw at every level, scaled by the level, so a curve over levels shows the effect of the level alone. Results
+are rounded and clipped to 0 to 255.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 
-def rotated(image: Image, degrees: float) -> Image:
-    """Turned counter-clockwise about its middle, onto a sheet that holds all of it; cubic interpolation.
+def rotate(image: Image, degrees: float) -> Image:
+    """Rotate counter-clockwise about the centre, with cubic interpolation.
 
-    What lies outside has the median colour of the picture's outermost pixels.
+    The result is large enough for the whole image. The background has the median colour of the image border.
     """
     height, width = image.shape[:2]
     angle = math.radians(degrees)
@@ -29,90 +29,98 @@ def rotated(image: Image, degrees: float) -> Image:
     size = (math.ceil(width * cos + height * sin), math.ceil(width * sin + height * cos))
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
     matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
-    turned = cv2.warpAffine(
-        image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_edge(image)
+    rotated = cv2.warpAffine(
+        image,
+        matrix,
+        size,
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=_border_colour(image),
     )
-    return np.asarray(turned, np.uint8)
+    return np.asarray(rotated, np.uint8)
 
 
-def blurred(image: Image, size_px: int) -> Image:
-    """Convolved with a Gaussian of size_px × size_px, odd; its σ is 0.3·((size_px − 1)/2 − 1) + 0.8 px.
+def blur(image: Image, size_px: int) -> Image:
+    """Convolve with a Gaussian kernel of size_px × size_px, odd, with σ = 0.3·((size_px − 1)/2 − 1) + 0.8 px.
 
-    That is OpenCV's rule for a kernel of which only the size is said: 0.8 px for 3, 2.0 px for 11.
+    This is the rule of OpenCV for a kernel without a given σ: 0.8 px for size 3, 2.0 px for size 11.
     """
     sigma_px = 0.3 * ((size_px - 1) / 2 - 1) + 0.8
     return np.asarray(cv2.GaussianBlur(image, (size_px, size_px), sigma_px), np.uint8)
 
 
-def noisy(image: Image, sigma: float, seed: int) -> Image:
-    """With white Gaussian noise of standard deviation `sigma`·255, drawn for every pixel and channel."""
-    drawn = np.random.default_rng(seed).standard_normal(image.shape, np.float32)
-    return _pixels(image + np.float32(255 * sigma) * drawn)
+def add_noise(image: Image, sigma: float, seed: int) -> Image:
+    """Add white Gaussian noise with a standard deviation of `sigma`·255 to each pixel and channel."""
+    noise = np.random.default_rng(seed).standard_normal(image.shape, np.float32)
+    return _to_uint8(image + np.float32(255 * sigma) * noise)
 
 
-def jpeg(image: Image, quality: int) -> Image:
-    """Written as JPEG at this quality (1 to 100, libjpeg's scale, colour at half the resolution) and read."""
-    written = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
+def compress_jpeg(image: Image, quality: int) -> Image:
+    """Encode as JPEG and decode.
+
+    `quality` is 1 to 100 on the scale of libjpeg, with 4:2:0 chroma subsampling.
+    """
+    encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
-def tilted(image: Image, share: float, seed: int) -> Image:
-    """In perspective, the size kept: each corner moved inward by up to `share` of the width and the height.
+def warp_perspective(image: Image, share: float, seed: int) -> Image:
+    """Warp in perspective at constant size, with cubic interpolation.
 
-    How much of it, each corner draws for x and y by itself, evenly from 0 to 1. Cubic interpolation, and
-    outside the same colour as in `rotated`.
+    Each corner moves inward by up to `share` of width and height, drawn uniformly and independently for x and
+    y. The background is that of `rotate`.
     """
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     inward = (1 - 2 * corners) * np.random.default_rng(seed).uniform(0, 1, (4, 2)) * share
-    old = corners * (width - 1, height - 1)
-    new = old + inward * (width, height)
-    seen = cv2.warpPerspective(
+    source = corners * (width - 1, height - 1)
+    target = source + inward * (width, height)
+    warped = cv2.warpPerspective(
         image,
-        cv2.getPerspectiveTransform(old.astype(np.float32), new.astype(np.float32)),
+        cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32)),
         (width, height),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=_edge(image),
+        borderValue=_border_colour(image),
     )
-    return np.asarray(seen, np.uint8)
+    return np.asarray(warped, np.uint8)
 
 
-def smaller(image: Image, scale: float) -> Image:
-    """At `scale` of its width and height, 1 or less; each new pixel is the mean of what it covers."""
+def downscale(image: Image, scale: float) -> Image:
+    """Resize to `scale`, at most 1, of width and height. Each pixel is the mean of the area it covers."""
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def shaded(image: Image, share: float, seed: int) -> Image:
-    """Lit by one lamp: full light below it, `share` less at the farthest corner, falling with the distance.
+def add_shading(image: Image, share: float, seed: int) -> Image:
+    """Shade as under a single lamp above a random place of the image.
 
-    The lamp stands above any place of the picture.
+    Brightness falls linearly with the distance from the lamp, by `share` at the farthest pixel.
     """
     height, width = image.shape[:2]
     x, y = np.random.default_rng(seed).uniform(0, 1, 2) * (width - 1, height - 1)
-    away = np.hypot(np.arange(width) - x, (np.arange(height) - y)[:, None])
-    light = 1 - share * away / away.max()
-    return _pixels(image * light[..., None])
+    distance = np.hypot(np.arange(width) - x, (np.arange(height) - y)[:, None])
+    brightness = 1 - share * distance / distance.max()
+    return _to_uint8(image * brightness[..., None])
 
 
-def combined(image: Image, strength: float, seed: int) -> Image:
-    """Several at once, as a hasty phone photo has them. At strength s, in this order:
+def combine(image: Image, strength: float, seed: int) -> Image:
+    """Apply several degradations, as in a hasty phone photo. Strength 2 is meant to be moderate.
 
-    turned by 2·s degrees, tilted by 0.015·s, shaded by 0.15·s, blurred with 1 + 2·s px (s rounded), noise
-    of 0.01·s, JPEG of quality 95 − 15·s. Strength 2 is meant to be moderate.
+    At strength s, in this order: rotation by 2·s degrees, perspective of 0.015·s, shading of 0.15·s, blur of
+    1 + 2·s px (s rounded), noise of 0.01·s, JPEG quality 95 − 15·s. The factors were chosen, not tuned.
     """
-    page = tilted(rotated(image, 2 * strength), 0.015 * strength, seed)
-    page = blurred(shaded(page, 0.15 * strength, seed + 1), 1 + 2 * round(strength))
-    return jpeg(noisy(page, 0.01 * strength, seed + 2), round(95 - 15 * strength))
+    page = warp_perspective(rotate(image, 2 * strength), 0.015 * strength, seed)
+    page = blur(add_shading(page, 0.15 * strength, seed + 1), 1 + 2 * round(strength))
+    return compress_jpeg(add_noise(page, 0.01 * strength, seed + 2), round(95 - 15 * strength))
 
 
-def _edge(image: Image) -> tuple[float, float, float]:
-    edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    red, green, blue = np.median(edge, axis=0).tolist()
+def _border_colour(image: Image) -> tuple[float, float, float]:
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    red, green, blue = np.median(border, axis=0).tolist()
     return red, green, blue
 
 
-def _pixels(values: NDArray[np.floating[Any]]) -> Image:
+def _to_uint8(values: NDArray[np.floating[Any]]) -> Image:
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)

@@ -1,4 +1,4 @@
-"""The sweeps: one degradation each, at the levels at which it is measured."""
+"""Sweeps: one degradation each, at the levels at which it is measured."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from dataclasses import dataclass
 
 from ecgdigit_rt.evaluation.robustness.degradations import (
     Image,
-    blurred,
-    combined,
-    jpeg,
-    noisy,
-    rotated,
-    shaded,
-    smaller,
-    tilted,
+    add_noise,
+    add_shading,
+    blur,
+    combine,
+    compress_jpeg,
+    downscale,
+    rotate,
+    warp_perspective,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One degradation. level: what a level counts. degrade: picture, level, seed → a new picture."""
+    """One degradation at several levels.
+
+    `level` names the quantity of a level. `degrade` returns a new image from image, level and seed.
+    """
 
     name: str
     level: str
@@ -32,15 +35,16 @@ SWEEPS = {
     sweep.name: sweep
     for sweep in (
         Sweep(
-            "rotation", "degrees", (-15, -10, -5, -2, 2, 5, 10, 15), lambda page, by, _seed: rotated(page, by)
+            "rotation", "degrees", (-15, -10, -5, -2, 2, 5, 10, 15), lambda image, at, _: rotate(image, at)
         ),
-        Sweep("blur", "px", (3, 5, 7, 9, 11), lambda page, size, _seed: blurred(page, int(size))),
-        Sweep("noise", "sigma of full scale", (0.01, 0.02, 0.04, 0.07, 0.1), noisy),
-        Sweep("jpeg", "quality", (95, 80, 65, 45, 30), lambda page, quality, _seed: jpeg(page, int(quality))),
-        Sweep("perspective", "share of the size", (0.02, 0.04, 0.06, 0.08, 0.1), tilted),
-        Sweep("resolution", "scale", (0.8, 0.6, 0.5, 0.4), lambda page, scale, _seed: smaller(page, scale)),
-        Sweep("shading", "share of the light", (0.2, 0.35, 0.5, 0.7), shaded),
-        Sweep("combined", "strength", (1, 2, 3), combined),
+        Sweep("blur", "px", (3, 5, 7, 9, 11), lambda image, at, _: blur(image, int(at))),
+        Sweep("noise", "sigma of full scale", (0.01, 0.02, 0.04, 0.07, 0.1), add_noise),
+        Sweep("jpeg", "quality", (95, 80, 65, 45, 30), lambda image, at, _: compress_jpeg(image, int(at))),
+        Sweep("perspective", "share of the size", (0.02, 0.04, 0.06, 0.08, 0.1), warp_perspective),
+        Sweep("resolution", "scale", (0.8, 0.6, 0.5, 0.4), lambda image, at, _: downscale(image, at)),
+        Sweep("shading", "share of the light", (0.2, 0.35, 0.5, 0.7), add_shading),
+        Sweep("combined", "strength", (1, 2, 3), combine),
     )
 }
-"""By name. Blur, noise and JPEG are in the picture's own pixels: on a larger picture they matter less."""
+"""Sweeps by name. Levels were chosen, not tuned. Blur, noise and JPEG act on the pixels of the image, so they
+matter less on a larger image."""

@@ -1,1 +1,1 @@
-"""Eight pictures of one page's way, one or more for each step, to see which step went wrong."""
+"""Inspection: eight images of the steps of one page, to find the step that went wrong."""

@@ -1,4 +1,4 @@
-"""What the pictures share: their size, their colours, the page beneath, words and lines upon it."""
+"""Drawing functions of the inspection images: size, colours, page views, captions, text and curves."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Image = NDArray[np.uint8]
 Legend = Sequence[tuple[Colour, str]]
 
 WIDTH_PX = 1600
-"""Of every picture, and the most that the page in it is high."""
+"""Width of every image, and maximum height of the page in it."""
 
-INK, QUIET = (38, 42, 54), (112, 118, 132)
-WHITE, ROOM = (255, 255, 255), (236, 238, 241)
+INK, GREY = (38, 42, 54), (112, 118, 132)
+WHITE, BACKGROUND = (255, 255, 255), (236, 238, 241)
 BLUE, GREEN, PURPLE, TEAL = (0, 100, 190), (0, 130, 85), (125, 60, 165), (0, 135, 150)
 WARNING, ALARM = (240, 120, 0), (200, 30, 30)
-"""Cool colours for what was seen, warm ones for what was not."""
+"""Cool colours for detected marks, warm colours for what is missing or uncertain."""
 
 _CAPTION_PX, _LEFT_PX = 92, 24
 _TITLE_SIZE, _TEXT_SIZE, _TAG_SIZE = 30, 22, 20
@@ -30,24 +30,29 @@ _TITLE_SIZE, _TEXT_SIZE, _TAG_SIZE = 30, 22, 20
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A cut of the upright picture, fitted to the width.
+    """Crop of the upright image, scaled to the width of the canvas.
 
-    image: (h, w, 3) uint8 RGB. corner_px: the cut's left and top in the upright picture.
-    scale: the view's pixels per pixel of that.
+    `image` is (h, w, 3) uint8 RGB. `corner_px` is the left top corner of the crop in the upright image, and
+    `scale` the number of view pixels per pixel of the upright image.
     """
 
     image: Image
     corner_px: tuple[float, float]
     scale: float
 
-    def places(self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Places of the upright picture, any shape, as x, y of the view: (..., 2)."""
+    def points_from_image(
+        self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        """Return points of the upright image, of any shape, in view coordinates, (..., 2)."""
         return np.asarray((np.stack([x, y], -1) - np.array(self.corner_px)) * self.scale, np.float64)
 
-    def laid(
+    def resample_field(
         self, field: NDArray[np.float32], cell_px: float, corner_px: tuple[float, float]
     ) -> NDArray[np.float32]:
-        """A field (rows, columns) of cells of `cell_px` that begin at `corner_px`, over the view; else 0."""
+        """Return a field (rows, columns) sampled at the view's pixels, (h, w), 0 outside of the field.
+
+        Cells measure `cell_px` and start at `corner_px` of the upright image.
+        """
         step = cell_px * self.scale
         shift = [(corner_px[k] - self.corner_px[k]) * self.scale + step / 2 - 0.5 for k in range(2)]
         matrix = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
@@ -56,56 +61,59 @@ class View:
 
 
 def view_from_box(image: Image, box_px: tuple[int, int, int, int]) -> View:
-    """The cut left, top, right, bottom of an upright picture (height, width, 3)."""
+    """Return the view of the box left, top, right, bottom of an upright image (height, width, 3)."""
     left, top, right, bottom = box_px
-    cut = image[top:bottom, left:right]
-    scale = WIDTH_PX / max(cut.shape[:2])
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
-    return View(np.asarray(cv2.resize(cut, size, interpolation=how), np.uint8), (left, top), scale)
+    crop = image[top:bottom, left:right]
+    scale = WIDTH_PX / max(crop.shape[:2])
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    scaled = np.asarray(cv2.resize(crop, size, interpolation=interpolation), np.uint8)
+    return View(scaled, (left, top), scale)
 
 
-def washed(image: Image) -> Image:
-    """The picture grey and pale, so that colours upon it stand out and its ink can still be seen."""
+def fade_to_grey(image: Image) -> Image:
+    """Return the image in pale grey: colours drawn on it stand out, and its ink remains visible."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     paper = max(float(np.percentile(grey[::8, ::8], 80)), 1.0)
     pale = 255 - 0.5 * (255 - np.clip(grey * (245 / paper), 0, 255))
     return np.asarray(np.repeat(pale[..., None].astype(np.uint8), 3, 2))
 
 
-def tinted(image: Image, colour: Colour, strength: NDArray[np.floating[Any]]) -> Image:
-    """The picture with as much of a colour as `strength` (h, w), 0 to 1, says."""
-    much = np.clip(strength, 0, 1)[..., None]
-    return np.asarray(image + much * (np.array(colour, np.float32) - image), np.uint8)
+def blend_colour(image: Image, colour: Colour, strength: NDArray[np.floating[Any]]) -> Image:
+    """Return the image blended with a colour; `strength` (h, w) is the opacity, 0 to 1."""
+    opacity = np.clip(strength, 0, 1)[..., None]
+    return np.asarray(image + opacity * (np.array(colour, np.float32) - image), np.uint8)
 
 
-def captioned(image: Image, title: str, facts: str, legend: Legend = (), alarm: str = "") -> Image:
-    """The picture in the middle of `WIDTH_PX`, below what it is called and what its colours mean.
+def add_caption(image: Image, title: str, facts: str, legend: Legend = (), alarm: str = "") -> Image:
+    """Return the image centred below a caption of title, `facts` and legend.
 
-    alarm: what is wrong, in red after the facts.
+    `alarm` is an error text, in red after `facts`.
     """
     band = np.full((_CAPTION_PX, WIDTH_PX, 3), WHITE, np.uint8)
     end = cv2.putText(band, title, (_LEFT_PX, 38), INK, FONT, _TITLE_SIZE, 700)[0]
-    end = cv2.putText(band, facts, (end[0] + 28, 37), QUIET, FONT, _TEXT_SIZE, 400)[0]
+    end = cv2.putText(band, facts, (end[0] + 28, 37), GREY, FONT, _TEXT_SIZE, 400)[0]
     if alarm:
         cv2.putText(band, alarm, (end[0] + 28, 37), ALARM, FONT, _TEXT_SIZE, 700)
     x = _LEFT_PX
     for colour, text in legend:
         cv2.rectangle(band, (x, 59), (x + 22, 77), colour, cv2.FILLED, cv2.LINE_AA)
         x = cv2.putText(band, text, (x + 32, 76), INK, FONT, _TEXT_SIZE, 400)[0][0] + 30
-    return np.concatenate([band, centred(image)])
+    return np.concatenate([band, centre_on_canvas(image)])
 
 
-def centred(image: Image) -> Image:
-    """The picture in the middle of `WIDTH_PX`."""
-    room = np.full((image.shape[0], WIDTH_PX, 3), ROOM, np.uint8)
+def centre_on_canvas(image: Image) -> Image:
+    """Return the image in the middle of a canvas of `WIDTH_PX`."""
+    canvas = np.full((image.shape[0], WIDTH_PX, 3), BACKGROUND, np.uint8)
     left = (WIDTH_PX - image.shape[1]) // 2
-    room[:, left : left + image.shape[1]] = image
-    return room
+    canvas[:, left : left + image.shape[1]] = image
+    return canvas
 
 
-def lines(image: Image, curves: Sequence[NDArray[np.float64]], colour: Colour, thickness: int = 1) -> None:
-    """Draw curves of x, y (n, 2). Pixel i's centre is i + 0.5; OpenCV draws centres at integers."""
+def draw_curves(
+    image: Image, curves: Sequence[NDArray[np.float64]], colour: Colour, thickness: int = 1
+) -> None:
+    """Draw curves of x, y (n, 2). The centre of pixel i is i + 0.5; OpenCV draws centres at integers."""
     limit = 4 * max(image.shape)
     shapes = [
         np.round(np.clip(curve - 0.5, -limit, limit) * (1 << SUBPIXEL_BITS)).astype(np.int32)
@@ -115,23 +123,25 @@ def lines(image: Image, curves: Sequence[NDArray[np.float64]], colour: Colour, t
     cv2.polylines(image, shapes, False, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def tag(image: Image, text: str, place: tuple[float, float], colour: Colour, size: int = _TAG_SIZE) -> None:
-    """Words, white on a colour, inside the picture; `place` is their left and bottom."""
+def draw_tag(
+    image: Image, text: str, corner: tuple[float, float], colour: Colour, size: int = _TAG_SIZE
+) -> None:
+    """Draw white text on a colour, clipped to the image; `corner` is its left bottom corner."""
     left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), FONT, size, 700)
-    width, high = left + width + 10, size + 4
-    x = round(min(max(place[0], 0), max(0, image.shape[1] - width)))
-    y = round(min(max(place[1], high), image.shape[0] - 1))
-    cv2.rectangle(image, (x, y - high), (x + width, y), colour, cv2.FILLED, cv2.LINE_AA)
+    width, height = left + width + 10, size + 4
+    x = round(min(max(corner[0], 0), max(0, image.shape[1] - width)))
+    y = round(min(max(corner[1], height), image.shape[0] - 1))
+    cv2.rectangle(image, (x, y - height), (x + width, y), colour, cv2.FILLED, cv2.LINE_AA)
     cv2.putText(image, text, (x + 5, y - round(size * 0.26)), WHITE, FONT, size, 700)
 
 
-def words(
+def draw_text(
     image: Image,
     text: str,
-    place: tuple[float, float],
+    origin: tuple[float, float],
     colour: Colour,
     size: int = _TAG_SIZE,
     weight: int = 400,
 ) -> None:
-    """Words alone; `place` is where they begin on their base line."""
-    cv2.putText(image, text, (round(place[0]), round(place[1])), colour, FONT, size, weight)
+    """Draw text; `origin` is the start of its font baseline."""
+    cv2.putText(image, text, (round(origin[0]), round(origin[1])), colour, FONT, size, weight)

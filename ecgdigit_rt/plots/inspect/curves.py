@@ -1,4 +1,4 @@
-"""Stage 2's picture: the traced curves where they lie on the page."""
+"""Inspection image of stage 2: the traces on the page."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ecgdigit_rt.plots.inspect.canvas import (
     ALARM,
     WARNING,
     Image,
-    captioned,
-    lines,
-    tag,
+    add_caption,
+    draw_curves,
+    draw_tag,
+    fade_to_grey,
     view_from_box,
-    washed,
 )
 from ecgdigit_rt.results import LEADS, Layout
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
@@ -35,56 +35,62 @@ LEAD_COLOURS: dict[str, Colour] = dict(
         strict=True,
     )
 )  # fmt: skip
-"""All cool, so that the warning stands out; those that meet on usual pages differ."""
+"""All cool, so that warnings stand out. Leads that are adjacent in common layouts differ clearly."""
 
-_SURE, _UNSURE = 0.95, 0.5
-"""Confidence down to which a curve has its lead's colour, and from which on the warning's."""
+_HIGH_CONFIDENCE, _LOW_CONFIDENCE = 0.95, 0.5
+"""Confidence above which a trace has the colour of its lead, and below which that of the warning. Chosen,
+not tuned."""
 
 _SHADES = 6
+"""Number of steps between both colours."""
 
 
 def curves_from_traces(
     located: Located, mesh: Mesh, layout: Layout, traces: Sequence[Sequence[LeadTrace]]
 ) -> Image:
-    """Picture 7: every lead's curve over the page, warmer where the tracer was less sure.
+    """Return image 7: the traces on the page, in warmer colours where their confidence is low.
 
-    traces: one per segment of every row of the layout.
+    `traces` holds one trace per segment of every row of the layout.
     """
     view = view_from_box(located.image, located.page_px)
-    image = washed(view.image)
-    unsure = columns = 0
+    image = fade_to_grey(view.image)
+    uncertain = columns = 0
     for row, row_traces in zip(layout.rows, traces, strict=True):
         for segment, trace in zip(row.segments, row_traces, strict=True):
-            along = trace.start_mm + np.arange(trace.height_mm.size) / trace.columns_per_mm
-            curve = view.places(*mesh.pixels_from_mm(along, row.baseline_mm - trace.height_mm))
+            u_mm = trace.start_mm + np.arange(trace.height_mm.size) / trace.columns_per_mm
+            curve = view.points_from_image(*mesh.pixels_from_mm(u_mm, row.baseline_mm - trace.height_mm))
             colour = LEAD_COLOURS[segment.lead]
-            for piece, shade in _pieces(trace.confidence):
-                lines(image, [curve[piece]], _warmed(colour, shade), 1 if shade < _SHADES / 2 else 2)
+            for piece, shade in _shaded_pieces(trace.confidence):
+                thickness = 1 if shade < _SHADES / 2 else 2
+                draw_curves(image, [curve[piece]], _shaded_colour(colour, shade), thickness)
             x, y = curve[0, 0], float(np.median(curve[:, 1]))
-            tag(image, segment.lead, (x + 4, y + 46), colour)
-            unsure += int(np.count_nonzero(trace.confidence < _SURE))
+            draw_tag(image, segment.lead, (x + 4, y + 46), colour)
+            uncertain += int(np.count_nonzero(trace.confidence < _HIGH_CONFIDENCE))
             columns += trace.confidence.size
-    facts = f"what stage 2 traced: {100 * (1 - unsure / columns):.1f} % of it surely"
+    facts = f"traced by stage 2: {100 * (1 - uncertain / columns):.1f} % with high confidence"
     legend = (
-        (LEAD_COLOURS["I"], "curve, in its lead's colour"),
-        (WARNING, "less sure"),
-        (ALARM, "not seen: bridged"),
+        (LEAD_COLOURS["I"], "trace, in the colour of its lead"),
+        (WARNING, "low confidence"),
+        (ALARM, "not detected: interpolated"),
     )
-    return captioned(image, "7  Traces", facts, legend)
+    return add_caption(image, "7  Traces", facts, legend)
 
 
-def _pieces(confidence: NDArray[np.float32]) -> Iterator[tuple[slice, int]]:
-    """Stretches of equal shade, 0 for sure to `_SHADES` for not seen; each reaches the next one's start."""
-    doubt = np.clip((_SURE - confidence) / (_SURE - _UNSURE), 0, 1)
-    shades = np.ceil(doubt * (_SHADES - 1)).astype(int)
+def _shaded_pieces(confidence: NDArray[np.float32]) -> Iterator[tuple[slice, int]]:
+    """Yield pieces of equal shade, from 0 (high confidence) to `_SHADES` (not detected).
+
+    Each piece extends to the first column of the next one.
+    """
+    uncertainty = (_HIGH_CONFIDENCE - confidence) / (_HIGH_CONFIDENCE - _LOW_CONFIDENCE)
+    shades = np.ceil(np.clip(uncertainty, 0, 1) * (_SHADES - 1)).astype(int)
     shades[confidence == 0] = _SHADES
     cuts = [0, *(np.flatnonzero(np.diff(shades)) + 1), shades.size]
     for first, stop in pairwise(cuts):
         yield slice(first, stop + 1), int(shades[first])
 
 
-def _warmed(colour: Colour, shade: int) -> Colour:
-    """A lead's colour, as far on its way to the warning as the shade says."""
+def _shaded_colour(colour: Colour, shade: int) -> Colour:
+    """Return the colour of a lead, blended with the warning by its shade."""
     if shade == _SHADES:
         return ALARM
     share = shade / (_SHADES - 1)

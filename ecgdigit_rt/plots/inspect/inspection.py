@@ -1,4 +1,4 @@
-"""What one page's steps gave, as far as they came, and its pictures."""
+"""Results of the steps of one page, and the images that show them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from ecgdigit_rt.layout.match import LayoutReading
 from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.plots.inspect.canvas import Image
 from ecgdigit_rt.plots.inspect.curves import curves_from_traces
-from ecgdigit_rt.plots.inspect.flat_page import flat_page_from_mesh
 from ecgdigit_rt.plots.inspect.grid import (
     horizontal_lines_from_phase,
     mesh_from_located,
     vertical_lines_from_phase,
 )
-from ecgdigit_rt.plots.inspect.labels import labels_from_located, picture_without_sheet, sheet_from_located
-from ecgdigit_rt.plots.inspect.plot import TrueLead, plot_from_leads
+from ecgdigit_rt.plots.inspect.labels import image_without_sheet, labels_from_located, sheet_from_located
+from ecgdigit_rt.plots.inspect.lead_plot import TrueLead, plot_from_leads
+from ecgdigit_rt.plots.inspect.rectified import rectified_from_mesh
 from ecgdigit_rt.results import Digitized, Failed, PageRef
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
-PICTURES = (
+IMAGE_NAMES = (
     "1-labels", "2-page", "3-grid-vertical", "4-grid-horizontal", "5-mesh", "6-rectified", "7-traces",
     "8-leads",
 )  # fmt: skip
-"""Their names, in the order of the steps."""
+"""Names of the images, in the order of the steps."""
 
 
 @dataclass(slots=True)
 class Inspection:
-    """One page's steps; what was not reached is None. It watches a `PageReader` (`watch`).
+    """Results of the steps of one page; None for steps that were not reached.
 
-    image: (height, width, 3) uint8 RGB, as decoded. steps: the names of those that are done.
-    truth: leads whose truth is known. failed: why the page went no further.
+    `observe` is an observer for `Digitizer.digitize_steps`. `image` is the decoded image, (height, width, 3)
+    uint8 RGB. `steps` are the names of the completed steps, `truth` the leads with known truth, and
+    `failed` the error of a failed page.
     """
 
     source: PageRef
@@ -44,15 +45,15 @@ class Inspection:
     located: Located | None = None
     phase: GridPhase | None = None
     mesh: Mesh | None = None
-    heat: PaperHeatmap | None = None
+    heatmap: PaperHeatmap | None = None
     reading: LayoutReading | None = None
     traces: Sequence[Sequence[LeadTrace]] = ()
     page: Digitized | None = None
     truth: Mapping[str, TrueLead] = field(default_factory=dict)
     failed: Failed | None = None
 
-    def watch(self, step: str, value: object) -> None:
-        """Keep a step's value."""
+    def observe(self, step: str, value: object) -> None:
+        """Store the value of a step."""
         if step not in self.steps:
             self.steps.append(step)
         match value:
@@ -63,26 +64,26 @@ class Inspection:
             case Mesh():
                 self.mesh = value
             case PaperHeatmap():
-                self.heat = value
+                self.heatmap = value
             case LayoutReading():
                 self.reading = value
 
 
-def pictures_from_inspection(seen: Inspection) -> Iterator[tuple[str, Image]]:
-    """Each picture's name and pixels, (h, w, 3) uint8 RGB, as far as the page came."""
-    located, phase, mesh, page = seen.located, seen.phase, seen.mesh, seen.page
+def images_from_inspection(inspection: Inspection) -> Iterator[tuple[str, Image]]:
+    """Yield the names and images, (h, w, 3) uint8 RGB, of all steps that were reached."""
+    located, phase, mesh, page = inspection.located, inspection.phase, inspection.mesh, inspection.page
     if located is None:
-        yield PICTURES[1], picture_without_sheet(seen.image)
+        yield IMAGE_NAMES[1], image_without_sheet(inspection.image)
         return
-    yield PICTURES[0], labels_from_located(located, seen.heat, mesh)
-    yield PICTURES[1], sheet_from_located(located)
+    yield IMAGE_NAMES[0], labels_from_located(located, inspection.heatmap, mesh)
+    yield IMAGE_NAMES[1], sheet_from_located(located)
     if phase is not None:
-        yield PICTURES[2], vertical_lines_from_phase(located, phase)
-        yield PICTURES[3], horizontal_lines_from_phase(located, phase)
+        yield IMAGE_NAMES[2], vertical_lines_from_phase(located, phase)
+        yield IMAGE_NAMES[3], horizontal_lines_from_phase(located, phase)
     if mesh is not None:
-        yield PICTURES[4], mesh_from_located(located, mesh)
-        rough = seen.reading.layout if seen.reading is not None else None
-        yield PICTURES[5], flat_page_from_mesh(located, mesh, page.layout if page is not None else rough)
+        yield IMAGE_NAMES[4], mesh_from_located(located, mesh)
+        rough = inspection.reading.layout if inspection.reading is not None else None
+        yield IMAGE_NAMES[5], rectified_from_mesh(located, mesh, page.layout if page is not None else rough)
         if page is not None:
-            yield PICTURES[6], curves_from_traces(located, mesh, page.layout, seen.traces)
-            yield PICTURES[7], plot_from_leads(page, seen.truth)
+            yield IMAGE_NAMES[6], curves_from_traces(located, mesh, page.layout, inspection.traces)
+            yield IMAGE_NAMES[7], plot_from_leads(page, inspection.truth)

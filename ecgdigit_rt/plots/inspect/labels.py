@@ -1,4 +1,4 @@
-"""Stage 0's pictures: the marks that it saw on the page, and the sheet that it cut out."""
+"""Inspection images of stage 0: the detected marks, and the sheet."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from ecgdigit_rt.plots.ecg_paper import Colour
 from ecgdigit_rt.plots.inspect.canvas import (
     BLUE,
     GREEN,
+    GREY,
     INK,
     PURPLE,
-    QUIET,
     TEAL,
     WARNING,
     Image,
     View,
-    captioned,
-    lines,
-    tag,
-    tinted,
+    add_caption,
+    blend_colour,
+    draw_curves,
+    draw_tag,
+    fade_to_grey,
     view_from_box,
-    washed,
 )
 from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.stages import BASELINE, GAINS, PAGE_MASK, PULSE, SPEEDS
 
-_LEAST_HEAT, _PLAIN_HEAT = 0.2, 0.4
-_FAINT_SIZE, _PULSE_LEFT_PX = 15, 72
-_APART_CELLS = 5
+_MIN_ACTIVATION, _CLEAR_ACTIVATION = 0.2, 0.4
+_SMALL_TEXT, _PULSE_LEFT_PX = 15, 72
+_SPACING_CELLS = 5
 _NEAR_MM = 4.0
-_UNITS = {f"speed_{v:g}": f"{v:g} mm/s" for v in SPEEDS.values()} | {
+"""Activation of marks that are drawn, and of marks drawn in full size; sizes of text; the minimum distance
+of two marks; the reach around a mark in the close-up. Chosen by eye."""
+
+_TEXTS = {f"speed_{v:g}": f"{v:g} mm/s" for v in SPEEDS.values()} | {
     f"gain_{v:g}": f"{v:g} mm/mV" for v in GAINS.values()
 }
 _SCALES = (*SPEEDS, *GAINS)
@@ -44,119 +47,120 @@ _SCALES = (*SPEEDS, *GAINS)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A printed mark: the channel that glows most there, its heat, and its place in the upright picture."""
+    """Detected mark: channel of the highest activation, and position in the upright image."""
 
     name: str
-    heat: float
+    activation: float
     x_px: float
     y_px: float
 
 
 def marks_from_located(located: Located, names: Sequence[str]) -> list[Mark]:
-    """Where marks of these names glow, strongest first."""
+    """Return the marks with one of these names, by decreasing activation."""
     stack = np.stack([located.channel(name) for name in names])
-    glow = stack.max(0)
-    tops = cv2.dilate(glow, np.ones((_APART_CELLS, _APART_CELLS), np.uint8)) <= glow
-    rows, columns = np.nonzero(tops & (glow > _LEAST_HEAT))
+    activation = stack.max(0)
+    is_peak = cv2.dilate(activation, np.ones((_SPACING_CELLS, _SPACING_CELLS), np.uint8)) <= activation
+    rows, columns = np.nonzero(is_peak & (activation > _MIN_ACTIVATION))
     marks = [
         Mark(
             names[int(stack[:, i, j].argmax())],
-            float(glow[i, j]),
+            float(activation[i, j]),
             located.corner_px[0] + (j + 0.5) * located.cell_px,
             located.corner_px[1] + (i + 0.5) * located.cell_px,
         )
         for i, j in zip(rows, columns, strict=True)
     ]
-    return sorted(marks, key=lambda mark: -mark.heat)
+    return sorted(marks, key=lambda mark: -mark.activation)
 
 
 def labels_from_located(
-    located: Located, heat: PaperHeatmap | None = None, mesh: Mesh | None = None
+    located: Located, heatmap: PaperHeatmap | None = None, mesh: Mesh | None = None
 ) -> Image:
-    """Picture 1: the upright page with what stage 0 saw on it.
+    """Return image 1: the upright page with the marks of stage 0.
 
-    heat, mesh: the second look's, where there was one; a name that it read otherwise is shown as both.
+    `heatmap` is that of the close-up, on the paper of `mesh`. Names that differ there are shown with both.
     """
     height, width = located.image.shape[:2]
     view = view_from_box(located.image, (0, 0, width, height))
-    image = _sheet_bright(view, located)
+    image = _fade_outside_sheet(view, located)
     for names, colour in (((BASELINE,), BLUE), (LEADS, GREEN), ((PULSE,), PURPLE), (_SCALES, TEAL)):
-        glow = np.max([located.channel(name) for name in names], axis=0)
-        image = tinted(image, colour, 0.75 * view.laid(glow, located.cell_px, located.corner_px))
-    _outline(image, view, located)
-    found = {LEADS: GREEN, (PULSE,): PURPLE, _SCALES: TEAL}
-    marks = {names: marks_from_located(located, names) for names in found}
-    for names, colour in found.items():
+        activation = np.max([located.channel(name) for name in names], axis=0)
+        field = view.resample_field(activation, located.cell_px, located.corner_px)
+        image = blend_colour(image, colour, 0.75 * field)
+    _draw_sheet_outline(image, view, located)
+    colours = {LEADS: GREEN, (PULSE,): PURPLE, _SCALES: TEAL}
+    marks = {names: marks_from_located(located, names) for names in colours}
+    for names, colour in colours.items():
         for mark in reversed(marks[names]):  # the strongest on top
-            _tag(image, view, mark, _read_again(mark, names, heat, mesh), colour)
-    turned = f"turned back by {90 * located.quarter_turns}°" if located.quarter_turns else "upright"
-    plain = {names: sum(mark.heat >= _PLAIN_HEAT for mark in marks[names]) for names in found}
-    facts = f"what stage 0 saw: {turned} · {plain[LEADS]} names · {plain[(PULSE,)]} pulses"
+            _draw_mark(image, view, mark, _closeup_name(mark, names, heatmap, mesh), colour)
+    turns = f"rotated back by {90 * located.quarter_turns}°" if located.quarter_turns else "upright"
+    clear = {names: sum(mark.activation >= _CLEAR_ACTIVATION for mark in marks[names]) for names in colours}
+    facts = f"detected by stage 0: {turns} · {clear[LEADS]} lead names · {clear[(PULSE,)]} pulses"
     legend = (
-        (INK, "cut to the sheet"), (BLUE, "zero lines"), (GREEN, "names of leads"), (PURPLE, "pulses"),
-        (TEAL, "speed, gain"), (QUIET, "faint"), (WARNING, "read otherwise on the second look"),
+        (INK, "sheet"), (BLUE, "baselines"), (GREEN, "lead names"), (PURPLE, "calibration pulses"),
+        (TEAL, "speed, gain"), (GREY, "low activation"), (WARNING, "different name in the close-up"),
     )  # fmt: skip
-    return captioned(image, "1  Labels", facts, legend)
+    return add_caption(image, "1  Labels", facts, legend)
 
 
-def picture_without_sheet(image: Image) -> Image:
-    """Picture 2 where stage 0 found no sheet: the picture as it was decoded, (height, width, 3)."""
+def image_without_sheet(image: Image) -> Image:
+    """Return image 2 of a page without a detected sheet: the image as decoded, (height, width, 3)."""
     height, width = image.shape[:2]
     view = view_from_box(image, (0, 0, width, height))
-    return captioned(view.image, "2  Page", f"{width} × {height} px", alarm="no sheet found")
+    return add_caption(view.image, "2  Page", f"{width} × {height} px", alarm="no sheet detected")
 
 
 def sheet_from_located(located: Located) -> Image:
-    """Picture 2: the page upright and cut to the sheet."""
+    """Return image 2: the upright page, cropped to the sheet."""
     left, top, right, bottom = located.page_px
     height, width = located.image.shape[:2]
     view = view_from_box(located.image, located.page_px)
-    facts = f"upright and cut to the sheet: {right - left} × {bottom - top} of {width} × {height} px"
-    return captioned(view.image, "2  Page", facts)
+    facts = f"upright, cropped to the sheet: {right - left} × {bottom - top} of {width} × {height} px"
+    return add_caption(view.image, "2  Page", facts)
 
 
-def _sheet_bright(view: View, located: Located) -> Image:
-    """The page washed out, and darker where no sheet was seen."""
-    mask = view.laid(located.channel(PAGE_MASK), located.cell_px, located.corner_px)
-    return tinted(washed(view.image), (120, 126, 138), 0.45 * (1 - np.clip(mask, 0, 1)))
+def _fade_outside_sheet(view: View, located: Located) -> Image:
+    """Return the page in pale grey, darker outside of the detected sheet."""
+    mask = view.resample_field(located.channel(PAGE_MASK), located.cell_px, located.corner_px)
+    return blend_colour(fade_to_grey(view.image), (120, 126, 138), 0.45 * (1 - np.clip(mask, 0, 1)))
 
 
-def _outline(image: Image, view: View, located: Located) -> None:
+def _draw_sheet_outline(image: Image, view: View, located: Located) -> None:
     left, top, right, bottom = located.page_px
-    corners = view.places(
+    corners = view.points_from_image(
         np.array([left, right, right, left, left]), np.array([top, top, bottom, bottom, top])
     )
     inside = np.clip(corners, 2, np.array([image.shape[1], image.shape[0]]) - 2)
-    lines(image, [inside], INK, 3)
+    draw_curves(image, [inside], INK, 3)
 
 
-def _tag(image: Image, view: View, mark: Mark, again: tuple[str, float], colour: Colour) -> None:
-    """A name and its heat beside the mark, small and grey where that is faint.
+def _draw_mark(image: Image, view: View, mark: Mark, closeup: tuple[str, float], colour: Colour) -> None:
+    """Draw the name and the activation beside a mark, small and grey if the activation is low.
 
-    again: name and heat of the second look.
+    `closeup` holds the name and its activation in the close-up.
     """
-    x, y = view.places(np.array(mark.x_px), np.array(mark.y_px))
+    x, y = view.points_from_image(np.array(mark.x_px), np.array(mark.y_px))
     if mark.name == PULSE:
-        tag(image, f"{mark.heat:.2f}", (x - _PULSE_LEFT_PX, y + 10), colour, _FAINT_SIZE)
+        draw_tag(image, f"{mark.activation:.2f}", (x - _PULSE_LEFT_PX, y + 10), colour, _SMALL_TEXT)
         return
-    text = f"{_UNITS.get(mark.name, mark.name)} {mark.heat:.2f}"
-    if mark.heat < _PLAIN_HEAT:
-        tag(image, text, (x + 10, y - 8), QUIET, _FAINT_SIZE)
+    text = f"{_TEXTS.get(mark.name, mark.name)} {mark.activation:.2f}"
+    if mark.activation < _CLEAR_ACTIVATION:
+        draw_tag(image, text, (x + 10, y - 8), GREY, _SMALL_TEXT)
         return
-    if again[1] > _LEAST_HEAT and again[0] != mark.name:
-        text, colour = f"{text} → {_UNITS.get(again[0], again[0])} {again[1]:.2f}", WARNING
-    tag(image, text, (x + 14, y - 10), colour)
+    if closeup[1] > _MIN_ACTIVATION and closeup[0] != mark.name:
+        text, colour = f"{text} → {_TEXTS.get(closeup[0], closeup[0])} {closeup[1]:.2f}", WARNING
+    draw_tag(image, text, (x + 14, y - 10), colour)
 
 
-def _read_again(
-    mark: Mark, names: Sequence[str], heat: PaperHeatmap | None, mesh: Mesh | None
+def _closeup_name(
+    mark: Mark, names: Sequence[str], heatmap: PaperHeatmap | None, mesh: Mesh | None
 ) -> tuple[str, float]:
-    """The name that glows most around a mark after the second look, and its heat; 0 where none does."""
-    if heat is None or mesh is None or PULSE in names:
+    """Return the name with the highest activation near a mark in the close-up, and its activation."""
+    if heatmap is None or mesh is None or PULSE in names:
         return "", 0.0
     u, v = mesh.mm_from_pixels(mark.x_px, mark.y_px)
-    near = np.ix_(np.abs(heat.v_mm - v) < _NEAR_MM, np.abs(heat.u_mm - u) < _NEAR_MM)
-    glow = {name: heat.channel(name)[near] for name in names}
-    tops = {name: float(cells.max()) if cells.size else 0.0 for name, cells in glow.items()}
-    best = max(tops, key=lambda name: tops[name])
-    return best, tops[best]
+    near = np.ix_(np.abs(heatmap.v_mm - v) < _NEAR_MM, np.abs(heatmap.u_mm - u) < _NEAR_MM)
+    cells = {name: heatmap.channel(name)[near] for name in names}
+    peaks = {name: float(values.max()) if values.size else 0.0 for name, values in cells.items()}
+    best = max(peaks, key=lambda name: peaks[name])
+    return best, peaks[best]

@@ -1,155 +1,157 @@
-// The page: what was given, what is being done with it, what came out. The file itself stays here.
+// Web page: file selection, progress, results and downloads. The file stays in the browser.
 
-import { about, download, setToken, stream, takeTokenFromAddress } from "./client.js";
+import { digitizeStream, download, serviceInfo, setToken, takeTokenFromAddress } from "./client.js";
 import { html } from "./drawing.js";
-import { chips, downloads, showPage, showProblem } from "./findings.js";
+import { showDownloads, showLeadChips, showPage, showProblem } from "./results.js";
 import { Steps } from "./steps.js";
 import { Viewer } from "./viewer.js";
 
+const ZOOM_STEP = 1.35;
+const CUSTOM_LAYOUT = "/";
+
 const byId = (id) => document.getElementById(id);
 const viewer = new Viewer(byId("viewer"), byId("scene"));
-const steps = new Steps(byId("steps"), say);
-const given = { file: null, wish: {}, pages: 1, running: null, rows: [] };
+const steps = new Steps(byId("steps"), announce);
+const current = { file: null, query: {}, pageCount: 1, request: null, rows: [] };
 
-function say(text) {
+function announce(text) {
   byId("status").textContent = text;
-  byId("waiting-text").textContent = text;
+  byId("progress-text").textContent = text;
 }
 
-function state(name) {
+function setState(name) {
   document.body.dataset.state = name;
   byId("start").hidden = name !== "empty";
   byId("work").hidden = name === "empty";
   byId("work").setAttribute("aria-busy", String(name === "busy"));
 }
 
-function open(file) {
+function openFile(file) {
   if (!file) return;
-  given.file = file;
-  given.pages = 1;
-  byId("correct").reset();
+  current.file = file;
+  current.pageCount = 1;
+  byId("overrides").reset();
   byId("rows-field").hidden = true;
   byId("page-field").hidden = true;
   viewer.clear();
-  byId("findings").classList.add("fresh");
-  byId("figures").replaceChildren();
+  byId("results").classList.add("loading");
+  byId("summary").replaceChildren();
   byId("paper").replaceChildren();
-  read({});
+  digitize({});
 }
 
-async function read(wish) {
-  given.running?.abort();
-  const running = (given.running = new AbortController());
-  given.wish = wish;
+async function digitize(query) {
+  current.request?.abort();
+  const request = (current.request = new AbortController());
+  current.query = query;
   showProblem(null);
-  byId("save-error").hidden = true;
-  byId("name").textContent = given.file.name || "photo";
-  byId("work").classList.remove("blind");
-  state("busy");
-  steps.begin();
-  say("Sending the page");
+  byId("download-error").hidden = true;
+  byId("page-name").textContent = current.file.name || "photo";
+  byId("work").classList.remove("no-image");
+  setState("busy");
+  steps.start();
+  announce("Uploading the page");
   try {
-    await stream(given.file, wish, hear, running.signal);
+    await digitizeStream(current.file, query, handleEvent, request.signal);
   } catch (error) {
-    if (error.name !== "AbortError") failed(error);
+    if (error.name !== "AbortError") showFailure(error);
   }
 }
 
-function hear(event, data) {
-  if (event === "waiting") say("Waiting for a free place");
+function handleEvent(event, data) {
+  if (event === "waiting") announce("Waiting for a free worker");
   if (event === "step") {
-    if (data.pages) severalPages(data.pages);
-    steps.done(data.step, data.seconds);
+    if (data.pages) setPageCount(data.pages);
+    steps.complete(data.step, data.seconds);
   }
-  if (event === "sketch") {
-    if (data.of === "picture") viewer.picture(data);
-    else viewer.sketch(data);
-    if (data.rows) given.rows = data.rows;
-    byId("viewer").dataset.after = data.of;
+  if (event === "preview") {
+    if (data.kind === "image") viewer.showImage(data);
+    else viewer.showPreview(data);
+    if (data.rows) current.rows = data.rows;
+    byId("viewer").dataset.preview = data.kind;
   }
-  if (event === "result") finished(data);
+  if (event === "result") showResult(data);
 }
 
-function finished(page) {
-  state("done");
-  byId("findings").classList.remove("fresh");
-  showPage(page, given.rows);
-  chips(Object.keys(page.leads), (lead, isShown) => viewer.showLead(lead, isShown));
+function showResult(page) {
+  setState("done");
+  byId("results").classList.remove("loading");
+  showPage(page, current.rows);
+  showLeadChips(Object.keys(page.leads), (lead, isShown) => viewer.toggleLead(lead, isShown));
   const { name, speed_mm_s: speed, gain_mm_mv: gain } = page.layout;
-  say(`${Object.keys(page.leads).length} leads read: ${name}, ${speed} mm/s, ${gain} mm/mV`);
+  announce(`${Object.keys(page.leads).length} leads digitized: ${name}, ${speed} mm/s, ${gain} mm/mV`);
 }
 
-function failed(problem) {
-  state("failed");
-  byId("findings").classList.remove("fresh");
+function showFailure(problem) {
+  setState("failed");
+  byId("results").classList.remove("loading");
   steps.fail();
   if (problem.status === 401) {
-    login(() => read(given.wish));
+    askForToken(() => digitize(current.query));
     return;
   }
-  byId("work").classList.toggle("blind", !viewer.size);
+  byId("work").classList.toggle("no-image", !viewer.size);
   showProblem(problem);
-  say("This page cannot be read");
+  announce("The page cannot be digitized");
 }
 
-function severalPages(count) {
-  given.pages = count;
+function setPageCount(count) {
+  current.pageCount = count;
   byId("page-field").hidden = count < 2;
   byId("page").max = count;
   byId("page-count").textContent = `of ${count}`;
 }
 
-function login(then) {
+function askForToken(retry) {
   const dialog = byId("login");
   byId("login-error").hidden = !sessionStorage.getItem("token");
   byId("login-form").onsubmit = () => {
     setToken(byId("token").value.trim());
     byId("token").value = "";
-    then();
+    retry();
   };
   if (!dialog.open) dialog.showModal();
 }
 
-async function save(format, button) {
+async function saveAs(format, button) {
   button.setAttribute("aria-busy", "true");
-  byId("save-error").hidden = true;
+  byId("download-error").hidden = true;
   try {
-    const { name, blob } = await download(given.file, given.wish, format);
+    const { name, blob } = await download(current.file, current.query, format);
     const link = html("a", { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    say(`${name} saved`);
+    announce(`${name} saved`);
   } catch (problem) {
-    byId("save-error").textContent = [problem.message, problem.hint].filter(Boolean).join(". ");
-    byId("save-error").hidden = false;
+    byId("download-error").textContent = [problem.message, problem.hint].filter(Boolean).join(". ");
+    byId("download-error").hidden = false;
   } finally {
     button.removeAttribute("aria-busy");
   }
 }
 
-async function introduce() {
+async function showServiceInfo() {
   try {
-    const service = await about();
-    const { inputs, limits, layouts, formats } = service;
-    byId("kinds").textContent = inputs.join(", ");
-    byId("limit").textContent = `up to ${limits.upload_mb} MB.`;
-    downloads(formats, save);
-    const named = layouts.map((name) => html("option", { value: name }, name));
-    byId("layout").append(...named, html("option", { value: "/" }, "spelled out"));
+    const { inputs, limits, layouts, formats } = await serviceInfo();
+    byId("input-types").textContent = inputs.join(", ");
+    byId("upload-limit").textContent = `up to ${limits.upload_mb} MB.`;
+    showDownloads(formats, saveAs);
+    const options = layouts.map((name) => html("option", { value: name }, name));
+    byId("layout").append(...options, html("option", { value: CUSTOM_LAYOUT }, "custom rows"));
   } catch (problem) {
-    if (problem.status === 401) login(introduce);
-    else byId("limit").textContent = "";
+    if (problem.status === 401) askForToken(showServiceInfo);
+    else byId("upload-limit").textContent = "";
   }
 }
 
-function listen() {
+function addFileListeners() {
   for (const input of [byId("file"), byId("photo")]) {
     input.addEventListener("change", () => {
-      open(input.files[0]);
+      openFile(input.files[0]);
       input.value = "";
     });
   }
-  addEventListener("paste", (event) => open(event.clipboardData?.files[0]));
+  addEventListener("paste", (event) => openFile(event.clipboardData?.files[0]));
   addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.add("dropping");
@@ -160,38 +162,51 @@ function listen() {
   addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    open(event.dataTransfer?.files[0]);
+    openFile(event.dataTransfer?.files[0]);
   });
-  byId("another").addEventListener("click", () => {
-    given.running?.abort();
-    state("empty");
+  byId("new-page").addEventListener("click", () => {
+    current.request?.abort();
+    setState("empty");
   });
-  byId("retry").addEventListener("click", () => read(given.wish));
-  byId("zoom-in").addEventListener("click", () => viewer.zoom(1.35));
-  byId("zoom-out").addEventListener("click", () => viewer.zoom(1 / 1.35));
-  byId("zoom-all").addEventListener("click", () => viewer.all());
+  byId("retry").addEventListener("click", () => digitize(current.query));
+}
+
+function addViewListeners() {
+  byId("zoom-in").addEventListener("click", () => viewer.zoom(ZOOM_STEP));
+  byId("zoom-out").addEventListener("click", () => viewer.zoom(1 / ZOOM_STEP));
+  byId("zoom-fit").addEventListener("click", () => viewer.fit());
   byId("layers").addEventListener("click", (event) => {
     const layer = event.target.dataset.layer;
     if (!layer) return;
     const isShown = event.target.getAttribute("aria-pressed") !== "true";
     event.target.setAttribute("aria-pressed", String(isShown));
-    viewer.show(layer, isShown);
+    viewer.toggleLayer(layer, isShown);
   });
   byId("all-leads").addEventListener("click", () => {
-    const all = [...byId("chips").children];
+    const all = [...byId("lead-chips").children];
     const isShown = all.some((chip) => chip.getAttribute("aria-pressed") !== "true");
     all.filter((chip) => (chip.getAttribute("aria-pressed") === "true") !== isShown).forEach((chip) => chip.click());
   });
+}
+
+function addOverrideListeners() {
   byId("layout").addEventListener("change", () => {
-    byId("rows-field").hidden = byId("layout").value !== "/";
+    byId("rows-field").hidden = byId("layout").value !== CUSTOM_LAYOUT;
   });
-  byId("correct").addEventListener("submit", (event) => {
+  byId("overrides").addEventListener("submit", (event) => {
     event.preventDefault();
     const { layout, rows, speed, gain, page } = Object.fromEntries(new FormData(event.target));
-    read({ layout: layout === "/" ? rows : layout, speed, gain, page: given.pages > 1 ? page : "" });
+    digitize({
+      layout: layout === CUSTOM_LAYOUT ? rows : layout,
+      speed,
+      gain,
+      page: current.pageCount > 1 ? page : "",
+    });
   });
 }
 
 takeTokenFromAddress();
-listen();
-introduce();
+addFileListeners();
+addViewListeners();
+addOverrideListeners();
+showServiceInfo();

@@ -1,46 +1,46 @@
-// What talks to the service. The token stays in this tab: it comes behind # or from the form.
+// HTTP client of the service. The token is stored for this tab only; it comes from the URL fragment or the form.
 
-const STORED = "token";
+const TOKEN_KEY = "token";
 
 export class Problem extends Error {
-  constructor(facts) {
-    super(facts.detail ?? "the service does not answer");
-    Object.assign(this, { hint: "", error_id: "", status: 0 }, facts);
+  constructor(details) {
+    super(details.detail ?? "The service does not respond");
+    Object.assign(this, { hint: "", error_id: "", status: 0 }, details);
   }
 }
 
 export function takeTokenFromAddress() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!given) return;
-  setToken(given);
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  setToken(token);
   history.replaceState(null, "", location.pathname);
 }
 
 export function setToken(token) {
-  sessionStorage.setItem(STORED, token);
+  sessionStorage.setItem(TOKEN_KEY, token);
 }
 
 function headers() {
-  const token = sessionStorage.getItem(STORED);
+  const token = sessionStorage.getItem(TOKEN_KEY);
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-async function answered(path, options = {}) {
-  let answer;
+// Returns a response with a successful status, or throws a Problem.
+async function request(path, options = {}) {
+  let response;
   try {
-    answer = await fetch(path, { ...options, headers: headers(), cache: "no-store" });
+    response = await fetch(path, { ...options, headers: headers(), cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({
       title: "No connection",
-      detail: "The service does not answer.",
-      hint: "Is it still running? The page is still here: try again.",
+      detail: "The service does not respond.",
+      hint: "Check that it is running, then try again. The file is still selected.",
     });
   }
-  if (answer.ok) return answer;
-  const isProblem = (answer.headers.get("content-type") ?? "").includes("json");
-  const facts = isProblem ? await answer.json() : { detail: `HTTP ${answer.status}`, status: answer.status };
-  throw new Problem(facts);
+  if (response.ok) return response;
+  const isProblem = (response.headers.get("content-type") ?? "").includes("json");
+  throw new Problem(isProblem ? await response.json() : { detail: `HTTP ${response.status}`, status: response.status });
 }
 
 function form(file) {
@@ -49,43 +49,45 @@ function form(file) {
   return body;
 }
 
-function query(wish) {
-  const given = Object.entries(wish).filter(([, value]) => value !== "" && value != null);
-  return new URLSearchParams(given).toString();
+function queryString(query) {
+  const specified = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  return new URLSearchParams(specified).toString();
 }
 
-export async function about() {
-  return (await answered("v1/about")).json();
+export async function serviceInfo() {
+  return (await request("v1/about")).json();
 }
 
-// Calls hear(name, data) for every event of a page, until the last one.
-export async function stream(file, wish, hear, signal) {
-  const path = `v1/digitize/stream?${query({ ...wish, sketches: true })}`;
-  const answer = await answered(path, { method: "POST", body: form(file), signal });
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let waiting = "";
-  let isOver = false;
+// Calls onEvent(name, data) for every event of a page. Throws a Problem for the event `problem`.
+export async function digitizeStream(file, query, onEvent, signal) {
+  const path = `v1/digitize/stream?${queryString({ ...query, previews: true })}`;
+  const response = await request(path, { method: "POST", body: form(file), signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  let isComplete = false;
   for (;;) {
     const { value, done } = await reader.read();
     if (done) break;
-    waiting += value;
-    const blocks = waiting.split("\n\n");
-    waiting = blocks.pop();
+    buffer += value;
+    const blocks = buffer.split("\n\n");
+    buffer = blocks.pop();
     for (const block of blocks) {
       const name = /^event: (.*)$/m.exec(block)?.[1];
       const data = /^data: (.*)$/m.exec(block)?.[1];
       if (!name) continue;
       if (name === "problem") throw new Problem(JSON.parse(data));
-      isOver ||= name === "result";
-      hear(name, JSON.parse(data));
+      isComplete ||= name === "result";
+      onEvent(name, JSON.parse(data));
     }
   }
-  if (!isOver) throw new Problem({ title: "Cut short", detail: "The answer ended before its end.", hint: "Try again." });
+  if (!isComplete) {
+    throw new Problem({ title: "Connection lost", detail: "The response is incomplete.", hint: "Try again." });
+  }
 }
 
-export async function download(file, wish, format) {
-  const path = `v1/digitize?${query({ ...wish, format })}`;
-  const answer = await answered(path, { method: "POST", body: form(file) });
-  const name = /filename\*=UTF-8''([^;]+)/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
-  return { name: decodeURIComponent(name ?? `page.${format}`), blob: await answer.blob() };
+export async function download(file, query, format) {
+  const path = `v1/digitize?${queryString({ ...query, format })}`;
+  const response = await request(path, { method: "POST", body: form(file) });
+  const name = /filename\*=UTF-8''([^;]+)/.exec(response.headers.get("content-disposition") ?? "")?.[1];
+  return { name: decodeURIComponent(name ?? `page.${format}`), blob: await response.blob() };
 }

@@ -1,11 +1,11 @@
-// The interface, written from its own OpenAPI description.
+// API reference, generated from the OpenAPI description.
 
 import { html } from "./drawing.js";
 
 const byId = (id) => document.getElementById(id);
 
-function table(heads, rows) {
-  const head = html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, text)));
+function table(headings, rows) {
+  const head = html("tr", {}, ...headings.map((text) => html("th", { scope: "col" }, text)));
   const body = rows.map((cells) => html("tr", {}, ...cells.map((cell) => html("td", {}, cell))));
   return html("div", { class: "scroll" }, html("table", {}, html("thead", {}, head), html("tbody", {}, ...body)));
 }
@@ -14,42 +14,40 @@ function code(text) {
   return html("code", {}, text);
 }
 
-function kind(schema, schemas) {
-  const all = (schema.anyOf ?? schema.allOf ?? [schema]).filter((one) => one.type !== "null");
-  const one = all[0]?.$ref ? schemas[all[0].$ref.split("/").pop()] : (all[0] ?? {});
-  if (one.enum) return one.enum.join(", ");
-  const limits = [one.minimum, one.maximum].every((limit) => limit != null) ? `, ${one.minimum} to ${one.maximum}` : "";
-  return `${one.type ?? ""}${limits}`;
+function typeName(schema, schemas) {
+  const types = (schema.anyOf ?? schema.allOf ?? [schema]).filter((type) => type.type !== "null");
+  const type = types[0]?.$ref ? schemas[types[0].$ref.split("/").pop()] : (types[0] ?? {});
+  if (type.enum) return type.enum.join(", ");
+  const hasLimits = [type.minimum, type.maximum].every((limit) => limit != null);
+  return `${type.type ?? ""}${hasLimits ? `, ${type.minimum} to ${type.maximum}` : ""}`;
 }
 
-function operation(path, method, facts, schemas) {
+function operationArticle(path, method, operation, schemas) {
   const title = html("h2", {}, html("span", { class: `method ${method}` }, method.toUpperCase()), path);
-  const parts = [title, html("p", {}, (facts.description ?? facts.summary).replaceAll("`", ""))];
-  if (facts.parameters) {
-    parts.push(html("h3", {}, "Query"));
-    const rows = facts.parameters.map((one) => {
-      const preset = one.schema.default == null ? "" : ` (${one.schema.default})`;
-      return [code(one.name), `${kind(one.schema, schemas)}${preset}`, (one.description ?? "").replaceAll("`", "")];
+  const parts = [title, html("p", {}, (operation.description ?? operation.summary).replaceAll("`", ""))];
+  if (operation.parameters) {
+    parts.push(html("h3", {}, "Query parameters"));
+    const rows = operation.parameters.map(({ name, schema, description }) => {
+      const preset = schema.default == null ? "" : ` (${schema.default})`;
+      return [code(name), `${typeName(schema, schemas)}${preset}`, (description ?? "").replaceAll("`", "")];
     });
-    parts.push(table(["Name", "Value", "Meaning"], rows));
+    parts.push(table(["Name", "Type", "Description"], rows));
   }
-  parts.push(html("h3", {}, "Answers"));
-  const rows = Object.entries(facts.responses).map(([status, answer]) => {
-    const types = Object.keys(answer.content ?? {}).join(", ");
-    return [code(status), answer.description, types];
+  parts.push(html("h3", {}, "Responses"));
+  const rows = Object.entries(operation.responses).map(([status, response]) => {
+    return [code(status), response.description, Object.keys(response.content ?? {}).join(", ")];
   });
-  parts.push(table(["Status", "When", "Type"], rows));
+  parts.push(table(["Status", "Description", "Media type"], rows));
   return html("article", {}, ...parts);
 }
 
-const schema = await (await fetch("openapi.json")).json();
-byId("description").textContent = schema.info.description.replaceAll("`", "");
-const header = schema.components.securitySchemes ? ' -H "Authorization: Bearer $ECGDIGIT_TOKEN"' : "";
+const description = await (await fetch("openapi.json")).json();
+byId("description").textContent = description.info.description.replaceAll("`", "");
+const header = description.components.securitySchemes ? ' -H "Authorization: Bearer $ECGDIGIT_TOKEN"' : "";
 const address = location.href.replace(/docs.*$/, "");
 byId("example").textContent = `curl -F file=@scan.jpg${header} "${address}v1/digitize?format=csv" -o scan.csv`;
-const schemas = schema.components.schemas;
-for (const [path, operations] of Object.entries(schema.paths)) {
-  for (const [method, facts] of Object.entries(operations)) {
-    byId("operations").append(operation(path, method, facts, schemas));
+for (const [path, operations] of Object.entries(description.paths)) {
+  for (const [method, operation] of Object.entries(operations)) {
+    byId("operations").append(operationArticle(path, method, operation, description.components.schemas));
   }
 }

@@ -1,4 +1,4 @@
-// SVG elements, and the colours of the leads.
+// HTML and SVG elements, lead names, and the highlighted lead.
 
 export const LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
 
@@ -16,17 +16,17 @@ export function html(name, attributes = {}, ...children) {
   return element;
 }
 
-// x, y, x, y, … as the path of a line.
-export function line(flat, isClosed = false) {
+// Returns the path data of a line through the points x, y, x, y, …
+export function pathData(flat, isClosed = false) {
   let path = "";
   for (let k = 0; k + 1 < flat.length; k += 2) path += `${k ? "L" : "M"}${flat[k]} ${flat[k + 1]}`;
   return isClosed ? `${path}Z` : path;
 }
 
-// Both drawings mark the lead that is pointed at in either.
-export function pointAt(lead) {
-  for (const one of document.querySelectorAll("[data-lead]")) {
-    one.classList.toggle("hot", one.dataset.lead === lead);
+// Highlights a lead in the image and on the ECG paper; an empty name ends the highlight.
+export function highlightLead(lead) {
+  for (const element of document.querySelectorAll("[data-lead]")) {
+    element.classList.toggle("highlighted", element.dataset.lead === lead);
   }
-  document.body.classList.toggle("pointing", Boolean(lead));
+  document.body.classList.toggle("highlighting", Boolean(lead));
 }

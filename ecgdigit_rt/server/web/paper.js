@@ -1,33 +1,38 @@
-// The leads on ECG paper, in millimetre: rows as on the page, 25 mm/s and 10 mm/mV.
+// Leads on ECG paper, in millimetres: rows as on the page, 25 mm/s and 10 mm/mV.
 
-import { html, line, pointAt, svg } from "./drawing.js";
+import { highlightLead, html, pathData, svg } from "./drawing.js";
 
 const LEFT = 14;
 const SPEED = 25;
 const GAIN = 10;
-const ROOM = 3.5;
-const NAME = 4.2;
-const MOST = 32;
 
-export function paper(page, rows) {
-  const seconds = Math.max(2.5, ...rows.flat().map((one) => one.end_s));
+// Distances in millimetres around a row: margin beyond its trace, room for the lead name, maximum per side.
+// Chosen, not tuned.
+const MARGIN = 3.5;
+const NAME_HEIGHT = 4.2;
+const MAX_SIDE = 32;
+
+export function ecgPaper(page, rows) {
+  const seconds = Math.max(2.5, ...rows.flat().map((segment) => segment.end_s));
   const width = Math.ceil((LEFT + seconds * SPEED + 4) / 5) * 5;
-  const least = Math.max(8, Math.min(13, 62 / rows.length));
-  const drawn = rows.map((row) => row.map((one) => ({ ...one, ...samples(page.leads[one.lead], one) })));
+  const minSide = Math.max(8, Math.min(13, 62 / rows.length));
+  const drawnRows = rows.map((row) =>
+    row.map((segment) => ({ ...segment, ...segmentSamples(page.leads[segment.lead], segment) }))
+  );
   let height = 2;
-  const places = drawn.map((row) => {
-    const values = row.flatMap((one) => [one.high, one.low]);
-    const up = Math.min(Math.max(least, Math.max(0, ...values) * GAIN + ROOM), MOST) + NAME / 2;
-    const down = Math.min(Math.max(least - 3, -Math.min(0, ...values) * GAIN + ROOM), MOST);
-    height += up + down;
-    return { top: height - up - down, zero: height - down };
+  const positions = drawnRows.map((row) => {
+    const values = row.flatMap((segment) => [segment.max, segment.min]);
+    const above = Math.min(Math.max(minSide, Math.max(0, ...values) * GAIN + MARGIN), MAX_SIDE) + NAME_HEIGHT / 2;
+    const below = Math.min(Math.max(minSide - 3, -Math.min(0, ...values) * GAIN + MARGIN), MAX_SIDE);
+    height += above + below;
+    return { top: height - above - below, baseline: height - below };
   });
   height = Math.ceil((height + 6) / 5) * 5;
-  const sheet = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "ecg-paper" });
-  sheet.append(title(page, rows), grid(), svg("rect", { width, height, class: "ground" }));
-  sheet.append(svg("rect", { width, height, fill: "url(#millimetres)" }));
-  drawn.forEach((row, k) => sheet.append(...rowParts(row, places[k])));
-  return sheet;
+  const paper = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "ecg-paper" });
+  paper.append(title(page, rows), gridPattern(), svg("rect", { width, height, class: "background" }));
+  paper.append(svg("rect", { width, height, fill: "url(#millimetres)" }));
+  drawnRows.forEach((row, k) => paper.append(...rowElements(row, positions[k])));
+  return paper;
 }
 
 function title(page, rows) {
@@ -36,57 +41,63 @@ function title(page, rows) {
   return element;
 }
 
-function grid() {
-  const fine = svg("path", { d: "M1 0V5M2 0V5M3 0V5M4 0V5M0 1H5M0 2H5M0 3H5M0 4H5", class: "fine" });
-  const bold = svg("path", { d: "M0 0V5M0 0H5", class: "bold" });
-  const pattern = svg("pattern", { id: "millimetres", width: 5, height: 5, patternUnits: "userSpaceOnUse" }, fine, bold);
-  return svg("defs", {}, pattern);
+function gridPattern() {
+  const minor = svg("path", { d: "M1 0V5M2 0V5M3 0V5M4 0V5M0 1H5M0 2H5M0 3H5M0 4H5", class: "minor" });
+  const major = svg("path", { d: "M0 0V5M0 0H5", class: "major" });
+  const attributes = { id: "millimetres", width: 5, height: 5, patternUnits: "userSpaceOnUse" };
+  return svg("defs", {}, svg("pattern", attributes, minor, major));
 }
 
-function samples(lead, { start_s, end_s }) {
-  if (!lead) return { points: null, high: 0, low: 0 };
+// Returns the samples of a segment as time, mV, time, mV, … with their extremes; null points for a missing lead.
+function segmentSamples(lead, { start_s, end_s }) {
+  if (!lead) return { points: null, max: 0, min: 0 };
   const points = [];
-  let high = 0;
-  let low = 0;
+  let max = 0;
+  let min = 0;
   for (let k = 0; k < lead.mv.length; k += 1) {
-    const at = lead.start_s + k / lead.rate_hz;
-    if (at < start_s - 1e-6 || at >= end_s - 1e-6) continue;
-    points.push(at, lead.mv[k]);
-    high = Math.max(high, lead.mv[k]);
-    low = Math.min(low, lead.mv[k]);
+    const time = lead.start_s + k / lead.rate_hz;
+    if (time < start_s - 1e-6 || time >= end_s - 1e-6) continue;
+    points.push(time, lead.mv[k]);
+    max = Math.max(max, lead.mv[k]);
+    min = Math.min(min, lead.mv[k]);
   }
-  return { points, high, low };
+  return { points, max, min };
 }
 
-function rowParts(row, { top, zero }) {
-  const pulse = svg("path", { d: `M2.5 ${zero}H4V${zero - GAIN}H9V${zero}H10.5`, class: "trace" });
-  const parts = [pulse];
-  for (const one of row) {
-    const x = LEFT + one.start_s * SPEED;
-    const group = svg("g", { "data-lead": one.lead, class: "lead" });
-    if (one.start_s > 0) group.append(svg("path", { d: `M${x} ${zero - 2.5}V${zero + 2.5}`, class: "seam" }));
-    if (one.points) {
-      const flat = one.points.map((value, k) => (k % 2 ? zero - value * GAIN : LEFT + value * SPEED).toFixed(2));
-      group.append(svg("path", { d: line(flat), class: "trace" }), svg("path", { d: line(flat), class: "touch" }));
+function rowElements(row, { top, baseline }) {
+  const pulse = svg("path", { d: `M2.5 ${baseline}H4V${baseline - GAIN}H9V${baseline}H10.5`, class: "trace" });
+  const elements = [pulse];
+  for (const segment of row) {
+    const x = LEFT + segment.start_s * SPEED;
+    const group = svg("g", { "data-lead": segment.lead, class: "lead" });
+    if (segment.start_s > 0) {
+      group.append(svg("path", { d: `M${x} ${baseline - 2.5}V${baseline + 2.5}`, class: "separator" }));
     }
-    const name = svg("text", { x: x + 1, y: top + NAME, class: one.points ? "name" : "name absent" });
-    name.textContent = one.points ? one.lead : `${one.lead} not found`;
+    if (segment.points) {
+      const flat = segment.points.map((value, k) =>
+        (k % 2 ? baseline - value * GAIN : LEFT + value * SPEED).toFixed(2)
+      );
+      const d = pathData(flat);
+      group.append(svg("path", { d, class: "trace" }), svg("path", { d, class: "hit-area" }));
+    }
+    const name = svg("text", { x: x + 1, y: top + NAME_HEIGHT, class: segment.points ? "name" : "name missing" });
+    name.textContent = segment.points ? segment.lead : `${segment.lead} not found`;
     group.append(name);
-    group.addEventListener("pointerenter", () => pointAt(one.lead));
-    group.addEventListener("pointerleave", () => pointAt(""));
-    parts.push(group);
+    group.addEventListener("pointerenter", () => highlightLead(segment.lead));
+    group.addEventListener("pointerleave", () => highlightLead(""));
+    elements.push(group);
   }
-  return parts;
+  return elements;
 }
 
-export function tableRows(page) {
+export function leadTableRows(page) {
   return Object.entries(page.leads).map(([name, lead]) => {
     const cells = [
       `${lead.start_s.toFixed(2)} to ${lead.end_s.toFixed(2)} s`,
       `${Math.round(lead.confidence * 100)} %`,
       lead.expected_error_mv == null ? "unknown" : `${Math.round(lead.expected_error_mv * 1000)} µV`,
     ];
-    const head = html("th", { scope: "row", "data-lead": name }, name);
-    return html("tr", {}, head, ...cells.map((text) => html("td", {}, text)));
+    const heading = html("th", { scope: "row", "data-lead": name }, name);
+    return html("tr", {}, heading, ...cells.map((text) => html("td", {}, text)));
   });
 }

@@ -1,59 +1,57 @@
-// The row of steps: which is done, which is being done, and how long each took.
+// Progress bar: completed and current steps, and the duration of each.
 
 import { html } from "./drawing.js";
 
-const STEPS = [
-  { label: "Open", done: "Picture opened", of: ["decode"] },
-  { label: "Page", done: "Page found", of: ["locate"] },
-  { label: "Grid", done: "Grid measured", of: ["grid", "rectify"] },
-  { label: "Text", done: "Text read", of: ["closer"] },
-  { label: "Layout", done: "Layout understood", of: ["layout"] },
-  { label: "Curves", done: "Curves traced", of: ["trace"] },
-  { label: "Leads", done: "Leads assembled", of: ["assemble"] },
+// The dots of the bar. `steps` are names of `step` events: "decode" and the declared steps of the pipeline.
+const STAGES = [
+  { label: "Open", completed: "Image decoded", steps: ["decode"] },
+  { label: "Page", completed: "Page found", steps: ["locate"] },
+  { label: "Grid", completed: "Grid detected", steps: ["grid", "rectify"] },
+  { label: "Text", completed: "Text read", steps: ["text"] },
+  { label: "Layout", completed: "Layout read", steps: ["layout"] },
+  { label: "Traces", completed: "Leads traced", steps: ["predict", "extent", "trace"] },
+  { label: "Leads", completed: "Leads assembled", steps: ["assemble"] },
 ];
-const ORDER = STEPS.flatMap((step) => step.of);
 
 export class Steps {
-  constructor(list, say) {
+  constructor(list, announce) {
     this.list = list;
-    this.say = say;
-    this.items = STEPS.map((step) => {
-      const item = html("li", {}, html("span", { class: "dot" }), html("span", { class: "label" }, step.label));
+    this.announce = announce;
+    this.items = STAGES.map((stage) => {
+      const item = html("li", {}, html("span", { class: "dot" }), html("span", { class: "label" }, stage.label));
       item.append(html("span", { class: "seconds" }));
       return item;
     });
     list.replaceChildren(...this.items);
   }
 
-  begin() {
+  start() {
     this.seconds = {};
     this.items.forEach((item) => {
       item.className = "";
       item.querySelector(".seconds").textContent = "";
     });
-    this.mark(0, "now");
+    this.mark(0, "current");
   }
 
-  done(name, seconds) {
-    this.seconds[name] = (this.seconds[name] ?? 0) + seconds;
-    const place = STEPS.findIndex((step) => step.of.includes(name));
-    if (place < 0) return;
-    const step = STEPS[place];
-    if (ORDER.indexOf(name) < ORDER.indexOf(step.of.at(-1))) return;
-    const took = step.of.reduce((sum, one) => sum + (this.seconds[one] ?? 0), 0);
-    this.mark(place, "done");
-    this.items[place].querySelector(".seconds").textContent = `${took.toFixed(2)} s`;
-    if (place + 1 < STEPS.length) this.mark(place + 1, "now");
-    this.say(step.done);
+  complete(step, seconds) {
+    this.seconds[step] = seconds;
+    const index = STAGES.findIndex((stage) => stage.steps.includes(step));
+    if (index < 0 || step !== STAGES[index].steps.at(-1)) return;
+    const total = STAGES[index].steps.reduce((sum, name) => sum + (this.seconds[name] ?? 0), 0);
+    this.mark(index, "done");
+    this.items[index].querySelector(".seconds").textContent = `${total.toFixed(2)} s`;
+    if (index + 1 < STAGES.length) this.mark(index + 1, "current");
+    this.announce(STAGES[index].completed);
   }
 
   fail() {
-    this.items.filter((item) => item.className === "now").forEach((item) => (item.className = "failed"));
+    this.items.filter((item) => item.className === "current").forEach((item) => (item.className = "failed"));
   }
 
-  mark(place, state) {
-    this.items[place].className = state;
-    if (state === "now") this.items[place].setAttribute("aria-current", "step");
-    else this.items[place].removeAttribute("aria-current");
+  mark(index, state) {
+    this.items[index].className = state;
+    if (state === "current") this.items[index].setAttribute("aria-current", "step");
+    else this.items[index].removeAttribute("aria-current");
   }
 }

@@ -1,19 +1,19 @@
-// Light or dark, before anything is painted: what was chosen here, else what the system says.
+// Light or dark theme, set before the first paint: the stored choice, otherwise the system's preference.
 (() => {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const show = () => {
-    const chosen = localStorage.getItem("theme") ?? (dark.matches ? "dark" : "light");
-    document.documentElement.dataset.theme = chosen;
-    document.getElementById("theme")?.setAttribute("aria-pressed", String(chosen === "dark"));
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+  const apply = () => {
+    const theme = localStorage.getItem("theme") ?? (prefersDark.matches ? "dark" : "light");
+    document.documentElement.dataset.theme = theme;
+    document.getElementById("theme")?.setAttribute("aria-pressed", String(theme === "dark"));
   };
-  show();
-  dark.addEventListener("change", show);
+  apply();
+  prefersDark.addEventListener("change", apply);
   document.addEventListener("DOMContentLoaded", () => {
-    show();
+    apply();
     document.getElementById("theme")?.addEventListener("click", () => {
       const isDark = document.documentElement.dataset.theme === "dark";
       localStorage.setItem("theme", isDark ? "light" : "dark");
-      show();
+      apply();
     });
   });
 })();

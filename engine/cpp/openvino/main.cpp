@@ -1,7 +1,7 @@
 // ecgdigit-stage GRAPH BATCH HEIGHT WIDTH PIXELS DIR [THREADS]: runs one network on raw bytes.
 //
-// PIXELS holds BATCH × HEIGHT × WIDTH × 3 bytes. DIR/NAME.f32 gets each output's values, float32 as this
-// machine orders them, and standard output its name and shape.
+// PIXELS is a file of BATCH × HEIGHT × WIDTH × 3 bytes. The values of each output are written to DIR/NAME.f32
+// as float32 in this machine's byte order, its name and shape to standard output.
 
 #include <charconv>
 #include <fstream>
@@ -17,23 +17,23 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t channels = 3;
-constexpr std::size_t largest_side = 20'000;
+constexpr std::size_t max_side = 20'000;
 
-enum ExitCode { good = 0, bad_arguments = 1, unusable = 3, not_writable = 4 };
+enum ExitCode { success = 0, invalid_arguments = 1, unusable = 3, not_writable = 4 };
 
-std::optional<std::size_t> side(std::string_view text) {
+std::optional<std::size_t> size_from_text(std::string_view text) {
     std::size_t value = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size() || value == 0 || value > largest_side) {
+    if (problem != std::errc{} || end != text.data() + text.size() || value == 0 || value > max_side) {
         return std::nullopt;
     }
     return value;
 }
 
-// Nothing where the file has not exactly the bytes of the shape.
+// Returns nothing if the size of the file does not match the shape.
 std::optional<std::vector<std::uint8_t>> pixels_from_file(const fs::path& path, const ov::Shape& shape) {
     std::error_code problem;
-    const std::size_t size = ov::shape_size(shape);  // at most 20 000³ × 3: it fits
+    const std::size_t size = ov::shape_size(shape);  // at most 20 000³ × 3, which does not overflow
     if (fs::file_size(path, problem) != size || problem) return std::nullopt;
     std::vector<std::uint8_t> pixels(size);
     std::ifstream file(path, std::ios::binary);
@@ -42,19 +42,20 @@ std::optional<std::vector<std::uint8_t>> pixels_from_file(const fs::path& path, 
     return pixels;
 }
 
-bool is_written(const stage::Output& output, const fs::path& folder) {
+// Returns whether the output could be written.
+bool write_output(const stage::Output& output, const fs::path& folder) {
     const fs::path path = folder / (output.name + ".f32");
     std::ofstream file(path, std::ios::binary);
     file.write(static_cast<const char*>(output.values.data()),
                static_cast<std::streamsize>(output.values.get_byte_size()));
     file.close();
     std::cout << output.name;
-    for (const std::size_t one : output.values.get_shape()) std::cout << ' ' << one;
+    for (const std::size_t side : output.values.get_shape()) std::cout << ' ' << side;
     std::cout << '\n';
     return static_cast<bool>(file);
 }
 
-int told(ExitCode code, const std::string& message) {
+int fail(ExitCode code, const std::string& message) {
     std::cerr << "error    " << message << '\n';
     return code;
 }
@@ -63,29 +64,30 @@ int told(ExitCode code, const std::string& message) {
 
 int main(int count, char** words) {
     if (count < 7 || count > 8) {
-        return told(bad_arguments, "usage: ecgdigit-stage GRAPH BATCH HEIGHT WIDTH PIXELS DIR [THREADS]");
+        return fail(invalid_arguments, "usage: ecgdigit-stage GRAPH BATCH HEIGHT WIDTH PIXELS DIR [THREADS]");
     }
-    const auto batch = side(words[2]);
-    const auto height = side(words[3]);
-    const auto width = side(words[4]);
-    const auto threads = count == 8 ? side(words[7]) : std::optional<std::size_t>(0);
+    const auto batch = size_from_text(words[2]);
+    const auto height = size_from_text(words[3]);
+    const auto width = size_from_text(words[4]);
+    const auto threads = count == 8 ? size_from_text(words[7]) : std::optional<std::size_t>(0);
     if (!batch || !height || !width || !threads)
-        return told(bad_arguments, "a size is no whole number above 0");
+        return fail(invalid_arguments, "a size is not a positive whole number");
     try {
-        stage::Pictures pictures{{*batch, *height, *width, channels}, {}};
-        auto pixels = pixels_from_file(words[5], pictures.shape);
+        stage::Images images{{*batch, *height, *width, channels}, {}};
+        auto pixels = pixels_from_file(words[5], images.shape);
         if (!pixels)
-            return told(bad_arguments, std::string(words[5]) + " has not as many bytes as the sizes say");
-        pictures.pixels = std::move(*pixels);
+            return fail(invalid_arguments,
+                        std::string(words[5]) + ": its size does not match BATCH, HEIGHT and WIDTH");
+        images.pixels = std::move(*pixels);
         stage::Stage network(words[1], static_cast<int>(*threads));
-        for (const auto& output : network.run(pictures)) {
-            if (!is_written(output, words[6]))
-                return told(not_writable, std::string("cannot write ") + words[6]);
+        for (const auto& output : network.run(images)) {
+            if (!write_output(output, words[6]))
+                return fail(not_writable, std::string("Cannot write ") + words[6]);
         }
-        return good;
-    } catch (const std::invalid_argument& problem) {
-        return told(bad_arguments, problem.what());
-    } catch (const std::exception& problem) {
-        return told(unusable, std::string(words[1]) + ": " + problem.what());
+        return success;
+    } catch (const std::invalid_argument& error) {
+        return fail(invalid_arguments, error.what());
+    } catch (const std::exception& error) {
+        return fail(unusable, std::string(words[1]) + ": " + error.what());
     }
 }

@@ -5,7 +5,7 @@
 namespace stage {
 namespace {
 
-// The same settings as ecgdigit-rt's own runner in FP32, so that results are the same.
+// The settings of ecgdigit-rt's runner in FP32, so that the results are identical.
 ov::AnyMap settings(int threads) {
     ov::AnyMap settings{ov::hint::inference_precision(ov::element::f32), ov::num_streams(1)};
     if (threads > 0) settings.insert(ov::inference_num_threads(threads));
@@ -18,30 +18,31 @@ Stage::Stage(const std::filesystem::path& graph, int threads) {
     ov::Core core;
     const auto model = core.read_model(graph.string());
     if (model->inputs().size() != 1 || model->input().get_element_type() != ov::element::u8) {
-        throw std::invalid_argument("the graph takes something else than one tensor of bytes");
+        throw std::invalid_argument("the graph does not have one input of bytes");
     }
     for (const auto& output : model->outputs()) {
         if (output.get_element_type() != ov::element::f32) {
-            throw std::invalid_argument("the graph gives something else than float32");
+            throw std::invalid_argument("the graph has an output that is not float32");
         }
-        names_.push_back(output.get_any_name());  // now, since compiling adds names
+        names_.push_back(output.get_any_name());  // before compiling, which adds names
     }
     compiled_ = core.compile_model(model, "CPU", settings(threads));
     request_ = compiled_.create_infer_request();
 }
 
-std::vector<Output> Stage::run(const Pictures& pictures) {
-    if (pictures.pixels.size() != ov::shape_size(pictures.shape) ||
-        !compiled_.input().get_partial_shape().compatible(pictures.shape)) {
-        throw std::invalid_argument("the graph takes " + compiled_.input().get_partial_shape().to_string());
+std::vector<Output> Stage::run(const Images& images) {
+    if (images.pixels.size() != ov::shape_size(images.shape) ||
+        !compiled_.input().get_partial_shape().compatible(images.shape)) {
+        throw std::invalid_argument("the graph accepts the shape " +
+                                    compiled_.input().get_partial_shape().to_string());
     }
-    // OpenVINO's tensors are not const; an input is only read.
+    // OpenVINO has no const tensors. It only reads the input.
     request_.set_input_tensor(
-        ov::Tensor(ov::element::u8, pictures.shape, const_cast<std::uint8_t*>(pictures.pixels.data())));
+        ov::Tensor(ov::element::u8, images.shape, const_cast<std::uint8_t*>(images.pixels.data())));
     request_.infer();
     std::vector<Output> outputs;
-    for (std::size_t place = 0; place < names_.size(); ++place) {
-        outputs.push_back({names_[place], request_.get_output_tensor(place)});
+    for (std::size_t k = 0; k < names_.size(); ++k) {
+        outputs.push_back({names_[k], request_.get_output_tensor(k)});
     }
     return outputs;
 }

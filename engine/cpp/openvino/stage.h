@@ -1,4 +1,4 @@
-// One network of ecgdigit-rt in this process, by OpenVINO.
+// One network of ecgdigit-rt, run in this process with OpenVINO.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace stage {
 
-// Pixels as the networks take them: batch, height, width, 3; RGB bytes.
-struct Pictures {
+// Input of the networks: RGB bytes of shape (batch, height, width, 3).
+struct Images {
     ov::Shape shape;
     std::vector<std::uint8_t> pixels;
 };
@@ -20,16 +20,16 @@ struct Output {
     ov::Tensor values;  // float32
 };
 
-// A graph, compiled for the CPU in float32. Give each thread a stage of its own. What OpenVINO refuses it
-// throws as ov::Exception.
+// A graph, compiled for the CPU in float32. Not thread-safe: create one stage per thread. Errors of OpenVINO
+// are thrown as ov::Exception.
 class Stage {
   public:
-    // threads: 0 takes as many as OpenVINO thinks right.
+    // `threads` is the number of CPU threads, 0 for OpenVINO's default.
     Stage(const std::filesystem::path& graph, int threads);
 
-    // Throws std::invalid_argument where the graph takes no pictures of that shape. The values stay valid
-    // until the next call.
-    std::vector<Output> run(const Pictures& pictures);
+    // Throws std::invalid_argument if the graph does not accept the shape. The values are valid until the
+    // next call.
+    std::vector<Output> run(const Images& images);
 
   private:
     std::vector<std::string> names_;

@@ -11,19 +11,19 @@ namespace program {
 
 struct Arguments {
     ecgdigit::Server server;
-    ecgdigit::Told told;
+    ecgdigit::PageOptions options;
     std::filesystem::path out = "-";
     std::vector<std::filesystem::path> pages;
     bool is_help = false;
 };
 
-// What is wrong with a command line, for who typed it.
-struct Misused {
+// An invalid command line, with the message for the user.
+struct UsageError {
     std::string reason;
 };
 
 extern const char* const usage;
 
-std::variant<Arguments, Misused> arguments_from_command(int count, char** words);
+std::variant<Arguments, UsageError> arguments_from_command(int count, char** words);
 
 }  // namespace program

@@ -1,4 +1,4 @@
-// ecgdigit-client: page images to a Triton server, leads to CSV files.
+// ecgdigit-client: sends page images to a Triton server and writes the leads as CSV files.
 
 #include <iostream>
 #include <string>
@@ -15,65 +15,69 @@ namespace fs = std::filesystem;
 using ecgdigit::Error;
 using ecgdigit::Fault;
 using program::Arguments;
-using program::on_terminal;
+using program::escape_control_chars;
 
 enum ExitCode {
-    good = 0,
-    bad_arguments = 1,
+    success = 0,
+    invalid_arguments = 1,
     some_failed = 2,
-    server_missing = 3,
+    server_unusable = 3,
     not_writable = 4,
-    bug = 70
+    internal_error = 70
 };
 
-void say(const std::string& what, const Error& error) {
-    std::cerr << on_terminal(what + error.message) << "   [" << on_terminal(error.id) << "]\n";
-    if (!error.hint.empty()) std::cerr << "         " << on_terminal(error.hint) << '\n';
+void print_error(const std::string& prefix, const Error& error) {
+    std::cerr << escape_control_chars(prefix + error.message) << "   [" << escape_control_chars(error.id)
+              << "]\n";
+    if (!error.hint.empty()) std::cerr << "         " << escape_control_chars(error.hint) << '\n';
 }
 
-// A page's own fault costs that page alone; with another one the pages that follow would fail, too.
-ExitCode ending(const Error& error, const fs::path& path) {
+// Prints the error and returns its exit code. Only errors of a page let the run continue: others would occur
+// again with every page that follows.
+ExitCode report_error(const Error& error, const fs::path& path) {
     switch (error.fault) {
         case Fault::page:
-            say("failed   " + path.string() + "   ", error);
+            print_error("failed   " + path.string() + "   ", error);
             return some_failed;
         case Fault::caller:
-            say("error    ", error);
-            return bad_arguments;
+            print_error("error    ", error);
+            return invalid_arguments;
         default:
-            say("error    ", error);
-            return server_missing;
+            print_error("error    ", error);
+            return server_unusable;
     }
 }
 
-ExitCode digitize(const fs::path& path, const Arguments& given, ecgdigit::Client& client) {
-    const auto bytes = program::bytes_of_page(path);
-    if (const auto* error = std::get_if<Error>(&bytes)) return ending(*error, path);
-    const auto answer = client.digitize(std::get<std::string>(bytes), given.told, path.stem().string());
-    if (const auto* error = std::get_if<Error>(&answer)) return ending(*error, path);
-    const auto& page = std::get<ecgdigit::Page>(answer);
-    if (const auto error = program::write_table(csv_from_page(page), given.out, path)) {
-        say("error    ", *error);
+ExitCode digitize(const fs::path& path, const Arguments& arguments, ecgdigit::Client& client) {
+    const auto bytes = program::read_page(path);
+    if (const auto* error = std::get_if<Error>(&bytes)) return report_error(*error, path);
+    const auto result =
+        client.digitize(std::get<std::string>(bytes), arguments.options, path.stem().string());
+    if (const auto* error = std::get_if<Error>(&result)) return report_error(*error, path);
+    const auto& page = std::get<ecgdigit::Page>(result);
+    if (const auto error = program::write_csv(csv_from_page(page), arguments.out, path)) {
+        print_error("error    ", *error);
         return not_writable;
     }
-    if (page.missing.empty()) return good;
+    if (page.missing.empty()) return success;
     std::string names;
     for (const auto& name : page.missing) names += (names.empty() ? "" : ", ") + name;
-    say("partial  " + path.string() + "   ",
-        {"E-LEADS-01", Fault::page, "not found: " + names, "Look whether they can be seen on the page."});
+    print_error("partial  " + path.string() + "   ",
+                {"E-LEADS-01", Fault::page, "Leads not found: " + names,
+                 "Check that they are visible on the page."});
     return some_failed;
 }
 
-ExitCode digitize_all(const Arguments& given) {
-    for (const auto& path : given.pages) {  // before the first is sent
-        if (const auto error = program::absence(path)) return ending(*error, path);
+ExitCode digitize_all(const Arguments& arguments) {
+    for (const auto& path : arguments.pages) {  // before the first page is sent
+        if (const auto error = program::check_exists(path)) return report_error(*error, path);
     }
-    ecgdigit::Client client(given.server);
-    ExitCode code = good;
-    for (const auto& path : given.pages) {
-        const ExitCode found = digitize(path, given, client);
-        if (found != good && found != some_failed) return found;
-        if (found == some_failed) code = found;
+    ecgdigit::Client client(arguments.server);
+    ExitCode code = success;
+    for (const auto& path : arguments.pages) {
+        const ExitCode page_code = digitize(path, arguments, client);
+        if (page_code != success && page_code != some_failed) return page_code;
+        if (page_code == some_failed) code = page_code;
     }
     return code;
 }
@@ -82,19 +86,20 @@ ExitCode digitize_all(const Arguments& given) {
 
 int main(int count, char** words) {
     try {
-        const auto arguments = program::arguments_from_command(count, words);
-        if (const auto* misused = std::get_if<program::Misused>(&arguments)) {
-            std::cerr << "error    " << on_terminal(misused->reason) << "\n         ecgdigit-client --help\n";
-            return bad_arguments;
+        const auto parsed = program::arguments_from_command(count, words);
+        if (const auto* error = std::get_if<program::UsageError>(&parsed)) {
+            std::cerr << "error    " << escape_control_chars(error->reason)
+                      << "\n         ecgdigit-client --help\n";
+            return invalid_arguments;
         }
-        const auto& given = std::get<Arguments>(arguments);
-        if (given.is_help) {
+        const auto& arguments = std::get<Arguments>(parsed);
+        if (arguments.is_help) {
             std::cout << program::usage;
-            return good;
+            return success;
         }
-        return digitize_all(given);
-    } catch (const std::exception& problem) {  // memory that runs out
-        std::cerr << "error    " << on_terminal(problem.what()) << "   [E-BUG-01]\n";
-        return bug;
+        return digitize_all(arguments);
+    } catch (const std::exception& error) {  // out of memory
+        std::cerr << "error    " << escape_control_chars(error.what()) << "   [E-BUG-01]\n";
+        return internal_error;
     }
 }

@@ -13,47 +13,48 @@ namespace fs = std::filesystem;
 using ecgdigit::Error;
 using ecgdigit::Fault;
 
-constexpr std::uintmax_t largest_file = 2'000'000'000;
+constexpr std::uintmax_t max_file = 2'000'000'000;  // bytes, as in ecgdigit-rt
 
 Error not_writable(const fs::path& path, const std::string& reason) {
-    return {"E-OUTPUT-01", Fault::caller, "cannot write " + path.string() + ": " + reason,
-            "Check the permissions and the free space, or name another place with --out."};
+    return {"E-OUTPUT-01", Fault::caller, "Cannot write " + path.string() + ": " + reason,
+            "Check the permissions and the free space, or choose another --out."};
 }
 
 Error unreadable(const fs::path& path, const std::string& reason) {
-    return {"E-INPUT-03", Fault::page, "cannot read " + path.string() + ": " + reason,
-            "See that it is an image that other programs open."};
+    return {"E-INPUT-03", Fault::page, "Cannot read " + path.string() + ": " + reason,
+            "Check that an image viewer can open it."};
 }
 
 }  // namespace
 
-std::optional<Error> absence(const fs::path& path) {
+std::optional<Error> check_exists(const fs::path& path) {
     std::error_code problem;
     if (fs::exists(path, problem)) return std::nullopt;
-    return Error{"E-INPUT-01", Fault::caller, path.string() + " does not exist", "Check the spelling."};
+    return Error{"E-INPUT-01", Fault::caller, "No such file: " + path.string(), "Check the spelling."};
 }
 
-std::variant<std::string, Error> bytes_of_page(const fs::path& path) {
+std::variant<std::string, Error> read_page(const fs::path& path) {
     std::error_code problem;
-    if (!fs::is_regular_file(path, problem)) return unreadable(path, "it is no file");
+    if (!fs::is_regular_file(path, problem)) return unreadable(path, "it is not a regular file");
     const auto size = fs::file_size(path, problem);
     if (problem) return unreadable(path, problem.message());
-    if (size > largest_file) {
-        return Error{"E-INPUT-11", Fault::page, path.string() + " has more than 2 GB",
-                     "Split it into its pages."};
+    if (size > max_file) {
+        return Error{"E-INPUT-11", Fault::page,
+                     "Cannot read " + path.string() + ": the file has more than 2 GB",
+                     "Split it into files with fewer pages."};
     }
     std::ifstream file(path, std::ios::binary);
     std::string bytes(static_cast<std::size_t>(size), '\0');
     if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) {
-        return unreadable(path, "the system does not let us, or it is shorter than it was");
+        return unreadable(path, "permission denied, or the file was truncated");
     }
     return bytes;
 }
 
-std::optional<Error> write_table(const std::string& text, const fs::path& folder, const fs::path& page) {
+std::optional<Error> write_csv(const std::string& text, const fs::path& folder, const fs::path& page) {
     if (folder == "-") {
         if (std::cout << text << std::flush) return std::nullopt;
-        return not_writable("standard output", "its reader has left, or the disk is full");
+        return not_writable("standard output", "the reader closed the pipe, or the disk is full");
     }
     std::error_code problem;
     fs::create_directories(folder, problem);
@@ -68,7 +69,7 @@ std::optional<Error> write_table(const std::string& text, const fs::path& folder
     if (file && !problem) return std::nullopt;
     std::error_code ignored;
     fs::remove(part, ignored);
-    return not_writable(target, problem ? problem.message() : "no permission, or no space");
+    return not_writable(target, problem ? problem.message() : "permission denied, or the disk is full");
 }
 
 }  // namespace program

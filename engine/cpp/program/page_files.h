@@ -1,4 +1,4 @@
-// Pages in, tables out. Errors carry the ids that ecgdigit-rt gives them.
+// Reading of page files and writing of CSV files. The error ids are those of ecgdigit-rt.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,15 @@
 
 namespace program {
 
-// Why a page cannot be there; nothing where something is.
-std::optional<ecgdigit::Error> absence(const std::filesystem::path& path);
+// Returns an error if the path does not exist.
+std::optional<ecgdigit::Error> check_exists(const std::filesystem::path& path);
 
-std::variant<std::string, ecgdigit::Error> bytes_of_page(const std::filesystem::path& path);
+// Returns the bytes of a page file.
+std::variant<std::string, ecgdigit::Error> read_page(const std::filesystem::path& path);
 
-// Writes DIR/NAME.csv in one piece, or standard output where the folder is `-`; nothing where that went well.
-std::optional<ecgdigit::Error> write_table(const std::string& text, const std::filesystem::path& folder,
-                                           const std::filesystem::path& page);
+// Writes FOLDER/NAME.csv atomically, or to standard output if the folder is `-`. Returns an error if that
+// fails.
+std::optional<ecgdigit::Error> write_csv(const std::string& text, const std::filesystem::path& folder,
+                                         const std::filesystem::path& page);
 
 }  // namespace program

@@ -5,8 +5,8 @@
 
 namespace program {
 
-// The text on one line and without power over a terminal: control characters, line ends and marks that turn
-// the direction of what follows are spelled out. Names of files and a server's words are anyone's.
-std::string on_terminal(std::string_view text);
+// Returns the text on one line, with control characters, line breaks and bidirectional marks escaped. File
+// names and messages of a server are untrusted input.
+std::string escape_control_chars(std::string_view text);
 
 }  // namespace program

@@ -1,4 +1,4 @@
-"""The backends that can run the networks, one module each; `all_backends` names them.
+"""Backends that can run the networks, one module each.
 
 A new backend is a module with a class that satisfies `Backend`, and a line in `all_backends`.
 """
@@ -12,16 +12,16 @@ from ecgdigit_engine.backends.backend import Backend
 
 @cache
 def all_backends() -> dict[str, Backend]:
-    """Every backend by its name, those first that `auto` likes best on a device that they all serve."""
+    """Return all backends by name. Of those that are ready for a device, `auto` selects the first one."""
     from ecgdigit_engine.backends.onnxruntime import OnnxRuntime
     from ecgdigit_engine.backends.openvino import OpenVino
     from ecgdigit_engine.backends.tensorrt import TensorRt
 
-    found: tuple[Backend, ...] = (
+    backends: tuple[Backend, ...] = (
         TensorRt("tensorrt"),
         TensorRt("tensorrt-rtx"),
         OpenVino(),
         OnnxRuntime("onnxruntime"),
         OnnxRuntime("onnxruntime-tensorrt", "TensorrtExecutionProvider"),
     )
-    return {backend.name: backend for backend in found}
+    return {backend.name: backend for backend in backends}

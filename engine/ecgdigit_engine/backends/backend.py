@@ -1,4 +1,4 @@
-"""What a backend is: it says whether it can be used here, and opens a stage's graph."""
+"""Backend protocol, the result of a probe, and the options of execution."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ecgdigit_engine.device import Device
 from ecgdigit_engine.runner import DeviceRunner
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
-GRAPHS = ("fp32", "fp16", "int8")
-"""Precisions that have a graph of their own."""
+GRAPH_PRECISIONS = ("fp32", "fp16", "int8")
+"""Precisions that have their own graphs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The backend can be used: its version, and its devices, each with precisions, the best one first."""
+    """A usable backend: its version, and the precisions of each device, the fastest one first."""
 
     version: str
     devices: dict[Device, tuple[str, ...]]
@@ -26,7 +26,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """The backend cannot be used: why, and what would help."""
+    """An unusable backend: the reason, and how to fix it."""
 
     reason: str
     fix: str
@@ -34,9 +34,10 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionOptions:
-    """How a stage is to be run. threads: CPU threads of one call; callers: calls that go on at once.
+    """Options of the execution of a stage.
 
-    engines: folder of built engines, for backends that need them.
+    `threads` is the number of CPU threads of one call, `concurrency` the number of threads that call the
+    runner. `engines` is the folder of built engines, for backends that need them.
     """
 
     device: Device
@@ -47,32 +48,37 @@ class ExecutionOptions:
 
 
 class Backend(Protocol):
-    """One way to run networks."""
+    """A library that runs networks."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the backend, as for `--backend`."""
+        ...
 
     @property
     def is_auto(self) -> bool:
-        """Whether `auto` may choose it on the devices where it is ready."""
+        """Whether `auto` may select this backend."""
         ...
 
     def probe(self) -> Ready | Unusable:
-        """Whether it can be used, from package metadata and drivers alone: nothing heavy is imported."""
+        """Check whether the backend can be used.
+
+        Only package metadata and drivers are read. Nothing heavy is imported.
+        """
         ...
 
-    def open_stage(self, graph: bytes, how: ExecutionOptions) -> DeviceRunner:
-        """A runner of one stage's ONNX graph, typed as `graph_precision` says."""
+    def open_stage(self, graph: bytes, options: ExecutionOptions) -> DeviceRunner:
+        """Return a runner of a stage. `graph` is its ONNX file in the precision of `graph_precision`."""
         ...
 
 
 def graph_precision(precision: str) -> str:
-    """Which of a stage's graphs a precision runs: bf16 is a matter of the CPU's units, not of the graph."""
-    return precision if precision in GRAPHS else "fp32"
+    """Return the precision of the graph to open. For bf16 the FP32 graph is used; the backend converts it."""
+    return precision if precision in GRAPH_PRECISIONS else "fp32"
 
 
-def installed(package: str) -> str | None:
-    """A package's version from its metadata, None where it is not installed."""
+def installed_version(package: str) -> str | None:
+    """Return the version of a package from its metadata, or None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

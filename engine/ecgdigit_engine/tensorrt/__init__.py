@@ -1,1 +1,1 @@
-"""Building TensorRT engines from the stages' graphs, and keeping them."""
+"""Building, storage and matching of TensorRT engines."""

@@ -1,7 +1,7 @@
-"""One stage's graph → a serialized TensorRT engine.
+"""Building of one TensorRT engine from the graph of a stage.
 
-`tensorrt` and `tensorrt-rtx` speak one API under two module names. The graph's own types are kept (a
-strongly typed network): export has decided and proven where FP16 is enough.
+`tensorrt` and `tensorrt-rtx` have the same API under two module names. The network is strongly typed, so that
+the types of the graph are used: export decides and verifies where FP16 is sufficient.
 """
 
 from __future__ import annotations
@@ -18,29 +18,32 @@ from ecgdigit_engine.tensorrt.profile import profile_shapes
 from ecgdigit_engine.tensorrt.target import Target
 
 MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
-"""The import name of each package."""
+"""Import name of each package."""
 
 
-def module_of(backend: str) -> Any:
-    """The package's module, imported now: that loads hundreds of megabytes of libraries."""
+def tensorrt_module(backend: str) -> Any:
+    """Import and return the module of a package. This loads hundreds of megabytes of libraries."""
     return importlib.import_module(MODULES[backend])
 
 
 @cache
-def logger_of(backend: str) -> Any:
-    """The one logger that TensorRT allows a process; it keeps what was said of errors in `said`."""
-    trt = module_of(backend)
+def tensorrt_logger(backend: str) -> Any:
+    """Return the logger, of which TensorRT allows one per process.
 
-    class Listener(trt.ILogger):  # type: ignore[misc, name-defined]
+    It collects the error messages in `messages`.
+    """
+    trt = tensorrt_module(backend)
+
+    class ErrorLogger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
-            self.said: list[str] = []
+            self.messages: list[str] = []
 
         def log(self, severity: Any, text: str) -> None:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.said.append(text)
+                self.messages.append(text)
 
-    return Listener()
+    return ErrorLogger()
 
 
 def build_engine(
@@ -51,35 +54,39 @@ def build_engine(
     targets: Sequence[Target],
     timing_cache: Path | None = None,
 ) -> bytes:
-    """Build. Of the targets several fit one engine, when all are compiled ahead. Raises EngineBuildFailed."""
-    trt, listener = module_of(backend), logger_of(backend)
-    listener.said.clear()
-    names = ", ".join(map(str, targets))
-    builder = trt.Builder(listener)
+    """Return a serialized engine of `graph` for the sizes of `axes`.
+
+    One engine can serve several targets only if all are compiled ahead of time. `timing_cache` is read if it
+    exists, and updated. Raises EngineBuildFailed.
+    """
+    trt, logger = tensorrt_module(backend), tensorrt_logger(backend)
+    logger.messages.clear()
+    target_names = ", ".join(map(str, targets))
+    builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, listener)
+    parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph):
-        said = [parser.get_error(k).desc() for k in range(parser.num_errors)]
-        raise EngineBuildFailed(spec.stage, names, said)
+        messages = [parser.get_error(k).desc() for k in range(parser.num_errors)]
+        raise EngineBuildFailed(spec.stage, target_names, messages)
     config = builder.create_builder_config()
     profile = builder.create_optimization_profile()
     for port in spec.inputs:
         profile.set_shape(port.name, *profile_shapes(port, tuple(axes)))
     config.add_optimization_profile(profile)
-    if targets[0].ahead:
+    if targets[0].is_aot:
         config.num_compute_capabilities = len(targets)
-        for place, target in enumerate(targets):
-            config.set_compute_capability(getattr(trt.ComputeCapability, str(target).upper()), place)
-    cached = None if timing_cache is None else _timing_cache(config, timing_cache)
+        for index, target in enumerate(targets):
+            config.set_compute_capability(getattr(trt.ComputeCapability, str(target).upper()), index)
+    cache_object = None if timing_cache is None else _load_timing_cache(config, timing_cache)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise EngineBuildFailed(spec.stage, names, listener.said)
-    if timing_cache is not None and cached is not None:
-        timing_cache.write_bytes(bytes(cached.serialize()))
+        raise EngineBuildFailed(spec.stage, target_names, logger.messages)
+    if timing_cache is not None and cache_object is not None:
+        timing_cache.write_bytes(bytes(cache_object.serialize()))
     return bytes(plan)
 
 
-def _timing_cache(config: Any, path: Path) -> Any:
-    cached = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
-    config.set_timing_cache(cached, ignore_mismatch=False)
-    return cached
+def _load_timing_cache(config: Any, path: Path) -> Any:
+    cache_object = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
+    config.set_timing_cache(cache_object, ignore_mismatch=False)
+    return cache_object

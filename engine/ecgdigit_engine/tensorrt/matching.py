@@ -1,4 +1,4 @@
-"""Which engine fits what runs here, and in words why the others do not."""
+"""Selection of a stored engine, and the reasons why others do not match."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from ecgdigit_engine.tensorrt.store import StoredEngine
 
 
 def graph_digest(graph: bytes) -> str:
+    """Return the SHA-256 of a graph in hexadecimal."""
     return hashlib.sha256(graph).hexdigest()
 
 
 def mismatch_reason(
     engine: StoredEngine, graph_sha256: str, backend: str, backend_version: str, capability: tuple[int, int]
 ) -> str | None:
-    """Why this engine does not run the graph on this backend and card; None where it does."""
-    papers, card = engine.papers, f"sm{capability[0]}{capability[1]}"
-    if papers.backend != backend:
-        return f"built for {papers.backend}, asked for {backend}"
-    if papers.backend_version != backend_version:
-        return f"built for {papers.backend} {papers.backend_version}, found {backend_version}"
-    if papers.graph_sha256 != graph_sha256:
-        return f"built from {papers.models}, which is not the model at hand"
-    if card not in papers.targets:
-        return f"built for {', '.join(papers.targets)}, this card is {card}"
+    """Return why an engine does not match graph, backend and GPU, or None if it does."""
+    identity, gpu_target = engine.identity, f"sm{capability[0]}{capability[1]}"
+    if identity.backend != backend:
+        return f"built for {identity.backend}, requested is {backend}"
+    if identity.backend_version != backend_version:
+        return f"built for {identity.backend} {identity.backend_version}, installed is {backend_version}"
+    if identity.graph_sha256 != graph_sha256:
+        return f"built from {identity.models}, which is not the model in use"
+    if gpu_target not in identity.targets:
+        return f"built for {', '.join(identity.targets)}, this GPU is {gpu_target}"
     return None
 
 
@@ -36,13 +37,16 @@ def matching_engine(
     backend_version: str,
     capability: tuple[int, int],
 ) -> tuple[StoredEngine | None, str]:
-    """The newest engine of a stage that fits, or None and why the newest of the others does not."""
-    reason = ""
+    """Return the newest engine of a stage that matches, and "".
+
+    If none matches, return None, and why the newest engine of the stage does not.
+    """
+    first_reason = ""
     for engine in sorted(engines, key=lambda one: one.built_at, reverse=True):
-        if engine.papers.stage != stage:
+        if engine.identity.stage != stage:
             continue
-        why = mismatch_reason(engine, graph_sha256, backend, backend_version, capability)
-        if why is None:
+        reason = mismatch_reason(engine, graph_sha256, backend, backend_version, capability)
+        if reason is None:
             return engine, ""
-        reason = reason or why
-    return None, reason
+        first_reason = first_reason or reason
+    return None, first_reason

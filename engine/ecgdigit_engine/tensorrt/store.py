@@ -1,4 +1,4 @@
-"""Engines on disk: content-addressed, each with a manifest, published whole or not at all."""
+"""Content-addressed store of engines, each with a manifest, published atomically."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FOLDER_VARIABLE = "ECGDIGIT_ENGINES"
 
 
 def engine_folder() -> Path:
-    """Where engines are kept: what ECGDIGIT_ENGINES names, or the user's cache folder."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    if named:
-        return Path(named)
+    """Return the default folder of engines: ECGDIGIT_ENGINES, or a folder in the user's cache."""
+    specified = os.environ.get(FOLDER_VARIABLE)
+    if specified:
+        return Path(specified)
     import platformdirs
 
     return platformdirs.user_cache_path("ecgdigit-rt", appauthor=False) / "engines"
@@ -30,7 +30,10 @@ def engine_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class EngineIdentity:
-    """All that decides what an engine is; its key is their digest. `models`: family and version in words."""
+    """All properties that determine an engine. The fields are those of the manifest on disk.
+
+    `models` is the name of the family and its version, such as "lite 0.5.0".
+    """
 
     stage: str
     models: str
@@ -44,37 +47,40 @@ class EngineIdentity:
 
     @property
     def key(self) -> str:
-        written = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(written.encode()).hexdigest()[:16]
+        """Digest of all properties, 16 hexadecimal digits."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def file_name(self) -> str:
+        """Name of the engine's file."""
         return f"{self.stage}-{'-'.join(self.targets)}-{self.key}.engine"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEngine:
-    """An engine in a store: its papers, and how it was built."""
+    """An engine in a store. `seconds` is the time that the build took."""
 
     path: Path
-    papers: EngineIdentity
+    identity: EngineIdentity
     sha256: str
     size: int
     seconds: float
     built_at: str
 
     def read(self) -> bytes:
-        """Its bytes, checked. Raises EngineCorrupt."""
+        """Return the engine's bytes, verified against its SHA-256. Raises EngineCorrupt."""
         try:
             data = self.path.read_bytes()
         except OSError as error:
             raise EngineCorrupt(self.path, error.strerror or str(error)) from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise EngineCorrupt(self.path, "its SHA-256 is not the one that its manifest states")
+            raise EngineCorrupt(self.path, "its SHA-256 differs from its manifest")
         return data
 
     @property
-    def is_whole(self) -> bool:
+    def is_intact(self) -> bool:
+        """Whether the file can be read and has the SHA-256 of its manifest."""
         try:
             self.read()
         except EngineCorrupt:
@@ -84,54 +90,54 @@ class StoredEngine:
 
 @dataclass(frozen=True, slots=True)
 class EngineStore:
-    """A folder of engines, `NAME.engine` with `NAME.json` beside each. It is made when first written to."""
+    """A folder of engines, each NAME.engine with NAME.json. The first write creates the folder."""
 
     folder: Path
 
     def engines(self) -> list[StoredEngine]:
-        """Those with a readable manifest, by name; a broken one is left to `broken`."""
-        found = (_stored(path) for path in sorted(self.folder.glob("*.json")))
-        return [engine for engine in found if engine is not None]
+        """Return the engines with a readable manifest, sorted by name."""
+        engines = (_engine_from_manifest(path) for path in sorted(self.folder.glob("*.json")))
+        return [engine for engine in engines if engine is not None]
 
-    def broken(self) -> list[Path]:
-        """Manifests that cannot be read or whose engine is not what it was, and engines without one."""
-        bad = []
+    def find_broken(self) -> list[Path]:
+        """Return unreadable manifests, manifests of damaged engines, and engines without a manifest."""
+        broken = []
         for path in sorted(self.folder.glob("*.json")):
-            engine = _stored(path)
-            if engine is None or not engine.is_whole:
-                bad.append(path)
+            engine = _engine_from_manifest(path)
+            if engine is None or not engine.is_intact:
+                broken.append(path)
         orphans = [path for path in self.folder.glob("*.engine") if not path.with_suffix(".json").exists()]
-        return bad + sorted(orphans)
+        return broken + sorted(orphans)
 
-    def find(self, papers: EngineIdentity) -> StoredEngine | None:
-        """The engine built from exactly this."""
-        return _stored((self.folder / papers.file_name).with_suffix(".json"))
+    def find(self, identity: EngineIdentity) -> StoredEngine | None:
+        """Return the engine of this identity, or None."""
+        return _engine_from_manifest((self.folder / identity.file_name).with_suffix(".json"))
 
-    def publish(self, papers: EngineIdentity, data: bytes, seconds: float, built_at: str) -> StoredEngine:
-        """Keep an engine: first its bytes, then its manifest, each of them whole or not at all."""
-        path = self.folder / papers.file_name
+    def publish(self, identity: EngineIdentity, data: bytes, seconds: float, built_at: str) -> StoredEngine:
+        """Store an engine: first its file, then its manifest, each of them atomically."""
+        path = self.folder / identity.file_name
         digest = hashlib.sha256(data).hexdigest()
-        engine = StoredEngine(path, papers, digest, len(data), round(seconds, 2), built_at)
-        _replace(path, data)
-        _replace(path.with_suffix(".json"), _manifest(engine))
+        engine = StoredEngine(path, identity, digest, len(data), round(seconds, 2), built_at)
+        _write_atomically(path, data)
+        _write_atomically(path.with_suffix(".json"), _manifest_from_engine(engine))
         return engine
 
     def remove(self, engine: Path) -> None:
-        """Remove an engine or a broken half of one."""
+        """Remove an engine and its manifest, if they exist."""
         for path in (engine.with_suffix(".json"), engine.with_suffix(".engine")):
             path.unlink(missing_ok=True)
 
     @contextmanager
-    def locked(self, papers: EngineIdentity) -> Iterator[None]:
-        """While inside, no other process builds the same engine; a second one waits, then finds it built."""
+    def lock(self, identity: EngineIdentity) -> Iterator[None]:
+        """Lock one engine against other processes, so that a second builder waits and then finds it built."""
         import filelock
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.folder / f"{papers.file_name}.lock"):
+        with filelock.FileLock(self.folder / f"{identity.file_name}.lock"):
             yield
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _write_atomically(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -143,35 +149,36 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _manifest(engine: StoredEngine) -> bytes:
-    written: dict[str, Any] = {
+def _manifest_from_engine(engine: StoredEngine) -> bytes:
+    fields: dict[str, Any] = {
         "engine": engine.path.name,
         "sha256": engine.sha256,
         "size": engine.size,
         "seconds": engine.seconds,
         "built_at": engine.built_at,
-        **asdict(engine.papers),
+        **asdict(engine.identity),
     }
-    return (json.dumps(written, indent=1) + "\n").encode()
+    return (json.dumps(fields, indent=1) + "\n").encode()
 
 
-def _stored(path: Path) -> StoredEngine | None:
+def _engine_from_manifest(path: Path) -> StoredEngine | None:
+    """Return the engine of a manifest, or None if the manifest is missing or invalid."""
     try:
-        written: Mapping[str, Any] = json.loads(path.read_text())
-        papers = EngineIdentity(
-            stage=written["stage"],
-            models=written["models"],
-            graph_sha256=written["graph_sha256"],
-            precision=written["precision"],
-            backend=written["backend"],
-            backend_version=written["backend_version"],
-            targets=tuple(written["targets"]),
-            axes=tuple(Axis(**axis) for axis in written["axes"]),
-            flags=tuple(written["flags"]),
+        fields: Mapping[str, Any] = json.loads(path.read_text())
+        identity = EngineIdentity(
+            stage=fields["stage"],
+            models=fields["models"],
+            graph_sha256=fields["graph_sha256"],
+            precision=fields["precision"],
+            backend=fields["backend"],
+            backend_version=fields["backend_version"],
+            targets=tuple(fields["targets"]),
+            axes=tuple(Axis(**axis) for axis in fields["axes"]),
+            flags=tuple(fields["flags"]),
         )
         return StoredEngine(
-            path.with_name(written["engine"]), papers, written["sha256"], written["size"],
-            written["seconds"], written["built_at"],
+            path.with_name(fields["engine"]), identity, fields["sha256"], fields["size"],
+            fields["seconds"], fields["built_at"],
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return None

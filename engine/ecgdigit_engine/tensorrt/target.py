@@ -1,4 +1,4 @@
-"""What an engine is built for: the card at hand, or compute capabilities without one."""
+"""Targets of an engine: the GPU of this machine, or compute capabilities compiled ahead of time."""
 
 from __future__ import annotations
 
@@ -9,34 +9,38 @@ from ecgdigit_engine.device import cuda_devices
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 
 AOT_TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")
-"""What tensorrt-rtx compiles for ahead of time, no card needed: T4, A100, A10, L4, and GeForce 50."""
+"""Targets that tensorrt-rtx compiles ahead of time, without a GPU: T4, A100, A10, L4, and GeForce 50."""
 LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One compute capability, such as sm75 of a T4. ahead: compiled without asking a card."""
+    """One compute capability, such as sm75 of a T4. `is_aot` is true for compilation ahead of time."""
 
     capability: tuple[int, int]
-    ahead: bool
+    is_aot: bool
 
     def __str__(self) -> str:
         return f"sm{self.capability[0]}{self.capability[1]}"
 
 
 def target_from_text(text: str) -> Target:
-    """`sm75` … as `AOT_TARGETS` names them, or `local`: the first card. Raises UnknownChoice, BackendUnusable."""
+    """Return the target for a name of `AOT_TARGETS`, or for `local`, which is the first GPU.
+
+    Raises UnknownChoice, and BackendUnusable if there is no GPU.
+    """
     if text == LOCAL:
-        cards = cuda_devices()
-        if not cards:
-            fix = f"Name what to build for: --target {AOT_TARGETS[0]} (T4), and others: {', '.join(AOT_TARGETS[1:])}."
-            raise BackendUnusable("target local", "there is no NVIDIA card or no driver", fix)
-        return Target(cards[0].capability, ahead=False)
+        gpus = cuda_devices()
+        if not gpus:
+            others = ", ".join(AOT_TARGETS[1:])
+            fix = f"Specify a target, such as --target {AOT_TARGETS[0]} (T4). Others: {others}."
+            raise BackendUnusable("--target local", "there is no NVIDIA GPU or no driver", fix)
+        return Target(gpus[0].capability, is_aot=False)
     if text not in AOT_TARGETS:
         raise UnknownChoice("target", text, (LOCAL, *AOT_TARGETS))
-    return Target((int(text[2:-1]), int(text[-1])), ahead=True)
+    return Target((int(text[2:-1]), int(text[-1])), is_aot=True)
 
 
 def targets_from_texts(texts: Sequence[str]) -> tuple[Target, ...]:
-    """Each of them once, in order."""
+    """Return the targets in order, without duplicates."""
     return tuple(dict.fromkeys(target_from_text(text) for text in texts))

@@ -1,1 +1,1 @@
-"""Stages as models of NVIDIA's Triton Inference Server: their configurations, and how to call them there."""
+"""Stages as models of NVIDIA's Triton Inference Server: configuration files and calls."""

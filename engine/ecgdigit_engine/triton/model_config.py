@@ -1,4 +1,4 @@
-"""`config.pbtxt` of a model, made of what is known of it, never written by hand."""
+"""`config.pbtxt` of a Triton model, generated from the specification of a stage."""
 
 from __future__ import annotations
 
@@ -7,54 +7,56 @@ from dataclasses import dataclass, field
 
 from ecgdigit_engine.spec import Axis, Port, StageSpec
 from ecgdigit_engine.tensorrt.profile import BATCH
-from ecgdigit_engine.triton.text_proto import Fields, Word, text_from_fields
+from ecgdigit_engine.triton.text_proto import EnumValue, Fields, text_from_fields
 
 VERSION = "1"
-"""The one version that a model is written with: the folder's name."""
+"""The single version of a model that is written, and the name of its folder."""
 
 _TYPES = {"uint8": "TYPE_UINT8", "int64": "TYPE_INT64", "float16": "TYPE_FP16", "float32": "TYPE_FP32"}
 _TYPES |= {"bytes": "TYPE_STRING"}
 
 
 @dataclass(frozen=True, slots=True)
-class TensorFormat:
-    """How a stage is stored for a backend of Triton's: its platform, and the file in the version's folder."""
+class ModelFormat:
+    """Platform of a Triton model, and the name of its file in the version folder."""
 
     platform: str
     file_name: str
 
 
-FORMS = {
-    "onnxruntime": TensorFormat("onnxruntime_onnx", "model.onnx"),
-    "tensorrt": TensorFormat("tensorrt_plan", "model.plan"),
+MODEL_FORMATS = {
+    "onnxruntime": ModelFormat("onnxruntime_onnx", "model.onnx"),
+    "tensorrt": ModelFormat("tensorrt_plan", "model.plan"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """How many of a model run at once, each on its own; card: of which card, None for the CPU."""
+    """Number of instances of a model that run in parallel, on GPU number `gpu`, or on the CPU if None."""
 
     count: int = 1
-    card: int | None = None
+    gpu: int | None = None
 
     @property
     def fields(self) -> Fields:
-        if self.card is None:
-            return {"count": self.count, "kind": Word("KIND_CPU")}
-        return {"count": self.count, "kind": Word("KIND_GPU"), "gpus": [self.card]}
+        """Fields of the instance group."""
+        if self.gpu is None:
+            return {"count": self.count, "kind": EnumValue("KIND_CPU")}
+        return {"count": self.count, "kind": EnumValue("KIND_GPU"), "gpus": [self.gpu]}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """What Triton is told of a model. Ports' first axis is the batch, and not among the dimensions.
+    """Configuration of one Triton model.
 
-    runs_by: the field `platform` or `backend`, and its value. optional: inputs that a request may leave out.
-    queue: how many requests may wait, 0 for any number; the next one is refused at once.
+    The first axis of each port is the batch. It is not written to the dimensions. `backend_field` is the
+    field `platform` or `backend` and its value. `optional` are inputs that a request may omit. `queue` is the
+    number of requests that may wait, 0 for no limit; further requests are refused at once.
     """
 
     name: str
-    runs_by: tuple[str, str]
-    most_in_a_batch: int
+    backend_field: tuple[str, str]
+    max_batch_size: int
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     instances: Instances
@@ -65,16 +67,16 @@ class ModelConfig:
 
     @property
     def text(self) -> str:
-        """The whole file."""
-        key, value = self.runs_by
+        """Content of `config.pbtxt`."""
+        key, value = self.backend_field
         limits = {"default_queue_policy": {"max_queue_size": self.queue}} if self.queue else {}
         profile: Fields = {} if self.profile is None else {"profile": [self.profile]}
         fields: Fields = {
             "name": self.name,
             key: value,
-            "max_batch_size": self.most_in_a_batch,
-            "input": [self._port(port) for port in self.inputs],
-            "output": [self._port(port) for port in self.outputs],
+            "max_batch_size": self.max_batch_size,
+            "input": [self._port_fields(port) for port in self.inputs],
+            "output": [self._port_fields(port) for port in self.outputs],
             "dynamic_batching": limits,
             "instance_group": [{**self.instances.fields, **profile}],
             "parameters": [
@@ -83,10 +85,10 @@ class ModelConfig:
         }
         return "# Written by `ecgdigit-rt deploy triton`.\n" + text_from_fields(fields)
 
-    def _port(self, port: Port) -> Fields:
-        fields: dict[str, str | Word | bool | list[int]] = {
+    def _port_fields(self, port: Port) -> Fields:
+        fields: dict[str, str | EnumValue | bool | list[int]] = {
             "name": port.name,
-            "data_type": Word(_TYPES[port.dtype]),
+            "data_type": EnumValue(_TYPES[port.dtype]),
             "dims": [size if isinstance(size, int) else -1 for size in port.shape[1:]],
         }
         if port.name in self.optional:
@@ -102,22 +104,21 @@ def stage_config(
     instances: Instances,
     parameters: Mapping[str, str],
 ) -> ModelConfig:
-    """The configuration of a stage's graph or engine. axes: those that it was built for.
+    """Return the configuration of the graph or engine of a stage, built for the sizes of `axes`.
 
-    Raises ValueError for a graph whose ports do not all begin with the batch: Triton could not gather
-    requests for it.
+    Raises ValueError if a port does not begin with the batch axis, because Triton then cannot batch requests.
     """
     ports = (*spec.inputs, *spec.outputs)
     batch = next((axis for axis in axes if axis.name == BATCH), None)
     if batch is None or any(port.shape[0] != BATCH for port in ports):
-        raise ValueError(f"{spec.stage}: not all ports begin with a batch")
+        raise ValueError(f"{spec.stage}: not all ports begin with a batch axis")
     return ModelConfig(
         name=name,
-        runs_by=("platform", FORMS[backend].platform),
-        most_in_a_batch=batch.high,
+        backend_field=("platform", MODEL_FORMATS[backend].platform),
+        max_batch_size=batch.high,
         inputs=spec.inputs,
         outputs=spec.outputs,
         instances=instances,
         parameters=parameters,
-        profile="0" if backend == "tensorrt" else None,  # build-engines makes one, for all sizes
+        profile="0" if backend == "tensorrt" else None,  # build-engines writes one profile, for all sizes
     )

@@ -1,7 +1,8 @@
-"""A stage that Triton serves, called from a Python model of the same server."""
+"""Stages executed by models of a Triton server, called from a Python model of the same server."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +10,17 @@ import numpy as np
 
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.errors import StageNotServed
-from ecgdigit_engine.runner import Feeds, Fetches, Runner, arrays
+from ecgdigit_engine.runner import Feeds, Fetches, Runner, host_arrays
 from ecgdigit_engine.spec import StageSpec
+from ecgdigit_engine.stage_opener import StageOpener, StageRequest
 
 
 @dataclass(frozen=True, slots=True)
 class TritonStageRunner:
-    """Sends each call to the model that serves the stage, where calls of all callers are batched.
+    """Runner that sends each call to the Triton model of a stage, which batches the calls of all callers.
 
-    server: the module `triton_python_backend_utils`, which exists inside of Triton alone. Satisfies `Runner`.
+    `server` is the module `triton_python_backend_utils`, which exists only inside of Triton. Satisfies
+    `Runner`.
     """
 
     spec: StageSpec
@@ -25,47 +28,37 @@ class TritonStageRunner:
     server: Any
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Raises ShapeOutsideProfile, and StageNotServed where the server answers with an error."""
+        """Return the outputs by name.
+
+        Raises ShapeOutsideProfile, and StageNotServed if Triton returns an error.
+        """
         self.spec.check(feeds, bounded=True)
         pb = self.server
         names = [port.name for port in self.spec.outputs]
-        inputs = [pb.Tensor(name, np.ascontiguousarray(value)) for name, value in arrays(feeds).items()]
+        inputs = [pb.Tensor(name, np.ascontiguousarray(value)) for name, value in host_arrays(feeds).items()]
         request = pb.InferenceRequest(
             model_name=self.model,
             requested_output_names=names,
             inputs=inputs,
             preferred_memory=pb.PreferredMemory(pb.TRITONSERVER_MEMORY_CPU, 0),
         )
-        answer = request.exec()
-        if answer.has_error():
-            raise StageNotServed(self.spec.stage, self.model, answer.error().message())
-        return {name: pb.get_output_tensor_by_name(answer, name).as_numpy() for name in names}
+        response = request.exec()
+        if response.has_error():
+            raise StageNotServed(self.spec.stage, self.model, response.error().message())
+        return {name: pb.get_output_tensor_by_name(response, name).as_numpy() for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class TritonStages:
-    """Opens stages as what the server has of them. Satisfies the pipeline's `StageOpener`.
+def triton_stages(server: Any, models: Mapping[str, str]) -> StageOpener:
+    """Return an opener whose stages are executed by models of the same Triton server.
 
-    models: by stage. graph_precision: which graphs tell the stages' ports; the ports are the same in all.
+    `models` maps stage names to model names. Threads and concurrency are decided by the server's
+    configuration. The graphs only provide the ports, which are the same in all precisions.
     """
 
-    server: Any
-    models: dict[str, str]
-    graph_precision: str = "fp32"
-    notes: tuple[str, ...] = ()
-    is_accelerator: bool = False
+    def open_stage(request: StageRequest) -> Runner:
+        if request.prefix_graph is not None:
+            raise ValueError("stages on a Triton server do not support a prefix graph")
+        spec = spec_from_graph(request.graph)
+        return TritonStageRunner(spec, models[spec.stage], server)
 
-    def open_stage(
-        self,
-        graph: bytes,
-        threads: int = 1,  # noqa: ARG002 the server's configuration decides
-        concurrency: int = 1,  # noqa: ARG002
-        prefix_graph: bytes | None = None,
-    ) -> Runner:
-        if prefix_graph is not None:
-            raise ValueError("the server has no stages in front of others")
-        spec = spec_from_graph(graph)
-        return TritonStageRunner(spec, self.models[spec.stage], self.server)
-
-    def __str__(self) -> str:
-        return "Triton's stage models"
+    return StageOpener(open_stage, "Triton's stage models")

@@ -1,4 +1,4 @@
-"""Fields as protobuf's text format, the language of Triton's `config.pbtxt`."""
+"""Protobuf text format, in which Triton's `config.pbtxt` is written."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ _INDENT = "  "
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """An enum's value: written as it is, without quotes."""
+class EnumValue:
+    """Value of an enum, written without quotes."""
 
     text: str
 
 
-Scalar = str | Word | bool | int
+Scalar = str | EnumValue | bool | int
 Value = Scalar | Sequence[Scalar] | Mapping[str, "Value"] | Sequence[Mapping[str, "Value"]]
 Fields = Mapping[str, Value]
 
 
 def text_from_fields(fields: Fields, depth: int = 0) -> str:
-    """One line a field; a message, and each one of several, as a block of its own."""
-    return "".join(_field(name, value, _INDENT * depth, depth) for name, value in fields.items())
+    """Return fields in text format: one line per field, and a block per message."""
+    return "".join(_field_text(name, value, _INDENT * depth, depth) for name, value in fields.items())
 
 
-def _field(name: str, value: Value, margin: str, depth: int) -> str:
+def _field_text(name: str, value: Value, margin: str, depth: int) -> str:
     if isinstance(value, Mapping):
         return f"{margin}{name} {{\n{text_from_fields(value, depth + 1)}{margin}}}\n"
     if isinstance(value, Sequence) and not isinstance(value, str):
         messages = [one for one in value if isinstance(one, Mapping)]
         if messages:
-            return "".join(_field(name, one, margin, depth) for one in messages)
-        scalars = ", ".join(_scalar(one) for one in value if not isinstance(one, Mapping))
+            return "".join(_field_text(name, one, margin, depth) for one in messages)
+        scalars = ", ".join(_scalar_text(one) for one in value if not isinstance(one, Mapping))
         return f"{margin}{name}: [{scalars}]\n"
-    return f"{margin}{name}: {_scalar(value)}\n"
+    return f"{margin}{name}: {_scalar_text(value)}\n"
 
 
-def _scalar(value: Scalar) -> str:
-    if isinstance(value, Word):
+def _scalar_text(value: Scalar) -> str:
+    if isinstance(value, EnumValue):
         return value.text
     if isinstance(value, bool):
         return "true" if value else "false"

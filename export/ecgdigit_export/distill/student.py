@@ -1,4 +1,4 @@
-"""What a student learns from rectified pages: crops of strips, with the teachers' distributions over them."""
+"""Training of a student: samples from rectified pages, the loss, and the curriculum."""
 
 from __future__ import annotations
 
@@ -10,24 +10,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ecgdigit_export.distill.rectified import FULL, HALF_HEIGHTS_MM, RectifiedPage, load_rectified
+from ecgdigit_export.distill.rectified_page import (
+    FULL,
+    HALF_HEIGHTS_MM,
+    RectifiedPage,
+    load_rectified,
+    rectified_labels,
+)
 from ecgdigit_export.distill.teacher import strip_at
 from ecgdigit_export.models.stages import Trace
-from ecgdigit_export.train.augment import recoloured
-from ecgdigit_export.train.pages import Sample
-from ecgdigit_export.train.recipes import Recipe
+from ecgdigit_export.train.augment import augment_colours
+from ecgdigit_export.train.pages import Sample, pages_with_truth
+from ecgdigit_export.train.recipes import Curriculum, Recipe
+from ecgdigit_export.train.settings import TrainSettings
 from ecgdigit_export.train.trace import importance
+from ecgdigit_rt.errors import TrainingPagesMissing
 from ecgdigit_rt.stages import BINS_PER_MM, STRIP_ROWS_PER_MM
 
-_CROPS = 16  # a page
+# Samples per page, as in training from truth. Chosen, not tuned.
+_CROPS = 16
 _SHAPES = {"": (512, 0.85), ".tall": (256, 0.15)}
-"""By suffix, the crops' width (px) and share."""
+"""Width (px) and share of the crops, by suffix. Chosen, not tuned."""
 _ROWS_PER_BIN = round(STRIP_ROWS_PER_MM / BINS_PER_MM)
-_MOST_AWAY_BINS = 16
+# Maximum vertical shift of a crop. Chosen, not tuned.
+_MAX_SHIFT_BINS = 16
 
 
 def rectified_samples(path: Path, rng: np.random.Generator) -> Iterator[Sample]:
-    """Crops of all rows alike, moved up and down so that the student learns to follow, not to expect."""
+    """Yield crops of random rows of a page.
+
+    They are shifted up and down, so that the student does not learn a fixed position of the trace.
+    """
     page = load_rectified(path)
     suffixes = list(_SHAPES)
     shares = [share for _, share in _SHAPES.values()]
@@ -39,44 +52,59 @@ def rectified_samples(path: Path, rng: np.random.Generator) -> Iterator[Sample]:
 def _crop(page: RectifiedPage, row: int, suffix: str, rng: np.random.Generator) -> Sample:
     width = min(_SHAPES[suffix][0], page.pixels.shape[1])
     left = int(rng.integers(page.pixels.shape[1] - width + 1))
-    away = int(np.clip(round(rng.normal(0, 5)), -_MOST_AWAY_BINS, _MOST_AWAY_BINS))
-    strip = strip_at(page.pixels, page.rows[row].middle_px + away * _ROWS_PER_BIN, HALF_HEIGHTS_MM[suffix])
+    shift = int(np.clip(round(rng.normal(0, 5)), -_MAX_SHIFT_BINS, _MAX_SHIFT_BINS))
+    strip = strip_at(page.pixels, page.rows[row].middle_px + shift * _ROWS_PER_BIN, HALF_HEIGHTS_MM[suffix])
     columns = slice(2 * left, 2 * (left + width))
     heights = np.zeros((page.heights[suffix].shape[1], 2 * width), np.uint8)
-    inner = page.heights[suffix][row, max(0, away) : heights.shape[0] + min(0, away), columns]
-    first = max(0, -away)
+    inner = page.heights[suffix][row, max(0, shift) : heights.shape[0] + min(0, shift), columns]
+    first = max(0, -shift)
     heights[first : first + inner.shape[0]] = inner
     return {
-        "pixels": recoloured(np.ascontiguousarray(strip[:, left : left + width]), rng),
+        "pixels": augment_colours(np.ascontiguousarray(strip[:, left : left + width]), rng),
         "heights": heights,
         "covered": np.array(page.presence[row, columns]),
     }
 
 
 def distill_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Cross-entropy against the teachers' distributions and their presence.
+    """Return the cross-entropy against the distributions and the presence of the teachers, and metrics.
 
-    Readings: the distance of the two expectations in millimetres, weighed as the loss is.
+    `error_mm` is the mean distance of the expected heights, weighted as in the loss.
     """
     logits, presence = model(batch["pixels"])
     target = batch["heights"].float()
-    told = target.sum(1)
-    target = target / told.clamp_min(1)[:, None]
+    total = target.sum(1)
+    target = target / total.clamp_min(1)[:, None]
     covered = batch["covered"].float() / FULL
     centres = torch.arange(logits.shape[1], device=logits.device) + 0.5
     expected = (target * centres[:, None]).sum(1)
-    seen = (covered > 0.5) & (told > 0.5 * FULL)  # where a shift pushed the curve out, nothing is told
-    weight = seen.float() * importance(torch.where(seen, expected, torch.nan)).nan_to_num(1.0)
-    share = weight.sum().clamp_min(1)
+    # A shift may move the trace out of the crop.
+    is_labelled = (covered > 0.5) & (total > 0.5 * FULL)
+    weight = is_labelled.float() * importance(torch.where(is_labelled, expected, torch.nan)).nan_to_num(1.0)
+    total_weight = weight.sum().clamp_min(1)
     log_p = functional.log_softmax(logits, 1)
     entropy = -(target * log_p).sum(1)
-    present = functional.binary_cross_entropy_with_logits(presence, covered)
-    away = ((log_p.exp() * centres[:, None]).sum(1) - expected).abs()
-    readings = {
-        "error_mm": float((away.detach() * weight).sum() / share) / BINS_PER_MM,
-        "presence": float(present.detach()),
+    presence_loss = functional.binary_cross_entropy_with_logits(presence, covered)
+    distance = ((log_p.exp() * centres[:, None]).sum(1) - expected).abs()
+    metrics = {
+        "error_mm": float((distance.detach() * weight).sum() / total_weight) / BINS_PER_MM,
+        "presence": float(presence_loss.detach()),
     }
-    return (entropy * weight).sum() / share + present, readings
+    return (entropy * weight).sum() / total_weight + presence_loss, metrics
 
 
 DISTILLATION = Recipe(rectified_samples, distill_loss, 320 * 512)
+
+
+def student_curriculum(folder: Path, settings: TrainSettings) -> Curriculum:
+    """Return the curriculum of all rectified pages in a folder.
+
+    Validation uses the pages with truth of the settings, if specified. Raises TrainingPagesMissing if
+    there are no rectified pages.
+    """
+    paths = rectified_labels(folder)
+    if not paths:
+        raise TrainingPagesMissing(folder)
+    validation = settings.validation
+    held_out = [] if validation.pages is None else pages_with_truth(validation.pages)[: validation.count]
+    return Curriculum(DISTILLATION, paths, held_out)

@@ -1,8 +1,9 @@
-"""Teachers: one family of networks that reads a page, and others that are asked about its rows too."""
+"""Teachers: an ensemble of families that labels rectified pages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,44 +11,56 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.selection import select_backend
-from ecgdigit_export.distill.rectified import FULL, HALF_HEIGHTS_MM, RectifiedPage, RectifiedRow
+from ecgdigit_engine.stage_opener import StageRequest
+from ecgdigit_export.distill.rectified_page import (
+    FULL,
+    HALF_HEIGHTS_MM,
+    RectifiedPage,
+    RectifiedRow,
+    page_group,
+    save_rectified,
+)
+from ecgdigit_export.label.folder import PageOutcome
+from ecgdigit_rt.decode.sources import page_from_source
 from ecgdigit_rt.digitizer import Digitizer
+from ecgdigit_rt.errors import EcgDigitError
 from ecgdigit_rt.geometry.strips import paper_patch
 from ecgdigit_rt.models import graph_precisions, load_models
 from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.stages import SIDE_STEP, STRIP_PX_PER_MM, STRIP_ROWS_PER_MM
 
-_MARGIN_MM = (12.0, 42.0)  # along and in height: what the strips of the outer rows need
+# Margins along time and in height, for the strips of the outer rows (±40 mm).
+_MARGIN_MM = (12.0, 42.0)
 _WHITE = 255
 
 
 class Teachers:
-    """An ensemble: the first one finds the page, its grid and its layout, all are asked for the curves.
+    """An ensemble of families. The first one rectifies the page, and all of them predict its traces.
 
-    models: families of the package or folders that `export` wrote. Raises ModelMissing, ModelCorrupt.
+    `models` are families of the package or folders that `export` wrote. Raises ModelMissing, ModelCorrupt.
     """
 
     def __init__(self, models: Sequence[str], threads: int | None = None) -> None:
-        self._reader = Digitizer(models[0], threads, backend="onnxruntime", precision="fp32")
-        opener = select_backend("onnxruntime", "cpu", "fp32", graph_precisions(models[0]))
+        self._digitizer = Digitizer(models[0], threads, backend="onnxruntime", precision="fp32")
+        opener = select_backend("onnxruntime", "cpu", "fp32", graph_precisions(models[0])).opener()
         families = [load_models(name, precision="fp32") for name in models]
         self.names = tuple(str(family) for family in families)
         self._traces: list[Runner] = [
-            opener.open_stage(family.graphs["trace"], self._reader.threads) for family in families
+            opener.open(StageRequest(family.graphs["trace"], self._digitizer.threads)) for family in families
         ]
 
-    def rectified(self, image: NDArray[np.uint8], page: PageRef) -> RectifiedPage:
-        """Read a page (height, width, 3) and label it. Raises a PageError that names what is wrong."""
-        steps = self._reader.steps(image, page)
-        layout, mesh = steps.page.layout, steps.mesh
+    def rectify(self, image: NDArray[np.uint8], page: PageRef) -> RectifiedPage:
+        """Return a rectified and labelled page. `image` is (height, width, 3) uint8 RGB. Raises PageError."""
+        state = self._digitizer.digitize_steps(image, page)
+        layout, mesh = state.page.layout, state.mesh
         left = min(row.start_mm for row in layout.rows) - _MARGIN_MM[0]
         right = max(row.end_mm for row in layout.rows) + _MARGIN_MM[0]
         top = layout.rows[0].baseline_mm - _MARGIN_MM[1]
         bottom = layout.rows[-1].baseline_mm + _MARGIN_MM[1]
         width = int(np.ceil((right - left) * STRIP_PX_PER_MM / SIDE_STEP)) * SIDE_STEP
         height = round((bottom - top) * STRIP_ROWS_PER_MM)
-        flat = paper_patch(
-            steps.located.image,
+        rectified = paper_patch(
+            state.located.image,
             mesh,
             (left, top),
             (STRIP_PX_PER_MM, STRIP_ROWS_PER_MM),
@@ -61,14 +74,14 @@ class Teachers:
             )
             for row in layout.rows
         ]
-        said = {
-            suffix: [self._said(strip_at(flat, row.middle_px, half_mm)) for row in rows]
+        labels = {
+            suffix: [self._predict(strip_at(rectified, row.middle_px, half_mm)) for row in rows]
             for suffix, half_mm in HALF_HEIGHTS_MM.items()
         }
         return RectifiedPage(
-            flat,
-            {suffix: np.stack([heights for heights, _ in found]) for suffix, found in said.items()},
-            np.stack([presence for _, presence in said[""]]),
+            rectified,
+            {suffix: np.stack([heights for heights, _ in of_rows]) for suffix, of_rows in labels.items()},
+            np.stack([presence for _, presence in labels[""]]),
             rows,
             layout.name,
             (left, top),
@@ -77,26 +90,46 @@ class Teachers:
             self.names,
         )
 
-    def _said(self, strip: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The mean of the teachers' distributions (bins, columns), and of presence (columns,), × 255."""
+    def _predict(self, strip: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the means of the height distributions (bins, columns) and of presence (columns,), × 255."""
         heights, presence = [], []
         for runner in self._traces:
-            found = runner.run({"pixels": strip[None]})
-            logits = found["height_logits"][0].astype(np.float64)
+            outputs = runner.run({"pixels": strip[None]})
+            logits = outputs["height_logits"][0].astype(np.float64)
             shares = np.exp(logits - logits.max(0))
             heights.append(shares / shares.sum(0))
-            presence.append(1 / (1 + np.exp(-found["presence_logits"][0].astype(np.float64))))
-        return _scaled(np.mean(heights, 0)), _scaled(np.mean(presence, 0))
+            presence.append(1 / (1 + np.exp(-outputs["presence_logits"][0].astype(np.float64))))
+        return _to_uint8(np.mean(heights, 0)), _to_uint8(np.mean(presence, 0))
 
 
-def strip_at(flat: NDArray[np.uint8], middle_px: int, half_height_mm: float) -> NDArray[np.uint8]:
-    """The strip around a pixel row of a rectified page, white beyond its edges."""
+def strip_at(rectified: NDArray[np.uint8], middle_px: int, half_height_mm: float) -> NDArray[np.uint8]:
+    """Return the strip around a pixel row of a rectified page, white beyond its edges."""
     half = round(half_height_mm * STRIP_ROWS_PER_MM)
-    strip = np.full((2 * half, *flat.shape[1:]), _WHITE, np.uint8)
-    first, stop = max(0, middle_px - half), min(flat.shape[0], middle_px + half)
-    strip[first - middle_px + half : stop - middle_px + half] = flat[first:stop]
+    strip = np.full((2 * half, *rectified.shape[1:]), _WHITE, np.uint8)
+    first, stop = max(0, middle_px - half), min(rectified.shape[0], middle_px + half)
+    strip[first - middle_px + half : stop - middle_px + half] = rectified[first:stop]
     return strip
 
 
-def _scaled(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _to_uint8(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.asarray(np.round(shares * FULL), np.uint8)
+
+
+def write_rectified(
+    pages: Iterable[tuple[str, PageRef]], teachers: Teachers, folder: Path
+) -> Iterator[PageOutcome]:
+    """Rectify and label pages, and yield the outcomes.
+
+    `pages` are pairs of a name and a page. Pages that are complete in `folder` are not repeated. Pages that
+    cannot be digitized are skipped.
+    """
+    for name, page in pages:
+        if (folder / "rectified_labels" / page_group(name) / f"{name}.json").is_file():
+            yield PageOutcome(name)
+            continue
+        try:
+            save_rectified(teachers.rectify(page_from_source(page).pixels(), page), name, folder)
+        except EcgDigitError as error:
+            yield PageOutcome(name, str(error))
+        else:
+            yield PageOutcome(name)

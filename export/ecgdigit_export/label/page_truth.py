@@ -1,9 +1,8 @@
-"""A page of one's own with its signals becomes what synthetic pages are: exact geometry and curves.
+"""Truth of a scanned page from its known signals, in the form of the truth of synthetic pages.
 
-The pipeline tells where the paper's millimetres lie and which lead stands where, the truth tells what the
-curves really are. Each lead's truth is laid over what was traced: the best shift along time, to a fraction of
-a column, and the best height, since an electrocardiograph's zero line and a page's first moment are
-conventions.
+The pipeline provides the geometry of the paper and the layout, the recording provides the exact signals. The
+signal of each lead is aligned with the trace: along time to a fraction of a column, and in height, because
+the offset of a recorder and the start of a page are arbitrary.
 """
 
 from __future__ import annotations
@@ -15,67 +14,73 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from ecgdigit_export.label.seen_marks import seen_marks
+from ecgdigit_export.label.detected_marks import detected_marks
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth
-from ecgdigit_rt.errors import TruthDoesNotFit
-from ecgdigit_rt.evaluation.metric import best_lag, decibel
+from ecgdigit_rt.errors import TruthMismatch
+from ecgdigit_rt.evaluation.metric import best_lag, db_from_ratio
 from ecgdigit_rt.evaluation.truth import Truth
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.pipeline import PageSteps
+from ecgdigit_rt.pipeline import PageState
 from ecgdigit_rt.results import Row, Segment
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 STEP_MM = 2.5
-OWN = "own"
-"""The kind of such pages."""
+"""Lattice step, that of synthetic pages."""
+LABELLED = "own"
+"""`PageTruth.kind` of labelled pages."""
 
+# Maximum shift along time, that of the competition's metric, and the fractions of a column that are tried.
 _MAX_LAG_S = 0.2
 _FRACTIONS = np.linspace(-1, 1, 41)
-LEAST_DB = 8.0
-"""What the pipeline reads of a page must be this near to its truth, or it is of another page."""
+MIN_QUALITY_DB = 8.0
+"""Minimum agreement of the traces with the truth. Below it, the truth is assumed to belong to another page.
+Chosen, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """One lead's truth on paper: (columns,) mm above the baseline, and how far what was traced is from it."""
+class LeadFit:
+    """The truth of one segment on paper, (columns,) mm above the baseline.
+
+    `signal` and `error` are the energies of the truth and of its difference from the trace.
+    """
 
     height_mm: NDArray[np.float64] = field(repr=False)
     signal: float
     error: float
 
 
-def page_truth(steps: PageSteps, truth: Truth, min_quality_db: float = LEAST_DB) -> PageTruth:
-    """The truth of the upright picture `steps.located.image`.
+def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALITY_DB) -> PageTruth:
+    """Return the truth of the upright image `state.located.image`.
 
-    Raises TruthDoesNotFit where a lead of the page has no truth, or what was traced is another signal.
+    Raises TruthMismatch if a lead of the page has no truth, or the traces do not agree with it.
     """
-    layout = steps.page.layout
-    begins = _begins(steps)
+    layout = state.page.layout
+    starts_s = _lead_starts_s(state)
     curves, fits = [], []
-    for row, traces in zip(layout.rows, steps.traces, strict=True):
+    for row, traces in zip(layout.rows, state.traces, strict=True):
         columns = round((row.end_mm - row.start_mm) * COLUMNS_PER_MM)
         curve = np.zeros(columns)
         for segment, trace in zip(row.segments, traces, strict=True):
             if segment.lead not in truth.leads:
-                raise TruthDoesNotFit(truth.image, f"it has no lead {segment.lead}")
+                raise TruthMismatch(truth.image, f"it has no lead {segment.lead}")
             gain = -layout.gain_mm_mv if segment.is_inverted else layout.gain_mm_mv
-            late_s = segment.start_s - begins[segment.lead]
-            curve_mm = _Curve(truth.leads[segment.lead] * gain, truth.rate_hz, layout.speed_mm_s, late_s)
-            first, stop = _columns(row, segment)
-            places = row.start_mm + np.arange(first, stop) / COLUMNS_PER_MM
-            fitted = _fitted(curve_mm, trace, segment, places)
-            curve[first:stop] = fitted.height_mm
-            fits.append(fitted)
+            delay_s = segment.start_s - starts_s[segment.lead]
+            spline = _Spline(truth.leads[segment.lead] * gain, truth.rate_hz, layout.speed_mm_s, delay_s)
+            first, stop = _segment_columns(row, segment)
+            columns_mm = row.start_mm + np.arange(first, stop) / COLUMNS_PER_MM
+            fit = _fit_segment(spline, trace, segment, columns_mm)
+            curve[first:stop] = fit.height_mm
+            fits.append(fit)
         curves.append(curve.astype(np.float32))
     error = sum(one.error for one in fits)
-    db = decibel(sum(one.signal for one in fits) / error) if error else np.inf
+    db = db_from_ratio(sum(one.signal for one in fits) / error) if error else np.inf
     if db < min_quality_db:
-        raise TruthDoesNotFit(truth.image, f"what is traced agrees with it by {db:.1f} dB only")
-    mesh, image = steps.mesh, steps.located.image
+        raise TruthMismatch(truth.image, f"the traces agree with it by only {db:.1f} dB")
+    mesh, image = state.mesh, state.located.image
     return PageTruth(
-        kind=OWN,
+        kind=LABELLED,
         image_size=(image.shape[1], image.shape[0]),
-        nodes_px=_nodes(mesh),
+        nodes_px=_lattice_nodes(mesh),
         origin_mm=mesh.origin_mm,
         step_mm=STEP_MM,
         paper_mm=mesh.extent_mm,
@@ -84,57 +89,64 @@ def page_truth(steps: PageSteps, truth: Truth, min_quality_db: float = LEAST_DB)
         quarter_turns=0,
         layout=layout,
         curves=tuple(curves),
-        marks=seen_marks(steps.heat, layout),
+        marks=detected_marks(state.heatmap, layout),
     )
 
 
-class _Curve:
-    """A lead's truth as millimetres over millimetres; beyond its ends it stays as it is there.
+class _Spline:
+    """Spline of a lead's truth on paper, in mm over mm from the start of a segment, constant beyond its ends.
 
-    late_s: how much later than the truth's first sample the segment begins.
+    `delay_s` is the time from the first sample of the truth to the start of the segment.
     """
 
     def __init__(
-        self, height_mm: NDArray[np.float64], rate_hz: float, speed_mm_s: float, late_s: float
+        self, height_mm: NDArray[np.float64], rate_hz: float, speed_mm_s: float, delay_s: float
     ) -> None:
         self._spline = CubicSpline(np.arange(height_mm.size), height_mm)
         self._last = height_mm.size - 1
-        self._per_mm, self._from = rate_hz / speed_mm_s, late_s * rate_hz
-        self.most_lag = round(_MAX_LAG_S * speed_mm_s * COLUMNS_PER_MM)  # in columns
+        self._per_mm, self._first = rate_hz / speed_mm_s, delay_s * rate_hz
+        self.max_lag = round(_MAX_LAG_S * speed_mm_s * COLUMNS_PER_MM)  # in columns
 
     def at(self, from_start_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        place = np.clip(self._from + from_start_mm * self._per_mm, 0, self._last)
-        return np.asarray(self._spline(place), np.float64)
+        """Return the height at distances from the start of the segment."""
+        sample = np.clip(self._first + from_start_mm * self._per_mm, 0, self._last)
+        return np.asarray(self._spline(sample), np.float64)
 
 
-def _fitted(curve: _Curve, trace: LeadTrace, segment: Segment, places_mm: NDArray[np.float64]) -> Fitted:
-    """The truth where the trace has it."""
-    seen = trace.height_mm.astype(np.float64)
-    along = trace.start_mm - segment.start_mm + np.arange(seen.size) / trace.columns_per_mm
-    lag = best_lag(seen, curve.at(along), curve.most_lag)
-    moved = {share: curve.at(along - (lag + share) / trace.columns_per_mm) for share in _FRACTIONS}
-    sure = trace.confidence > 0
-    sure = sure if sure.any() else np.ones_like(sure)
-    left = {share: float(np.var((seen - one)[sure])) for share, one in moved.items()}
-    best = min(left, key=lambda share: left[share])
-    offset = float(np.mean((seen - moved[best])[sure]))
-    height = curve.at(places_mm - segment.start_mm - (lag + best) / trace.columns_per_mm) + offset
-    signal = float(np.sum(np.square(moved[best][sure] - np.median(moved[best][sure]))))
-    return Fitted(height, signal, left[best] * int(sure.sum()))
+def _fit_segment(
+    spline: _Spline, trace: LeadTrace, segment: Segment, columns_mm: NDArray[np.float64]
+) -> LeadFit:
+    """Return the truth at `columns_mm`, aligned with the trace.
+
+    The shift along time minimises the variance of the difference over the columns with confidence.
+    """
+    traced = trace.height_mm.astype(np.float64)
+    along = trace.start_mm - segment.start_mm + np.arange(traced.size) / trace.columns_per_mm
+    lag = best_lag(traced, spline.at(along), spline.max_lag)
+    shifted = {share: spline.at(along - (lag + share) / trace.columns_per_mm) for share in _FRACTIONS}
+    is_confident = trace.confidence > 0
+    is_confident = is_confident if is_confident.any() else np.ones_like(is_confident)
+    variances = {share: float(np.var((traced - one)[is_confident])) for share, one in shifted.items()}
+    best = min(variances, key=lambda share: variances[share])
+    offset = float(np.mean((traced - shifted[best])[is_confident]))
+    height = spline.at(columns_mm - segment.start_mm - (lag + best) / trace.columns_per_mm) + offset
+    signal = shifted[best][is_confident]
+    energy = float(np.sum(np.square(signal - np.median(signal))))
+    return LeadFit(height, energy, variances[best] * int(is_confident.sum()))
 
 
-def _columns(row: Row, segment: Segment) -> tuple[int, int]:
-    """The row's columns that are the segment's; the last one's reach to the end."""
+def _segment_columns(row: Row, segment: Segment) -> tuple[int, int]:
+    """Return the first column of a segment in its row, and the one after its last."""
     columns = round((row.end_mm - row.start_mm) * COLUMNS_PER_MM)
     first = round((segment.start_mm - row.start_mm) * COLUMNS_PER_MM)
     is_last = segment is row.segments[-1]
     return first, columns if is_last else round((segment.end_mm - row.start_mm) * COLUMNS_PER_MM)
 
 
-def _begins(steps: PageSteps) -> Mapping[str, float]:
-    """When each lead's truth begins: with its longest segment, as the record's own leads do."""
+def _lead_starts_s(state: PageState) -> Mapping[str, float]:
+    """Return the start of each lead's truth: that of its longest segment, as in results."""
     longest: dict[str, Segment] = {}
-    for row in steps.page.layout.rows:
+    for row in state.page.layout.rows:
         for segment in row.segments:
             known = longest.get(segment.lead)
             if known is None or segment.end_s - segment.start_s > known.end_s - known.start_s:
@@ -142,8 +154,8 @@ def _begins(steps: PageSteps) -> Mapping[str, float]:
     return {lead: segment.start_s for lead, segment in longest.items()}
 
 
-def _nodes(mesh: Mesh) -> NDArray[np.float32]:
-    """The mesh's places at every `STEP_MM`."""
+def _lattice_nodes(mesh: Mesh) -> NDArray[np.float32]:
+    """Return the image positions of a lattice with step `STEP_MM`."""
     left, top, right, bottom = mesh.extent_mm
     u = left + STEP_MM * np.arange(round((right - left) / STEP_MM) + 1)
     v = top + STEP_MM * np.arange(round((bottom - top) / STEP_MM) + 1)

@@ -1,7 +1,7 @@
-"""Other ways to a curve, kept as experiments: what they lose against `Trace` stands in docs/alternatives.md.
+"""Alternative networks of stage 2, for experiments. docs/alternatives.md compares them with `Trace`.
 
-Both satisfy what stage 2 gives, so that everything around them stays as it is: the height they regress
-becomes a Laplace distribution over the bins, as wide as they say they are unsure.
+Both have the outputs of stage 2, so that the rest of the pipeline is unchanged: the regressed height is
+converted to a Laplace distribution over the bins, with the predicted scale.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ _COLUMNS = 8  # output columns per column of features at stride 4
 _HIDDEN = 96
 
 
-class Regressed(NamedTuple):
-    """By output column, (batch, columns) each.
+class HeightRegression(NamedTuple):
+    """Regression by output column, each (batch, columns).
 
-    height: of the curve in bins from the strip's top. log_scale: logarithm of the Laplace distribution's
-    scale in bins. presence: logit of the share that the curve covers.
+    `height` is that of the trace, in bins from the top of the strip. `log_scale` is the logarithm of the
+    scale of the Laplace distribution in bins. `presence` is the logit of the share of the column that the
+    trace covers.
     """
 
     height: Tensor
@@ -31,54 +32,57 @@ class Regressed(NamedTuple):
     presence: Tensor
 
 
-class Seen(NamedTuple):
-    """What the multi-task network says beside: `mask` (batch, rows / 4, columns / 4), logits of the row's
-    curve; `starts` (batch, columns / 4), logits of a lead's begin."""
+class MultiTaskOutput(NamedTuple):
+    """Outputs of the multi-task network.
 
-    regressed: Regressed
+    `mask` (batch, rows / 4, columns / 4) are logits of the row's trace, `starts` (batch, columns / 4) logits
+    of the start of a lead.
+    """
+
+    regression: HeightRegression
     mask: Tensor
     starts: Tensor
 
 
-def _laplace(said: Regressed, bins: int) -> Tensor:
-    """Log probabilities up to a constant, (batch, bins, columns)."""
-    centres = torch.arange(bins, device=said.height.device, dtype=torch.float32) + 0.5
-    return -(centres.view(1, -1, 1) - said.height[:, None]).abs() / said.log_scale.exp()[:, None]
+def _laplace_logits(regression: HeightRegression, bins: int) -> Tensor:
+    """Return log probabilities up to a constant, (batch, bins, columns)."""
+    centres = torch.arange(bins, device=regression.height.device, dtype=torch.float32) + 0.5
+    return -(centres.view(1, -1, 1) - regression.height[:, None]).abs() / regression.log_scale.exp()[:, None]
 
 
 class _Heights(nn.Module):
-    """Column features (batch, channels, columns / 8) → `Regressed`, in bins around the strip's middle."""
+    """Head from column features (batch, channels, columns / 8) to heights around the middle of the strip."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.out = nn.Conv1d(channels, 3 * _COLUMNS, 1)
 
-    def forward(self, columns: Tensor, bins: int) -> Regressed:
+    def forward(self, columns: Tensor, bins: int) -> HeightRegression:
         batch, _, count = columns.shape
         maps = self.out(columns).float().view(batch, 3, _COLUMNS, count)
         fine = maps.permute(0, 1, 3, 2).reshape(batch, 3, count * _COLUMNS)
         height = 0.5 * bins + 40 * fine[:, 0]
-        return Regressed(height, fine[:, 1].clamp(-2, 4), fine[:, 2])
+        return HeightRegression(height, fine[:, 1].clamp(-2, 4), fine[:, 2])
 
 
-def _pooled(features: Tensor) -> Tensor:
-    """A picture's columns: the mean and the largest of every channel over the height, and where that is.
+def _pool_height(features: Tensor) -> Tensor:
+    """Return the mean, the maximum and the soft position of the maximum of each channel over the height.
 
-    (batch, channels, height, width) → (batch, 3 · channels, width)
+    `features` is (batch, channels, height, width), the result (batch, 3 · channels, width).
     """
     down = coordinates(features)[:, 1:]
     weight = features.softmax(2)
     return torch.cat([features.mean(2), features.amax(2), (weight * down).sum(2)], 1)
 
 
-def _with_centre(pixels: Tensor, dtype: torch.dtype) -> Tensor:
-    """Planes with the distance from the strip's centre, as `Trace` sees them."""
+def _planes_with_offset(pixels: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return planes with a channel of the distance from the strip's centre, as in `Trace`."""
     planes = planes_from_bytes(pixels, dtype)
     return torch.cat([planes, coordinates(planes)[:, 1:] * (planes.shape[2] / 320.0)], 1)
 
 
 class Direct(nn.Module):
-    """Direct 1-D regression: features pooled over the height, convolutions along time, heights by column."""
+    """Direct regression of heights: features pooled over the height, then convolutions along time."""
 
     def __init__(self, body: Body) -> None:
         super().__init__()
@@ -89,20 +93,22 @@ class Direct(nn.Module):
         self.along = nn.Sequential(*layers)
         self.heights = _Heights(_HIDDEN)
 
-    def regress(self, pixels: Tensor) -> Regressed:
-        features, _ = self.body(_with_centre(pixels, self.heights.out.weight.dtype))
-        said: Regressed = self.heights(self.along(_pooled(features)), pixels.shape[1] // 2)
-        return said
+    def regress(self, pixels: Tensor) -> HeightRegression:
+        """Return the regression by output column."""
+        features, _ = self.body(_planes_with_offset(pixels, self.heights.out.weight.dtype))
+        regression: HeightRegression = self.heights(self.along(_pool_height(features)), pixels.shape[1] // 2)
+        return regression
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        said = self.regress(pixels)
-        return _laplace(said, pixels.shape[1] // 2), said.presence
+        """Return `height_logits` and `presence_logits`."""
+        regression = self.regress(pixels)
+        return _laplace_logits(regression, pixels.shape[1] // 2), regression.presence
 
 
 class MultiTask(nn.Module):
-    """One body for three tasks: the curve's mask, where leads begin, and a recurrent regression of heights.
+    """Network for three tasks: mask of the trace, starts of leads, and recurrent regression of heights.
 
-    The LSTM runs along the strip in both directions over the pooled features, weighed by the mask.
+    A bidirectional LSTM runs along the strip over the pooled features, which are weighted by the mask.
     """
 
     def __init__(self, body: Body) -> None:
@@ -113,14 +119,16 @@ class MultiTask(nn.Module):
         self.along = nn.LSTM(3 * body.width, _HIDDEN, batch_first=True, bidirectional=True)
         self.heights = _Heights(2 * _HIDDEN)
 
-    def see(self, pixels: Tensor) -> Seen:
-        features, _ = self.body(_with_centre(pixels, self.mask.weight.dtype))
+    def predict(self, pixels: Tensor) -> MultiTaskOutput:
+        """Return the outputs of all three tasks."""
+        features, _ = self.body(_planes_with_offset(pixels, self.mask.weight.dtype))
         mask = self.mask(features)
-        columns = _pooled(features * (0.2 + mask.sigmoid()))
+        columns = _pool_height(features * (0.2 + mask.sigmoid()))
         along, _ = self.along(columns.transpose(1, 2))
-        said = self.heights(along.transpose(1, 2), pixels.shape[1] // 2)
-        return Seen(said, mask[:, 0].float(), self.starts(columns)[:, 0].float())
+        regression = self.heights(along.transpose(1, 2), pixels.shape[1] // 2)
+        return MultiTaskOutput(regression, mask[:, 0].float(), self.starts(columns)[:, 0].float())
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        said = self.see(pixels).regressed
-        return _laplace(said, pixels.shape[1] // 2), said.presence
+        """Return `height_logits` and `presence_logits`."""
+        regression = self.predict(pixels).regression
+        return _laplace_logits(regression, pixels.shape[1] // 2), regression.presence

@@ -1,8 +1,8 @@
-"""The families of networks: which body each stage has. A new family is an entry here.
+"""Families of networks: the body of each stage. A new family is an entry here.
 
-`lite`: about a million parameters a stage, made for two CPU cores. `base`: ResNets with the shape of
-published solutions, 14 to 25 million parameters a stage, for GPUs. `direct` and `multitask` are
-experiments that differ from `lite` in stage 2 alone (docs/alternatives.md).
+`lite` has about a million parameters per stage, for two CPU cores. `base` has ResNets such as in published
+solutions, with 14 to 25 million parameters per stage, for GPUs. `direct` and `multitask` are experiments that
+differ from `lite` only in stage 2 (docs/alternatives.md).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ FAMILIES: Mapping[str, Stages] = {
 
 
 def stage_network(family: str, stage: str) -> nn.Module:
-    """A stage's network with fresh weights. Raises ValueError for names that are none."""
+    """Return a stage's network with random weights. Raises ValueError for an unknown family or stage."""
     if family not in FAMILIES or stage not in FAMILIES[family]:
         known = ", ".join(f"{name} {part}" for name, parts in FAMILIES.items() for part in parts)
-        raise ValueError(f"there is no network {family} {stage}; there are {known}")
+        raise ValueError(f"unknown network {family} {stage}; known: {known}")
     return FAMILIES[family][stage]()

@@ -1,9 +1,9 @@
-"""ResNet encoders with a coordinate-aware U-Net decoder: the bodies of the `base` family.
+"""U-Nets with ResNet encoders and coordinate channels in the decoder: the bodies of the `base` family.
 
-He et al., Deep Residual Learning for Image Recognition, 2015; the -D variants (three small convolutions
-for the stem, an average before the shortcut's convolution) are those of He et al., Bag of Tricks for
-Image Classification with Convolutional Neural Networks, 2018. Coordinates as in Liu et al., An Intriguing
-Failing of Convolutional Neural Networks and the CoordConv Solution, 2018.
+He et al., Deep Residual Learning for Image Recognition, 2015; the -D variants (three small convolutions in
+the stem, an average pooling before the shortcut's convolution) are those of He et al., Bag of Tricks for
+Image Classification with Convolutional Neural Networks, 2018. Coordinate channels as in Liu et al., An
+Intriguing Failing of Convolutional Neural Networks and the CoordConv Solution, 2018.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from torch.nn import functional
 from ecgdigit_export.models.unet import ConvUnit
 
 _WIDTHS = (64, 128, 256, 512)
-_DECODED = (32, 64, 128, 256)  # channels at strides 2, 4, 8, 16
+_DECODER_WIDTHS = (32, 64, 128, 256)  # channels at strides 2, 4, 8, 16
 
 
 class BasicBlock(nn.Module):
-    """Two 3 × 3 convolutions around a shortcut, which the first of a level shrinks and widens."""
+    """Two convolutions of 3 × 3 and a shortcut. The first block of a level downsamples and adds channels.
+
+    `averaged` selects the shortcut of the -D variants.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int, averaged: bool) -> None:
         super().__init__()
@@ -38,18 +41,19 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the features."""
         return functional.relu(self.shortcut(x) + self.second(self.first(x)))
 
 
 class ResNetUNet(nn.Module):
-    """Encoder of `blocks` per level with strides 2 (the stem) to 32; decoder down to level `finest`.
+    """Encoder with `blocks` per level and strides from 2 (the stem) to 32, and a decoder.
 
-    finest: 0 gives stride 2, 1 gives stride 4. deep_stem: the -D variants.
+    `finest` is the level of the output: 0 for stride 2, 1 for stride 4. `deep_stem` selects the -D variants.
     """
 
     def __init__(self, inputs: int, blocks: Sequence[int], finest: int, deep_stem: bool) -> None:
         super().__init__()
-        self.width, self.deep_width = _DECODED[finest], _WIDTHS[-1]
+        self.width, self.deep_width = _DECODER_WIDTHS[finest], _WIDTHS[-1]
         if deep_stem:
             self.stem = nn.Sequential(ConvUnit(inputs, 32, 2), ConvUnit(32, 32), ConvUnit(32, 64))
         else:
@@ -68,15 +72,19 @@ class ResNetUNet(nn.Module):
         skips = (64, *_WIDTHS[:-1])  # at strides 2, 4, 8, 16
         self.merge = nn.ModuleList()
         for k in range(3, finest - 1, -1):
-            raised = _DECODED[k + 1] if k < 3 else _WIDTHS[-1]
+            upsampled_width = _DECODER_WIDTHS[k + 1] if k < 3 else _WIDTHS[-1]
             self.merge.append(
                 nn.Sequential(
-                    ConvUnit(raised + skips[k] + 2, _DECODED[k]), ConvUnit(_DECODED[k], _DECODED[k])
+                    ConvUnit(upsampled_width + skips[k] + 2, _DECODER_WIDTHS[k]),
+                    ConvUnit(_DECODER_WIDTHS[k], _DECODER_WIDTHS[k]),
                 )
             )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, inputs, height, width), sides multiples of 32 → finest and deepest features."""
+        """Return the finest and the deepest features.
+
+        `x` is (batch, inputs, height, width), with sides that are multiples of 32.
+        """
         x = self.stem(x)
         skips = [x]
         x = self.pool(x)
@@ -85,14 +93,14 @@ class ResNetUNet(nn.Module):
             skips.append(x)
         deep = x = skips.pop()
         for merge in self.merge:
-            raised = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            upsampled = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             skip = skips.pop()
-            x = merge(torch.cat([raised, skip, coordinates(skip)], 1))
+            x = merge(torch.cat([upsampled, skip, coordinates(skip)], 1))
         return x, deep
 
 
 def coordinates(like: Tensor) -> Tensor:
-    """(batch, 2, height, width): how far right and down a place is, -1 to 1."""
+    """Return the horizontal and vertical coordinate of each pixel, -1 to 1, as (batch, 2, height, width)."""
     batch, _, height, width = like.shape
     across = (torch.arange(width, device=like.device, dtype=torch.float32) + 0.5) * 2 / width - 1
     down = (torch.arange(height, device=like.device, dtype=torch.float32) + 0.5) * 2 / height - 1

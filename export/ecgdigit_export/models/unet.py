@@ -1,4 +1,4 @@
-"""The one small U-Net that all `lite` stages share."""
+"""Small U-Net, the body of all `lite` stages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 class ConvUnit(nn.Sequential):
-    """3 × 3 convolution, batch norm, ReLU. The norm is folded into the convolution at export."""
+    """Convolution of 3 × 3, batch norm and ReLU. The norm is fused into the convolution at export."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__(
@@ -22,7 +22,7 @@ class ConvUnit(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two convolutions around a shortcut."""
+    """Two convolutions and a shortcut."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,19 +30,20 @@ class Residual(nn.Module):
         self.second = nn.Sequential(
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels)
         )
-        nn.init.zeros_(cast("Tensor", self.second[1].weight))  # begins as the identity
+        nn.init.zeros_(cast("Tensor", self.second[1].weight))  # initially the identity
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the features, of the shape of `x`."""
         return functional.relu(x + self.second(self.first(x)))
 
 
 class UNet(nn.Module):
-    """Encoder and decoder on `channels`, one entry a level; level k has stride 2^(k+1).
+    """Encoder and decoder with `channels` per level. Level k has stride 2^(k+1).
 
-    `finest` is the level whose features come out: 0 gives stride 2, 1 gives stride 4. `deep` are the
-    coarsest features, for what concerns the whole picture. What comes up is added to what was there,
-    and one convolution joins them: against concatenation with two that costs half the time of the whole
-    network, most of which is spent on the finest level. `finish` residual blocks follow there.
+    `finest` is the level of the output: 0 for stride 2, 1 for stride 4. The deepest features are returned
+    too, for properties of the whole image. Skip connections are added and followed by one convolution.
+    Concatenation and two convolutions would double the time of the network, most of which is spent on the
+    finest level. `finish` is the number of residual blocks at the end.
     """
 
     def __init__(
@@ -61,7 +62,10 @@ class UNet(nn.Module):
         self.finish = nn.Sequential(*(Residual(self.width) for _ in range(finish)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, inputs, height, width), sides multiples of 2^levels → finest and deepest features."""
+        """Return the finest and the deepest features.
+
+        `x` is (batch, inputs, height, width), with sides that are multiples of 2^levels.
+        """
         skips: list[Tensor] = []
         for stage in self.down:
             x = stage(x)
@@ -69,16 +73,19 @@ class UNet(nn.Module):
         deep = skips.pop()
         x = deep
         for lift, merge in zip(self.lift, self.merge, strict=True):
-            raised = functional.interpolate(lift(x), scale_factor=2.0, mode="nearest")
-            x = merge(raised + skips.pop())
+            upsampled = functional.interpolate(lift(x), scale_factor=2.0, mode="nearest")
+            x = merge(upsampled + skips.pop())
         return self.finish(x), deep
 
 
 def planes_from_bytes(pixels: Tensor, dtype: torch.dtype) -> Tensor:
-    """uint8 NHWC → NCHW around zero, exact in FP16 too. Cast first: TensorRT transposes no uint8."""
-    return centred(pixels.to(dtype).permute(0, 3, 1, 2))
+    """Return uint8 NHWC images as normalised NCHW planes, which is exact in FP16 too.
+
+    They are cast before they are transposed, because TensorRT cannot transpose uint8.
+    """
+    return normalise(pixels.to(dtype).permute(0, 3, 1, 2))
 
 
-def centred(planes: Tensor) -> Tensor:
-    """0 to 255 in the scale that all networks see."""
+def normalise(planes: Tensor) -> Tensor:
+    """Return values of 0 to 255 in the scale of the networks' inputs, -2 to 2."""
     return (planes - 128.0) / 64.0

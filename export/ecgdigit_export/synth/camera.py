@@ -1,4 +1,4 @@
-"""A camera above the table: where each point of the sheet lands in the picture."""
+"""Projection of a sheet to an image: by a camera, by a scanner, or as it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ecgdigit_export.synth.surface import Lattice
 
 Float = NDArray[np.float32]
 
+# Long side of photographs and its probabilities. Chosen, not tuned. 4032 px is that of a phone of 12
+# megapixels.
 _LONG_SIDES_PX = (1200, 1600, 2000, 2600, 3024, 3500, 4032)
 _LONG_SIDE_CHANCES = (0.08, 0.14, 0.18, 0.18, 0.28, 0.08, 0.06)
 
@@ -30,11 +32,11 @@ def _rotation(rng: np.random.Generator, tilt_deg: float, roll_deg: float) -> NDA
     return np.asarray(about_z @ about_y @ about_x)
 
 
-def photographed(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
-    """Nodes in pixels (rows, columns, 2) float32 and the picture's size (width, height).
+def project_photo(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
+    """Return the nodes in pixels, (rows, columns, 2) float32, and the image size (width, height).
 
-    A pinhole camera with slight radial distortion, tilted and turned by up to some 25°, near enough
-    that the sheet fills most of the frame and sometimes leaves it.
+    The camera is a pinhole with slight radial distortion. It is tilted and rotated by up to about 25°, and so
+    near that the sheet fills most of the frame and sometimes exceeds it.
     """
     u, v = np.meshgrid(lattice.u - lattice.u.mean(), lattice.v - lattice.v.mean())
     extent = float(max(np.ptp(lattice.u), np.ptp(lattice.v)))
@@ -45,7 +47,7 @@ def photographed(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[
     plane = plane * (1 + rng.normal(0, 0.012) * radius2)
     low, high = plane.min((0, 1)), plane.max((0, 1))
     long_side = int(rng.choice(_LONG_SIDES_PX, p=_LONG_SIDE_CHANCES))
-    if rng.random() < 0.25:  # cropped to the sheet afterwards
+    if rng.random() < 0.25:  # cropped to the sheet
         ratio = float((high - low)[1] / (high - low)[0]) * rng.uniform(0.92, 1.08)
     else:
         ratio = 0.75
@@ -57,8 +59,8 @@ def photographed(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[
     return nodes.astype(np.float32), size
 
 
-def scanned(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
-    """Nodes and size for a flatbed or sheet-fed scanner: a small turn, uneven feed, a crop."""
+def project_scan(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
+    """Return nodes and size for a flatbed or sheet-fed scanner: small rotation, uneven feed, and crop."""
     u, v = np.meshgrid(lattice.u, lattice.v)
     width, height = float(np.ptp(lattice.u)), float(np.ptp(lattice.v))
     px_per_mm = rng.choice((3.94, 5.9, 7.874, 7.66, 11.81), p=(0.06, 0.18, 0.36, 0.3, 0.1)) * rng.uniform(
@@ -69,7 +71,7 @@ def scanned(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tuple[in
     du, dv = u - lattice.u.mean(), feed - lattice.v.mean()
     x = du * np.cos(angle) - dv * np.sin(angle) + rng.normal(0, 0.004) * dv
     y = (du * np.sin(angle) + dv * np.cos(angle)) * rng.uniform(0.995, 1.005)
-    if rng.random() < 0.4:  # the sheet was bowed under the lid
+    if rng.random() < 0.4:  # the sheet is bowed under the lid
         x = x + rng.normal(0, 0.6) * (2 * dv / height) ** 2
         y = y + rng.normal(0, 0.6) * (2 * du / width) ** 2
     crop = rng.uniform(0.95, 1.03, 2)
@@ -78,8 +80,8 @@ def scanned(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tuple[in
     return nodes.astype(np.float32), size
 
 
-def rendered(lattice: Lattice, px_per_mm: float) -> tuple[Float, tuple[int, int]]:
-    """Nodes and size of the sheet's own raster, untouched."""
+def project_render(lattice: Lattice, px_per_mm: float) -> tuple[Float, tuple[int, int]]:
+    """Return the nodes in the raster of the sheet. The size is (0, 0)."""
     u, v = np.meshgrid(lattice.u - lattice.u[0], lattice.v - lattice.v[0])
     nodes = np.stack([u, v], -1) * px_per_mm
     return nodes.astype(np.float32), (0, 0)

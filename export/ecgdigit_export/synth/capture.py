@@ -1,4 +1,4 @@
-"""From a flat sheet to a picture of it: rendered, scanned, faxed, photographed, or off a screen."""
+"""Images of a flat sheet: rendered, scanned, faxed, photographed, or photographed off a screen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_export.synth.camera import photographed, rendered, scanned
+from ecgdigit_export.synth.camera import project_photo, project_render, project_scan
 from ecgdigit_export.synth.noise import gaussian_noise, smooth_noise
 from ecgdigit_export.synth.sheet import Sheet
 from ecgdigit_export.synth.surface import STEP_MM, Lattice, heights_mm, lattice_over, shading
@@ -22,22 +22,22 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A picture (height, width, 3) uint8 RGB and where the lattice's nodes lie in it, in pixels."""
+    """An image (height, width, 3) uint8 RGB, and the pixel positions of the lattice nodes in it."""
 
     image: Image
     lattice: Lattice
     nodes_px: Float
 
 
-def _resampled(
+def _warp_sheet(
     sheet: Sheet, lattice: Lattice, nodes: Float, size: tuple[int, int], background: Image
 ) -> Image:
-    """The sheet's raster seen through the mesh, over `background` (height, width, 3)."""
+    """Return the raster of the sheet warped onto `background` (height, width, 3)."""
     ppm = sheet.style.px_per_mm
     spacing = np.median(np.hypot(*np.diff(nodes, axis=1).reshape(-1, 2).T)) / STEP_MM
     raster = sheet.raster
     shrink = float(spacing) / ppm
-    if shrink < 0.9:  # the lens averages what the pixels cannot show
+    if shrink < 0.9:  # low-pass filter against aliasing
         raster = np.asarray(
             cv2.GaussianBlur(raster, (0, 0), 0.45 * np.sqrt(1 / shrink**2 - 1) + 0.15), np.uint8
         )
@@ -51,13 +51,13 @@ def _resampled(
 
 def _noise_tile(rng: np.random.Generator, sigma: float) -> NDArray[np.int16]:
     tile = gaussian_noise((257, 257, 3), sigma, rng)
-    if rng.random() < 0.5:  # luminance noise, as a scanner's
+    if rng.random() < 0.5:  # luminance noise, as of a scanner
         tile[:] = tile[..., :1]
     return tile
 
 
-def _blurred(image: Image, rng: np.random.Generator, sigma: float) -> Image:
-    if rng.random() < 0.12:  # the hand moved
+def _blur(image: Image, rng: np.random.Generator, sigma: float) -> Image:
+    if rng.random() < 0.12:  # motion blur
         length = int(rng.integers(2, 6))
         kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
         step = length * np.array([np.cos(a := rng.uniform(0, np.pi)), np.sin(a)]) / 2
@@ -71,15 +71,15 @@ def _blurred(image: Image, rng: np.random.Generator, sigma: float) -> Image:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8) if sigma > 0.25 else image
 
 
-def _recompressed(image: Image, quality: int) -> Image:
+def _recompress(image: Image, quality: int) -> Image:
     ok, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not ok:
-        raise RuntimeError("OpenCV could not encode a JPEG")
+        raise RuntimeError("OpenCV cannot encode the image as JPEG")
     return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
-def _toned(image: Image, rng: np.random.Generator, strength: float) -> Image:
-    """Contrast, brightness and gamma through one table."""
+def _adjust_tone(image: Image, rng: np.random.Generator, strength: float) -> Image:
+    """Change contrast, brightness and gamma with one lookup table."""
     level = np.arange(256) / 255
     curve = level ** np.exp(rng.normal(0, 0.18 * strength)) * (1 + rng.normal(0, 0.07 * strength))
     curve = 0.5 + (curve - 0.5) * (1 + rng.normal(0, 0.12 * strength)) + rng.normal(0, 0.03 * strength)
@@ -87,14 +87,14 @@ def _toned(image: Image, rng: np.random.Generator, strength: float) -> Image:
 
 
 def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
-    """A copier's eye: grey, steep, speckled; sometimes one bit with dithering, as a fax."""
+    """Convert to grey with high contrast, as a copier, or to dithered black and white, as a fax."""
     weights = rng.dirichlet((3, 5, 3)).astype(np.float32)
     grey = cv2.transform(image, weights[None])
     speckle = gaussian_noise(grey.shape[:2], rng.uniform(2, 16), rng)
     grey = np.clip(grey.reshape(speckle.shape).astype(np.int16) + speckle, 0, 255).astype(np.uint8)
     white = float(np.percentile(grey[::8, ::8], 70))
     if rng.random() < 0.2:
-        ink = float(np.percentile(grey[::4, ::4], 0.7))  # pens and text cover a few per cent
+        ink = float(np.percentile(grey[::4, ::4], 0.7))  # traces and text cover a few per cent
         cut = np.float32(ink + (white - ink) * rng.uniform(0.4, 0.8))
         dither = np.tile(
             np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32), (1, 1)
@@ -111,9 +111,9 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
 
 
 def render(sheet: Sheet, rng: np.random.Generator) -> Capture:
-    """The raster itself; often shrunk, as pictures are that come from the web; sometimes re-encoded."""
+    """Return the raster, at random downscaled, as images on the web often are, and recompressed."""
     lattice = lattice_over(sheet.style.paper)
-    nodes, _ = rendered(lattice, sheet.style.px_per_mm)
+    nodes, _ = project_render(lattice, sheet.style.px_per_mm)
     image = sheet.raster
     if rng.random() < 0.35:
         width = round(image.shape[1] * rng.uniform(0.42, 0.95))
@@ -127,31 +127,31 @@ def render(sheet: Sheet, rng: np.random.Generator) -> Capture:
         noise = _noise_tile(rng, rng.uniform(1, 25))
         expose(image, np.ones((2, 2), np.float32), np.ones(3, np.float32), noise, 0.0)
     if rng.random() < 0.5:
-        image = _recompressed(image, int(rng.integers(45, 97)))
+        image = _recompress(image, int(rng.integers(45, 97)))
     return Capture(image, lattice, nodes)
 
 
 def scan(sheet: Sheet, rng: np.random.Generator, black_and_white: bool = False) -> Capture:
-    """A flatbed or sheet-fed scan."""
+    """Return a flatbed or sheet-fed scan."""
     lattice = lattice_over(sheet.style.paper)
-    nodes, size = scanned(lattice, rng)
+    nodes, size = project_scan(lattice, rng)
     lid = rng.choice((255, 250, 235, 120, 20), p=(0.5, 0.2, 0.1, 0.1, 0.1))
     background = np.full((size[1], size[0], 3), lid, np.uint8)
-    image = _resampled(sheet, lattice, nodes, size, background)
-    image = _blurred(image, rng, rng.uniform(0, 0.9))
+    image = _warp_sheet(sheet, lattice, nodes, size, background)
+    image = _blur(image, rng, rng.uniform(0, 0.9))
     light = 1 + 0.05 * rng.standard_normal((3, 3)).astype(np.float32)
     white = (1 + 0.03 * rng.standard_normal(3)).astype(np.float32)
     expose(image, light, white, _noise_tile(rng, rng.uniform(0.5, 7)), 0.3)
-    image = _black_and_white(image, rng) if black_and_white else _toned(image, rng, 0.8)
-    return Capture(_recompressed(image, int(rng.integers(50, 97))), lattice, nodes)
+    image = _black_and_white(image, rng) if black_and_white else _adjust_tone(image, rng, 0.8)
+    return Capture(_recompress(image, int(rng.integers(50, 97))), lattice, nodes)
 
 
 def _desk(rng: np.random.Generator, size: tuple[int, int]) -> Image:
-    """What lies under the sheet: cloth, wood, steel, a dark room."""
+    """Return a background such as cloth, wood, steel or a dark room."""
     shape = (size[1] // 4 + 1, size[0] // 4 + 1)
     base = rng.uniform(10, 235, 3) * 0.4 + rng.uniform(20, 220) * 0.6
     field = smooth_noise(rng, shape, rng.uniform(2, 10)) * rng.uniform(2, 18)
-    if rng.random() < 0.4:  # grain along one axis
+    if rng.random() < 0.4:  # wood grain along one axis
         stripes = rng.standard_normal((shape[0], 1) if rng.random() < 0.5 else (1, shape[1]))
         field = field + stripes.astype(np.float32) * rng.uniform(2, 16)
     field = field + rng.standard_normal(shape, np.float32) * rng.uniform(0, 8)
@@ -161,8 +161,8 @@ def _desk(rng: np.random.Generator, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(desk.astype(np.uint8), size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _lay_stack(image: Image, sheet: Sheet, nodes: Float, rng: np.random.Generator) -> None:
-    """Another sheet below, peeking out at the edges."""
+def _draw_second_sheet(image: Image, sheet: Sheet, nodes: Float, rng: np.random.Generator) -> None:
+    """Draw another sheet, which will be visible at the edges of the first."""
     height, width = sheet.raster.shape[:2]
     corners = nodes[[0, 0, -1, -1], [0, -1, -1, 0]] + rng.normal(0, 0.07 * np.ptp(nodes[..., 0]), 2)
     corners = corners + rng.normal(0, 0.02 * np.ptp(nodes[..., 0]), (4, 2))
@@ -175,7 +175,7 @@ def _lay_stack(image: Image, sheet: Sheet, nodes: Float, rng: np.random.Generato
 
 
 def _illumination(rng: np.random.Generator, size: tuple[int, int]) -> Float:
-    """Light over the picture: a gradient, a lamp's fall-off, soft and hard shadows."""
+    """Return a field of illumination: a gradient, the fall-off of a lamp, and soft and hard shadows."""
     shape = (max(8, size[1] // 16), max(8, size[0] // 16))
     y, x = np.mgrid[0 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j].astype(np.float32)
     light = 1 + rng.normal(0, 0.16) * (x - 0.5) + rng.normal(0, 0.16) * (y - 0.5)
@@ -189,8 +189,8 @@ def _illumination(rng: np.random.Generator, size: tuple[int, int]) -> Float:
     return np.asarray(np.clip(light, 0.25, 1.6), np.float32)
 
 
-def _finger(image: Image, rng: np.random.Generator) -> None:
-    """A finger or thumb that holds an edge of the picture."""
+def _draw_finger(image: Image, rng: np.random.Generator) -> None:
+    """Draw a finger at an edge of the image."""
     height, width = image.shape[:2]
     edge = rng.integers(4)
     at = rng.uniform(0.1, 0.9)
@@ -203,10 +203,10 @@ def _finger(image: Image, rng: np.random.Generator) -> None:
 
 
 def photo(sheet: Sheet, rng: np.random.Generator, crumple: float = 0.0) -> Capture:
-    """A phone's picture of a sheet on a table."""
+    """Return a photograph of a sheet on a table. `crumple` is as in `heights_mm`."""
     lattice = lattice_over(sheet.style.paper)
     z = heights_mm(lattice, rng, crumple)
-    nodes, size = photographed(lattice, z, rng)
+    nodes, size = project_photo(lattice, z, rng)
     shade = shading(z, rng)
     raster = sheet.raster
     full = cv2.resize(shade, (raster.shape[1], raster.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -214,28 +214,28 @@ def photo(sheet: Sheet, rng: np.random.Generator, crumple: float = 0.0) -> Captu
         raster[..., channel] = cv2.multiply(raster[..., channel], full, dtype=cv2.CV_8U)
     background = _desk(rng, size)
     if rng.random() < 0.12:
-        _lay_stack(background, sheet, nodes, rng)
-    image = _resampled(sheet, lattice, nodes, size, background)
+        _draw_second_sheet(background, sheet, nodes, rng)
+    image = _warp_sheet(sheet, lattice, nodes, size, background)
     if rng.random() < 0.1:
-        _finger(image, rng)
-    return Capture(_developed(image, rng), lattice, nodes)
+        _draw_finger(image, rng)
+    return Capture(_develop(image, rng), lattice, nodes)
 
 
-def _developed(image: Image, rng: np.random.Generator) -> Image:
-    """Lens, light, sensor, tone curve and JPEG."""
+def _develop(image: Image, rng: np.random.Generator) -> Image:
+    """Apply the blur of the lens, illumination, sensor noise, a tone curve, and JPEG compression."""
     scale = max(image.shape) / 3024
-    image = _blurred(image, rng, rng.uniform(0, 1.5) * scale)
+    image = _blur(image, rng, rng.uniform(0, 1.5) * scale)
     white = np.exp(rng.normal(0, 0.07, 3)).astype(np.float32) * np.float32(rng.uniform(0.7, 1.08))
     light = _illumination(rng, (image.shape[1], image.shape[0]))
     expose(image, light, white, _noise_tile(rng, rng.uniform(0.5, 9)), 0.5)
-    return _recompressed(_toned(image, rng, 1.0), int(rng.integers(45, 96)))
+    return _recompress(_adjust_tone(image, rng, 1.0), int(rng.integers(45, 96)))
 
 
 def screen(sheet: Sheet, rng: np.random.Generator) -> Capture:
-    """A picture of the page on a monitor: its pixel stripes beat with the camera's (moiré)."""
+    """Return a photograph of the page on a monitor, with moiré patterns of its pixel grid."""
     lattice = lattice_over(sheet.style.paper)
-    nodes, size = photographed(lattice, np.zeros((lattice.v.size, lattice.u.size), np.float32), rng)
-    image = _resampled(sheet, lattice, nodes, size, _desk(rng, size))
+    nodes, size = project_photo(lattice, np.zeros((lattice.v.size, lattice.u.size), np.float32), rng)
+    image = _warp_sheet(sheet, lattice, nodes, size, _desk(rng, size))
     paper = paper_from_pixels(nodes, lattice.origin_mm, STEP_MM, (size[1], size[0]))
     on_screen = paper[..., 0] > OFF_PAPER / 2
     pitch = rng.uniform(0.12, 0.5)
@@ -248,7 +248,7 @@ def screen(sheet: Sheet, rng: np.random.Generator) -> Capture:
         stripes = np.cos(2 * np.pi / pitch * paper[..., 0] + np.float32(phase)) * np.float32(depth)
         gain = np.where(on_screen, 1 - np.float32(depth) / 2 + 0.5 * (stripes + rows), 1).astype(np.float32)
         image[..., channel] = cv2.multiply(image[..., channel], gain, dtype=cv2.CV_8U)
-    return Capture(_developed(image, rng), lattice, nodes)
+    return Capture(_develop(image, rng), lattice, nodes)
 
 
 CAPTURES: dict[str, tuple[float, Callable[[Sheet, np.random.Generator], Capture]]] = {
@@ -259,4 +259,4 @@ CAPTURES: dict[str, tuple[float, Callable[[Sheet, np.random.Generator], Capture]
     "crumpled": (0.12, lambda sheet, rng: photo(sheet, rng, crumple=float(rng.uniform(0.2, 1)))),
     "screen": (0.10, screen),
 }
-"""Kinds of pictures: how often each is drawn in a training set, and how it is taken."""
+"""Functions by kind of image, each with its share of a training set. The shares were chosen, not tuned."""

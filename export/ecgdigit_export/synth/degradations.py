@@ -1,4 +1,4 @@
-"""What happens to a sheet of paper in its life: stains, mould, handwriting, stamps, tape, erased names."""
+"""Degradations of a sheet of paper: stains, mould, handwriting, stamps, erased names, and folds."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Raster = NDArray[np.uint8]
 Float = NDArray[np.float32]
 
 
-def _tinted(raster: Raster, alpha: Float, colour: tuple[float, float, float]) -> None:
-    """Multiply the paper by a colour where alpha is 1: a transparent stain, not paint."""
+def _tint(raster: Raster, alpha: Float, colour: tuple[float, float, float]) -> None:
+    """Multiply the raster by a colour with weight `alpha`, as a transparent stain does."""
     for channel in range(3):
         gain = 1 - alpha * (1 - colour[channel] / 255)
         raster[..., channel] = cv2.multiply(raster[..., channel], gain, dtype=cv2.CV_8U)
 
 
 def stain(raster: Raster, _: float, rng: np.random.Generator) -> None:
-    """Tea, age and damp: soft brown or grey fields with slightly darker rims."""
+    """Draw stains of tea, age and damp: soft brown or grey areas with darker edges."""
     field = smooth_noise(rng, raster.shape[:2], rng.uniform(3, 12))
     alpha = np.clip((field - rng.uniform(-0.6, 0.8)) * rng.uniform(0.6, 3), 0, 1)
     rim = np.clip(1 - np.abs(alpha - 0.5) * 3, 0, 1) * rng.uniform(0, 0.3)
     strength = rng.uniform(0.15, 0.8)
     colour = ((200, 160, 110), (170, 150, 130), (150, 150, 155), (225, 200, 150))[rng.integers(4)]
-    _tinted(raster, np.minimum(alpha * strength + rim, 1).astype(np.float32), colour)
+    _tint(raster, np.minimum(alpha * strength + rim, 1).astype(np.float32), colour)
 
 
 def mould(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Colonies of dark spots inside a soft patch; the worst of them hide the trace."""
+    """Draw areas with dark spots of mould. The darkest ones hide the trace."""
     shape = raster.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         y, x = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
@@ -49,7 +49,7 @@ def mould(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
 
 
 def handwriting(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Pen scribbles: words, an underline, a circle around a beat."""
+    """Draw handwriting: scribbled words, or a circle around a beat."""
     alpha = np.zeros(raster.shape[:2], np.float32)
     for _ in range(int(rng.integers(1, 5))):
         start = rng.uniform(0, 1, 2) * raster.shape[1::-1]
@@ -69,7 +69,7 @@ def handwriting(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> N
 
 
 def stamp(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """A rubber stamp: a box or circle with a word, unevenly inked."""
+    """Draw a rubber stamp: a word in a box, unevenly inked."""
     word = str(rng.choice(("COPY", "RECEIVED", "CARDIOLOGY", "CONFIRMED", "SCANNED")))
     fonts = font_files()
     mask = word_mask(word, fonts[rng.integers(len(fonts))], rng.uniform(3, 6) * px_per_mm)
@@ -86,7 +86,7 @@ def stamp(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
 
 
 def patches(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Names blacked or whited out, and stickers."""
+    """Draw rectangles, as of names that are blacked or whited out, and of stickers."""
     for _ in range(int(rng.integers(1, 4))):
         width, height = rng.uniform(10, 60) * px_per_mm, rng.uniform(2, 9) * px_per_mm
         x, y = rng.uniform(0, raster.shape[1]), rng.uniform(0, 0.16) * raster.shape[0]
@@ -95,7 +95,7 @@ def patches(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
 
 
 def fold_marks(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Worn lines where the sheet was folded: ink and grid rubbed off."""
+    """Draw worn lines along folds, where ink and grid are rubbed off."""
     alpha = np.zeros(raster.shape[:2], np.float32)
     height, width = raster.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
@@ -112,7 +112,7 @@ def fold_marks(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> No
     blend(raster, alpha * np.float32(rng.uniform(0.3, 0.9)), np.full(3, shade, np.float32))
 
 
-BLEMISHES: dict[str, tuple[float, Callable[[Raster, float, np.random.Generator], None]]] = {
+DEGRADATIONS: dict[str, tuple[float, Callable[[Raster, float, np.random.Generator], None]]] = {
     "stain": (0.22, stain),
     "mould": (0.16, mould),
     "handwriting": (0.14, handwriting),
@@ -120,4 +120,4 @@ BLEMISHES: dict[str, tuple[float, Callable[[Raster, float, np.random.Generator],
     "patches": (0.10, patches),
     "fold_marks": (0.14, fold_marks),
 }
-"""How often each happens on a page that is not a clean render, and the function that does it."""
+"""Functions by name, each with its probability on a page that is not a render. Chosen, not tuned."""

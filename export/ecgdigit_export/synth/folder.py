@@ -1,4 +1,4 @@
-"""A folder of synthetic pages with truth, drawn on several processes, and a contact sheet of it."""
+"""Folders of synthetic pages with truth, written by several processes, and their contact sheet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _start_worker(signals: Path | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SynthesisRequest:
-    """What every page of a folder is to be: its kind and layout (by chance where None), turned or not."""
+    """Kind and layout of all pages, random if None, and whether photographs may be rotated."""
 
     kind: str | None = None
     layout: str | None = None
@@ -36,12 +36,12 @@ class SynthesisRequest:
 
 
 def _write_page(job: tuple[int, int, Path, SynthesisRequest]) -> str:
-    index, seed, folder, order = job
+    index, seed, folder, request = job
     rng = np.random.default_rng((seed, index))
     signals = (
         simulated_recording(rng) if _recordings is None else _recordings[int(rng.integers(len(_recordings)))]
     )
-    page = synthetic_page(signals, rng, kind=order.kind, layout=order.layout, turn=order.turn)
+    page = synthetic_page(signals, rng, kind=request.kind, layout=request.layout, turn=request.turn)
     name = f"{index:06d}_{page.truth.kind}"
     options = [
         cv2.IMWRITE_JPEG_QUALITY,
@@ -50,7 +50,7 @@ def _write_page(job: tuple[int, int, Path, SynthesisRequest]) -> str:
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]
     cv2.imwrite(str(folder / f"{name}.jpg"), page.image[..., ::-1], options)
-    save_truth(page.truth, folder / f"{name}.npz")  # last: a page without truth is not finished
+    save_truth(page.truth, folder / f"{name}.npz")  # written last: a page without truth is incomplete
     return name
 
 
@@ -61,27 +61,28 @@ def write_pages(
     signals: Path | None = None,
     seed: int = 0,
     first: int = 0,
-    order: SynthesisRequest = SynthesisRequest(),
+    request: SynthesisRequest = SynthesisRequest(),
     processes: int = 2,
 ) -> Iterator[str]:
-    """Write pages `first` to `first + count - 1` as NAME.jpg and NAME.npz; yields names as they finish.
+    """Write pages `first` to `first + count - 1` as NAME.jpg and NAME.npz, and yield their names.
 
-    A page depends on `seed` and its index alone, so a folder can be grown or split over machines.
-    signals: what `open_recordings` takes; simulated recordings without. Raises RecordingsUnusable.
+    A page depends only on `seed` and its index, so that a folder can be extended later or written by several
+    machines. `signals` is a path for `open_recordings`. Without it recordings are simulated. Raises
+    RecordingsUnusable.
     """
     if signals is not None:
-        open_recordings(signals)  # what is wrong with it is said here, not by every worker
+        open_recordings(signals)  # raises errors here instead of in every worker
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(i, seed, folder, order) for i in range(first, first + count)]
+    jobs = [(i, seed, folder, request) for i in range(first, first + count)]
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, _start_worker, (signals,)) as pool:
         yield from pool.map(_write_page, jobs, chunksize=4)
 
 
-def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, most: int = 24) -> NDArray[np.uint8]:
-    """The first pages of a folder side by side (height, width, 3) uint8 BGR, to look at."""
+def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, max_pages: int = 24) -> NDArray[np.uint8]:
+    """Return the first pages of a folder as one image (height, width, 3) uint8 BGR."""
     tiles = []
-    for path in sorted(folder.glob("*.jpg"))[:most]:
+    for path in sorted(folder.glob("*.jpg"))[:max_pages]:
         image = cv2.imread(str(path))
         if image is None:
             continue
@@ -102,7 +103,10 @@ def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, most: int = 2
 
 
 def write_contact_sheet(folder: Path) -> Path:
-    """Write FOLDER-contact-sheet.png, beside the folder, whose pictures are all pages; return its path."""
+    """Write FOLDER-contact-sheet.png, and return its path.
+
+    It is beside the folder, because all images in the folder are pages.
+    """
     path = folder.with_name(f"{folder.name}-contact-sheet.png")
     cv2.imwrite(str(path), contact_sheet(folder))
     return path

@@ -1,4 +1,4 @@
-"""Noise, made fast: OpenCV's generator seeded from NumPy's, so that a page stays its seed's."""
+"""Random noise by OpenCV's fast generator, seeded from NumPy's, so that pages stay reproducible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def gaussian_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> NDArray[np.int16]:
-    """Whole numbers of mean 0 and deviation `sigma`, shape (height, width) or (height, width, 3)."""
+    """Return integers of mean 0 and standard deviation `sigma`, (height, width) or (height, width, 3)."""
     out = np.empty(shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))
     channels = shape[2] if len(shape) == 3 else 1
@@ -17,7 +17,10 @@ def gaussian_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generato
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], cells: float) -> NDArray[np.float32]:
-    """Noise of unit variance (height, width) float32 with about `cells` bumps along the long side."""
+    """Return smooth noise of unit variance, (height, width) float32.
+
+    It has about `cells` maxima and minima along the long side.
+    """
     height, width = shape
     long_side = max(height, width)
     small = (max(3, round(height * cells / long_side)), max(3, round(width * cells / long_side)))

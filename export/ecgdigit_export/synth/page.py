@@ -1,4 +1,4 @@
-"""One synthetic page, from chance and a recording to a picture with truth."""
+"""Synthetic pages: images with truth, from a recording and a random generator."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_export.synth.capture import CAPTURES
-from ecgdigit_export.synth.degradations import BLEMISHES
-from ecgdigit_export.synth.sheet import draw_sheet
+from ecgdigit_export.synth.degradations import DEGRADATIONS
+from ecgdigit_export.synth.drawing import draw_sheet
 from ecgdigit_export.synth.signals import with_pacemaker
 from ecgdigit_export.synth.style import SheetStyle, style_from_rng
 from ecgdigit_export.synth.surface import STEP_MM
 from ecgdigit_export.synth.truth import PageTruth
 
-_PACED = 0.06
+_PACEMAKER_SHARE = 0.06
+"""Share of pages with the spikes of a pacemaker. Chosen, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyntheticPage:
-    """`image`: (height, width, 3) uint8 RGB."""
+    """An image, (height, width, 3) uint8 RGB, and its truth."""
 
     image: NDArray[np.uint8]
     truth: PageTruth
 
 
-def _turned(
+def _rotate(
     image: NDArray[np.uint8], nodes: NDArray[np.float32], quarter_turns: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Turn a picture and its nodes clockwise by quarter turns."""
+    """Rotate an image and its nodes clockwise by quarter turns."""
     for _ in range(quarter_turns % 4):
         height = image.shape[0]
         image = np.rot90(image, -1)
@@ -46,25 +47,24 @@ def synthetic_page(
     style: SheetStyle | None = None,
     turn: bool = False,
 ) -> SyntheticPage:
-    """Draw, wear, and picture one page.
+    """Return one page: a sheet that is drawn, degraded, and captured.
 
-    signals: (12, n) float32 mV at 500 Hz. kind: one of `CAPTURES`, or by chance. layout: one of
-    `LAYOUTS`, or by chance. style: a look, or by chance; it has a layout of its own.
-    turn: whether photographs may come out turned by 90, 180 or 270 degrees.
+    `signals` are (12, n) float32 mV at 500 Hz. `kind` is one of `CAPTURES`, `layout` one of `LAYOUTS`.
+    `style` includes a layout. All three are random if None. `turn` allows rotation by 90, 180 or 270 degrees.
     """
     names = list(CAPTURES)
     weights = np.array([CAPTURES[name][0] for name in names])
-    if rng.random() < _PACED:
+    if rng.random() < _PACEMAKER_SHARE:
         signals = with_pacemaker(signals, rng)
     kind = kind or str(rng.choice(names, p=weights / weights.sum()))
     sheet = draw_sheet(style or style_from_rng(rng, layout), signals, rng)
     if kind != "render":
-        for chance, apply in BLEMISHES.values():
+        for chance, apply in DEGRADATIONS.values():
             if rng.random() < chance:
                 apply(sheet.raster, sheet.style.px_per_mm, rng)
     capture = CAPTURES[kind][1](sheet, rng)
     quarter_turns = int(rng.integers(1, 4)) if turn and rng.random() < 0.25 else 0
-    image, nodes = _turned(capture.image, capture.nodes_px, quarter_turns)
+    image, nodes = _rotate(capture.image, capture.nodes_px, quarter_turns)
     truth = PageTruth(
         kind=kind,
         image_size=(image.shape[1], image.shape[0]),

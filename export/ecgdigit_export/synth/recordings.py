@@ -1,4 +1,4 @@
-"""Real twelve-lead recordings to draw: an npz, or a folder of WFDB records such as PTB-XL as downloaded."""
+"""Recordings of twelve leads, from an npz file or a folder of WFDB records such as PTB-XL."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from ecgdigit_rt.results import LEADS
 
 SAMPLES = RATE_HZ * DURATION_S
 _INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-_GOOD_RATE_HZ = 250.0
-"""Records below this are left out where others are at hand: PTB-XL has each at 100 and at 500 Hz."""
+_MIN_RATE_HZ = 250.0
+"""Minimum sampling rate, unless all records are below it. PTB-XL has each record at 100 and at 500 Hz."""
 
 
 class Recordings(Protocol):
-    """Recordings by number, each (12, 5000) float32 mV at 500 Hz in the order of `LEADS`."""
+    """Sequence of recordings, each (12, 5000) float32 mV at 500 Hz in the order of `LEADS`."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Signals: ...
 
 
 def open_recordings(path: Path) -> Recordings:
-    """Recordings of a folder of WFDB records or of an npz.
+    """Return the recordings of a folder of WFDB records, or of an npz file.
 
-    An npz holds `signals_mv` (count, 12, samples) in the order of `LEADS` with `rate_hz`, or `delta_uv`
-    (count, 8, 5000), first differences in microvolt of I, II, V1 to V6 at 500 Hz.
-    Raises RecordingsUnusable, and DependencyMissing for WFDB without the extra `wfdb`.
+    The npz file contains `signals_mv` (count, 12, samples) in the order of `LEADS` and `rate_hz`, or
+    `delta_uv` (count, 8, 5000), first differences in microvolts of I, II, V1 to V6 at 500 Hz.
+    Raises RecordingsUnusable, and DependencyMissing for WFDB records if the extra `wfdb` is not installed.
     """
     return WfdbFolder(path) if path.is_dir() else NpzRecordings(path)
 
 
 class NpzRecordings:
-    """All of an npz in memory."""
+    """Recordings of an npz file, all in memory."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -48,31 +48,33 @@ class NpzRecordings:
             raise RecordingsUnusable(path, str(error)) from error
         if "delta_uv" in arrays:
             eight = np.cumsum(arrays["delta_uv"], axis=2, dtype=np.int32).astype(np.float32) / 1000
-            self._all = [with_derived_leads(one) for one in eight]
+            self._recordings = [with_derived_leads(one) for one in eight]
         elif {"signals_mv", "rate_hz"} <= set(arrays):
             mv, rate_hz = arrays["signals_mv"], float(arrays["rate_hz"])
             if mv.ndim != 3 or mv.shape[1] != len(LEADS):
                 raise RecordingsUnusable(path, f"signals_mv is {mv.shape}, not (count, 12, samples)")
             if mv.shape[2] < rate_hz * DURATION_S:
-                raise RecordingsUnusable(path, f"shorter than {DURATION_S} s")
-            self._all = [_at_rate(one, rate_hz) for one in mv]
+                raise RecordingsUnusable(path, f"its recordings are shorter than {DURATION_S} s")
+            self._recordings = [_resample_leads(one, rate_hz) for one in mv]
         else:
-            raise RecordingsUnusable(path, f"it holds {', '.join(arrays) or 'nothing'}")
-        if not self._all:
-            raise RecordingsUnusable(path, "it is empty")
+            names = ", ".join(arrays) or "none"
+            problem = f"its arrays are {names}; expected are signals_mv and rate_hz, or delta_uv"
+            raise RecordingsUnusable(path, problem)
+        if not self._recordings:
+            raise RecordingsUnusable(path, "it contains no recordings")
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self._recordings)
 
     def __getitem__(self, index: int, /) -> Signals:
-        return self._all[index]
+        return self._recordings[index]
 
 
 class WfdbFolder:
-    """The twelve-lead records of a folder and all below it, read one at a time, their first ten seconds.
+    """The first ten seconds of the WFDB records in a folder and its subfolders, read one at a time.
 
-    Left out are records without the leads I, II and V1 to V6, shorter ones, and ones below 250 Hz where
-    there are others.
+    Records are skipped if they lack one of I, II and V1 to V6, if they are shorter than ten seconds, or if
+    their rate is below 250 Hz and there are others.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,21 +83,21 @@ class WfdbFolder:
         except ModuleNotFoundError as error:
             raise DependencyMissing("wfdb", f"recordings of {folder}", "wfdb") from error
         self._read = wfdb.rdsamp
-        found = []
+        usable = []
         for path in sorted(folder.rglob("*.hea")):
             record = str(path.with_suffix(""))
             try:
                 header = wfdb.rdheader(record)
             except (OSError, ValueError, IndexError) as error:
-                raise RecordingsUnusable(path, f"no WFDB header: {error}") from error
+                raise RecordingsUnusable(path, f"it is not a WFDB header: {error}") from error
             names = {name.upper() for name in header.sig_name or ()}
-            long_enough = header.sig_len is not None and header.sig_len >= header.fs * DURATION_S
-            if long_enough and {name.upper() for name in _INDEPENDENT} <= names:
-                found.append((record, float(header.fs)))
-        good = [record for record, rate_hz in found if rate_hz >= _GOOD_RATE_HZ]
-        self._records = good or [record for record, _ in found]
+            is_long_enough = header.sig_len is not None and header.sig_len >= header.fs * DURATION_S
+            if is_long_enough and {name.upper() for name in _INDEPENDENT} <= names:
+                usable.append((record, float(header.fs)))
+        fast = [record for record, rate_hz in usable if rate_hz >= _MIN_RATE_HZ]
+        self._records = fast or [record for record, _ in usable]
         if not self._records:
-            problem = f"no record of {DURATION_S} s with {', '.join(_INDEPENDENT)}"
+            problem = f"it has no record of {DURATION_S} s with {', '.join(_INDEPENDENT)}"
             raise RecordingsUnusable(folder, problem)
 
     def __len__(self) -> int:
@@ -103,26 +105,29 @@ class WfdbFolder:
 
     def __getitem__(self, index: int, /) -> Signals:
         record = self._records[index]
-        samples, facts = self._read(record)
-        leads = _in_mv(samples, facts["units"], record)
-        columns = {name.upper(): leads[k] for k, name in enumerate(facts["sig_name"])}
+        samples, header = self._read(record)
+        leads = _in_mv(samples, header["units"], record)
+        columns = {name.upper(): leads[k] for k, name in enumerate(header["sig_name"])}
         if {name.upper() for name in LEADS} <= set(columns):
-            found = np.stack([columns[name.upper()] for name in LEADS])
+            recording = np.stack([columns[name.upper()] for name in LEADS])
         else:
-            found = with_derived_leads(np.stack([columns[name.upper()] for name in _INDEPENDENT]))
-        return _at_rate(found, float(facts["fs"]))
+            recording = with_derived_leads(np.stack([columns[name.upper()] for name in _INDEPENDENT]))
+        return _resample_leads(recording, float(header["fs"]))
 
 
 def _in_mv(samples: NDArray[np.float64], units: Sequence[str], record: str) -> NDArray[np.float64]:
-    """(leads, samples) in mV, missing samples as 0. Raises RecordingsUnusable for a unit of another kind."""
+    """Return (leads, samples) in mV, with 0 for missing samples.
+
+    Raises RecordingsUnusable for units other than V, mV and µV.
+    """
     scales = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
     unknown = {unit for unit in units if unit.lower() not in scales}
     if unknown:
-        raise RecordingsUnusable(Path(record), f"units {', '.join(sorted(unknown))}")
+        raise RecordingsUnusable(Path(record), f"unknown units {', '.join(sorted(unknown))}")
     by_lead = np.array([[scales[unit.lower()]] for unit in units])
     return np.asarray(np.nan_to_num(samples.T) * by_lead, np.float64)
 
 
-def _at_rate(leads: NDArray[np.floating], rate_hz: float) -> Signals:
-    """The first ten seconds (leads, samples) at 500 Hz."""
+def _resample_leads(leads: NDArray[np.floating], rate_hz: float) -> Signals:
+    """Return the first ten seconds at 500 Hz, (leads, samples)."""
     return np.stack([resample(lead, rate_hz, RATE_HZ, SAMPLES) for lead in leads]).astype(np.float32)

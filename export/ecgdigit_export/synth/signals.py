@@ -1,4 +1,4 @@
-"""Twelve leads as arrays: derived from eight, given a pacemaker, or simulated where no data is at hand."""
+"""Signals of twelve leads: derived from eight, with a pacemaker, or simulated."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ DURATION_S = 10
 
 
 def with_derived_leads(eight: Signals) -> Signals:
-    """Twelve leads (12, n) from I, II, V1 to V6 (8, n): Einthoven's and Goldberger's equations."""
+    """Return twelve leads (12, n) from I, II, V1 to V6 (8, n) by Einthoven's and Goldberger's equations."""
     i, ii = eight[0], eight[1]
     limb = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2])
     return np.concatenate([limb, eight[2:]]).astype(np.float32)
 
 
 def with_pacemaker(recording: Signals, rng: np.random.Generator) -> Signals:
-    """The recording (12, n) with a pacemaker's spikes: a sample or two wide, each lead of its own height.
+    """Return the recording (12, n) with spikes of a pacemaker.
 
-    Thin strokes without a flank, easily taken for a grid line. They need not fall on the recording's beats.
+    The spikes are one or two samples wide, with a different height in each lead. They are easily mistaken for
+    grid lines. They are not aligned with the beats of the recording.
     """
     interval = round(60 / rng.uniform(55, 95) * RATE_HZ)
     spikes = np.zeros(recording.shape[1], np.float32)
@@ -41,7 +42,7 @@ _WAVES = (
     (0.30, 0.05, 0.3),
 )
 
-# How strongly each wave (P, Q, R, S, T) shows in I, II, V1 to V6, relative to `_WAVES`.
+# Strength of each wave (P, Q, R, S, T) in I, II, V1 to V6, relative to `_WAVES`. Chosen, not fitted.
 _PROJECTION = np.array(
     [
         [0.6, 0.6, 0.6, 0.3, 0.6],
@@ -57,7 +58,7 @@ _PROJECTION = np.array(
 
 
 def simulated_recording(rng: np.random.Generator) -> Signals:
-    """One simulated recording (12, 5000) float32 mV: beats as sums of Gaussians, wander and noise."""
+    """Return a simulated recording (12, 5000) float32 mV: beats as sums of Gaussians, wander and noise."""
     time = np.arange(RATE_HZ * DURATION_S) / RATE_HZ
     interval = 60 / rng.uniform(50, 110)
     beats = np.cumsum(interval * (1 + 0.04 * rng.standard_normal(40))) - rng.uniform(0, 1)

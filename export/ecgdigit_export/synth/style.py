@@ -1,4 +1,4 @@
-"""How a sheet looks before anything happens to it: paper, grid, pen, fonts, layout, all drawn by chance."""
+"""Random style of a sheet: paper, grid, pen, font and layout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class GridStyle:
-    """Lines at every `minor_mm` and every 5 mm. Alphas of 0 leave a family out."""
+    """Style of the grid lines at every 1 mm (minor) and every 5 mm (major). An alpha of 0 omits them."""
 
     box: Box
     major_colour: Colour
@@ -30,13 +30,16 @@ class GridStyle:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the 5 mm period can be told at all."""
+        """Whether the 5 mm period is visible."""
         return self.major_alpha > 0.04
 
 
 @dataclass(frozen=True, slots=True)
 class SheetStyle:
-    """Everything that the painter needs. Millimetres; v grows downwards; grid lines at multiples of 5."""
+    """All properties of a sheet, in millimetres.
+
+    Vertical positions grow downwards. Major grid lines are at multiples of 5 mm.
+    """
 
     px_per_mm: float
     paper: Box
@@ -59,12 +62,13 @@ class SheetStyle:
     font: Path
     label_cap_mm: float
     label_offset_mm: tuple[float, float]
-    labels_shown: bool
+    has_labels: bool
     header_lines: int
     footer_v_mm: float
     qr_code: bool
 
 
+# Colours of pens, grids and papers, RGB. Chosen, not tuned.
 _INKS = ((0, 0, 0), (15, 15, 20), (30, 30, 60), (10, 10, 90), (60, 20, 20), (40, 40, 40), (20, 20, 25))
 _HUES = (
     (235, 130, 130),
@@ -94,37 +98,37 @@ _PAPERS = (
 )
 
 
-def _jittered(rng: np.random.Generator, colour: tuple[int, int, int], spread: float) -> Colour:
+def _jitter(rng: np.random.Generator, colour: tuple[int, int, int], spread: float) -> Colour:
     values = np.clip(np.array(colour) + rng.normal(0, spread, 3), 0, 255)
     return (float(values[0]), float(values[1]), float(values[2]))
 
 
 def _paper_colour(rng: np.random.Generator) -> Colour:
-    if rng.random() < 0.12:  # dyed paper, down to quite dark: the trace still has to stand out
-        return _jittered(rng, tuple(rng.uniform(130, 255, 3).astype(int)), 0)
-    return _jittered(rng, _PAPERS[rng.integers(len(_PAPERS))], 3)
+    if rng.random() < 0.12:  # dyed paper, which may be rather dark
+        return _jitter(rng, tuple(rng.uniform(130, 255, 3).astype(int)), 0)
+    return _jitter(rng, _PAPERS[rng.integers(len(_PAPERS))], 3)
 
 
 def _grid(rng: np.random.Generator, box: Box) -> GridStyle:
     hue = _HUES[rng.integers(len(_HUES))]
-    look = rng.random()
+    variant = rng.random()
     major_alpha = float(rng.uniform(0.45, 1.0))
     minor_alpha = float(major_alpha * rng.uniform(0.25, 0.9))
-    if look < 0.15:  # faded
+    if variant < 0.15:  # faded
         major_alpha, minor_alpha = float(rng.uniform(0.08, 0.3)), float(rng.uniform(0.0, 0.15))
-    elif look < 0.27:  # only the 5 mm lines
+    elif variant < 0.27:  # only the 5 mm lines
         minor_alpha = 0.0
-    elif look < 0.32:  # both families alike: the period of 5 mm is told by width alone
+    elif variant < 0.32:  # same alpha: major lines differ only in width
         minor_alpha = major_alpha
-    elif look < 0.40:  # black
+    elif variant < 0.40:  # black
         hue = (20, 20, 20)
-    elif look < 0.42:  # none
+    elif variant < 0.42:  # none
         major_alpha = minor_alpha = 0.0
     major_width = float(rng.uniform(0.14, 0.42))
     return GridStyle(
         box=box,
-        major_colour=_jittered(rng, hue, 12),
-        minor_colour=_jittered(rng, hue, 12),
+        major_colour=_jitter(rng, hue, 12),
+        minor_colour=_jitter(rng, hue, 12),
         major_alpha=major_alpha,
         minor_alpha=minor_alpha,
         major_width_mm=major_width,
@@ -138,7 +142,7 @@ def _plan(rng: np.random.Generator, layout: str | None) -> LayoutPlan:
     drawn = str(rng.choice(names, p=(0.48, 0.08, 0.09, 0.09, 0.10, 0.16)))
     plan = LAYOUTS[layout or drawn]
     rhythm = sum(len(row) < plan.columns for row in plan.rows)
-    if rhythm and rng.random() < 0.3:  # the user of the machine chooses which leads run on
+    if rhythm and rng.random() < 0.3:  # other rhythm leads
         leads = rng.choice(("II", "V1", "V5", "V2", "aVF"), rhythm, replace=False)
         plan = dataclasses.replace(
             plan, rows=(*plan.rows[: len(plan.rows) - rhythm], *((str(lead),) for lead in leads))
@@ -149,7 +153,7 @@ def _plan(rng: np.random.Generator, layout: str | None) -> LayoutPlan:
 def _frame(
     rng: np.random.Generator, plan: LayoutPlan, trace_width: float
 ) -> tuple[float, float, float, float, tuple[float, ...]]:
-    """Paper width and height, first row's start from the left, footer height, baselines from the top."""
+    """Return paper width and height, start of the rows, position of the footer, and baselines, in mm."""
     rows = len(plan.rows)
     if rng.random() < 0.4 and plan.name == "3x4+1" and trace_width == 250:  # the competition's page
         baselines = (89.9, 125.9, 161.9, 194.8)
@@ -164,14 +168,14 @@ def _frame(
 
 
 def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> SheetStyle:
-    """Draw a look. The competition's page comes often, since most archives print something like it.
+    """Return a random style. `layout` is a name of `ecgdigit_rt.layout.catalog.LAYOUTS`, random if None.
 
-    layout: a name in `ecgdigit_rt.layout.catalog.LAYOUTS`, or by chance.
+    The page of the competition is frequent, because the pages of most archives are similar.
     """
     plan = _plan(rng, layout)
     speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.70, 0.20, 0.10)))
-    crowded = len(plan.rows) >= 6  # nobody prints rows 14 mm apart at double gain
-    gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.70, 0.30, 0) if crowded else (0.70, 0.15, 0.15)))
+    is_dense = len(plan.rows) >= 6  # rows 14 mm apart are not printed at double gain
+    gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.70, 0.30, 0) if is_dense else (0.70, 0.15, 0.15)))
     trace_width = 125.0 if speed == 12.5 else 250.0
     width, height, start, footer, baselines = _frame(rng, plan, trace_width)
     left, top = -rng.uniform(0, 5), -rng.uniform(0, 5)
@@ -199,7 +203,7 @@ def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> Sheet
         baselines_mm=tuple(top + b for b in baselines),
         width_mm=trace_width,
         pen_width_mm=float(rng.uniform(0.13, 0.5)),
-        pen_colour=_jittered(rng, _INKS[rng.integers(len(_INKS))], 6),
+        pen_colour=_jitter(rng, _INKS[rng.integers(len(_INKS))], 6),
         pen_density=float(rng.choice((1.0, rng.uniform(0.55, 1.0)))),
         pulse=str(rng.choice(("left", "none", "right"), p=(0.72, 0.22, 0.06))),
         pulse_gap_mm=float(rng.choice((0.0, rng.uniform(0, 3)))),
@@ -208,7 +212,7 @@ def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> Sheet
         font=fonts[rng.integers(len(fonts))],
         label_cap_mm=float(rng.uniform(1.7, 3.4)),
         label_offset_mm=(float(rng.uniform(-0.5, 3.5)), float(dv)),
-        labels_shown=bool(rng.random() < 0.985),
+        has_labels=bool(rng.random() < 0.985),
         header_lines=int(rng.integers(0, 6)),
         footer_v_mm=top + footer - rng.uniform(0, 2),
         qr_code=bool(rng.random() < 0.2),

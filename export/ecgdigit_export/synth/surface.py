@@ -1,4 +1,4 @@
-"""The sheet in space: bent, curled, folded, crumpled."""
+"""Surface of a sheet in space: bent, curled, folded or crumpled."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from ecgdigit_export.synth.noise import smooth_noise
 
 Float = NDArray[np.float32]
 STEP_MM = 2.5
-"""Lattice step of the page's geometry; a bend of 10 cm radius departs 0.01 mm from its chords."""
+"""Lattice step of the page's geometry. With a radius of 10 cm, a bend deviates 0.01 mm from its chords."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Paper coordinates of the nodes: u (columns,), v (rows,) in mm, covering the sheet and a margin."""
+    """Paper coordinates of the nodes, u (columns,) and v (rows,) in mm. They cover the sheet."""
 
     u: Float
     v: Float
 
     @property
     def origin_mm(self) -> tuple[float, float]:
+        """Paper position of the first node."""
         return float(self.u[0]), float(self.v[0])
 
 
 def lattice_over(paper: tuple[float, float, float, float]) -> Lattice:
-    """Nodes every `STEP_MM` that end exactly at the sheet's own edges on the left and top."""
+    """Return a lattice with a node every `STEP_MM`, from the left and top edges of the sheet."""
     left, top, right, bottom = paper
     columns, rows = int(np.ceil((right - left) / STEP_MM)), int(np.ceil((bottom - top) / STEP_MM))
     u = left + STEP_MM * np.arange(columns + 1, dtype=np.float32)
@@ -36,10 +37,10 @@ def lattice_over(paper: tuple[float, float, float, float]) -> Lattice:
 
 
 def heights_mm(lattice: Lattice, rng: np.random.Generator, crumple: float) -> Float:
-    """Height of each node above the table (rows, columns) float32.
+    """Return the height of each node above the table, (rows, columns) float32.
 
-    Long waves for the bend, an upturned corner or edge for the curl, kinks for folds, and fractal
-    noise for crumpling. `crumple` from 0 (a good sheet) to 1 (thrown away and fetched back).
+    It is a sum of long waves for bends, a raised corner or edge for curls, kinks for folds, and fractal noise
+    for crumples. `crumple` is 0 for a smooth sheet and 1 for one that was crumpled to a ball.
     """
     u, v = np.meshgrid(lattice.u - lattice.u.mean(), lattice.v - lattice.v.mean())
     z = np.zeros_like(u)
@@ -64,7 +65,7 @@ def heights_mm(lattice: Lattice, rng: np.random.Generator, crumple: float) -> Fl
 
 
 def shading(z: Float, rng: np.random.Generator) -> Float:
-    """Lambert's law over the sheet (rows, columns) float32, 1 where it lies flat."""
+    """Return the shading of the nodes by Lambert's law, (rows, columns) float32, 1 for flat parts."""
     dz_dv, dz_du = np.gradient(z, STEP_MM)
     towards = rng.uniform(0, 2 * np.pi)
     slant = rng.uniform(0.2, 1.1)

@@ -1,4 +1,4 @@
-"""Printed words as alpha masks, in any of the fonts found on the machine."""
+"""Printed words as alpha masks, in the fonts that are installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-_FOREIGN = (
+# Parts of the file names of fonts without Latin letters.
+_EXCLUDED = (
     "STIXSiz",
     "STIXNonUni",
     "cmex",
@@ -24,23 +25,23 @@ _FOREIGN = (
     "Dingbat",
 )
 
-
-_PRINTED = "aVRLFI123456"
+# Characters of lead names, speed and gain.
+_PAGE_CHARACTERS = "aVRLFI123456"
 
 
 @lru_cache(maxsize=1)
 def font_files() -> tuple[Path, ...]:
-    """TrueType and OpenType text fonts: matplotlib's own and the system's, in a stable order."""
+    """Return the TrueType and OpenType text fonts of matplotlib and of the system, in a stable order."""
     folders = (Path(mpl.get_data_path()) / "fonts" / "ttf", Path("/usr/share/fonts"))
     files = [f for folder in folders for f in sorted(folder.rglob("*.[to]tf"))]
-    return tuple(f for f in files if not any(word in f.name for word in _FOREIGN) and _has_letters(f))
+    return tuple(f for f in files if not any(word in f.name for word in _EXCLUDED) and _has_letters(f))
 
 
 def _has_letters(path: Path) -> bool:
-    """Whether the letters and figures of a page look different: in a symbol font all are one empty box."""
+    """Return whether the characters of a page differ in shape. In a symbol font all are the same box."""
     face = _font(path, 24)
-    shapes = {(mask.size, bytes(mask)) for mask in (face.getmask(letter) for letter in _PRINTED)}
-    return len(shapes) == len(_PRINTED)
+    shapes = {(mask.size, bytes(mask)) for mask in (face.getmask(letter) for letter in _PAGE_CHARACTERS)}
+    return len(shapes) == len(_PAGE_CHARACTERS)
 
 
 @lru_cache(maxsize=512)
@@ -49,7 +50,10 @@ def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
 
 
 def word_mask(word: str, font: Path, cap_height_px: float) -> NDArray[np.float32]:
-    """Alpha (height, width) float32 of `word`, cropped to its ink, its capitals `cap_height_px` tall."""
+    """Return a mask of `word`, (height, width) float32, cropped to its ink.
+
+    Its capitals are `cap_height_px` tall.
+    """
     size = max(6, round(cap_height_px * 1.38))
     face = _font(font, size)
     left, top, right, bottom = face.getbbox(word)

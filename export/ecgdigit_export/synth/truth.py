@@ -1,4 +1,4 @@
-"""What is known of a synthetic page: one geometry from which every stage's targets are made."""
+"""Truth of a synthetic page: one geometry from which the targets of all stages are derived."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from ecgdigit_rt.results import Layout, Row, Segment
 
 COLUMNS_PER_MM = 20
-"""Density of `PageTruth.curves`: one column is one 500 Hz sample at 25 mm/s."""
+"""Columns per mm of `PageTruth.curves`: at 25 mm/s one column is one sample at 500 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something printed that has a meaning: a lead's name, a pulse, the speed, the gain.
+    """A printed mark: the name of a lead, a calibration pulse, the speed or the gain.
 
-    `name` is a lead, `pulse`, `speed_25` and its like, or `gain_10` and its like. The box is in paper
-    millimetres: centre, width, height.
+    `name` is a lead, `pulse`, or a text such as `speed_25` or `gain_10`. The box is given by its centre,
+    width and height on the paper.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class PageTruth:
-    """The exact geometry and signals of one synthetic page.
+    """Exact geometry and signals of one synthetic page.
 
-    nodes_px: (rows, columns, 2) float32, image x, y of a lattice with `step_mm` whose node (0, 0) is at
-    `origin_mm` on the paper. Major grid lines stand at multiples of 5 mm.
-    paper_mm, grid_mm: left, top, right, bottom of the sheet and of the printed grid.
-    curves: per row of the layout (columns,) float32, height in mm above the baseline; column k is at
-    `row.start_mm + k / COLUMNS_PER_MM`.
+    `nodes_px` (rows, columns, 2) float32 are the image x, y of a lattice with step `step_mm`, whose node (0,
+    0) is at `origin_mm` on the paper. Major grid lines are at multiples of 5 mm. `paper_mm` and `grid_mm` are
+    left, top, right and bottom of the sheet and of the printed grid. `curves` has for each row of the layout
+    the height in mm above the baseline, (columns,) float32. Column k is at `row.start_mm + k /
+    COLUMNS_PER_MM`.
     """
 
     kind: str
@@ -56,14 +56,14 @@ class PageTruth:
 
     @property
     def px_per_mm(self) -> float:
-        """The page's resolution in the image, in the middle."""
+        """Median resolution of the page in the image."""
         spacing = np.hypot(*np.diff(self.nodes_px, axis=1).reshape(-1, 2).T)
         return float(np.median(spacing)) / self.step_mm
 
     def pixels_from_mm(
         self, u: NDArray[np.floating], v: NDArray[np.floating]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Image x, y of paper points, bilinear between nodes, extended straight beyond the lattice."""
+        """Return image x, y of paper positions: bilinear between nodes, and linear beyond the lattice."""
         rows, columns, _ = self.nodes_px.shape
         gx = (np.asarray(u, float) - self.origin_mm[0]) / self.step_mm
         gy = (np.asarray(v, float) - self.origin_mm[1]) / self.step_mm
@@ -78,7 +78,7 @@ class PageTruth:
 
 
 def save_truth(truth: PageTruth, path: Path) -> None:
-    """Write `truth` as one compressed npz: arrays as they are, the rest as a JSON string."""
+    """Write `truth` to a compressed npz file: its arrays, and the rest as a JSON string."""
     meta = {
         "kind": truth.kind,
         "image_size": truth.image_size,
@@ -99,7 +99,7 @@ def save_truth(truth: PageTruth, path: Path) -> None:
 
 
 def load_truth(path: Path) -> PageTruth:
-    """Read what `save_truth` wrote."""
+    """Read a truth that `save_truth` wrote."""
     with np.load(path, allow_pickle=False) as data:
         meta = json.loads(str(data["meta"]))
         curves = tuple(data[f"curve_{i}"] for i in range(len(meta["layout"]["rows"])))

@@ -1,4 +1,4 @@
-"""The truth of synthetic pages in the competition's form: truth/NAME.csv and test.csv."""
+"""Truth of synthetic pages in the format of the competition: truth/NAME.csv and test.csv."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RATE_HZ = 500.0
 
 
 def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]]]:
-    """Each lead's longest printed window: its start in s and its samples in mV at 500 Hz."""
+    """Return for each lead its longest printed segment: start in s, and samples in mV at 500 Hz."""
     leads: dict[str, tuple[float, NDArray[np.float64]]] = {}
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
         for segment in row.segments:
@@ -27,7 +27,7 @@ def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]
 
 
 def truth_csv(truth: PageTruth) -> str:
-    """A column per lead in mV, empty outside its window."""
+    """Return a CSV table with a column per lead in mV, empty outside of its segment."""
     leads = lead_signals(truth)
     length = max(round(start * RATE_HZ) + mv.size for start, mv in leads.values())
     table = np.full((length, len(leads)), "", dtype=object)
@@ -38,13 +38,13 @@ def truth_csv(truth: PageTruth) -> str:
 
 
 def write_truth_csvs(folder: Path) -> None:
-    """Write FOLDER/truth/NAME.csv for every page and FOLDER/test.csv that asks for all of them."""
+    """Write FOLDER/truth/NAME.csv for each page, and FOLDER/test.csv with a request for each lead."""
     (folder / "truth").mkdir(exist_ok=True)
-    asked = ["id,lead,fs,number_of_rows"]
+    requests = ["id,lead,fs,number_of_rows"]
     for path in sorted(folder.glob("*.npz")):
         truth = load_truth(path)
         (folder / "truth" / f"{path.stem}.csv").write_text(truth_csv(truth))
-        asked += [
+        requests += [
             f"{path.stem},{lead},{RATE_HZ:g},{mv.size}" for lead, (_, mv) in lead_signals(truth).items()
         ]
-    (folder / "test.csv").write_text("\n".join(asked) + "\n")
+    (folder / "test.csv").write_text("\n".join(requests) + "\n")

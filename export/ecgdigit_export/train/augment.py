@@ -1,4 +1,4 @@
-"""Changes of colour and sharpness that cost little and that no page on disk needs to hold."""
+"""Augmentation of colour and sharpness during training."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from ecgdigit_export.synth.noise import gaussian_noise
 
 
-def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Contrast, brightness, channel order, grey, blur or noise, by chance. (height, width, 3) uint8."""
+def augment_colours(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return pixels with random contrast, brightness, channel order, grey, blur or noise.
+
+    `pixels` is (height, width, 3) uint8.
+    """
     level = np.arange(256, dtype=np.float32)
     contrast, offset = np.exp(rng.normal(0, 0.15)), rng.normal(0, 14)
     curve = np.clip((level - 128) * contrast + 128 + offset, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What a training run keeps: averaged weights for export, and a word after every epoch."""
+"""Callbacks of a training run: averaged weights, and a summary of each epoch."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-_MOST_MEMORY = 0.9975
+# Maximum decay of the moving average, a memory of about 400 steps. Chosen, not tuned.
+_MAX_DECAY = 0.9975
 
 
-def _moved(kept: Tensor, fresh: Tensor, updates: Tensor | int) -> Tensor:
-    """An exponential moving average whose memory grows with the run, up to some 400 steps."""
-    if not kept.dtype.is_floating_point:
-        return fresh
+def _update_average(average: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+    """Return the updated exponential moving average, whose decay grows from 0.1 to `_MAX_DECAY`."""
+    if not average.dtype.is_floating_point:
+        return current
     count = int(updates)
-    return kept.lerp(fresh, 1 - min(_MOST_MEMORY, (1 + count) / (10 + count)))
+    return average.lerp(current, 1 - min(_MAX_DECAY, (1 + count) / (10 + count)))
 
 
-def averaging() -> WeightAveraging:
-    """Averaged weights are what is validated, saved and exported."""
-    return WeightAveraging(avg_fn=_moved)
+def weight_averaging() -> WeightAveraging:
+    """Return the callback that averages weights. They are validated, saved and exported."""
+    return WeightAveraging(avg_fn=_update_average)
 
 
 class StageWeights(pl.Callback):
-    """Writes OUT/STAGE.pt, what `export` and `--set start=` take, whenever a checkpoint is saved.
+    """Writes OUT/STAGE.pt, the input of `export` and `--init-from`, whenever a checkpoint is saved.
 
-    It stands behind `averaging()`, which puts the averaged weights in the checkpoint's state.
+    It must follow `weight_averaging()`, which puts the averaged weights into the checkpoint.
     """
 
     def __init__(self, path: Path, options: dict[str, str]) -> None:
@@ -44,6 +45,7 @@ class StageWeights(pl.Callback):
         pl_module: pl.LightningModule,  # noqa: ARG002
         checkpoint: dict[str, Any],
     ) -> None:
+        """Write the weights atomically."""
         if not trainer.is_global_zero:
             return
         prefix = "network."
@@ -52,14 +54,18 @@ class StageWeights(pl.Callback):
             for name, value in checkpoint["state_dict"].items()
             if name.startswith(prefix)
         }
-        fresh = self._path.with_suffix(".new")
-        torch.save({"weights": weights, "step": trainer.global_step, "options": self._options}, fresh)
-        fresh.replace(self._path)
+        temporary = self._path.with_suffix(".new")
+        torch.save({"weights": weights, "step": trainer.global_step, "options": self._options}, temporary)
+        temporary.replace(self._path)
 
 
 @dataclass(frozen=True, slots=True)
-class EpochNote:
-    """An epoch's end. db: of the validation pages, None without any; failed: of them, not read."""
+class EpochSummary:
+    """Summary of one epoch.
+
+    `db` is the mean over the validation pages, None without any. `failed` is the number of them that could
+    not be digitized.
+    """
 
     stage: str
     step: int
@@ -67,27 +73,28 @@ class EpochNote:
     loss: float
     db: float | None
     failed: int
-    seconds_a_step: float
+    seconds_per_step: float
 
     def __str__(self) -> str:
-        failed = f", {self.failed} not read" if self.failed else ""
+        failed = f", {self.failed} failed" if self.failed else ""
         pages = "" if self.db is None else f" · {self.db:.2f} dB{failed}"
         return (
             f"{self.stage:8} step {self.step}/{self.steps} · loss {self.loss:.3f}{pages}"
-            f" · {self.seconds_a_step:.2f} s a step"
+            f" · {self.seconds_per_step:.2f} s per step"
         )
 
 
-class EpochNotes(pl.Callback):
-    """Tells `say` of every epoch."""
+class EpochReporter(pl.Callback):
+    """Calls `on_epoch` with the summary of each epoch."""
 
-    def __init__(self, stage: str, steps: int, say: Callable[[EpochNote], None]) -> None:
-        self._stage, self._steps, self._say = stage, steps, say
-        self._started, self._from = 0.0, 0
-        self._loss = 0.0
+    def __init__(self, stage: str, steps: int, on_epoch: Callable[[EpochSummary], None]) -> None:
+        self._stage, self._steps, self._on_epoch = stage, steps, on_epoch
+        self._started, self._first_step = 0.0, 0
+        self._loss, self._seconds_per_step = 0.0, 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        self._started, self._from, self._loss = time.perf_counter(), trainer.global_step, 0.0
+        """Start the timer, and reset the mean loss."""
+        self._started, self._first_step, self._loss = time.perf_counter(), trainer.global_step, 0.0
 
     def on_train_batch_end(
         self,
@@ -97,23 +104,29 @@ class EpochNotes(pl.Callback):
         batch: object,  # noqa: ARG002
         batch_idx: int,
     ) -> None:
+        """Add the loss of a batch to the mean."""
         loss = float(outputs["loss"]) if isinstance(outputs, Mapping) else 0.0
         self._loss += (loss - self._loss) / (batch_idx + 1)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        self._stop(trainer)
+        """Stop the timer, which excludes validation."""
+        self._stop_timer(trainer)
 
-    def _stop(self, trainer: pl.Trainer) -> None:
-        """The clock leaves validation out."""
+    def _stop_timer(self, trainer: pl.Trainer) -> None:
         if self._started:
-            self._took = (time.perf_counter() - self._started) / max(1, trainer.global_step - self._from)
+            self._seconds_per_step = (time.perf_counter() - self._started) / max(
+                1, trainer.global_step - self._first_step
+            )
             self._started = 0.0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        self._stop(trainer)
+        """Report the epoch."""
+        self._stop_timer(trainer)
         metrics = trainer.callback_metrics
         db = float(metrics["db"]) if "db" in metrics else None
         failed = int(metrics.get("failed", 0))
-        note = EpochNote(self._stage, trainer.global_step, self._steps, self._loss, db, failed, self._took)
+        summary = EpochSummary(
+            self._stage, trainer.global_step, self._steps, self._loss, db, failed, self._seconds_per_step
+        )
         if trainer.is_global_zero:
-            self._say(note)
+            self._on_epoch(summary)

@@ -1,4 +1,4 @@
-"""Settings from YAML files that inherit from one another; unknown keys are refused."""
+"""Training settings from YAML files with inheritance. Unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -16,33 +16,35 @@ from ecgdigit_export.train.settings import StageSettings, SynthSettings, TrainSe
 from ecgdigit_rt.errors import SettingsMalformed
 
 _INHERITS = "inherits"
-_PATHS = ("pages", "out", "start", "validation.pages", "synth.signals")
+_PATHS = ("pages", "out", "init_from", "validation.pages", "synth.signals")
 
 
 def shipped_configs() -> list[str]:
-    """Names that `inherits` and `--config` know without a file, such as `lite`."""
+    """Return the names of the shipped settings, such as `lite`, for `inherits` and `--config`."""
     return sorted(path.name[:-5] for path in _shipped().iterdir() if path.name.endswith(".yaml"))
 
 
-def settings_from(source: str, changes: Sequence[str] = ()) -> TrainSettings:
-    """Settings of a YAML file or a shipped name. changes: such as "trace.steps=200", the later wins.
+def load_settings(source: str, changes: Sequence[str] = ()) -> TrainSettings:
+    """Return the settings of a YAML file or a shipped name.
 
-    Raises SettingsMalformed, which names the key.
+    `changes` are texts such as "trace.steps=200", of which later ones override earlier ones. Raises
+    SettingsMalformed, with the key.
     """
-    tree = _tree_from(source, ())
+    tree = _load_tree(source, ())
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
-            raise SettingsMalformed(change, "", "it is not KEY=VALUE")
-        _put(tree, key.strip(), _parsed(value, change))
+            raise SettingsMalformed(change, "", "it is not of the form KEY=VALUE")
+        _set_key(tree, key.strip(), _parse_yaml(value, change))
     try:
         settings = TrainSettings.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise SettingsMalformed(source, key, _complaint(first["type"], first["msg"], key)) from error
+        raise SettingsMalformed(source, key, _problem(first["type"], first["msg"], key)) from error
     if settings.family not in FAMILIES:
-        raise SettingsMalformed(source, "family", f"{settings.family} is none of {', '.join(FAMILIES)}")
+        problem = f"unknown family {settings.family}; known families are {', '.join(FAMILIES)}"
+        raise SettingsMalformed(source, "family", problem)
     return settings
 
 
@@ -50,26 +52,29 @@ def _shipped() -> Traversable:
     return files("ecgdigit_export.train") / "configs"
 
 
-def _tree_from(source: str, above: tuple[str, ...]) -> dict[str, Any]:
-    """A file's keys over those of what it inherits from."""
+def _load_tree(source: str, children: tuple[str, ...]) -> dict[str, Any]:
+    """Return the keys of a file, merged over those of the file that it inherits from.
+
+    `children` are the files that inherit from this one.
+    """
     name, text, folder = _read(source)
-    if name in above:
-        raise SettingsMalformed(source, _INHERITS, f"a circle: {' → '.join((*above, name))}")
-    found = _parsed(text, source) or {}
-    if not isinstance(found, dict):
-        raise SettingsMalformed(source, "", "it holds no keys")
+    if name in children:
+        raise SettingsMalformed(source, _INHERITS, f"circular inheritance: {' → '.join((*children, name))}")
+    tree = _parse_yaml(text, source) or {}
+    if not isinstance(tree, dict):
+        raise SettingsMalformed(source, "", "it contains no keys")
     if folder is not None:
         for key in _PATHS:
-            _make_relative(found, key.split("."), folder)
-    parent = found.pop(_INHERITS, None)
+            _resolve_path(tree, key.split("."), folder)
+    parent = tree.pop(_INHERITS, None)
     if parent is None:
-        return found
+        return tree
     at = str(parent) if parent in shipped_configs() or folder is None else str(folder / str(parent))
-    return _merged(_tree_from(at, (*above, name)), found)
+    return _merge(_load_tree(at, (*children, name)), tree)
 
 
 def _read(source: str) -> tuple[str, str, Path | None]:
-    """A name for what was read, its text, and the folder that its paths are relative to."""
+    """Return name, text and folder of a file. The folder of shipped settings is None."""
     if source in shipped_configs():
         return source, (_shipped() / f"{source}.yaml").read_text(encoding="utf-8"), None
     path = Path(source)
@@ -77,40 +82,41 @@ def _read(source: str) -> tuple[str, str, Path | None]:
         return str(path.resolve()), path.read_text(encoding="utf-8"), path.parent
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(shipped_configs())
-        problem = f"it cannot be read ({error}); without a file there are {known}"
+        problem = f"it cannot be read ({error}). Shipped settings: {known}"
         raise SettingsMalformed(source, "", problem) from error
 
 
-def _parsed(text: str, source: str) -> object:
+def _parse_yaml(text: str, source: str) -> object:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsMalformed(source, "", f"it is no YAML: {error}") from error
+        raise SettingsMalformed(source, "", f"it is not valid YAML: {error}") from error
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` wins; mappings are merged key by key."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
+def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `overrides`. Nested mappings are merged key by key."""
+    merged = dict(base)
+    for key, value in overrides.items():
+        nested = merged.get(key)
         merged[key] = (
-            _merged(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+            _merge(nested, value) if isinstance(nested, Mapping) and isinstance(value, Mapping) else value
         )
     return merged
 
 
-def _make_relative(tree: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
+def _resolve_path(tree: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
+    """Make a relative path in `tree` relative to `folder`, in place."""
     inner: Any = tree
     for key in keys[:-1]:
         inner = inner.get(key) if isinstance(inner, dict) else None
     if not isinstance(inner, dict) or not isinstance(inner.get(keys[-1]), str):
         return
     path = folder / inner[keys[-1]]
-    if keys[-1] != "start" or path.exists():  # else it is the name of models
+    if keys[-1] != "init_from" or path.exists():  # otherwise it is the name of a model family
         inner[keys[-1]] = str(path)
 
 
-def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
+def _set_key(tree: dict[str, Any], dotted: str, value: object) -> None:
     *outer, last = dotted.split(".")
     for key in outer:
         inner = tree.get(key)
@@ -119,12 +125,13 @@ def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
     tree[last] = value
 
 
-def _complaint(kind: str, message: str, key: str) -> str:
+def _problem(kind: str, message: str, key: str) -> str:
+    """Return the message for an error of pydantic."""
     if kind == "extra_forbidden":
         outer = key.rpartition(".")[0]
         known = _fields_of(outer)
-        return f"there is no such key; there are {', '.join(known)}"
-    return "it is missing" if kind == "missing" else message[:1].lower() + message[1:]
+        return f"unknown key; known keys are {', '.join(known)}"
+    return "it is required" if kind == "missing" else message[:1].lower() + message[1:]
 
 
 def _fields_of(dotted: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Stage 1's training: the phase of the 5 mm grid under every fourth pixel."""
+"""Training of stage 1: samples with the phase of the 5 mm grid at every fourth pixel, and the loss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ecgdigit_export.models.stages import Grid
 from ecgdigit_export.synth.truth import PageTruth
-from ecgdigit_export.train.augment import recoloured
+from ecgdigit_export.train.augment import augment_colours
 from ecgdigit_kernels.unproject import paper_from_pixels
 from ecgdigit_rt.stages import GRID_PERIOD_MM, MAP_STRIDE
 
@@ -21,7 +21,7 @@ CROP_PX = 448
 def grid_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Four crops of the page, at a scale around the one that the runtime uses (`GRID_SIDE`)."""
+    """Yield four crops of the page, at random scales around that of the runtime (`GRID_SIDE`)."""
     scale = float(np.clip(np.exp(rng.normal(np.log(5.3), 0.22)), 3.2, 9.0)) / truth.px_per_mm
     width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -43,18 +43,21 @@ def grid_samples(
         phase = np.stack(
             [np.cos(angle[..., 0]), np.sin(angle[..., 0]), np.cos(angle[..., 1]), np.sin(angle[..., 1])]
         )
-        crop, phase, inside = _mirrored(crop, phase * inside, inside, rng)
+        crop, phase, inside = _mirror(crop, phase * inside, inside, rng)
         yield {
-            "pixels": recoloured(np.ascontiguousarray(crop), rng),
+            "pixels": augment_colours(np.ascontiguousarray(crop), rng),
             "phase": np.ascontiguousarray(phase, np.float32),
             "inside": np.ascontiguousarray(inside),
         }
 
 
-def _mirrored(
+def _mirror(
     crop: NDArray[np.uint8], phase: NDArray[np.floating], inside: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.floating], NDArray[np.bool_]]:
-    """Mirror left-right or top-bottom by chance: u still grows to the right, so its phase is conjugated."""
+    """Mirror a crop at random.
+
+    As u and v still grow to the right and downwards, their phases are conjugated.
+    """
     phase = phase.copy()
     if rng.random() < 0.5:
         crop, phase, inside = crop[:, ::-1], phase[..., ::-1], inside[:, ::-1]
@@ -66,9 +69,10 @@ def _mirrored(
 
 
 def grid_loss(model: Grid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Squared error of the phasors; outside the grid they should vanish, which matters less.
+    """Return the squared error of the phasors, and metrics.
 
-    Readings: the median phase error inside the grid in millimetres, and the mean length there.
+    Outside of the grid the target is 0, with a lower weight. `error_mm` is the median error of the phase
+    inside the grid, `length` the mean length of the phasors there.
     """
     phase = model(batch["pixels"])
     inside = batch["inside"][:, None].float()
@@ -77,11 +81,11 @@ def grid_loss(model: Grid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, 
     detached, truth = phase.detach(), batch["phase"]
     cross = detached[:, 0] * truth[:, 1] - detached[:, 1] * truth[:, 0]
     dot = detached[:, 0] * truth[:, 0] + detached[:, 1] * truth[:, 1]
-    wanted = batch["inside"]
-    error = (cross.atan2(dot).abs() * GRID_PERIOD_MM / (2 * np.pi))[wanted]
-    length = detached[:, :2].square().sum(1).sqrt()[wanted]
-    readings = {
+    is_inside = batch["inside"]
+    error = (cross.atan2(dot).abs() * GRID_PERIOD_MM / (2 * np.pi))[is_inside]
+    length = detached[:, :2].square().sum(1).sqrt()[is_inside]
+    metrics = {
         "error_mm": float(error.median()) if error.numel() else 0.0,
         "length": float(length.mean()) if length.numel() else 0.0,
     }
-    return loss, readings
+    return loss, metrics

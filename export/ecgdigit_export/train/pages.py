@@ -1,4 +1,4 @@
-"""Pages on disk as a training stream: shuffled, endless, the same for the same seed."""
+"""Training pages on disk, and endless streams of batches from them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ecgdigit_export.synth.folder import SynthesisRequest, write_pages
 from ecgdigit_export.synth.truth import PageTruth, load_truth
+from ecgdigit_export.train.settings import TrainSettings
 from ecgdigit_rt.errors import TrainingPagesMissing
 
 Sample = dict[str, NDArray[np.generic]]
 PageSampler = Callable[[NDArray[np.uint8], PageTruth, np.random.Generator], Iterator[Sample]]
 Sampler = Callable[[Path, np.random.Generator], Iterator[Sample]]
-"""What a file teaches: several samples of it, by chance."""
+"""Function that yields several random samples of a file."""
 
 Batch = dict[str, torch.Tensor]
 
-_LEAST_PER_HELD_OUT = 4
+# Minimum number of pages for each one that is held out. Chosen, not tuned.
+_MIN_PAGES_PER_HELD_OUT = 4
 
 
 def pages_with_truth(folder: Path) -> list[Path]:
-    """The truths (NAME.npz, with NAME.jpg beside it) of a folder that `synth` or `label` wrote, by name.
+    """Return the truth files (NAME.npz with NAME.jpg) of a folder that `synth` or `label` wrote, sorted.
 
-    Raises TrainingPagesMissing where there is none.
+    Raises TrainingPagesMissing if there are none.
     """
     truths = sorted(path for path in folder.glob("*.npz") if path.with_suffix(".jpg").is_file())
     if not truths:
@@ -37,41 +40,42 @@ def pages_with_truth(folder: Path) -> list[Path]:
     return truths
 
 
-def held_out(truths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:
-    """Pages to train on, and at most `count` and a quarter of all to measure on.
+def split_held_out(truths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:
+    """Return the pages for training and the pages that are held out, at most `count` and a quarter of all.
 
-    Which, a page's name alone decides, so that they stay out when the folder grows.
+    They are selected by the digest of their names, so that they stay held out when pages are added.
     """
-    by_chance = sorted(truths, key=lambda path: sha256(path.stem.encode()).digest())
-    kept = set(by_chance[: min(count, len(truths) // _LEAST_PER_HELD_OUT)])
-    return [path for path in truths if path not in kept], sorted(kept)
+    shuffled = sorted(truths, key=lambda path: sha256(path.stem.encode()).digest())
+    held_out = set(shuffled[: min(count, len(truths) // _MIN_PAGES_PER_HELD_OUT)])
+    return [path for path in truths if path not in held_out], sorted(held_out)
 
 
-def page_and_truth(path: Path) -> tuple[NDArray[np.uint8], PageTruth]:
-    """A page's picture (height, width, 3) RGB and its truth. Raises OSError for a picture that is broken."""
+def load_page(path: Path) -> tuple[NDArray[np.uint8], PageTruth]:
+    """Return the image of a page, (height, width, 3) uint8 RGB, and its truth. Raises OSError."""
     image = cv2.imread(str(path.with_suffix(".jpg")), cv2.IMREAD_COLOR)
     if image is None:
-        raise OSError(f"{path.with_suffix('.jpg')} is missing or broken beside its truth")
+        raise OSError(f"{path.with_suffix('.jpg')} is missing or damaged, but its truth exists")
     return np.ascontiguousarray(image[..., ::-1], np.uint8), load_truth(path)
 
 
 @dataclass(frozen=True, slots=True)
-class FromPage:
-    """A `Sampler` of pages with truth: `sampler` takes what `page_and_truth` gives."""
+class PageFileSampler:
+    """A `Sampler` of page files, from a sampler of loaded pages."""
 
     sampler: PageSampler
 
     def __call__(self, path: Path, rng: np.random.Generator) -> Iterator[Sample]:
-        return self.sampler(*page_and_truth(path), rng)
+        """Yield samples of the page of a truth file."""
+        return self.sampler(*load_page(path), rng)
 
 
 class PageStream(IterableDataset[Batch]):
     """Endless batches of one stage.
 
-    Each page is read once and asked for several samples; a buffer mixes the samples of many pages.
-    The samples of a batch have one shape: each shape has a buffer of its own, and its batch is as large
-    as `batch_px` pixels allow, so that every step costs about the same. `seed` and the loader's workers
-    decide everything.
+    Several samples are taken of each page that is read. A buffer shuffles the samples of many pages. All
+    samples of a batch have the same shape: there is a buffer per shape, and a batch has as many samples as
+    `batch_px` pixels allow, so that all steps take about the same time. The batches depend only on `seed` and
+    the number of workers.
     """
 
     def __init__(
@@ -104,3 +108,29 @@ class PageStream(IterableDataset[Batch]):
             if len(pool) == self._buffer + batch:
                 picked = [pool.pop(int(rng.integers(len(pool)))) for _ in range(batch)]
                 yield {key: torch.as_tensor(np.stack([one[key] for one in picked])) for key in sample}
+
+
+def ensure_pages(settings: TrainSettings, say: Callable[[str], None]) -> None:
+    """Write synthetic pages until the folder has `settings.synth.count` of them.
+
+    `say` is called with a message before they are written.
+    """
+    synth = settings.synth
+    if synth is None:
+        return
+    existing = len(list(settings.pages.glob("*.npz")))
+    if existing >= synth.count:
+        return
+    first = max((int(path.stem[:6]) + 1 for path in settings.pages.glob("[0-9]" * 6 + "_*.npz")), default=0)
+    say(f"drawing  {synth.count - existing} pages in {settings.pages}")
+    pages = write_pages(
+        settings.pages,
+        synth.count - existing,
+        signals=synth.signals,
+        seed=synth.seed,
+        first=first,
+        request=SynthesisRequest(synth.kind, synth.layout),
+        processes=synth.processes,
+    )
+    for _ in pages:
+        pass

@@ -1,9 +1,10 @@
-"""How each stage's network is trained: what a sample is, and what is wrong with an answer."""
+"""Recipes of training, samples and loss of each stage, and the curriculum of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -11,26 +12,39 @@ from torch import Tensor
 from ecgdigit_export.train.alternatives import direct_loss, multitask_loss
 from ecgdigit_export.train.grid import grid_loss, grid_samples
 from ecgdigit_export.train.locate import locate_loss, page_samples
-from ecgdigit_export.train.pages import FromPage, Sampler
+from ecgdigit_export.train.pages import PageFileSampler, Sampler
 from ecgdigit_export.train.trace import strip_samples, trace_loss
 
 Loss = Callable[[Any, dict[str, Tensor]], tuple[Tensor, dict[str, float]]]
-"""A network and a batch → the loss, and readings that say what it means."""
+"""Function from a network and a batch to the loss and metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """sample_px: pixels of a sample of the usual shape; of smaller ones more make a batch."""
+    """Samples and loss of a stage.
+
+    `sample_px` is the number of pixels of a sample of the standard shape. A batch has more samples of smaller
+    shapes.
+    """
 
     sampler: Sampler
     loss: Loss
     sample_px: int
 
 
+@dataclass(frozen=True, slots=True)
+class Curriculum:
+    """Recipe and files of a training run, and the truth files of the pages for validation."""
+
+    recipe: Recipe
+    paths: Sequence[Path]
+    held_out: Sequence[Path]
+
+
 RECIPES: Mapping[str, Recipe] = {
-    "locate": Recipe(FromPage(page_samples), locate_loss, 768 * 768),
-    "grid": Recipe(FromPage(grid_samples), grid_loss, 448 * 448),
-    "trace": Recipe(FromPage(strip_samples), trace_loss, 320 * 512),
+    "locate": Recipe(PageFileSampler(page_samples), locate_loss, 768 * 768),
+    "grid": Recipe(PageFileSampler(grid_samples), grid_loss, 448 * 448),
+    "trace": Recipe(PageFileSampler(strip_samples), trace_loss, 320 * 512),
 }
 
 _OTHER_LOSSES: Mapping[tuple[str, str], Loss] = {
@@ -39,8 +53,8 @@ _OTHER_LOSSES: Mapping[tuple[str, str], Loss] = {
 }
 
 
-def recipe_of(family: str, stage: str) -> Recipe:
-    """Raises KeyError for a stage that is none."""
+def select_recipe(family: str, stage: str) -> Recipe:
+    """Return the recipe of a stage. Raises KeyError for an unknown stage."""
     recipe = RECIPES[stage]
     loss = _OTHER_LOSSES.get((family, stage), recipe.loss)
     return Recipe(recipe.sampler, loss, recipe.sample_px)

@@ -1,4 +1,4 @@
-"""What a training run is told, with its defaults; `config_files` reads it from YAML."""
+"""Settings of a training run and their defaults. `config_files` reads them from YAML files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ class _Strict(BaseModel):
 
 
 class StageSettings(_Strict):
-    """One stage's share.
+    """Settings of one stage.
 
-    steps: of the optimizer, and the length of the cosine. batch: samples a step and device. rate: of
-    learning, at the cosine's top. accumulate: batches whose gradients one step sums.
+    `steps` is the number of optimizer steps and the length of the cosine schedule. `batch` is the number of
+    samples per step and device. `rate` is the maximum learning rate. `accumulate` is the number of batches
+    whose gradients are summed for one step.
     """
 
     steps: PositiveInt
@@ -26,9 +27,9 @@ class StageSettings(_Strict):
 
 
 class ValidationSettings(_Strict):
-    """Which pages the network is measured on after every epoch.
+    """Settings of validation after every epoch.
 
-    pages: a folder of them; without it `count` pages of the training folder are kept out of training.
+    `pages` is a folder of validation pages. Without it, `count` pages of the training folder are held out.
     """
 
     pages: Path | None = None
@@ -36,9 +37,9 @@ class ValidationSettings(_Strict):
 
 
 class SynthSettings(_Strict):
-    """Pages to draw before training, where the folder has fewer.
+    """Synthetic pages that are written before training if the folder has fewer than `count`.
 
-    signals: as for `ecgdigit-rt synth --signals`; simulated recordings without.
+    `signals` is as for `ecgdigit-rt synth --signals`. Without it recordings are simulated.
     """
 
     count: PositiveInt = 2000
@@ -50,21 +51,36 @@ class SynthSettings(_Strict):
 
 
 class TrainSettings(_Strict):
-    """One run. Paths in a YAML file are relative to it.
+    """Settings of one run. Paths in a YAML file are relative to the file.
 
-    pages: folder that `synth` or `label` wrote. out: folder for weights, checkpoints and logs. start: what
-    to begin with, to fine-tune: a folder of STAGE.pt, or models that `run --models` takes, such as lite.
-    freeze_norms: batch norms keep their statistics, which few or uniform pages would spoil; so they do
-    whenever `start` is models. epoch_steps: steps between two looks at the validation
-    pages, and between two checkpoints. precision: fp32, bf16 or fp16 (mixed; the weights stay FP32), or
-    auto: bf16 where the device computes in it. threads: of PyTorch, on a CPU. workers: processes that make
-    samples. log: what keeps the readings, beside OUT/logs/STAGE/metrics.csv.
+    Attributes
+    ----------
+    pages
+        Folder that `synth` or `label` wrote.
+    out
+        Folder for weights, checkpoints and logs.
+    init_from
+        Initial weights, for fine-tuning: a folder with STAGE.pt, or models as for `run --models`, such as
+        lite.
+    freeze_norms
+        Freezes the statistics of batch norms, which few or uniform pages would degrade. Always true if
+        `init_from` are models.
+    epoch_steps
+        Steps between two validations, and between two checkpoints.
+    precision
+        `fp32`, `bf16` or `fp16` (mixed, with FP32 weights), or `auto`: bf16 if the device supports it.
+    threads
+        CPU threads of PyTorch.
+    workers
+        Processes that prepare samples.
+    log
+        Loggers in addition to OUT/logs/STAGE/metrics.csv.
     """
 
     family: str = "lite"
     pages: Path
     out: Path
-    start: str | None = None
+    init_from: str | None = None
     freeze_norms: bool = False
     synth: SynthSettings | None = None
     validation: ValidationSettings = ValidationSettings()
@@ -81,5 +97,5 @@ class TrainSettings(_Strict):
     log: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
 
     def of_stage(self, stage: str) -> StageSettings:
-        """Raises KeyError for a stage that is none."""
+        """Return the settings of a stage. Raises KeyError for an unknown stage."""
         return {"locate": self.locate, "grid": self.grid, "trace": self.trace}[stage]

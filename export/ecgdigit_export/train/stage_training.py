@@ -1,10 +1,9 @@
-"""One stage's training as Lightning runs it: loss, optimizer, schedule, and the epochs' pages."""
+"""Lightning modules of a stage's training: loss, optimizer, schedule, and data."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
@@ -17,53 +16,57 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 
-from ecgdigit_export.models.shipped import freeze_norms
+from ecgdigit_export.models.pretrained import freeze_norms
 from ecgdigit_export.train.pages import Batch, PageStream
-from ecgdigit_export.train.recipes import Recipe
+from ecgdigit_export.train.recipes import Curriculum, Recipe
 from ecgdigit_export.train.settings import StageSettings, TrainSettings
 
-_WARM_STEPS = 100
-_LEAST_RATE = 0.02
+# Steps of the warm-up, final learning rate as a share of the maximum, and weight decay of AdamW. Chosen, not
+# tuned.
+_WARMUP_STEPS = 100
+_MIN_RATE = 0.02
 _WEIGHT_DECAY = 0.01
 
 
 def rate_share(step: int, steps: int) -> float:
-    """The learning rate at a step as a share of the top: a short rise, then one cosine down to 2 %."""
-    warm = min(1.0, (step + 1) / _WARM_STEPS)
-    return warm * (_LEAST_RATE + (1 - _LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    """Return the learning rate at a step as a share of the maximum: a warm-up, and a cosine down to 2 %."""
+    warmup = min(1.0, (step + 1) / _WARMUP_STEPS)
+    return warmup * (_MIN_RATE + (1 - _MIN_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def epoch_ends(steps: int, epoch_steps: int) -> list[int]:
-    """The step at which each epoch ends: as many of about `epoch_steps` as make up `steps`."""
+    """Return the step at which each epoch ends. Epochs of about `epoch_steps` add up to `steps`."""
     epochs = max(1, round(steps / epoch_steps))
     return [round(steps * (k + 1) / epochs) for k in range(epochs)]
 
 
 class StageTraining(pl.LightningModule):
-    """Trains `network` with `recipe`; what is read off a batch is logged under the reading's name."""
+    """Training of `network` with `recipe`. Loss and metrics of each batch are logged."""
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, settings: StageSettings, norms_are_frozen: bool
+        self, network: nn.Module, recipe: Recipe, settings: StageSettings, freeze_norms: bool
     ) -> None:
         super().__init__()
         self.network = network
         self._loss, self._settings = recipe.loss, settings
-        self._norms_are_frozen = norms_are_frozen
+        self._freeze_norms = freeze_norms
 
     def on_train_batch_start(self, _: Batch, __: int) -> None:
-        """Validation has put all in training mode again."""
-        if self._norms_are_frozen:
+        """Freeze the norms again, because validation has reset all modules to training mode."""
+        if self._freeze_norms:
             freeze_norms(self.network)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        loss, readings = self._loss(self.network, batch)
-        self.log_dict({"loss": loss.detach(), **readings}, on_step=True, on_epoch=False)
+        """Return the loss of a batch, and log it with the metrics."""
+        loss, metrics = self._loss(self.network, batch)
+        self.log_dict({"loss": loss.detach(), **metrics}, on_step=True, on_epoch=False)
         return loss
 
     def validation_step(self, _: Path, __: int) -> None:
-        """Pages are measured by `ecgdigit_export.train.page_score.PageScore`."""
+        """Do nothing: the callback `ecgdigit_export.train.page_score.PageScore` validates pages."""
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return AdamW with the schedule of `rate_share`."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(), self._settings.rate, weight_decay=_WEIGHT_DECAY
         )
@@ -72,19 +75,10 @@ class StageTraining(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-@dataclass(frozen=True, slots=True)
-class Curriculum:
-    """What is learned, from which files, and the truths of the pages that tell how well."""
+class EpochLoader:
+    """Batches of one epoch, from an endless loader.
 
-    recipe: Recipe
-    paths: Sequence[Path]
-    held_out: Sequence[Path]
-
-
-class Epoch:
-    """An epoch's batches, from a loader that would go on for ever.
-
-    repeat: so many batches, over and over, to see whether they can be learned by heart.
+    With `repeat`, the same number of batches is repeated, to test whether the network can overfit them.
     """
 
     def __init__(self, loader: DataLoader[Batch], batches: int, repeat: int | None) -> None:
@@ -101,32 +95,35 @@ class Epoch:
 
 
 class StagePages(pl.LightningDataModule):
-    """Which batches an epoch has, and which pages it is measured on.
+    """Batches of each epoch, and pages for validation.
 
-    An epoch's batches depend on seed, epoch, rank and the count of workers alone, so a run that resumes
-    where an epoch ended sees what it would have seen. repeat: see `Epoch`.
+    The batches of an epoch depend only on seed, epoch, rank and the number of workers, so that a resumed run
+    continues with the same batches. `repeat` is as in `EpochLoader`.
     """
 
     def __init__(
         self,
-        lessons: Curriculum,
+        curriculum: Curriculum,
         stage: StageSettings,
         run: TrainSettings,
         repeat: int | None = None,
     ) -> None:
         super().__init__()
-        self._lessons, self._stage, self._run, self._repeat = lessons, stage, run, repeat
+        self._curriculum, self._stage, self._run, self._repeat = curriculum, stage, run, repeat
         self.ends = epoch_ends(stage.steps, run.epoch_steps)
 
-    def train_dataloader(self) -> Epoch:
+    def train_dataloader(self) -> EpochLoader:
+        """Return the batches of the current epoch."""
         trainer = self.trainer
         if trainer is None:
-            raise RuntimeError("these pages are no trainer's")
+            raise RuntimeError("the pages are not attached to a trainer")
         epoch = min(trainer.current_epoch, len(self.ends) - 1)
         steps = self.ends[epoch] - (self.ends[epoch - 1] if epoch else 0)
         seed = (self._run.seed, 0 if self._repeat else epoch, trainer.global_rank)
-        recipe = self._lessons.recipe
-        stream = PageStream(self._lessons.paths, recipe.sampler, self._stage.batch * recipe.sample_px, seed)
+        recipe = self._curriculum.recipe
+        stream = PageStream(
+            self._curriculum.paths, recipe.sampler, self._stage.batch * recipe.sample_px, seed
+        )
         workers = self._run.workers
         loader = DataLoader(
             stream,
@@ -135,15 +132,18 @@ class StagePages(pl.LightningDataModule):
             prefetch_factor=4 if workers else None,
             multiprocessing_context=_worker_context() if workers else None,
         )
-        return Epoch(loader, steps * self._stage.accumulate, self._repeat)
+        return EpochLoader(loader, steps * self._stage.accumulate, self._repeat)
 
     def val_dataloader(self) -> DataLoader[Path]:
-        """The pages' truths; each is read and measured whole."""
-        return DataLoader(_Paths(self._lessons.held_out), batch_size=None)
+        """Return the truth files of the validation pages."""
+        return DataLoader(_Paths(self._curriculum.held_out), batch_size=None)
 
 
 def _worker_context() -> BaseContext:
-    """Never a plain fork: a worker forked while other threads hold locks (validation's have) hangs."""
+    """Return a start method other than fork.
+
+    A worker that is forked while other threads hold locks, as those of validation do, hangs.
+    """
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")

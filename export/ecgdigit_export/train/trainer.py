@@ -1,4 +1,4 @@
-"""Lightning's trainer as a stage's training wants it."""
+"""Configuration of Lightning's trainer, and the modes of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from ecgdigit_export.train.callbacks import EpochNote, EpochNotes, StageWeights, averaging
+from ecgdigit_export.train.callbacks import EpochReporter, EpochSummary, StageWeights, weight_averaging
 from ecgdigit_export.train.page_score import PageScore
 from ecgdigit_export.train.settings import TrainSettings
 
@@ -24,25 +24,28 @@ _PRECISIONS: dict[str, _Precision] = {"fp32": "32-true", "bf16": "bf16-mixed", "
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """How a run differs from a real one.
+class RunMode:
+    """Mode of a training run.
 
-    resume: go on from OUT/STAGE.ckpt, where there is one. fresh: begin anew even if there is. overfit:
-    train on so many batches over and over, and measure on the pages they come from. debug: three steps
-    with anomaly detection, and a picture of the samples.
+    `resume` continues from OUT/STAGE.ckpt, if it exists. `restart` ignores an existing checkpoint. `overfit`
+    is a number of batches that are repeated; validation uses the pages that they come from. `debug` runs
+    three steps with anomaly detection, and writes a contact sheet of samples.
     """
 
     resume: bool = False
-    fresh: bool = False
+    restart: bool = False
     overfit: int | None = None
     debug: bool = False
 
 
-REAL = Trial()
+STANDARD_RUN = RunMode()
 
 
-def computes_in_bf16(accelerator: str) -> bool:
-    """Whether bf16 is quicker there: emulated, as on CPUs before AVX512-BF16, it is slower than FP32."""
+def has_native_bf16(accelerator: str) -> bool:
+    """Return whether an accelerator computes bf16 natively.
+
+    Emulated, as on CPUs without AVX512-BF16, it is slower than FP32.
+    """
     if accelerator == "cuda" or (accelerator == "auto" and torch.cuda.is_available()):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
@@ -51,35 +54,38 @@ def computes_in_bf16(accelerator: str) -> bool:
 def stage_trainer(
     stage: str,
     settings: TrainSettings,
-    trial: Trial,
+    mode: RunMode,
     epochs: int,
-    is_measured: bool,
-    say: Callable[[EpochNote], None],
+    has_validation: bool,
+    on_epoch: Callable[[EpochSummary], None],
 ) -> pl.Trainer:
-    """The order of the callbacks matters: what is saved is what `averaging` put there."""
-    share = settings.of_stage(stage)
+    """Return the trainer of a stage.
+
+    The order of the callbacks matters: `weight_averaging` must come before those that store weights.
+    """
+    stage_settings = settings.of_stage(stage)
     options = {key: str(value) for key, value in settings.model_dump(mode="json").items()}
-    callbacks: list[pl.Callback] = [averaging()]
-    if is_measured:
+    callbacks: list[pl.Callback] = [weight_averaging()]
+    if has_validation:
         callbacks.append(PageScore(stage, settings.threads))
     callbacks += [
         StageWeights(settings.out / f"{stage}.pt", options),
         ModelCheckpoint(settings.out, stage, save_on_train_epoch_end=True, enable_version_counter=False),
-        EpochNotes(stage, share.steps, say),
+        EpochReporter(stage, stage_settings.steps, on_epoch),
     ]
     return pl.Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
         precision=_precision(settings),
         max_epochs=epochs,
-        accumulate_grad_batches=share.accumulate,
+        accumulate_grad_batches=stage_settings.accumulate,
         gradient_clip_val=1.0,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        detect_anomaly=trial.debug,
+        detect_anomaly=mode.debug,
         logger=_loggers(settings, stage),
-        log_every_n_steps=1 if trial.debug else 20,
+        log_every_n_steps=1 if mode.debug else 20,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
         callbacks=callbacks,
@@ -89,7 +95,7 @@ def stage_trainer(
 def _precision(settings: TrainSettings) -> _Precision:
     if settings.precision != "auto":
         return _PRECISIONS[settings.precision]
-    return _PRECISIONS["bf16" if computes_in_bf16(settings.accelerator) else "fp32"]
+    return _PRECISIONS["bf16" if has_native_bf16(settings.accelerator) else "fp32"]
 
 
 def _loggers(settings: TrainSettings, stage: str) -> list[Logger]:
@@ -105,14 +111,14 @@ def _loggers(settings: TrainSettings, stage: str) -> list[Logger]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Without Lightning's greeting, and its advice on loaders, which does not fit endless streams."""
-    told = logging.getLogger("lightning.pytorch")
-    level = told.level
-    told.setLevel(logging.ERROR)
+def quiet_lightning() -> Iterator[None]:
+    """Suppress Lightning's banner, and its advice on data loaders, which does not fit endless streams."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\..*")
         try:
             yield
         finally:
-            told.setLevel(level)
+            logger.setLevel(level)

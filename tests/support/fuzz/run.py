@@ -1,7 +1,7 @@
-"""Fuzz one reader with atheris, from sound files on: python tests/support/fuzz/run.py NAME [libFuzzer options].
+"""Fuzzer of one reader, based on atheris: python tests/support/fuzz/run.py NAME [libFuzzer options].
 
-NAME is one of those in seeds.py. What breaks a target is left in the current folder as crash-…, oom-… or
-timeout-…; `python tests/support/fuzz/run.py NAME crash-…` runs that file alone.
+NAME is a key of SEEDS in seeds.py. An input that breaks its target is written to the current folder as
+crash-…, oom-… or timeout-…; `python tests/support/fuzz/run.py NAME crash-…` runs that file alone.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def main() -> None:
     corpus = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-"))
     for number, data in enumerate(SEEDS[name]()):
         (corpus / f"seed-{number}").write_bytes(data)
-    given = [option for option in options if not option.startswith("-")]
+    files = [option for option in options if not option.startswith("-")]
     limits = ["-rss_limit_mb=3000", "-timeout=20", "-max_len=200000", *options]
-    atheris.Setup([sys.argv[0], *limits, *([] if given else [str(corpus)])], target(name))
+    atheris.Setup([sys.argv[0], *limits, *([] if files else [str(corpus)])], target(name))
     atheris.Fuzz()
 
 

@@ -1,4 +1,4 @@
-"""Small sound files of every kind, for a fuzzer to change."""
+"""Seeds of the fuzzers: small valid files of every format."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from pdf_files import pdf, scan
 from PIL import Image
-from sample_picture import data_of, exif, page
-from tiff_files import turned_tiff
+from sample_image import GREY, exif, image_bytes, page
+from tiff_files import oriented_tiff
 
-PICTURE = Image.fromarray(page())
+IMAGE = Image.fromarray(page())
 
 
 def _images(kind: str, *options: Mapping[str, object]) -> list[bytes]:
-    return [data_of(PICTURE, kind, **option) for option in options or ({},)]
+    return [image_bytes(IMAGE, kind, **option) for option in options or ({},)]
 
 
 def _png() -> list[bytes]:
-    frames = [PICTURE.rotate(90 * k) for k in range(1, 3)]
-    modes = [data_of(PICTURE.convert(mode), "PNG") for mode in ("1", "L", "P", "LA", "RGBA", "I;16")]
+    frames = [IMAGE.rotate(90 * k) for k in range(1, 3)]
+    modes = [image_bytes(IMAGE.convert(mode), "PNG") for mode in ("1", "L", "P", "LA", "RGBA", "I;16")]
     return [*_images("PNG", {}, {"exif": exif(6)}, {"save_all": True, "append_images": frames}), *modes]
 
 
 def _jpeg() -> list[bytes]:
-    grey = data_of(PICTURE.convert("L"), "JPEG")
-    cmyk = data_of(PICTURE.convert("CMYK"), "JPEG")
+    grey = image_bytes(IMAGE.convert("L"), "JPEG")
+    cmyk = image_bytes(IMAGE.convert("CMYK"), "JPEG")
     return [*_images("JPEG", {}, {"progressive": True}, {"exif": exif(6)}), grey, cmyk]
 
 
 def _gif() -> list[bytes]:
-    return _images("GIF", {}, {"save_all": True, "append_images": [PICTURE.rotate(90)]})
+    return _images("GIF", {}, {"save_all": True, "append_images": [IMAGE.rotate(90)]})
 
 
 def _webp() -> list[bytes]:
-    animated = {"save_all": True, "append_images": [PICTURE.rotate(90)]}
+    animated = {"save_all": True, "append_images": [IMAGE.rotate(90)]}
     return _images("WEBP", {}, {"lossless": True}, {"exif": exif(6)}, animated)
 
 
 def _tiff() -> list[bytes]:
     packings = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
-    two = {"save_all": True, "append_images": [PICTURE.rotate(90)]}
-    fax = data_of(PICTURE.convert("1"), "TIFF", compression="group4")
-    deep = data_of(PICTURE.convert("I;16"), "TIFF")
-    return [*_images("TIFF", *({"compression": name} for name in packings), two), fax, deep, turned_tiff(6)]
+    two = {"save_all": True, "append_images": [IMAGE.rotate(90)]}
+    fax = image_bytes(IMAGE.convert("1"), "TIFF", compression="group4")
+    deep = image_bytes(IMAGE.convert("I;16"), "TIFF")
+    return [*_images("TIFF", *({"compression": name} for name in packings), two), fax, deep, oriented_tiff(6)]
 
 
 def _bmp() -> list[bytes]:
-    return [data_of(PICTURE.convert(mode), "BMP") for mode in ("1", "L", "P", "RGB")]
+    return [image_bytes(IMAGE.convert(mode), "BMP") for mode in ("1", "L", "P", "RGB")]
 
 
 def _heic() -> list[bytes]:
@@ -59,25 +59,25 @@ def _heic() -> list[bytes]:
 
 
 def _dicom() -> list[bytes]:
-    from dicom_files import GREY, picture
+    from dicom_files import image_dataset
     from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
-    made = [picture(page(), "RGB"), picture(GREY[..., 0], "MONOCHROME2", NumberOfFrames=1)]
-    packed = picture(page(), "RGB")
-    packed.compress(RLELossless)
-    deflated = picture(page(), "RGB")
+    datasets = [image_dataset(page(), "RGB"), image_dataset(GREY[..., 0], "MONOCHROME2", NumberOfFrames=1)]
+    compressed = image_dataset(page(), "RGB")
+    compressed.compress(RLELossless)
+    deflated = image_dataset(page(), "RGB")
     deflated.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     out = []
-    for one in (*made, packed, deflated):
+    for dataset in (*datasets, compressed, deflated):
         file = io.BytesIO()
-        one.save_as(file, enforce_file_format=True)
+        dataset.save_as(file, enforce_file_format=True)
         out.append(file.getvalue())
     return out
 
 
 def _pdf() -> list[bytes]:
-    drawn = pdf(b"1 0 0 RG 3 w 10 10 m 500 700 l S", b"BT ET", size=(595, 842))
-    return [drawn, scan(150), data_of(PICTURE, "PDF"), data_of(PICTURE.convert("1"), "PDF")]
+    drawing = pdf(b"1 0 0 RG 3 w 10 10 m 500 700 l S", b"BT ET", size=(595, 842))
+    return [drawing, scan(150), image_bytes(IMAGE, "PDF"), image_bytes(IMAGE.convert("1"), "PDF")]
 
 
 def _test_csv() -> list[bytes]:

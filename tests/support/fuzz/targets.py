@@ -1,4 +1,4 @@
-"""What must hold for any bytes: a named error or a sound value, and nothing else."""
+"""Fuzz targets: for any bytes, a reader raises a named error or returns a valid value."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgdigit_rt.decode import dicom, heic, pdf, plain_image, tiff
-from ecgdigit_rt.decode.decode_page import rgb_from_page
-from ecgdigit_rt.decode.format import HEAD_BYTES, FileFormat
-from ecgdigit_rt.decode.formats import page_count
+from ecgdigit_rt.decode import dicom, heic, opencv_image, pdf, tiff
+from ecgdigit_rt.decode.file_formats import HEAD_BYTES, FileFormat, page_count, rgb_from_page
 from ecgdigit_rt.errors import EcgDigitError
 from ecgdigit_rt.formats.submission_csv import read_submission
 from ecgdigit_rt.formats.test_csv import MAX_RATE_HZ, MAX_ROWS, read_test_csv
 from ecgdigit_rt.results import LEADS, PageRef
 
 MAX_PIXELS = 2_000_000
-_MOST_PAGES = 3  # of a file that says it has many: they are alike
+_MAX_PAGES = 3  # of a file that states many, which are alike
 
 _FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 
 
-def decoded(kind: FileFormat, data: bytes) -> None:
-    """The pages of a file with these bytes. What has become another kind of file has a target of its own."""
-    if not kind.matches(data[:HEAD_BYTES]):
+def check_decoding(file_format: FileFormat, data: bytes) -> None:
+    """Decode the pages of a file with these bytes, unless they are of another format with its own target."""
+    if not file_format.matches(data[:HEAD_BYTES]):
         return
     path = _FOLDER / "page"
     path.write_bytes(data)
@@ -34,7 +32,7 @@ def decoded(kind: FileFormat, data: bytes) -> None:
         count = page_count(path)
     except EcgDigitError:
         count = 1
-    for number in range(min(count, _MOST_PAGES)):
+    for number in range(min(count, _MAX_PAGES)):
         try:
             pixels = rgb_from_page(PageRef(path, number), MAX_PIXELS)
         except EcgDigitError:
@@ -46,38 +44,40 @@ def decoded(kind: FileFormat, data: bytes) -> None:
         assert pixels.size <= 3 * MAX_PIXELS
 
 
-def questions(data: bytes) -> None:
+def check_test_csv(data: bytes) -> None:
+    """Read the bytes as test.csv."""
     path = _FOLDER / "test.csv"
     path.write_bytes(data)
     try:
-        found = read_test_csv(path)
+        tables = read_test_csv(path)
     except EcgDigitError:
         return
-    assert found
-    for image, asked in found.items():
+    assert tables
+    for image, requests in tables.items():
         assert image
-        assert asked
-        assert len({one.lead for one in asked}) == len(asked)
-        for one in asked:
-            assert one.lead in LEADS
-            assert 0 < one.rate_hz <= MAX_RATE_HZ
-            assert 0 < one.rows <= MAX_ROWS
+        assert requests
+        assert len({request.lead for request in requests}) == len(requests)
+        for request in requests:
+            assert request.lead in LEADS
+            assert 0 < request.rate_hz <= MAX_RATE_HZ
+            assert 0 < request.rows <= MAX_ROWS
 
 
-def submitted(data: bytes) -> None:
+def check_submission(data: bytes) -> None:
+    """Read the bytes as submission.csv."""
     path = _FOLDER / "submission.csv"
     path.write_bytes(data)
     try:
-        found = read_submission(path)
+        tables = read_submission(path)
     except EcgDigitError:
         return
-    assert all(mv.dtype == np.float64 and mv.size for leads in found.values() for mv in leads.values())
+    assert all(mv.dtype == np.float64 and mv.size for leads in tables.values() for mv in leads.values())
 
 
-_OTHERS: dict[str, Callable[[bytes], None]] = {"test-csv": questions, "submission": submitted}
-_KINDS: dict[str, FileFormat] = {"tiff": tiff, "heic": heic, "dicom": dicom, "pdf": pdf}
+_TABLES: dict[str, Callable[[bytes], None]] = {"test-csv": check_test_csv, "submission": check_submission}
+_FORMATS: dict[str, FileFormat] = {"tiff": tiff, "heic": heic, "dicom": dicom, "pdf": pdf}
 
 
 def target(name: str) -> Callable[[bytes], None]:
-    """By a seed's name."""
-    return _OTHERS.get(name) or partial(decoded, _KINDS.get(name, plain_image))
+    """Return the target for a key of SEEDS."""
+    return _TABLES.get(name) or partial(check_decoding, _FORMATS.get(name, opencv_image))

@@ -1,13 +1,13 @@
 #include "ecgdigit/client.h"
 
-#include "answer.h"
 #include "connection.h"
 #include "request.h"
+#include "response.h"
 
 namespace ecgdigit {
 namespace {
 
-constexpr std::size_t largest_image = 2'000'000'000;  // as ecgdigit-rt itself
+constexpr std::size_t max_image = 2'000'000'000;  // bytes, as in ecgdigit-rt
 
 }  // namespace
 
@@ -16,13 +16,14 @@ Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
-Answer Client::digitize(std::string_view image, const Told& told, std::string_view id) {
-    if (image.size() > largest_image) {
-        return Error{"E-INPUT-11", Fault::page, "the file has more than 2 GB", "Split it into its pages."};
+Result Client::digitize(std::string_view image, const PageOptions& options, std::string_view id) {
+    if (image.size() > max_image) {
+        return Error{"E-INPUT-11", Fault::page, "The file has more than 2 GB",
+                     "Split it into files with fewer pages."};
     }
-    const auto response = connection_->post(request_from_page(image, told, id));
+    const auto response = connection_->post(request_from_page(image, options, id));
     if (const auto* error = std::get_if<Error>(&response)) return *error;
-    return answer_from_response(std::get<Response>(response));
+    return result_from_response(std::get<Response>(response));
 }
 
 }  // namespace ecgdigit

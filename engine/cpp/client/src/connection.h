@@ -1,4 +1,4 @@
-// One libcurl handle: it posts, and keeps its connection open.
+// HTTP connection: one libcurl handle that posts requests and keeps its connection open.
 #pragma once
 
 #include <curl/curl.h>
@@ -19,14 +19,14 @@ class Client::Connection {
     std::variant<Response, Error> post(const Request& request);
 
   private:
-    struct Closing {
+    struct CurlDeleter {
         void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
     };
 
-    Error error_from_code(CURLcode code, const char* said) const;
+    Error error_from_code(CURLcode code, const char* detail) const;
 
     Server server_;
-    std::unique_ptr<CURL, Closing> curl_;
+    std::unique_ptr<CURL, CurlDeleter> curl_;
 };
 
 }  // namespace ecgdigit

@@ -8,16 +8,16 @@
 namespace ecgdigit {
 namespace {
 
-// std::to_chars, since printf would write the decimal comma of the program's locale.
+// Uses std::to_chars, since printf would write the decimal separator of the locale.
 void append_fixed(std::string& text, double value, int decimals) {
-    std::array<char, 400> digits{};  // the largest double has 309 before its point
+    std::array<char, 400> digits{};  // the largest double has 309 digits before the point
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value,
                                    std::chars_format::fixed, decimals);
     text.append(digits.data(), end.ptr);
 }
 
-// Rounded as NumPy rounds; + 0.0 turns −0.0 into 0.0.
-double rounded_mv(float value) {
+// Rounds as NumPy does. Adding 0.0 turns −0.0 into 0.0.
+double round_mv(float value) {
     constexpr double steps_per_mv = 1e5;
     return std::nearbyint(static_cast<double>(value) * steps_per_mv) / steps_per_mv + 0.0;
 }
@@ -37,7 +37,7 @@ std::string csv_from_page(const Page& page) {
         for (const Lead& lead : page.leads) {
             text += ',';
             if (line >= lead.first && line - lead.first < lead.mv.size()) {
-                append_fixed(text, rounded_mv(lead.mv[line - lead.first]), 5);
+                append_fixed(text, round_mv(lead.mv[line - lead.first]), 5);
             }
         }
         text += '\n';

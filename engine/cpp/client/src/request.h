@@ -1,4 +1,4 @@
-// The body of a request: one page as KServe's protocol, version 2, with binary tensors writes it.
+// Request for one page in the KServe V2 protocol with binary tensors.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ struct Request {
     std::size_t header_length;  // of the JSON before the tensors
 };
 
-// image: shorter than 2³² bytes, since 4 of them tell its length.
-Request request_from_page(std::string_view image, const Told& told, std::string_view id);
+// `image` must be shorter than 2³² bytes, since its length is sent in 4 bytes.
+Request request_from_page(std::string_view image, const PageOptions& options, std::string_view id);
 
 }  // namespace ecgdigit

@@ -1,14 +1,23 @@
+// HTTP responses, and their strict validation.
 #pragma once
 
 #include <string>
 
+#include "ecgdigit/client.h"
+
 namespace ecgdigit {
 
-// What came back by HTTP. header_length: empty where the server sent none, as with its refusals.
+// An HTTP response. `header_length` is empty if the server sent no such header, as with its errors.
 struct Response {
     long status = 0;
     std::string header_length;
     std::string body;
 };
+
+// Returns the page, or an error if the server refuses the request or the response is malformed.
+Result result_from_response(const Response& response);
+
+// Returns the error of a response that cannot be used.
+Error malformed_response(const std::string& reason);
 
 }  // namespace ecgdigit

@@ -1,4 +1,4 @@
-// The body of an answer: a JSON header that names tensors, and their bytes behind it.
+// Tensors of a response body: a JSON header that describes them, followed by their bytes.
 #pragma once
 
 #include <cstddef>
@@ -10,16 +10,16 @@
 
 namespace ecgdigit {
 
-// An answer that cannot be what the model gives. It ends the reading of the answer and goes no further than
-// `answer_from_response`.
-class Malformed : public std::runtime_error {
+// A response that the model cannot have sent. It is caught in `result_from_response`.
+class MalformedResponse : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
 
-void require(bool is_so, const std::string& else_reason);
+// Throws MalformedResponse with `reason` if the condition is false.
+void require(bool condition, const std::string& reason);
 
-// One output. bytes: inside of the body it was read from.
+// One output. `bytes` refers to the body from which it was read.
 struct Tensor {
     std::string datatype;
     std::vector<std::size_t> shape;
@@ -28,16 +28,18 @@ struct Tensor {
 
 using Tensors = std::map<std::string, Tensor, std::less<>>;
 
-// header_length: what the HTTP header `Inference-Header-Content-Length` says. Throws Malformed.
+// `header_length` is the value of the HTTP header `Inference-Header-Content-Length`. Throws
+// MalformedResponse.
 Tensors tensors_from_body(std::string_view body, std::string_view header_length);
 
-// The tensor's values, of a shape that is known. Throws Malformed where type, shape and bytes disagree.
+// Return the values of a tensor of known shape. Throw MalformedResponse if type, shape and bytes disagree.
 std::vector<float> floats(const Tensors& tensors, std::string_view name,
                           const std::vector<std::size_t>& shape);
-std::vector<std::string> texts(const Tensors& tensors, std::string_view name,
-                               const std::vector<std::size_t>& shape);
+std::vector<std::string> strings(const Tensors& tensors, std::string_view name,
+                                 const std::vector<std::size_t>& shape);
 
-// The shape alone, of so many axes. Throws Malformed.
-const std::vector<std::size_t>& shape_of(const Tensors& tensors, std::string_view name, std::size_t axes);
+// Returns the shape of a tensor with this number of axes. Throws MalformedResponse.
+const std::vector<std::size_t>& shape_of(const Tensors& tensors, std::string_view name,
+                                         std::size_t axis_count);
 
 }  // namespace ecgdigit

@@ -1,4 +1,4 @@
-// Numbers as they travel: little-endian, whatever this machine's order is.
+// Little-endian numbers of the protocol, independent of the byte order of this machine.
 #pragma once
 
 #include <cstdint>
@@ -8,26 +8,26 @@
 
 namespace ecgdigit::wire {
 
-// The first four bytes; there must be four.
-inline std::uint32_t number_at(std::string_view bytes) {
+// Returns the number in the first four bytes, which must exist.
+inline std::uint32_t uint32_at(std::string_view bytes) {
     std::uint32_t value = 0;
-    for (unsigned place = 0; place < 4; ++place) {
-        value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[place])) << (8U * place);
+    for (unsigned k = 0; k < 4; ++k) {
+        value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[k])) << (8U * k);
     }
     return value;
 }
 
 inline float float_at(std::string_view bytes) {
     static_assert(sizeof(float) == sizeof(std::uint32_t));
-    const std::uint32_t bits = number_at(bytes);
+    const std::uint32_t bits = uint32_at(bytes);
     float value = 0;
     std::memcpy(&value, &bits, sizeof value);
     return value;
 }
 
 inline void append(std::string& bytes, std::uint32_t value) {
-    for (unsigned place = 0; place < 4; ++place) {
-        bytes += static_cast<char>(static_cast<unsigned char>(value >> (8U * place)));
+    for (unsigned k = 0; k < 4; ++k) {
+        bytes += static_cast<char>(static_cast<unsigned char>(value >> (8U * k)));
     }
 }
 

@@ -1,4 +1,4 @@
-// A Triton server that serves the model `ecgdigit`: page images go in, leads come out.
+// Client of a Triton server with the model `ecgdigit`: page images in, leads out.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,9 @@
 
 namespace ecgdigit {
 
-// What is known of a page beside its image. What is not told is read off the page.
-struct Told {
-    std::string layout;  // a name such as 3x4+1, or rows spelled out; empty: as the page says
+// Overrides of what is printed on a page. Unset values are detected by the server.
+struct PageOptions {
+    std::string layout;  // a name such as 3x4+1, or rows such as I,II/III,aVR; empty: detected
     std::optional<float> speed_mm_s;
     std::optional<float> gain_mm_mv;
 };
@@ -22,15 +22,14 @@ struct Told {
 struct Server {
     std::string url = "http://localhost:8000";
     std::string model = "ecgdigit";
-    std::chrono::milliseconds timeout{120'000};  // of one page, from its sending to the last byte
+    std::chrono::milliseconds timeout{120'000};  // per page, from the first byte sent to the last received
 };
 
-using Answer = std::variant<Page, Error>;
+using Result = std::variant<Page, Error>;
 
-// One connection, kept open between pages. Clients share nothing: give each thread its own.
+// One connection, kept open between pages. Not thread-safe: create one client per thread.
 //
-// Whatever the server answers is a Page or an Error, never an exception; only memory that runs out throws
-// std::bad_alloc.
+// Every response of a server becomes a Page or an Error. No exception is thrown except std::bad_alloc.
 class Client {
   public:
     explicit Client(Server server = {});
@@ -40,9 +39,9 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // Sends one encoded image (PNG, JPEG, TIFF, PDF, …) and waits. id: the page's name in messages and
-    // report.
-    Answer digitize(std::string_view image, const Told& told = {}, std::string_view id = {});
+    // Sends one encoded image (PNG, JPEG, TIFF, PDF, …) and waits for the result. `id` names the page in
+    // messages and in the report.
+    Result digitize(std::string_view image, const PageOptions& options = {}, std::string_view id = {});
 
   private:
     class Connection;

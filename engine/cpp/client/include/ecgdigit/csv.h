@@ -6,8 +6,8 @@
 
 namespace ecgdigit {
 
-// The text that `ecgdigit-rt run --format csv` writes of a page: `time_s`, then a column per lead; a line per
-// sample, millivolt at 5 decimals, empty where nothing was printed.
+// Returns the text that `ecgdigit-rt run --format csv` writes: `time_s`, then one column per lead. There is
+// one line per sample, in millivolts with 5 decimals, empty outside of a lead's window.
 std::string csv_from_page(const Page& page);
 
 }  // namespace ecgdigit

@@ -1,4 +1,4 @@
-// What a page image becomes: values, and no behaviour.
+// Result types: plain values without behaviour.
 #pragma once
 
 #include <cstddef>
@@ -7,39 +7,39 @@
 
 namespace ecgdigit {
 
-// One lead as it was printed. Sample k of mv stands at (first + k) / rate_hz seconds of the record.
+// One lead. Sample k of mv is at (first + k) / rate_hz seconds of the record.
 struct Lead {
     std::string name;  // I, II, III, aVR, aVL, aVF, V1 … V6
     std::size_t first = 0;
-    std::vector<float> mv;  // millivolt, finite, never empty
+    std::vector<float> mv;  // millivolts, finite, never empty
     float start_s = 0;
     float end_s = 0;
     float confidence = 0;         // 0 to 1
-    float expected_error_mv = 0;  // NaN where nothing is known of it
+    float expected_error_mv = 0;  // NaN if unknown
 };
 
-// A page that was read.
+// A digitized page.
 struct Page {
     float rate_hz = 0;
     std::vector<Lead> leads;           // in the standard order
-    std::vector<std::string> missing;  // leads that the layout has and that were not found
-    float expected_db = 0;             // expected signal-to-noise ratio; NaN where unknown
+    std::vector<std::string> missing;  // leads of the layout that were not found
+    float expected_db = 0;             // expected signal-to-noise ratio; NaN if unknown
     std::string report;                // JSON, the object that `ecgdigit-rt run --format json` writes
 };
 
-// Where the fault lies, and so what would help.
+// Origin of an error, and thus where to correct it.
 enum class Fault {
-    caller,  // what was asked for makes no sense: an address, a layout, a paper speed
-    page,    // this image could not be read; another one may be
-    server,  // no answer, or none that can be used
+    caller,  // invalid arguments: a URL, a layout, a paper speed
+    page,    // this image cannot be digitized; others may
+    server,  // no response, or an unusable one
 };
 
-// Why there is no page. The id is stable: docs/errors.md and docs/howto/cpp.md have a heading for each.
+// Reason why there is no page. The id is stable and has a heading in docs/errors.md or docs/howto/cpp.md.
 struct Error {
     std::string id;
     Fault fault = Fault::server;
     std::string message;
-    std::string hint;  // what to do; empty where the server's message says it already
+    std::string hint;  // what to do; empty if the message of the server contains it
 };
 
 }  // namespace ecgdigit

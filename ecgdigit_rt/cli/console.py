@@ -1,0 +1,131 @@
+"""Messages on standard error: labelled lines, and the events of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from ecgdigit_rt.sanitize import escape_control_chars
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.digitizer import Digitizer
+
+
+def print_message(label: str, text: str) -> None:
+    """Print a line with a label of up to eight characters. Control characters of file names are escaped."""
+    typer.echo(f"{label:8} {escape_control_chars(text)}", err=True)
+
+
+def print_digitizer(digitizer: Digitizer) -> None:
+    """Print the device, the models and the notes of a digitizer."""
+    print_message("device", digitizer.device)
+    print_message("models", digitizer.models)
+    for note in digitizer.notes:
+        print_message("note", note)
+
+
+class RunMessages:
+    """Printer of a run's events. Satisfies `ecgdigit_rt.runs.execution.RunObserver`."""
+
+    def on_restart(self, changes: Sequence[str]) -> None:
+        """Print the changes of the configuration."""
+        print_message("restart", f"the configuration changed: {'; '.join(changes)}")
+
+    def on_resume(self, done: int, total: int) -> None:
+        """Print the number of pages that an earlier run has done."""
+        print_message("resuming", f"{done} of {total} pages are already done")
+
+    def on_stop(self, done: int, total: int) -> None:
+        """Print the number of pages that are done, and the way to resume."""
+        print_message("stopped", f"{done} of {total} pages are done. Run the same command to resume.")
+
+    def progress(self, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
+        """Return a progress bar of pages."""
+        return page_progress(total, done)
+
+
+class PageOutcome(Protocol):
+    """Interface of `ecgdigit_export.label.folder.PageOutcome`, which needs the extra `export`."""
+
+    @property
+    def page(self) -> str:
+        """Id of the page."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Reason why the page was skipped, empty if it was not."""
+        ...
+
+
+def count_skipped(outcomes: Iterable[PageOutcome], pages: int) -> int:
+    """Consume the outcomes of `pages` pages with a progress bar, then print and count the skipped ones."""
+    skipped = []
+    with page_progress(pages) as advance:
+        for outcome in outcomes:
+            skipped += [outcome] if outcome.problem else []
+            advance()
+    for outcome in skipped:
+        print_message("skipped", f"{outcome.page}   {outcome.problem}")
+    return len(skipped)
+
+
+@contextmanager
+def page_progress(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    """Show a progress bar of pages. The context is a function to call after each page.
+
+    `done` of `total` pages are done at the start.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class PagesPerSecond(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f} pages/s" if task.speed else "– pages/s")
+
+    columns = (
+        TextColumn("run     "),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        PagesPerSecond(),
+        TextColumn("eta"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, completed=done)
+        yield lambda: bar.advance(task)
+
+
+@contextmanager
+def elapsed_spinner() -> Iterator[Callable[[str], None]]:
+    """Show a spinner with the elapsed time. The context is a function to call with the next activity."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as spinner:
+        task = spinner.add_task("", total=None)
+
+        def show(activity: str) -> None:
+            spinner.reset(task, description=activity)
+
+        yield show

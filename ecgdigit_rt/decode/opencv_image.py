@@ -1,0 +1,69 @@
+"""PNG, JPEG, BMP, WebP, GIF and AVIF, decoded by OpenCV. The page of an animation is its first frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from ecgdigit_rt.decode.image_header import OS2_BMP, InvalidHeader, header_from_bytes, kind_from_head
+from ecgdigit_rt.decode.limits import check_page, check_size
+from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
+from ecgdigit_rt.decode.read_file import bytes_from_file
+from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
+
+AS_STORED = cv2.IMREAD_UNCHANGED
+DIRECTLY_TO_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+"""Flags for 8 bits and three channels, without a second pass over the pixels."""
+
+
+def matches(head: bytes) -> bool:
+    """Return whether a file that starts with these bytes has one of these types."""
+    return kind_from_head(head) is not None
+
+
+def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
+    """Return 1."""
+    return 1
+
+
+def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
+    """Decode the image. Raises UnreadableImage, UnsupportedType and ImageSizeOutOfRange."""
+    check_page(path, page, 1)
+    data = bytes_from_file(path)
+    try:
+        header = header_from_bytes(data)
+    except InvalidHeader as error:
+        raise UnreadableImage(path, str(error)) from error
+    check_size(path, header.width, header.height, max_pixels)
+    # With AS_STORED, OpenCV does not scale the 10 bits of an AVIF to 16, and decodes OS/2 BMP as grey.
+    is_direct = header.kind in ("JPEG", OS2_BMP) or header.is_high_bit_depth
+    pixels = decode_with_opencv(path, data, header.kind, DIRECTLY_TO_RGB if is_direct else AS_STORED)
+    return apply_orientation(rgb_from_pixels(pixels), header.orientation)
+
+
+def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: int = AS_STORED) -> MatLike:
+    """Decode the first image of `data` to grey, RGB or RGBA of uint8 or uint16.
+
+    Raises UnreadableImage and UnsupportedType for `path`; their messages name the format `kind`.
+    """
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise UnreadableImage(path, f"the {kind} data are damaged") from error
+    if pixels is None:
+        raise UnreadableImage(path, f"the {kind} data are damaged or truncated")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        samples = f"an image with {pixels.dtype} samples"
+        raise UnsupportedType(path, samples, "Save it with 8 or 16 bits per channel.")
+    return pixels if flags == DIRECTLY_TO_RGB else _reverse_channels(pixels)
+
+
+def _reverse_channels(pixels: MatLike) -> MatLike:
+    if pixels.ndim == 2:
+        return pixels
+    code = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}.get(pixels.shape[2])
+    return pixels if code is None else cv2.cvtColor(pixels, code)

@@ -1,0 +1,85 @@
+"""Alignment of predictions with the ground truth: sampling rate, lag and offset.
+
+A submission does not state its sampling rate. It is inferred from the sample counts: the rate at which most
+leads have the length of their true windows, with preference for the rate of the truth. A prediction at
+another rate (a run without test.csv writes 500 Hz) is resampled. After that, excess samples are cut and
+absent samples count as missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.evaluation.measures import Agreement, lead_agreement
+from ecgdigit_rt.evaluation.truth import RATES_HZ, SLACK, Truth
+from ecgdigit_rt.resample import resample
+from ecgdigit_rt.results import Digitized, Lead
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.plots.inspect.lead_plot import TrueLead
+
+
+def infer_rate_hz(truth: Truth, predicted: Mapping[str, NDArray[np.float64]]) -> float:
+    """Return the sampling rate of a prediction, inferred from its sample counts."""
+    counts = [(predicted[n].size, label.size) for n, label in truth.leads.items() if n in predicted]
+
+    def matches(rate_hz: float) -> int:
+        scale = rate_hz / truth.rate_hz
+        return sum(abs(count - true_count * scale) <= SLACK for count, true_count in counts)
+
+    return max((truth.rate_hz, *RATES_HZ), key=matches)  # the first of equal ones
+
+
+def resample_to_truth(
+    mv: NDArray[np.float64], rate_hz: float, true_rate_hz: float, count: int
+) -> NDArray[np.float64]:
+    """Return a prediction at the rate and length of the truth: (count,), NaN where it is too short."""
+    if rate_hz != true_rate_hz:
+        resampled_count = math.ceil(mv.size * true_rate_hz / rate_hz)
+        if count - resampled_count <= SLACK:  # so few absent samples are filled by repeating the last one
+            resampled_count = count
+        mv = resample(np.nan_to_num(mv), rate_hz, true_rate_hz, resampled_count)
+    out = np.full(count, np.nan)
+    out[: mv.size] = mv[:count]
+    return out
+
+
+def page_agreements(truth: Truth, leads: Mapping[str, Lead]) -> dict[str, Agreement]:
+    """Return the agreement of every lead that both have, in the order of the truth."""
+    return {
+        name: lead_agreement(
+            label,
+            resample_to_truth(
+                leads[name].mv.astype(np.float64), leads[name].rate_hz, truth.rate_hz, label.size
+            ),
+            truth.rate_hz,
+        )
+        for name, label in truth.leads.items()
+        if name in leads
+    }
+
+
+def align_truth(truth: Truth, page: Digitized) -> dict[str, TrueLead]:
+    """Return the true leads, moved in time and offset onto the predicted leads.
+
+    The metric moves the prediction. The last picture of `inspect` shows the prediction unmoved, so the
+    inverse shift is applied to the truth.
+    """
+    from ecgdigit_rt.plots.inspect.lead_plot import TrueLead
+
+    return {
+        name: TrueLead(
+            truth.leads[name] - found.offset_mv,
+            truth.rate_hz,
+            page.leads[name].start_s - found.lag_s,
+            found.db,
+            found.nrmse_percent,
+            found.pearson,
+        )
+        for name, found in page_agreements(truth, page.leads).items()
+    }

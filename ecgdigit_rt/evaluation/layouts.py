@@ -1,0 +1,55 @@
+"""Page layouts from JSON files beside the truth and the predictions.
+
+NAME.json in the folder of the truth or in its parent has precedence. Its `layout` is a name or `{"name": …}`,
+the form of `run --format csv`. Otherwise the layout that the run detected is used. Unreadable files are
+ignored, since a layout only groups the pages of a report.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def layout_beside(truth_dir: Path, image: str) -> str:
+    """Return the layout in NAME.json beside the truth or in the parent folder, or an empty string."""
+    return layout_from_json(truth_dir / f"{image}.json") or layout_from_json(
+        truth_dir.absolute().parent / f"{image}.json"
+    )
+
+
+def layout_from_json(path: Path) -> str:
+    """Return the layout in the JSON file of a page, or an empty string."""
+    return _layout(_document(path))
+
+
+def id_from_json(path: Path) -> str:
+    """Return the page id in the JSON file of a page, or an empty string.
+
+    The name of the file may differ from the id, since not every id is a safe file name.
+    """
+    document = _document(path)
+    page_id = document.get("id") if isinstance(document, dict) else None
+    return page_id if isinstance(page_id, str) else ""
+
+
+def layouts_from_report(path: Path) -> dict[str, str]:
+    """Return the layout of each page id in the report of a run. Failed pages have none."""
+    document = _document(path)
+    results = document.get("results") if isinstance(document, dict) else None
+    pages = [page for page in results if isinstance(page, dict)] if isinstance(results, list) else []
+    return {str(page.get("id")): _layout(page) for page in pages if _layout(page)}
+
+
+def _document(path: Path) -> Any:  # noqa: ANN401 any JSON value
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _layout(page: Any) -> str:  # noqa: ANN401 any JSON value
+    layout = page.get("layout") if isinstance(page, dict) else None
+    name = layout.get("name") if isinstance(layout, dict) else layout
+    return name if isinstance(name, str) else ""

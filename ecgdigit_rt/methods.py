@@ -1,0 +1,132 @@
+"""Methods of digitization: networks of one family, or the classical pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from hashlib import sha256
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_engine.batching import BatchingRunner
+from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.stage_opener import StageOpener, StageRequest
+from ecgdigit_rt import __version__
+from ecgdigit_rt.classical.pipeline import ClassicalPipeline
+from ecgdigit_rt.layout.match import LayoutOverrides
+from ecgdigit_rt.models import STAGES, load_models, load_sampler
+from ecgdigit_rt.pipeline import Pipeline, PipelineOptions
+from ecgdigit_rt.results import Digitized, PageRef, Provenance
+from ecgdigit_rt.stages import SAMPLED_TRACE
+from ecgdigit_rt.tracing.assemble import AssemblyOptions
+
+_SOFTWARE = f"ecgdigit-rt {__version__}"
+
+
+class PageReader(Protocol):
+    """Pipeline that digitizes single pages: `Pipeline` or `ClassicalPipeline`."""
+
+    def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises a PageError."""
+        ...
+
+
+class Method(Protocol):
+    """Source of page readers, with its description.
+
+    `device` and `models` are for people, `notes` are sentences for the user. `identity` names everything
+    about the method that affects results.
+    """
+
+    @property
+    def device(self) -> str: ...  # noqa: D102
+
+    @property
+    def models(self) -> str: ...  # noqa: D102
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def identity(self) -> Mapping[str, str]: ...  # noqa: D102
+
+    def reader(self, threads: int) -> PageReader:
+        """Return the reader whose networks, if any, use `threads` CPU threads."""
+        ...
+
+    def close(self) -> None:
+        """Release networks and worker threads."""
+        ...
+
+
+class NeuralMethod:
+    """Neural pipelines on the networks of one family, opened once per number of threads.
+
+    `threads` is the number of CPU threads of the process. `owns_runners` is false if the runners of `opener`
+    are shared with other callers. Raises ModelMissing and ModelCorrupt.
+    """
+
+    def __init__(
+        self, models: str, opener: StageOpener, threads: int, options: PipelineOptions, *, owns_runners: bool
+    ) -> None:
+        self._family = load_models(models, precision=opener.graph_precision)
+        self._opener, self._threads = opener, threads
+        self._options = options.with_provenance(Provenance(_SOFTWARE, str(self._family), str(opener)))
+        self._owns_runners = owns_runners
+        self._pipelines: dict[int, Pipeline] = {}
+        self._opened = ExitStack()
+        size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
+        self.device, self.notes = str(opener), opener.notes
+        self.models = f"{self._family} ({size_mb:.1f} MB)"
+        weights = sha256(b"".join(self._family.graphs[stage] for stage in STAGES)).hexdigest()
+        self.identity: Mapping[str, str] = {
+            "software": _SOFTWARE,
+            "models": f"{self._family} (SHA-256 {weights[:16]})",
+            "device": str(opener),
+        }
+
+    def reader(self, threads: int) -> Pipeline:
+        """Return the pipeline whose networks use `threads` CPU threads."""
+        if threads not in self._pipelines:
+            graphs = self._family.graphs
+            runners = {stage: self._open(graphs[stage], threads) for stage in STAGES}
+            if self._opener.is_accelerator:
+                sampler = load_sampler(str(self._family.root))
+                runners[SAMPLED_TRACE] = self._open(graphs["trace"], threads, sampler)
+            self._pipelines[threads] = Pipeline(runners, self._options)
+        return self._pipelines[threads]
+
+    def close(self) -> None:
+        """Release the networks, and stop the threads that feed a GPU."""
+        self._pipelines.clear()
+        self._opened.close()
+
+    def _open(self, graph: bytes, threads: int, prefix_graph: bytes | None = None) -> Runner:
+        concurrency = 1 if threads == self._threads else self._threads
+        runner = self._opener.open(StageRequest(graph, threads, concurrency, prefix_graph))
+        if self._owns_runners and isinstance(runner, BatchingRunner):
+            self._opened.callback(runner.close)
+        return runner
+
+
+class ClassicalMethod:
+    """The classical pipeline, which has no networks."""
+
+    device = "none (classical)"
+    models = "none"
+    notes = ("no text is read: rows and pulses determine layout, speed and gain unless they are specified",)
+    identity: Mapping[str, str] = {"software": _SOFTWARE, "models": "none"}
+
+    def __init__(self, overrides: LayoutOverrides, options: AssemblyOptions) -> None:
+        provenance = Provenance(_SOFTWARE, self.models, self.device)
+        self._pipeline = ClassicalPipeline(overrides, replace(options, provenance=provenance))
+
+    def reader(self, threads: int) -> ClassicalPipeline:  # noqa: ARG002
+        """Return the pipeline. It uses one thread."""
+        return self._pipeline
+
+    def close(self) -> None:
+        """Do nothing: there are no networks to release."""

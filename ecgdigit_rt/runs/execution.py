@@ -1,0 +1,215 @@
+"""Execution of a run: digitize, store, write and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ecgdigit_rt.errors import EcgDigitError
+from ecgdigit_rt.formats.page_folder import file_stem
+from ecgdigit_rt.formats.writer import PageWriter
+from ecgdigit_rt.runs.jobs import Job, PageDigitizer, file_digest, run_jobs
+from ecgdigit_rt.runs.journal import Completion, Journal
+from ecgdigit_rt.runs.output_target import OutputTarget
+from ecgdigit_rt.runs.report import Report, write_report
+from ecgdigit_rt.runs.result_store import open_store
+from ecgdigit_rt.runs.resume import ResumableRun, open_or_resume
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.results import Result
+
+
+class RunObserver(Protocol):
+    """Receiver of a run's events. The command line prints them; other callers may ignore them."""
+
+    def on_restart(self, changes: Sequence[str], /) -> None:
+        """Handle a restart from the first page, because of these changes of the configuration."""
+        ...
+
+    def on_resume(self, done: int, total: int, /) -> None:
+        """Handle the resumption of a run in which `done` of `total` pages are done."""
+        ...
+
+    def on_stop(self, done: int, total: int, /) -> None:
+        """Handle the early end of a run after `done` of `total` pages, before its error is raised."""
+        ...
+
+    def progress(self, total: int, done: int, /) -> AbstractContextManager[Callable[[], None]]:
+        """Return a context in which the result, a function, is called after each page.
+
+        `done` of `total` pages are done at its start.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """Pages of a run, their digitizer and their output.
+
+    `overlay` is the folder of overlays, if requested, and `max_pixels` the limit for decoding their pages.
+    `stop` returns True once the user has asked the run to stop.
+    """
+
+    jobs: Sequence[Job]
+    digitizer: PageDigitizer
+    network_threads: int
+    target: OutputTarget
+    writer: PageWriter
+    overlay: Path | None
+    max_pixels: int
+    stop: Callable[[], bool]
+
+    @property
+    def pages(self) -> int:
+        """Number of jobs that have a page."""
+        return sum(job.page is not None for job in self.jobs)
+
+    def draw_overlay(self, job: Job, result: Result) -> None:
+        """Write the overlay of a page, if overlays are requested."""
+        path = self._overlay_path(job.image)
+        if path is not None and job.page is not None:
+            from ecgdigit_rt.plots.overlay import write_overlay
+
+            write_overlay(result, path, self.max_pixels)
+
+    def has_overlay(self, image: str) -> bool:
+        """Return True if the overlay of an image exists, or is not requested."""
+        path = self._overlay_path(image)
+        return path is None or path.is_file()
+
+    def _overlay_path(self, image: str) -> Path | None:
+        return None if self.overlay is None else self.overlay / f"{file_stem(image)}.png"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """Result of a run.
+
+    `seconds` is the time spent on the pages that were not resumed. `not_started` is the number of pages that
+    `only_failed` left out; if it is not 0, no output was written. `retryable` is True if a page failed that
+    is among the inputs.
+    """
+
+    report: Report
+    seconds: float
+    not_started: int = 0
+    retryable: bool = False
+
+
+def run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunOutcome:
+    """Digitize all pages and write each result as it comes. Raises KeyboardInterrupt if stopped."""
+    started = time.perf_counter()
+    with plan.writer as writer, observer.progress(len(plan.jobs), 0) as advance:
+
+        def on_result(job: Job, result: Result) -> None:
+            plan.draw_overlay(job, result)
+            advance()
+
+        run_jobs(plan.jobs, plan.digitizer, plan.network_threads, writer, report, on_result, plan.stop)
+    if report.pages < len(plan.jobs):
+        raise KeyboardInterrupt
+    return RunOutcome(report, time.perf_counter() - started)
+
+
+def run_to_file(
+    plan: RunPlan,
+    report: Report,
+    configuration: Mapping[str, str],
+    observer: RunObserver,
+    *,
+    only_failed: bool,
+    restart: bool,
+) -> RunOutcome:
+    """Digitize the pages without a journal entry, then write the output and the report.
+
+    `only_failed`: digitize only pages that failed in an earlier run. `restart`: ignore an earlier run.
+    Raises OutputInUse, ConfigurationChanged, JournalMalformed, JournalMissing, OutputNotWritable, and
+    KeyboardInterrupt if stopped.
+    """
+    files = plan.target.files
+    with files.lock(), ExitStack() as stack:
+        if restart:
+            files.remove()
+        journal = stack.enter_context(closing(Journal(files.journal)))
+        changes = open_or_resume(journal, configuration, only_failed=only_failed)
+        if changes:
+            observer.on_restart(changes)
+        is_folder = plan.target.form.is_folder
+        store = open_store(plan.writer, files.spool, journal.spool_size, is_folder=is_folder)
+        stack.enter_context(closing(store))
+        run = ResumableRun(plan.jobs, journal, store, plan.network_threads, plan.has_overlay)
+        return _finish(plan, run, report, observer, only_failed=only_failed)
+
+
+def _finish(
+    plan: RunPlan, run: ResumableRun, report: Report, observer: RunObserver, *, only_failed: bool
+) -> RunOutcome:
+    """Digitize the remaining pages, and write the output and the report unless they are current."""
+    started = time.perf_counter()
+    report.resumed = plan.pages
+    if not _is_output_current(plan, run, only_failed=only_failed):
+        pending, not_started = run.pending(only_failed=only_failed)
+        report.resumed -= len(pending)
+        if report.resumed and not only_failed:
+            observer.on_resume(report.resumed, plan.pages)
+        try:
+            _digitize(plan, run, pending, observer, done=report.resumed)
+            if not not_started:
+                run.store.write_output(((job, run.entry(job)) for job in run.jobs), plan.stop)
+        except (EcgDigitError, KeyboardInterrupt):
+            observer.on_stop(sum(run.entry(job) is not None for job in plan.jobs), plan.pages)
+            raise
+        if not_started:
+            return RunOutcome(report, time.perf_counter() - started, not_started)
+    seconds = time.perf_counter() - started
+    for job in plan.jobs:
+        report.add(run.report(job))
+    _complete(plan, run, report)
+    return RunOutcome(report, seconds, retryable=report.count("failed") > len(plan.jobs) - plan.pages)
+
+
+def _digitize(
+    plan: RunPlan, run: ResumableRun, jobs: Sequence[Job], observer: RunObserver, *, done: int
+) -> None:
+    """Digitize the jobs and show the progress, from `done` pages on. Raises KeyboardInterrupt if stopped."""
+    with observer.progress(done + len(jobs), done) as advance:
+
+        def on_result(job: Job, result: Result) -> None:
+            plan.draw_overlay(job, result)
+            advance()
+
+        run.digitize(jobs, plan.digitizer, on_result, plan.stop)
+    if plan.stop():
+        raise KeyboardInterrupt
+
+
+def _is_output_current(plan: RunPlan, run: ResumableRun, *, only_failed: bool) -> bool:
+    """Return True if an earlier run wrote this output from exactly these pages, and none is to be retried."""
+    completion, out = run.journal.completion, plan.target.out
+    if completion is None or (only_failed and completion.failed) or completion.jobs != run.digest():
+        return False
+    with_page = [job for job in run.jobs if job.page is not None]
+    if not all(run.has_overlay(job.image) for job in with_page):
+        return False
+    if plan.target.form.is_folder:
+        return all(run.is_done(job) for job in with_page)
+    return completion.output is not None and completion.output == file_digest(out)
+
+
+def _complete(plan: RunPlan, run: ResumableRun, report: Report) -> None:
+    """Write the report and the last line of the journal, and discard results that are no longer needed.
+
+    If pages failed, the results of the others stay for a run with `only_failed`. Raises OutputNotWritable.
+    """
+    target = plan.target
+    write_report(report, map(run.report, run.jobs), target.report_path)
+    output = None if target.form.is_folder else file_digest(target.out)
+    completion = Completion(run.digest(), output, report.count("failed"))
+    if run.journal.completion != completion:
+        run.journal.complete(completion)
+    if completion.failed == 0:
+        run.store.discard()

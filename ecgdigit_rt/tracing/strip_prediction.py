@@ -1,0 +1,93 @@
+"""Output of stage 2 for one strip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
+from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
+
+# Chosen, not tuned.
+_PRESENCE_LIMIT = 4.0  # logits, so that a few extreme columns do not outvote many
+_MIN_EXTENT_MM = 2.0
+_END_COLUMNS = 16  # summed on either side of an end
+
+
+@dataclass(frozen=True)
+class StripPrediction:
+    """Distribution over height and presence of a trace in every column of a strip.
+
+    The centre of column k is at `start_mm` + k / `columns_per_mm`. `logits` is float32
+    (8 * half_height_mm, columns), before the softmax over height, with bin 0 at the top. `presence_logits` is
+    float32 (columns,), before the sigmoid that returns the share of the column that the trace covers. Raises
+    ValueError if the shapes do not match.
+    """
+
+    logits: NDArray[np.float32] = field(repr=False)
+    presence_logits: NDArray[np.float32] = field(repr=False)
+    start_mm: float
+    half_height_mm: float = HALF_HEIGHT_MM
+    columns_per_mm: int = COLUMNS_PER_MM
+
+    def __post_init__(self) -> None:
+        bins = round(2 * self.half_height_mm * BINS_PER_MM)
+        if self.logits.ndim != 2 or self.logits.shape[0] != bins:
+            raise ValueError(f"logits must have {bins} bins, got {self.logits.shape}")
+        if self.presence_logits.shape != self.logits.shape[1:]:
+            raise ValueError(f"presence is {self.presence_logits.shape} for logits {self.logits.shape}")
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return self.presence_logits.size
+
+    @cached_property
+    def presence(self) -> NDArray[np.float32]:
+        """Share of each column that the trace covers, float32 (columns,)."""
+        return np.asarray(1 / (1 + np.exp(-np.clip(self._presence_logits, -30, 30))), np.float32)
+
+    @property
+    def _presence_logits(self) -> NDArray[np.float32]:
+        """Presence logits in which NaN counts as no trace."""
+        return np.nan_to_num(self.presence_logits, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+
+    @cached_property
+    def extent(self) -> tuple[int, int]:
+        """Columns in which the trace starts and ends (half-open, equal if there is no trace).
+
+        This is the interval with the largest sum of presence logits: the likeliest single interval if columns
+        are independent. It bridges gaps and ignores specks.
+        """
+        clipped = np.clip(self._presence_logits, -_PRESENCE_LIMIT, _PRESENCE_LIMIT).astype(np.float64)
+        total = np.concatenate([[0.0], np.cumsum(clipped)])
+        gain = total - np.minimum.accumulate(total)
+        stop = int(gain.argmax())
+        first = int(total[: stop + 1].argmin())
+        if gain[stop] <= 0 or stop - first < _MIN_EXTENT_MM * self.columns_per_mm:
+            return 0, 0
+        return first, stop
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the strip shows no trace."""
+        first, stop = self.extent
+        return first == stop
+
+    @property
+    def extent_mm(self) -> tuple[float, float]:
+        """Position of the first sample, and of the sample that would follow the last one.
+
+        Presence is the share of a column that the trace covers, and a sample covers half a column on both
+        sides. So the sum of the presence over an end locates it to a fraction of a column.
+        """
+        if self.is_empty:
+            return self.start_mm, self.start_mm
+        begin, end = self.extent
+        left, right = min(begin + _END_COLUMNS, end), max(end - _END_COLUMNS, begin)
+        first = left - float(self.presence[max(0, begin - _END_COLUMNS) : left].sum())
+        stop = right + float(self.presence[right : end + _END_COLUMNS].sum())
+        return self.start_mm + first / self.columns_per_mm, self.start_mm + stop / self.columns_per_mm

@@ -1,0 +1,130 @@
+"""Printed text of a flat sheet: lead names, header, footer and QR code."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ecgdigit_export.synth.sheet import Sheet
+from ecgdigit_export.synth.text import word_mask
+from ecgdigit_export.synth.truth import Mark
+from ecgdigit_kernels.stroke import blend
+from ecgdigit_rt.layout.catalog import INVERTED_PREFIX
+
+_HEADER_LINES = (
+    "ID: {n}",
+    "Age: {a} yrs",
+    "Name:",
+    "Date: 20{b:02d}-{c:02d}-{d:02d}, {e:02d}:{f:02d}",
+    "Sex: M",
+    "Vent. rate {a} BPM",
+    "PR interval {g} ms",
+    "QRS duration {a} ms",
+    "QT/QTc {g}/{g} ms",
+    "P-R-T axes {a} {a} {a}",
+    "Sinus rhythm",
+    "Normal ECG",
+    "Unconfirmed diagnosis",
+    "Referred by:",
+    "HR {a}/min",
+    "Technician:",
+    "Room {a}",
+)
+_HEADER_NUMBERS = {
+    "n": (10000, 99999),
+    "a": (18, 99),
+    "b": (10, 26),
+    "c": (1, 13),
+    "d": (1, 29),
+    "e": (0, 24),
+    "f": (0, 60),
+    "g": (120, 480),
+}
+
+
+def _print_word(
+    sheet: Sheet,
+    word: str,
+    u_mm: float,
+    v_mm: float,
+    cap_mm: float,
+    name: str | None = None,
+    number: str = "",
+) -> float:
+    """Print `word` with its left edge at `u_mm` and its middle at `v_mm`, and return its width in mm.
+
+    With a `name`, a mark is added. It is centred on the `number` that the word begins with, if given, because
+    the network reads best what is under the mark.
+    """
+    style = sheet.style
+    mask = word_mask(word, style.font, cap_mm * style.px_per_mm)
+    height, width = mask.shape
+    x, y = round(float(sheet.x_px(u_mm))), round(float(sheet.y_px(v_mm)) - height / 2)
+    top, left = max(0, -y), max(0, -x)
+    view = sheet.raster[max(0, y) : y + height, max(0, x) : x + width]
+    visible = np.ascontiguousarray(mask[top : top + view.shape[0], left : left + view.shape[1]])
+    if visible.size:
+        blend(view, visible * np.float32(style.pen_density), np.array(style.pen_colour, np.float32))
+    width_mm = width / style.px_per_mm
+    if name is not None and visible.size:
+        marked_px = word_mask(number or word, style.font, cap_mm * style.px_per_mm).shape[1]
+        marked_mm = marked_px / style.px_per_mm
+        sheet.marks.append(Mark(name, u_mm + marked_mm / 2, v_mm, marked_mm, height / style.px_per_mm))
+    return float(width_mm)
+
+
+def print_labels(sheet: Sheet, rng: np.random.Generator) -> None:
+    """Print the name of each segment's lead, with its mark."""
+    style = sheet.style
+    if not style.has_labels:
+        return
+    du, dv = style.label_offset_mm
+    for row in sheet.layout.rows:
+        for segment in row.segments:
+            jitter = rng.normal(0, 0.15, 2)
+            _print_word(
+                sheet,
+                INVERTED_PREFIX * segment.is_inverted + segment.lead,
+                segment.start_mm + du + jitter[0],
+                row.baseline_mm + dv + jitter[1],
+                style.label_cap_mm,
+                segment.lead,
+            )
+
+
+def print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
+    """Print lines of a header, and in most cases speed and gain in a footer, with their marks."""
+    style = sheet.style
+    left, top, right, _ = style.paper
+    cap = float(rng.uniform(1.6, 2.6))
+    for line in range(style.header_lines):
+        for column in range(int(rng.integers(1, 4))):
+            numbers = {name: rng.integers(*span) for name, span in _HEADER_NUMBERS.items()}
+            word = str(rng.choice(_HEADER_LINES)).format(**numbers)
+            u = left + 6 + column * (right - left) / 3 + rng.uniform(0, 4)
+            _print_word(sheet, word, u, top + 5 + line * cap * 1.9, cap)
+    if rng.random() < 0.12:
+        return
+    speed, gain = f"{style.speed_mm_s:g}", f"{style.gain_mm_mv:g}"
+    space = " " if rng.random() < 0.4 else ""
+    words = [
+        (f"{speed}{space}mm/s", f"speed_{speed}", speed),
+        (f"{gain}{space}mm/mV", f"gain_{gain}", gain),
+        (str(rng.choice(("0.05-150 Hz", "F 40 Hz", "0.5 ~ 40 Hz AC 50", "12SL v237", ""))), None, ""),
+    ]
+    u = left + rng.uniform(8, 70)
+    for word, name, number in words:
+        if word:
+            u += _print_word(sheet, word, u, style.footer_v_mm, cap, name, number) + rng.uniform(3, 30)
+
+
+def place_qr_code(sheet: Sheet, rng: np.random.Generator) -> None:
+    """Draw a QR code in the upper right corner."""
+    style = sheet.style
+    code = cv2.QRCodeEncoder.create().encode(f"ECG-{rng.integers(10**9)}")
+    size = round(rng.uniform(14, 22) * style.px_per_mm)
+    code = cv2.resize(code, (size, size), interpolation=cv2.INTER_NEAREST)
+    x = sheet.raster.shape[1] - size - round(rng.uniform(2, 12) * style.px_per_mm)
+    y = round(rng.uniform(2, 6) * style.px_per_mm)
+    target = sheet.raster[y : y + size, x : x + size]
+    target[:] = code[: target.shape[0], : target.shape[1], None]
