@@ -39,7 +39,7 @@ from ecgdigit_rt.geometry import mesh_fit, strips
 from ecgdigit_rt.models import STAGES, load_models
 from ecgdigit_rt.pipeline import Pipeline, PipelineOptions
 from ecgdigit_rt.results import PageRef, Row
-from ecgdigit_rt.tracing import assemble, lead_trace, row_traces, strip_inference
+from ecgdigit_rt.tracing import assemble, ecg_check, lead_trace, row_traces, strip_inference
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
 from ecgdigit_rt.tracing.lead_trace import LeadTrace, trace_between
 from ecgdigit_rt.tracing.strip_inference import StripPredictor
@@ -97,7 +97,10 @@ VARIANTS: dict[str, list[Patch]] = {
     "full weight at lead boundaries": [(lead_trace, "_BOUNDARY_WEIGHT", 1.0)],
     "no taller strips": [(row_traces, "_TALL_HALF_HEIGHTS_MM", ())],
     "text read once": [(pipeline, "refine_text_heatmaps", lambda _runner, _image, _mesh, heatmap: heatmap)],
-    "most probable bin instead of expectation": [(lead_trace, "_HALF_WINDOW", 0)],
+    "most probable bin instead of expectation": [
+        (lead_trace, "_HALF_WINDOW", 0),
+        (ecg_check, "_MIN_MEDIAN_CONFIDENCE", 0.0),  # a single bin has little mass
+    ],
     "expectation over the whole column": [(lead_trace, "_HALF_WINDOW", 1000)],
     "columns decoded independently": [
         (row_traces, "trace_between", partial(trace_between, jump_penalty=1e-9))
@@ -155,7 +158,7 @@ def measure(
     return {
         "mean_db": round(evaluation.mean_db, 3),
         "score_db": round(evaluation.score, 3),
-        "median_s": round(median(seconds), 3),
+        "median_s": round(median(seconds), 3) if seconds else None,
         "kinds": {kind: round(db, 2) for kind, db in kinds.items()},
         "pages": {one.image: round(one.db, 2) for one in images},
         "failed": failed,

@@ -3,9 +3,10 @@
     python benchmarks/page_path.py PAGE [--list]
 
 Counts every module of the project that executes at least one function while `ecgdigit-rt run PAGE --out
-out.csv` runs in one thread. Imports and the warm-up of kernels do not count. Modules are listed in the order
-of their first call. A backward step is a first call whose folder lies before the folder of the previous first
-call in `FOLDERS`.
+out.csv` runs in one thread. Imports, the warm-up of kernels and the preparation of the digitizer (selection
+of a backend, loading of models, opening of networks) do not count: no page passes through them. Modules are
+listed in the order of their first call. A backward step is a first call whose floor lies before the floor of
+the previous first call, where the floors are the folders in the order in which a page passes them.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from pathlib import Path
 from types import FrameType
 
 PROJECT = ("ecgdigit_rt", "ecgdigit_engine", "ecgdigit_kernels")
+
+PREPARATION = (("ecgdigit_rt.digitizer", "__init__"), ("ecgdigit_rt.methods", "_open"))
+"""Functions that select a backend, load models and open networks."""
+
 FOLDERS = (
-    "cli", "runs", "digitizer", "models", "decode", "pipeline", "geometry", "layout", "tracing", "results",
-    "formats", "plots",
+    "cli", "runs", "digitizer", "models", "pipeline", "decode", "geometry", "layout", "tracing", "formats",
+    "plots",
 )  # fmt: skip
 """Folders and modules in the order in which a page passes them.
 
@@ -48,7 +53,7 @@ def modules_of_run(page: Path) -> list[str]:
             code = exit_code(["run", str(page), "--out", out, "--threads", "1"])
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]
+            threading.setprofile(None)
     if code:
         raise SystemExit(f"The run ended with exit code {code}.")
     return list(order)
@@ -59,7 +64,7 @@ def _is_preparation(frame: FrameType) -> bool:
     caller: FrameType | None = frame
     while caller is not None:
         name, function = caller.f_globals.get("__name__", ""), caller.f_code.co_name
-        if name == "ecgdigit_rt.warmup" or (name == "ecgdigit_rt.digitizer" and function == "__init__"):
+        if name == "ecgdigit_rt.warmup" or (name, function) in PREPARATION:
             return True
         if function == "<module>" and name.split(".")[0] in PROJECT:
             return True

@@ -41,7 +41,7 @@ def provenance(threads: int) -> dict[str, Any]:
         "ecgdigit_rt": ecgdigit_rt.__version__,
         "models": str(load_models()),
         "python": platform.python_version(),
-        "libraries": {name: found for name, found in versions if found is not None},
+        "libraries": {name: version for name, version in versions if version is not None},
         "cpu": cpu_name(),
         "gpus": [gpu.name for gpu in cuda_devices()],
         "threads": threads,

@@ -28,8 +28,7 @@ from ecgdigit_rt.cli import (
     synth,
     train,
 )
-from ecgdigit_rt.cli.console import print_message
-from ecgdigit_rt.cli.termination import BAD_ARGUMENTS, INTERRUPTED
+from ecgdigit_rt.cli.console import BAD_ARGUMENTS, INTERRUPTED, print_message
 from ecgdigit_rt.errors import EcgDigitError, InternalError
 
 # Typer contains its own copy of click, and of its usage errors it exports BadParameter alone.

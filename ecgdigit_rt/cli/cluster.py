@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ecgdigit_rt.cli.termination import SOME_FAILED
-from ecgdigit_rt.cluster.address import is_address
-from ecgdigit_rt.errors import AddressNeedsCluster, FormatConflict
+from ecgdigit_rt.cli.console import SOME_FAILED
+from ecgdigit_rt.decode.page_list import is_address
+from ecgdigit_rt.errors import FormatConflict
 
 if TYPE_CHECKING:
     from ecgdigit_rt.runs.options import DigitizeOptions
 
 _FORMAT = "parquet"
-
-
-def check_paths(inputs: Sequence[str], out: str, gpu_fraction: float) -> None:
-    """Refuse options that need a cluster. Raises AddressNeedsCluster and BadParameter."""
-    for path in (*inputs, out):
-        if is_address(path):
-            raise AddressNeedsCluster(path)
-    if gpu_fraction:
-        raise typer.BadParameter("--gpu-fraction needs --cluster, whose workers share a GPU")
 
 
 def run_cluster(

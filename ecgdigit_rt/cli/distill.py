@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ecgdigit_rt.cli.console import SOME_FAILED
 from ecgdigit_rt.cli.options import Threads
-from ecgdigit_rt.cli.termination import SOME_FAILED
 
 
 def distill(

@@ -6,8 +6,8 @@ import json
 
 import typer
 
+from ecgdigit_rt.cli.console import SETUP_INCOMPLETE
 from ecgdigit_rt.cli.options import PrintFormat, PrintFormatName
-from ecgdigit_rt.cli.termination import SETUP_INCOMPLETE
 
 
 def doctor(form: PrintFormatName = PrintFormat.text) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgdigit_rt.cli.console import print_message
+from ecgdigit_rt.cli.console import SETUP_INCOMPLETE, print_message
 from ecgdigit_rt.cli.options import PrintFormat, PrintFormatName
-from ecgdigit_rt.cli.termination import SETUP_INCOMPLETE
 
 if TYPE_CHECKING:
     from ecgdigit_engine.tensorrt.store import EngineStore

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecgdigit_rt.cli.console import print_message
-from ecgdigit_rt.cli.options import Threads
 
 if TYPE_CHECKING:
     from ecgdigit_rt.evaluation.scores import Evaluation
@@ -41,7 +40,9 @@ def evaluate(
     ] = False,
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="Also write a report with plots and tables as one HTML file."),
+        typer.Option(
+            "--html", help="Also write a report with plots as one HTML file. Needs the extra report."
+        ),
     ] = None,
     worst: Annotated[
         int | None,
@@ -54,7 +55,10 @@ def evaluate(
         Path | None,
         typer.Option("--inspect-dir", help="With --worst: folder for NAME/, in the form of `inspect`."),
     ] = None,
-    threads: Threads = None,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, help="With --worst: number of CPU threads. Default: all available."),
+    ] = None,
 ) -> None:
     """Score predictions with the competition metric and the accuracy measures of the literature.
 

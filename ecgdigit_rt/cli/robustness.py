@@ -35,7 +35,9 @@ def robustness(
         Path, typer.Option("--truth", help="Folder with their NAME.csv, in the form that `evaluate` reads.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="JSON file to write.")],
-    plot: Annotated[Path | None, typer.Option("--plot", help="Also draw the curves, as SVG.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw the curves as SVG. Needs the extra report.")
+    ] = None,
     sweep: Annotated[
         list[SweepName] | None,
         typer.Option("--sweep", help="Only this sweep. May be repeated. Default: all."),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from ecgdigit_rt.cli.console import SOME_FAILED, stop_signals
 from ecgdigit_rt.cli.options import (
     Backend,
     Device,
@@ -38,12 +38,10 @@ from ecgdigit_rt.cli.run_options import (
     Tta,
     TtaName,
 )
-from ecgdigit_rt.cli.termination import SOME_FAILED, stop_signals
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from ecgdigit_rt.runs.execution import RunOutcome
-    from ecgdigit_rt.runs.output_target import OutputTarget
 
 
 def run(
@@ -80,74 +78,38 @@ def run(
     others: it is listed at the end and in the report beside the output, and the exit code is 2.
     To resume an interrupted run, give the same command again.
     """
-    from ecgdigit_rt.cli.cluster import check_paths, run_cluster
-    from ecgdigit_rt.cli.console import RunMessages, print_digitizer
-    from ecgdigit_rt.decode.page_list import pages_from_inputs
-    from ecgdigit_rt.formats.test_csv import read_test_csv
-    from ecgdigit_rt.runs.execution import RunPlan, run_to_file, run_to_stream
-    from ecgdigit_rt.runs.isolation import IsolatedDigitizer
-    from ecgdigit_rt.runs.jobs import jobs_from_pages
-    from ecgdigit_rt.runs.options import DigitizeOptions, configuration
-    from ecgdigit_rt.runs.output_target import output_target
-    from ecgdigit_rt.runs.report import Report
+    from ecgdigit_rt.cli.console import RunMessages
+    from ecgdigit_rt.runs.execution import RunRequest, execute_run
+    from ecgdigit_rt.runs.options import DigitizeOptions
 
-    options = DigitizeOptions(
+    options = (
         models, tta.value, enforce_einthoven, no_beat_prior, layout, speed, gain, min_quality, max_pixels,
         method.value, backend, device, precision,
     )  # fmt: skip
     if only_failed and restart:
         raise typer.BadParameter("--only-failed needs the results that --restart discards")
     if cluster is not None:
+        from ecgdigit_rt.cli.cluster import run_cluster
+
         unsupported = {"--test": test, "--overlay": overlay, "--only-failed": only_failed}
-        raise typer.Exit(
-            run_cluster(
-                inputs, out, form, cluster, options, threads or 1, gpu_fraction, timeout, unsupported,
-                restart=restart,
-            )
+        code = run_cluster(
+            inputs, out, form, cluster, DigitizeOptions(*options), threads or 1, gpu_fraction, timeout,
+            unsupported, restart=restart,
         )  # fmt: skip
-    check_paths(inputs, out, gpu_fraction)
-    requests = None if test is None else read_test_csv(test)
-    target = output_target(Path(out), form, requests)
-    if only_failed and target.is_stream:
-        raise typer.BadParameter(f"--only-failed needs a journal, and {out} has none")
-    jobs, skipped = jobs_from_pages(pages_from_inputs(inputs), requests)
-    target.check()
-    writer = target.writer()
-    if overlay is not None:
-        _make_folder(overlay)
-    observer = RunMessages()
+        raise typer.Exit(code)
+    if gpu_fraction:
+        raise typer.BadParameter("--gpu-fraction needs --cluster, whose workers share a GPU")
     with stop_signals() as stop:
-        digitizer = options.digitizer(threads)
-        print_digitizer(digitizer)
-        report = Report([str(page.path) for page in skipped], digitizer.device, digitizer.models)
-        isolated = IsolatedDigitizer(options.page_digitizer, digitizer.threads, timeout)
-        is_isolated = isolate or timeout is not None
-        network_threads = digitizer.network_threads(sum(job.page is not None for job in jobs))
-        plan = RunPlan(
-            jobs, isolated if is_isolated else digitizer, network_threads, target, writer, overlay,
-            max_pixels, stop,
+        request = RunRequest(
+            inputs, out, form, test, overlay, DigitizeOptions(*options), threads, isolate, timeout,
+            only_failed, restart,
         )  # fmt: skip
-        if target.is_stream:
-            outcome = run_to_stream(plan, report, observer)
-        else:
-            folder_format = target.form.name if target.form.is_folder else None
-            settings = configuration(options, digitizer.identity, folder_format)
-            outcome = run_to_file(plan, report, settings, observer, only_failed=only_failed, restart=restart)
-    _print_outcome(outcome, target)
-    raise typer.Exit(0 if report.is_clean and not outcome.not_started else SOME_FAILED)
+        outcome = execute_run(request, RunMessages(), stop)
+    _print_outcome(outcome, out)
+    raise typer.Exit(0 if outcome.report.is_clean and not outcome.not_started else SOME_FAILED)
 
 
-def _make_folder(folder: Path) -> None:
-    """Create the folder of overlays. Raises OutputNotWritable."""
-    from ecgdigit_rt.errors import OutputNotWritable
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputNotWritable(folder, error.strerror or str(error)) from error
-
-
-def _print_outcome(outcome: RunOutcome, target: OutputTarget) -> None:
+def _print_outcome(outcome: RunOutcome, out: str) -> None:
     """Print the last lines of a run."""
     from ecgdigit_rt.cli.console import print_message
     from ecgdigit_rt.runs.report import summary_lines
@@ -161,5 +123,5 @@ def _print_outcome(outcome: RunOutcome, target: OutputTarget) -> None:
         typer.echo(line, err=True)
     if outcome.retryable:
         print_message("", "To retry only the failed pages, add --only-failed.")
-    if not target.is_stream:
-        print_message("written", f"{target.out} · {target.report_path}")
+    if outcome.report_path is not None:
+        print_message("written", f"{out} · {outcome.report_path}")

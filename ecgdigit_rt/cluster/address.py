@@ -23,11 +23,6 @@ _EXTRAS = {
 """Extra of this package that installs the file system of a scheme."""
 
 
-def is_address(text: str) -> bool:
-    """Return True if the text has a scheme. A path with a drive letter has none."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
-
-
 def file_system(address: str) -> tuple[Any, str]:
     """Return the file system of fsspec, and the path on it. Raises DependencyMissing and StorageUnusable."""
     with missing_dependency_as_error("an address of a file", "fsspec", "cluster"):

@@ -101,7 +101,7 @@ def digitize_remaining(started: StartedRun, observer: RunObserver) -> RunOutcome
     except (EcgDigitError, KeyboardInterrupt):
         observer.on_stop(report.pages, total)
         raise
-    return RunOutcome(report, time.perf_counter() - start)
+    return RunOutcome(report, None, time.perf_counter() - start)
 
 
 def _pages_per_part(pages: int, workers: int) -> int:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ecgdigit_rt.cluster.address import file_system, is_address
+from ecgdigit_rt.cluster.address import file_system
 from ecgdigit_rt.decode import opencv_image
 from ecgdigit_rt.decode.file_formats import HEAD_BYTES
 from ecgdigit_rt.decode.limits import MAX_FILE_BYTES
-from ecgdigit_rt.decode.page_list import pages_from_file
+from ecgdigit_rt.decode.page_list import is_address, pages_from_file
 from ecgdigit_rt.errors import FileTooLarge, InputNotFound, UnreadableImage
 from ecgdigit_rt.results import Failed, Result
 

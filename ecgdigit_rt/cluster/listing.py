@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from ecgdigit_rt.cluster.address import file_system, is_address, reraise_as_storage_error
+from ecgdigit_rt.cluster.address import file_system, reraise_as_storage_error
 from ecgdigit_rt.decode.page_list import (
     IMAGE_SUFFIXES,
     STANDARD_INPUT,
     has_image_suffix,
+    is_address,
     names_from_stdin,
     natural_sort_key,
     pages_from_inputs,

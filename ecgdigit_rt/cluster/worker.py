@@ -14,8 +14,7 @@ from typing import Any
 from ecgdigit_rt.cluster.fetch import local_copy, page_count, with_address_in_message
 from ecgdigit_rt.cluster.parts import ClusterPage, PartFolder
 from ecgdigit_rt.errors import InputError, StorageUnusable
-from ecgdigit_rt.formats.metadata import escape_surrogates
-from ecgdigit_rt.formats.test_csv import missing_requests
+from ecgdigit_rt.formats.metadata import escape_surrogates, missing_leads
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 from ecgdigit_rt.runs.isolation import WorkerProcess
 from ecgdigit_rt.runs.options import DigitizeOptions
@@ -88,7 +87,7 @@ def report_from_text(text: str) -> PageReport:
 
 def _text_from_report(page: ClusterPage, result: Result) -> str:
     """Return the report of a page as JSON, with the fields that the summary of a run needs."""
-    report = page_report(page.name, result, missing_requests(result, None))
+    report = page_report(page.name, result, missing_leads(result))
     fields = {name: getattr(report, name) for name in _REPORTED}
     return json.dumps({"path": escape_surrogates(page.source), **fields})
 

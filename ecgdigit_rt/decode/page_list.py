@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ecgdigit_rt.decode.file_formats import page_count
-from ecgdigit_rt.errors import InputNotFound, NoPagesFound
+from ecgdigit_rt.errors import AddressNeedsCluster, InputNotFound, NoPagesFound
 from ecgdigit_rt.results import PageRef
 
 IMAGE_SUFFIXES = frozenset(
@@ -39,13 +39,15 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     too: decoding them reports the error. So is a file whose pages cannot be counted, as one page. "-"
     reads a list of inputs from standard input: one per line, or separated by NUL (`find -print0`).
 
-    Raises InputNotFound for a name that does not exist or a glob without a match, and NoPagesFound if
-    the inputs contain no image.
+    Raises InputNotFound for a name that does not exist or a glob without a match, AddressNeedsCluster for
+    a URL, and NoPagesFound if the inputs contain no image.
     """
     given = [str(item) for item in inputs]
     found: dict[Path, list[PageRef]] = {}  # by resolved path, so that each file is listed once
     for item in given:
         for name in names_from_stdin() if item == STANDARD_INPUT else [item]:
+            if is_address(name):
+                raise AddressNeedsCluster(name)
             for path in _files(name):
                 resolved = Path(os.path.realpath(path))  # Path.resolve raises for a link to itself
                 if resolved not in found:
@@ -53,6 +55,11 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     if not found:
         raise NoPagesFound(["standard input" if i == STANDARD_INPUT else i for i in given], IMAGE_SUFFIXES)
     return [page for pages in found.values() for page in pages]
+
+
+def is_address(text: str) -> bool:
+    """Return whether the text is a URL, such as s3://bucket/scans. A path with a drive letter is not."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
 def names_from_stdin() -> list[str]:

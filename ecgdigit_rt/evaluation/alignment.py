@@ -74,12 +74,12 @@ def align_truth(truth: Truth, page: Digitized) -> dict[str, TrueLead]:
 
     return {
         name: TrueLead(
-            truth.leads[name] - found.offset_mv,
+            truth.leads[name] - agreement.offset_mv,
             truth.rate_hz,
-            page.leads[name].start_s - found.lag_s,
-            found.db,
-            found.nrmse_percent,
-            found.pearson,
+            page.leads[name].start_s - agreement.lag_s,
+            agreement.db,
+            agreement.nrmse_percent,
+            agreement.pearson,
         )
-        for name, found in page_agreements(truth, page.leads).items()
+        for name, agreement in page_agreements(truth, page.leads).items()
     }

@@ -75,11 +75,11 @@ def lead_agreement(
     `truth` is (samples,) in mV, finite. `predicted` has the same shape, NaN where missing, or is None for a
     missing lead. `score` is its `lead_score`, computed if not given. Raises ValueError as `lead_score` does.
     """
-    guess = np.full(truth.size, np.nan) if predicted is None else predicted
-    score = score or lead_score(truth, guess, rate_hz)
+    samples = np.full(truth.size, np.nan) if predicted is None else predicted
+    score = score or lead_score(truth, samples, rate_hz)
     span = float(np.ptp(truth))
     rmse_mv = math.sqrt(score.error / truth.size)
-    aligned = shift(guess, score.lag) + score.offset_mv
+    aligned = shift(samples, score.lag) + score.offset_mv
     peaks = match_r_peaks(truth, aligned, rate_hz)
     return Agreement(
         db=score.db,
@@ -90,7 +90,7 @@ def lead_agreement(
         lag_s=score.lag / rate_hz,
         offset_mv=score.offset_mv,
         peaks=peaks,
-        peaks_unaligned=match_r_peaks(truth, guess, rate_hz) if score.lag else peaks,
+        peaks_unaligned=match_r_peaks(truth, samples, rate_hz) if score.lag else peaks,
     )
 
 

@@ -64,9 +64,9 @@ def lead_score(
         return LeadScore(signal, signal, 0, 0.0)
     if predicted.shape != label.shape:
         raise ValueError(f"{predicted.size} samples predicted, {label.size} true")
-    guess = np.where(np.isfinite(predicted), predicted, np.nan).astype(np.float64)
-    lag = best_lag(label, guess, int(rate_hz * MAX_LAG_S))
-    aligned = shift(guess, lag)
+    samples = np.where(np.isfinite(predicted), predicted, np.nan).astype(np.float64)
+    lag = best_lag(label, samples, int(rate_hz * MAX_LAG_S))
+    aligned = shift(samples, lag)
     present = np.isfinite(aligned)
     offset = float(np.mean(label[present] - aligned[present])) if present.any() else 0.0
     error = label - np.where(present, aligned + offset, 0.0)

@@ -11,7 +11,6 @@ import numpy as np
 from ecgdigit_rt.errors import PredictionsMalformed, TruthMalformed
 from ecgdigit_rt.evaluation.layouts import id_from_json, layout_from_json, layouts_from_report
 from ecgdigit_rt.evaluation.truth import read_truth
-from ecgdigit_rt.formats.page_folder import report_path
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.signal_table import RATE_HZ
 from ecgdigit_rt.formats.submission_csv import Submission, read_submission
@@ -43,7 +42,9 @@ def read_predictions(path: Path) -> Predictions:
         return _predictions_from_csv_folder(path)
     if path.suffix.lower() in FORMATS["parquet"].suffixes and path.is_file():
         return _predictions_from_parquet(path)
-    return Predictions(read_submission(path), layouts=layouts_from_report(report_path(path)))
+    return Predictions(
+        read_submission(path), layouts=layouts_from_report(FORMATS["submission"].report_path(path))
+    )
 
 
 def _predictions_from_csv_folder(folder: Path) -> Predictions:

@@ -94,7 +94,7 @@ class Evaluation:
     def lead_agreements(self) -> dict[str, list[Agreement]]:
         """Agreements of each lead, one for every image that has its truth."""
         by_lead = {n: [i.agreements[n] for i in self.images if n in i.agreements] for n in LEADS}
-        return {name: found for name, found in by_lead.items() if found}
+        return {name: agreements for name, agreements in by_lead.items() if agreements}
 
 
 def _group(images: Iterable[tuple[str, ImageScore]]) -> dict[str, list[ImageScore]]:

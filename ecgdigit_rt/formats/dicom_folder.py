@@ -27,8 +27,8 @@ from ecgdigit_rt.formats.dicom_waveform import (
     waveform_annotations,
 )
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
+from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import LEADS, Digitized
 

@@ -23,8 +23,8 @@ import numpy as np
 
 from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
 from ecgdigit_rt.formats.metadata import failure_metadata, lead_metadata, page_metadata
+from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Failed, Lead, Result
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.results import LEADS, Digitized, Failed, Lead
+from ecgdigit_rt.results import LEADS, Digitized, Failed, Lead, Result
 from ecgdigit_rt.sanitize import escape_control_chars
 from ecgdigit_rt.tracing.lead_relations import residuals
 
@@ -19,10 +19,15 @@ UNIT = "mV"
 """Unit of all signals."""
 
 
-def missing_leads(page: Digitized) -> list[str]:
-    """Return the leads that the layout has but that were not digitized, in the standard order."""
-    on_page = {segment.lead for row in page.layout.rows for segment in row.segments}
-    found = lead_names(page)
+def missing_leads(result: Result) -> list[str]:
+    """Return the leads that the layout has but that were not digitized, in the standard order.
+
+    A failed page has no layout, so none of its leads is missing.
+    """
+    if isinstance(result, Failed):
+        return []
+    on_page = {segment.lead for row in result.layout.rows for segment in row.segments}
+    found = lead_names(result)
     return [name for name in LEADS if name in on_page and name not in found]
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.formats.metadata import page_metadata
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
+from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Digitized
 
 

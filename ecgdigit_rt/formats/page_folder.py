@@ -12,15 +12,13 @@ from types import TracebackType
 from typing import Self
 
 from ecgdigit_rt.atomic_files import check_folder_writable
+from ecgdigit_rt.formats.registry import REPORT
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.results import Digitized, Failed, Result
 from ecgdigit_rt.sanitize import CONTROL_CHARS
 
 WritePage = Callable[[Path, str, Digitized], None]
 """Writer of the files of one page. Arguments: folder, page id, page. Each file must appear atomically."""
-
-REPORT = "report.json"
-"""File name of a run's report inside the output folder. No page gets this name."""
 
 _UNSAFE = re.compile(rf'[{CONTROL_CHARS}/\\:*?"<>|]|^\.|[. ]$')
 """Characters that some file system, terminal or UTF-8 rejects, a leading dot (hidden file), and a trailing
@@ -67,11 +65,6 @@ class PageFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Do nothing: each file is closed after its page."""
-
-
-def report_path(out: Path, *, is_folder: bool = False) -> Path:
-    """Return the path of a run's report: beside an output file, or inside an output folder."""
-    return out / REPORT if is_folder else out.with_name(f"{out.stem}.report.json")
 
 
 def file_stem(page_id: str, unsafe: Pattern[str] = _UNSAFE, max_bytes: int = _MAX_STEM_BYTES) -> str:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 from ecgdigit_rt import __version__
 from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.formats.metadata import UNIT, missing_leads, round_finite, source_metadata
+from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized, Failed, Lead, Result
 

@@ -7,13 +7,35 @@ this table.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from ecgdigit_rt.atomic_files import is_stream
 from ecgdigit_rt.errors import FormatConflict, FormatNotSpecified, UnknownChoice
-from ecgdigit_rt.formats.writer import OutputDestination, PageWriter
+from ecgdigit_rt.formats.writer import PageWriter
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.formats.test_csv import LeadRequest
+
+STDOUT = "-"
+
+REPORT = "report.json"
+"""File name of a run's report inside an output folder. No page gets this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDestination:
+    """Destination of a run's output.
+
+    `stream` replaces the file at `path` if given. `requests` are the requests of test.csv by image id.
+    """
+
+    path: Path
+    stream: TextIO | None = None
+    requests: Mapping[str, Sequence[LeadRequest]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,10 @@ class OutputFormat:
         writer: PageWriter = module.open_writer(destination)
         return writer
 
+    def report_path(self, out: Path) -> Path:
+        """Return the path of a run's report: beside an output file, or inside an output folder."""
+        return out / REPORT if self.is_folder else out.with_name(f"{out.stem}.report.json")
+
 
 FORMATS = {
     entry.name: entry
@@ -52,7 +78,6 @@ FORMATS = {
 }
 
 
-STDOUT = "-"
 _DEFAULT = "submission"
 """Format of a stream without `--format`, and the only one that can satisfy test.csv requests."""
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from ecgdigit_rt.atomic_files import atomic_text_file, reraise_as_output_error
 from ecgdigit_rt.errors import InputNotFound, SubmissionMalformed
 from ecgdigit_rt.formats.metadata import escape_surrogates
+from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.test_csv import MAX_ROWS, values_for
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Result
 
 HEADER = "id,value\n"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.errors import InputNotFound, TestCsvMalformed
 from ecgdigit_rt.formats.metadata import missing_leads
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.results import LEADS, Digitized, Failed, Result
+from ecgdigit_rt.results import LEADS, Failed, Result
 
 COLUMNS = ("id", "lead", "fs", "number_of_rows")
 
@@ -85,11 +85,9 @@ def values_for(result: Result, requests: Sequence[LeadRequest] | None) -> LeadVa
     a failed page has no values.
     """
     leads = {} if isinstance(result, Failed) else result.leads
-    missing = tuple(missing_requests(result, requests))
     if requests is None:
-        return LeadValues(
-            {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}, missing
-        )
+        signals = {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}
+        return LeadValues(signals, tuple(missing_leads(result)))
     from ecgdigit_rt.resample import resample  # loads scipy, needed only when a page is written
 
     values = {}
@@ -100,13 +98,11 @@ def values_for(result: Result, requests: Sequence[LeadRequest] | None) -> LeadVa
             if lead is None or lead.mv.size == 0
             else resample(lead.mv, lead.rate_hz, request.rate_hz, request.rows)
         )
-    return LeadValues(values, missing)
+    return LeadValues(values, tuple(missing_requests(result, requests)))
 
 
-def missing_requests(result: Result, requests: Sequence[LeadRequest] | None) -> list[str]:
-    """Return the requested leads that are missing, or those of the page's layout without requests."""
-    if requests is None:
-        return missing_leads(result) if isinstance(result, Digitized) else []
+def missing_requests(result: Result, requests: Sequence[LeadRequest]) -> list[str]:
+    """Return the requested leads that the result does not have."""
     found = [] if isinstance(result, Failed) else lead_names(result)
     return [request.lead for request in requests if request.lead not in found]
 

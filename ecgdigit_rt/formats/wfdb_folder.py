@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.formats.metadata import UNIT, lead_comment, page_comments
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
+from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import (
     RATE_HZ,
     STEPS_PER_MV,
@@ -21,7 +22,6 @@ from ecgdigit_rt.formats.signal_table import (
     lead_names,
     signal_table,
 )
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized
 

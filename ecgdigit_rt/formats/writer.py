@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from ecgdigit_rt.formats.test_csv import LeadRequest
     from ecgdigit_rt.results import Result
 
 
@@ -31,15 +27,3 @@ class PageWriter(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Publish the output, or discard it after an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputDestination:
-    """Destination of a run's output.
-
-    `stream` replaces the file at `path` if given. `requests` are the requests of test.csv by image id.
-    """
-
-    path: Path
-    stream: TextIO | None = None
-    requests: Mapping[str, Sequence[LeadRequest]] | None = None

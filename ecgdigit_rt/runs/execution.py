@@ -5,26 +5,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ecgdigit_rt.errors import EcgDigitError
+from ecgdigit_rt.decode.page_list import pages_from_inputs
+from ecgdigit_rt.errors import EcgDigitError, FormatConflict, OutputNotWritable
 from ecgdigit_rt.formats.page_folder import file_stem
+from ecgdigit_rt.formats.test_csv import read_test_csv
 from ecgdigit_rt.formats.writer import PageWriter
-from ecgdigit_rt.runs.jobs import Job, PageDigitizer, file_digest, run_jobs
+from ecgdigit_rt.runs.jobs import Job, PageDigitizer, file_digest, jobs_from_pages, run_jobs
 from ecgdigit_rt.runs.journal import Completion, Journal
-from ecgdigit_rt.runs.output_target import OutputTarget
+from ecgdigit_rt.runs.options import DigitizeOptions, configuration
+from ecgdigit_rt.runs.output_target import OutputTarget, output_target
 from ecgdigit_rt.runs.report import Report, write_report
 from ecgdigit_rt.runs.result_store import open_store
 from ecgdigit_rt.runs.resume import ResumableRun, open_or_resume
 
 if TYPE_CHECKING:
+    from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.results import Result
 
 
 class RunObserver(Protocol):
     """Receiver of a run's events. The command line prints them; other callers may ignore them."""
+
+    def on_digitizer(self, digitizer: Digitizer, /) -> None:
+        """Handle the selected device and models, before the first page."""
+        ...
 
     def on_restart(self, changes: Sequence[str], /) -> None:
         """Handle a restart from the first page, because of these changes of the configuration."""
@@ -47,20 +55,41 @@ class RunObserver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RunRequest:
+    """Inputs, output and options of a run, as given by the user.
+
+    `inputs` are files, folders, globs and `-`. `out`, `form` and `test` are the values of --out, --format and
+    --test, `overlay` is the folder of overlays. `isolate` digitizes pages in worker processes, `timeout_s`
+    limits the time of a page and implies `isolate`. `only_failed` digitizes only pages that failed in an
+    earlier run, `restart` discards an earlier run.
+    """
+
+    inputs: Sequence[str]
+    out: str
+    form: str | None = None
+    test: Path | None = None
+    overlay: Path | None = None
+    options: DigitizeOptions = field(default_factory=DigitizeOptions)
+    threads: int | None = None
+    isolate: bool = False
+    timeout_s: float | None = None
+    only_failed: bool = False
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """Pages of a run, their digitizer and their output.
 
-    `overlay` is the folder of overlays, if requested, and `max_pixels` the limit for decoding their pages.
     `stop` returns True once the user has asked the run to stop.
     """
 
+    request: RunRequest
+    target: OutputTarget
+    writer: PageWriter
     jobs: Sequence[Job]
     digitizer: PageDigitizer
     network_threads: int
-    target: OutputTarget
-    writer: PageWriter
-    overlay: Path | None
-    max_pixels: int
     stop: Callable[[], bool]
 
     @property
@@ -74,7 +103,7 @@ class RunPlan:
         if path is not None and job.page is not None:
             from ecgdigit_rt.plots.overlay import write_overlay
 
-            write_overlay(result, path, self.max_pixels)
+            write_overlay(result, path, self.request.options.max_pixels)
 
     def has_overlay(self, image: str) -> bool:
         """Return True if the overlay of an image exists, or is not requested."""
@@ -82,25 +111,71 @@ class RunPlan:
         return path is None or path.is_file()
 
     def _overlay_path(self, image: str) -> Path | None:
-        return None if self.overlay is None else self.overlay / f"{file_stem(image)}.png"
+        folder = self.request.overlay
+        return None if folder is None else folder / f"{file_stem(image)}.png"
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """Result of a run.
 
-    `seconds` is the time spent on the pages that were not resumed. `not_started` is the number of pages that
-    `only_failed` left out; if it is not 0, no output was written. `retryable` is True if a page failed that
-    is among the inputs.
+    `report_path` is None if the output is a stream. `seconds` is the time spent on the pages that were not
+    resumed. `not_started` is the number of pages that `only_failed` left out; if it is not 0, no output was
+    written. `retryable` is True if a page failed that is among the inputs.
     """
 
     report: Report
+    report_path: Path | None
     seconds: float
     not_started: int = 0
     retryable: bool = False
 
 
-def run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunOutcome:
+def execute_run(request: RunRequest, observer: RunObserver, stop: Callable[[], bool]) -> RunOutcome:
+    """Digitize the pages of a run and write its output and report.
+
+    Once `stop()` is true, the pages in progress are completed and KeyboardInterrupt is raised. Raises the
+    errors of inputs, test.csv, formats, models and backends before the first page, and OutputInUse,
+    ConfigurationChanged, JournalMalformed, JournalMissing and OutputNotWritable.
+    """
+    requests = None if request.test is None else read_test_csv(request.test)
+    target = output_target(request.out, request.form, requests)
+    if request.only_failed and target.is_stream:
+        problem = f"--only-failed needs a journal, and {request.out} has none"
+        raise FormatConflict(target.form.name, problem, "Name an output file or folder.")
+    target.check()
+    writer = target.writer()
+    jobs, skipped = jobs_from_pages(pages_from_inputs(request.inputs), requests)
+    _create_overlay_folder(request.overlay)
+    digitizer = request.options.digitizer(request.threads)
+    observer.on_digitizer(digitizer)
+    report = Report([str(page.path) for page in skipped], digitizer.device, digitizer.models)
+    network_threads = digitizer.network_threads(sum(job.page is not None for job in jobs))
+    reader = _page_digitizer(request, digitizer)
+    plan = RunPlan(request, target, writer, jobs, reader, network_threads, stop)
+    if target.is_stream:
+        return _run_to_stream(plan, report, observer)
+    return _run_to_file(plan, report, digitizer.identity, observer)
+
+
+def _page_digitizer(request: RunRequest, digitizer: Digitizer) -> PageDigitizer:
+    if not request.isolate and request.timeout_s is None:
+        return digitizer
+    from ecgdigit_rt.runs.isolation import IsolatedDigitizer
+
+    return IsolatedDigitizer(request.options.page_digitizer, digitizer.threads, request.timeout_s)
+
+
+def _create_overlay_folder(folder: Path | None) -> None:
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(folder, error.strerror or str(error)) from error
+
+
+def _run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunOutcome:
     """Digitize all pages and write each result as it comes. Raises KeyboardInterrupt if stopped."""
     started = time.perf_counter()
     with plan.writer as writer, observer.progress(len(plan.jobs), 0) as advance:
@@ -112,43 +187,34 @@ def run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunOu
         run_jobs(plan.jobs, plan.digitizer, plan.network_threads, writer, report, on_result, plan.stop)
     if report.pages < len(plan.jobs):
         raise KeyboardInterrupt
-    return RunOutcome(report, time.perf_counter() - started)
+    return RunOutcome(report, None, time.perf_counter() - started)
 
 
-def run_to_file(
-    plan: RunPlan,
-    report: Report,
-    configuration: Mapping[str, str],
-    observer: RunObserver,
-    *,
-    only_failed: bool,
-    restart: bool,
+def _run_to_file(
+    plan: RunPlan, report: Report, identity: Mapping[str, str], observer: RunObserver
 ) -> RunOutcome:
     """Digitize the pages without a journal entry, then write the output and the report.
 
-    `only_failed`: digitize only pages that failed in an earlier run. `restart`: ignore an earlier run.
-    Raises OutputInUse, ConfigurationChanged, JournalMalformed, JournalMissing, OutputNotWritable, and
-    KeyboardInterrupt if stopped.
+    `identity` is that of the digitizer. Raises KeyboardInterrupt if stopped.
     """
-    files = plan.target.files
+    request, form, files = plan.request, plan.target.form, plan.target.files
+    settings = configuration(request.options, identity, form.name if form.is_folder else None)
     with files.lock(), ExitStack() as stack:
-        if restart:
+        if request.restart:
             files.remove()
         journal = stack.enter_context(closing(Journal(files.journal)))
-        changes = open_or_resume(journal, configuration, only_failed=only_failed)
+        changes = open_or_resume(journal, settings, only_failed=request.only_failed)
         if changes:
             observer.on_restart(changes)
-        is_folder = plan.target.form.is_folder
-        store = open_store(plan.writer, files.spool, journal.spool_size, is_folder=is_folder)
+        store = open_store(plan.writer, files.spool, journal.spool_size, is_folder=form.is_folder)
         stack.enter_context(closing(store))
         run = ResumableRun(plan.jobs, journal, store, plan.network_threads, plan.has_overlay)
-        return _finish(plan, run, report, observer, only_failed=only_failed)
+        return _finish(plan, run, report, observer)
 
 
-def _finish(
-    plan: RunPlan, run: ResumableRun, report: Report, observer: RunObserver, *, only_failed: bool
-) -> RunOutcome:
+def _finish(plan: RunPlan, run: ResumableRun, report: Report, observer: RunObserver) -> RunOutcome:
     """Digitize the remaining pages, and write the output and the report unless they are current."""
+    only_failed, report_path = plan.request.only_failed, plan.target.report_path
     started = time.perf_counter()
     report.resumed = plan.pages
     if not _is_output_current(plan, run, only_failed=only_failed):
@@ -164,12 +230,13 @@ def _finish(
             observer.on_stop(sum(run.entry(job) is not None for job in plan.jobs), plan.pages)
             raise
         if not_started:
-            return RunOutcome(report, time.perf_counter() - started, not_started)
+            return RunOutcome(report, report_path, time.perf_counter() - started, not_started)
     seconds = time.perf_counter() - started
     for job in plan.jobs:
         report.add(run.report(job))
     _complete(plan, run, report)
-    return RunOutcome(report, seconds, retryable=report.count("failed") > len(plan.jobs) - plan.pages)
+    retryable = report.count("failed") > len(plan.jobs) - plan.pages
+    return RunOutcome(report, report_path, seconds, retryable=retryable)
 
 
 def _digitize(

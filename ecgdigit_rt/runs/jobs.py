@@ -8,17 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ecgdigit_rt.decode.page_list import page_ids
 from ecgdigit_rt.errors import AmbiguousPage, RequestedPageMissing
+from ecgdigit_rt.formats.metadata import missing_leads
 from ecgdigit_rt.formats.test_csv import LeadRequest, missing_requests
 from ecgdigit_rt.formats.writer import PageWriter
 from ecgdigit_rt.results import Failed, PageRef, Result, failed_from_error
 from ecgdigit_rt.runs.report import Report, page_report
-
-if TYPE_CHECKING:
-    from ecgdigit_rt.formats.test_csv import LeadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,10 @@ class Job:
     image: str
     page: PageRef | None
     requests: tuple[LeadRequest, ...] | None
+
+    def missing_leads(self, result: Result) -> list[str]:
+        """Return the leads that are missing in the result: requested ones, or leads of the layout."""
+        return missing_leads(result) if self.requests is None else missing_requests(result, self.requests)
 
 
 class PageDigitizer(Protocol):
@@ -87,7 +89,7 @@ def run_jobs(
         if result is None:
             return
         writer.write(job.image, result)
-        report.add(page_report(job.image, result, missing_requests(result, job.requests)))
+        report.add(page_report(job.image, result, job.missing_leads(result)))
         on_result(job, result)
 
 

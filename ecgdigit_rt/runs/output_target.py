@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecgdigit_rt.atomic_files import (
     check_file_writable,
@@ -15,10 +16,13 @@ from ecgdigit_rt.atomic_files import (
     is_stream,
     reraise_as_output_error,
 )
-from ecgdigit_rt.errors import OutputInUse
-from ecgdigit_rt.formats.page_folder import report_path
-from ecgdigit_rt.formats.registry import STDOUT, OutputFormat, select_format
-from ecgdigit_rt.formats.writer import OutputDestination, PageWriter
+from ecgdigit_rt.decode.page_list import is_address
+from ecgdigit_rt.errors import AddressNeedsCluster, OutputInUse
+from ecgdigit_rt.formats.registry import STDOUT, OutputDestination, OutputFormat, select_format
+from ecgdigit_rt.formats.writer import PageWriter
+
+if TYPE_CHECKING:
+    from ecgdigit_rt.formats.test_csv import LeadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +39,22 @@ class OutputTarget:
         return str(self.out) == STDOUT or is_stream(self.out)
 
     @property
-    def files(self) -> WorkingFiles:
-        """Paths of journal, spool and lock."""
-        from ecgdigit_rt.runs.output_target import working_files
-
-        return working_files(self.out, self.form.name, is_folder=self.form.is_folder)
-
-    @property
     def report_path(self) -> Path:
         """Path of the report."""
-        from ecgdigit_rt.formats.page_folder import report_path
+        return self.form.report_path(self.out)
 
-        return report_path(self.out, is_folder=self.form.is_folder)
+    @property
+    def files(self) -> WorkingFiles:
+        """Paths of journal, spool and lock.
+
+        Each format has a journal of its own in a folder, since several formats may share the folder.
+        """
+        out, is_folder = self.out, self.form.is_folder
+        stem = out / f".{self.form.name}" if is_folder else out
+        journal, spool = (stem.with_name(f"{stem.name}.{suffix}") for suffix in ("journal", "spool"))
+        lock = out / ".run.lock" if is_folder else out.with_name(f".{out.name}.lock")
+        outputs = () if is_folder else (out, self.report_path)
+        return WorkingFiles(out, outputs, journal, spool, lock)
 
     def writer(self) -> PageWriter:
         """Return a writer of the format. Raises DependencyMissing."""
@@ -60,10 +68,16 @@ class OutputTarget:
 
 
 def output_target(
-    out: Path, form: str | None, requests: Mapping[str, Sequence[LeadRequest]] | None
+    out: str, form: str | None, requests: Mapping[str, Sequence[LeadRequest]] | None
 ) -> OutputTarget:
-    """Return the target of a run. Raises UnknownChoice, FormatNotNamed and FormatContradicted."""
-    return OutputTarget(out, select_format(form, out, has_requests=requests is not None), requests)
+    """Return the target of a run.
+
+    Raises UnknownChoice, FormatNotSpecified, FormatConflict, and AddressNeedsCluster for a URL.
+    """
+    if is_address(out):
+        raise AddressNeedsCluster(out)
+    path = Path(out)
+    return OutputTarget(path, select_format(form, path, has_requests=requests is not None), requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +85,12 @@ class WorkingFiles:
     """Paths of the journal, the spool and the lock of one output.
 
     They are beside an output file such as `submission.csv`, and inside an output folder, whose journal is
-    called `.csv.journal` after its format. The spool of a folder is never created.
+    called `.csv.journal` after its format. The spool of a folder is never created. `outputs` are the files
+    that are published beside the lock, empty for a folder, which contains nothing else.
     """
 
     out: Path
-    is_folder: bool
+    outputs: tuple[Path, ...]
     journal: Path
     spool: Path
     lock_file: Path
@@ -116,25 +131,13 @@ class WorkingFiles:
 
     def _remove_temporary_files(self) -> None:
         """Delete what `ecgdigit_rt.atomic_files` leaves behind in a killed process."""
-        prefixes = ["."] if self.is_folder else [f".{self.out.name}.", f".{report_path(self.out).name}."]
+        prefixes = tuple(f".{path.name}." for path in self.outputs) or (".",)
         for path in list(self.lock_file.parent.iterdir()):
-            if path.name.endswith(".part") and path.name.startswith(tuple(prefixes)):
+            if path.name.endswith(".part") and path.name.startswith(prefixes):
                 if path.is_dir():
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-
-
-def working_files(out: Path, form: str, *, is_folder: bool) -> WorkingFiles:
-    """Return the paths for an output.
-
-    Each format has a journal of its own in a folder, since several formats may share the folder.
-    """
-    if is_folder:
-        journal, spool = (out / f".{form}.{suffix}" for suffix in ("journal", "spool"))
-        return WorkingFiles(out, is_folder, journal, spool, out / ".run.lock")
-    journal, spool = (out.with_name(f"{out.name}.{suffix}") for suffix in ("journal", "spool"))
-    return WorkingFiles(out, is_folder, journal, spool, out.with_name(f".{out.name}.lock"))
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from itertools import takewhile
 
 from ecgdigit_rt.errors import ConfigurationChanged, JournalMissing, PageCrashed
-from ecgdigit_rt.formats.test_csv import missing_requests
 from ecgdigit_rt.results import Failed, PageRef, Result
 from ecgdigit_rt.runs.jobs import (
     FileDigests,
@@ -106,14 +105,14 @@ class ResumableRun:
                 continue  # the signal that stops the run may have ended the worker process too
             on_result(job, result)
             record = self.store.store(job.image, result)
-            report = page_report(job.image, result, missing_requests(result, job.requests))
+            report = page_report(job.image, result, job.missing_leads(result))
             self.journal.add(_page_name(job, page), fingerprints[number], record, report)
 
     def report(self, job: Job) -> PageReport:
         """Return the outcome of a page that was digitized, or that test.csv requests and is missing."""
         if job.page is None:
             result = missing_page_result(job.image)
-            return page_report(job.image, result, missing_requests(result, job.requests))
+            return page_report(job.image, result, job.missing_leads(result))
         return self.journal.report(self.journal.entries[_page_name(job, job.page)])
 
     def digest(self) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ecgdigit_rt.formats.csv_folder import csv_from_page
 from ecgdigit_rt.formats.page_folder import file_stem
-from ecgdigit_rt.formats.registry import FORMATS
-from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 from ecgdigit_rt.results import Digitized
 from ecgdigit_rt.server.memfd import memory_folder

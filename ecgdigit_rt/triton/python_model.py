@@ -72,7 +72,8 @@ class TritonPythonModel:
             _check_arrays(self._server)
             self._service = self._page_service(json.loads(args["model_config"]))
         except EcgDigitError as error:
-            raise self._server.TritonModelException(_text_from_error(error)) from error
+            message = _error_text(error.id, error.message, error.hint)
+            raise self._server.TritonModelException(message) from error
         self._server.Logger.log_info(f"ecgdigit: {self._service.description}")
 
     def _page_service(self, config: Mapping[str, Any]) -> PageService:
@@ -139,11 +140,11 @@ class TritonPythonModel:
         error = self._server.TritonError
         is_client_error = failed.error_id.startswith(_CLIENT_ERRORS)
         code = error.INVALID_ARG if is_client_error else error.INTERNAL
-        return error(f"{failed.error_id} {failed.message}. {failed.hint}", code)
+        return error(_error_text(failed.error_id, failed.message, failed.hint), code)
 
 
-def _text_from_error(error: EcgDigitError) -> str:
-    return f"{error.id} {error.message}. {error.hint}"
+def _error_text(error_id: str, message: str, hint: str) -> str:
+    return f"{error_id} {message.removesuffix('.')}. {hint}"
 
 
 def _check_arrays(server: Any) -> None:  # noqa: ANN401 has no type outside of the server

@@ -51,9 +51,9 @@ def test_eager_torch_has_the_weights_of_the_graph(stage: str) -> None:
     feeds = {"pixels": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
     eager = eager_stages().open(StageRequest(graph))
     assert eager.spec.stage == stage
-    found, expected = eager.run(feeds), OnnxRuntimeRunner(graph, 1).run(feeds)
-    for name, want in expected.items():
-        assert np.abs(found[name] - want).max() < 1e-4 * np.abs(want).max()
+    outputs, expected = eager.run(feeds), OnnxRuntimeRunner(graph, 1).run(feeds)
+    for name, values in expected.items():
+        assert np.abs(outputs[name] - values).max() < 1e-4 * np.abs(values).max()
 
 
 def test_counting_runner_counts_calls_and_operations() -> None:

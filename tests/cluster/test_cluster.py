@@ -16,12 +16,11 @@ from PIL import Image
 from pyarrow import parquet
 
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.cluster.address import is_address
 from ecgdigit_rt.cluster.fetch import local_copy, page_count
 from ecgdigit_rt.cluster.listing import list_files
 from ecgdigit_rt.cluster.parts import ClusterPage, PartFolder, part_name
 from ecgdigit_rt.cluster.ray_cluster import worker_count
-from ecgdigit_rt.decode.page_list import pages_from_inputs
+from ecgdigit_rt.decode.page_list import is_address, pages_from_inputs
 from ecgdigit_rt.errors import (
     ClusterUnusable,
     DependencyMissing,

@@ -25,9 +25,8 @@ from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
 from ecgdigit_rt.errors import EcgDigitError, UnreadableImage
 from ecgdigit_rt.formats.metadata import escape_surrogates
 from ecgdigit_rt.formats.page_folder import file_stem
-from ecgdigit_rt.formats.registry import FORMATS
+from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.formats.submission_csv import read_submission
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import PageRef, failed_from_error
 
 SUPPORT = Path(__file__).parents[1] / "support"

@@ -86,8 +86,8 @@ def test_rate_is_inferred_from_the_sample_counts(truth_rate: int, submission_rat
     original = signals(0)
 
     def at(rate: int) -> dict[str, NDArray[np.float64]]:
-        whole = {n: scipy.signal.resample(mv, mv.size * rate // 500) for n, mv in original.items()}
-        return {n: mv[: (10 * rate if n == "II" else int(2.5 * rate))] for n, mv in whole.items()}
+        resampled = {n: scipy.signal.resample(mv, mv.size * rate // 500) for n, mv in original.items()}
+        return {n: mv[: (10 * rate if n == "II" else int(2.5 * rate))] for n, mv in resampled.items()}
 
     truth = Truth("1", truth_rate, at(truth_rate))
     got = image_score(truth, at(submission_rate))

@@ -25,13 +25,13 @@ def test_equal_curves_have_no_error() -> None:
 
 def test_delay_of_20_ms_is_aligned_and_reported() -> None:
     late = np.concatenate([np.full(10, LEAD[0]), LEAD[:-10]])
-    found = lead_agreement(LEAD, late, 500)
-    assert found.lag_s == -0.02
-    assert found.pearson == pytest.approx(1)
-    assert found.dtw_mv == pytest.approx(0, abs=1e-12)
-    assert found.peaks.median_ms == pytest.approx(0, abs=1e-9)
-    assert found.peaks_unaligned.median_ms == pytest.approx(20, abs=1e-9)
-    assert measure_values(found)["r_peak_unaligned_ms"] == pytest.approx(20)
+    got = lead_agreement(LEAD, late, 500)
+    assert got.lag_s == -0.02
+    assert got.pearson == pytest.approx(1)
+    assert got.dtw_mv == pytest.approx(0, abs=1e-12)
+    assert got.peaks.median_ms == pytest.approx(0, abs=1e-9)
+    assert got.peaks_unaligned.median_ms == pytest.approx(20, abs=1e-9)
+    assert measure_values(got)["r_peak_unaligned_ms"] == pytest.approx(20)
 
 
 def test_offset_is_free_and_gain_is_not() -> None:
@@ -45,19 +45,19 @@ def test_offset_is_free_and_gain_is_not() -> None:
 
 def test_noise_of_known_size() -> None:
     noise = np.random.default_rng(1).normal(0, 0.02, LEAD.size)
-    found = lead_agreement(LEAD, LEAD + noise, 500)
-    assert found.rmse_mv == pytest.approx(float((noise - noise.mean()).std()))
-    assert found.pearson == pytest.approx(float(np.corrcoef(LEAD, LEAD + noise)[0, 1]))
-    assert found.dtw_mv < 0.02
-    assert found.peaks.median_ms < 4
+    got = lead_agreement(LEAD, LEAD + noise, 500)
+    assert got.rmse_mv == pytest.approx(float((noise - noise.mean()).std()))
+    assert got.pearson == pytest.approx(float(np.corrcoef(LEAD, LEAD + noise)[0, 1]))
+    assert got.dtw_mv < 0.02
+    assert got.peaks.median_ms < 4
 
 
 def test_jitter_affects_r_peaks_but_not_dynamic_time_warping() -> None:
     at = np.arange(LEAD.size)
     jittered = np.interp(at, at + 5 * np.sin(2 * np.pi * at / 2500), LEAD)  # up to 10 ms early and late
-    found = lead_agreement(LEAD, jittered, 500)
-    assert 3 < found.peaks.median_ms < 10
-    assert found.dtw_mv < 0.1 * float(np.abs(LEAD - jittered).mean())
+    got = lead_agreement(LEAD, jittered, 500)
+    assert 3 < got.peaks.median_ms < 10
+    assert got.dtw_mv < 0.1 * float(np.abs(LEAD - jittered).mean())
 
 
 def test_missing_samples_count_as_zero() -> None:
@@ -68,10 +68,10 @@ def test_missing_samples_count_as_zero() -> None:
     assert (absent.peaks.sensitivity, absent.peaks.predicted) == (0, 0)
     half = LEAD.copy()
     half[2500:] = np.nan
-    found = lead_agreement(LEAD, half, 500)
-    assert found.pearson == pytest.approx(1)
-    assert found.rmse_mv == pytest.approx(math.sqrt(float(np.sum(LEAD[2500:] ** 2)) / LEAD.size), rel=1e-3)
-    assert 0.4 < found.peaks.sensitivity < 0.6
+    got = lead_agreement(LEAD, half, 500)
+    assert got.pearson == pytest.approx(1)
+    assert got.rmse_mv == pytest.approx(math.sqrt(float(np.sum(LEAD[2500:] ** 2)) / LEAD.size), rel=1e-3)
+    assert 0.4 < got.peaks.sensitivity < 0.6
 
 
 def test_constant_curve_has_no_correlation() -> None:
@@ -82,13 +82,13 @@ def test_constant_curve_has_no_correlation() -> None:
 
 
 def test_summary_counts_every_lead_once_and_ignores_missing_measures() -> None:
-    found = [
+    got = [
         lead_agreement(LEAD, 0.9 * LEAD, 500),
         lead_agreement(LEAD, 0.7 * LEAD, 500),
         lead_agreement(LEAD, None, 500),
     ]
-    total = summarize(found)
-    assert total.rmse_mv == pytest.approx(sum(one.rmse_mv for one in found) / 3)
+    total = summarize(got)
+    assert total.rmse_mv == pytest.approx(sum(one.rmse_mv for one in got) / 3)
     assert total.pearson == pytest.approx(1), "the mean of two"
     assert (total.peaks.true, total.peaks.true_matched) == (36, 24)
     assert all(math.isnan(value) for value in measure_values(summarize([])).values())

@@ -28,9 +28,9 @@ BEATS = [0.41, 1.207, 2.0, 2.79, 3.4, 4.3, 5.1233, 5.9, 6.72, 7.5, 8.3, 9.2]
 
 @pytest.mark.parametrize("rate_hz", [250, 500, 1025])
 def test_peaks_are_detected_at_their_times(rate_hz: float) -> None:
-    found = r_peaks(ecg(BEATS, rate_hz=rate_hz, noise=0.003), rate_hz, up=True)
-    assert found.size == len(BEATS)
-    np.testing.assert_allclose(found, BEATS, atol=0.0015)
+    peaks = r_peaks(ecg(BEATS, rate_hz=rate_hz, noise=0.003), rate_hz, up=True)
+    assert peaks.size == len(BEATS)
+    np.testing.assert_allclose(peaks, BEATS, atol=0.0015)
 
 
 def test_parabola_gives_subsample_times() -> None:
@@ -68,8 +68,8 @@ def test_missing_and_false_beats_are_counted() -> None:
 
 
 def test_beat_cut_off_by_the_end_is_matched_and_not_counted() -> None:
-    whole = ecg([0.03, 0.9, 1.7, 2.47], 2.5)
-    assert match_r_peaks(whole, whole, 500).true == 2
+    curve = ecg([0.03, 0.9, 1.7, 2.47], 2.5)
+    assert match_r_peaks(curve, curve, 500).true == 2
     late = match_r_peaks(ecg([0.07, 0.9, 1.7], 2.5), ecg([0.05, 0.9, 1.7], 2.5), 500)
     assert (late.true, late.predicted, late.sensitivity, late.precision) == (3, 2, 1, 1)
 

@@ -68,7 +68,7 @@ def test_rotation_about_the_centre(degrees: float) -> None:
     right, up = 260 - 159.5, 99.5 - 60
     x = right * math.cos(angle) - up * math.sin(angle) + (turned.shape[1] - 1) / 2
     y = (turned.shape[0] - 1) / 2 - (right * math.sin(angle) + up * math.cos(angle))
-    assert centre(turned) == pytest.approx((x, y), abs=0.6)  # the sheet is of whole pixels
+    assert centre(turned) == pytest.approx((x, y), abs=0.6)  # the size is rounded to whole pixels
     assert turned.shape[0] >= 200 * abs(math.cos(angle)) + 320 * abs(math.sin(angle)) - 1e-6
     assert tuple(turned[0, 0]) == PAPER, "the background is paper"
 
@@ -77,12 +77,12 @@ def test_blur_spreads_a_point_by_its_sigma() -> None:
     for size in (3, 7, 11):
         image = np.zeros((41, 41, 3), np.uint8)
         image[20, 20] = 255
-        seen = blur(image, size)[..., 0].astype(float)
-        assert np.count_nonzero(seen[20]) <= size
+        degraded = blur(image, size)[..., 0].astype(float)
+        assert np.count_nonzero(degraded[20]) <= size
         x = np.arange(41) - 20
         sigma = 0.3 * ((size - 1) / 2 - 1) + 0.8
         expected = np.exp(-np.square(x) / (2 * sigma**2)) * (np.abs(x) <= size // 2)
-        np.testing.assert_allclose(seen[20] / 255, expected / expected.sum() ** 2, atol=0.006)  # 8 bits
+        np.testing.assert_allclose(degraded[20] / 255, expected / expected.sum() ** 2, atol=0.006)  # 8 bits
 
 
 def test_noise_has_its_sigma_on_independent_channels() -> None:
@@ -96,21 +96,21 @@ def test_noise_has_its_sigma_on_independent_channels() -> None:
 
 def test_jpeg_error_grows_with_lower_quality_and_channels_stay_in_order() -> None:
     page = rgb_from_page(PageRef(EXAMPLES / "000000_render.jpg"))[200:500, 200:700]
-    lost = [float(np.abs(compress_jpeg(page, q).astype(float) - page).mean()) for q in (95, 80, 45, 30)]
-    assert lost == sorted(lost)
-    assert 0 < lost[0] < 5
-    assert lost[-1] < 15
+    errors = [float(np.abs(compress_jpeg(page, q).astype(float) - page).mean()) for q in (95, 80, 45, 30)]
+    assert errors == sorted(errors)
+    assert 0 < errors[0] < 5
+    assert errors[-1] < 15
     np.testing.assert_allclose(compress_jpeg(paper(), 95)[100, 100], PAPER, atol=2)
 
 
 def test_perspective_moves_corners_by_at_most_the_share() -> None:
     image = paper(401, 601)
     image[10:-10, 10:-10] = (40, 40, 40)
-    moved = {}
+    inward_by_share = {}
     for share in (0.05, 0.1):
-        seen = warp_perspective(image, share, 7)
-        assert seen.shape == image.shape
-        dark = seen[..., 0] < 140
+        degraded = warp_perspective(image, share, 7)
+        assert degraded.shape == image.shape
+        dark = degraded[..., 0] < 140
         hull = cv2.convexHull(np.argwhere(dark)[:, ::-1].astype(np.int32))
         corners = cv2.approxPolyDP(hull, 8, True)[:, 0].astype(float)
         assert len(corners) == 4
@@ -119,12 +119,13 @@ def test_perspective_moves_corners_by_at_most_the_share() -> None:
         inward = (nearest - old) * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
         assert inward.min() > -2
         assert (inward <= np.array([601, 401]) * share + 2).all()
-        moved[share] = inward
-    np.testing.assert_allclose(moved[0.1], 2 * moved[0.05], atol=3.5)  # the same draw, twice as far
-    assert moved[0.1].max() > 20
+        inward_by_share[share] = inward
+    # The random draw is the same, twice as far.
+    np.testing.assert_allclose(inward_by_share[0.1], 2 * inward_by_share[0.05], atol=3.5)
+    assert inward_by_share[0.1].max() > 20
 
 
-def test_a_smaller_picture_is_the_mean_of_what_it_covers() -> None:
+def test_downscaled_pixels_are_area_means() -> None:
     image = np.random.default_rng(0).integers(0, 256, (200, 320, 3)).astype(np.uint8)
     half = downscale(image, 0.5)
     expected = image.reshape(100, 2, 160, 2, 3).mean((1, 3))
@@ -198,8 +199,8 @@ def page_folder(tmp_path: Path) -> Path:
         cv2.imwrite(str(tmp_path / f"{name}.png"), paper())
         if name != "c":
             write_truth(tmp_path / "truth" / f"{name}.csv", signals(k))
-    asked = [f"a,{name},500,{mv.size}" for name, mv in signals(0).items()]
-    (tmp_path / "test.csv").write_text("\n".join(["id,lead,fs,number_of_rows", *asked, ""]))
+    requests = [f"a,{name},500,{mv.size}" for name, mv in signals(0).items()]
+    (tmp_path / "test.csv").write_text("\n".join(["id,lead,fs,number_of_rows", *requests, ""]))
     return tmp_path
 
 
@@ -252,13 +253,13 @@ def test_command_measures_real_pages(
     code = exit_code(["robustness", str(page), *given, "--sweep", "combined"])
     text, err = capsys.readouterr()
     assert code == 0, err
-    found = json.loads(out.read_text(encoding="utf-8"))
-    assert found["schema"] == SCHEMA
-    assert found["provenance"]["threads"] == 1
-    assert set(found["sweeps"]) == {"combined"}
-    assert found["clean"]["mean_db"] > 20
-    assert found["sweeps"]["combined"]["levels"][0]["mean_db"] < found["clean"]["mean_db"]
-    assert f"clean {found['clean']['mean_db']:.2f} dB" in text
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert result["schema"] == SCHEMA
+    assert result["provenance"]["threads"] == 1
+    assert set(result["sweeps"]) == {"combined"}
+    assert result["clean"]["mean_db"] > 20
+    assert result["sweeps"]["combined"]["levels"][0]["mean_db"] < result["clean"]["mean_db"]
+    assert f"clean {result['clean']['mean_db']:.2f} dB" in text
     assert "written" in err
     assert plot.read_text(encoding="utf-8").startswith('<svg xmlns="http://www.w3.org/2000/svg"')
     assert {path: path.read_bytes() for path in EXAMPLES.glob("*.jpg")} == before

@@ -29,9 +29,8 @@ from pydicom.waveforms.numpy_handler import multiplex_array
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.errors import OutputNotWritable
 from ecgdigit_rt.formats import parquet_file
-from ecgdigit_rt.formats.registry import FORMATS
+from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.formats.submission_csv import read_submission
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import Failed, PageRef
 
 

@@ -41,9 +41,8 @@ from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.formats.dataframe import dataframe_from_page
 from ecgdigit_rt.formats.dicom_folder import dicom_from_page
-from ecgdigit_rt.formats.registry import FORMATS
+from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.formats.wfdb_folder import record_name, wfdb_from_page
-from ecgdigit_rt.formats.writer import OutputDestination
 from ecgdigit_rt.results import LEADS, PageRef
 
 

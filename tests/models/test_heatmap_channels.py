@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from ecgdigit_rt import Digitizer, PageRef
+from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.pipeline import PageState
 from ecgdigit_rt.results import LEADS
 
@@ -23,8 +23,8 @@ PRINTED = (
 
 @pytest.fixture(scope="module")
 def state() -> PageState:
-    image = cv2.cvtColor(cv2.imread(str(PAGE)), cv2.COLOR_BGR2RGB)
-    return Digitizer(threads=2).digitize_steps(np.asarray(image, np.uint8), PageRef(PAGE))
+    image = rgb_from_file(PAGE)
+    return Digitizer(threads=2).digitize_steps(image, PageRef(PAGE))
 
 
 @pytest.mark.parametrize("row", range(3))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import prose
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -22,9 +23,6 @@ def test_no_house_words() -> None:
 
 
 def test_house_words_would_be_found(tmp_path: Path) -> None:
-    sys.path.insert(0, str(ROOT / "docs" / "tools"))
-    import prose
-
     text = '"""What is told."""\n\nX = "the file is no image"  # begun anew\n'
     lines = [line for _, line in prose.prose_of_python(text)]
     hits = [pattern.pattern for line in lines for pattern, _ in prose.house_words() if pattern.search(line)]
@@ -60,19 +58,20 @@ def unexplained_numbers(source: str) -> Iterator[str]:
 
     for node in ast.parse(source).body:
         first, last = node.lineno, node.end_lineno or node.lineno
-        is_string = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not isinstance(node, ast.Assign | ast.AnnAssign) and not is_string:
+        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            continue
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr):
             continue
         between = lines[last_line : first - 1] if last_line > 0 else []
         if last_line < 0 or any(not line.strip() for line in between) or first - last_line > 1 + len(between):
             yield from names()
             group, is_explained = [], first > 1 and lines[first - 2].lstrip().startswith("#")
         is_explained |= any("#" in line for line in [*between, *lines[first - 1 : last]])
-        if is_string:
+        if isinstance(node, ast.Expr):
             is_explained |= bool(group)
         else:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            group.append((ast.unparse(targets[0]), is_number(node.value)))
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            group.append((ast.unparse(target), is_number(node.value)))
         last_line = last
     yield from names()
 

@@ -18,8 +18,7 @@ from paper_page import TruthDigitizer, digitized_page, scans_folder, signals, wr
 
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.digitizer import _result
-from ecgdigit_rt.formats.registry import FORMATS
-from ecgdigit_rt.formats.writer import OutputDestination
+from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.results import Digitized, Failed, PageRef, Provenance, Result
 from ecgdigit_rt.runs.jobs import file_digest
 from ecgdigit_rt.runs.spool import bytes_from_result, result_from_bytes

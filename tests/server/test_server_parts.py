@@ -177,7 +177,7 @@ def test_a_printable_page_has_names_and_true_scale() -> None:
     sizes = [((right - left) * MM_PER_PT, (top - bottom) * MM_PER_PT) for left, bottom, right, top in bounds]
     stroke_mm = 2 * 0.25  # PDFium widens bounds by the line width on each side
     pulse_mm = pytest.approx((8 + stroke_mm, 10 + stroke_mm), abs=0.02)
-    assert sizes.count(pulse_mm) == len(page.layout.rows), "1 mV is 10 mm, 0.2 s are 5 mm"
+    assert sum(size == pulse_mm for size in sizes) == len(page.layout.rows), "1 mV is 10 mm, 0.2 s are 5 mm"
     widths = [width for width, _ in sizes]
     samples = 1250
     assert pytest.approx((samples - 1) / 500 * 25 + stroke_mm, abs=0.02) in widths, "1 s is 25 mm"

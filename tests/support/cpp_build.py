@@ -73,3 +73,8 @@ def run(program: Path, *words: str | Path, leaks: bool = True) -> Completed:
     assert "Sanitizer" not in err, err
     assert "runtime error" not in err, err
     return Completed(done.returncode, out, err)
+
+
+def run_client(folder: Path, url: str, *words: str | Path) -> Completed:
+    """Run the client with a server's URL."""
+    return run(folder / "ecgdigit-client", "--url", url, *words)

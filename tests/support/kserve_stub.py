@@ -14,6 +14,17 @@ from numpy.typing import NDArray
 
 Header = dict[str, Any]
 LENGTH_HEADER = "Inference-Header-Content-Length"
+OUTPUT_NAMES = (
+    "lead_names",
+    "signals_mv",
+    "windows_s",
+    "rate_hz",
+    "confidence",
+    "expected_error_mv",
+    "expected_db",
+    "report",
+)
+"""Outputs that the C++ client requests."""
 
 
 def response_parts(tensors: Mapping[str, NDArray[Any]]) -> tuple[Header, bytes]:

@@ -78,7 +78,7 @@ def test_networks_run_as_stage_models(server: triton_server.Server) -> None:
             (statistics,) = client.get_inference_statistics(name).model_stats
             assert statistics.inference_count > 0, name
         client.unload_model("ecgdigit_trace")
-        with pytest.raises(RequestError, match="E-TRITON-01 trace: Triton's model ecgdigit_trace did not"):
+        with pytest.raises(RequestError, match="E-TRITON-01 trace: Triton model ecgdigit_trace failed"):
             client.infer("ecgdigit", [image])
         assert client.is_model_ready("ecgdigit")
         client.load_model("ecgdigit_trace")

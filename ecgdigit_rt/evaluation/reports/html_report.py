@@ -159,7 +159,7 @@ def _group_section(heading: str, noun: str, groups: Mapping[str, Sequence[ImageS
     named = {name or "(other)": images for name, images in groups.items()}
     plot = box_plot_svg({name: [(i.image, i.db) for i in images] for name, images in named.items()}, noun)
     columns = [Column(noun), Column("images"), _MEAN_DB, _SCORE, *_MEASURES.values()]
-    rows = [
+    rows: list[list[str | float]] = [
         [
             name,
             len(images),
@@ -174,14 +174,16 @@ def _group_section(heading: str, noun: str, groups: Mapping[str, Sequence[ImageS
 
 def _lead_table(evaluation: Evaluation) -> Table:
     agreements = evaluation.lead_agreements
-    rows = [[name, db, *_measures(summarize(agreements[name]))] for name, db in evaluation.lead_db.items()]
+    rows: list[list[str | float]] = [
+        [name, db, *_measures(summarize(agreements[name]))] for name, db in evaluation.lead_db.items()
+    ]
     return _table([Column("lead"), _MEAN_DB, *_MEASURES.values()], rows)
 
 
 def _image_table(images: Sequence[ImageScore]) -> Table:
     columns = [Column("image"), Column("kind"), Column("layout"), _DB, Column("weakest lead", "lowest dB")]
     columns += [*_MEASURES.values(), Column("missing", "leads without a prediction")]
-    rows = [
+    rows: list[list[str | float]] = [
         [
             image.image,
             image.kind,
@@ -209,5 +211,6 @@ def _definitions() -> dict[str, str]:
         "score": f"Competition score: 10·log10 of the mean ratio over images, each capped ({cap_db:.2f} dB).",
         **{column.name: f"{column.meaning[0].upper()}{column.meaning[1:]}." for column in _MEASURES.values()},
         "R peaks": f"Beats within {1000 * END_S:.0f} ms of the ends of a lead are not counted. Peaks are "
-        "pooled over all leads. The other measures are means over leads, each lead of each image counting once.",
+        "pooled over all leads. The other measures are means over leads, each lead of each image "
+        "counting once.",
     }
