@@ -64,7 +64,7 @@ ENV PATH=/opt/ecgdigit/bin:$PATH \
     ECGDIGIT_ENGINES=/var/cache/ecgdigit/engines \
     PYTHONDONTWRITEBYTECODE=1
 RUN /opt/ecgdigit/bin/python -m ecgdigit_rt.warmup && chown -R 10001:10001 /var/cache/ecgdigit
-# Engines belong to a card, so they are built where it is: `build-engines`, kept in this volume.
+# Engines are specific to a GPU: `build-engines` builds them on the target machine and stores them in this volume.
 VOLUME /var/cache/ecgdigit
 USER 10001:10001
 WORKDIR /data

@@ -7,16 +7,17 @@ BIN := $(dir $(PYTHON))
 test:  ## all tests
 	$(PYTHON) -m pytest -q -m "slow or not slow"
 
-test-fast:  ## without the slow ones
+test-fast:  ## all but the slow tests
 	$(PYTHON) -m pytest -q
 
-check:  ## read-only: style, types, import layers
+check:  ## read-only: style, types, import contracts, prose
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
 	$(BIN)mypy
 	$(BIN)lint-imports
+	$(PYTHON) docs/tools/prose.py
 
-fix:  ## what can be repaired by machine
+fix:  ## formats, and applies automatic fixes
 	$(BIN)ruff check --fix .
 	$(BIN)ruff format .
 
@@ -27,7 +28,7 @@ examples:  ## digitize the example pages and score them
 LOCK := CUSTOM_COMPILE_COMMAND="make locks" $(BIN)pip-compile -q --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links
 
-locks:  ## pins the images' packages anew, with their hashes, within pyproject's ranges
+locks:  ## updates the pinned packages of the images, with hashes, within the ranges of pyproject.toml
 	$(LOCK) --upgrade -o requirements/runtime.txt pyproject.toml
 	$(LOCK) --upgrade --only-build-deps --build-deps-for wheel -o requirements/build.txt pyproject.toml
 	$(LOCK) --upgrade -o requirements/gpu.txt requirements/gpu.in

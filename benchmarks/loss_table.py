@@ -62,7 +62,7 @@ def table(summaries: Mapping[str, Any]) -> str:
             _heading("dB: mean, median", "pages", VARIANTS),
             *(_pairs(kind, group, VARIANTS, "db") for kind, group in summaries.items()),
             "",
-            _heading("gain of an ideal ...", "failed", tuple(GAINS)),
+            _heading("gain of ideal stage", "failed", tuple(GAINS)),
             *(_pairs(kind, group, tuple(GAINS), "gain_db") for kind, group in summaries.items()),
             "",
             f"{'% of squared error':26}" + split,

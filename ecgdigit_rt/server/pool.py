@@ -87,7 +87,7 @@ class WorkerPool:
 
     @property
     def is_full(self) -> bool:
-        """Whether the next request would be refused."""
+        """True if the next request would be refused."""
         return self._in_flight >= self._capacity
 
     def admit(self) -> Slot:

@@ -73,7 +73,7 @@ class StripPrediction:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the strip shows no trace."""
+        """True if the strip shows no trace."""
         first, stop = self.extent
         return first == stop
 

@@ -57,7 +57,7 @@ class Backend(Protocol):
 
     @property
     def is_auto(self) -> bool:
-        """Whether `auto` may select this backend."""
+        """True if `auto` may select this backend."""
         ...
 
     def probe(self) -> Ready | Unusable:

@@ -46,7 +46,7 @@ class OnnxRuntime:
 
     @property
     def is_auto(self) -> bool:
-        """Whether this is the variant without another provider."""
+        """True if this is the variant without another provider."""
         return self.name == "onnxruntime"
 
     def probe(self) -> Ready | Unusable:

@@ -27,7 +27,7 @@ class OpenVino:
 
     @property
     def is_auto(self) -> bool:
-        """Whether there is a short type: in FP32, OpenVINO is no faster than ONNX Runtime."""
+        """True if there is a short type: in FP32, OpenVINO is no faster than ONNX Runtime."""
         return len(_precisions()) > 1
 
     def probe(self) -> Ready | Unusable:

@@ -80,7 +80,7 @@ class StoredEngine:
 
     @property
     def is_intact(self) -> bool:
-        """Whether the file can be read and has the SHA-256 of its manifest."""
+        """True if the file can be read and has the SHA-256 of its manifest."""
         try:
             self.read()
         except EngineCorrupt:

@@ -30,7 +30,7 @@ class GridStyle:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the 5 mm period is visible."""
+        """True if the 5 mm period is visible."""
         return self.major_alpha > 0.04
 
 
