@@ -42,7 +42,7 @@ _NEURAL_DEFAULTS = {"models": "lite", "tta": "none", "backend": AUTO, "device": 
 
 
 class Digitizer:
-    """Digitizes ECG pages with the networks of one family, or with the classical method.
+    """Digitizer of ECG pages, with the networks of one family or with the classical method.
 
     A few pages share all threads, one page after another. Many pages are read in parallel, one per thread,
     since a network on one thread never waits for another thread. Use it as a context manager, or call
@@ -230,7 +230,18 @@ class Digitizer:
         return self._method.reader(self.threads).run(image, source, observer)
 
     def network_threads(self, pages: int) -> int:
-        """Return the threads of each network in a run of `pages` pages: all, or one if there are many."""
+        """Return the number of threads of each network in a run.
+
+        Parameters
+        ----------
+        pages : int
+            Number of pages of the run.
+
+        Returns
+        -------
+        int
+            All threads, or one if there are enough pages to read them in parallel.
+        """
         return 1 if pages >= _PARALLEL_PAGES_PER_THREAD * self.threads else self.threads
 
     def digitize_many(

@@ -176,9 +176,16 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Software, models and device that produced a result.
+    """Origin of a result.
 
-    For example "ecgdigit-rt 0.5.0", "lite 0.4.0" and "onnxruntime 1.31 (cpu, fp32)".
+    Attributes
+    ----------
+    software : str
+        Name and version, such as "ecgdigit-rt 0.5.0".
+    models : str
+        Family and version, such as "lite 0.5.0".
+    device : str
+        Backend with device and precision, such as "onnxruntime 1.31 (cpu, fp32)".
     """
 
     software: str

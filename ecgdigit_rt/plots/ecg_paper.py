@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.results import LEADS, Lead
 
-PX_PER_MM = 7.2
 SPEED_MM_S = 25.0
 GAIN_MM_MV = 10.0
 RECORD_S = 10.0
+"""Scale and duration of a standard printout."""
+
+PX_PER_MM = 7.2
 WIDTH_PX = 1980
+"""Chosen so that a standard printout with its margins fills the width."""
 
 MARGIN_MM = 15.0
-"""Left of the traces, for the calibration pulse."""
+"""Left of the traces, for the calibration pulse. This and the following sizes are chosen, not tuned."""
 
 TOP_MM, BOTTOM_MM = 8.0, 9.0
 MIN_ROW_MM, CLEARANCE_MM = 22.0, 4.0
@@ -31,10 +34,12 @@ MIN_ROW_MM, CLEARANCE_MM = 22.0, 4.0
 MAX_EXCURSION_MM = 60.0
 """Limit of a trace above and below its baseline; larger values are clipped."""
 
+# Colours of thermal paper, chosen, not tuned.
 PAPER = (255, 252, 250)
 MINOR_COLOUR, MAJOR_COLOUR = (255, 226, 222), (247, 184, 176)
 INK, GREY = (25, 25, 40), (120, 110, 120)
-SUBPIXEL_BITS = 4
+
+SUBPIXEL_BITS = 4  # fractional bits of coordinates in OpenCV's drawing functions
 
 FONT = cv2.FontFace("sans")
 Colour = tuple[int, int, int]

@@ -38,6 +38,7 @@ CAPTION_PX = 64
 LOW_CONFIDENCE = 0.8
 """Leads below this confidence are listed in the caption. Chosen, not tuned."""
 
+# Colours, chosen, not tuned.
 BACKGROUND, CAPTION_INK, ALARM = (255, 255, 255), (50, 50, 60), (176, 0, 32)
 
 

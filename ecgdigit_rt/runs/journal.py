@@ -18,7 +18,7 @@ from ecgdigit_rt.runs.jobs import InputFingerprint
 from ecgdigit_rt.runs.report import PageReport
 from ecgdigit_rt.runs.spool import SpoolRecord
 
-VERSION = 1
+VERSION = 1  # of the format of the journal
 _SIGNATURE = b'{"journal": '
 
 

@@ -52,7 +52,7 @@ _REASONS = {
     503: "The queue is full. Retry after the seconds in Retry-After (E-SERVE-03).",
     504: "The page exceeded the time limit (E-SERVE-04).",
 }
-_ACCESS_STATUSES = (401, 403)
+_ACCESS_STATUSES = (401, 403)  # of requests without a valid token, or from another origin
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -108,7 +108,7 @@ class BatchingRunner:
         try:
             while batch := self._next_batch():
                 self._run_batch(batch)
-        except BaseException as error:  # noqa: BLE001 waiting callers must be released whatever happened
+        except BaseException as error:  # noqa: BLE001 waiting callers must be released in all cases
             with self._changed:
                 self._fatal_error = error
                 for call in (*self._current, *self._waiting):

@@ -13,7 +13,7 @@ from ecgdigit_engine.errors import ShapeOutsideProfile
 
 
 class ArrayInfo(Protocol):
-    """Shape and type of an input, whether an array or a value that stands for one."""
+    """Shape and type of an input: an array, a shared input, or a tensor on a device."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -167,7 +167,7 @@ def check_parity(
 ) -> ParityResult:
     """Compare a graph with PyTorch on random inputs of several shapes and on images.
 
-    `model` is in FP32, whatever the precision of the graph. `images` are (height, width, 3) uint8 with sides
+    `model` is in FP32 for all precisions of the graph. `images` are (height, width, 3) uint8 with sides
     that are multiples of 32. Raises ValueError if they differ by more than `TOLERANCE`.
     """
     rng = np.random.default_rng(0)

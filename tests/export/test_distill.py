@@ -27,7 +27,7 @@ PAGE = ROOT / "examples" / "000000_render.jpg"
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rectify one example, named as in the competition, and an image that is not a page."""
     folder = tmp_path_factory.mktemp("distill")
     (folder / "pages").mkdir()
@@ -37,8 +37,8 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_names_and_content_of_the_files(labelled: Path) -> None:
-    out = labelled / "out"
+def test_names_and_content_of_the_files(labelled_folder: Path) -> None:
+    out = labelled_folder / "out"
     assert (out / "rectified/77/77-0001.rect.png").is_file()
     assert sorted(path.name for path in (out / "rectified_labels/77").iterdir()) == [
         "77-0001.json",
@@ -52,8 +52,8 @@ def test_names_and_content_of_the_files(labelled: Path) -> None:
     assert page_group("scan-12") == "scan-12"
 
 
-def test_labels_are_on_the_ink(labelled: Path) -> None:
-    (path,) = rectified_labels(labelled / "out")
+def test_labels_are_on_the_ink(labelled_folder: Path) -> None:
+    (path,) = rectified_labels(labelled_folder / "out")
     page = load_rectified(path)
     for row, heights, presence in zip(page.rows, page.heights[""], page.presence, strict=True):
         distribution = heights.astype(float)
@@ -70,20 +70,20 @@ def test_labels_are_on_the_ink(labelled: Path) -> None:
         assert np.median(off - on) > 60
 
 
-def test_labels_of_several_teachers_are_their_mean(labelled: Path) -> None:
+def test_labels_of_several_teachers_are_their_mean(labelled_folder: Path) -> None:
     image = rgb_from_file(PAGE)
     one = Teachers(["lite"], 2).rectify(image, PageRef(PAGE))
     both = Teachers(["lite", str(ROOT / "ecgdigit_rt/models/lite")], 2).rectify(image, PageRef(PAGE))
     assert both.teachers == ("lite 0.5.0", "lite 0.5.0")
     assert np.array_equal(one.heights[""], both.heights[""])
-    stored = load_rectified(rectified_labels(labelled / "out")[0])
+    stored = load_rectified(rectified_labels(labelled_folder / "out")[0])
     assert np.array_equal(one.pixels, stored.pixels)
     assert np.abs(one.heights[""].astype(int) - stored.heights[""]).max() <= 1
 
 
-def test_the_shipped_network_agrees_with_itself(labelled: Path) -> None:
+def test_the_shipped_network_agrees_with_itself(labelled_folder: Path) -> None:
     """Shifted crops have shifted labels, so that trained weights have a small error on them."""
-    (path,) = rectified_labels(labelled / "out")
+    (path,) = rectified_labels(labelled_folder / "out")
     network = stage_network("lite", "trace").eval()
     weights = torch.load(ROOT / "export/checkpoints/trace.pt", weights_only=True)["weights"]
     network.load_state_dict({name: value.float() for name, value in weights.items()})
@@ -95,13 +95,13 @@ def test_the_shipped_network_agrees_with_itself(labelled: Path) -> None:
     assert np.median(errors) < 0.15
 
 
-def test_a_student_is_trained(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = labelled / "out"
+def test_a_student_is_trained(labelled_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = labelled_folder / "out"
     before = (out / "rectified_labels/77/77-0001.json").stat().st_mtime_ns
     small = ["--steps", "2", "--set", "trace.batch=1", "--set", "workers=0", "--set", "log=[]"]
-    command = ["distill", str(labelled / "pages/77-0001.jpg"), "--out", str(out), *small]
+    command = ["distill", str(labelled_folder / "pages/77-0001.jpg"), "--out", str(out), *small]
     assert exit_code(command) == 0
     assert torch.load(out / "trace.pt", weights_only=True)["step"] == 2
-    assert (out / "rectified_labels/77/77-0001.json").stat().st_mtime_ns == before  # labelled once
+    assert (out / "rectified_labels/77/77-0001.json").stat().st_mtime_ns == before  # not labelled again
     assert exit_code(command) == 1
     assert "E-TRAIN-02" in capsys.readouterr().err

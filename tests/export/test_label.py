@@ -23,7 +23,7 @@ PAGES = ("000000_render", "000003_photo")
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Label two examples with their truth, one with that of another recording, and one without truth."""
     folder = tmp_path_factory.mktemp("own")
     for name in ("pages", "truth"):
@@ -46,16 +46,16 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_pages_that_do_not_match_are_skipped(labelled: Path) -> None:
-    assert sorted(path.stem for path in (labelled / "out").glob("*.npz")) == list(PAGES)
-    assert sorted(path.stem for path in (labelled / "out-preview").glob("*.png")) == list(PAGES)
+def test_pages_that_do_not_match_are_skipped(labelled_folder: Path) -> None:
+    assert sorted(path.stem for path in (labelled_folder / "out").glob("*.npz")) == list(PAGES)
+    assert sorted(path.stem for path in (labelled_folder / "out-preview").glob("*.png")) == list(PAGES)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_labels_hold_the_truth(name: str, labelled: Path) -> None:
+def test_the_labels_equal_the_truth(name: str, labelled_folder: Path) -> None:
     """The signals of the labels equal the truth, except for shifts by fractions of a sample."""
-    truth = load_truth(labelled / "out" / f"{name}.npz")
-    lines = (labelled / "truth" / f"{name}.csv").read_text().splitlines()
+    truth = load_truth(labelled_folder / "out" / f"{name}.npz")
+    lines = (labelled_folder / "truth" / f"{name}.csv").read_text().splitlines()
     header = lines[0].split(",")
     table = np.array([[float(cell or "nan") for cell in line.split(",")] for line in lines[1:]])
     scores = []
@@ -69,12 +69,12 @@ def test_the_labels_hold_the_truth(name: str, labelled: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_curves_are_on_the_ink(name: str, labelled: Path) -> None:
+def test_the_curves_are_on_the_ink(name: str, labelled_folder: Path) -> None:
     """The page is darker at the true curve than 1.5 mm above and below it."""
     import cv2
 
-    truth = load_truth(labelled / "out" / f"{name}.npz")
-    image = cv2.imread(str(labelled / "out" / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
+    truth = load_truth(labelled_folder / "out" / f"{name}.npz")
+    image = cv2.imread(str(labelled_folder / "out" / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
     assert image is not None
     on, off = _grey_at(truth, image, 0.0), (_grey_at(truth, image, 1.5) + _grey_at(truth, image, -1.5)) / 2
     assert np.median(off - on) > 40
@@ -90,9 +90,13 @@ def _grey_at(truth: PageTruth, image: np.ndarray, above_mm: float) -> np.ndarray
     return np.concatenate(values)
 
 
-def test_networks_are_fine_tuned_on_labels(labelled: Path, tmp_path: Path) -> None:
+def test_networks_are_fine_tuned_on_labels(labelled_folder: Path, tmp_path: Path) -> None:
     quick = ["workers=0", "validation.count=0", "log=[]", "trace.rate=1e-5", "trace.batch=2"]
-    paths = [f"pages={labelled / 'out'}", f"out={tmp_path}", f"init_from={ROOT / 'export/checkpoints'}"]
+    paths = [
+        f"pages={labelled_folder / 'out'}",
+        f"out={tmp_path}",
+        f"init_from={ROOT / 'export/checkpoints'}",
+    ]
     losses: list[float] = []
     for stage in ("trace", "locate"):
         settings = load_settings("lite", [*paths, *quick, f"{stage}.steps=1", f"{stage}.batch=2"])
@@ -100,5 +104,5 @@ def test_networks_are_fine_tuned_on_labels(labelled: Path, tmp_path: Path) -> No
     assert losses[0] < 2.5  # of trained weights; random ones start above 6
 
 
-def test_truth_csv_of_labels_can_be_written(labelled: Path) -> None:
-    assert truth_csv(load_truth(labelled / "out" / f"{PAGES[0]}.npz")).startswith("I,")
+def test_truth_csv_of_labels_can_be_written(labelled_folder: Path) -> None:
+    assert truth_csv(load_truth(labelled_folder / "out" / f"{PAGES[0]}.npz")).startswith("I,")

@@ -9,14 +9,19 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_type_hints
 
 import matplotlib as mpl
 import pytest
 from doc_blocks import Block, blocks_of, commands_in, inline_commands, parse, unknown_options
 
 import ecgdigit_rt
+from ecgdigit_rt.classical.pipeline import CLASSICAL_STEPS, ClassicalState
+from ecgdigit_rt.pipeline import STEPS, PageState
 from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, PageRef, Provenance, Row, Segment
+from ecgdigit_rt.steps import Step
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -115,6 +120,17 @@ def test_the_python_reference_is_complete(kind: type) -> None:
         sections = inspect.getdoc(function) or ""
         parameters = [one for one in inspect.signature(function).parameters if one != "self"]
         assert all(re.search(rf"^{one} : |, {one} : ", sections, re.MULTILINE) for one in parameters), name
+
+
+def test_the_architecture_lists_the_declared_steps() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "architecture.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows == [step.name for step in STEPS]
+
+
+@pytest.mark.parametrize(("steps", "state"), [(STEPS, PageState), (CLASSICAL_STEPS, ClassicalState)])
+def test_each_step_returns_the_type_of_its_field(steps: Sequence[Step[object]], state: type) -> None:
+    hints = get_type_hints(state)
+    assert [get_type_hints(step.run)["return"] for step in steps] == [hints[step.field] for step in steps]
 
 
 def test_every_export_has_a_reference() -> None:

@@ -24,7 +24,9 @@ BLUE, GREEN, PURPLE, TEAL = (0, 100, 190), (0, 130, 85), (125, 60, 165), (0, 135
 WARNING, ALARM = (240, 120, 0), (200, 30, 30)
 """Cool colours for detected marks, warm colours for what is missing or uncertain."""
 
+# Sizes of the captions, chosen, not tuned.
 _CAPTION_PX, _LEFT_PX = 92, 24
+# Font sizes, chosen, not tuned.
 _TITLE_SIZE, _TEXT_SIZE, _TAG_SIZE = 30, 22, 20
 
 

@@ -172,7 +172,7 @@ class CudaOnnxRuntimeRunner:
                 binding.bind_output(port.name, output_device, 0 if output_device == "cpu" else self._gpu)
             self._session.run_with_iobinding(binding)
             binding.synchronize_outputs()
-        except RuntimeError as error:  # ONNX Runtime has no class for this; only the message tells
+        except RuntimeError as error:  # ONNX Runtime has no own class for this; only the message differs
             if "allocate memory" in str(error) or "out of memory" in str(error).lower():
                 raise OutOfDeviceMemory(self.spec.stage, self._device, str(error)[:200]) from error
             raise

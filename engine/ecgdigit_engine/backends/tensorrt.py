@@ -111,7 +111,7 @@ class TensorRtRunner:
         return {name: value.copy() for name, value in fetched.items()}
 
     def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
-        """Enqueue a run. Its outputs are valid for whatever the thread's stream does next."""
+        """Enqueue a run, and return outputs for later work in the thread's stream."""
         self.spec.check(feeds, bounded=True, hint=self._hint)
         stream, context = stream_of_thread(self._gpu), self._context()
         for name, value in feeds.items():

@@ -49,7 +49,7 @@ def label_pages(
     previews.mkdir(parents=True, exist_ok=True)
     for name, page in pages:
         if name not in truths:
-            yield PageOutcome(name, "no ground truth is given for it")
+            yield PageOutcome(name, "it has no ground truth")
             continue
         try:
             state = digitizer.digitize_steps(page_from_source(page).pixels(), page)

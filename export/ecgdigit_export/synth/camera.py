@@ -1,4 +1,4 @@
-"""Projection of a sheet to an image: by a camera, by a scanner, or as it is."""
+"""Projection of a sheet to an image: by a camera, by a scanner, or unchanged."""
 
 from __future__ import annotations
 

@@ -110,10 +110,10 @@ class PageStream(IterableDataset[Batch]):
                 yield {key: torch.as_tensor(np.stack([one[key] for one in picked])) for key in sample}
 
 
-def ensure_pages(settings: TrainSettings, say: Callable[[str], None]) -> None:
+def ensure_pages(settings: TrainSettings, report: Callable[[str], None]) -> None:
     """Write synthetic pages until the folder has `settings.synth.count` of them.
 
-    `say` is called with a message before they are written.
+    `report` is called with a message before they are written.
     """
     synth = settings.synth
     if synth is None:
@@ -122,7 +122,7 @@ def ensure_pages(settings: TrainSettings, say: Callable[[str], None]) -> None:
     if existing >= synth.count:
         return
     first = max((int(path.stem[:6]) + 1 for path in settings.pages.glob("[0-9]" * 6 + "_*.npz")), default=0)
-    say(f"drawing  {synth.count - existing} pages in {settings.pages}")
+    report(f"drawing  {synth.count - existing} pages in {settings.pages}")
     pages = write_pages(
         settings.pages,
         synth.count - existing,
