@@ -1,12 +1,12 @@
 # syntax=docker/dockerfile:1
-# docker build --target cpu -t ecgdigit .      one command, no torch, models inside
-# docker build --target gpu -t ecgdigit:gpu .  with NVIDIA's TensorRT
-# A release names both base images by their digest: --build-arg PYTHON_IMAGE=python@sha256:...
+# docker build --target cpu -t ecgdigit .      # the command and its models, without torch
+# docker build --target gpu -t ecgdigit:gpu .  # the same with NVIDIA TensorRT
+# For a release, pin both base images by digest, as in --build-arg PYTHON_IMAGE=python@sha256:...
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
-# TensorRT in the range of the extra `gpu`; the last step of that target refuses any other.
+# The TensorRT version must be in the range of the extra `gpu`. A step of the target `gpu` checks it.
 ARG TENSORRT_IMAGE=nvcr.io/nvidia/tensorrt:26.10-py3
 
-# tests/project/test_container.py runs this stage's steps in a folder of its own: keep them free of apt and users.
+# tests/project/test_container.py runs the steps of this stage in a folder. They must not use apt or add users.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
@@ -25,7 +25,8 @@ COPY export export
 COPY kernels kernels
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /opt/build/dist \
     && python -m pip --python /opt/ecgdigit/bin/python install -q --no-deps --no-index /opt/build/dist/*.whl
-# Kernels compiled for the builder's processor; on another kind the first page compiles its own.
+# The kernels are compiled for the processor of the build machine. On a processor of another type, the first
+# page compiles them again.
 ENV NUMBA_CACHE_DIR=/var/cache/ecgdigit/kernels
 RUN /opt/ecgdigit/bin/python -m ecgdigit_rt.warmup
 
@@ -36,12 +37,12 @@ ENV PATH=/opt/ecgdigit/bin:$PATH \
     HOME=/var/cache/ecgdigit \
     NUMBA_CACHE_DIR=/var/cache/ecgdigit/kernels \
     PYTHONDONTWRITEBYTECODE=1
-# The only place that is written beside --out, so the root file system may be read-only. A volume that
-# hides the kernels, or none, costs some ten seconds of compiling, nothing else.
+# Apart from --out, only this folder is written, so the root file system may be read-only. If a volume hides
+# the compiled kernels, they are compiled again, which takes about ten seconds.
 VOLUME /var/cache/ecgdigit
 USER 10001:10001
 WORKDIR /data
-# One command with an exit code, no service that could be unwell.
+# The image runs a command that exits, not a service.
 HEALTHCHECK NONE
 ENTRYPOINT ["ecgdigit-rt"]
 CMD ["--help"]
@@ -50,7 +51,8 @@ FROM ${TENSORRT_IMAGE} AS gpu
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements /src/requirements
-# The image's own TensorRT stays visible; PyCUDA is compiled against its CUDA.
+# The virtual environment can access the TensorRT package of the image. PyCUDA is compiled for the CUDA version
+# of the image.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv --system-site-packages /opt/ecgdigit \
     && /opt/ecgdigit/bin/python -m pip install -q --ignore-installed --require-hashes \
@@ -64,7 +66,7 @@ ENV PATH=/opt/ecgdigit/bin:$PATH \
     ECGDIGIT_ENGINES=/var/cache/ecgdigit/engines \
     PYTHONDONTWRITEBYTECODE=1
 RUN /opt/ecgdigit/bin/python -m ecgdigit_rt.warmup && chown -R 10001:10001 /var/cache/ecgdigit
-# Engines are specific to a GPU: `build-engines` builds them on the target machine and stores them in this volume.
+# Engines are specific to a GPU. On the target machine, `build-engines` writes them to this volume.
 VOLUME /var/cache/ecgdigit
 USER 10001:10001
 WORKDIR /data

@@ -81,7 +81,7 @@ def interpolate_linearly(values: NDArray[np.float32], at: NDArray[np.float64]) -
 
 
 def strips_with(interpolation: int) -> Patch:
-    """Return the patch that samples strips with an interpolation of OpenCV."""
+    """Return the patch that samples strips with one of OpenCV's interpolation methods."""
     sample = partial(strips.strip_from_image, interpolation=interpolation)
     return strip_inference, "strip_from_image", sample
 
@@ -99,7 +99,7 @@ VARIANTS: dict[str, list[Patch]] = {
     "text read once": [(pipeline, "refine_text_heatmaps", lambda _runner, _image, _mesh, heatmap: heatmap)],
     "most probable bin instead of expectation": [
         (lead_trace, "_HALF_WINDOW", 0),
-        (ecg_check, "_MIN_MEDIAN_CONFIDENCE", 0.0),  # a single bin has little mass
+        (ecg_check, "_MIN_MEDIAN_CONFIDENCE", 0.0),  # a single bin has a low probability
     ],
     "expectation over the whole column": [(lead_trace, "_HALF_WINDOW", 1000)],
     "columns decoded independently": [
@@ -123,7 +123,7 @@ EXTRAS: dict[str, PipelineOptions] = {
     "enforce einthoven": PipelineOptions(assembly=AssemblyOptions(enforce_einthoven=True)),
     "no beat prior": PipelineOptions(no_beat_prior=True),
 }
-"""Variants by options."""
+"""Variants with other pipeline options."""
 
 
 @contextmanager
@@ -154,30 +154,32 @@ def measure(
         seconds.append(time.perf_counter() - started)
         images.append(image_score(truth, values_for(result, requests).values))
     evaluation = Evaluation(tuple(images), ())
-    kinds = {kind: sum(one.db for one in group) / len(group) for kind, group in evaluation.kinds.items()}
+    kinds = {
+        kind: sum(score.db for score in scores) / len(scores) for kind, scores in evaluation.kinds.items()
+    }
     return {
         "mean_db": round(evaluation.mean_db, 3),
         "score_db": round(evaluation.score, 3),
         "median_s": round(median(seconds), 3) if seconds else None,
         "kinds": {kind: round(db, 2) for kind, db in kinds.items()},
-        "pages": {one.image: round(one.db, 2) for one in images},
+        "pages": {score.image: round(score.db, 2) for score in images},
         "failed": failed,
     }
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for name in ("pages", "truth", "test", "result"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--only", nargs="*", help="names of variants")
-    given = parser.parse_args()
-    requests = read_test_csv(given.test)
-    refs = pages_from_inputs([given.pages])
+    arguments = parser.parse_args()
+    requests = read_test_csv(arguments.test)
+    refs = pages_from_inputs([arguments.pages])
     pages = [
-        (name, page, requests[name], read_truth(given.truth / f"{name}.csv", requests[name]))
+        (name, page, requests[name], read_truth(arguments.truth / f"{name}.csv", requests[name]))
         for name, page in zip(page_ids(refs), refs, strict=True)
         if name in requests
     ]
@@ -191,14 +193,14 @@ def main() -> None:
     runs |= {name: partial(measure, Pipeline(runners, options), pages) for name, options in EXTRAS.items()}
     figures = {}
     for name, run in runs.items():
-        if given.only and name not in given.only:
+        if arguments.only and name not in arguments.only:
             continue
         with apply_patches(VARIANTS.get(name, [])):
             figures[name] = run()
         line = {key: figures[name][key] for key in ("mean_db", "score_db", "median_s")}
         sys.stdout.write(f"{name:48s} {json.dumps(line)}\n")
         sys.stdout.flush()
-    write_result(given.result, "ablations", 1, figures)
+    write_result(arguments.result, "ablations", 1, figures)
 
 
 if __name__ == "__main__":

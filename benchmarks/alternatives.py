@@ -1,10 +1,10 @@
-"""Comparison of trace networks: accuracy of the whole pipeline with each of them in stage 2.
+"""Comparison of trace networks: accuracy of the whole pipeline with each of them in the trace stage.
 
     python benchmarks/alternatives.py RESULT.json --truth TRUTH_DIR PAGES... --weights NAME=FOLDER...
         [--threads 2]
 
-FOLDER contains trace.pt as written by `ecgdigit-rt train` or `distill`. All networks run in eager PyTorch and
-FP32, with the packaged networks in the other stages. A failed page counts as 0 dB.
+FOLDER contains trace.pt as written by `ecgdigit-rt train` or `distill`. All networks run in FP32 in eager
+PyTorch, with the packaged networks in the other stages. A failed page counts as 0 dB.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def load_network(weights: Path) -> tuple[nn.Module, dict[str, str]]:
 
 
 def strip_seconds(network: nn.Module) -> float:
-    """Return the median time of one strip of 10 s."""
+    """Return the median inference time in seconds for a strip of 10 s."""
     strip = torch.randint(0, 256, _STRIP, dtype=torch.uint8)
     seconds = []
     with torch.inference_mode():
@@ -84,7 +84,7 @@ def measure(network: nn.Module, truth_dir: Path, pages: list[str], threads: int)
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -93,16 +93,16 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--weights", nargs="+", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     figures: dict[str, Any] = {}
-    for entry in given.weights:
+    for entry in arguments.weights:
         name, _, folder = entry.partition("=")
         network, metadata = load_network(Path(folder))
         figures[name] = {"family": metadata["family"], "steps": int(metadata["steps"])}
-        figures[name] |= measure(network, given.truth, given.pages, given.threads)
+        figures[name] |= measure(network, arguments.truth, arguments.pages, arguments.threads)
         sys.stderr.write(f"{name:16} {figures[name]['mean_db']} dB\n")
-    write_result(given.result, "alternatives", given.threads, figures, ", ".join(figures))
+    write_result(arguments.result, "alternatives", arguments.threads, figures, ", ".join(figures))
     sys.stdout.write(json.dumps({k: {**v, "pages": None} for k, v in figures.items()}, indent=1) + "\n")
 
 

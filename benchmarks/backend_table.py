@@ -3,8 +3,8 @@
     python benchmarks/backend_table.py TRUTH RESULT.json PAGE... [--pages 36] [--rounds 3]
         [--readme README.md]
 
-Each round measures all of them in turn. The values are medians over rounds, so a slow minute of the machine
-affects all of them. With --readme the table between the two marks of that file is replaced.
+Each round measures all backends in turn. The values are medians over rounds, so a slow minute of the machine
+affects all backends. With --readme, the table between the two markers in that file is replaced.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def row(rounds: list[dict[str, Any]]) -> dict[str, float]:
 
     def median_of(*keys: str) -> float:
         values = []
-        for one in rounds:
-            value: Any = one
+        for result in rounds:
+            value: Any = result
             for key in keys:
                 value = value[key]
             values.append(float(value))
@@ -71,15 +71,16 @@ def table(figures: dict[str, Any]) -> str:
         "| networks | s per page, folder | s per page, single | speedup over eager PyTorch loop | mean dB |",
         "|---|---|---|---|---|",
     ]
-    for name, one in figures["rows"].items():
-        folder = "–" if name == LOOP else f"{one['s_per_page']:.2f}"
-        speedup = "1" if name == LOOP else f"{loop_s / one['s_per_page']:.1f}"
-        lines.append(f"| {name} | {folder} | {one['latency_s']:.2f} | {speedup} × | {one['mean_db']:.2f} |")
+    for name, medians in figures["rows"].items():
+        folder = "–" if name == LOOP else f"{medians['s_per_page']:.2f}"
+        speedup = "1" if name == LOOP else f"{loop_s / medians['s_per_page']:.1f}"
+        latency, db = f"{medians['latency_s']:.2f}", f"{medians['mean_db']:.2f}"
+        lines.append(f"| {name} | {folder} | {latency} | {speedup} × | {db} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -89,11 +90,11 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=36)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--readme", type=Path)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     threads = usable_cpus()
-    benchmark_set = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
+    benchmark_set = BenchmarkSet(tuple(pages_from_inputs(arguments.page)), arguments.truth, arguments.pages)
     rounds: dict[str, list[dict[str, Any]]] = {}
-    for _ in range(given.rounds):
+    for _ in range(arguments.rounds):
         for name, opener in openers().items():
             rounds.setdefault(name, []).append(run_benchmark(benchmark_set, opener, threads))
     figures = {
@@ -102,11 +103,11 @@ def main() -> None:
         "rows": {name: row(measured) for name, measured in rounds.items()},
         "rounds": rounds,
     }
-    write_result(given.result, "backend_table", threads, figures)
-    if given.readme is not None:
-        text = given.readme.read_text()
+    write_result(arguments.result, "backend_table", threads, figures)
+    if arguments.readme is not None:
+        text = arguments.readme.read_text()
         before, rest = text.split(BEGIN)
-        given.readme.write_text(f"{before}{BEGIN}\n\n{table(figures)}\n\n{END}{rest.split(END)[1]}")
+        arguments.readme.write_text(f"{before}{BEGIN}\n\n{table(figures)}\n\n{END}{rest.split(END)[1]}")
     sys.stdout.write(table(figures) + "\n" + json.dumps(figures["machine"]) + "\n")
 
 

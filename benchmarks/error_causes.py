@@ -15,16 +15,16 @@ Signals = Mapping[str, tuple[float, Array]]
 
 CAUSES = ("peaks", "ends", "rest")
 
-# Chosen, not tuned.
-_AROUND_PEAK_S = 0.06
-_END_S = 0.02
-_SMOOTH_S = 0.03
-_MIN_RR_S = 0.25
-_MIN_HEIGHT = 0.2  # of the steepest beats
+# Hand-picked, not tuned.
+_AROUND_PEAK_S = 0.06  # maximum distance from a peak
+_END_S = 0.02  # length of an end
+_SMOOTH_S = 0.03  # standard deviation of the smoothing of the steepness
+_MIN_RR_S = 0.25  # minimum distance between two beats
+_MIN_HEIGHT = 0.2  # minimum steepness of a beat, as a fraction of that of the steepest beats
 
 
 def error_shares(error: Array, peaks: NDArray[np.intp], rate_hz: float) -> dict[str, float]:
-    """Return the shares of the squared error (n,) by cause. An end that contains a peak counts as an end."""
+    """Return the shares of the squared error (n,) by cause. A peak at an end counts as an end."""
     squared = error**2
     sample = np.arange(error.size)
     reach = round(_END_S * rate_hz)
@@ -54,7 +54,7 @@ def r_peaks(leads: Signals, rate_hz: float) -> dict[str, NDArray[np.intp]]:
 
 
 def _beats(leads: Signals, rate_hz: float) -> NDArray[np.intp]:
-    """Return the samples of the record at which all leads together are steepest."""
+    """Return the samples of the record at which the mean steepness of all leads has a maximum."""
     size = max(round(start_s * rate_hz) + mv.size for start_s, mv in leads.values())
     steepness, lead_count = np.zeros(size), np.zeros(size)
     for start_s, mv in leads.values():
@@ -64,6 +64,6 @@ def _beats(leads: Signals, rate_hz: float) -> NDArray[np.intp]:
         lead_count[window] += 1
     smooth = gaussian_filter1d(steepness / np.maximum(lead_count, 1), _SMOOTH_S * rate_hz)
     min_height = _MIN_HEIGHT * float(np.quantile(smooth, 0.99))
-    # Padded, so that a beat cut off by the end of the record is a peak as well.
+    # With the padding, a beat that is cut off by the end of the record is also a peak.
     peaks, _ = find_peaks(np.pad(smooth, 1), height=min_height, distance=_MIN_RR_S * rate_hz)
     return np.asarray(peaks - 1, np.intp)

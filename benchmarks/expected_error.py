@@ -3,9 +3,9 @@
     python benchmarks/expected_error.py RESULT.json --fit PAGES... --check TRUTH_DIR PAGES... [--threads 2]
 
 --fit takes folders written by `ecgdigit-rt synth`. --check takes a folder of truth (NAME.csv) and its pages,
-which are not used for the fit. Pages with a wrong speed, gain or lead name are left out of the fit, since no
-lead can reveal such an error. The measured error is the root mean square error after the alignment of the
-metric.
+which are not used for the fit. Pages whose speed, gain or lead names are detected wrongly are left out of the
+fit, because a lead cannot reveal such an error. The measured error is the root mean square error after the
+alignment of the metric.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ from ecgdigit_rt.results import Digitized, PageRef
 from ecgdigit_rt.tracing import assemble
 
 _ROUNDS, _HUBER_LIMIT = 30, 0.7
-"""Iterations of the robust fit, and the residual of logarithms from which weights fall. Chosen, not tuned."""
+"""Iterations of the robust fit, and the residual of the logarithms above which weights decrease.
+
+Hand-picked, not tuned.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LeadError:
-    """Expected and measured error of one lead in mm, and the inputs of the expectation."""
+    """Expected and measured error of one lead in mm, and the inputs of the expected error."""
 
     expected_mm: float
     measured_mm: float
@@ -53,7 +56,7 @@ class RecordingExpectedError:
     def __init__(self) -> None:
         self._original = assemble.expected_error_mm
         self.inputs: dict[float, tuple[float, float]] = {}
-        """Spread and steepness by the value returned."""
+        """Spread and steepness by the returned value."""
 
     def __call__(
         self, spread_mm: NDArray[np.floating], height_mm: NDArray[np.floating], step_mm: float
@@ -79,7 +82,7 @@ def lead_errors(page: Digitized, truth: Truth, recording: RecordingExpectedError
 def synthetic_leads(
     folders: list[Path], digitizer: Digitizer, recording: RecordingExpectedError
 ) -> Iterator[LeadError]:
-    """Yield the errors of all leads of synthetic pages whose layout is read correctly."""
+    """Yield the errors of all leads of synthetic pages whose layout is detected correctly."""
     with tempfile.TemporaryDirectory() as scratch:
         for path in (path for folder in folders for path in sorted(folder.glob("*.npz"))):
             truth = load_truth(path)
@@ -135,16 +138,16 @@ def calibration(leads: list[LeadError]) -> dict[str, Any]:
         .tolist(),
         "fifths": [
             {
-                "expected_mm": round(float(np.median(expected[own])), 4),
-                "measured_mm": round(float(np.median(measured[own])), 4),
+                "expected_mm": round(float(np.median(expected[indices])), 4),
+                "measured_mm": round(float(np.median(measured[indices])), 4),
             }
-            for own in quintiles
+            for indices in quintiles
         ],
     }
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -152,14 +155,14 @@ def main() -> None:
     parser.add_argument("--fit", type=Path, nargs="+", required=True)
     parser.add_argument("--check", nargs="+", required=True)
     parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     recording = RecordingExpectedError()
     vars(assemble)["expected_error_mm"] = recording
-    digitizer = Digitizer(threads=given.threads)
-    fit = list(synthetic_leads(given.fit, digitizer, recording))
-    check = list(check_leads(Path(given.check[0]), given.check[1:], digitizer, recording))
+    digitizer = Digitizer(threads=arguments.threads)
+    fit = list(synthetic_leads(arguments.fit, digitizer, recording))
+    check = list(check_leads(Path(arguments.check[0]), arguments.check[1:], digitizer, recording))
     figures = {"formula": fit_formula(fit), "fit": calibration(fit), "check": calibration(check)}
-    write_result(given.result, "expected_error", given.threads, figures)
+    write_result(arguments.result, "expected_error", arguments.threads, figures)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
 
 

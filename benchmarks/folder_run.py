@@ -3,8 +3,8 @@
     python benchmarks/folder_run.py PAGES TRUTH_DIR TEST_CSV RESULT.json [--threads 2]
         [--backend auto] [--precision auto] [--method networks]
 
-Runs `ecgdigit-rt run` and `ecgdigit-rt evaluate` as processes. The seconds of each page come from the report
-of the run.
+The script runs `ecgdigit-rt run` and `ecgdigit-rt evaluate` as separate processes. The seconds of each page
+are taken from the report of the run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ecgdigit_rt.bench.provenance import write_result
 
 
 def run_timed(command: list[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
-    """Run a command. Return its wall seconds and the completed process."""
+    """Run a command, and return its wall time in seconds and the completed process."""
     started = time.perf_counter()
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     return time.perf_counter() - started, completed
@@ -66,7 +66,7 @@ def measure(pages: Path, truth: Path, test: Path, threads: int, options: list[st
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -76,10 +76,17 @@ def main() -> None:
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--method", default="networks")
-    given = parser.parse_args()
-    options = ["--backend", given.backend, "--precision", given.precision, "--method", given.method]
-    figures = measure(given.pages, given.truth, given.test, given.threads, options)
-    write_result(given.result, "folder_run", given.threads, figures)
+    arguments = parser.parse_args()
+    options = [
+        "--backend",
+        arguments.backend,
+        "--precision",
+        arguments.precision,
+        "--method",
+        arguments.method,
+    ]
+    figures = measure(arguments.pages, arguments.truth, arguments.test, arguments.threads, options)
+    write_result(arguments.result, "folder_run", arguments.threads, figures)
     sys.stdout.write(json.dumps({k: v for k, v in figures.items() if k != "accuracy"}, indent=1) + "\n")
 
 

@@ -2,11 +2,14 @@
 
     python benchmarks/gpu_check.py TRUTH RESULT.json PAGE... [--pages 200]
 
-For every backend that is ready on the GPU, in each of its precisions: parity with ONNX Runtime on the CPU in
-FP32 (maximum difference relative to the maximum value), milliseconds of each stage by batch size, and pages
-per second by page threads with their accuracy. Decoding alone and eager PyTorch on the same GPU are measured
-for comparison. A backend that is not ready is listed with the reason and the fix. Without a GPU nothing is
-measured, and the exit code is 3.
+The script measures every backend that is ready on the GPU, in each of its precisions:
+
+- parity with ONNX Runtime on the CPU in FP32 (maximum difference relative to the maximum value)
+- milliseconds of each stage by batch size
+- pages per second and accuracy by number of page threads
+
+Decoding alone and eager PyTorch on the same GPU are measured for comparison. A backend that is not ready is
+listed with the reason and the fix. Without a GPU nothing is measured, and the exit code is 3.
 """
 
 from __future__ import annotations
@@ -58,12 +61,12 @@ def parity(stage: str, runner: Runner) -> float:
 
 
 def relative_difference(outputs: Fetches, expected: Fetches) -> float:
-    """Return the maximum difference of any output, relative to the maximum value."""
+    """Return the maximum difference over all outputs, each relative to its maximum value."""
     return max(float(np.abs(outputs[n] - v).max() / np.abs(v).max()) for n, v in expected.items())
 
 
 def stage_ms(stage: str, runner: Runner, batch: int) -> float | str:
-    """Return the median milliseconds of a call with its copies, or the id of the error."""
+    """Return the median milliseconds of a call including its copies, or the id of the error."""
     feeds = {"pixels": random_images(stage, batch)}
     try:
         return median_ms(lambda: runner.run(feeds))
@@ -86,7 +89,7 @@ def measure_stages(selection: BackendSelection) -> dict[str, Any]:
 
 
 def measure_sampled_trace(selection: BackendSelection, graph: bytes) -> dict[str, Any]:
-    """Measure sampling and prediction of four strips on the GPU: parity with the host, and milliseconds."""
+    """Measure sampling and prediction of four strips on the GPU: parity with the CPU, and milliseconds."""
     places = np.stack(np.meshgrid(np.arange(174) * 12.6 + 10.3, np.arange(22) * 15.2 + 200.7)).astype(
         np.float32
     )
@@ -122,7 +125,10 @@ def median_ms(call: Callable[[], object]) -> float:
 
 
 def throughput(selection: BackendSelection, benchmark_set: BenchmarkSet) -> dict[str, Any]:
-    """Run the benchmark by page threads. Each thread has its own context, stream and buffers on the GPU."""
+    """Run the benchmark with several numbers of page threads.
+
+    Each thread has a separate context, stream and separate buffers on the GPU.
+    """
     counts = sorted({1, usable_cpus() // 2, usable_cpus(), 2 * usable_cpus()} - {0})
     return {str(threads): run_benchmark(benchmark_set, selection.opener(), threads) for threads in counts}
 
@@ -136,7 +142,7 @@ def eager_ms(gpu: Device) -> dict[str, Any]:
     except ImportError as error:
         return {"unavailable": str(error)}
     if not torch.cuda.is_available():
-        return {"unavailable": "this torch has no CUDA"}
+        return {"unavailable": "the installed torch does not support CUDA"}
     graphs, ms = load_models().graphs, dict[str, Any]()
     for stage in STAGES:
         for dtype in (torch.float32, torch.float16):
@@ -172,7 +178,7 @@ def check(benchmark_set: BenchmarkSet) -> dict[str, Any]:
                     "stages": measure_stages(selection),
                     "by_threads": throughput(selection, benchmark_set),
                 }
-            except EcgDigitError as error:  # the other backends are measured all the same
+            except EcgDigitError as error:  # the other backends are still measured
                 figures["backends"][f"{name} {precision}"] = {"failed": f"{error.message} [{error.id}]"}
     cpu_opener = select_backend(device=str(CPU)).opener()
     figures["cpu"] = run_benchmark(benchmark_set, cpu_opener, usable_cpus())
@@ -181,7 +187,7 @@ def check(benchmark_set: BenchmarkSet) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Parse, check, write."""
+    """Parse the arguments, check and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -189,13 +195,13 @@ def main() -> int:
         parser.add_argument(name, type=Path)
     parser.add_argument("page", nargs="+")
     parser.add_argument("--pages", type=int, default=200)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     if not cuda_devices():
-        sys.stderr.write("There is no NVIDIA GPU or no driver: nothing was measured.\n")
+        sys.stderr.write("Nothing was measured: there is no NVIDIA GPU, or its driver is not installed.\n")
         return 3
-    benchmark_set = BenchmarkSet(tuple(pages_from_inputs(given.page)), given.truth, given.pages)
+    benchmark_set = BenchmarkSet(tuple(pages_from_inputs(arguments.page)), arguments.truth, arguments.pages)
     figures = check(benchmark_set)
-    write_result(given.result, "gpu_check", usable_cpus(), figures)
+    write_result(arguments.result, "gpu_check", usable_cpus(), figures)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
     return 0
 

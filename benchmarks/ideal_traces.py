@@ -1,4 +1,4 @@
-"""Traces of an ideal stage 2: distributions as in its training targets, decoded as in the product."""
+"""Traces of an ideal trace network: its training targets, decoded as predictions are in the product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecgdigit_rt.tracing.row_traces import page_traces, predict_rows
 from ecgdigit_rt.tracing.strip_inference import StripBox
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
-_MIN_PROBABILITY = 1e-4  # smallest distance of presence from 0 and 1. Chosen, not tuned.
+_MIN_PROBABILITY = 1e-4  # minimum distance of presence from 0 and 1. Hand-picked, not tuned.
 
 
 def ideal_traces(layout: Layout, curves: list[CurveOnMesh]) -> list[list[LeadTrace]]:
@@ -31,9 +31,10 @@ def ideal_traces(layout: Layout, curves: list[CurveOnMesh]) -> list[list[LeadTra
 
 
 def _ideal_prediction(curve: CurveOnMesh, box: StripBox) -> StripPrediction:
-    """Predict one strip: a Gaussian of one bin around the curve in every column, and the share covered by it.
+    """Return the ideal prediction of one strip.
 
-    A curve outside the strip lies in its outermost bin.
+    Every column is a Gaussian around the curve with a standard deviation of one bin. Presence is the share of
+    the column that the curve covers. A curve outside the strip is in the outermost bin.
     """
     columns = round((box.end_mm - box.start_mm) * COLUMNS_PER_MM)
     at = _samples_at(curve.u_mm, box.start_mm + np.arange(columns) / COLUMNS_PER_MM)
@@ -50,7 +51,7 @@ def _ideal_prediction(curve: CurveOnMesh, box: StripBox) -> StripPrediction:
 
 
 def _samples_at(u_mm: Array, positions_mm: Array) -> Array:
-    """Return the fractional sample at each position. Beyond the ends the density is that of the columns."""
+    """Return the fractional sample at each position. Beyond the ends, samples are as dense as columns."""
     rising = np.maximum.accumulate(u_mm)
     at = np.interp(positions_mm, rising, np.arange(rising.size))
     before = np.minimum(positions_mm - rising[0], 0) * COLUMNS_PER_MM

@@ -1,14 +1,19 @@
-"""Resumed runs: check that a run that was killed and resumed gives the same bytes as an uninterrupted one.
+"""Check of resumed runs: a killed and resumed run must give the same bytes as an uninterrupted run.
 
     python benchmarks/kill_resume.py RESULT.json [--pages 60] [--kills 10] [--in-a-row] [--threads 2]
         [--seed 0] [--formats submission parquet csv] [--isolate]
 
-Draws pages with `ecgdigit-rt synth`, half of them renders and half colour scans, and digitizes them once
-without interruption. Then, for each format and each kill: a run to a new output, `kill -9` after a random
-part of the time of the uninterrupted run, the same command again, and a comparison of every byte except the
-seconds in the report and the journal. With --in-a-row one run is killed that often, one time after another,
-and compared at its end, which takes a tenth of the time. The result states the time of each kill and the
-number of pages in the journal at that time.
+The script draws pages with `ecgdigit-rt synth`, half of them renders and half colour scans. For each format
+it digitizes them once without interruption, and then repeats these steps for each kill:
+
+1. Start a run to a new output.
+2. Kill it with `kill -9` after a random part of the time of the uninterrupted run.
+3. Run the same command again.
+4. Compare every byte except the seconds in the report and the journal.
+
+With --in-a-row, a single run is killed and resumed again and again, and only its final output is compared.
+This takes much less time. The result contains the time of each kill and the number of pages in the journal at
+that time.
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ GOOD = (0, 2)
 
 
 class Folder:
-    """Folder of pages, and runs of it with outputs in one format."""
+    """Folder of pages, and runs over these pages with outputs in one format."""
 
     def __init__(self, root: Path, form: str, options: list[str]) -> None:
         self.root, self.form, self.options = root, form, options
@@ -51,7 +56,7 @@ class Folder:
         return subprocess.Popen([*command, *self.options], stderr=subprocess.PIPE, text=True)
 
     def run(self, name: str) -> tuple[int, float, str]:
-        """Run to the end. Return exit code, seconds and standard error."""
+        """Run to the end, and return exit code, seconds and standard error."""
         started = time.perf_counter()
         process = self.start(name)
         log = process.communicate()[1]
@@ -64,7 +69,7 @@ class Folder:
         return path.read_bytes().count(b'"report"') if path.exists() else 0
 
     def contents(self, name: str) -> dict[str, bytes]:
-        """Return every file by name, without the journal and without the seconds of the report."""
+        """Return the content of every file by name, without the journal and the seconds of the report."""
         out = self.out(name)
         files = out.parent.iterdir() if out.is_file() else out.iterdir()
         contents = {path.name: path.read_bytes() for path in files if path.suffix != ".journal"}
@@ -92,7 +97,7 @@ def draw(folder: Path, pages: int, seed: int) -> None:
 
 
 def kill_run(folder: Folder, after_s: float) -> dict[str, Any]:
-    """Start a run and kill it after some seconds. Return the number of pages in its journal."""
+    """Start a run and kill it after `after_s`. Return the number of pages in its journal."""
     process = folder.start(KILLED)
     time.sleep(after_s)
     process.kill()
@@ -112,7 +117,10 @@ def resume_run(folder: Folder, expected: dict[str, bytes]) -> dict[str, Any]:
 def run_trials(
     folder: Folder, seconds: float, expected: dict[str, bytes], moments: list[float], *, in_a_row: bool
 ) -> list[dict[str, Any]]:
-    """Kill and resume once for each moment, a fraction of the seconds of the uninterrupted run."""
+    """Kill and resume once for each of `moments`, which are fractions of `seconds`.
+
+    `seconds` is the duration of the uninterrupted run.
+    """
     trials: list[dict[str, Any]] = []
     for number, moment in enumerate(moments, start=1):
         share = 2 / len(moments) if in_a_row else 1.0
@@ -145,7 +153,7 @@ def measure(folder: Folder, kills: int, seed: int, *, in_a_row: bool) -> dict[st
 
 
 def main() -> None:
-    """Parse, measure, write. The exit code is 0 if all outputs are the same."""
+    """Parse the arguments, measure and write. The exit code is 0 if all outputs are the same."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -159,22 +167,23 @@ def main() -> None:
     )
     parser.add_argument("--isolate", action="store_true")
     parser.add_argument("--in-a-row", action="store_true")
-    given = parser.parse_args()
-    options = ["--threads", str(given.threads), *(["--isolate"] if given.isolate else [])]
+    arguments = parser.parse_args()
+    options = ["--threads", str(arguments.threads), *(["--isolate"] if arguments.isolate else [])]
     formats: dict[str, Any] = {}
     facts = {
-        "pages": given.pages,
+        "pages": arguments.pages,
         "kinds": list(KINDS),
-        "isolated": given.isolate,
-        "in_a_row": given.in_a_row,
+        "isolated": arguments.isolate,
+        "in_a_row": arguments.in_a_row,
     }
     with tempfile.TemporaryDirectory() as root:
-        draw(Path(root) / "pages", given.pages, given.seed)
-        for form in given.formats:
+        draw(Path(root) / "pages", arguments.pages, arguments.seed)
+        for form in arguments.formats:
             folder = Folder(Path(root), form, options)
-            formats[form] = measure(folder, given.kills, given.seed, in_a_row=given.in_a_row)
-            write_result(given.result, "kill_resume", given.threads, {**facts, "formats": formats})
-    raise SystemExit(0 if all(one["same"] == one["compared"] for one in formats.values()) else 1)
+            formats[form] = measure(folder, arguments.kills, arguments.seed, in_a_row=arguments.in_a_row)
+            write_result(arguments.result, "kill_resume", arguments.threads, {**facts, "formats": formats})
+    is_same = all(result["same"] == result["compared"] for result in formats.values())
+    raise SystemExit(0 if is_same else 1)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Accuracy of the layout reading: lead names with windows, paper speed and gain, on pages with exact truth.
+"""Accuracy of the detected layout: lead names with windows, paper speed and gain, on pages with exact truth.
 
     python benchmarks/layout_check.py RESULT.json PAGES... [--threads 2]
 
-PAGES are folders of images, each with its truth beside it: NAME.npz as written by `ecgdigit-rt synth`, or
-NAME.json with `kind`, `layout`, `speed`, `gain`, and `windows`: a list of [start, end] in seconds for each
+PAGES are folders of images with their truth: NAME.npz as written by `ecgdigit-rt synth`, or NAME.json with
+`kind`, `layout`, `speed`, `gain` and `windows`. The windows are a list of [start, end] in seconds for each
 lead.
 """
 
@@ -29,12 +29,12 @@ ITEMS = ("names and windows", "speed", "gain")
 SUFFIXES = (".png", ".jpg")
 
 Windows = dict[str, list[tuple[float, float]]]
-"""Windows of each lead as shares of the record, so a wrong speed does not count twice."""
+"""Windows of each lead as fractions of the record, so that a wrong speed does not count twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutFacts:
-    """Layout of a page, as far as it is checked."""
+    """Checked properties of the layout of a page."""
 
     kind: str
     layout: str
@@ -60,7 +60,7 @@ def _shares(seconds: Mapping[str, list[list[float]]]) -> Windows:
 
 
 def true_facts(image: Path) -> LayoutFacts:
-    """Return the true facts of an image from the file beside it."""
+    """Return the true facts of an image from its NAME.npz or NAME.json."""
     if image.with_suffix(".npz").exists():
         truth = load_truth(image.with_suffix(".npz"))
         return facts_from_layout(truth.layout, truth.kind)
@@ -70,7 +70,7 @@ def true_facts(image: Path) -> LayoutFacts:
 
 
 def compare(predicted: LayoutFacts, truth: LayoutFacts) -> tuple[bool, bool, bool]:
-    """Return whether each of `ITEMS` is right."""
+    """Return whether each of `ITEMS` is correct."""
     return (
         predicted.windows == truth.windows,
         predicted.speed == truth.speed,
@@ -113,16 +113,16 @@ def check(folders: list[Path], threads: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Parse, check, write."""
+    """Parse the arguments, check and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("result", type=Path)
     parser.add_argument("pages", type=Path, nargs="+")
     parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
-    figures = check(given.pages, given.threads)
-    write_result(given.result, "layout_check", given.threads, figures)
+    arguments = parser.parse_args()
+    figures = check(arguments.pages, arguments.threads)
+    write_result(arguments.result, "layout_check", arguments.threads, figures)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
 
 

@@ -25,7 +25,7 @@ class LeadError:
 
 
 def lead_errors(truth: PageTruth, leads: Mapping[str, Lead]) -> dict[str, LeadError]:
-    """Compare every true lead with `leads`, resampled to the count of the truth as in a competition run."""
+    """Compare every true lead with `leads`, which are resampled as in a competition run."""
     signals = lead_signals(truth)
     peaks = r_peaks(signals, RATE_HZ)
     errors = {}

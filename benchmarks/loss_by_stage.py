@@ -1,13 +1,13 @@
-"""Remaining error by stage: scores with true stages in place of those of the pipeline, one at a time.
+"""Remaining error by stage: scores with the true results of single stages in place of the pipeline's results.
 
     python benchmarks/loss_by_stage.py PAGES RESULT.json [--threads 2] [--limit N] [--models FOLDER]
 
 PAGES is a folder written by `ecgdigit-rt synth` (NAME.jpg with its truth NAME.npz). The variants:
 
-    round_trip   all stages true: the cost of decoding and assembly alone
-    true_mesh    true mesh, layout and extent; the trace network
-    true_trace   the mesh of the networks; true curves on it, and the true layout placed on it row by row
-    true_layout  mesh and traces of the networks; the layout as for true_trace
+    round_trip   true results of all stages: the error of decoding and assembly alone
+    true_mesh    true mesh, layout and extent, with the trace network
+    true_trace   true curves and true layout, both placed row by row on the mesh of the networks
+    true_layout  mesh and traces of the networks, with the same layout as in true_trace
     all          the whole pipeline
 
 A variant that fails on a page scores 0 dB there. FOLDER contains a manifest.json with its graphs, to measure
@@ -57,7 +57,7 @@ Leads = Mapping[str, Lead]
 
 
 class WrongOrientation(ValueError):
-    """Page whose orientation was detected wrongly, so its truth cannot be placed on the mesh."""
+    """The orientation of a page was detected wrongly, so its truth cannot be placed on the mesh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def round_trip(truth: PageTruth, mesh: Mesh) -> Leads:
 
 
 class Stages:
-    """Networks of one family, to run stage by stage and as the whole pipeline."""
+    """Networks of one family, for single stages and for the whole pipeline."""
 
     def __init__(self, family: ModelFamily, threads: int) -> None:
         self._runners: dict[str, Runner] = {
@@ -90,16 +90,20 @@ class Stages:
         self.pipeline = Pipeline(self._runners)
 
     def truth_on_mesh(self, image: Image, truth: PageTruth) -> TruthOnMesh:
-        """Run stages 0 and 1. Raises PageError, WrongOrientation or MeshMissesRows."""
+        """Run the locate and grid stages, and place the truth on their mesh.
+
+        Raises PageError, WrongOrientation or MeshMissesRows.
+        """
         located = locate(self._runners["locate"], image)
         if located.quarter_turns != truth.quarter_turns:
-            raise WrongOrientation(f"turned by {located.quarter_turns}, not {truth.quarter_turns}")
+            turns, true_turns = located.quarter_turns, truth.quarter_turns
+            raise WrongOrientation(f"rotated by {turns} quarter turns instead of {true_turns}")
         mesh = page_mesh(self._runners, located, grid_phase(self._runners["grid"], located))
         curves = curves_on_mesh(truth, mesh, located.quarter_turns)
         return TruthOnMesh(located.image, mesh, curves, layout_on_mesh(truth, curves))
 
     def predicted_leads(self, image: Image, mesh: Mesh, layout: Layout) -> Leads:
-        """Return the leads of the trace network with a given layout."""
+        """Return the leads that the trace network predicts for a layout."""
         predictor = strip_predictor(self._runners, image, mesh)
         traces = page_traces(predictor, predict_rows(predictor, layout), layout)
         return longest_segments(segments_from_traces(layout, apply_beat_prior(traces, layout), mesh))
@@ -144,7 +148,7 @@ def measure_page(stages: Stages, path: Path, truth: PageTruth) -> dict[str, Any]
 
 
 def compare_layout(truth: PageTruth, layout: Layout, on_mesh: TruthOnMesh | None) -> dict[str, Any]:
-    """Return whether layout, speed and gain were read correctly, and the error of the extent in mm."""
+    """Return whether layout, speed and gain were detected correctly, and the error of the extent in mm."""
     true = truth.layout
     out: dict[str, Any] = {
         "layout": layout.name == true.name,
@@ -158,7 +162,7 @@ def compare_layout(truth: PageTruth, layout: Layout, on_mesh: TruthOnMesh | None
     return out
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -172,22 +176,26 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Parse, measure, write."""
-    given = arguments()
-    paths = sorted(path for path in given.pages.glob("*.jpg") if path.with_suffix(".npz").is_file())
+    """Parse the arguments, measure and write."""
+    arguments = parse_arguments()
+    paths = sorted(path for path in arguments.pages.glob("*.jpg") if path.with_suffix(".npz").is_file())
     if not paths:
-        raise SystemExit(f"no NAME.jpg with NAME.npz in {given.pages}")
-    if given.limit:
-        paths = paths[:: math.ceil(len(paths) / given.limit)]
-    family = load_models(given.models.name, given.models.parent) if given.models else load_models()
-    stages = Stages(family, given.threads)
+        raise SystemExit(f"{arguments.pages} does not contain a NAME.jpg with its NAME.npz.")
+    if arguments.limit:
+        paths = paths[:: math.ceil(len(paths) / arguments.limit)]
+    family = (
+        load_models(arguments.models.name, arguments.models.parent) if arguments.models else load_models()
+    )
+    stages = Stages(family, arguments.threads)
     pages = []
     for path in paths:
         pages.append(measure_page(stages, path, load_truth(path.with_suffix(".npz"))))
         sys.stderr.write(f"{path.stem:26}" + "".join(f"{db:15.1f}" for db in pages[-1]["db"].values()) + "\n")
     by_kind = summary(pages)
     figures = {"kinds": by_kind, "pages": pages}
-    write_result(given.result, "loss_by_stage", given.threads, figures, f"{family.name} {family.version}")
+    write_result(
+        arguments.result, "loss_by_stage", arguments.threads, figures, f"{family.name} {family.version}"
+    )
     sys.stdout.write(table(by_kind))
 
 

@@ -17,8 +17,11 @@ GAINS = {
     "trace": ("true_trace", "true_layout"),
     "layout": ("true_layout", "all"),
 }
-"""Gain of an ideal stage: dB of the first variant minus the second. The gains of mesh and trace are measured
-with the true layout, so a wrong layout does not hide them. `layout` includes extents, speed and gain."""
+"""Gains of ideal stages: dB of the first variant minus dB of the second variant.
+
+The gains of mesh and trace are measured with the true layout, so that a wrong layout does not hide them.
+`layout` includes extents, speed and gain.
+"""
 
 TOTAL = "all kinds"
 

@@ -1,10 +1,10 @@
-"""Accuracy and speed of stages 0 and 1: distance of the mesh from the true millimetres of the paper.
+"""Accuracy and speed of the locate and grid stages: distance of the mesh from the true paper millimetres.
 
     python benchmarks/mesh_error.py PAGES RESULT.json [--threads 2] [--repeats 5]
 
 PAGES is a folder written by `ecgdigit-rt synth` (NAME.jpg with its truth NAME.npz). The origin of a mesh is
 an arbitrary grid line, so a whole number of periods is subtracted before the error is computed. The remaining
-constant does not distort a trace, so the errors are given with it and without it.
+constant does not distort a trace, so the errors are reported with it and without it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ from ecgdigit_rt.tracing.assemble import rotate_points
 T = TypeVar("T")
 
 _RASTER_MM, _AROUND_ROWS_MM = 2.5, 15.0
-"""Distance of the measured positions, and their range above and below the rows. Chosen, not tuned."""
+"""Distance between the measured positions, and their range above and below the rows.
+
+Hand-picked, not tuned.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class MeshError:
 
 
 def true_positions(truth: PageTruth) -> NDArray[np.float64]:
-    """Return a raster of paper positions (n, 2) in mm over the rows, as far as they are inside the image."""
+    """Return a raster of paper positions (n, 2) in mm over the rows, inside the image and the grid."""
     rows = truth.layout.rows
     u = np.arange(rows[0].start_mm, rows[0].end_mm, _RASTER_MM)
     v = np.arange(rows[0].baseline_mm - _AROUND_ROWS_MM, rows[-1].baseline_mm + _AROUND_ROWS_MM, _RASTER_MM)
@@ -100,7 +103,7 @@ def fastest(step: Callable[[], T], repeats: int) -> tuple[float, T]:
 
 
 class Stages:
-    """Stages 0 and 1 with their networks."""
+    """Locate and grid stages with their networks."""
 
     def __init__(self, threads: int) -> None:
         graphs = load_models().graphs
@@ -115,7 +118,8 @@ class Stages:
         try:
             seconds["locate"], located = fastest(lambda: locate(self._locate, image), 1)
             if located.quarter_turns != truth.quarter_turns:
-                return {**out, "failed": f"turned by {located.quarter_turns}, not {truth.quarter_turns}"}
+                turns, true_turns = located.quarter_turns, truth.quarter_turns
+                return {**out, "failed": f"rotated by {turns} quarter turns instead of {true_turns}"}
             mesh = self._mesh(located, seconds, repeats)
         except PageError as error:
             return {**out, "failed": error.message}
@@ -151,7 +155,7 @@ def summary(pages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -161,15 +165,17 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=5, help="number of rectifications, of which the fastest counts"
     )
-    given = parser.parse_args()
-    stages = Stages(given.threads)
-    paths = sorted(path for path in given.pages.glob("*.jpg") if path.with_suffix(".npz").is_file())
+    arguments = parser.parse_args()
+    stages = Stages(arguments.threads)
+    paths = sorted(path for path in arguments.pages.glob("*.jpg") if path.with_suffix(".npz").is_file())
     if not paths:
-        raise SystemExit(f"no NAME.jpg with NAME.npz in {given.pages}")
+        raise SystemExit(f"{arguments.pages} does not contain a NAME.jpg with its NAME.npz.")
     stages.measure_page(paths[0], load_truth(paths[0].with_suffix(".npz")), 1)  # compiles the kernels
-    pages = [stages.measure_page(path, load_truth(path.with_suffix(".npz")), given.repeats) for path in paths]
+    pages = [
+        stages.measure_page(path, load_truth(path.with_suffix(".npz")), arguments.repeats) for path in paths
+    ]
     by_kind = summary(pages)
-    write_result(given.result, "mesh_error", given.threads, {"kinds": by_kind, "pages": pages})
+    write_result(arguments.result, "mesh_error", arguments.threads, {"kinds": by_kind, "pages": pages})
     sys.stdout.write(json.dumps(by_kind, indent=1) + "\n")
 
 

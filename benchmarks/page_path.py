@@ -2,11 +2,11 @@
 
     python benchmarks/page_path.py PAGE [--list]
 
-Counts every module of the project that executes at least one function while `ecgdigit-rt run PAGE --out
-out.csv` runs in one thread. Imports, the warm-up of kernels and the preparation of the digitizer (selection
-of a backend, loading of models, opening of networks) do not count: no page passes through them. Modules are
-listed in the order of their first call. A backward step is a first call whose floor lies before the floor of
-the previous first call, where the floors are the folders in the order in which a page passes them.
+The script counts every module of the project that executes at least one function while `ecgdigit-rt run PAGE
+--out out.csv` runs in one thread. Imports, the warm-up of kernels and the preparation of the digitizer
+(selection of a backend, loading of models, opening of networks) do not count, because no page passes through
+them. Modules are listed in the order of their first call. A backward step is a first call in a folder that
+precedes the folder of the previous first call in FOLDERS.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ FOLDERS = (
 )  # fmt: skip
 """Folders and modules in the order in which a page passes them.
 
-Infrastructure, engine and kernels have no place in this order."""
+Infrastructure, engine and kernels are not part of this order.
+"""
 
 
 def modules_of_run(page: Path) -> list[str]:
@@ -80,15 +81,15 @@ def folder_index(module: str) -> int | None:
 
 
 def main() -> None:
-    """Parse, run, count."""
+    """Parse the arguments, run and count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("page", type=Path)
     parser.add_argument("--list", action="store_true", help="print the modules")
-    given = parser.parse_args()
-    modules = modules_of_run(given.page)
+    arguments = parser.parse_args()
+    modules = modules_of_run(arguments.page)
     indices = [(module, index) for module in modules if (index := folder_index(module)) is not None]
     steps = [(before, after) for (before, first), (after, second) in pairwise(indices) if second < first]
-    if given.list:
+    if arguments.list:
         sys.stdout.write("\n".join(modules) + "\n")
     backward = "; ".join(f"{before} → {after}" for before, after in steps)
     sys.stdout.write(f"{len(modules)} modules, {len(steps)} backward steps: {backward}\n")

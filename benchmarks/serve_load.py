@@ -3,8 +3,8 @@
     python benchmarks/serve_load.py RESULT.json [PAGE ...] [--seconds 20] [--clients 1 4 16]
         [--options "--workers 1"]
 
-Starts `ecgdigit-rt serve` as a process. Every client sends its next page when the last response has arrived,
-over one persistent connection.
+The script starts `ecgdigit-rt serve` as a process. Every client uses one persistent connection, and sends its
+next page as soon as the previous response has arrived.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def measure(address: str, pages: list[Path], clients: int, seconds: float) -> di
         loops = [
             pool.submit(client_loop, address, pages, number, started + seconds) for number in range(clients)
         ]
-        responses = [one for loop in loops for one in loop.result()]
-    good = [one for one in responses if one.status == httpx.codes.OK]
-    durations = [one.duration_s for one in good]
-    span = max(one.at_s for one in responses) - started
+        responses = [response for loop in loops for response in loop.result()]
+    good = [response for response in responses if response.status == httpx.codes.OK]
+    durations = [response.duration_s for response in good]
+    span = max(response.at_s for response in responses) - started
     return {
         "clients": clients,
         "pages": len(good),
@@ -76,14 +76,14 @@ def measure(address: str, pages: list[Path], clients: int, seconds: float) -> di
 
 
 def peak_mb(process: subprocess.Popen[str]) -> float | None:
-    """Return the peak memory of the service, None on systems other than Linux."""
+    """Return the peak memory of the service, or None on systems other than Linux."""
     status = Path(f"/proc/{process.pid}/status")
     match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
     return round(int(match[1]) / 1024, 1) if match else None
 
 
 def start_service(options: list[str]) -> tuple[subprocess.Popen[str], str, list[str]]:
-    """Start a service and wait until it is ready. Return the process, its address and its first log lines."""
+    """Start a service and wait until it is ready. Return the process, its URL and its first log lines."""
     command = [sys.executable, "-m", "ecgdigit_rt", "serve", "--port", "0", "--timeout", "300", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     log: list[str] = []
@@ -100,7 +100,7 @@ def start_service(options: list[str]) -> tuple[subprocess.Popen[str], str, list[
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("result", type=Path)
     parser.add_argument("pages", type=Path, nargs="*")
@@ -108,23 +108,23 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--options", default="", help="options of `ecgdigit-rt serve`")
     parser.add_argument("--note", default="", help="other load of the machine, for the result")
-    given = parser.parse_args()
-    pages = given.pages or sorted(EXAMPLES.glob("*.jpg"))
-    process, address, log = start_service(shlex.split(given.options))
+    arguments = parser.parse_args()
+    pages = arguments.pages or sorted(EXAMPLES.glob("*.jpg"))
+    process, address, log = start_service(shlex.split(arguments.options))
     try:
-        loads = [measure(address, pages, clients, given.seconds) for clients in given.clients]
+        loads = [measure(address, pages, clients, arguments.seconds) for clients in arguments.clients]
         figures = {
             "service": log,
-            "options": given.options,
+            "options": arguments.options,
             "pages": [page.name for page in pages],
-            "note": given.note,
+            "note": arguments.note,
             "loads": loads,
             "peak_mb": peak_mb(process),
         }
     finally:
         process.terminate()
         process.wait()
-    write_result(given.result, "serve_load", usable_cpus(), figures)
+    write_result(arguments.result, "serve_load", usable_cpus(), figures)
 
 
 if __name__ == "__main__":

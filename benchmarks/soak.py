@@ -2,19 +2,18 @@
 
     python benchmarks/soak.py RESULT.json [--pages 1000] [--distinct 36] [--threads 2] [--isolate]
 
-Draws some distinct pages with `ecgdigit-rt synth`, links them under many names, adds the invalid files of
-tests/support/input_corpus.py, and digitizes all with `ecgdigit-rt run --format parquet`. The processes of the
-run and the number of pages in its journal are sampled every second. The run is divided into four parts with
-equal numbers of pages. The first part is the warm-up.
+The script draws some distinct pages with `ecgdigit-rt synth`, links them under many names, adds the invalid
+files of tests/support/input_corpus.py, and digitizes all pages to a Parquet file with `ecgdigit-rt run`. The
+processes of the run and the number of pages in its journal are sampled every second. The run is divided into
+four parts with equal numbers of pages. The first part is the warm-up.
 
 - Memory is constant if the median resident memory of the last part is at most 5 % above that of the second.
 - Handles are constant if the median number of open files of the last part is at most 4 above that of the
   second.
 - Throughput is constant if the slowest of the last three parts has at least 0.7 of the speed of the fastest.
-- Nothing is lost or duplicated if the pages of the table and of the report are those of the folder, once
-  each.
+- Nothing is lost or duplicated if the table and the report contain each page of the folder exactly once.
 
-The exit code is 1 if one of these does not hold.
+The exit code is 1 if one of these checks fails.
 """
 
 from __future__ import annotations
@@ -46,10 +45,10 @@ CLI = [sys.executable, "-m", "ecgdigit_rt"]
 KINDS = ("render", "colour_scan", "photo")
 PARTS = 4
 EXCLUDED = {"many.pdf", "huge.png"}
-"""Files with 500 pages, and with 3 GB to hash. They would take most of the run."""
+"""Files with 500 pages or with 3 GB to hash, which would take most of the run."""
 
 MAX_MEMORY_GROWTH, MAX_MORE_HANDLES, MIN_SPEED = 1.05, 4, 0.7
-"""Limits of the checks. Chosen, not tuned."""
+"""Limits of the checks. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Sample:
 
 
 def draw(folder: Path, pages: int, distinct: int) -> None:
-    """Write valid pages into ten folders, each with its share of the invalid files."""
+    """Write the valid pages and the invalid files, both divided among up to ten folders."""
     drawn = folder.with_name("drawn")
     for number, kind in enumerate(KINDS):
         first, last = (distinct * k // len(KINDS) for k in (number, number + 1))
@@ -84,7 +83,7 @@ def draw(folder: Path, pages: int, distinct: int) -> None:
 
 
 def run_sampled(command: list[str], journal: Path) -> tuple[int, float, list[Sample], str]:
-    """Run a command. Return its exit code, seconds, samples and standard error."""
+    """Run a command, and return its exit code, seconds, samples and standard error."""
     samples: list[Sample] = []
     with tempfile.TemporaryFile("w+") as log:
         started = time.perf_counter()
@@ -103,8 +102,8 @@ def take_sample(process: psutil.Popen, at_s: float, journal: Path) -> Sample | N
     """Return a sample, or None if the run has just ended."""
     try:
         members = [process, *process.children(recursive=True)]
-        resident_mb = sum(one.memory_info().rss for one in members) / 1e6
-        handles = sum(one.num_fds() for one in members)
+        resident_mb = sum(member.memory_info().rss for member in members) / 1e6
+        handles = sum(member.num_fds() for member in members)
     except psutil.Error:
         return None
     pages = journal.read_bytes().count(b'"report"') if journal.exists() else 0
@@ -116,15 +115,15 @@ def summarize_parts(samples: list[Sample], pages: int) -> list[dict[str, float]]
     parts = []
     for part in range(PARTS):
         low, high = pages * part / PARTS, pages * (part + 1) / PARTS
-        own = [one for one in samples if low < one.pages <= high and one.pages < pages]
-        if len(own) < 2:
-            raise SystemExit(f"Part {part + 1} of the run has fewer than two samples. Use more --pages.")
-        seconds = own[-1].at_s - own[0].at_s
+        in_part = [sample for sample in samples if low < sample.pages <= high and sample.pages < pages]
+        if len(in_part) < 2:
+            raise SystemExit(f"Part {part + 1} of the run has fewer than two samples. Increase --pages.")
+        seconds = in_part[-1].at_s - in_part[0].at_s
         parts.append(
             {
-                "resident_mb": median(one.resident_mb for one in own),
-                "handles": median(one.handles for one in own),
-                "pages_per_s": round((own[-1].pages - own[0].pages) / seconds, 3),
+                "resident_mb": median(sample.resident_mb for sample in in_part),
+                "handles": median(sample.handles for sample in in_part),
+                "pages_per_s": round((in_part[-1].pages - in_part[0].pages) / seconds, 3),
             }
         )
     return parts
@@ -133,7 +132,7 @@ def summarize_parts(samples: list[Sample], pages: int) -> list[dict[str, float]]
 def verdicts(
     parts: list[dict[str, float]], expected: list[str], table: list[str], reported: list[str]
 ) -> dict[str, bool]:
-    """Return the results of the checks in the docstring of this module. The lists are page ids."""
+    """Return the results of the checks. `expected`, `table` and `reported` are lists of page ids."""
     second, last = parts[1], parts[-1]
     speeds = [part["pages_per_s"] for part in parts[1:]]
     return {
@@ -184,15 +183,15 @@ def measure(pages: int, distinct: int, options: list[str]) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "s_per_page": round(seconds / len(expected), 3),
         "parquet_mb": round(size_mb, 2),
-        "peak_mb": max(one.resident_mb for one in samples),
+        "peak_mb": max(sample.resident_mb for sample in samples),
         "parts": parts,
         "verdicts": verdicts(parts, expected, table, reported),
-        "samples": [asdict(one) for one in samples[:: max(1, len(samples) // 300)]],
+        "samples": [asdict(sample) for sample in samples[:: max(1, len(samples) // 300)]],
     }
 
 
 def main() -> None:
-    """Parse, measure, write. The exit code is 0 if every check holds."""
+    """Parse the arguments, measure and write. The exit code is 0 if every check passes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -201,10 +200,10 @@ def main() -> None:
     parser.add_argument("--distinct", type=int, default=36)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--isolate", action="store_true")
-    given = parser.parse_args()
-    options = ["--threads", str(given.threads), *(["--isolate"] if given.isolate else [])]
-    figures = measure(given.pages, given.distinct, options)
-    write_result(given.result, "soak", given.threads, {"isolated": given.isolate, **figures})
+    arguments = parser.parse_args()
+    options = ["--threads", str(arguments.threads), *(["--isolate"] if arguments.isolate else [])]
+    figures = measure(arguments.pages, arguments.distinct, options)
+    write_result(arguments.result, "soak", arguments.threads, {"isolated": arguments.isolate, **figures})
     sys.stdout.write(json.dumps({k: v for k, v in figures.items() if k != "samples"}, indent=1) + "\n")
     raise SystemExit(0 if all(figures["verdicts"].values()) else 1)
 

@@ -2,9 +2,9 @@
 
     python benchmarks/t4_budget.py RESULT.json
 
-Counts for a page of 2200 × 1700 px (3×4+1): the operations of all convolutions, and the bytes that they read
-and write in FP16 if every layer is one kernel with free norm and ReLU. This is a roofline model, not a
-measurement.
+The script counts, for a page of 2200 × 1700 px with the layout 3×4+1, the operations of all convolutions and
+the bytes that they read and write in FP16. It assumes that every layer is one kernel, in which norm and ReLU
+take no time. This is a roofline model, not a measurement.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from ecgdigit_rt.bench.provenance import write_result
 
 FLOPS = 65e12
 BYTES_PER_S = 320e9
-"""Peak of the tensor cores in FP16, and bandwidth, from NVIDIA's data sheet of the T4."""
+"""Peak of the tensor cores in FP16, and memory bandwidth, from NVIDIA's data sheet of the T4."""
 
 SHARE_OF_PEAK = 0.35
-"""Share of the tensor cores' peak that convolutions of 24 to 192 channels reach. An assumption."""
+"""Share of the tensor cores' peak that convolutions of 24 to 192 channels reach. Assumed, not measured."""
 
 SHARE_OF_BANDWIDTH = 0.75
-"""Share of the bandwidth that is reached. An assumption."""
+"""Share of the bandwidth that is reached. Assumed, not measured."""
 
 BYTES_PER_VALUE = 2
 
@@ -41,7 +41,10 @@ WORK: Mapping[str, tuple[tuple[int, int, int, int], ...]] = {
     "grid": ((1, 1184, 1536, 3),),
     "trace": ((4, 320, 2752, 3),),
 }
-"""Inputs of each stage for one page: the page and about twenty patches of text, the sheet, four rows."""
+"""Shapes of the inputs of each stage for one page.
+
+They are the page and about twenty patches of text (locate), the sheet (grid), and four rows (trace).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class StageWork:
 
 
 def stage_work(family: str, stage: str) -> StageWork:
-    """Count the work of a stage with hooks on a network without weights, on any machine."""
+    """Count the work of a stage, with hooks on a network without weights. A GPU is not needed."""
     with torch.device("meta"):
         model = fuse_batchnorm(stage_network(family, stage).eval())
     flops, traffic_bytes = 0, 0
@@ -96,16 +99,16 @@ def budget(family: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Parse, count, write."""
+    """Parse the arguments, count and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("result", type=Path)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     figures = {family: budget(family) for family in FAMILIES}
     rounded = json.loads(json.dumps(figures), parse_float=lambda text: round(float(text), 2))
     assumed = {"share_of_peak": SHARE_OF_PEAK, "share_of_bandwidth": SHARE_OF_BANDWIDTH}
-    write_result(given.result, "t4_budget", 1, {"assumed": assumed, **rounded})
+    write_result(arguments.result, "t4_budget", 1, {"assumed": assumed, **rounded})
     sys.stdout.write(json.dumps(rounded, indent=1) + "\n")
 
 

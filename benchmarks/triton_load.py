@@ -2,11 +2,11 @@
 
     python benchmarks/triton_load.py RESULT.json PAGE... [--grpc ADDRESS] [--clients 1 4 16] [--requests 16]
 
-Every client sends one page after another over its own gRPC connection. Without --grpc a server is started
+Every client sends one page after another over a separate gRPC connection. Without --grpc a server is started
 here (see `triton_server.py`), once with one instance of `ecgdigit` on all threads, and once with an instance
-per CPU on one thread each. The same pages are digitized in this process as well: --requests of them in a row,
-for the maximum speed that a server can reach, and each once, to compare the signals. `load_average` is the
-load of the machine before the measurement of a server.
+per CPU on one thread each. The same pages are also digitized in this process: each page once, to compare the
+signals, and then --requests pages in a row, to measure the maximum speed that a server can reach.
+`load_average` is the load of the machine before the measurement of a server.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def measure_load(address: str, images: Sequence[bytes], clients: int, requests: 
 
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        durations = [duration for one in pool.map(run_client, range(clients)) for duration in one]
+        durations = list(itertools.chain.from_iterable(pool.map(run_client, range(clients))))
     seconds = time.perf_counter() - started
     return {
         "pages": len(durations),
@@ -87,7 +87,7 @@ def measure(address: str, pages: Sequence[Path], clients: Sequence[int], request
             max_difference = max(max_difference, float(np.nanmax(np.abs(signals - local))))
     repeated = list(itertools.islice(itertools.cycle(pages), requests))
     started = time.perf_counter()
-    digitized = sum(isinstance(one, Digitized) for one in digitizer.digitize_many(repeated))
+    digitized = sum(isinstance(result, Digitized) for result in digitizer.digitize_many(repeated))
     return {
         "load_average": round(load_average, 1),
         "largest_difference_mv": max_difference,
@@ -99,7 +99,7 @@ def measure(address: str, pages: Sequence[Path], clients: Sequence[int], request
 
 @contextmanager
 def serve_repository(repository: RepositoryRequest) -> Iterator[str]:
-    """Serve a model repository inside the block. The context is the gRPC address."""
+    """Serve a model repository inside the block. The value of the context is the gRPC address."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         write_repository(repository, work / "models")
@@ -108,7 +108,7 @@ def serve_repository(repository: RepositoryRequest) -> Iterator[str]:
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Parse the arguments, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -117,11 +117,11 @@ def main() -> None:
     parser.add_argument("--grpc")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--requests", type=int, default=16)
-    given = parser.parse_args()
-    load = given.pages, given.clients, given.requests
+    arguments = parser.parse_args()
+    load = arguments.pages, arguments.clients, arguments.requests
     figures: dict[str, Any] = {}
-    if given.grpc:
-        figures["given server"] = measure(given.grpc, *load)
+    if arguments.grpc:
+        figures["given server"] = measure(arguments.grpc, *load)
     else:
         with tempfile.TemporaryDirectory() as folder:
             environment = str(triton_server.create_environment(Path(folder) / "environment"))
@@ -130,7 +130,7 @@ def main() -> None:
                 name = f"{instances} x {usable_cpus() // instances} threads"
                 with serve_repository(repository) as address:
                     figures[name] = measure(address, *load)
-    write_result(given.result, "triton_load", usable_cpus(), figures)
+    write_result(arguments.result, "triton_load", usable_cpus(), figures)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Real Triton server on the loopback interface, for the tests and `triton_load.py`.
 
-The server comes from the wheel `nvidia-pytriton`. It cannot be installed beside the package, since it
-contains Triton 24.10, whose Python backend does not support NumPy 2. It is installed in its own folder, with
-a NumPy 1 for the processes of the server only:
+The server is part of the wheel `nvidia-pytriton`. The wheel cannot be installed together with the package,
+because it contains Triton 24.10, whose Python backend does not support NumPy 2. Install it in a separate
+folder, with a NumPy 1 that only the processes of the server use:
 
     pip install --no-deps --target .triton nvidia-pytriton==0.7.0 numpy==1.26.4
 
-The wheel has the Python backend, but not the backends of ONNX Runtime and TensorRT.
+The wheel contains the Python backend, but not the backends of ONNX Runtime and TensorRT.
 """
 
 from __future__ import annotations
@@ -38,22 +38,23 @@ START_TIMEOUT_S = 120
 def unavailable_reason() -> str:
     """Return the reason why the server cannot run here, or an empty string."""
     if not (PARTS / "bin" / "tritonserver").is_file() or not (WHEEL / "numpy").is_dir():
-        return f"no Triton server in {WHEEL}: {INSTALL}"
+        return f"no Triton server in {WHEEL}. Install it: {INSTALL}"
     if not STUB.is_file():
-        return f"the wheel has no Python backend for Python {PYTHON}"
+        return f"the wheel contains no Python backend for Python {PYTHON}"
     return "" if _libpython() is not None else f"libpython{PYTHON}.so.1.0 is missing (libpython{PYTHON})"
 
 
 def _libpython() -> Path | None:
-    """Return the folder of the interpreter's shared library, to which the backend links."""
+    """Return the folder of the interpreter's shared library, against which the backend is linked."""
     folders = (sysconfig.get_config_var("LIBDIR"), f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}")
-    return next((Path(one) for one in folders if (Path(one) / f"libpython{PYTHON}.so.1.0").is_file()), None)
+    library = f"libpython{PYTHON}.so.1.0"
+    return next((Path(folder) for folder in folders if (Path(folder) / library).is_file()), None)
 
 
 def create_environment(folder: Path, *, numpy_2: bool = False) -> Path:
     """Create a Python environment for the server, with the packages of this process.
 
-    It has NumPy 1, or the NumPy of this process if `numpy_2`.
+    It contains NumPy 1, or the NumPy of this process if `numpy_2` is true.
     """
     venv.create(folder, symlinks=True)
     packages = folder / "lib" / f"python{PYTHON}" / "site-packages"
@@ -79,7 +80,7 @@ class Server:
     log: Path
 
     def is_ready(self, model: str = "") -> bool:
-        """Return whether the server is ready, or one of its models."""
+        """Return whether the server is ready, or the model if its name is not empty."""
         path = f"v2/models/{model}/ready" if model else "v2/health/ready"
         try:
             with urllib.request.urlopen(f"http://{self.http}/{path}", timeout=5) as response:
@@ -137,9 +138,9 @@ def _wait(server: Server) -> None:
 
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
+    for bound in sockets:
+        bound.bind(("127.0.0.1", 0))
+    ports = [int(bound.getsockname()[1]) for bound in sockets]
+    for bound in sockets:
+        bound.close()
     return ports

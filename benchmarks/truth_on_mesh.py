@@ -1,4 +1,7 @@
-"""True curves and layout of a page on another mesh: from true paper mm to pixels to the mm of that mesh."""
+"""True curves and layout of a page on another mesh.
+
+True paper millimetres are mapped to pixels, and pixels are mapped to the millimetres of that mesh.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 class MeshMissesRows(ValueError):
-    """Mesh that does not cover the rows of the page."""
+    """The mesh does not cover the rows of the page."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class CurveOnMesh:
 
 
 def true_mesh(truth: PageTruth) -> Mesh:
-    """Return the true mesh in the image as it was taken."""
+    """Return the true mesh of the original image."""
     return Mesh(truth.nodes_px, truth.origin_mm, residual_px=0.0, coverage=1.0, step_mm=truth.step_mm)
 
 
@@ -40,7 +43,7 @@ def true_positions(row: Row, curve: NDArray[np.float32]) -> tuple[Array, Array]:
 def curves_on_mesh(truth: PageTruth, mesh: Mesh, quarter_turns: int = 0) -> list[CurveOnMesh]:
     """Return the curves of the page on a mesh of the image rotated back by `quarter_turns`.
 
-    Raises MeshMissesRows.
+    Raises MeshMissesRows if the mesh does not cover a row.
     """
     curves = []
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
@@ -56,7 +59,7 @@ def curves_on_mesh(truth: PageTruth, mesh: Mesh, quarter_turns: int = 0) -> list
 def layout_on_mesh(truth: PageTruth, curves: list[CurveOnMesh]) -> Layout:
     """Return the true layout with every row translated to its median position on the mesh.
 
-    Windows keep their true widths, as in the product, so a mesh that stretches time causes an error.
+    Windows keep their true widths, as in the product. A mesh that stretches time therefore causes an error.
     """
     rows = []
     for row, true_curve, curve in zip(truth.layout.rows, truth.curves, curves, strict=True):

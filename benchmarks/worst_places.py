@@ -2,8 +2,8 @@
 
     python benchmarks/worst_places.py PAGES TRUTH TEST.csv OUT [--only NAME ...] [--places 4]
 
-Writes OUT/NAME.png with the worst places of a page side by side, each with its lead and its share of the
-squared error of the page.
+OUT/NAME.png shows the worst places of a page side by side, each with its lead and its share of the squared
+error of the page.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ Signals = Mapping[str, NDArray[np.float64]]
 
 _PX_PER_MM = 24
 _SIZE_MM = (16.0, 34.0)
-_WINDOW = 100  # samples of one place
+_WINDOW = 100  # number of samples of a place
 _TRUE_COLOUR, _PREDICTED_COLOUR = (0, 160, 0), (230, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Stretch of a lead around a sample, and its share of the squared error of the page."""
+    """Part of a lead around a sample, and its share of the squared error of the page."""
 
     lead: str
     sample: int
@@ -50,7 +50,7 @@ class Place:
 def worst_places(score: ImageScore, truth: Truth, predicted: Signals, count: int) -> list[Place]:
     """Return the `count` places with the largest squared error."""
     places = []
-    total = sum(one.error for one in score.leads.values())
+    total = sum(lead_score.error for lead_score in score.leads.values())
     for lead, mv in truth.leads.items():
         aligned = shift(predicted[lead], score.leads[lead].lag) + score.leads[lead].offset_mv
         error = np.convolve((mv - np.nan_to_num(aligned)) ** 2, np.ones(_WINDOW), "same")
@@ -62,15 +62,15 @@ def worst_places(score: ImageScore, truth: Truth, predicted: Signals, count: int
 
 
 def longest_segment(layout: Layout, lead: str) -> tuple[Row, Segment]:
-    """Return the longest segment of a lead, which is the scored one, and its row."""
-    pairs = [(row, one) for row in layout.rows for one in row.segments if one.lead == lead]
+    """Return the row and the longest segment of a lead. The metric scores this segment."""
+    pairs = [(row, segment) for row in layout.rows for segment in row.segments if segment.lead == lead]
     return max(pairs, key=lambda pair: pair[1].end_mm - pair[1].start_mm)
 
 
 def tile(
     state: PageState, place: Place, score: ImageScore, truth: Truth, predicted: Signals
 ) -> NDArray[np.uint8]:
-    """Draw one place of a digitized page."""
+    """Return an image of one place of a digitized page."""
     layout = state.page.layout
     row, segment = longest_segment(layout, place.lead)
     step, gain = layout.speed_mm_s / truth.rate_hz, layout.gain_mm_mv
@@ -96,11 +96,11 @@ def tile(
 def join_tiles(tiles: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Return the tiles side by side."""
     gap = np.full((tiles[0].shape[0], 6, 3), 255, np.uint8)
-    return np.hstack([part for one in tiles for part in (one, gap)][:-1])
+    return np.hstack([part for image in tiles for part in (image, gap)][:-1])
 
 
 def main() -> None:
-    """Parse, digitize, draw."""
+    """Parse the arguments, digitize and draw."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,22 +108,22 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--only", nargs="*", default=[], help="names of pages")
     parser.add_argument("--places", type=int, default=4)
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    requests = read_test_csv(given.test)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    requests = read_test_csv(arguments.test)
     graphs = load_models().graphs
     pipeline = Pipeline({stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in STAGES})
-    refs = pages_from_inputs([given.pages])
+    refs = pages_from_inputs([arguments.pages])
     for name, ref in zip(page_ids(refs), refs, strict=True):
-        if name not in requests or (given.only and name not in given.only):
+        if name not in requests or (arguments.only and name not in arguments.only):
             continue
-        truth = read_truth(given.truth / f"{name}.csv", requests[name])
+        truth = read_truth(arguments.truth / f"{name}.csv", requests[name])
         state = pipeline.run(rgb_from_page(ref), ref)
         predicted = values_for(state.page, requests[name]).values
         score = image_score(truth, predicted)
-        places = worst_places(score, truth, predicted, given.places)
+        places = worst_places(score, truth, predicted, arguments.places)
         tiles = [tile(state, place, score, truth, predicted) for place in places]
-        cv2.imwrite(str(given.out / f"{name}.png"), join_tiles(tiles)[..., ::-1])
+        cv2.imwrite(str(arguments.out / f"{name}.png"), join_tiles(tiles)[..., ::-1])
         sys.stdout.write(f"{name} {score.db:.1f} dB\n")
 
 

@@ -5,7 +5,7 @@
     with Digitizer() as digitizer:
         page = digitizer.digitize("scan.png")
 
-The names in `__all__` are loaded on first use, so importing the package costs a few milliseconds.
+The names in `__all__` are loaded on first use, so importing the package takes only a few milliseconds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {
+_MODULES = {
     "Digitized": "ecgdigit_rt.results",
     "Digitizer": "ecgdigit_rt.digitizer",
     "EcgDigitError": "ecgdigit_rt.errors",
@@ -41,10 +41,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(home), name)
+    value: object = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value
 

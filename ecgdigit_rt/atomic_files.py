@@ -1,4 +1,4 @@
-"""Atomic publication of files, and checks that an output can be written."""
+"""Atomic writing of files, and checks that an output can be written."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def reraise_as_output_error(path: Path) -> Iterator[None]:
     try:
         yield
     except (EcgDigitError, BrokenPipeError):
-        raise  # BrokenPipeError: the reader of a pipe has closed it, which is not an error of the output
+        raise  # BrokenPipeError means that the reader closed the pipe, which is not an error of the output
     except OSError as error:
         raise OutputNotWritable(path, error.strerror or str(error)) from error
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which replaces `path` at the end of the block.
+    """Yield the path of a temporary file in the same folder, which replaces `path` at the end of the block.
 
     If the block fails, the temporary file is removed and the exception propagates. Parent folders are
     created. Raises OutputNotWritable.
@@ -46,9 +46,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether `path` is a pipe or a device, which can only be written to and not replaced.
+    """Return whether `path` is a pipe or a device, which can be written to but not replaced.
 
-    /dev/stdout counts as one even if it is redirected to a file.
+    /dev/stdout counts as a device even if it is redirected to a file.
     """
     if not path.exists() or path.is_dir():
         return False
@@ -90,7 +90,7 @@ def check_file_writable(path: Path) -> None:
 def check_folder_writable(path: Path) -> None:
     """Raise OutputNotWritable unless the folder is writable or can be created. Creates nothing."""
     with reraise_as_output_error(path):
-        nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+        nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(20, f"{nearest} is not a folder")
         if not os.access(nearest, os.W_OK | os.X_OK):
@@ -105,13 +105,13 @@ def _open_text(file: Path, path: Path) -> Iterator[TextIO]:
         yield text
     finally:
         with reraise_as_output_error(path):
-            text.close()  # writes the rest of the buffer, which may fail too
+            text.close()  # writes the rest of the buffer, which may also fail
 
 
 class AppendOnlyFile:
-    """File that is created by its first `append` and written without a buffer.
+    """File that is created by the first `append` and written without a buffer.
 
-    `size` is the offset of the next append. Bytes behind it are truncated by that append.
+    `size` is the offset of the next append, which truncates all bytes behind this offset.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -119,9 +119,9 @@ class AppendOnlyFile:
         self._handle: int | None = None
 
     def append(self, data: bytes) -> int:
-        """Write all of `data` and return its offset.
+        """Write all of `data` and return its offset in the file.
 
-        The remains of a write that failed are truncated by the next one. Raises OutputNotWritable.
+        If a write fails, the next append truncates the bytes that it wrote. Raises OutputNotWritable.
         """
         with reraise_as_output_error(self.path):
             if self._handle is None:
@@ -136,7 +136,7 @@ class AppendOnlyFile:
         return start
 
     def read(self, start: int, size: int) -> bytes:
-        """Return up to `size` bytes from `start`: fewer at the end of the file, none if it does not exist."""
+        """Return up to `size` bytes from offset `start`, or no bytes if the file does not exist."""
         try:
             with self.path.open("rb") as file:
                 file.seek(start)

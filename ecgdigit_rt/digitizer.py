@@ -1,4 +1,4 @@
-"""Public entry point of the runtime: `Digitizer` reads pages and distributes them over threads."""
+"""Public entry point of the runtime: `Digitizer` digitizes pages and distributes them over threads."""
 
 from __future__ import annotations
 
@@ -28,66 +28,80 @@ from ecgdigit_rt.pipeline import PageState, PipelineOptions
 from ecgdigit_rt.results import Digitized, PageRef, Result, failed_from_error
 from ecgdigit_rt.steps import StepObserver
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
+from ecgdigit_rt.tracing.tta import TTA
 from ecgdigit_rt.warmup import start_warmup
 
 _PARALLEL_PAGES_PER_THREAD = 3
-"""Minimum pages per thread for reading pages in parallel. With fewer, threads would idle on the last pages.
-Chosen, not tuned."""
+"""Minimum number of pages per thread at which pages are digitized in parallel. With fewer pages, threads
+would idle at the end of a run. Hand-picked, not tuned."""
 
 NETWORKS, CLASSICAL = METHODS = ("networks", "classical")
-"""Values of `method`: the three networks of a family, or no network."""
+"""Values of `method`: the three networks of a family, or the classical pipeline without networks."""
 
 _NEURAL_DEFAULTS = {"models": "lite", "tta": "none", "backend": AUTO, "device": AUTO, "precision": AUTO}
-"""Options that only apply to networks, with the values that mean "not specified"."""
+"""Options that apply only to networks, with the values that mean "not specified"."""
 
 
 class Digitizer:
-    """Digitizer of ECG pages, with the networks of one family or with the classical method.
+    """Digitizer of ECG pages, with the networks of one model family or with the classical method.
 
-    A few pages share all threads, one page after another. Many pages are read in parallel, one per thread,
-    since a network on one thread never waits for another thread. Use it as a context manager, or call
-    `close`, to release networks and threads early.
+    Few pages are digitized one after another, each with all threads. Many pages are digitized in parallel,
+    one per thread, because a network that uses one thread never waits for another thread. Use the digitizer
+    as a context manager, or call `close`, to release networks and threads early.
 
     Parameters
     ----------
     models : str
-        Family of the package, or a folder that `ecgdigit-rt export` wrote.
+        Name of a shipped model family, or path of a folder that `ecgdigit-rt export` wrote.
     threads : int, optional
-        CPU threads. By default all that this process may use.
+        Number of CPU threads. Default: the number of CPUs that this process may use.
     tta : {"none", "flip", "photometric", "full"}
         Test-time augmentation of the trace stage.
     enforce_einthoven : bool
-        Correct limb leads that nearly satisfy Einthoven's law so that they satisfy it.
+        Correct limb leads that nearly satisfy Einthoven's law. Samples that clearly violate it do not change.
     no_beat_prior : bool
-        Leave low-confidence columns as predicted. By default the other leads of the same beat correct them.
+        Leave low-confidence columns as predicted. By default they are corrected from the other leads of the
+        same beat.
     layout : str, optional
-        Layout of all pages: a name, or rows spelled out such as ``"I,II,III/aVR,aVL,aVF"``.
+        Layout of all pages: a name, or a list of rows such as ``"I,II,III/aVR,aVL,aVF"``. Default: detected.
     speed_mm_s, gain_mm_mv : float, optional
-        Paper speed in mm/s and gain in mm/mV, in place of the printed ones.
+        Paper speed in mm/s and gain in mm/mV. They override the printed values.
     min_quality_db : float, optional
-        Refuse pages whose expected signal-to-noise ratio is lower.
+        Reject pages whose expected signal-to-noise ratio in dB is lower or unknown.
     backend, device, precision : str
-        Runtime, device and numeric type of the networks. A named one is used or refused, never replaced.
+        Runtime, device and numeric type of the networks. A specified value is used or rejected, and never
+        replaced with another one.
     opener : StageOpener, optional
-        Opener of the networks, in place of `backend`, `device` and `precision`. Its runners may be shared,
-        so `close` leaves them open.
+        Opener of the networks, used instead of `backend`, `device` and `precision`. Its runners may be
+        shared, so `close` leaves them open.
     method : {"networks", "classical"}
-        The classical method runs no network and accepts none of their options.
+        The classical method runs no network. It rejects `models`, `tta`, `backend`, `device` and `precision`,
+        and ignores `no_beat_prior` and `opener`.
     max_pixels : int
-        Refuse larger images before they are decoded.
+        Reject images with more pixels. Files are rejected before they are decoded.
 
     Attributes
     ----------
+    threads : int
+        Number of CPU threads.
     device, models : str
-        Backend with device and precision, and family with version, for people.
+        Descriptions for display: backend, device, precision and threads; model family, version and size.
     notes : tuple of str
-        Remarks about the selection, for people.
+        Remarks about the selected method and backend, for display.
     identity : mapping of str to str
         Everything about software, models and device that affects results.
 
     Raises
     ------
-    UnknownChoice, InvalidLayout, BackendUnusable, EngineMissing, ModelMissing, ModelCorrupt
+    UnknownChoice
+        If `method`, `tta`, `backend`, `device` or `precision` is unknown, or if an option of the networks is
+        specified for the classical method.
+    InvalidLayout
+        If `layout` is neither a known name nor a list of rows.
+    BackendUnusable
+        If a specified backend, device or precision is not available.
+    ModelMissing, ModelCorrupt
+        If a file of the model family does not exist, or does not match its manifest.
 
     Examples
     --------
@@ -123,19 +137,21 @@ class Digitizer:
         start_warmup()
         self._method: Method
         if method == NETWORKS:
+            if tta not in TTA:
+                raise UnknownChoice("tta", tta, tuple(TTA))
             selected = opener or select_backend(backend, device, precision, graph_precisions(models)).opener()
             options = PipelineOptions(tta, overrides, no_beat_prior, assembly)
             owns = opener is None
             self._method = NeuralMethod(models, selected, self.threads, options, owns_runners=owns)
         else:
-            given = {
+            options_of_networks = {
                 "models": models,
                 "tta": tta,
                 "backend": backend,
                 "device": device,
                 "precision": precision,
             }
-            _check_classical(method, given)
+            _check_classical(method, options_of_networks)
             self._method = ClassicalMethod(overrides, assembly)
         self.device = f"{self._method.device}, {self.threads} thread{'s' if self.threads > 1 else ''}"
         self.models = self._method.models
@@ -151,7 +167,7 @@ class Digitizer:
         self.close()
 
     def close(self) -> None:
-        """Release networks and threads. A closed digitizer reads no further page."""
+        """Release networks and threads. Digitizing a page with a closed digitizer raises ValueError."""
         self._is_closed = True
         self._method.close()
 
@@ -161,12 +177,13 @@ class Digitizer:
         Parameters
         ----------
         source : str, Path, PageRef or ndarray
-            A file (its first page), a page of a file, or an image array, (height, width) or
-            (height, width, 3 or 4), RGB.
+            A file, of which the first page is digitized; a page of a file; or an image array. Arrays are
+            (height, width) or (height, width, 1, 3 or 4), with channels in the order RGB.
 
         Returns
         -------
         Digitized
+            Leads, layout and quality of the page.
 
         Raises
         ------
@@ -174,6 +191,10 @@ class Digitizer:
             If the source cannot be read.
         PageError
             If no ECG can be digitized from it.
+        SetupError
+            If a network cannot be opened.
+        ValueError
+            If the digitizer is closed.
         """
         page = page_from_source(source, max_pixels=self._max_pixels)
         return self.digitize_image(page.pixels(), page.page)
@@ -184,18 +205,23 @@ class Digitizer:
         Parameters
         ----------
         image : ndarray of uint8, (height, width, 3)
-            RGB.
+            RGB image.
         source : PageRef
             Source of the image, stored with the result.
 
         Returns
         -------
         Digitized
+            Leads, layout and quality of the page.
 
         Raises
         ------
         PageError
-            If no ECG can be digitized from it.
+            If no ECG can be digitized from the image.
+        SetupError
+            If a network cannot be opened.
+        ValueError
+            If the digitizer is closed.
         """
         return self._reader(self.threads).read(image, source)
 
@@ -207,30 +233,33 @@ class Digitizer:
         Parameters
         ----------
         image : ndarray of uint8, (height, width, 3)
-            RGB.
+            RGB image.
         source : PageRef
             Source of the image, stored with the result.
         observer : callable, optional
-            Called with the name and the value of each step as soon as it is complete.
+            Called with the name and the value of each step as soon as the step is complete.
 
         Returns
         -------
         PageState
+            Values of all steps.
 
         Raises
         ------
         PageError
-            If no ECG can be digitized from it.
+            If no ECG can be digitized from the image.
+        SetupError
+            If a network cannot be opened.
         ValueError
-            With the classical method, which has other steps.
+            If the method is classical, because its steps are different, or if the digitizer is closed.
         """
         self._check_open()
         if not isinstance(self._method, NeuralMethod):
-            raise ValueError("the classical method has none of the networks' steps")  # noqa: TRY004
+            raise ValueError("digitize_steps requires method='networks'")  # noqa: TRY004
         return self._method.reader(self.threads).run(image, source, observer)
 
     def network_threads(self, pages: int) -> int:
-        """Return the number of threads of each network in a run.
+        """Return the number of CPU threads that each network uses in a run.
 
         Parameters
         ----------
@@ -240,27 +269,35 @@ class Digitizer:
         Returns
         -------
         int
-            All threads, or one if there are enough pages to read them in parallel.
+            1 if there are enough pages to digitize them in parallel, otherwise `threads`.
         """
         return 1 if pages >= _PARALLEL_PAGES_PER_THREAD * self.threads else self.threads
 
     def digitize_many(
         self, sources: Iterable[Source], network_threads: int | None = None
     ) -> Iterator[Result]:
-        """Digitize every page of files, folders, globs, `PageRef`s and arrays.
+        """Digitize all pages of files, folders, globs, `PageRef`s and image arrays.
 
         Parameters
         ----------
-        sources : iterable
-            Paths, globs, `PageRef`s and image arrays. The following pages are decoded ahead.
+        sources : iterable of str, Path, PageRef or ndarray
+            Files, folders, globs, pages of files, and image arrays. Pages are decoded ahead.
         network_threads : int, optional
-            Threads of each network, 1 or `threads`. By default chosen by the number of pages. It determines
-            the order of floating-point sums and therefore the last digits of the signals.
+            Number of CPU threads that each network uses, 1 or `threads`. By default the number of pages
+            determines it. The number affects the order of floating-point sums, and therefore the last digits
+            of the signals.
 
         Yields
         ------
         Digitized or Failed
-            One result per page, in input order. An error of a page is its result.
+            One result per page, in input order. An error of a page or source becomes a `Failed`.
+
+        Raises
+        ------
+        SetupError
+            If a network cannot be opened.
+        ValueError
+            If the digitizer is closed.
         """
         pages = pages_from_sources(sources, self._max_pixels)
         if network_threads is None:
@@ -272,23 +309,23 @@ class Digitizer:
             yield from self._in_sequence(pages)
 
     def _in_sequence(self, pages: Iterator[DecodablePage]) -> Iterator[Result]:
-        """Read one page after another with all threads, and decode the next one meanwhile."""
+        """Digitize one page after another with all threads, and decode the next page meanwhile."""
         reader = self._reader(self.threads)
         with ThreadPoolExecutor(1) as decoder:
-            pending = deque((one.page, decoder.submit(one.pixels)) for one in islice(pages, 1))
+            pending = deque((page.page, decoder.submit(page.pixels)) for page in islice(pages, 1))
             while pending:
-                pending.extend((one.page, decoder.submit(one.pixels)) for one in islice(pages, 1))
-                page, image = pending.popleft()
-                yield _result(reader, page, image.result)
+                pending.extend((page.page, decoder.submit(page.pixels)) for page in islice(pages, 1))
+                source, image = pending.popleft()
+                yield _result(reader, source, image.result)
 
     def _in_parallel(self, pages: Iterable[DecodablePage]) -> Iterator[Result]:
         reader = self._reader(1)
-        previous = cv2.getNumThreads()
+        previous_threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            yield from ordered_map(lambda one: _result(reader, one.page, one.pixels), pages, self.threads)
+            yield from ordered_map(lambda page: _result(reader, page.page, page.pixels), pages, self.threads)
         finally:
-            cv2.setNumThreads(previous)
+            cv2.setNumThreads(previous_threads)
 
     def _reader(self, threads: int) -> PageReader:
         self._check_open()
@@ -299,18 +336,18 @@ class Digitizer:
             raise ValueError("the digitizer is closed")
 
 
-def _check_classical(method: str, given: Mapping[str, str]) -> None:
-    """Raise UnknownChoice if `method` is unknown, or if an option that only applies to networks is given."""
+def _check_classical(method: str, options: Mapping[str, str]) -> None:
+    """Raise UnknownChoice if `method` is unknown, or if an option that applies only to networks is set."""
     if method not in METHODS:
         raise UnknownChoice("method", method, METHODS)
-    for option, value in given.items():
+    for option, value in options.items():
         default = _NEURAL_DEFAULTS[option]
         if value != default:
             raise UnknownChoice(f"classical {option}", value, (default,))
 
 
-def _result(reader: PageReader, page: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
+def _result(reader: PageReader, source: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
     try:
-        return reader.read(image(), page)
-    except Exception as error:  # noqa: BLE001 the page's boundary: an error of one page is its result
-        return failed_from_error(page, error)
+        return reader.read(image(), source)
+    except Exception as error:  # noqa: BLE001 boundary of a page: its error becomes its result
+        return failed_from_error(source, error)

@@ -25,9 +25,9 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report.
+    """Line of the report.
 
-    `ok` is None for facts that are neither good nor bad.
+    `ok` is None if the line is only information.
     """
 
     category: str
@@ -37,33 +37,36 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    """Return all findings in display order."""
+    """Return all findings in the order in which they are displayed."""
     return [*_machine(), *_packages(), *_backends(), *_models(), *_engines(), _selection()]
 
 
 def _machine() -> list[Finding]:
     flags = " ".join(flag for flag in _FLAGS if flag in cpu_flags())
-    found = [
+    lines = [
         Finding("machine", "python", None, f"{platform.python_version()} on {platform.platform()}"),
         Finding("machine", "cpu", None, f"{cpu_name()}, {usable_cpus()} usable, {flags or 'flags unknown'}"),
     ]
     for gpu in cuda_devices():
         capability = "".join(map(str, gpu.capability))
         message = f"{gpu.name}, sm{capability}, {gpu.memory_bytes / 2**30:.1f} GiB"
-        found.append(Finding("machine", f"cuda:{gpu.index}", None, message))
+        lines.append(Finding("machine", f"cuda:{gpu.index}", None, message))
     if not cuda_devices():
-        found.append(Finding("machine", "cuda", None, "no NVIDIA GPU or no driver"))
-    return found
+        lines.append(Finding("machine", "cuda", None, "no NVIDIA GPU or no driver"))
+    return lines
 
 
 def _packages() -> list[Finding]:
-    own = Finding("package", "ecgdigit-rt", None, ecgdigit_rt.__version__)
-    versions = ((name, installed_version(name)) for name in _PACKAGES)
-    return [own, *(Finding("package", name, None, found) for name, found in versions if found is not None)]
+    versions = {"ecgdigit-rt": ecgdigit_rt.__version__} | {
+        name: installed_version(name) for name in _PACKAGES
+    }
+    return [
+        Finding("package", name, None, version) for name, version in versions.items() if version is not None
+    ]
 
 
 def _backends() -> list[Finding]:
-    found = []
+    lines = []
     for name, backend in all_backends().items():
         probe = backend.probe()
         if isinstance(probe, Ready):
@@ -71,10 +74,10 @@ def _backends() -> list[Finding]:
                 f"{device}: {', '.join(precisions)}" for device, precisions in probe.devices.items()
             )
             notes = "".join(f". {note}" for note in probe.notes)
-            found.append(Finding("backend", name, not probe.notes, f"ready: {devices}{notes}"))
+            lines.append(Finding("backend", name, not probe.notes, f"ready: {devices}{notes}"))
         else:
-            found.append(Finding("backend", name, None, f"not available: {probe.reason}. {probe.fix}"))
-    return found
+            lines.append(Finding("backend", name, None, f"not available: {probe.reason}. {probe.fix}"))
+    return lines
 
 
 def _models() -> list[Finding]:
@@ -90,11 +93,11 @@ def _models() -> list[Finding]:
 
 def _engines() -> list[Finding]:
     store = EngineStore(engine_folder())
-    found = [
+    lines = [
         Finding("engine", status.path.name, not status.reason, status.reason or "ok")
         for status in engine_statuses(store)
     ]
-    return found or [Finding("engine", "none", None, f"in {store.folder}")]
+    return lines or [Finding("engine", "none", None, f"in {store.folder}")]
 
 
 def _selection() -> Finding:

@@ -1,4 +1,4 @@
-"""Methods of digitization: networks of one family, or the classical pipeline."""
+"""Digitization methods: the networks of one model family, or the classical pipeline."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class PageReader(Protocol):
     """Pipeline that digitizes single pages: `Pipeline` or `ClassicalPipeline`."""
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises a PageError."""
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises PageError."""
         ...
 
 
 class Method(Protocol):
-    """Source of page readers, with its description.
+    """Digitization method that creates page readers and describes itself.
 
-    `device` and `models` are for people, `notes` are sentences for the user. `identity` names everything
-    about the method that affects results.
+    `device` and `models` are descriptions for display, and `notes` are remarks for the user. `identity`
+    contains everything about software, models and device that affects results.
     """
 
     @property
@@ -54,7 +54,7 @@ class Method(Protocol):
     def identity(self) -> Mapping[str, str]: ...  # noqa: D102
 
     def reader(self, threads: int) -> PageReader:
-        """Return the reader whose networks, if any, use `threads` CPU threads."""
+        """Return a page reader. Its networks, if any, use `threads` CPU threads."""
         ...
 
     def close(self) -> None:
@@ -63,10 +63,10 @@ class Method(Protocol):
 
 
 class NeuralMethod:
-    """Neural pipelines on the networks of one family, opened once per number of threads.
+    """Neural pipelines with the networks of one family, which are opened once per number of threads.
 
     `threads` is the number of CPU threads of the process. `owns_runners` is false if the runners of `opener`
-    are shared with other callers. Raises ModelMissing and ModelCorrupt.
+    are shared with other callers and must stay open. Raises ModelMissing or ModelCorrupt.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class NeuralMethod:
         }
 
     def reader(self, threads: int) -> Pipeline:
-        """Return the pipeline whose networks use `threads` CPU threads."""
+        """Return the pipeline whose networks use `threads` CPU threads. Raises SetupError."""
         if threads not in self._pipelines:
             graphs = self._family.graphs
             runners = {stage: self._open(graphs[stage], threads) for stage in STAGES}
@@ -113,7 +113,7 @@ class NeuralMethod:
 
 
 class ClassicalMethod:
-    """The classical pipeline, which has no networks."""
+    """Classical pipeline, which uses no networks."""
 
     device = "none (classical)"
     models = "none"

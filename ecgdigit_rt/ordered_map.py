@@ -1,4 +1,4 @@
-"""Parallel map over threads with results in input order."""
+"""Parallel map with threads, and with results in input order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ R = TypeVar("R")
 
 
 def ordered_map(call: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """Yield `call(item)` for each item, in input order, computed by `threads` threads.
+    """Yield `call(item)` for each item in input order, computed by `threads` threads.
 
-    One item per thread is in progress and one more is queued, so that no thread waits for input.
+    At most `threads + 1` items are in progress: one per thread, and one that waits for a free thread.
     """
     with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future[R]] = deque()

@@ -1,7 +1,7 @@
 """Neural pipeline of one page, from an image to calibrated leads.
 
-`STEPS` is the one place where the order of the steps is declared. Timing, `inspect`, the progress of the
-server and the documentation use it.
+`STEPS` declares the order of the steps. Timing, `inspect`, the progress events of the server and the
+documentation use this list.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ from ecgdigit_rt.tracing.tta import TTA
 class PipelineOptions:
     """Options of the neural pipeline.
 
-    `tta` is a name in `ecgdigit_rt.tracing.tta.TTA`. `overrides` replace what would be read from the page.
-    `no_beat_prior` leaves low-confidence columns as they were predicted. `assembly` holds the options of the
-    last step.
+    `tta` is a name in `ecgdigit_rt.tracing.tta.TTA`. `overrides` take precedence over the marks on the page.
+    `no_beat_prior` leaves low-confidence columns as predicted. `assembly` contains the options of the last
+    step.
     """
 
     tta: str = "none"
@@ -63,10 +63,10 @@ class PipelineOptions:
 
 @dataclass(slots=True)
 class PageState:
-    """Input of the pipeline and the value of every step that is complete.
+    """Input of the pipeline, and the values of the completed steps.
 
-    `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The fields of the steps
-    are unset until the step is complete. `strips` and `traces` have one entry per row of the layout.
+    `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field of a step is
+    unset until the step is complete. `strips` and `traces` have one entry per row of the layout.
     """
 
     source: PageRef
@@ -87,7 +87,7 @@ class PageState:
 
     @property
     def view(self) -> UprightView:
-        """Size and orientation of the upright image."""
+        """Size of the upright image, and the rotation that made it upright."""
         height, width = self.located.image.shape[:2]
         return UprightView((width, height), self.located.quarter_turns)
 
@@ -105,7 +105,7 @@ def _rectify(state: PageState) -> Mesh:
 
 
 def _read_text(state: PageState) -> PaperHeatmap:
-    """Project the heatmaps of the locate stage onto the paper and run that stage again on magnified text."""
+    """Project the heatmaps of the locate stage onto the paper, and predict magnified text again."""
     heatmap = paper_heatmap(state.located, state.mesh)
     return refine_text_heatmaps(state.runners["locate"], state.located.image, state.mesh, heatmap)
 
@@ -118,14 +118,14 @@ def _read_layout(state: PageState) -> LayoutReading:
 
 
 def _predict(state: PageState) -> Sequence[StripPrediction]:
-    """Predict every row. The predictor stays in the state: taller strips may be needed later."""
+    """Predict every row. Store the predictor in the state, because `_trace` may need taller strips."""
     views = TTA[state.options.tta]
     state.predictor = strip_predictor(state.runners, state.located.image, state.mesh, views)
     return predict_rows(state.predictor, state.reading.layout)
 
 
 def _measure_extent(state: PageState) -> Layout:
-    """Return the layout between the measured start and end of the record."""
+    """Return the layout with its rows extended from the measured start to the measured end of the record."""
     reading = state.reading
     predicted = [row_ends_from_strip(strip) for strip in state.strips]
     ends = ends_within_image(predicted, reading.layout, state.mesh, state.view.size_px)
@@ -170,22 +170,23 @@ STEPS: tuple[Step[PageState], ...] = (
 class Pipeline:
     """Neural pipeline with the runners of the three stages. Thread-safe.
 
-    `runners` maps stage names to networks, with `SAMPLED_TRACE` if strips are to be sampled on the device.
+    `runners` maps stage names to networks. With an entry `SAMPLED_TRACE`, strips may be sampled on the
+    device.
     """
 
     def __init__(self, runners: Mapping[str, Runner], options: PipelineOptions = PipelineOptions()) -> None:
         self._runners, self._options = runners, options
 
     def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises a PageError."""
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises PageError."""
         return self.run(image, source).page
 
     def run(
         self, image: NDArray[np.uint8], source: PageRef, observer: StepObserver | None = None
     ) -> PageState:
-        """Digitize one page and return the values of all steps. Raises as `read` does.
+        """Digitize one page and return the values of all steps. Raises PageError.
 
-        `observer` receives each value as soon as it is available.
+        `observer` is called with the name and the value of each step as soon as the step is complete.
         """
         state = PageState(source, image, self._runners, self._options)
         run_steps(STEPS, state, state.seconds, observer)
@@ -198,9 +199,9 @@ def page_mesh(
     phase: GridPhase,
     overrides: LayoutOverrides = NO_OVERRIDES,
 ) -> Mesh:
-    """Return the mesh of the grid, or the mesh of the rows if no grid phase is detected.
+    """Return the mesh of the grid, or a mesh measured from the rows if no grid is detected.
 
-    The mesh of the rows is refined with the minor grid lines. Raises NoGridFound.
+    The mesh of the rows is refined with the minor grid lines. Raises NoGridFound if both fail.
     """
     try:
         return deskew(runners["grid"], located.image, mesh_from_grid(phase))

@@ -1,8 +1,8 @@
 """Resampling of a signal to another rate and an exact number of samples.
 
-The ground truth of the competition was made from 500 Hz originals by FFT resampling, so this does the
-same. The time axis is never stretched to fit a rounded count: the signal is extended to a whole number
-of samples at both rates, resampled by the exact ratio, and cut.
+The ground truth of the PhysioNet competition was made from 500 Hz originals by FFT resampling, so this
+module uses FFT resampling too. The time axis is never stretched to fit a rounded number of samples: the
+signal is extended to a whole number of samples at both rates, resampled by the exact ratio, and cut.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 EDGE_FILL_S = 0.2
-"""Duration for which a signal that is too short repeats its last value, before its median.
+"""Duration for which the last value of a short signal is repeated. The rest is filled with the median.
 
-Chosen, not tuned.
+Hand-picked, not tuned.
 """
 
 _MARGIN = 64
-"""Padding samples on each side, so that ringing of the FFT's wrap-around stays outside the signal.
+"""Number of padding samples on each side, which keep the ringing of the periodic FFT outside the signal.
 
-Chosen, not tuned.
+Hand-picked, not tuned.
 """
 
 
 def resample(
     mv: NDArray[np.floating[Any]], rate_hz: float, to_rate_hz: float, count: int
 ) -> NDArray[np.float64]:
-    """Return `count` samples at `to_rate_hz` of the signal `mv` (samples,) at `rate_hz`, in mV.
+    """Resample the signal `mv`, (samples,) in mV at `rate_hz`, to `count` samples at `to_rate_hz`.
 
-    Both start at the same time. A signal that is too long is cut, one that is too short is filled (see
-    EDGE_FILL_S), and an empty one gives zeros.
+    The signal and the result start at the same time. A long signal is cut, a short signal is filled (see
+    EDGE_FILL_S), and an empty signal results in zeros.
     """
     if mv.size == 0:
         return np.zeros(count)
@@ -44,9 +44,9 @@ def resample(
     down = ratio.denominator
     before = down * -(-_MARGIN // down)
     after = before + (-(before + signal.size)) % down
-    # An odd reflection continues the signal with the slope at its end.
+    # An odd reflection continues the slope at the end of the signal.
     wide = np.pad(signal, (before, after), mode="reflect", reflect_type="odd")
-    from scipy.signal import resample  # takes 0.5 s to import, and most runs keep 500 Hz
+    from scipy.signal import resample  # the import takes 0.5 s, and most runs do not change the rate
 
     out: NDArray[np.float64] = resample(wide, int(wide.size * ratio))
     start = int(before * ratio)
@@ -54,7 +54,7 @@ def resample(
 
 
 def _fit_length(mv: NDArray[np.float64], needed: int, rate_hz: float) -> NDArray[np.float64]:
-    """Return `mv` with at least `needed` samples, and with up to _MARGIN existing ones beyond."""
+    """Return `mv` cut or filled to `needed` samples, followed by up to _MARGIN further samples of `mv`."""
     missing = needed - mv.size
     if missing <= 0:
         return mv[: needed + _MARGIN]

@@ -1,6 +1,6 @@
 """Results of the pipeline, as frozen values.
 
-`Digitized | Failed` is the result of one page. Neither holds the pixels of the page.
+`Digitized | Failed` is the result of one page. Neither contains the pixels of the page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _CONVERTERS = {
     "wfdb": ("ecgdigit_rt.formats.wfdb_folder", "wfdb_from_page"),
     "figure": ("ecgdigit_rt.plots.figure", "figure_from_page"),
 }
-"""Conversions that `Digitized` offers as methods. Results only name them, since formats build on results."""
+"""Module and function of each conversion that is a method of `Digitized`. They are imported on first use,
+because the modules of the formats import this one."""
 
 
 def _converter(name: str) -> Callable[..., Any]:
@@ -49,9 +50,9 @@ class PageRef:
     Attributes
     ----------
     path : Path
-        The file.
+        Path of the file.
     page : int
-        Index of the page in the file, 0 for an image.
+        Zero-based index of the page in the file. 0 for an image.
     """
 
     path: Path
@@ -59,7 +60,7 @@ class PageRef:
 
     @property
     def id(self) -> str:
-        """Image id of the competition: the stem of the file, with the page number from the second page on."""
+        """Image id: the stem of the file name, with `_p2`, `_p3`, ... from the second page on."""
         return self.path.stem if self.page == 0 else f"{self.path.stem}_p{self.page + 1}"
 
 
@@ -76,7 +77,8 @@ class Segment:
     start_s, end_s : float
         Extent in time, from the start of the record.
     is_inverted : bool
-        Whether the lead is printed upside down, as -aVR in Cabrera's order. Signals never are.
+        Whether the lead is printed upside down, such as -aVR in the Cabrera layout. The digitized signal is
+        not inverted.
     """
 
     lead: str
@@ -96,7 +98,7 @@ class Row:
     baseline_mm : float
         Position of 0 mV on paper. It increases downwards.
     segments : tuple of Segment
-        From left to right.
+        Segments from left to right.
     """
 
     baseline_mm: float
@@ -115,16 +117,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Arrangement of the leads on paper, and the scale.
+    """Arrangement and scale of the leads on paper.
 
     Attributes
     ----------
     name : str
-        Name in the catalog, or the rows spelled out.
+        Name in the catalog, or the list of rows.
     rows : tuple of Row
-        From top to bottom.
+        Rows from top to bottom.
     speed_mm_s, gain_mm_mv : float
-        Paper speed and gain.
+        Paper speed in mm/s and gain in mm/mV.
     """
 
     name: str
@@ -142,17 +144,17 @@ class Lead:
     name : str
         Name of the lead.
     mv : ndarray of float32, (samples,)
-        Millivolts, without NaN. Sample 0 is at `start_s`.
+        Samples in millivolts, without NaN. Sample 0 is at `start_s`.
     rate_hz : float
-        Sampling rate.
+        Sampling rate in hertz.
     start_s : float
-        Time of sample 0 in the record.
+        Time of sample 0 in seconds from the start of the record.
     confidence : float
-        Share of columns in which the trace was clearly detected, 0 to 1.
+        Mean confidence of the samples, 0 to 1. Samples in gaps and outside the image count as 0.
     curve_px : ndarray of float32, (samples, 2)
-        The same samples as x, y in the image of the page, for drawing.
+        Position x, y of each sample in the decoded image of the page, in pixels.
     expected_error_mv : float
-        Expected root mean square error, see docs/accuracy.md.
+        Expected root mean square error, see docs/accuracy.md. NaN if unknown.
     """
 
     name: str
@@ -170,7 +172,7 @@ class Lead:
 
     @property
     def end_s(self) -> float:
-        """Time of the sample after the last one."""
+        """End in seconds from the start of the record: one sampling interval after the last sample."""
         return self.start_s + self.duration_s
 
 
@@ -195,27 +197,28 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Digitized:
-    """A digitized page.
+    """Result of a page that was digitized.
 
     Attributes
     ----------
     source : PageRef
-        The page.
+        Page that was digitized.
     leads : mapping of str to Lead
-        Longest segment of each lead, so a rhythm strip replaces the short segment of its lead.
+        Longest confident segment of each lead. A rhythm strip replaces the short segment of its lead.
     layout : Layout
-        Arrangement on paper, and scale.
+        Arrangement and scale of the leads on paper.
     residual_px : float or None
-        Distance between the detected grid and the mesh in image pixels. None if no grid was detected and the
-        rows gave the scale.
+        Robust standard deviation of the detected grid from the mesh along one axis, in image pixels. None if
+        no grid was detected and the rows determined the scale.
     seconds : mapping of str to float
-        Duration of each step.
+        Duration of each step in seconds.
     repeat_difference_mv : mapping of str to float
-        Median difference between the two segments of leads that are printed twice.
+        Median absolute difference, without offset, between the two segments of each lead that is printed
+        twice.
     provenance : Provenance or None
         Software, models and device.
     notes : tuple of str
-        Assumptions, and contradictions to what was specified.
+        Assumptions, and contradictions between the page and the specified values.
     """
 
     source: PageRef
@@ -233,12 +236,12 @@ class Digitized:
 
     @property
     def duration_s(self) -> float:
-        """Duration of the record: the end of its last lead."""
+        """Duration of the record in seconds: the end of its last lead."""
         return max((lead.end_s for lead in self.leads.values()), default=0.0)
 
     @property
     def expected_db(self) -> float:
-        """Expected signal-to-noise ratio: power of the leads over the power of their expected errors."""
+        """Expected signal-to-noise ratio in dB, from the expected errors of the leads. NaN if unknown."""
         signal = sum(float(np.square(lead.mv - lead.mv.mean()).sum()) for lead in self.leads.values())
         error = sum(lead.mv.size * lead.expected_error_mv**2 for lead in self.leads.values())
         return 10 * math.log10(signal / error) if signal > 0 and error > 0 else math.nan
@@ -266,7 +269,8 @@ class Digitized:
         Parameters
         ----------
         path : str or Path
-            Path of the record without suffix.
+            Path of the record, with or without `.hea`. Characters that WFDB does not allow in a name are
+            replaced.
 
         Returns
         -------
@@ -277,8 +281,10 @@ class Digitized:
         ------
         DependencyMissing
             If wfdb is not installed.
+        OutputNotWritable
+            If the files cannot be written.
         ValueError
-            If the page has no lead.
+            If the page has no leads.
         """
         header: Path = _converter("wfdb")(self, Path(path))
         return header
@@ -289,16 +295,19 @@ class Digitized:
         Parameters
         ----------
         axes : matplotlib.axes.Axes, optional
-            Axes to draw into. By default a new figure.
+            Axes to draw into. By default, those of a new figure.
 
         Returns
         -------
         matplotlib.figure.Figure
+            Figure of the axes.
 
         Raises
         ------
         DependencyMissing
             If matplotlib is not installed.
+        ValueError
+            If `axes` does not belong to a figure.
         """
         figure: Figure = _converter("figure")(self, axes)
         return figure
@@ -306,14 +315,14 @@ class Digitized:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A page that could not be digitized.
+    """Result of a page that could not be digitized.
 
     Attributes
     ----------
     source : PageRef
-        The page.
+        Page that could not be digitized.
     error_id : str
-        Heading in docs/errors.md, such as "E-PAGE-01".
+        Error id, such as "E-PAGE-01". docs/errors.md describes each one.
     message : str
         What happened, and why.
     hint : str
@@ -329,11 +338,11 @@ class Failed:
 Result = Digitized | Failed
 
 _OPENCV_NO_MEMORY = -4
-"""The `code` of a `cv2.error` (OpenCV, `cv::Error::StsNoMem`)."""
+"""`code` of a `cv2.error` if memory is exhausted (OpenCV, `cv::Error::StsNoMem`)."""
 
 
 def failed_from_error(source: PageRef, error: Exception) -> Failed:
-    """Return the result of a page that raised `error`. An unexpected error becomes E-BUG-01."""
+    """Return the result of a page that raised `error`. Unexpected errors become E-BUG-01."""
     known: EcgDigitError
     if isinstance(error, EcgDigitError):
         known = error
@@ -345,5 +354,5 @@ def failed_from_error(source: PageRef, error: Exception) -> Failed:
 
 
 def _utf8(text: str) -> str:
-    """Escape what is not UTF-8, such as bytes of a file name, so that every format can hold the text."""
+    """Escape characters that UTF-8 cannot encode, such as undecodable bytes of a file name."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 CONTROL_CHARS = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Character class, for the brackets of a regular expression.
+"""Characters that are escaped, for a character class of a regular expression.
 
-It holds control characters, lone surrogates (invalid UTF-8), line separators, and marks that change the
-text direction.
+The class contains control characters, lone surrogates (invalid UTF-8), line separators, and marks that
+change the text direction.
 """
 
 _UNSAFE = re.compile(f"[{CONTROL_CHARS}]")
 
 
 def escape_control_chars(text: str) -> str:
-    r"""Return the text on one line, with each control character escaped, as in `\x1b[2J`."""
+    r"""Return the text on one line, with each character of CONTROL_CHARS escaped, such as `\x1b`."""
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

@@ -1,7 +1,7 @@
 """Interface of the three networks: meaning and scale of their inputs and outputs.
 
-The shipped networks were trained with these values. A network with other channels or scales needs other
-constants here.
+The shipped networks were trained with these values. A network with other channels or scales requires other
+constants.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MAP_STRIDE = 4
 """Input pixels per pixel of the heatmaps of the locate stage and the phase maps of the grid stage."""
 
 GRID_PERIOD_MM = 5.0
-"""Period of the phase that the grid stage predicts: the distance of the major grid lines."""
+"""Period of the phase that the grid stage predicts: the distance between major grid lines."""
 
 SIDE_STEP = 32
 """The sides of network inputs are multiples of this."""
 
 LOCATE_SIDE = 768
 GRID_SIDE = 1536
-"""Longest side in pixels of the inputs of the locate and grid stages."""
+"""Length in pixels of the longer input side of the locate stage and of the grid stage."""
 
 CLOSE_PX_PER_MM = 5.5
 CLOSE_SIZE_PX = (160, 96)
@@ -44,12 +44,12 @@ SAMPLED_TRACE = "sampled trace"
 """Name of the runner that executes the sampler and the trace stage."""
 
 PLACES_STEP = 16
-"""Pixels of a strip per position that the sampler receives. It interpolates between positions."""
+"""Distance in strip pixels of the positions that the sampler receives. It interpolates between them."""
 
 STRIP_PX_PER_MM = 10.0
 STRIP_ROWS_PER_MM = 8.0
 COLUMNS_PER_MM = 20
 BINS_PER_MM = 4
 STRIP_HALF_HEIGHT_MM = 20.0
-"""Strips of the trace stage: input scale along time and in height, output columns per mm, height bins per
-mm, and half of the height."""
+"""Strips of the trace stage: input pixels per mm along time and in height, output columns per mm, output
+height bins per mm, and half of the strip's height."""

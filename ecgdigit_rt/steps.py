@@ -33,9 +33,9 @@ def run_steps(
     seconds: dict[str, float],
     observer: StepObserver | None = None,
 ) -> None:
-    """Run `steps` in order on `state`, and add the duration of each one to `seconds`.
+    """Run `steps` in order on `state`, and store the duration of each one in `seconds`.
 
-    An error ends the run. The values of the steps before it remain in `state`.
+    An error ends the run and is propagated. The values of the completed steps remain in `state`.
     """
     for step in steps:
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Warm-up: numerical kernels are loaded in a thread while the networks are loaded."""
+"""Warm-up: load the numerical kernels in a thread, at the same time as the networks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from ecgdigit_rt.stages import BINS_PER_MM, STRIP_HALF_HEIGHT_MM
 from ecgdigit_rt.tracing.lead_trace import trace_between
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
-_PERIOD_PX = 9.0  # of the synthetic grid; chosen, not tuned
+_PERIOD_PX = 9.0  # grid period of the synthetic page; hand-picked, not tuned
 
 
 def load_kernels() -> None:
-    """Call every kernel that digitizing a page needs once, on minimal data.
+    """Call each kernel that is needed to digitize a page once, with minimal inputs.
 
-    Loading them from Numba's cache takes more than 0.5 s, most of the geometry time of the first page.
+    Loading the kernels from the cache of Numba takes more than 0.5 s. This is most of the time that the first
+    page spends in geometry.
     """
     v, u = np.mgrid[0:96, 0:96] / _PERIOD_PX
-    u += 0.1 * np.sin(v)  # a flat page calls only half of the kernels
+    u += 0.1 * np.sin(v)  # for a flat page, only half of the kernels are called
     phase_u, phase_v = (np.exp(2j * np.pi * count).astype(np.complex64) for count in (u, v))
     mesh_from_phase(phase_u, phase_v, scale=1.0).maps((0.0, 1.0, 32), (0.0, 1.0, 32), shrink=1)
     bins = round(2 * STRIP_HALF_HEIGHT_MM * BINS_PER_MM)
@@ -32,14 +33,14 @@ def load_kernels() -> None:
 
 @cache
 def start_warmup() -> Thread:
-    """Start `load_kernels` in a thread, once per process.
+    """Start `load_kernels` in a thread once per process, and return the thread.
 
-    A caller that needs a kernel earlier waits for it.
+    A caller that needs a kernel before it is loaded waits for it.
     """
     thread = Thread(target=load_kernels, name="kernels")
     thread.start()
     return thread
 
 
-if __name__ == "__main__":  # fills Numba's cache, for example in a container build
+if __name__ == "__main__":  # fills the cache of Numba, for example in a container build
     load_kernels()

@@ -79,7 +79,9 @@ def _one_line(paragraph: str) -> str:
 
 
 def _entry(one: Parameter) -> str:
-    ends = ["Required."] * one.is_required + ["May be repeated."] * one.is_repeated
+    ends = ["Required."] * one.is_required + ["May be repeated."] * (
+        one.is_repeated and "May be repeated." not in one.help
+    )
     ends += [f"Default: `{one.default}`."] * bool(one.default)
     text = " ".join(part for part in (_one_line(one.help), *ends) if part)
     return f"`{one.typed}`\n:   {text or '–'}\n"
@@ -113,7 +115,7 @@ def _flag(name: str, info: OptionInfo) -> str:
 
 
 def _range(info: ArgumentInfo | OptionInfo) -> str:
-    return "" if info.min is None or info.max is None else f"From {info.min:g} to {info.max:g}."
+    return "" if info.min is None or info.max is None else f"From {info.min} to {info.max}."
 
 
 def _without_none(kind: object) -> object:

@@ -1,1 +1,1 @@
-"""Benchmark of this machine, and the provenance that every result carries."""
+"""Benchmark of the pipeline on this machine, and the provenance of the results."""

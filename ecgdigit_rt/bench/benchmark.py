@@ -27,12 +27,12 @@ from ecgdigit_rt.results import Digitized, PageRef
 SCHEMA = "ecgdigit-rt/bench/1"
 
 _WARMUP_PAGES_PER_THREAD = 3
-"""Pages per thread before the folder run is timed. Chosen, not tuned."""
+"""Number of warm-up pages per thread before the folder run is timed. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSet:
-    """Pages with truth. `count` is the number of pages of the folder run, which repeats the pages."""
+    """Pages with truth. The folder run has `count` pages and repeats `pages` in turn."""
 
     pages: tuple[PageRef, ...]
     truth: Path
@@ -45,7 +45,7 @@ class BenchmarkSet:
 
 
 def run_benchmark(benchmark_set: BenchmarkSet, opener: StageOpener, threads: int) -> dict[str, Any]:
-    """Measure one opener. `SCHEMA` names the form of the result, which docs/performance.md explains."""
+    """Measure one opener. `SCHEMA` names the format of the result. docs/performance.md explains it."""
     counters = StageCounters()
     with Digitizer(threads=threads, opener=count_calls(opener, counters)) as digitizer:
         latency, steps_ms = _measure_latency(digitizer, benchmark_set.pages)
@@ -71,12 +71,12 @@ def run_benchmark(benchmark_set: BenchmarkSet, opener: StageOpener, threads: int
 
 
 def speedups(ours: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, float]:
-    """Return how many times as fast the first result is as the second.
+    """Return the speedups of the first result over the second.
 
-    - `folder_against_loop`: a folder run against the other's pages one after another, as a script around
-      those modules would run them
-    - `page_after_page`: both one page after another
-    - `folder`: both in a folder run, the other within this pipeline
+    - `folder_against_loop`: the folder run of the first over single pages of the second, as in a script that
+      processes one page after another
+    - `page_after_page`: single pages of both
+    - `folder`: the folder runs of both
     """
     s_per_page, other_s_per_page = ours["folder"]["s_per_page"], other["folder"]["s_per_page"]
     return {
@@ -91,7 +91,7 @@ def _measure_latency(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the seconds from file to signals, and the median milliseconds of each step.
 
-    Each page is digitized alone on all threads. The first one is digitized twice, as a warm-up.
+    Each page is digitized alone on all threads. The first page is digitized once before, as a warm-up.
     """
     seconds: list[float] = []
     steps: dict[str, list[float]] = {}
@@ -110,7 +110,7 @@ def _measure_latency(
 
 
 def _measure_folder(digitizer: Digitizer, benchmark_set: BenchmarkSet, threads: int) -> dict[str, Any]:
-    """Measure the folder run, with the resident memory after each quarter."""
+    """Measure the folder run, including the resident memory after each quarter."""
     list(digitizer.digitize_many(islice(benchmark_set.repeated, _WARMUP_PAGES_PER_THREAD * threads)))
     total, done, failed, resident_mb = benchmark_set.count, 0, 0, []
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Limits of this machine for any pipeline: matrix product, and decoding of images."""
+"""Limits of this machine for any pipeline: speed of matrix products, and of image decoding."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.results import PageRef
 
 _SIDE, _REPEATS = 2048, 7
-"""Matrix size and number of products. Chosen, not tuned: each product takes a fraction of a second."""
+"""Matrix size and number of products. Hand-picked, not tuned: each product takes a fraction of a second."""
 
 
 def machine_limits(pages: Sequence[PageRef], threads: int) -> dict[str, float]:
-    """Measure the limits of this machine, in the form of the JSON of `ecgdigit-rt bench`."""
+    """Measure the limits of this machine, with the keys of the JSON output of `ecgdigit-rt bench`."""
     return {
         "gemm_fp32_gflops": round(gemm_flops() / 1e9, 1),
         "decode_pages_per_s": round(decoded_pages_per_s(pages, threads), 2),
@@ -25,7 +25,7 @@ def machine_limits(pages: Sequence[PageRef], threads: int) -> dict[str, float]:
 
 
 def gemm_flops() -> float:
-    """Return the FP32 operations per second of NumPy's matrix product on all its threads, median of seven."""
+    """Return the FP32 operations per second of NumPy's matrix product on all its threads, as a median."""
     a = np.random.default_rng(0).standard_normal((_SIDE, _SIDE), np.float32)
     seconds = []
     for _ in range(_REPEATS):
@@ -36,7 +36,7 @@ def gemm_flops() -> float:
 
 
 def decoded_pages_per_s(pages: Sequence[PageRef], threads: int) -> float:
-    """Return the pages per second of decoding alone."""
+    """Return the number of pages that are decoded per second."""
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         for image in pool.map(rgb_from_page, pages):

@@ -15,7 +15,7 @@ from ecgdigit_rt.stages import PLACES_STEP
 
 @dataclass(slots=True)
 class StageCounter:
-    """Totals of one stage over all threads. `seconds` adds up the calls, including concurrent ones."""
+    """Totals of one stage over all threads. `seconds` is the sum over all calls, even concurrent ones."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -30,7 +30,7 @@ class StageCounters:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, stage: str, seconds: float, flops: float) -> None:
-        """Add one call."""
+        """Add one call of a stage."""
         with self._lock:
             counter = self.stages.setdefault(stage, StageCounter())
             counter.calls += 1
@@ -44,7 +44,7 @@ class StageCounters:
 
 
 class CountingRunner:
-    """Runner that adds every call to `counters`. Satisfies `Runner`."""
+    """Runner that adds every call to `counters`. It implements the protocol `Runner`."""
 
     def __init__(self, runner: Runner, counters: StageCounters) -> None:
         self._runner, self._counters = runner, counters
@@ -70,7 +70,10 @@ def count_calls(opener: StageOpener, counters: StageCounters) -> StageOpener:
 
 
 def _pixels(feeds: Feeds) -> int:
-    """Return the number of input pixels of a stage: (batch, height, width, 3), or the sampled places."""
+    """Return the number of input pixels of a call.
+
+    The input is either pixels (batch, height, width, 3), or places at which pixels are sampled.
+    """
     if "places" in feeds:
         batch, _, height, width = feeds["places"].shape
         return batch * (height - 2) * (width - 2) * PLACES_STEP**2

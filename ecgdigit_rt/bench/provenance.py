@@ -33,7 +33,7 @@ def _commit() -> str:
 
 
 def provenance(threads: int) -> dict[str, Any]:
-    """Return the facts that make a result comparable with another one."""
+    """Return the facts that are needed to compare results: date, code, models, libraries and machine."""
     versions = ((name, installed_version(name)) for name in _LIBRARIES)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -51,9 +51,9 @@ def provenance(threads: int) -> dict[str, Any]:
 def write_result(
     path: Path, name: str, threads: int, figures: dict[str, Any], models: str | None = None
 ) -> None:
-    """Write a JSON file with name, provenance and figures.
+    """Write a benchmark result as JSON, with its name, its provenance and its figures.
 
-    `models` names the measured models if they are not the packaged ones.
+    `models` names the measured models, or is None for the packaged models.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = provenance(threads) | ({"models": models} if models else {})

@@ -1,1 +1,1 @@
-"""Digitization without neural networks: the reference in every accuracy table."""
+"""Digitization without neural networks, as a reference for the accuracy tables."""

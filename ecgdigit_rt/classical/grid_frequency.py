@@ -1,9 +1,9 @@
 """Frequencies of the grid in an image, from the peaks of its spectrum.
 
-A grid is a comb: major lines every 5 mm have harmonics at every multiple of their frequency, and minor
-lines every millimetre coincide with the fifth. The frequency of the grid is therefore the one with the most
-and the strongest peaks at its multiples, in two directions at once. The direction of the peaks also gives
-the rotation of the sheet.
+The spectrum of a grid is a comb. Major lines every 5 mm have harmonics at all multiples of their frequency,
+and minor lines every millimetre coincide with the fifth harmonic. The frequency of the grid is therefore the
+one with the most and the strongest peaks at its multiples, in both directions. The direction of the peaks
+also determines the rotation of the sheet.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from ecgdigit_rt.errors import NoGridFound
 Wave = tuple[float, float]
 """Spatial frequency in cycles per pixel along x and y."""
 
-# The values below are set by hand; no measurement is recorded.
-_SIZE = 2048  # of the transform, at least that of the image
-_MAX_PERIOD_PX, _MIN_PERIOD_PX = 60.0, 9.0  # of 5 mm, in an image of 1536 px
-_MIN_LINE_PERIOD_PX = 2.3
-_MIN_PEAK = 8.0  # of the median amplitude
-_MAX_PEAKS = 14
-_MULTIPLES = (1, 2, 3, 4, 5)
-_MIN_PROMINENCE = 0.8  # nats; real harmonics reach 2 and more
-_MIN_HARMONIC_PX = 3.5  # period; finer harmonics are the first to be blurred on a bent sheet
-_MIN_SCORE = 2.0
-_MAX_RATIO, _MAX_SKEW_DEG = 1.15, 6.0  # between the two directions of a photographed grid
-_NEIGHBOURHOOD = 2  # cells around a harmonic
+# Hand-picked, not tuned.
+_SIZE = 2048  # side of the transform, at least the long side of the image
+_MAX_PERIOD_PX, _MIN_PERIOD_PX = 60.0, 9.0  # limits of the 5 mm period in an image of 1536 px
+_MIN_LINE_PERIOD_PX = 2.3  # minimum period of a spectral peak
+_MIN_PEAK = 8.0  # minimum amplitude of a peak, relative to the median
+_MAX_PEAKS = 14  # maximum number of peaks per direction
+_MULTIPLES = (1, 2, 3, 4, 5)  # numbers of the harmonics that a peak may be
+_MIN_PROMINENCE = 0.8  # minimum prominence of a harmonic in nats; real harmonics reach at least 2
+_MIN_HARMONIC_PX = 3.5  # minimum period of a harmonic; finer harmonics are easily blurred on a bent sheet
+_MIN_SCORE = 2.0  # minimum score of a grid, summed over both directions
+_MAX_RATIO = 1.15  # maximum ratio of the two frequencies of a photographed grid
+_MAX_SKEW_DEG = 6.0  # maximum deviation of their directions from a right angle
+_NEIGHBOURHOOD = 2  # distance from a harmonic within which its peak is searched, in cells of the spectrum
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class GridFrequencies:
 
 @dataclass(frozen=True, slots=True)
 class _Spectrum:
-    """Amplitudes divided by their median, float32 (_SIZE, _SIZE // 2 + 1)."""
+    """Amplitudes of the spectrum divided by their median, float32 (_SIZE, _SIZE // 2 + 1)."""
 
     amplitude: NDArray[np.float32]
 
@@ -63,11 +64,11 @@ class _Spectrum:
         return float(self.amplitude[np.ix_(rows, columns)].max())
 
     def score(self, wave: Wave) -> float:
-        """Return how far the harmonics of a frequency exceed the amplitudes halfway between them, in nats.
+        """Return the excess of the harmonics of a frequency over the amplitudes halfway between, in nats.
 
-        For half the grid frequency every second multiple is not a harmonic of the grid; for twice the grid
-        frequency the places halfway between are. Each harmonic must therefore be prominent by
-        `_MIN_PROMINENCE`, otherwise it lowers the score.
+        At half of the grid frequency, every second multiple is not a harmonic of the grid. At twice the grid
+        frequency, the positions halfway between multiples are harmonics. A harmonic therefore lowers the
+        score if it exceeds the amplitudes around it by less than `_MIN_PROMINENCE`.
         """
         count = int(1 / (_MIN_HARMONIC_PX * np.hypot(*wave)))
         level = [np.log1p(self.peak_near(k / 2 * wave[0], k / 2 * wave[1])) for k in range(1, 2 * count + 2)]
@@ -76,7 +77,7 @@ class _Spectrum:
 
 
 def find_grid_frequencies(lines: NDArray[np.float32]) -> GridFrequencies:
-    """Return the two frequencies of the grid in `lines` (height, width), which is bright on lines.
+    """Return the two frequencies of the grid in `lines`, an image (height, width) that is bright on lines.
 
     Raises NoGridFound.
     """
@@ -87,7 +88,7 @@ def find_grid_frequencies(lines: NDArray[np.float32]) -> GridFrequencies:
         if u_score + v_score > score and _is_square(u, v):
             best, score = GridFrequencies(u, v), u_score + v_score
     if best is None:
-        raise NoGridFound("no regular lines in both directions")
+        raise NoGridFound("no two perpendicular sets of regular lines were detected")
     return best
 
 
@@ -98,7 +99,10 @@ def _spectrum(lines: NDArray[np.float32]) -> _Spectrum:
 
 
 def _candidates(spectrum: _Spectrum, across: bool) -> list[tuple[Wave, float]]:
-    """Return candidate frequencies of one direction and their scores: fractions of the strongest peaks."""
+    """Return candidate frequencies of one direction and their scores.
+
+    The candidates are the frequencies of the strongest peaks, divided by each of `_MULTIPLES`.
+    """
     y, x = np.fft.fftfreq(_SIZE)[:, None], np.fft.rfftfreq(_SIZE)[None, :]
     main, cross = (np.abs(y), x) if across else (x, np.abs(y))
     length = np.hypot(x, y)
@@ -118,7 +122,7 @@ def _candidates(spectrum: _Spectrum, across: bool) -> list[tuple[Wave, float]]:
 
 
 def _is_square(u: Wave, v: Wave) -> bool:
-    """Return whether two frequencies are about perpendicular and of equal length."""
+    """Return whether two frequencies are nearly perpendicular and of nearly equal length."""
     ratio = float(np.hypot(*u) / np.hypot(*v))
     cosine = (u[0] * v[0] + u[1] * v[1]) / float(np.hypot(*u) * np.hypot(*v))
     return 1 / _MAX_RATIO < ratio < _MAX_RATIO and abs(cosine) < np.sin(np.radians(_MAX_SKEW_DEG))

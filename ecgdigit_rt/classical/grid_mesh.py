@@ -1,11 +1,11 @@
-"""Mesh of the grid by demodulation, instead of stage 1.
+"""Mesh of the grid by demodulation, instead of the grid stage.
 
-Multiplied by its carrier and averaged over about one period, an image of lines becomes the local phase of
-the grid. The mesh follows from it as from the phase that stage 1 predicts.
+An image of lines is multiplied by its carrier and averaged over about one period. The result is the local
+phase of the grid. The mesh is fitted to it in the same way as to the phase that the grid stage predicts.
 
-The phase is some hundredths of a period off near ink, and the mesh follows these errors. Whether a sheet is
-flat is clearer when the phase is averaged over several periods: bends remain, the errors vanish. The mesh
-of a flat sheet is replaced by a plane.
+Near ink, the phase is wrong by some hundredths of a period, and the mesh follows these errors. To decide
+whether a sheet is flat, the phase is averaged over several periods: bends remain and the errors vanish. The
+mesh of a flat sheet is replaced with a plane.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from ecgdigit_rt.classical.grid_frequency import Wave, find_grid_frequencies
 from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 from ecgdigit_rt.geometry.ink_mask import mask_near_ink
-from ecgdigit_rt.geometry.locate_stage import stage1_view
+from ecgdigit_rt.geometry.locate_stage import grid_stage_view
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS, mesh_from_phase
 
-# The values below are set by hand; no measurement is recorded.
-_CELL_PX = 4
-_INK_REACH_PX = 5
-_MIN_VALID_SHARE = 0.5
-_BACKGROUND_PX = 61
-_MAX_CONTRAST = 2.0  # of the typical contrast of lines: one dark line must not outweigh many pale ones
-_SIGMA_PERIODS = 0.8  # of a Gaussian: the fundamental passes, its neighbours do not
-_FLAT_SIGMA_PERIODS = 2.5  # of the Gaussian that decides whether a sheet is flat
-_ALREADY_FLAT_MM = 0.005
-_TYPICAL_QUANTILE = 0.7  # of the strength, which counts as a clear grid
+# Hand-picked, not tuned.
+_CELL_PX = 4  # side of a cell of the phase
+_INK_REACH_PX = 5  # distance from ink within which pixels are ignored
+_MIN_VALID_SHARE = 0.5  # minimum fraction of pixels that remain if ink is ignored
+_BACKGROUND_PX = 61  # side of the window over which the background is averaged
+_MAX_CONTRAST = 2.0  # maximum relative to strong lines, so that one dark line cannot outweigh many pale ones
+_SIGMA_PERIODS = 0.8  # width of the Gaussian that separates the grid frequency from its harmonics
+_FLAT_SIGMA_PERIODS = 2.5  # width of the Gaussian for the decision whether a sheet is flat
+_ALREADY_FLAT_MM = 0.005  # maximum distance from a plane at which the mesh is returned unchanged
+_TYPICAL_QUANTILE = 0.7  # quantile of the strength that counts as a clear grid
 
 _FLAT_MM = 0.2
 """Maximum root-mean-square distance of a flat sheet's nodes from a plane. Measured: at most 0.12 on flat
-sheets, 0.4 and more on bent ones."""
+sheets, at least 0.4 on bent sheets."""
 
 
 def grid_mesh(image: NDArray[np.uint8]) -> Mesh:
-    """Return the mesh of the grid in an image (height, width, 3) uint8; a plane if the sheet is flat.
+    """Return the mesh of the grid in an image (height, width, 3) uint8. It is a plane if the sheet is flat.
 
     Raises NoGridFound.
     """
-    view, factor = stage1_view(image)
+    view, factor = grid_stage_view(image)
     lines, valid = _line_image(view)
     frequencies = find_grid_frequencies(lines)
 
@@ -65,7 +65,7 @@ def grid_mesh(image: NDArray[np.uint8]) -> Mesh:
 
 
 def is_planar(mesh: Mesh, max_distance_mm: float = _FLAT_MM) -> bool:
-    """Return whether a homography fits all nodes on data, within a root-mean-square distance."""
+    """Return whether a homography fits the detected nodes within a root-mean-square distance."""
     inner = _inner_nodes(mesh)
     distance = (planar_mesh(mesh).pixels - mesh.pixels)[inner]
     middle = [(mesh.extent_mm[k] + mesh.extent_mm[k + 2]) / 2 for k in range(2)]
@@ -74,19 +74,19 @@ def is_planar(mesh: Mesh, max_distance_mm: float = _FLAT_MM) -> bool:
 
 
 def planar_mesh(mesh: Mesh) -> Mesh:
-    """Return the mesh of the homography that fits the nodes on data best."""
+    """Return the mesh of the homography that best fits the detected nodes."""
     inner = _inner_nodes(mesh)
     rows, columns = mesh.pixels.shape[:2]
     nodes = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(np.float64)
     pixels = mesh.pixels[inner].reshape(-1, 2).astype(np.float64)
-    # From pixels to nodes, because the priors of the fit expect targets that count periods.
+    # The fit is from pixels to nodes, because its priors expect targets that count periods.
     matrix = fit_homography(pixels, nodes[inner].reshape(-1, 2), np.ones(len(pixels)))
     inverse = np.asarray(np.linalg.inv(matrix), np.float64)
     return dataclasses.replace(mesh, pixels=apply_homography(inverse, nodes).astype(np.float32))
 
 
 def _inner_nodes(mesh: Mesh) -> tuple[slice, slice]:
-    """Return the slices of the nodes inside the margins, which every mesh has beyond the detected grid."""
+    """Return the slices of the detected nodes, without the margins that every mesh has around them."""
     rows, columns = mesh.pixels.shape[:2]
     return slice(MARGIN_PERIODS, rows - MARGIN_PERIODS), slice(MARGIN_PERIODS, columns - MARGIN_PERIODS)
 
@@ -110,9 +110,9 @@ def _line_image(view: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[n
 def _phase(
     lines: NDArray[np.float32], valid: NDArray[np.float32], wave: Wave, sigma: float
 ) -> NDArray[np.complex64]:
-    """Return exp(2πi · number of periods) times confidence in cells of `_CELL_PX`, complex64 (rows, columns).
+    """Return exp(2πi · number of periods) times the confidence, complex64 (rows, columns).
 
-    `sigma` is that of the averaging Gaussian, in cells.
+    Cells are `_CELL_PX` wide and high. `sigma` is the standard deviation of the averaging Gaussian, in cells.
     """
     height, width = (-(-side // _CELL_PX) for side in lines.shape)
     pad = (0, height * _CELL_PX - lines.shape[0], 0, width * _CELL_PX - lines.shape[1])

@@ -1,4 +1,4 @@
-"""Traces of the leads: minimum-cost paths through the ink of every row."""
+"""Traces of the leads, as paths of maximum evidence through the ink of every row."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from ecgdigit_rt.results import Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
-# The values below are set by hand; no measurement is recorded.
-ROWS_PER_MM = 8
-HALF_HEIGHT_MM = 45.0
-_MARGIN_MM = 12.0  # of a strip beyond the ends of its row
-_INK_EVIDENCE = 4.0  # nats per column in favour of ink over paper
-_JUMP_PENALTY = 0.05  # nats per row: a 10 mm spike and back costs 8
-_MAX_LETTER_MM = (8.0, 6.0)  # width and height
-_MIN_LETTER_HEIGHT_MM = 1.2  # lower components are pieces of traces
-_ROW_REACH = 0.6  # of the distance of two rows: components centred farther away belong to another row
-_FOREIGN_PENALTY = 2.0  # nats against ink of letters and other rows
-_DISTANCE_PENALTY = 0.03  # nats per mm from the baseline: of two equally dark traces the nearer one wins
-_STROKE_QUANTILE = 0.8  # of the ink along a path: the density of the stroke
-_LEVEL_SHARE = 0.5  # threshold of ink, of the density of the stroke
-_SEPARATOR_REACH_MM = 0.6
-_MIN_SEPARATOR_MM = 3.0  # height of a separator's ink
+# Hand-picked, not tuned.
+ROWS_PER_MM = 8  # vertical resolution of a strip
+HALF_HEIGHT_MM = 45.0  # half of the height of a strip
+_MARGIN_MM = 12.0  # margin of a strip beyond each end of its row
+_INK_EVIDENCE = 4.0  # evidence in favour of ink over paper, in nats per column
+_JUMP_PENALTY = 0.05  # penalty of a vertical step in nats per row; a 10 mm spike costs 8, up and down
+_MAX_LETTER_MM = (8.0, 6.0)  # maximum width and height of a letter
+_MIN_LETTER_HEIGHT_MM = 1.2  # minimum height of a letter; lower components are pieces of traces
+_ROW_REACH = 0.6  # maximum distance of a component's centre from its row, relative to the row spacing
+_FOREIGN_PENALTY = 2.0  # penalty of ink of letters and other rows, in nats
+_DISTANCE_PENALTY = 0.03  # penalty in nats per mm from the baseline, for a choice between equally dark traces
+_STROKE_QUANTILE = 0.8  # quantile of the ink along a path that is the density of the stroke
+_LEVEL_SHARE = 0.5  # threshold of ink, relative to the density of the stroke
+_SEPARATOR_REACH_MM = 0.6  # maximum distance of a separator's ink from the lead boundary
+_MIN_SEPARATOR_MM = 3.0  # minimum height of a separator's ink
 
 
 @dataclass(frozen=True)
 class InkStrip:
     """Ink of one row.
 
-    `ink` is float32 (2 * HALF_HEIGHT_MM * ROWS_PER_MM, columns), 0 to 1; the centre of column k is at
-    start_mm + k / COLUMNS_PER_MM. Densities above `level` are ink of the row. `evidence` has the same shape:
-    the log-likelihood of the trace in nats.
+    `ink` is float32 (2 * HALF_HEIGHT_MM * ROWS_PER_MM, columns), 0 to 1. The centre of column k is at
+    start_mm + k / COLUMNS_PER_MM. Densities above `level` are ink. `evidence` is the log-likelihood of the
+    trace in nats, of the same shape.
     """
 
     ink: Float = field(repr=False)
@@ -54,15 +54,15 @@ class InkStrip:
         return int(np.clip(np.ceil((position_mm - self.start_mm) * COLUMNS_PER_MM), 0, self.ink.shape[1]))
 
     def ink_run(self, first: int, stop: int) -> InkRun:
-        """Return the ink run along the best path through the columns from `first` up to `stop`."""
+        """Return the ink run along the best path through the columns `first` to `stop` - 1."""
         path = _best_path(self.evidence[:, first:stop])
         return ink_run_from_path(self.ink[:, first:stop], path, self.level, HALF_HEIGHT_MM, ROWS_PER_MM)
 
 
 def ink_strips(bright: NDArray[np.uint8], mesh: Mesh, rows: Sequence[Row], level: float) -> list[InkStrip]:
-    """Return the strip of every row, extended beyond its ends.
+    """Return the strip of every row, extended beyond both ends of the row.
 
-    `bright` is the `brightest_channel` of the image; `level` is the threshold of ink on the whole page.
+    `bright` is the `brightest_channel` of the image. `level` is the threshold of ink on the whole page.
     """
     gaps = np.diff([row.baseline_mm for row in rows])
     reach_mm = _ROW_REACH * float(gaps.min()) if gaps.size else HALF_HEIGHT_MM
@@ -93,12 +93,12 @@ def _evidence(ink: Float, level: float) -> Float:
 
 
 def _best_path(evidence: Float) -> NDArray[np.int32]:
-    """Return the row of every column on the path of most evidence less the jump penalty, (columns,)."""
+    """Return the path of maximum evidence minus jump penalties, as the row of every column, (columns,)."""
     return trace_path(evidence, np.ones(evidence.shape[1], np.float32), _JUMP_PENALTY)
 
 
 def _foreign_mask(mask: NDArray[np.bool_], reach_mm: float) -> NDArray[np.bool_]:
-    """Return the mask of components that are letters (by size) or of another row (by centre)."""
+    """Return the mask of components that are letters (by size) or belong to another row (by centre)."""
     _, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     height = stats[:, cv2.CC_STAT_HEIGHT] / ROWS_PER_MM
     width = stats[:, cv2.CC_STAT_WIDTH] / COLUMNS_PER_MM

@@ -1,7 +1,7 @@
 """Ink density of a page on flat paper, without its grid lines and shadows.
 
 The image is sampled through the mesh. Ink is darker than the surrounding paper and does not repeat with the
-period of the grid. `PaperInk` is the whole page, coarse enough to find rows and marks quickly.
+period of the grid. `PaperInk` is the whole page at a low resolution, for a fast search for rows and marks.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ecgdigit_rt.geometry.strips import paper_patch
 
 Float = NDArray[np.float32]
 
-# The values below are set by hand; no measurement is recorded.
+# Hand-picked, not tuned.
 PX_PER_MM = 4  # resolution of the whole page
-_PAPER_WINDOW_MM = 3.0  # wider than any stroke
-_PERIOD_MM = 5.0  # of the major lines
-_MIN_PERIODS = 3
-_LINE_STRIDE = 5  # every fifth pixel is enough to measure a line
-_EDGE_MM = 2.5  # of the image and the grid: frames, shadows and the edge of the sheet
-_BESIDE_GRID_MM = 8.0  # beside the grid, where pulses may stand
-_STROKE_QUANTILE = 0.993  # about this share of a page is not ink
-_LEVEL_SHARE = 0.45  # threshold of ink, of the density of strokes
-_MIN_STROKE_DENSITY = 0.1
+_PAPER_WINDOW_MM = 3.0  # side of the window for the brightness of the paper; wider than any stroke
+_PERIOD_MM = 5.0  # period of the major lines
+_MIN_PERIODS = 3  # minimum number of periods from which the density of lines is measured
+_LINE_STRIDE = 5  # step between the pixels of a line that are measured
+_EDGE_MM = 2.5  # ignored border of the image and the grid: frames, shadows and the edge of the sheet
+_BESIDE_GRID_MM = 8.0  # width of the included area to the left and right of the grid, for pulses
+_STROKE_QUANTILE = 0.993  # quantile of the density of strokes; about this share of a page is not ink
+_LEVEL_SHARE = 0.45  # threshold of ink, relative to the density of strokes
+_MIN_STROKE_DENSITY = 0.1  # minimum density of strokes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class PaperInk:
 def brightest_channel(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the brightest channel of an image (height, width, 3).
 
-    Coloured grid lines are bright in at least one channel, ink in none.
+    Coloured grid lines are bright in at least one channel. Ink is dark in all channels.
     """
     return np.asarray(cv2.max(cv2.max(image[..., 0], image[..., 1]), image[..., 2]), np.uint8)
 
@@ -77,7 +77,7 @@ def paper_ink(bright: NDArray[np.uint8], mesh: Mesh) -> PaperInk:
     strokes = float(np.quantile(ink[valid][::3], _STROKE_QUANTILE)) if valid.any() else 0.0
     level = _LEVEL_SHARE * strokes
     if level < _MIN_STROKE_DENSITY * _LEVEL_SHARE:
-        raise NoRowsFound("nothing is darker than the paper and its lines")
+        raise NoRowsFound("no ink is darker than the paper and its grid lines")
     return PaperInk(ink, (u0, v0), level)
 
 
@@ -90,9 +90,9 @@ def ink_patch(
 ) -> Float:
     """Return the ink density of a flat patch, float32 (height, width): 0 for paper and lines, 1 for black.
 
-    `bright` is the `brightest_channel` of an image; `size` is (width, height) in pixels. Dividing by the
-    paper around removes shadows and stains. Subtracting the median over all periods removes what is left
-    of the grid lines.
+    `bright` is the `brightest_channel` of an image. `size` is (width, height) in pixels. Division by the
+    brightness of the surrounding paper removes shadows and stains. Subtraction of the median over all periods
+    removes the remaining grid lines.
     """
     patch = paper_patch(bright, mesh, corner_mm, px_per_mm, size, cv2.INTER_CUBIC)
     dark = np.asarray(1 - patch / np.maximum(_paper_brightness(patch, px_per_mm), 1), np.float32)
@@ -106,18 +106,18 @@ def ink_patch(
 
 
 def _paper_brightness(patch: NDArray[np.uint8], px_per_mm: tuple[float, float]) -> Float:
-    """Return the brightness of the paper around every pixel, float32: the local maximum, smoothed."""
+    """Return the brightness of the paper around every pixel, float32: the smoothed local maximum."""
     box = (round(_PAPER_WINDOW_MM * px_per_mm[0]) | 1, round(_PAPER_WINDOW_MM * px_per_mm[1]) | 1)
     smooth = cv2.blur(patch, (3, 3))  # otherwise a single bright pixel would count as paper
     return np.asarray(cv2.blur(cv2.dilate(smooth, np.ones(box[::-1], np.uint8)), box), np.float32)
 
 
 def _line_density(dark: Float, phase: NDArray[np.floating]) -> Float:
-    """Return the density of the lines that cross the columns, float32 (columns,), equal for equal phases.
+    """Return the density of the grid lines along the columns, float32 (columns,).
 
-    `dark` is (rows, columns); `phase` is the position in the grid period in whole pixels, (columns,). The
-    density is the median over all columns of one phase. Traces hardly change it: they cross a line, or run
-    along only one of many.
+    `dark` is (rows, columns). `phase` is the position within the grid period in whole pixels, (columns,). The
+    density is the median over all columns of the same phase. Traces hardly change it, because they cross the
+    lines or follow only one of many lines.
     """
     columns = np.median(dark[::_LINE_STRIDE], axis=0).astype(np.float32)
     out = np.empty_like(columns)
@@ -130,7 +130,7 @@ def _line_density(dark: Float, phase: NDArray[np.floating]) -> Float:
 def _image_mask(
     image: NDArray[np.uint8], mesh: Mesh, corner_mm: tuple[float, float], size: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Return the mask of the paper inside the image, at a distance from its edges."""
+    """Return the mask of the paper inside the image, without a border of `_EDGE_MM`."""
     x, y = mesh.maps((corner_mm[0], 1 / PX_PER_MM, size[0]), (corner_mm[1], 1 / PX_PER_MM, size[1]))
     inside = (x > 0) & (x < image.shape[1] - 1) & (y > 0) & (y < image.shape[0] - 1)
     side = 2 * round(_EDGE_MM * PX_PER_MM) + 1
@@ -138,10 +138,11 @@ def _image_mask(
 
 
 def _grid_mask(size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the mask of the detected grid, without the mesh's margin of `MARGIN_PERIODS` on every side.
+    """Return the mask of the part of the mesh that may contain rows and pulses.
 
-    A horizontal edge of the sheet would pass for a row, so rows of pixels are cut inside the grid. Vertical
-    edges do not, and pulses may stand there, so columns beside the grid remain.
+    The mesh extends beyond the detected grid by `MARGIN_PERIODS` on every side. A horizontal edge of the
+    sheet could be mistaken for a row, so the mask ends inside the grid at the top and bottom. Vertical edges
+    cannot, and pulses may be next to the grid, so the mask includes `_BESIDE_GRID_MM` on the left and right.
     """
     out = np.zeros(size[::-1], bool)
     horizontal = round((MARGIN_PERIODS * STEP_MM + _EDGE_MM) * PX_PER_MM)

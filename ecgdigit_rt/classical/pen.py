@@ -1,11 +1,11 @@
 """Centre line of a pen stroke, from the edges of its ink.
 
-A round pen of radius r that follows a curve leaves ink whose upper edge is the curve dilated by a disc and
-whose lower edge is the curve eroded by it. Eroding the upper edge again gives the curve closed by the
-disc, dilating the lower edge gives it opened (Serra, Image Analysis and Mathematical Morphology, 1982).
-Both equal the curve, except where it is narrower than the pen: there a peak survives only in the closed
-curve, and a valley only in the opened one. The usual estimate, the middle of the vertical ink run, flattens
-both, above all QRS complexes.
+A round pen that follows a curve leaves a stroke of ink. Its upper edge is the curve dilated by the disc of
+the pen, and its lower edge is the curve eroded by the disc. Erosion of the upper edge yields the curve closed
+by the disc. Dilation of the lower edge yields the curve opened by the disc (Serra, Image Analysis and
+Mathematical Morphology, 1982). Both equal the curve, except where the curve is narrower than the pen. There a
+peak survives only in the closed curve, and a valley only in the opened one. The usual estimate, the middle of
+the vertical ink run, flattens peaks and valleys, especially QRS complexes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 
-# The values below are set by hand; no measurement is recorded.
-_LEVEL_QUANTILE = 0.2  # of the run heights: the height of a horizontal stroke
-_NEIGHBOURHOOD_MM = 0.8  # its mean distinguishes peaks from valleys
-_NARROW_MM = 0.1  # gap between the closed and the opened curve where the curve is narrower than the pen
+# Hand-picked, not tuned.
+_LEVEL_QUANTILE = 0.2  # quantile of the run heights that is the height of a horizontal stroke
+_NEIGHBOURHOOD_MM = 0.8  # width of the neighbourhood whose mean distinguishes peaks from valleys
+_NARROW_MM = 0.1  # gap of closed and opened curve from which the curve is narrower than the pen
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class InkRun:
     """Vertical run of ink around a path, per column.
 
     `upper_mm` and `lower_mm` are the heights of its edges, float32 (columns,), growing upwards. `has_ink` is
-    bool (columns,): whether there is ink on the path; where it is False both heights are those of the path.
+    bool (columns,): whether there is ink on the path. Where it is False, both heights are those of the path.
     """
 
     upper_mm: Float
@@ -49,7 +49,7 @@ def ink_run_from_path(
 ) -> InkRun:
     """Return the runs above `level` through `path`, with edges interpolated between pixels.
 
-    `ink` is (rows, columns); row 0 is at the top, `half_height_mm` above the baseline. `path` holds the row
+    `ink` is (rows, columns). Its upper edge is `half_height_mm` above the baseline. `path` contains the row
     of every column, (columns,).
     """
     rows, columns = ink.shape
@@ -76,7 +76,7 @@ def _crossing(
     column: NDArray[np.integer],
     level: float,
 ) -> Float:
-    """Return where `level` is crossed: 0 at the centre of the pale pixel, 1 at that of the dark one."""
+    """Return the position where `level` is crossed: 0 at the centre of the pale pixel, 1 at the dark one."""
     first, second = ink[pale, column], ink[dark, column]
     return np.asarray(np.clip((level - first) / np.maximum(second - first, 1e-6), 0, 1), np.float32)
 
@@ -96,6 +96,6 @@ def pen_centre_mm(run: InkRun, radius_mm: float, columns_per_mm: int) -> Float:
     width = 2 * round(_NEIGHBOURHOOD_MM * columns_per_mm / 2) + 1
     mean = cv2.blur(middle[None], (width, 1), borderType=cv2.BORDER_REPLICATE)[0]
     gap = np.maximum(closed - opened, 0)
-    # Blends continuously from the opened curve in a valley to the closed curve on a peak.
-    side = np.clip((middle - mean) / np.maximum(gap, _NARROW_MM), -0.5, 0.5)
-    return np.asarray(middle + side * gap, np.float32)
+    # Continuous blend from the opened curve in a valley to the closed curve on a peak.
+    blend = np.clip((middle - mean) / np.maximum(gap, _NARROW_MM), -0.5, 0.5)
+    return np.asarray(middle + blend * gap, np.float32)

@@ -31,10 +31,10 @@ from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_m
 
 @dataclass(slots=True)
 class ClassicalState:
-    """Input of the pipeline and the value of every step that is complete.
+    """Input of the pipeline and the results of the completed steps.
 
-    `image` is (height, width, 3) uint8 RGB. The step `orient` rotates the image by `quarter_turns`
-    counterclockwise and repeats the steps before it if the page is not upright.
+    `image` is (height, width, 3) uint8 RGB. If the page is not upright, the step `orient` rotates the image
+    counterclockwise by `quarter_turns` and repeats the previous steps.
     """
 
     source: PageRef
@@ -67,9 +67,10 @@ def _ink(state: ClassicalState) -> PaperInk:
 
 
 def _orient(state: ClassicalState) -> int:
-    """Rotate the image to the orientation that looks most like a page, and measure it again.
+    """Rotate the image to the most plausible orientation, and measure grid and ink again if it changed.
 
-    Raises NoGridFound, or the error of the unrotated page if no orientation can be read.
+    Returns the number of quarter turns. Raises the error of the unrotated page if no orientation has a
+    layout.
     """
     turns = _best_turns(state.ink, state.overrides)
     if turns:
@@ -90,9 +91,10 @@ def _sample_strips(state: ClassicalState) -> Sequence[InkStrip]:
 def _measure_extent(state: ClassicalState) -> Layout:
     """Return the layout between the measured start and end of the record."""
     rough, pulses = state.reading.layout, state.reading.pulses
-    sides = pulses.median_sides_mm
+    edges_mm = pulses.median_edges_mm
     detected = [
-        row_ends(strip, row, pulses.side, sides) for strip, row in zip(state.strips, rough.rows, strict=True)
+        row_ends(strip, row, pulses.side, edges_mm)
+        for strip, row in zip(state.strips, rough.rows, strict=True)
     ]
     ends = ends_within_image(detected, rough, state.mesh, state.view.size_px)
     start_mm, end_mm = record_extent_mm(drop_outlier_ends(ends), rough, pulses.side, is_cut=ends != detected)
@@ -133,9 +135,9 @@ CLASSICAL_STEPS: tuple[Step[ClassicalState], ...] = (
 class ClassicalPipeline:
     """Pipeline without networks, a reference for accuracy tables. Thread-safe.
 
-    No text is read: the number of rows determines the layout and the calibration pulses determine speed and
-    gain, unless `overrides` specifies them. Expected errors come from the formula of the neural pipeline and
-    are rough estimates.
+    Text is not read. Number and position of the rows and labels determine the layout, and the calibration
+    pulses determine speed and gain, unless `overrides` specifies them. Expected errors are computed by the
+    formula of the neural pipeline and are rough estimates.
     """
 
     def __init__(
@@ -151,9 +153,9 @@ class ClassicalPipeline:
 
 
 def _best_turns(ink: PaperInk, overrides: LayoutOverrides) -> int:
-    """Return the counterclockwise quarter turns after which the page scores best.
+    """Return the number of counterclockwise quarter turns after which the page scores best.
 
-    A rotated page must show marks of its own: overrides do not make it plausible.
+    A rotated page requires detected marks, even if `overrides` specifies its layout.
     """
     scores: dict[int, float] = {}
     errors: list[PageError] = []

@@ -1,4 +1,4 @@
-"""Baselines of the rows: heights with many low strokes along the paper."""
+"""Baselines of the rows, at heights with many flat strokes along the paper."""
 
 from __future__ import annotations
 
@@ -10,50 +10,53 @@ from ecgdigit_rt.classical.paper_ink import PX_PER_MM, PaperInk
 from ecgdigit_rt.errors import NoRowsFound
 from ecgdigit_rt.layout.baselines import Baseline
 
-# The values below are set by hand; no measurement is recorded.
-_MAX_STROKE_MM = 1.6  # height of a stroke along the row; QRS complexes, letters and separators are taller
-_SIGMA_MM = 1.2  # of a Gaussian: the leads of one row differ in height
-_MIN_ROW_GAP_MM = 8.0
-_MIN_STRENGTH_MM = 50.0  # length of a row at its most frequent height
-_MIN_OF_STRONGEST = 0.3
-_MIN_OF_LONGEST = 0.5  # lines of text are shorter than rows
-_REACH_MM = 8.0  # around a baseline, for the strokes of its row
-_MAX_GAP_MM = 8.0  # between strokes of one row
+# Hand-picked, not tuned.
+_MAX_STROKE_MM = 1.6  # maximum height of a flat stroke; QRS complexes, letters and separators are taller
+_SIGMA_MM = 1.2  # width of the Gaussian that merges the different heights of leads in one row
+_MIN_ROW_GAP_MM = 8.0  # minimum distance between two baselines
+_MIN_STRENGTH_MM = 50.0  # minimum length of a row at its most frequent height
+_MIN_RELATIVE_STRENGTH = 0.3  # minimum strength of a row, relative to the strongest one
+_MIN_RELATIVE_LENGTH = 0.5  # minimum length of a row, relative to the longest one; lines of text are shorter
+_REACH_MM = 8.0  # distance from a baseline within which strokes belong to its row
+_MAX_GAP_MM = 8.0  # maximum gap between strokes of one row
 
 
 def find_row_baselines(paper: PaperInk) -> list[Baseline]:
-    """Return the baselines from top to bottom; their strength is the length at that height in millimetres.
+    """Return the baselines of the rows from the top down. Raises NoRowsFound.
 
-    Raises NoRowsFound.
+    Their strength is the total length of flat strokes at that height, in millimetres.
     """
-    strokes = _low_strokes(paper.mask)
+    strokes = _flat_strokes(paper.mask)
     histogram = strokes.sum(1).astype(np.float32) / PX_PER_MM
     sigma = _SIGMA_MM * PX_PER_MM
-    # Scaled so that a line of constant height counts with about its length.
+    # The scale makes a line of constant height contribute about its length.
     histogram = cv2.GaussianBlur(histogram[:, None], (0, 0), sigma)[:, 0]
     histogram = histogram * np.float32(np.sqrt(2 * np.pi) * sigma)
-    min_strength = max(_MIN_STRENGTH_MM, _MIN_OF_STRONGEST * float(histogram.max(initial=0)))
+    min_strength = max(_MIN_STRENGTH_MM, _MIN_RELATIVE_STRENGTH * float(histogram.max(initial=0)))
     baselines = [_baseline(paper, histogram, peak) for peak in _peaks(histogram, min_strength)]
     if not baselines:
         raise NoRowsFound
     longest = max(baseline.end_mm - baseline.start_mm for baseline in baselines)
-    min_length = _MIN_OF_LONGEST * longest
+    min_length = _MIN_RELATIVE_LENGTH * longest
     return [baseline for baseline in baselines if baseline.end_mm - baseline.start_mm > min_length]
 
 
-def _low_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the middles of all vertical runs of ink of at most `_MAX_STROKE_MM`, (rows, columns)."""
+def _flat_strokes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the mask of the middles of vertical ink runs of at most `_MAX_STROKE_MM`, (rows, columns)."""
     edge = np.diff(np.pad(mask, ((1, 1), (0, 0))).astype(np.int8), axis=0)
     columns, first = np.nonzero(edge.T == 1)
     _, stop = np.nonzero(edge.T == -1)
-    low = stop - first <= _MAX_STROKE_MM * PX_PER_MM
+    is_flat = stop - first <= _MAX_STROKE_MM * PX_PER_MM
     out = np.zeros(mask.shape, bool)
-    out[(first[low] + stop[low] - 1) // 2, columns[low]] = True
+    out[(first[is_flat] + stop[is_flat] - 1) // 2, columns[is_flat]] = True
     return out
 
 
 def _peaks(histogram: NDArray[np.float32], min_strength: float) -> list[int]:
-    """Return the local maxima of at least `min_strength`, from the top; of two close ones the stronger."""
+    """Return the rows of the local maxima of at least `min_strength`, from the top down.
+
+    Of two maxima closer than `_MIN_ROW_GAP_MM`, only the stronger one is returned.
+    """
     padded = np.pad(histogram, 1)
     is_peak = (histogram >= padded[:-2]) & (histogram > padded[2:])
     candidates = np.flatnonzero((histogram >= min_strength) & is_peak)

@@ -1,7 +1,7 @@
 """Layout of a page from the number of its rows and the positions of printed labels.
 
-No text is read. Layouts that differ only in their lead names, such as Cabrera's order, cannot be
-distinguished, and the standard one is assumed. Other orders must be specified (`--layout`).
+Text is not read. Layouts that differ only in their lead names, such as Cabrera's order, cannot be
+distinguished, and the standard order is assumed. Other orders must be specified with `--layout`.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.calibration import STANDARD_GAIN_MM_MV, STANDARD_SPEED_MM_S
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
 from ecgdigit_rt.layout.marks import frame_from_baselines
-from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, layout_from_plan
+from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, layout_from_plan, row_count_text
 from ecgdigit_rt.results import Layout
 
-# The values below are set by hand; no measurement is recorded.
-_GAP_WEIGHT, _EVENNESS_WEIGHT, _LABEL_WEIGHT = 0.6, 1.0, 0.7
-_RARE_PENALTY = 0.3
-_CLEAR_ROW = 0.7  # strength relative to the strongest row; a clear row cannot be left out
-_MIN_LABELLED_SHARE = 0.35
+# Hand-picked, not tuned.
+_GAP_WEIGHT, _EVENNESS_WEIGHT, _LABEL_WEIGHT = 0.6, 1.0, 0.7  # weights of the terms of a plan's score
+_RARE_PENALTY = 0.3  # penalty of a rare layout
+_CLEAR_ROW = 0.7  # strength relative to the strongest row, above which a plan cannot leave out a row
+_MIN_LABELLED_SHARE = 0.35  # minimum share of labelled cells that is evidence of an ECG
 _RAGGEDNESS_MM = 30.0  # mean misalignment of the rows' ends that reduces the evenness by a factor of e
 
 _CANDIDATES = tuple(plan for plan in LAYOUTS.values() if not plan.name.startswith("cabrera"))
-"""Plans that can be recognized without reading names."""
+"""Plans that can be recognised without reading lead names."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassicalLayout:
     """Layout and pulses of a page. The extents of the rows are accurate to a few millimetres.
 
-    `score` compares rotations of one page. `notes` lists what was assumed.
+    `score` ranks the rotations of one page. `notes` lists assumed values.
     """
 
     layout: Layout
@@ -49,7 +49,7 @@ class ClassicalLayout:
 
 @dataclass(frozen=True, slots=True)
 class _PlanMatch:
-    """A plan with the baselines that are its rows, the share of labelled cells and the total score."""
+    """Plan with the baselines of its rows, the share of labelled cells and the total score."""
 
     plan: LayoutPlan
     baselines: list[Baseline]
@@ -60,10 +60,11 @@ class _PlanMatch:
 def read_layout(
     paper: PaperInk, overrides: LayoutOverrides = NO_OVERRIDES, *, needs_marks: bool | None = None
 ) -> ClassicalLayout:
-    """Return rows, plan, gain and speed of a page.
+    """Return the layout and the pulses of a page.
 
-    `needs_marks` requires lead names or pulses at the rows, as evidence of an ECG; by default they are
-    required unless `overrides` has a plan. Raises NoRowsFound, UnknownLayout, and NotAnEcg without them.
+    If `needs_marks`, lead names or pulses are required at the rows as evidence of an ECG. By default they are
+    required unless `overrides` specifies a plan. Raises NoRowsFound, UnknownLayout, or NotAnEcg if required
+    marks are missing.
     """
     requires_marks = overrides.plan is None if needs_marks is None else needs_marks
     baselines = find_row_baselines(paper)
@@ -88,7 +89,7 @@ def read_layout(
 
 
 def _notes(layout: Layout, pulses: PagePulses, overrides: LayoutOverrides) -> tuple[str, ...]:
-    """Return notes on the values that are assumed."""
+    """Return notes on assumed values."""
     notes = []
     if overrides.plan is None:
         rows = len(layout.rows)
@@ -105,8 +106,7 @@ def _best_match(paper: PaperInk, baselines: list[Baseline]) -> _PlanMatch:
     clear = sum(baseline.strength > _CLEAR_ROW * strongest for baseline in baselines)
     plans = [plan for plan in _CANDIDATES if clear <= len(plan.rows) <= len(baselines)]
     if not plans:
-        known = [f"{plan.name} with {len(plan.rows)}" for plan in _CANDIDATES]
-        raise UnknownLayout([f"{clear} rows"], known)
+        raise UnknownLayout([row_count_text(clear)], [plan.name for plan in _CANDIDATES])
     return max((_match_plan(paper, baselines, plan) for plan in plans), key=lambda match: match.score)
 
 
@@ -114,7 +114,8 @@ def _match_plan(paper: PaperInk, baselines: list[Baseline], plan: LayoutPlan) ->
     """Return the plan on the strongest baselines, with its score. Raises UnknownLayout."""
     count = len(plan.rows)
     if len(baselines) < count:
-        raise UnknownLayout([f"{len(baselines)} rows"], [f"{plan.name} has {count}"])
+        detected = f"{row_count_text(len(baselines))}, but {plan.name} has {count}"
+        raise UnknownLayout([detected], list(LAYOUTS))
     ranked = sorted(baselines, key=lambda baseline: -baseline.strength)
     rows = sorted(ranked[:count], key=lambda baseline: baseline.v_mm)
     next_strength = ranked[count].strength if len(ranked) > count else 0.0
@@ -126,7 +127,7 @@ def _match_plan(paper: PaperInk, baselines: list[Baseline], plan: LayoutPlan) ->
 
 
 def _evenness(baselines: Sequence[Baseline]) -> float:
-    """Return 1 for equally spaced rows with aligned ends, and less otherwise."""
+    """Return the evenness of the rows: 1 if they are equally spaced with aligned ends, otherwise less."""
     gaps = np.diff([baseline.v_mm for baseline in baselines])
     spacing = float(np.abs(gaps / np.median(gaps) - 1).max()) if gaps.size else 0.0
     frame = frame_from_baselines(baselines)

@@ -31,7 +31,7 @@ from ecgdigit_rt.cli import (
 from ecgdigit_rt.cli.console import BAD_ARGUMENTS, INTERRUPTED, print_message
 from ecgdigit_rt.errors import EcgDigitError, InternalError
 
-# Typer contains its own copy of click, and of its usage errors it exports BadParameter alone.
+# Typer bundles a copy of click and exports only one of its usage errors, BadParameter.
 UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 
 app = typer.Typer(
@@ -78,7 +78,7 @@ def _options(
             "--version",
             callback=_print_version,
             is_eager=True,
-            help="Print the versions of the package and of its models.",
+            help="Print the versions of the package and its models.",
         ),
     ] = False,
 ) -> None:
@@ -87,14 +87,14 @@ def _options(
 
 def main() -> None:
     """Run the `ecgdigit-rt` command and exit."""
-    # Our errors name the damaged page. The warnings of its decoders do not.
+    # Errors of this package name the damaged page. Warnings of the decoders do not.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     sys.exit(exit_code(sys.argv[1:]))
 
 
 def exit_code(arguments: list[str]) -> int:
-    """Run the command line and return its exit code. Messages go to stderr."""
+    """Run the command line and return its exit code. Messages are printed to stderr."""
     try:
         result = typer.main.get_command(app).main(
             args=arguments, prog_name="ecgdigit-rt", standalone_mode=False

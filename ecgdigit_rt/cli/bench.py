@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(StrEnum):
-    """Runtime to compare with."""
+    """Runtime that is measured for comparison."""
 
     torch = "torch"
 
@@ -24,22 +24,27 @@ class Comparison(StrEnum):
 def bench(
     pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="Image files, folders or globs.")],
     truth: Annotated[
-        Path, typer.Option("--truth", help="Folder with their NAME.csv, in the form that `evaluate` reads.")
+        Path,
+        typer.Option("--truth", help="Folder with the true signals: NAME.csv per page, as for `evaluate`."),
     ],
-    count: Annotated[int, typer.Option("--pages", min=8, help="Number of pages of the folder run.")] = 48,
+    count: Annotated[
+        int, typer.Option("--pages", min=8, help="Number of pages for throughput. Pages are repeated.")
+    ] = 48,
     backend: Backend = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
     compare_with: Annotated[
         Comparison | None,
-        typer.Option("--compare-with", help="torch: also measure the same weights in eager PyTorch."),
+        typer.Option(
+            "--compare-with", help="Also measure this runtime. torch: the same weights in eager PyTorch."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the JSON to this file.")] = None,
 ) -> None:
-    """Measure latency, throughput, memory and network speed, and print them as JSON.
+    """Measure latency, throughput, memory and network speed on this machine, and print them as JSON.
 
-    The same pages are scored against their truth, so every speed has an accuracy.
+    The same pages are scored against their truth, so that each speed is reported with an accuracy.
     """
     from ecgdigit_engine.cpu import usable_cpus
     from ecgdigit_engine.selection import select_backend

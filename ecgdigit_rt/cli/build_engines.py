@@ -17,21 +17,25 @@ class EnginePrecision(StrEnum):
 
 
 def build_engines(
-    models: Annotated[str, typer.Option("--models", help="Model family.")] = "lite",
+    models: Annotated[str, typer.Option("--models", help="Model family, such as lite.")] = "lite",
     backend: Annotated[
-        str, typer.Option("--backend", help="tensorrt, tensorrt-rtx, or auto for the installed one.")
+        str, typer.Option("--backend", help="tensorrt, tensorrt-rtx, or auto: the installed one.")
     ] = "auto",
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", help="local, or sm75 (T4), sm80, sm86, sm89, sm120. May be repeated."),
+        typer.Option(
+            "--target", help="GPU type: local, sm75 (T4), sm80, sm86, sm89 or sm120. May be repeated."
+        ),
     ] = None,
     batch: Annotated[
         str | None,
-        typer.Option("--batch", help="MINIMUM:TYPICAL:MAXIMUM, such as 1:4:8. Default: set by each stage."),
+        typer.Option(
+            "--batch", help="MINIMUM:TYPICAL:MAXIMUM, such as 1:4:8. Default: depends on the stage."
+        ),
     ] = None,
     max_side: Annotated[
         int | None,
-        typer.Option("--max-side", min=320, help="Longest side in pixels. Default: set by each stage."),
+        typer.Option("--max-side", min=320, help="Longest side in pixels. Default: depends on the stage."),
     ] = None,
     precision: Annotated[
         EnginePrecision, typer.Option("--precision", help="Numeric type of the engines.")
@@ -41,10 +45,10 @@ def build_engines(
         typer.Option("--out", "-o", help="Folder for the engines. Default: the user's cache folder."),
     ] = None,
 ) -> None:
-    """Build one TensorRT engine per stage. An engine that is already there is not built again.
+    """Build one TensorRT engine per stage. Existing engines with the same settings are not rebuilt.
 
-    --target local builds for the GPU of this machine. The other targets are compiled ahead of time by
-    tensorrt-rtx, which needs no GPU.
+    --target local, the default, builds for the GPU of this machine. The other targets need tensorrt-rtx,
+    which compiles engines without a GPU.
     """
     from ecgdigit_engine.tensorrt.profile import Sizes, batch_from_text
     from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder

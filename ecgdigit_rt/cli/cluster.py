@@ -31,17 +31,17 @@ def run_cluster(
     *,
     restart: bool,
 ) -> int:
-    """Digitize the pages that are not in the output yet, and return the exit code.
+    """Digitize the pages that are not yet in the output, and return the exit code.
 
     `unsupported` are the values of options that `--cluster` does not support, by flag. Raises BadParameter,
-    FormatConflict, and the errors of `ecgdigit_rt.cluster.cluster_run.start_or_resume`.
+    FormatConflict, or an error of `ecgdigit_rt.cluster.cluster_run.start_or_resume`.
     """
     for option, value in unsupported.items():
         if value:
-            raise typer.BadParameter(f"{option} does not work with --cluster")
+            raise typer.BadParameter(f"{option} cannot be combined with --cluster")
     if form not in (None, _FORMAT):
         problem = "--cluster writes a folder of Parquet files"
-        raise FormatConflict(str(form), problem, f"Leave out --format, or use --format {_FORMAT}.")
+        raise FormatConflict(str(form), problem, f"Remove --format, or use --format {_FORMAT}")
     from ecgdigit_rt.cli.console import RunMessages, print_message
     from ecgdigit_rt.cluster.cluster_run import ClusterRun, digitize_remaining, start_or_resume
     from ecgdigit_rt.cluster.ray_cluster import ray_connection
@@ -55,7 +55,7 @@ def run_cluster(
             "cluster", f"{started.workers} worker{'' if started.workers == 1 else 's'} on {cluster}"
         )
         outcome = digitize_remaining(started, RunMessages())
-    for line in summary_lines(outcome.report, outcome.seconds):
+    for line in summary_lines(outcome.report, outcome.seconds, has_report=False):
         typer.echo(line, err=True)
     print_message("written", out)
     return 0 if outcome.report.is_clean else SOME_FAILED

@@ -1,4 +1,4 @@
-"""Interaction with the terminal: messages, progress, signals that stop a run, and exit codes."""
+"""Interaction with the terminal: messages, progress, stop signals and exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def print_message(label: str, text: str) -> None:
-    """Print a line with a label of up to eight characters. Control characters of file names are escaped."""
+    """Print a line to stderr, with a label of up to eight characters. Control characters are escaped."""
     typer.echo(f"{label:8} {escape_control_chars(text)}", err=True)
 
 
@@ -39,24 +39,24 @@ class RunMessages:
         print_digitizer(digitizer)
 
     def on_restart(self, changes: Sequence[str]) -> None:
-        """Print the changes of the configuration."""
+        """Print the changes in the configuration."""
         print_message("restart", f"the configuration changed: {'; '.join(changes)}")
 
     def on_resume(self, done: int, total: int) -> None:
-        """Print the number of pages that an earlier run has done."""
+        """Print the number of pages that an earlier run has completed."""
         print_message("resuming", f"{done} of {total} pages are already done")
 
     def on_stop(self, done: int, total: int) -> None:
-        """Print the number of pages that are done, and the way to resume."""
+        """Print the number of completed pages, and how to resume."""
         print_message("stopped", f"{done} of {total} pages are done. Run the same command to resume.")
 
     def progress(self, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
-        """Return a progress bar of pages."""
+        """Return a context manager that shows a progress bar."""
         return page_progress(total, done)
 
 
 class PageOutcome(Protocol):
-    """Interface of `ecgdigit_export.label.folder.PageOutcome`, which needs the extra `export`."""
+    """Interface of `ecgdigit_export.label.folder.PageOutcome`, which requires the extra `export`."""
 
     @property
     def page(self) -> str:
@@ -65,12 +65,15 @@ class PageOutcome(Protocol):
 
     @property
     def problem(self) -> str:
-        """Reason why the page was skipped, empty if it was not."""
+        """Reason why the page was skipped, or empty if it was not skipped."""
         ...
 
 
 def count_skipped(outcomes: Iterable[PageOutcome], pages: int) -> int:
-    """Consume the outcomes of `pages` pages with a progress bar, then print and count the skipped ones."""
+    """Print the skipped pages among the outcomes, and return their number.
+
+    A progress bar of `pages` pages is shown while the outcomes are consumed.
+    """
     skipped = []
     with page_progress(pages) as advance:
         for outcome in outcomes:
@@ -83,9 +86,9 @@ def count_skipped(outcomes: Iterable[PageOutcome], pages: int) -> int:
 
 @contextmanager
 def page_progress(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
-    """Show a progress bar of pages. The context is a function to call after each page.
+    """Show a progress bar of pages. Yield a function, which must be called after each page.
 
-    `done` of `total` pages are done at the start.
+    At the start, `done` of `total` pages are done.
     """
     if not sys.stderr.isatty():
         yield lambda: None
@@ -121,7 +124,7 @@ def page_progress(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def elapsed_spinner() -> Iterator[Callable[[str], None]]:
-    """Show a spinner with the elapsed time. The context is a function to call with the next activity."""
+    """Show a spinner with the elapsed time. Yield a function, which must be called with each new activity."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -142,17 +145,17 @@ BAD_ARGUMENTS = 1
 SOME_FAILED = 2
 SETUP_INCOMPLETE = 3
 INTERRUPTED = 130
-"""Exit codes. Errors have their own in `exit_code`; docs/cli.md lists all."""
+"""Exit codes of commands. Exit codes of errors are in their `exit_code`. docs/cli.md lists all."""
 
-_STDERR = 2  # the descriptor: the signal may have interrupted a write to Python's stream
+_STDERR = 2  # file descriptor, because the signal may have interrupted a write to `sys.stderr`
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Return a function that is true after Ctrl-C or SIGTERM, so that a run can finish its current pages.
+    """Yield a function that returns True after Ctrl-C or SIGTERM, so that a run can finish its current pages.
 
-    A second signal ends the process at once. The pages in the journal stay done.
+    A second signal ends the process immediately. Pages that are in the journal are not lost.
     """
     received: list[int] = []
 
@@ -160,9 +163,9 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
         if received:
             os._exit(INTERRUPTED)
         received.append(number)
-        os.write(_STDERR, b"stopping after the current pages. A second signal stops at once\n")
+        os.write(_STDERR, b"stopping after the current pages. A second signal stops immediately\n")
 
-    if current_thread() is not main_thread():  # Python delivers signals to the main thread alone
+    if current_thread() is not main_thread():  # Python delivers signals only to the main thread
         yield lambda: False
         return
     before = [signal.signal(number, on_signal) for number in _SIGNALS]

@@ -1,4 +1,4 @@
-"""Command `ecgdigit-rt deploy triton`: a model repository for NVIDIA's Triton Inference Server."""
+"""`ecgdigit-rt deploy triton`: write a model repository for NVIDIA's Triton Inference Server."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import typer
 
 from ecgdigit_rt.cli.options import Gain, LayoutName, ModelsName, Speed
 
-app = typer.Typer(help="Write the files that a server needs.", no_args_is_help=True)
+app = typer.Typer(help="Write the files for deployment on an inference server.", no_args_is_help=True)
 
 
 class StageBackend(StrEnum):
-    """Backend of Triton that runs the stage models."""
+    """Triton backend that runs the stage models."""
 
     onnxruntime = "onnxruntime"
     tensorrt = "tensorrt"
 
 
 class NetworkMode(StrEnum):
-    """Place where the model `ecgdigit` runs its networks."""
+    """Location in which the model `ecgdigit` runs its networks."""
 
     auto = "auto"
     in_process = "in-process"
@@ -35,7 +35,7 @@ def _group() -> None:
 
 @app.command("triton")
 def triton(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to create: the model repository.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model repository to create.")],
     backend: Annotated[
         StageBackend, typer.Option("--backend", help="Triton backend of the stage models.")
     ] = StageBackend.onnxruntime,
@@ -52,15 +52,19 @@ def triton(
         NetworkMode,
         typer.Option(
             "--networks",
-            help="Where `ecgdigit` runs its networks. auto: in-process on the CPU, stage-models on a GPU.",
+            help="Run the networks of `ecgdigit` in its process or in the stage models. auto: in-process on "
+            "the CPU, stage-models on a GPU.",
         ),
     ] = NetworkMode.auto,
     instances: Annotated[
-        int, typer.Option("--instances", min=1, help="Instances of `ecgdigit`, each in its own process.")
+        int,
+        typer.Option(
+            "--instances", min=1, help="Number of instances of `ecgdigit`, each in a separate process."
+        ),
     ] = 1,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, help="CPU threads per instance. Default: an equal share of all."),
+        typer.Option("--threads", min=1, help="CPU threads per instance. Default: an equal share."),
     ] = None,
     batch: Annotated[
         int, typer.Option("--batch", min=1, help="Maximum number of images per batch of `ecgdigit`.")
@@ -70,23 +74,24 @@ def triton(
     gain: Gain = None,
     environment: Annotated[
         str | None,
-        typer.Option("--environment", help="Python environment on the server, for EXECUTION_ENV_PATH."),
+        typer.Option("--environment", help="Python environment on the server (EXECUTION_ENV_PATH)."),
     ] = None,
     engines: Annotated[
         Path | None, typer.Option("--engines", help="Folder of engines. Default: the user's cache folder.")
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", help="Target of the engines to use, such as sm75. Default: the newest."),
+        typer.Option("--target", help="GPU type of the engines, such as sm75. Default: the newest engines."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a repository that this command wrote.")
     ] = False,
 ) -> None:
-    """Write a Triton model repository: the model ecgdigit, from image files to signals, and each stage.
+    """Write a Triton model repository.
 
-    --layout, --speed and --gain apply to requests that do not specify them. Engines must have been built by
-    build-engines with tensorrt on the server's type of GPU.
+    It contains the model `ecgdigit`, from image files to signals, and one model per stage. --layout, --speed
+    and --gain apply to requests that do not specify them. With --backend tensorrt, engines must first be
+    built with `build-engines` and the same --backend, on a GPU of the same type as the server's.
     """
     from ecgdigit_rt.triton.page_service import PageOptions
     from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository

@@ -14,27 +14,25 @@ from ecgdigit_rt.cli.options import Threads
 def distill(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Pages, with or without truth: files, folders, globs."),
+        typer.Argument(metavar="INPUT...", help="Pages, with or without truth: files, folders or globs."),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for rectified pages, labels and the student.")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for rectified pages, labels and weights.")],
     teacher: Annotated[
         list[str] | None,
         typer.Option("--teacher", help="Models to learn from. Several form an ensemble. Default: lite."),
     ] = None,
     student: Annotated[
-        str, typer.Option("--student", help="Settings of the student, as for `train --config`.")
+        str, typer.Option("--student", help="Settings of the student, as for --config of `train`.")
     ] = "lite",
     init_from: Annotated[
         str | None,
         typer.Option(
-            "--init-from", help="Initial weights of the student: a model family or a folder of trace.pt."
+            "--init-from", help="Initial weights of the student: a model family or a folder with trace.pt."
         ),
     ] = None,
     validation: Annotated[
         Path | None,
-        typer.Option("--validation", help="Pages from `synth` or `label`, for the dB after every epoch."),
+        typer.Option("--validation", help="Pages from `synth` or `label` to score after every epoch."),
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Number of optimizer steps.")] = None,
     changes: Annotated[
@@ -44,7 +42,7 @@ def distill(
         ),
     ] = None,
     labels_only: Annotated[
-        bool, typer.Option("--labels-only", help="Write the labels only, and train no student.")
+        bool, typer.Option("--labels-only", help="Write the labels, but do not train a student.")
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume from the checkpoint OUT/trace.ckpt.")
@@ -57,8 +55,8 @@ def distill(
     """Rectify pages, label their traces with the teachers, and train a student on the labels.
 
     Writes OUT/rectified/ID/NAME.rect.png and OUT/rectified_labels/ID/NAME.npy, then OUT/trace.pt. Pages
-    that have labels are not labelled again. Pages that cannot be digitized are listed and skipped, and the
-    exit code is 2.
+    that already have labels are not labelled again. Pages that cannot be digitized are skipped and listed at
+    the end, and the exit code is 2.
     """
     from ecgdigit_rt.cli.console import count_skipped, print_message
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
@@ -82,7 +80,7 @@ def distill(
     settings = load_settings(student, [*flags, *(changes or ())])
     mode = RunMode(resume, restart)
     if not labels_only:
-        resolve_checkpoint("trace", settings, mode)  # before the teachers' work, which takes long
+        resolve_checkpoint("trace", settings, mode)  # before the pages are labelled, which takes long
     teachers = Teachers(teacher or ["lite"], threads)
     print_message("teacher", " and ".join(teachers.names))
     skipped = count_skipped(write_rectified(named, teachers, out), len(named))

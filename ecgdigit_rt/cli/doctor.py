@@ -13,18 +13,18 @@ from ecgdigit_rt.cli.options import PrintFormat, PrintFormatName
 def doctor(form: PrintFormatName = PrintFormat.text) -> None:
     """Show versions, devices, backends, models and engines, and how to fix problems.
 
-    Exit code 3 if something does not work.
+    The exit code is 3 if something does not work.
     """
     from dataclasses import asdict
 
     from ecgdigit_rt.doctor import findings
 
-    found = findings()
+    checks = findings()
     if form is PrintFormat.json:
-        typer.echo(json.dumps([asdict(finding) for finding in found], indent=1))
+        typer.echo(json.dumps([asdict(finding) for finding in checks], indent=1))
     else:
-        width = max(len(finding.name) for finding in found)
-        for finding in found:
+        width = max(len(finding.name) for finding in checks)
+        for finding in checks:
             mark = {True: "+", False: "!", None: " "}[finding.ok]
             typer.echo(f"{mark} {finding.category:8} {finding.name:{width}}  {finding.message}")
-    raise typer.Exit(SETUP_INCOMPLETE if any(finding.ok is False for finding in found) else 0)
+    raise typer.Exit(SETUP_INCOMPLETE if any(finding.ok is False for finding in checks) else 0)

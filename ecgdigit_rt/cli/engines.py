@@ -24,7 +24,7 @@ Folder = Annotated[
 
 @app.command("list")
 def list_engines(folder: Folder = None, form: PrintFormatName = PrintFormat.text) -> None:
-    """List the engines with their sources, their targets, and whether they are up to date."""
+    """List the engines, and the reason if an engine cannot be used."""
     from dataclasses import asdict
 
     from ecgdigit_rt.models.engine_builds import engine_statuses
@@ -50,14 +50,14 @@ def list_engines(folder: Folder = None, form: PrintFormatName = PrintFormat.text
 
 @app.command("verify")
 def verify(folder: Folder = None) -> None:
-    """Check that every engine is intact and matches the installed software. Exit code 3 if not."""
+    """Check that every engine is intact and matches the installed software. The exit code is 3 if not."""
     from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
     unusable = [status for status in engine_statuses(store) if status.reason]
     for status in unusable:
         typer.echo(_line(status.path.name, status.reason), err=True)
-    print_message("engines", f"{len(store.engines())} in {store.folder}, {len(unusable)} not usable")
+    print_message("engines", f"{len(store.engines())} in {store.folder}, {len(unusable)} unusable")
     raise typer.Exit(SETUP_INCOMPLETE if unusable else 0)
 
 
@@ -67,19 +67,18 @@ def clean(
     broken: Annotated[bool, typer.Option("--broken", help="Remove only damaged engines.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Remove all engines.")] = False,
 ) -> None:
-    """Remove engines that are damaged or out of date. `build-engines` builds them again."""
+    """Remove engines that are damaged or out of date. `build-engines` rebuilds them."""
     from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
+    statuses = engine_statuses(store)
     removed = [
-        status
-        for status in engine_statuses(store)
-        if everything or status.is_broken or (status.reason and not broken)
+        status for status in statuses if everything or status.is_broken or (status.reason and not broken)
     ]
     for status in removed:
         store.remove(status.path)
         typer.echo(_line(status.path.name, status.reason or "removed"), err=True)
-    print_message("removed", f"{len(removed)} engines from {store.folder}")
+    print_message("removed", f"{len(removed)} of {len(statuses)} engines from {store.folder}")
 
 
 def _line(name: str, reason: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ecgdigit_rt.evaluation.scores import Evaluation
 
 _LISTED = 5
-"""Images without truth that are named. The JSON names all."""
+"""Maximum number of images without truth in the message; the JSON lists all. Hand-picked, not tuned."""
 
 
 class Format(StrEnum):
@@ -27,33 +27,43 @@ class Format(StrEnum):
 
 def evaluate(
     submission: Annotated[
-        Path, typer.Argument(help="Output of `run`: submission.csv, a folder of NAME.csv or a .parquet file.")
+        Path,
+        typer.Argument(
+            metavar="SUBMISSION",
+            help="Output of `run`: submission.csv, a folder of NAME.csv or a .parquet file.",
+        ),
     ],
-    truth_dir: Annotated[Path, typer.Argument(help="Folder with a NAME.csv per image, in millivolts.")],
+    truth_dir: Annotated[
+        Path, typer.Argument(metavar="TRUTH_DIR", help="Folder with a NAME.csv per image, in millivolts.")
+    ],
     format: Annotated[  # noqa: A002 the name of the option
         Format,
-        typer.Option("--format", help="text: tables; json: all scores; csv: one line per image and lead."),
+        typer.Option("--format", help="text: tables, json: all scores, csv: one line per image and lead."),
     ] = Format.text,
     submitted_only: Annotated[
         bool,
-        typer.Option("--submitted-only", help="Omit images that the submission lacks."),
+        typer.Option("--submitted-only", help="Score only images that are in the submission."),
     ] = False,
     html: Annotated[
         Path | None,
         typer.Option(
-            "--html", help="Also write a report with plots as one HTML file. Needs the extra report."
+            "--html", help="Also write a single-file HTML report with plots. Requires the extra `report`."
         ),
     ] = None,
     worst: Annotated[
         int | None,
-        typer.Option("--worst", min=1, help="Digitize the N worst pages again and show every step."),
+        typer.Option(
+            "--worst", min=1, help="Digitize the N pages with the lowest scores again, and show every step."
+        ),
     ] = None,
     pages: Annotated[
         Path | None, typer.Option("--pages", help="With --worst: folder of the page images.")
     ] = None,
     inspect_dir: Annotated[
         Path | None,
-        typer.Option("--inspect-dir", help="With --worst: folder for NAME/, in the form of `inspect`."),
+        typer.Option(
+            "--inspect-dir", help="With --worst: folder for the output of `inspect`, NAME/ per page."
+        ),
     ] = None,
     threads: Annotated[
         int | None,
@@ -63,15 +73,15 @@ def evaluate(
     """Score predictions with the competition metric and the accuracy measures of the literature.
 
     The measures are error in mV and in % of the range, correlation, distance after dynamic time warping, and
-    R peaks. Every image with truth counts. An image that the submission lacks counts with all leads missing.
-    Sampling rates come from a test.csv in the truth folder or beside it, layouts from NAME.json there or from
-    the report of the run.
+    R peaks. Every image with truth is scored. If an image is not in the submission, all its leads count as
+    missing. Sampling rates are read from a test.csv in the truth folder or its parent folder. Layouts are
+    read from NAME.json in the truth folder or from the report of the run.
     """
     from ecgdigit_rt.evaluation.predictions import read_predictions
     from ecgdigit_rt.evaluation.scores import evaluate as evaluate_submission
 
     if (worst is None) != (pages is None) or (worst is None) != (inspect_dir is None):
-        raise typer.BadParameter("--worst, --pages and --inspect-dir must be given together")
+        raise typer.BadParameter("--worst, --pages and --inspect-dir must be used together")
     predictions = read_predictions(submission)
     evaluation = evaluate_submission(predictions, truth_dir, submitted_only=submitted_only)
     if html is not None:
@@ -84,7 +94,8 @@ def evaluate(
     unscored = evaluation.without_truth
     if unscored:
         names = ", ".join(unscored[:_LISTED]) + (" …" if len(unscored) > _LISTED else "")
-        print_message("unscored", f"{len(unscored)} images without truth: {names}")
+        images = "1 image" if len(unscored) == 1 else f"{len(unscored)} images"
+        print_message("unscored", f"{images} without truth: {names}")
     if worst is not None and pages is not None and inspect_dir is not None:
         from ecgdigit_rt.cli.worst_pages import inspect_worst_pages
 

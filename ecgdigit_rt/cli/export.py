@@ -13,20 +13,23 @@ def export(
         Path, typer.Argument(metavar="WEIGHTS", help="Folder with locate.pt, grid.pt and trace.pt.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the graphs and their manifest.")],
-    version: Annotated[str, typer.Option("--model-version", help="Version number to store in the graphs.")],
+    version: Annotated[
+        str, typer.Option("--model-version", help="Version number of the models, stored in the graphs.")
+    ],
     family: Annotated[
-        str, typer.Option("--family", help="Model family of the weights: lite or base.")
+        str, typer.Option("--family", help="Model family of the weights, lite or base.")
     ] = "lite",
     pages: Annotated[
-        Path | None, typer.Option("--pages", help="Pages from `synth`, to verify each precision.")
+        Path | None, typer.Option("--pages", help="Pages from `synth`, to compare each precision with FP32.")
     ] = None,
     calibration: Annotated[
         Path | None, typer.Option("--calibration", help="Other pages from `synth`, to calibrate INT8.")
     ] = None,
 ) -> None:
-    """Export all stages in FP32 and FP16, and with --calibration in INT8.
+    """Export all stages as ONNX graphs in FP32 and FP16, and in INT8 if --calibration is specified.
 
-    Before anything is written, each graph is compared with PyTorch, and each precision with FP32 on pages.
+    Before the graphs are written, each one is compared with PyTorch. With --pages, each precision is also
+    compared with FP32 on these pages.
     """
     from ecgdigit_rt.cli.console import print_message
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error

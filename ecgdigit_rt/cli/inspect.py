@@ -23,7 +23,7 @@ def inspect(
     truth: Annotated[
         Path | None,
         typer.Option(
-            "--truth", help="True signals of the page: a CSV with a column per lead, in millivolts."
+            "--truth", help="True signals of the page: a CSV file with a column per lead, in millivolts."
         ),
     ] = None,
     number: Annotated[

@@ -13,28 +13,28 @@ from ecgdigit_rt.cli.options import Gain, LayoutName, ModelsName, Speed, Threads
 
 def label(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Pages: files, folders, globs, as for `run`.")
+        list[str], typer.Argument(metavar="INPUT...", help="Pages: files, folders or globs, as for `run`.")
     ],
     truth: Annotated[
         Path, typer.Option("--truth", help="Folder with a NAME.csv per page, as for `evaluate`.")
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the training pages, for `train --pages`.")
+        Path, typer.Option("--out", "-o", help="Folder for the training pages, for `train` with --pages.")
     ],
     models: ModelsName = "lite",
     layout: LayoutName = None,
     speed: Speed = None,
     gain: Gain = None,
     min_db: Annotated[
-        float, typer.Option("--min-db", help="Skip pages whose digitization scores lower, in dB.")
+        float, typer.Option("--min-db", help="Minimum score in dB. Pages that score lower are skipped.")
     ] = 8.0,
     threads: Threads = None,
 ) -> None:
     """Align the true signals of your pages with the images, to fine-tune networks on your scans.
 
     Each page is digitized as with `run`, and its detected traces are replaced with the true signals. Check
-    the previews in OUT-preview: the green curve is what the networks will learn. Pages whose signals do not
-    match the image are listed and skipped, and the exit code is 2.
+    the previews in OUT-preview: the networks will learn the green curve. Pages whose signals do not match the
+    image are skipped and listed at the end, and the exit code is 2.
     """
     from ecgdigit_rt.cli.console import count_skipped, print_message
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs

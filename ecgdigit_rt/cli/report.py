@@ -12,13 +12,17 @@ import typer
 def report(
     path: Annotated[
         Path,
-        typer.Argument(metavar="REPORT", help="Report that `run` wrote beside its output: NAME.report.json."),
+        typer.Argument(metavar="REPORT", help="Report of a run: NAME.report.json or FOLDER/report.json."),
     ],
     worst: Annotated[
-        int | None, typer.Option("--worst", min=1, help="Number of pages to list. Default: all.")
+        int | None, typer.Option("--worst", min=1, help="Maximum number of pages to list. Default: all.")
     ] = None,
 ) -> None:
-    """List the pages of a run in a table: failed pages, pages with missing leads, then by quality."""
+    """List the pages of a run, worst first.
+
+    Failed pages come first, then pages with missing leads, then all others. Each group is sorted by expected
+    quality.
+    """
     from ecgdigit_rt.errors import InputNotFound, ReportMalformed
     from ecgdigit_rt.sanitize import escape_control_chars
 
@@ -37,13 +41,13 @@ def report(
 
 
 def _rank(page: dict[str, Any]) -> tuple[int, float]:
-    """Return the sort key of a page in the report: status, then expected quality."""
+    """Return the sort key of a page: status, then expected quality."""
     order = ("failed", "partial", "digitized").index(page["status"])
     return order, page["expected_db"] if page.get("expected_db") is not None else -1e9
 
 
 def _cells(page: dict[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a page's line in the table."""
+    """Return the cells of one line of the table."""
     quality = page.get("expected_db")
     errors = {name: lead.get("expected_error_mv") for name, lead in page["leads"].items()}
     worst = max(errors, key=lambda name: errors[name] or 0, default=None)

@@ -16,7 +16,7 @@ from ecgdigit_rt.cli.options import Backend, Device, Precision, Threads
 class SweepName(StrEnum):
     """Names of the sweeps, in the order of `ecgdigit_rt.evaluation.robustness.sweeps.SWEEPS`.
 
-    They are repeated here since `--help` must not load OpenCV.
+    They are repeated here because `--help` must not load OpenCV.
     """
 
     rotation = "rotation"
@@ -32,33 +32,36 @@ class SweepName(StrEnum):
 def robustness(
     pages: Annotated[list[str], typer.Argument(metavar="PAGE...", help="Image files, folders or globs.")],
     truth: Annotated[
-        Path, typer.Option("--truth", help="Folder with their NAME.csv, in the form that `evaluate` reads.")
+        Path,
+        typer.Option("--truth", help="Folder with the true signals: NAME.csv per page, as for `evaluate`."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="JSON file to write.")],
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Also draw the curves as SVG. Needs the extra report.")
+        Path | None, typer.Option("--plot", help="Also plot the curves as SVG. Requires the extra `report`.")
     ] = None,
     sweep: Annotated[
         list[SweepName] | None,
-        typer.Option("--sweep", help="Only this sweep. May be repeated. Default: all."),
+        typer.Option("--sweep", help="Kind of degradation. May be repeated. Default: all."),
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option("--pages", min=1, help="Only this many pages, evenly spaced over all that have truth."),
+        typer.Option(
+            "--pages", min=1, help="Number of pages, evenly spaced over all pages with truth. Default: all."
+        ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Seed of the degradations. Equal seeds give equal pixels.")
+        int, typer.Option("--seed", min=0, help="Random seed. The same seed gives the same pixels.")
     ] = 0,
     backend: Backend = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
 ) -> None:
-    """Measure how accuracy falls as pages get worse.
+    """Measure accuracy on increasingly degraded pages.
 
-    The degradations are rotation, blur, noise, JPEG, perspective, low resolution, shading, and all of these
-    combined. Every page is degraded in memory at every level, digitized and scored against its truth. The
-    files are not modified. A failed page counts as 0 dB.
+    The degradations are rotation, blur, noise, JPEG compression, perspective, low resolution, shading, and
+    all of these combined. Every page is degraded at every level, digitized and scored against its truth.
+    Files are not modified. A failed page counts as 0 dB.
     """
     from ecgdigit_rt.atomic_files import write_text_atomically
     from ecgdigit_rt.bench.provenance import provenance
@@ -76,7 +79,7 @@ def robustness(
     sweeps = [SWEEPS[name.value] for name in dict.fromkeys(sweep or SweepName)]
     with Digitizer(threads=threads, backend=backend, device=device, precision=precision) as digitizer:
         print_digitizer(digitizer)
-        rounds = 1 + sum(len(one.levels) for one in sweeps)
+        rounds = 1 + sum(len(selected.levels) for selected in sweeps)
         with page_progress(len(measured_pages) * rounds) as advance:
             measured = measure_robustness(digitizer, measured_pages, sweeps, seed, advance)
         result = {

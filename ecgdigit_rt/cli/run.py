@@ -73,10 +73,10 @@ def run(
 ) -> None:
     """Digitize ECG pages into signals in millivolts.
 
-    Without --test every detected lead is written at 500 Hz. csv, wfdb, dicom and npz write a folder with
-    files for each page, the other formats one file. A page that cannot be digitized does not stop the
-    others: it is listed at the end and in the report beside the output, and the exit code is 2.
-    To resume an interrupted run, give the same command again.
+    Without --test, all detected leads are written at 500 Hz. The formats csv, wfdb, dicom and npz write a
+    folder with files for each page; the other formats write a single file. If a page cannot be digitized, the
+    run continues. The page is listed at the end and in the report next to the output, and the exit code is 2.
+    To resume an interrupted run, run the same command again.
     """
     from ecgdigit_rt.cli.console import RunMessages
     from ecgdigit_rt.runs.execution import RunRequest, execute_run
@@ -87,7 +87,9 @@ def run(
         method.value, backend, device, precision,
     )  # fmt: skip
     if only_failed and restart:
-        raise typer.BadParameter("--only-failed needs the results that --restart discards")
+        raise typer.BadParameter(
+            "--only-failed cannot be combined with --restart, which discards the earlier results"
+        )
     if cluster is not None:
         from ecgdigit_rt.cli.cluster import run_cluster
 
@@ -98,7 +100,7 @@ def run(
         )  # fmt: skip
         raise typer.Exit(code)
     if gpu_fraction:
-        raise typer.BadParameter("--gpu-fraction needs --cluster, whose workers share a GPU")
+        raise typer.BadParameter("--gpu-fraction needs --cluster")
     with stop_signals() as stop:
         request = RunRequest(
             inputs, out, form, test, overlay, DigitizeOptions(*options), threads, isolate, timeout,
@@ -110,16 +112,17 @@ def run(
 
 
 def _print_outcome(outcome: RunOutcome, out: str) -> None:
-    """Print the last lines of a run."""
+    """Print the summary of a run and the paths of its files."""
     from ecgdigit_rt.cli.console import print_message
     from ecgdigit_rt.runs.report import summary_lines
 
     if outcome.not_started:
         pages = "1 page has" if outcome.not_started == 1 else f"{outcome.not_started} pages have"
-        advice = "Run the command without --only-failed to complete the output."
-        print_message("skipped", f"{pages} never been digitized. {advice}")
+        advice = "To complete the output, run the command without --only-failed."
+        print_message("skipped", f"{pages} not been digitized yet. {advice}")
         return
-    for line in summary_lines(outcome.report, outcome.seconds):
+    has_report = outcome.report_path is not None
+    for line in summary_lines(outcome.report, outcome.seconds, has_report=has_report):
         typer.echo(line, err=True)
     if outcome.retryable:
         print_message("", "To retry only the failed pages, add --only-failed.")

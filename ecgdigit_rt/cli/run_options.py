@@ -1,4 +1,4 @@
-"""Options of `run` that no other command has."""
+"""Options that only the command `run` has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgdigit_rt.formats.registry import FORMATS
 
 
 class Tta(StrEnum):
-    """Names in `ecgdigit_rt.tracing.tta.TTA`, repeated so that the help does not load NumPy."""
+    """Names in `ecgdigit_rt.tracing.tta.TTA`, repeated here because `--help` must not load NumPy."""
 
     none = "none"
     flip = "flip"
@@ -21,7 +21,7 @@ class Tta(StrEnum):
 
 
 class Method(StrEnum):
-    """Names in `ecgdigit_rt.digitizer.METHODS`, repeated so that the help does not load NumPy."""
+    """Names in `ecgdigit_rt.digitizer.METHODS`, repeated here because `--help` must not load NumPy."""
 
     networks = "networks"
     classical = "classical"
@@ -31,8 +31,8 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Images, PDF, TIFF and DICOM files; folders; globs; '-' for a list on standard input. "
-        "With --cluster also addresses such as s3://bucket/scans.",
+        help="Images, PDF, TIFF or DICOM files, folders or globs. '-' reads a list from standard input. "
+        "With --cluster also URLs such as s3://bucket/scans.",
     ),
 ]
 Out = Annotated[
@@ -41,12 +41,12 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="PATH",
-        help="Output file or folder. The suffix selects the format. '-' is standard output.",
+        help="Output file or folder. Its suffix selects the format. '-' is standard output.",
     ),
 ]
 FormatName = Annotated[
     str | None,
-    typer.Option("--format", help=f"{', '.join(FORMATS)}. Default: selected by --out or --test."),
+    typer.Option("--format", help=f"{', '.join(FORMATS)}. Default: depends on --out and --test."),
 ]
 TestCsv = Annotated[
     Path | None,
@@ -54,7 +54,7 @@ TestCsv = Annotated[
 ]
 Overlay = Annotated[
     Path | None,
-    typer.Option("--overlay", help="Folder for one PNG per page that shows the detected traces."),
+    typer.Option("--overlay", help="Folder for one PNG per page with the detected traces drawn on the page."),
 ]
 TtaName = Annotated[
     Tta,
@@ -71,27 +71,33 @@ NoBeatPrior = Annotated[
     bool,
     typer.Option(
         "--no-beat-prior",
-        help="Do not use the other leads of a beat to correct low-confidence parts of a trace.",
+        help="Do not correct low-confidence parts of a beat with the other leads of that beat.",
     ),
 ]
 MinQuality = Annotated[
     float | None,
-    typer.Option("--min-quality", metavar="DB", help="Refuse pages with a lower expected quality, in dB."),
+    typer.Option(
+        "--min-quality", metavar="DB", help="Minimum expected quality in dB. Pages below it are rejected."
+    ),
 ]
 MethodName = Annotated[
-    Method, typer.Option("--method", help="classical runs no network and reads no printed text.")
+    Method, typer.Option("--method", help="classical uses no networks and does not read printed text.")
 ]
 OnlyFailed = Annotated[
     bool,
-    typer.Option("--only-failed", help="Retry pages that failed in an earlier run, and start no new ones."),
+    typer.Option(
+        "--only-failed", help="Retry pages that failed in an earlier run. Do not digitize new pages."
+    ),
 ]
 Restart = Annotated[
     bool,
-    typer.Option("--restart", help="Discard the results of an earlier run to the same --out and start over."),
+    typer.Option(
+        "--restart", help="Discard the results of an earlier run with the same --out, and start over."
+    ),
 ]
 Isolate = Annotated[
     bool,
-    typer.Option("--isolate", help="Digitize in worker processes: a crash costs only the page in it."),
+    typer.Option("--isolate", help="Digitize in worker processes, so that a crash fails only one page."),
 ]
 Timeout = Annotated[
     float | None,
@@ -104,8 +110,8 @@ ClusterAddress = Annotated[
     typer.Option(
         "--cluster",
         metavar="auto|ADDRESS",
-        help="Digitize on a Ray cluster, into a folder of Parquet files. auto is the running cluster, "
-        "or else this machine.",
+        help="Digitize on a Ray cluster, and write a folder of Parquet files. auto: the running cluster, "
+        "or else this machine alone.",
     ),
 ]
 GpuFraction = Annotated[
@@ -113,6 +119,6 @@ GpuFraction = Annotated[
     typer.Option(
         "--gpu-fraction",
         min=0,
-        help="With --cluster: share of a GPU per worker. With 0.25 four workers share a GPU.",
+        help="With --cluster: number of GPUs per worker. With 0.25, four workers share a GPU.",
     ),
 ]

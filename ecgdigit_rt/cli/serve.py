@@ -1,4 +1,4 @@
-"""Command `ecgdigit-rt serve`: a web page and an HTTP interface."""
+"""`ecgdigit-rt serve`: serve a web page and an HTTP interface."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgdigit_rt.cli.options import Backend, Device, ModelsName, Precision
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
 
-TOKEN_VARIABLE = "ECGDIGIT_TOKEN"  # noqa: S105 its name
+TOKEN_VARIABLE = "ECGDIGIT_TOKEN"  # noqa: S105 name of the variable, not a token
 
 
 def serve(
@@ -20,7 +20,7 @@ def serve(
         str,
         typer.Option(
             "--host",
-            help="Address to listen on. Any address that other machines can reach requires a token.",
+            help="Address to listen on. A token is required if other machines can reach the address.",
         ),
     ] = "127.0.0.1",
     port: Annotated[
@@ -32,42 +32,46 @@ def serve(
             "--token",
             envvar=TOKEN_VARIABLE,
             show_default=False,
-            help="Token that clients must send. Other users of this machine can see the option, so prefer "
-            "the variable.",
+            help="Token that clients must send. Prefer the environment variable, because other users of this "
+            "machine can see command-line options.",
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, max=64, help="Pages to process at once. Default: one per two CPUs."),
+        typer.Option("--workers", min=1, max=64, help="Number of parallel pages. Default: one per two CPUs."),
     ] = None,
     threads: Annotated[
         int | None,
         typer.Option("--threads", min=1, help="CPU threads per page. Default: CPUs divided by workers."),
     ] = None,
     queue: Annotated[
-        int, typer.Option("--queue", min=0, help="Requests that may wait. Further ones are refused with 503.")
+        int,
+        typer.Option("--queue", min=0, help="Maximum number of waiting requests. Others are rejected (503)."),
     ] = 32,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", min=0.1, help="Time limit per page in seconds. Exceeding it returns 504."),
+        typer.Option("--timeout", min=0.1, help="Time limit per page in seconds. Slower pages fail (504)."),
     ] = 60.0,
     max_upload_mb: Annotated[
-        float, typer.Option("--max-upload-mb", min=0.01, help="Larger files are refused with 413.")
+        float,
+        typer.Option(
+            "--max-upload-mb", min=0.01, help="Maximum file size in MB. Larger files are rejected (413)."
+        ),
     ] = 50.0,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="Additional host name of the service."),
+        typer.Option("--allow-host", help="Additional host name of the service. May be repeated."),
     ] = None,
     models: ModelsName = "lite",
     backend: Backend = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> None:
-    """Serve a web page for single pages, and the HTTP interface behind it.
+    """Serve a web page that digitizes single pages, and its HTTP interface.
 
-    By default only this machine can reach the service. With another --host every request for data requires a
-    token, which is generated and printed if none is specified. Nothing of a page is stored or logged. Ctrl-C
-    stops the service when the pages in progress are done.
+    By default, only this machine can reach the service. With another --host, every request for data requires
+    a token, which is generated and printed if none is specified. Page contents are neither stored nor logged.
+    Ctrl-C stops the service as soon as the pages in progress are done.
     """
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
@@ -112,7 +116,7 @@ def serve(
 
 def _print_summary(digitizer: Digitizer, workers: int, url: str) -> None:
     pages = "1 page" if workers == 1 else f"{workers} pages"
-    typer.echo(f"device   {digitizer.device} per page, {pages} at once", err=True)
+    typer.echo(f"device   {digitizer.device} per page, {pages} at a time", err=True)
     typer.echo(f"models   {digitizer.models}", err=True)
     for note in digitizer.notes:
         typer.echo(f"note     {note}", err=True)
@@ -120,7 +124,7 @@ def _print_summary(digitizer: Digitizer, workers: int, url: str) -> None:
 
 
 def _print_token(url: str, token: str) -> None:
-    """Print the token once. It is never logged; as a URL fragment it stays in the browser."""
+    """Print the token once. It is never logged. Browsers do not send it with the URL, as it is a fragment."""
     typer.echo(f"token    {token}\nopen     {url}#token={token}", err=True)
     if sys.stderr.isatty():
         from ecgdigit_rt.server.terminal_qr import qr_lines

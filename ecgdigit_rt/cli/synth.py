@@ -15,14 +15,16 @@ def synth(
         Path | None,
         typer.Option(
             "--signals",
-            help="Recordings: a folder of WFDB records such as PTB-XL, or an npz. Default: simulated.",
+            help="Recordings: a folder of WFDB records such as PTB-XL, or an npz file. Default: simulated.",
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Draw only this kind of image, such as photo.")
+        str | None,
+        typer.Option("--kind", help="Draw only this kind of image, such as photo. Default: all kinds."),
     ] = None,
     layout: Annotated[
-        str | None, typer.Option("--layout", help="Draw only this layout, such as 12x1.")
+        str | None,
+        typer.Option("--layout", help="Draw only this layout, such as 12x1. Default: all layouts."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Random seed. The same seed gives the same pages.")] = 0,
     first: Annotated[
@@ -36,7 +38,10 @@ def synth(
         bool, typer.Option("--csv", help="Also write test.csv and truth/NAME.csv, for `evaluate`.")
     ] = False,
 ) -> None:
-    """Draw pages as NAME.jpg with their truth NAME.npz, and a contact sheet beside OUT."""
+    """Draw synthetic pages with exact truth, for training and evaluation.
+
+    Writes OUT/NAME.jpg with the truth OUT/NAME.npz, and a contact sheet next to OUT.
+    """
     from ecgdigit_rt.cli.console import page_progress, print_message
     from ecgdigit_rt.layout.catalog import LAYOUTS
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error

@@ -9,12 +9,12 @@ import typer
 
 
 def train(
-    stage: Annotated[str, typer.Argument(metavar="STAGE", help="locate, grid, trace, or all.")],
+    stage: Annotated[
+        str, typer.Argument(metavar="STAGE", help="Network to train: locate, grid, trace, or all.")
+    ],
     config: Annotated[
         str,
-        typer.Option(
-            "--config", help="Settings: a YAML file, or a shipped one: lite, base, direct, multitask."
-        ),
+        typer.Option("--config", help="Settings: a YAML file, or one of lite, base, direct, multitask."),
     ] = "lite",
     pages: Annotated[
         Path | None, typer.Option("--pages", help="Folder of pages from `synth` or `label`.")
@@ -25,7 +25,7 @@ def train(
     init_from: Annotated[
         str | None,
         typer.Option(
-            "--init-from", help="Initial weights for fine-tuning: a model family or a folder of STAGE.pt."
+            "--init-from", help="Initial weights for fine-tuning: a model family or a folder with STAGE.pt."
         ),
     ] = None,
     steps: Annotated[
@@ -55,13 +55,14 @@ def train(
     debug: Annotated[
         bool,
         typer.Option(
-            "--debug", help="Run three steps with a check for NaN, and write an image of the samples."
+            "--debug", help="Run only three steps, check for NaN, and write an image of the samples."
         ),
     ] = False,
 ) -> None:
-    """Train networks. Every epoch prints the dB of held-out pages and writes OUT/STAGE.pt.
+    """Train networks on synthetic or labelled pages.
 
-    `export` turns OUT into ONNX graphs, which `run --models` uses.
+    After every epoch, the score on held-out pages is printed in dB, and OUT/STAGE.pt is written. `export`
+    converts OUT to ONNX graphs for `run` with --models.
     """
     from ecgdigit_rt.cli.console import print_message
     from ecgdigit_rt.models import STAGES

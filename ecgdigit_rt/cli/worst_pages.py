@@ -24,10 +24,10 @@ def inspect_worst_pages(
     inspect_dir: Path,
     threads: int | None,
 ) -> None:
-    """Write INSPECT_DIR/NAME/, in the form of `inspect`, for the `count` images with the lowest scores.
+    """Write the output of `inspect` to INSPECT_DIR/NAME/ for the `count` images with the lowest scores.
 
-    `pages` is the folder of the page images, which are found by their ids. An absent or unreadable page is
-    reported, and the others are written. Raises NoPagesFound, InputNotFound and OutputNotWritable.
+    `pages` is the folder of the page images, which are matched by id. Absent and unreadable pages are
+    reported and skipped. Raises NoPagesFound, InputNotFound or OutputNotWritable.
     """
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
@@ -42,7 +42,7 @@ def inspect_worst_pages(
     with Digitizer(threads=threads) as digitizer:
         for image in sorted(images, key=lambda image: image.db)[:count]:
             if image.image not in by_id:
-                print_message("absent", f"{image.image}: there is no such page in {pages}")
+                print_message("absent", f"{image.image}: no page with this id in {pages}")
                 continue
             truth = read_truth(truth_dir / f"{image.image}.csv", requests.get(image.image, ()))
             try:

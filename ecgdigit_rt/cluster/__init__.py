@@ -1,1 +1,1 @@
-"""Runs on a Ray cluster: Ray Data distributes the parts of a run, workers digitize and write them."""
+"""Runs on a Ray cluster. Ray Data distributes the parts to workers, which digitize and write them."""

@@ -1,4 +1,4 @@
-"""Addresses of files and folders that fsspec opens, such as s3://bucket/scan.png."""
+"""Access to files and folders by URL, such as s3://bucket/scan.png, through fsspec."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ _EXTRAS = {
     "abfss": "az",
     "adl": "az",
 }
-"""Extra of this package that installs the file system of a scheme."""
+"""Extra of this package that installs the file system of a URL scheme."""
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """Return the file system of fsspec, and the path on it. Raises DependencyMissing and StorageUnusable."""
-    with missing_dependency_as_error("an address of a file", "fsspec", "cluster"):
+    """Return the fsspec file system of a path or URL, and the path on that file system.
+
+    Raises DependencyMissing or StorageUnusable.
+    """
+    with missing_dependency_as_error("--cluster", "fsspec", "cluster"):
         from fsspec.core import url_to_fs
     scheme = address.split(":")[0]
     try:
         with reraise_as_storage_error(address):
-            files, path = url_to_fs(address)
-            return files, str(path)
+            filesystem, path = url_to_fs(address)
+            return filesystem, str(path)
     except ImportError as error:
         if isinstance(error, EcgDigitError):
             raise
@@ -50,6 +53,9 @@ def reraise_as_storage_error(address: str) -> Iterator[None]:
 
 
 def _package(error: ImportError) -> str:
-    """Return the missing package. The messages of fsspec have the form "Install s3fs to access S3"."""
+    """Return the name of the missing package.
+
+    Messages of fsspec have the form "Install s3fs to access S3".
+    """
     match = re.search(r"[Ii]nstall (\w+)", str(error))
     return error.name or (match[1] if match else str(error))

@@ -1,4 +1,4 @@
-"""Execution of a run on a cluster: list pages, skip those in the output, distribute the others."""
+"""Execution of a run on a cluster: list the pages, skip those in the output and distribute the others."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ from ecgdigit_rt.runs.options import DigitizeOptions, configuration, differences
 from ecgdigit_rt.runs.report import PageReport, Report
 
 MAX_PAGES_PER_PART = 64
-"""About 5 MB of Parquet and half a minute of work, which is lost with a machine. Chosen, not tuned."""
+"""Maximum number of pages per part: about 5 MB of Parquet, and half a minute of work, which is lost if a
+machine is lost. Hand-picked, not tuned."""
 _MIN_PARTS_PER_WORKER = 4
-"""More parts than workers, so that all workers finish at about the same time. Chosen, not tuned."""
+"""Minimum number of parts per worker, so that all workers finish at about the same time. Hand-picked, not
+tuned."""
 _FILES_PER_COUNT = 256
-"""Files per task that counts pages. Chosen, not tuned."""
+"""Number of files per page-counting task. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterRun:
     """Inputs, output and resources of a run.
 
-    `folder` is the path or address of the output, `cluster` the address of the cluster. Each worker uses
-    `threads` CPUs and `gpu_fraction` of a GPU.
+    `folder` is the path or URL of the output folder. `cluster` is the address of the cluster, or `auto`.
+    Each worker uses `threads` CPUs and `gpu_fraction` of a GPU.
     """
 
     inputs: Sequence[str]
@@ -48,10 +50,10 @@ class ClusterRun:
 
 @dataclass(frozen=True, slots=True)
 class StartedRun:
-    """Run whose pages are listed.
+    """Run whose pages have been listed.
 
-    `pages` are all pages, `done` the outcomes of those that earlier runs have written. `workers` is the
-    number of parallel workers. `reports` digitizes the remaining pages and yields their outcomes.
+    `pages` are all pages. `done` are the outcomes of the pages that earlier runs have written. `workers` is
+    the number of parallel workers. `reports` digitizes the remaining pages and yields their outcomes.
     """
 
     pages: Sequence[ClusterPage]
@@ -63,9 +65,9 @@ class StartedRun:
 def start_or_resume(run: ClusterRun, ray: ModuleType, *, restart: bool) -> StartedRun:
     """List the pages of a run, and find those that an earlier run has written.
 
-    `restart`: delete the output of an earlier run first. Raises ConfigurationChanged, JournalMalformed,
-    NoPagesFound, InputNotFound, StorageUnusable, OutputNotWritable, ModelMissing, ModelCorrupt and
-    ClusterUnusable.
+    If `restart`, the output of an earlier run is deleted first. Raises ConfigurationChanged,
+    JournalMalformed, NoPagesFound, InputNotFound, StorageUnusable, OutputNotWritable, ModelMissing,
+    ModelCorrupt or ClusterUnusable.
     """
     parts = PartFolder(run.folder)
     workers = worker_count(run.cluster, ray.cluster_resources(), run.threads, run.gpu_fraction)
@@ -84,7 +86,7 @@ def start_or_resume(run: ClusterRun, ray: ModuleType, *, restart: bool) -> Start
 def digitize_remaining(started: StartedRun, observer: RunObserver) -> RunOutcome:
     """Digitize the remaining pages of a run.
 
-    Raises ClusterUnusable, StorageUnusable and OutputNotWritable.
+    Raises ClusterUnusable, StorageUnusable or OutputNotWritable.
     """
     report, total = Report(), len(started.pages)
     report.resumed = len(started.done)
@@ -105,25 +107,32 @@ def digitize_remaining(started: StartedRun, observer: RunObserver) -> RunOutcome
 
 
 def _pages_per_part(pages: int, workers: int) -> int:
-    """Return the size of a part. It depends on all pages, so that a resumed run makes the same parts."""
+    """Return the size of a part in pages.
+
+    It depends on the number of all pages, not of the remaining ones, so that a resumed run uses the same
+    size.
+    """
     return min(MAX_PAGES_PER_PART, max(1, pages // (_MIN_PARTS_PER_WORKER * workers)))
 
 
 def _check_configuration(parts: PartFolder, now: Mapping[str, str]) -> None:
-    """Write the configuration into a new folder. Raises ConfigurationChanged if it differs in an old one."""
+    """Write the configuration to a new folder, or compare it with that of an earlier run.
+
+    Raises ConfigurationChanged if they differ.
+    """
     before = parts.configuration()
     if before is None:
         parts.write_configuration(now)
         return
     changes = differences(before, now)
     if changes:
-        raise ConfigurationChanged(Path(parts.folder), changes)
+        raise ConfigurationChanged(parts.folder, changes)
 
 
 def _configuration(options: DigitizeOptions, threads: int) -> dict[str, str]:
-    """Return everything that changes results, except for the device that `auto` selects on each machine.
+    """Return all settings that affect results.
 
-    That device is in the rows of the output.
+    The device that `auto` selects on each machine is not included. It is recorded in the rows of the output.
     """
     models = "none"
     if options.method == "networks":
@@ -144,22 +153,22 @@ def _configuration(options: DigitizeOptions, threads: int) -> dict[str, str]:
 
 
 def _pages(run: ClusterRun, ray: ModuleType) -> list[ClusterPage]:
-    """Return every page, with the same id as in a run on one machine."""
+    """Return all pages, with the same ids as in a run on one machine."""
     files = list_files(run.inputs)
-    addresses = [{"source": file} for file in files if isinstance(file, str)]
+    items = [{"source": file} for file in files if isinstance(file, str)]
     counts: dict[str, int] = {}
-    if addresses:
-        blocks = -(-len(addresses) // _FILES_PER_COUNT)
-        data = ray.data.from_items(addresses, override_num_blocks=blocks)
+    if items:
+        blocks = -(-len(items) // _FILES_PER_COUNT)
+        dataset = ray.data.from_items(items, override_num_blocks=blocks)
         with reraise_as_cluster_error(run.cluster, ray):
-            for row in data.map_batches(page_counts, batch_size=_FILES_PER_COUNT).iter_rows():
+            for row in dataset.map_batches(page_counts, batch_size=_FILES_PER_COUNT).iter_rows():
                 counts[row["source"]] = int(row["count"])
     refs: list[PageRef] = []
     sources: list[str] = []
     for file in files:
-        of_file = file if isinstance(file, list) else [PageRef(Path(file), k) for k in range(counts[file])]
-        refs += of_file
-        sources += [file if isinstance(file, str) else str(page.path) for page in of_file]
+        pages = file if isinstance(file, list) else [PageRef(Path(file), k) for k in range(counts[file])]
+        refs += pages
+        sources += [file if isinstance(file, str) else str(page.path) for page in pages]
     return [
         ClusterPage(name, source, ref.page)
         for name, source, ref in zip(page_ids(refs), sources, refs, strict=True)
@@ -172,7 +181,7 @@ def _reports(
     work: Sequence[Sequence[ClusterPage]],
     workers: int,
 ) -> Iterator[PageReport]:
-    """Digitize every part, and yield the outcomes of its pages as soon as it is written."""
+    """Digitize every part, and yield the outcomes of its pages as soon as the part is written."""
     if not work:
         return
     rows = [{"pages": json_from_pages(part)} for part in work]

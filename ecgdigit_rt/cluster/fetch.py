@@ -1,4 +1,4 @@
-"""Local copies of files at an address, since decoders need a path."""
+"""Local copies of remote files, because decoders need a path."""
 
 from __future__ import annotations
 
@@ -13,66 +13,69 @@ from ecgdigit_rt.decode import opencv_image
 from ecgdigit_rt.decode.file_formats import HEAD_BYTES
 from ecgdigit_rt.decode.limits import MAX_FILE_BYTES
 from ecgdigit_rt.decode.page_list import is_address, pages_from_file
-from ecgdigit_rt.errors import FileTooLarge, InputNotFound, UnreadableImage
+from ecgdigit_rt.errors import FileTooLarge, InputError, InputNotFound, StorageUnusable, UnreadableImage
 from ecgdigit_rt.results import Failed, Result
 
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 only as the parent of a new temporary folder
+_MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 used only as the parent of a new temporary folder
 
 
 @contextmanager
-def local_copy(address: str, working_folder: str = "") -> Iterator[Path]:
-    """Return the path of a file, which is fetched into a temporary folder if it is at an address.
+def local_copy(source: str, working_folder: str = "") -> Iterator[Path]:
+    """Yield a local path to the file at a path or URL.
 
-    A path is returned relative to `working_folder`. The copy has the file's name, from which page ids are
-    made, and is deleted at the end of the block. Raises InputNotFound, UnreadableImage, FileTooLarge,
-    DependencyMissing and StorageUnusable.
+    A relative path is resolved against `working_folder`. A URL is fetched into a temporary folder, which is
+    deleted at the end of the block. The copy has the name of the file, because page ids are made from it.
+    Raises InputNotFound, UnreadableImage, FileTooLarge, DependencyMissing or StorageUnusable.
     """
-    if not is_address(address):
-        yield Path(working_folder, address)
+    if not is_address(source):
+        yield Path(working_folder, source)
         return
-    data = _fetch(address)
+    content = _fetch(source)
     with tempfile.TemporaryDirectory(
-        prefix="ecgdigit-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None
+        prefix="ecgdigit-", dir=_MEMORY_FOLDER if _MEMORY_FOLDER.is_dir() else None
     ) as folder:
-        path = Path(folder) / PurePosixPath(address).name
-        path.write_bytes(data)
-        del data
+        path = Path(folder) / PurePosixPath(source).name
+        path.write_bytes(content)
+        del content
         yield path
 
 
-def with_address_in_message(result: Result, file: Path, address: str) -> Result:
-    """Return the result with the address instead of the local path in its message."""
+def with_address_in_message(result: Result, file: Path, source: str) -> Result:
+    """Return the result, with the path `file` in its message replaced with `source`, a path or URL."""
     if isinstance(result, Failed):
-        message = result.message.replace(str(file), address)
-        return replace(result, message=message.replace(str(Path(address)), address))
+        message = result.message.replace(str(file), source)
+        return replace(result, message=message.replace(str(Path(source)), source))
     return result
 
 
 def page_count(address: str) -> int:
-    """Return the number of pages in a file.
+    """Return the number of pages of the file at a URL.
 
-    Only the first bytes are fetched of formats that have one page. A file that cannot be fetched or counted
-    has one page, so that its error occurs when that page is digitized.
+    For formats with a single page, only the first bytes are fetched. If the file cannot be fetched or
+    decoded, the number is 1, and the error is raised again when that page is digitized. Raises
+    DependencyMissing or StorageUnusable.
     """
-    files, path = file_system(address)
+    filesystem, path = file_system(address)
     try:
-        head = files.cat_file(path, 0, HEAD_BYTES)
+        head = filesystem.cat_file(path, 0, HEAD_BYTES)
         if not head or opencv_image.matches(head):
             return 1
         with local_copy(address) as file:
             return len(pages_from_file(file))
-    except OSError:
+    except StorageUnusable:
+        raise
+    except (OSError, InputError):
         return 1
 
 
 def _fetch(address: str) -> bytes:
-    """Return the content of a file. Raises FileTooLarge, InputNotFound and UnreadableImage."""
-    files, path = file_system(address)
+    """Return the content of the file at a URL. Raises FileTooLarge, InputNotFound or UnreadableImage."""
+    filesystem, path = file_system(address)
     try:
-        size = files.size(path)
+        size = filesystem.size(path)
         if size is not None and size > MAX_FILE_BYTES:
             raise FileTooLarge(Path(address), size, MAX_FILE_BYTES)
-        return bytes(files.cat_file(path))
+        return bytes(filesystem.cat_file(path))
     except FileNotFoundError as error:
         raise InputNotFound(address) from error
     except OSError as error:

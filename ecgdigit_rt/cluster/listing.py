@@ -1,4 +1,4 @@
-"""Input files of a run on a cluster: paths as on one machine, addresses through fsspec."""
+"""Input files of a run on a cluster. Paths are listed as on one machine, URLs through fsspec."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ecgdigit_rt.errors import InputNotFound, NoPagesFound
 from ecgdigit_rt.results import PageRef
 
 ListedFile = list[PageRef] | str
-"""Pages of a path, or the address of a file whose pages are not counted yet."""
+"""Pages of a local file, or the URL of a file whose pages are not yet counted."""
 
 
 def list_files(inputs: Iterable[str]) -> list[ListedFile]:
-    """Return all files behind the inputs, in order, each once.
+    """Return all files that the inputs refer to, in order and without duplicates.
 
-    Folders and globs of addresses are searched like those of paths: for the same suffixes, without hidden
-    files, in natural order. Raises InputNotFound, NoPagesFound, DependencyMissing and StorageUnusable.
+    URLs of folders and globs are searched in the same way as paths: for the same suffixes, without hidden
+    files, in natural order. Raises InputNotFound, NoPagesFound, DependencyMissing or StorageUnusable.
     """
-    given = list(inputs)
-    names = [name for item in given for name in (names_from_stdin() if item == STANDARD_INPUT else [item])]
+    items = list(inputs)
+    names = [name for item in items for name in (names_from_stdin() if item == STANDARD_INPUT else [item])]
     files: dict[str, ListedFile] = {}
     for name in names:
         if is_address(name):
@@ -40,27 +40,27 @@ def list_files(inputs: Iterable[str]) -> list[ListedFile]:
                 if isinstance(pages, list) and page not in pages:
                     pages.append(page)
     if not files:
-        raise NoPagesFound(given, IMAGE_SUFFIXES)
+        raise NoPagesFound(items, IMAGE_SUFFIXES)
     return list(files.values())
 
 
 def _addresses(address: str) -> Iterator[str]:
-    """Yield the file itself, the matches of a glob, or the images below a folder."""
-    files, path = file_system(address)
+    """Yield the URLs of a file, of the images that match a glob, or of the images below a folder."""
+    filesystem, path = file_system(address)
     with reraise_as_storage_error(address):
         if "*" in path or "?" in path:
-            names = [name for name in files.glob(path) if files.isfile(name)]
+            names = [name for name in filesystem.glob(path) if filesystem.isfile(name)]
             images = [name for name in names if has_image_suffix(Path(name))]
-        elif files.isfile(path):
+        elif filesystem.isfile(path):
             yield address
             return
         else:
-            names = files.find(path)
+            names = filesystem.find(path)
             images = [name for name in names if has_image_suffix(Path(name)) and not _is_hidden(name, path)]
         if not names:
             raise InputNotFound(address)
         for name in sorted(images, key=lambda name: natural_sort_key(Path(name))):
-            yield files.unstrip_protocol(name)
+            yield filesystem.unstrip_protocol(name)
 
 
 def _is_hidden(name: str, folder: str) -> bool:

@@ -1,7 +1,7 @@
-"""Output of a run on a cluster: a folder of Parquet files with some pages each, and the configuration.
+"""Output of a run on a cluster: a folder with the configuration and Parquet files (parts) of several pages.
 
-A part is named after its pages and appears atomically. Work that is done twice, because a machine was lost
-or the run was restarted meanwhile, gives one file.
+Each part is written atomically, under a name that depends only on its pages. If a part is digitized twice,
+because a machine was lost or the run was resumed meanwhile, the second file replaces the first.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ecgdigit_rt.results import Result
 from ecgdigit_rt.runs.report import PageReport
 
 _CONFIGURATION_FILE = "_run.json"
-"""Readers of Parquet folders ignore names that start with an underscore."""
+"""Name of the configuration file. Readers of Parquet folders ignore names that start with an underscore."""
 _REPORT_COLUMNS = ["page_id", "source", "page", "status", "error_id", "message", "expected_db"]
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterPage:
-    """One page of a run: its id, the path or address of its file, and its index in the file, from 0."""
+    """One page of a run: its id, the path or URL of its file, and its index in the file, from 0."""
 
     name: str
     source: str
@@ -37,64 +37,64 @@ class ClusterPage:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Source and page number as in the Parquet columns."""
+        """Source and page number, from 1, as in the Parquet columns."""
         return escape_surrogates(self.source), self.number + 1
 
 
 @dataclass(frozen=True, slots=True)
 class PartFolder:
-    """Folder of parts at a path or an address."""
+    """Folder of parts at a path or URL."""
 
     folder: str
 
     def configuration(self) -> Mapping[str, str] | None:
-        """Return the configuration of the parts, None in a new folder. Raises JournalMalformed."""
-        files, root = file_system(self.folder)
+        """Return the configuration of the parts, or None in a new folder. Raises JournalMalformed."""
+        filesystem, root = file_system(self.folder)
         try:
-            facts = json.loads(files.cat_file(f"{root}/{_CONFIGURATION_FILE}"))
+            facts = json.loads(filesystem.cat_file(f"{root}/{_CONFIGURATION_FILE}"))
             return dict(facts["configuration"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
-            raise JournalMalformed(Path(self.folder, _CONFIGURATION_FILE)) from error
+            raise JournalMalformed(f"{self.folder}/{_CONFIGURATION_FILE}") from error
 
     def write_configuration(self, configuration: Mapping[str, str]) -> None:
-        """Write the configuration. Raises OutputNotWritable and StorageUnusable."""
+        """Write the configuration. Raises OutputNotWritable or StorageUnusable."""
         text = json.dumps({"configuration": dict(configuration)}, indent=1)
         self._write(_CONFIGURATION_FILE, text.encode())
 
     def clear(self) -> None:
         """Delete all parts and the configuration. Raises StorageUnusable."""
-        files, root = file_system(self.folder)
+        filesystem, root = file_system(self.folder)
         with reraise_as_storage_error(self.folder):
             for path in [*self._paths(), f"{root}/{_CONFIGURATION_FILE}"]:
-                if files.exists(path):
-                    files.rm_file(path)
+                if filesystem.exists(path):
+                    filesystem.rm_file(path)
 
     def reports(self) -> dict[tuple[str, int], PageReport]:
         """Return the outcomes of the pages in all parts, by `ClusterPage.key`. Raises StorageUnusable."""
         import pyarrow as pa
         from pyarrow import parquet
 
-        files, _ = file_system(self.folder)
+        filesystem, _ = file_system(self.folder)
         reports: dict[tuple[str, int], PageReport] = {}
         for path in self._paths():
             try:
-                with files.open(path) as stream:
+                with filesystem.open(path) as stream:
                     table = parquet.read_table(stream, columns=_REPORT_COLUMNS)
             except (OSError, pa.ArrowInvalid) as error:
-                raise StorageUnusable(path, f"it is not a part of a run ({error})") from error
+                raise StorageUnusable(path, f"the file is not a part of a run ({error})") from error
             for row in table.to_pylist():
                 reports[row["source"], row["page"]] = _report(row)
         return reports
 
     def write(self, pages: Sequence[tuple[ClusterPage, Result]]) -> None:
-        """Write one part. Raises OutputNotWritable and StorageUnusable."""
+        """Write one part. Raises OutputNotWritable or StorageUnusable."""
         import pyarrow as pa
         from pyarrow import parquet
 
         rows = [
-            {**row, "source": escape_surrogates(page.source)}  # a Path would merge the slashes of an address
+            {**row, "source": escape_surrogates(page.source)}  # a Path would merge the slashes of a URL
             for page, result in pages
             for row in rows_from_page(page.name, result)
         ]
@@ -105,22 +105,24 @@ class PartFolder:
 
     def _paths(self) -> list[str]:
         """Return the paths of all parts on the file system."""
-        files, root = file_system(self.folder)
+        filesystem, root = file_system(self.folder)
         with reraise_as_storage_error(self.folder):
-            files.invalidate_cache()
-            return sorted(files.glob(f"{root}/part-*.parquet")) if files.exists(root) else []
+            filesystem.invalidate_cache()
+            return sorted(filesystem.glob(f"{root}/part-*.parquet")) if filesystem.exists(root) else []
 
     def _write(self, name: str, data: bytes) -> None:
         """Write a file atomically."""
-        files, root = file_system(self.folder)
-        if "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)):
+        filesystem, root = file_system(self.folder)
+        if "file" in (
+            filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,)
+        ):
             path = Path(root, name)
             with atomic_file(path) as partial, reraise_as_output_error(path):
                 partial.write_bytes(data)
             return
         with reraise_as_storage_error(self.folder):
-            files.makedirs(root, exist_ok=True)
-            files.pipe_file(f"{root}/{name}", data)  # object stores show only complete files
+            filesystem.makedirs(root, exist_ok=True)
+            filesystem.pipe_file(f"{root}/{name}", data)  # in object stores only complete files are visible
 
 
 def chunks(pages: Sequence[ClusterPage], size: int) -> Iterator[Sequence[ClusterPage]]:
@@ -136,7 +138,7 @@ def part_name(pages: Sequence[ClusterPage]) -> str:
 
 
 def _report(row: Mapping[str, Any]) -> PageReport:
-    """Return the outcome of a page from one of its rows, without its leads."""
+    """Return the outcome of a page, without its leads, from one of its rows."""
     error_id, message = row["error_id"] or "", row["message"] or ""
     if row["status"] == "partial":
         error_id, message = LeadsMissing.id, "Leads not found"

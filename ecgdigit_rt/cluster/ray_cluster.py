@@ -18,9 +18,9 @@ AUTO = "auto"
 def ray_connection(cluster: str) -> Iterator[ModuleType]:
     """Connect to the cluster at an address, and return the module `ray`.
 
-    An existing connection is used and left open. `auto` is the cluster that RAY_ADDRESS names or that runs
-    on this machine, else a cluster of this machine alone, which ends with the block. Raises
-    DependencyMissing and ClusterUnusable.
+    An existing connection is used and left open. `auto` selects the cluster in RAY_ADDRESS, or else the
+    cluster that is running on this machine. If there is none, a cluster of this machine alone is started
+    and stopped at the end of the block. Raises DependencyMissing or ClusterUnusable.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data about a run leaves the cluster
     with missing_dependency_as_error("--cluster", "ray", "cluster"):
@@ -48,7 +48,7 @@ def ray_connection(cluster: str) -> Iterator[ModuleType]:
 
 @contextmanager
 def reraise_as_cluster_error(cluster: str, ray: ModuleType) -> Iterator[None]:
-    """Turn a RayError inside the block into ClusterUnusable, whose reason is the last line of its message."""
+    """Turn a RayError inside the block into ClusterUnusable, with the last line of its message as reason."""
     try:
         yield
     except ray.exceptions.RayError as error:
@@ -59,8 +59,8 @@ def reraise_as_cluster_error(cluster: str, ray: ModuleType) -> Iterator[None]:
 def worker_count(cluster: str, resources: Mapping[str, float], cpus: int, gpu_fraction: float) -> int:
     """Return the number of workers that fit into the resources of a cluster.
 
-    Each worker needs `cpus` CPUs and, if not 0, `gpu_fraction` of a GPU or that many GPUs. Raises
-    ClusterUnusable if not even one fits.
+    Each worker needs `cpus` CPUs and `gpu_fraction` GPUs, which may be less than 1. Raises ClusterUnusable
+    if not even one worker fits.
     """
     count = int(resources.get("CPU", 0) // cpus)
     if gpu_fraction:
@@ -68,7 +68,9 @@ def worker_count(cluster: str, resources: Mapping[str, float], cpus: int, gpu_fr
         on_gpus = int(gpus * int(1 / gpu_fraction)) if gpu_fraction <= 1 else int(gpus // gpu_fraction)
         count = min(count, on_gpus)
     if count < 1:
-        needed = f"{cpus} CPUs" + (f" and {gpu_fraction:g} of a GPU" if gpu_fraction else "")
+        needed = f"{cpus} CPU{'' if cpus == 1 else 's'}" + (
+            f" and {gpu_fraction:g} GPUs" if gpu_fraction else ""
+        )
         available = f"{resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs"
-        raise ClusterUnusable(cluster, f"a worker needs {needed}, and the cluster has {available}")
+        raise ClusterUnusable(cluster, f"a worker needs {needed}, but the cluster has only {available}")
     return count

@@ -1,4 +1,4 @@
-"""Worker on a machine of the cluster: digitization of the pages of a part, one after another."""
+"""Worker on a machine of the cluster, which digitizes the pages of a part one after another."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ Batch = dict[str, Any]
 """Rows of Ray Data as columns by name."""
 
 _REPORTED = ("id", "status", "error_id", "message", "hint", "expected_db", "notes")
-"""Fields of a page's report that return from the worker. The leads are in the part."""
+"""Fields of a page's report that the worker returns. The leads are in the part."""
 
 
 class PartDigitizer:
     """Digitizer of parts, opened once per worker.
 
-    Pages are digitized in a child process: as on one machine, a crash in native code fails the page in it.
-    If the worker itself is lost, Ray passes its part to another one. `folder` is the output folder.
-    `working_folder` is where the run was started, to which its paths are relative.
+    Pages are digitized in a child process. As on one machine, a crash in native code fails only the page in
+    progress. If the worker itself is lost, Ray passes its part to another worker. `folder` is the output
+    folder. `working_folder` is the folder in which the run was started; relative paths are resolved against
+    it.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class PartDigitizer:
         self._parts, self._working_folder = PartFolder(folder), working_folder
 
     def __call__(self, batch: Batch) -> Batch:
-        """Digitize and write the parts of a batch. Return a report of each page, as JSON."""
+        """Digitize and write the parts of a batch. Return the report of each page as JSON."""
         reports: list[str] = []
         for part in batch["pages"]:
             results = list(self._digitize(pages_from_json(part)))
@@ -57,22 +58,22 @@ class PartDigitizer:
 
     def _digitize(self, pages: Sequence[ClusterPage]) -> Iterator[tuple[ClusterPage, Result]]:
         """Yield the result of each page. A file is fetched once for all its consecutive pages."""
-        for address, group in groupby(pages, lambda page: page.source):
+        for source, group in groupby(pages, lambda page: page.source):
             members = list(group)
             with ExitStack() as stack:
                 try:
-                    file = stack.enter_context(local_copy(address, self._working_folder))
+                    file = stack.enter_context(local_copy(source, self._working_folder))
                 except StorageUnusable:
-                    raise  # not the failure of one page
+                    raise  # it affects all pages, not only this one
                 except InputError as error:
                     for page in members:
-                        ref = PageRef(Path(address), page.number)
+                        ref = PageRef(Path(source), page.number)
                         failure = failed_from_error(ref, error)
-                        yield page, with_address_in_message(failure, ref.path, address)
+                        yield page, with_address_in_message(failure, ref.path, source)
                     continue
                 for page in members:
                     result = self._process.digitize(PageRef(file, page.number))
-                    yield page, with_address_in_message(result, file, address)
+                    yield page, with_address_in_message(result, file, source)
 
 
 def page_counts(batch: Batch) -> Batch:
@@ -93,10 +94,13 @@ def _text_from_report(page: ClusterPage, result: Result) -> str:
 
 
 def json_from_pages(pages: Sequence[ClusterPage]) -> str:
-    """Return pages as JSON, which escapes file names that are not UTF-8. Arrow rejects such strings."""
+    """Return pages as JSON.
+
+    JSON escapes file names that are not valid UTF-8, which Arrow would reject.
+    """
     return json.dumps([asdict(page) for page in pages])
 
 
 def pages_from_json(text: str) -> list[ClusterPage]:
-    """Return the pages of `json_from_pages`."""
+    """Return the pages that `json_from_pages` serialized."""
     return [ClusterPage(**fields) for fields in json.loads(text)]

@@ -1,1 +1,1 @@
-"""Decoding: input files to pages, and pages to upright RGB pixels."""
+"""Decoding: list the pages of the inputs, and decode each page to upright RGB pixels."""

@@ -1,7 +1,7 @@
-"""DICOM files: secondary captures and scans, frame by frame, and encapsulated PDFs.
+"""DICOM files: secondary captures and scans, of which each frame is a page, and encapsulated PDFs.
 
-They are read by pydicom (the extra `dicom`). DICOM files without an image, such as waveforms and
-reports, are rejected with a message that names their kind.
+They are decoded by pydicom (extra `dicom`). DICOM files without an image, such as waveforms and reports,
+are rejected with a message that names their type.
 """
 
 from __future__ import annotations
@@ -27,18 +27,25 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileMetaDataset
 
 MAX_INFLATED_BYTES = 2**28
-"""Maximum of a deflated file, which pydicom inflates as a whole. Chosen, not tuned: a page has 30 MB."""
+"""Maximum inflated size of a deflated file, which pydicom inflates as a whole.
+
+Hand-picked, not tuned: a page is about 30 MB.
+"""
 
 _MAX_REASON_CHARS = 200
+"""Maximum length of a quoted error message of pydicom. Hand-picked, not tuned."""
+
 _LARGE_ELEMENT_BYTES = 2**20
+"""Size from which an element is loaded only when it is accessed. Hand-picked, not tuned."""
+
 _BLOCK_BYTES = 2**20
-"""Chosen, not tuned: length of a quoted message, size of an element that is loaded on access only, and
-size of the pieces in which a deflated file is checked."""
+"""Size of the blocks in which a deflated file is checked. Hand-picked, not tuned."""
 
 _PREAMBLE_BYTES = 128
-_GROUP_LENGTH_END = _PREAMBLE_BYTES + 4 + 12  # after "DICM" and the element with the length of the meta group
+_GROUP_LENGTH_END = _PREAMBLE_BYTES + 4 + 12  # end of "DICM" and of the element with the meta group length
 _FRAGMENT_BYTES = 8  # header of an empty fragment of compressed pixels
-_FIRST_GROUPS = (b"\2\0\0\0", b"\x08\0\0\0", b"\x08\0\1\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\x08\0\x16\0")
+# Tags with which files without a preamble begin, in little-endian byte order.
+_FIRST_TAGS = (b"\2\0\0\0", b"\x08\0\0\0", b"\x08\0\1\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\x08\0\x16\0")
 
 # Exceptions that pydicom raises for invalid content.
 _DAMAGE = (
@@ -58,13 +65,13 @@ _DAMAGE = (
 def matches(head: bytes) -> bool:
     """Return whether a file that starts with these bytes is DICOM.
 
-    The preamble may be absent: some archives store files without it.
+    The preamble may be missing: some archives store files without it.
     """
-    return head[_PREAMBLE_BYTES:][:4] == b"DICM" or head.startswith(_FIRST_GROUPS)
+    return head[_PREAMBLE_BYTES:][:4] == b"DICM" or head.startswith(_FIRST_TAGS)
 
 
 def page_count(path: Path) -> int:
-    """Return the number of frames, or of the pages of an encapsulated PDF."""
+    """Return the number of frames, or the number of pages of an encapsulated PDF."""
     with _damage_as_unreadable_image(path, "header is"):
         header = _header(path)
         document = _encapsulated_pdf(header)
@@ -76,7 +83,7 @@ def page_count(path: Path) -> int:
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Decode one frame, or render one page of an encapsulated PDF.
 
-    Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange, DependencyMissing, PasswordProtected.
+    Raises UnreadableImage, UnsupportedType, ImageSizeOutOfRange, DependencyMissing or PasswordProtected.
     """
     with _damage_as_unreadable_image(path, "header is"):
         header = _header(path)
@@ -93,7 +100,10 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
 
 @contextmanager
 def _damage_as_unreadable_image(path: Path, subject: str) -> Iterator[None]:
-    """Turn the exceptions of pydicom for invalid content into UnreadableImage."""
+    """Turn the exceptions that pydicom raises for invalid content into UnreadableImage.
+
+    Raises DependencyMissing if pydicom is not installed.
+    """
     try:
         from pydicom import errors
     except ImportError as error:
@@ -103,12 +113,12 @@ def _damage_as_unreadable_image(path: Path, subject: str) -> Iterator[None]:
     except EcgDigitError:
         raise
     except (*_DAMAGE, errors.BytesLengthException, errors.InvalidDicomError) as error:
-        reason = str(error)[:_MAX_REASON_CHARS]  # it may quote a value of any length
+        reason = str(error)[:_MAX_REASON_CHARS]  # the message may quote a value of any length
         raise UnreadableImage(path, f"the DICOM {subject} damaged ({reason})") from error
 
 
 def _header(path: Path) -> Dataset:
-    """Return all elements before the pixels. Large ones are loaded on access."""
+    """Return all elements before the pixel data. Large elements are loaded when they are accessed."""
     from pydicom import dcmread
     from pydicom.filereader import read_file_meta_info
     from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -122,7 +132,10 @@ def _header(path: Path) -> Dataset:
 
 
 def _check_inflated_size(path: Path, meta: FileMetaDataset) -> None:
-    """Raise UnreadableImage if a deflated file is damaged or exceeds MAX_INFLATED_BYTES. Raises OSError."""
+    """Raise UnreadableImage if a deflated file is damaged or exceeds MAX_INFLATED_BYTES.
+
+    Raises OSError if the file cannot be read.
+    """
     inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     with path.open("rb") as file:
         file.seek(_GROUP_LENGTH_END + int(meta.get("FileMetaInformationGroupLength", 0)))
@@ -136,23 +149,23 @@ def _check_inflated_size(path: Path, meta: FileMetaDataset) -> None:
 
 
 def _frame_count(path: Path, header: Dataset) -> int:
-    """Return the stated number of frames, at most one more than fit into the file.
+    """Return the declared number of frames, limited to one more than fit into the file.
 
-    In a truncated file, the first missing frame then fails with an error, and not thousands of them.
-    Raises UnreadableImage for an impossible count, and the exceptions of pydicom for invalid values.
+    This limits the errors of a truncated file to one missing frame instead of thousands. Raises
+    UnreadableImage for an impossible number, and the exceptions of pydicom for invalid values.
     """
-    stated = max(1, int(header.get("NumberOfFrames") or 1))
-    check_count(path, stated)
+    declared = max(1, int(header.get("NumberOfFrames") or 1))
+    check_count(path, declared)
     syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
     min_bytes = _FRAGMENT_BYTES
     if syntax is None or not syntax.is_compressed:
         samples = int(header.get("SamplesPerPixel") or 1)
         min_bytes = int(header.Rows) * int(header.Columns) * samples * int(header.BitsAllocated) // 8
-    return min(stated, path.stat().st_size // max(1, min_bytes) + 1)
+    return min(declared, path.stat().st_size // max(1, min_bytes) + 1)
 
 
 def _encapsulated_pdf(header: Dataset) -> bytes | None:
-    """Return the document of an Encapsulated PDF (PS3.3 A.45.1), or None."""
+    """Return the PDF document that the file encapsulates (PS3.3 A.45.1), or None."""
     document = header.get("EncapsulatedDocument")
     return document if isinstance(document, bytes) and document.startswith(b"%PDF-") else None
 
@@ -162,7 +175,7 @@ def _without_image(path: Path, header: Dataset) -> UnreadableImage | Unsupported
     if kind is None:
         return UnreadableImage(path, "the DICOM header is truncated")
     if "WaveformSequence" in header:
-        fix = "It contains the signals themselves: read them with pydicom's waveform_array."
+        fix = "The file contains the signals themselves. Read them with waveform_array of pydicom."
         return UnsupportedType(path, f"a DICOM waveform ({kind.name})", fix)
     fix = "Pass the file that contains the image, or export the image as PNG or PDF."
     return UnsupportedType(path, f"a DICOM file without an image ({kind.name})", fix)

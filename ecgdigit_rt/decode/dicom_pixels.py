@@ -1,4 +1,4 @@
-"""Pixels of a DICOM frame: decompression of the stored values, and their conversion to RGB."""
+"""Pixels of a DICOM frame: decompress the stored values and convert them to RGB."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def stored_frame(path: Path, header: Dataset, frame: int) -> NDArray[np.generic]
     """Return the stored values of one frame, (height, width) or (height, width, 3).
 
     YBR colours are converted to RGB. Raises UnsupportedType if no installed decoder supports the
-    compression, UnreadableImage if the compressed frame has another size than the header states, and
-    the exceptions of pydicom for damaged data.
+    compression, UnreadableImage if the size of the compressed frame differs from the header, and the
+    exceptions of pydicom for damaged data.
     """
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import pixel_array
@@ -42,14 +42,14 @@ def stored_frame(path: Path, header: Dataset, frame: int) -> NDArray[np.generic]
     if syntax in (JPEGLossless, JPEGLosslessSV1) and int(header.BitsAllocated) == 8:
         return decode_with_opencv(path, compressed, "lossless JPEG")
     fix = (
-        "Decompress it with DCMTK (dcmdjpeg in.dcm out.dcm), or install a decoder for pydicom: "
-        "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg (the second is GPL)."
+        "Decompress the file with DCMTK (dcmdjpeg in.dcm out.dcm), or install a decoder for pydicom "
+        "(pylibjpeg-libjpeg is GPL): pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg"
     )
     raise UnsupportedType(path, f"a DICOM file with {syntax.name} pixels", fix)
 
 
 def rgb_from_frame(frame: NDArray[np.generic], header: Dataset) -> NDArray[np.uint8]:
-    """Convert stored values to (height, width, 3) uint8 RGB as a viewer displays them.
+    """Convert stored values to (height, width, 3) uint8 RGB, as a DICOM viewer displays them.
 
     Source: PS3.3 C.7.6.3 and C.11.2. `frame` is (height, width) or (height, width, 3). Raises the
     exceptions of pydicom for a damaged palette.
@@ -70,7 +70,7 @@ def rgb_from_frame(frame: NDArray[np.generic], header: Dataset) -> NDArray[np.ui
 
 
 def _dataset_with_syntax(path: Path) -> Dataset:
-    """Return the whole file with the transfer syntax that pydicom detects from its encoding."""
+    """Return the whole file, with the transfer syntax set according to the encoding that pydicom detects."""
     from pydicom import dcmread
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -92,7 +92,7 @@ def _compressed_frame(path: Path, header: Dataset, frame: int) -> bytes:
 
 
 def _check_codestream(path: Path, header: Dataset, data: bytes) -> None:
-    """Raise UnreadableImage if a compressed frame has another size than the DICOM header states."""
+    """Raise UnreadableImage if the size of a compressed frame differs from the DICOM header."""
     size = jpeg2000_size(data)
     if size is None and kind_from_head(data) == "JPEG":
         try:
@@ -100,17 +100,17 @@ def _check_codestream(path: Path, header: Dataset, data: bytes) -> None:
         except InvalidHeader as error:
             raise UnreadableImage(path, f"the DICOM pixel data are damaged: {error}") from error
         size = frame.width, frame.height
-    stated = int(header.Columns), int(header.Rows)
-    if size is not None and size != stated:
-        found = f"{size[0]} x {size[1]} px, but its header states {stated[0]} x {stated[1]} px"
-        raise UnreadableImage(path, f"its compressed image is {found}")
+    declared = int(header.Columns), int(header.Rows)
+    if size is not None and size != declared:
+        sizes = f"{size[0]} x {size[1]} px, but its header declares {declared[0]} x {declared[1]} px"
+        raise UnreadableImage(path, f"its compressed image is {sizes}")
 
 
 def _window(header: Dataset) -> tuple[float, float]:
     """Return the rescaled values that are displayed as black and as white.
 
-    This is the first window of the file (C.11.2.1.2.1, LINEAR), or the range of the stored bits if
-    there is none.
+    They are the limits of the first window in the file (C.11.2.1.2.1, LINEAR). Without a window, they are
+    the limits of the range of the stored bits.
     """
     width = _number(header, "WindowWidth", 0)
     if width > 1:
@@ -132,7 +132,7 @@ def _number(header: Dataset, keyword: str, default: float) -> float:
 
 
 def _scale_to_8_bits(stored: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
-    """Map `low` to 0 and `high` to 255 linearly, and clip."""
+    """Map `low` to 0 and `high` to 255 linearly, and clip values outside this range."""
     if stored.dtype == np.uint8 and (low, high) == (0, 255):
         return stored.astype(np.uint8, copy=False)
     factor = np.float32(255 / (high - low))

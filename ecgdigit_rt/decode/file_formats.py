@@ -1,6 +1,6 @@
-"""File formats: their common protocol, their table, and the decoding of a page by the format of its file.
+"""File formats: their protocol, their table, and the decoding of a page according to the format of its file.
 
-A new format is a new module with the functions of `FileFormat`, and an entry in `FILE_FORMATS`.
+To add a format, write a module with the functions of `FileFormat`, and add it to `FILE_FORMATS`.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from ecgdigit_rt.errors import InputError, UnreadableImage, UnsupportedType
 from ecgdigit_rt.results import PageRef
 
 HEAD_BYTES = 1024
-"""Bytes from which the format of a file is detected: the header of a PDF may start that late."""
+"""Number of bytes from which the format is detected. The header of a PDF may start this late in the file."""
 
 
 class FileFormat(Protocol):
-    """One format of files that contain pages. The content decides, not the suffix."""
+    """Format of files that contain pages. It is detected from the content, not from the suffix."""
 
     def matches(self, head: bytes, /) -> bool:
         """Return whether a file that starts with these bytes has this format."""
         ...
 
     def page_count(self, path: Path, /) -> int:
-        """Return the number of pages of a file, without decoding any.
+        """Return the number of pages of a file, without decoding them.
 
-        Raises InputError or SetupError if the file is damaged or a package is missing.
+        Raises InputError if the file is damaged, and SetupError if a package is missing.
         """
         ...
 
     def rgb(self, path: Path, page: int, max_pixels: int, /) -> NDArray[np.uint8]:
-        """Decode one page, counted from 0, to (height, width, 3) uint8 RGB, upright, C-contiguous.
+        """Decode the page with index `page` to (height, width, 3) uint8 RGB, upright and C-contiguous.
 
-        A page of more than `max_pixels` is rejected before its pixels are allocated. Raises InputError
-        or SetupError.
+        A page of more than `max_pixels` pixels is rejected before memory for them is allocated. Raises
+        InputError or SetupError.
         """
         ...
 
 
-# In the order in which they are tried. Formats with strict signatures come first, because the
-# signature of a PDF may stand anywhere in the head.
+# Formats in the order in which they are tried. Formats with strict signatures come first, because the
+# signature of a PDF may be anywhere in the first HEAD_BYTES.
 FILE_FORMATS: tuple[FileFormat, ...] = (opencv_image, tiff, heic, dicom, pdf)
 
 
@@ -53,11 +53,11 @@ def rgb_from_page(page: PageRef, max_pixels: int = MAX_PIXELS) -> NDArray[np.uin
     """Decode one page of a file to (height, width, 3) uint8 RGB, C-contiguous.
 
     The EXIF orientation is applied, transparent pixels are blended with white, and 16 bits are reduced
-    to 8. The pages of a PDF are rendered at the resolution of their scan or at 300 dpi. A page of more
-    than `max_pixels` is rejected before its pixels are allocated. The function is thread-safe.
+    to 8. A page of a PDF is rendered at the resolution of its scan, or at 300 dpi. A page of more than
+    `max_pixels` pixels is rejected before memory for them is allocated. The function is thread-safe.
 
-    Raises InputNotFound, UnreadableImage, UnsupportedType, ImageSizeOutOfRange, PasswordProtected,
-    DependencyMissing.
+    Raises InputNotFound, UnreadableImage, UnsupportedType, FileTooLarge, ImageSizeOutOfRange,
+    PasswordProtected or DependencyMissing.
     """
     return format_from_file(page.path).rgb(page.path, page.page, max_pixels)
 
@@ -75,9 +75,9 @@ def page_count(path: Path) -> int:
 
 
 def format_from_file(path: Path) -> FileFormat:
-    """Detect the format of a file by its first bytes.
+    """Detect the format of a file from its first bytes.
 
-    Raises InputNotFound, UnreadableImage and UnsupportedType.
+    Raises InputNotFound, UnreadableImage, UnsupportedType or FileTooLarge.
     """
     head = bytes_from_file(path, HEAD_BYTES)
     if not head:
@@ -90,6 +90,6 @@ def format_from_file(path: Path) -> FileFormat:
 
 def _unknown_format(path: Path, head: bytes) -> InputError:
     if b"<svg" in head:
-        return UnsupportedType(path, "an SVG drawing", "Render it at 300 dpi to a PNG.")
+        return UnsupportedType(path, "an SVG drawing", "Render the drawing to a PNG at 300 dpi.")
     is_text = not any(byte < 9 for byte in head)
     return UnreadableImage(path, "it is a text file, not an image" if is_text else "it is not an image")

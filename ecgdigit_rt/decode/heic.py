@@ -1,4 +1,4 @@
-"""HEIC and HEIF photos, decoded by pillow-heif (the extra `heic`)."""
+"""HEIC and HEIF photos, decoded by pillow-heif (extra `heic`)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif
 
 
 def matches(head: bytes) -> bool:
-    """Return whether a file that starts with these bytes is a HEIC or HEIF."""
+    """Return whether a file that starts with these bytes is HEIC or HEIF."""
     return not _BRANDS.isdisjoint(brands_from_head(head))
 
 
 def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
-    """Return 1: only the primary image is a page, not thumbnails or the other images of a burst."""
+    """Return 1: the primary image is the only page, without thumbnails and other images of a burst."""
     return 1
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Decode the primary image. 10 bits are reduced to 8.
 
-    libheif applies the rotation that the file states. The EXIF orientation repeats it and must not be
-    applied again. Raises UnreadableImage, ImageSizeOutOfRange and DependencyMissing.
+    libheif applies the rotation that the file declares. The EXIF orientation describes the same rotation
+    and must not be applied again. Raises UnreadableImage, ImageSizeOutOfRange or DependencyMissing.
     """
     try:
         import pillow_heif
@@ -42,7 +42,7 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
         photo = pillow_heif.open_heif(data)
         width, height = photo.size
         check_size(path, width, height, max_pixels)
-        pixels = np.asarray(photo)  # decoded here, not by open_heif
+        pixels = np.asarray(photo)  # open_heif does not decode the pixels
     except InputError:  # ImageSizeOutOfRange is also a ValueError
         raise
     except (ValueError, RuntimeError, EOFError, IndexError, OSError, SyntaxError) as error:

@@ -1,7 +1,7 @@
 """Headers of image files: type, size and EXIF orientation, read without decoding.
 
-The size is checked before a decoder allocates the image. The orientation is applied after decoding,
-for all types alike, because OpenCV ignores it for images with an alpha channel. TIFF has its own module.
+The size is checked before a decoder allocates memory for the image. The orientation is applied after
+decoding, because OpenCV ignores it for images with an alpha channel. TIFF has a separate module.
 """
 
 from __future__ import annotations
@@ -10,32 +10,39 @@ import re
 import struct
 from dataclasses import dataclass
 
-from ecgdigit_rt.decode.avif_boxes import brands_from_head, primary_item
+from ecgdigit_rt.decode.avif_boxes import brands_from_head, primary_image
 from ecgdigit_rt.decode.tiff_directories import ORIENTATION, first_tags
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
 OS2_BMP = "OS/2 BMP"
-_OS2_BMP_BYTES = 12  # size of its info header, in which width and height have two bytes
-_CODESTREAM = (
-    b"\xff\x4f\xff\x51"  # SOC and SIZ, the markers that start every JPEG 2000 codestream (T.800, A.2)
-)
+_OS2_BMP_BYTES = 12  # size of the info header of an OS/2 BMP, in which width and height have two bytes
+
+# SOC and SIZ, the markers that start every JPEG 2000 codestream (T.800, A.2).
+_CODESTREAM = b"\xff\x4f\xff\x51"
+
 _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame (T.81, table B.1)
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _FILL = re.compile(rb"\xff*")
 
 _MAX_PARTS = 100_000
-"""Segments or chunks. Chosen, not tuned: files have about twenty, or one per 8 kB of pixel data."""
+"""Maximum number of segments or chunks.
+
+Hand-picked, not tuned: files have about twenty, or one per 8 kB of pixel data.
+"""
 
 _MAX_SCANS = 500
-"""Scans of a progressive JPEG. Chosen, not tuned: encoders write ten, each of which covers the image."""
+"""Maximum number of scans of a progressive JPEG, each of which covers the image.
+
+Hand-picked, not tuned: encoders write about ten.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
     """Header of an image file.
 
-    `width` and `height` are as stored, before `orientation` (EXIF, 1 to 8) is applied.
-    `is_high_bit_depth` marks an AVIF of 10 or 12 bits.
+    `width` and `height` are those of the stored pixels, before `orientation` (EXIF, 1 to 8) is applied.
+    `is_high_bit_depth` marks an AVIF with 10 or 12 bits per channel.
     """
 
     kind: str
@@ -46,11 +53,11 @@ class ImageHeader:
 
 
 class InvalidHeader(ValueError):
-    """Header with the right signature and invalid content."""
+    """The header of an image file is truncated or damaged, or its signature is unknown."""
 
 
 def kind_from_head(head: bytes) -> str | None:
-    """Return PNG, JPEG, BMP, WebP, GIF or AVIF by the first bytes of a file, or None."""
+    """Detect PNG, JPEG, BMP, WebP, GIF or AVIF from the first bytes of a file, or return None."""
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
@@ -60,7 +67,10 @@ def kind_from_head(head: bytes) -> str | None:
 
 
 def header_from_bytes(data: bytes) -> ImageHeader:
-    """Parse the header of an image file. Raises InvalidHeader if it is truncated or damaged."""
+    """Parse the header of an image file.
+
+    Raises InvalidHeader if the header is truncated or damaged, or the type is unknown.
+    """
     readers = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "WebP": _webp, "GIF": _gif, "AVIF": _avif}
     kind = kind_from_head(data)
     if kind is None:
@@ -72,9 +82,9 @@ def header_from_bytes(data: bytes) -> ImageHeader:
 
 
 def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of the first JPEG 2000 codestream in `data`, or None.
+    """Return the width and height of the first JPEG 2000 codestream in `data`, or None.
 
-    The container, a PDF or a DICOM file, may state another size.
+    The container, a PDF or a DICOM file, may declare another size.
     """
     start = data.find(_CODESTREAM)
     if start < 0 or len(data) < start + 24:
@@ -90,7 +100,7 @@ def _png(data: bytes) -> ImageHeader:
         if at + 12 > len(data):
             return ImageHeader("PNG", width, height, orientation)
         (length,) = struct.unpack_from(">I", data, at)
-        if length > len(data) - at - 12:  # OpenCV allocates the stated length, up to 4 GB
+        if length > len(data) - at - 12:  # OpenCV allocates the declared length, up to 4 GB
             raise InvalidHeader("it ends inside a chunk")
         if data[at + 4 : at + 8] == b"eXIf":
             orientation = _exif_orientation(data[at + 8 : at + 8 + length])
@@ -103,7 +113,7 @@ def _jpeg(data: bytes) -> ImageHeader:
     for _ in range(_MAX_PARTS):
         if data[at] != 0xFF:
             break
-        at = _FILL.match(data, at).end() - 1  # type: ignore[union-attr] # it matches at least the byte above
+        at = _FILL.match(data, at).end() - 1  # type: ignore[union-attr] # matches at least the byte above
         marker = data[at + 1]
         if marker in _JPEG_WITHOUT_LENGTH:
             at += 2
@@ -134,10 +144,10 @@ def _gif(data: bytes) -> ImageHeader:
 
 
 def _avif(data: bytes) -> ImageHeader:
-    item = primary_item(data)
-    if item is None:
+    image = primary_image(data)
+    if image is None:
         raise InvalidHeader("it contains no image")
-    return ImageHeader("AVIF", item.width, item.height, item.orientation, item.is_high_bit_depth)
+    return ImageHeader("AVIF", image.width, image.height, image.orientation, image.is_high_bit_depth)
 
 
 def _webp(data: bytes) -> ImageHeader:
@@ -163,7 +173,7 @@ def _webp(data: bytes) -> ImageHeader:
 
 
 def _exif_orientation(exif: bytes) -> int:
-    """Return the orientation of an EXIF block, or 1 if it is absent or damaged."""
+    """Return the orientation of an EXIF block, or 1 if the orientation is missing or damaged."""
     try:
         tags = first_tags(exif)
     except struct.error:

@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP, WebP, GIF and AVIF, decoded by OpenCV. The page of an animation is its first frame."""
+"""PNG, JPEG, BMP, WebP, GIF and AVIF, decoded by OpenCV. Only the first frame of an animation is a page."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
 
 AS_STORED = cv2.IMREAD_UNCHANGED
+"""Flags of OpenCV that keep the stored depth and channels."""
+
 DIRECTLY_TO_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-"""Flags for 8 bits and three channels, without a second pass over the pixels."""
+"""Flags of OpenCV that decode to three channels of 8 bits, without a second pass over the pixels."""
 
 
 def matches(head: bytes) -> bool:
@@ -26,12 +28,12 @@ def matches(head: bytes) -> bool:
 
 
 def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
-    """Return 1."""
+    """Return 1: every file is one page."""
     return 1
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode the image. Raises UnreadableImage, UnsupportedType and ImageSizeOutOfRange."""
+    """Decode the image. Raises UnreadableImage, UnsupportedType or ImageSizeOutOfRange."""
     check_page(path, page, 1)
     data = bytes_from_file(path)
     try:
@@ -39,7 +41,7 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     except InvalidHeader as error:
         raise UnreadableImage(path, str(error)) from error
     check_size(path, header.width, header.height, max_pixels)
-    # With AS_STORED, OpenCV does not scale the 10 bits of an AVIF to 16, and decodes OS/2 BMP as grey.
+    # With AS_STORED, OpenCV does not scale 10 bits of an AVIF to 16 bits, and it decodes OS/2 BMP as grey.
     is_direct = header.kind in ("JPEG", OS2_BMP) or header.is_high_bit_depth
     pixels = decode_with_opencv(path, data, header.kind, DIRECTLY_TO_RGB if is_direct else AS_STORED)
     return apply_orientation(rgb_from_pixels(pixels), header.orientation)
@@ -48,7 +50,7 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
 def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: int = AS_STORED) -> MatLike:
     """Decode the first image of `data` to grey, RGB or RGBA of uint8 or uint16.
 
-    Raises UnreadableImage and UnsupportedType for `path`; their messages name the format `kind`.
+    Raises UnreadableImage or UnsupportedType for `path`. `kind` is the name of the format in messages.
     """
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -57,8 +59,8 @@ def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: in
     if pixels is None:
         raise UnreadableImage(path, f"the {kind} data are damaged or truncated")
     if pixels.dtype not in (np.uint8, np.uint16):
-        samples = f"an image with {pixels.dtype} samples"
-        raise UnsupportedType(path, samples, "Save it with 8 or 16 bits per channel.")
+        image_type = f"an image with {pixels.dtype} samples"
+        raise UnsupportedType(path, image_type, "Save the image with 8 or 16 bits per channel.")
     return pixels if flags == DIRECTLY_TO_RGB else _reverse_channels(pixels)
 
 

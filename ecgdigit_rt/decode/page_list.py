@@ -1,7 +1,7 @@
-"""Page list of the inputs: files, folders, globs, and names on standard input.
+"""Page list of the inputs: files, folders, globs, and a list on standard input.
 
-The id of a page is the stem of its file, which is also the image id of test.csv. If two inputs share a
-stem, `page_ids` distinguishes them by their folders.
+The id of a page is the stem of its file, which is also the image id in test.csv. If several inputs have the
+same stem, `page_ids` adds their folders or suffixes to make the ids distinct.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"}
     | {".heic", ".heif", ".avif", ".pdf", ".dcm", ".dicom"}
 )
-"""Suffixes of the files that a folder is searched for, in lower or upper case."""
+"""Suffixes of files that are listed when a folder is searched. Case is ignored."""
 
 STANDARD_INPUT = "-"
 
@@ -30,31 +30,33 @@ STANDARD_INPUT = "-"
 def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     """Return the pages of files, folders and globs, each page once.
 
-    The inputs keep their order. Within a folder or glob, names are in natural order ("page 2" before
-    "page 10"), and the pages of a file are consecutive. A folder is searched recursively for
-    IMAGE_SUFFIXES; a file that is named directly is listed whatever its suffix, so that its failure is
-    reported. Links to folders are not followed, because they may form loops.
+    Pages are in the order of the inputs. Within a folder or glob, names are in natural order ("page 2" before
+    "page 10"), and the pages of a file are consecutive. A folder is searched recursively for files with
+    IMAGE_SUFFIXES. Links to folders inside it are not followed, because they may form loops. A file that is
+    passed directly is listed with any suffix, so that its failure is reported.
 
-    Pipes and broken links with the suffix of an image, and folders that cannot be opened, are listed
-    too: decoding them reports the error. So is a file whose pages cannot be counted, as one page. "-"
-    reads a list of inputs from standard input: one per line, or separated by NUL (`find -print0`).
+    Errors that concern one file are reported when it is decoded. Therefore pipes and broken links with the
+    suffix of an image, and folders that cannot be opened, are listed, and a file whose pages cannot be
+    counted is listed as one page. "-" reads a list of inputs from standard input, one per line or separated
+    by NUL (`find -print0`).
 
     Raises InputNotFound for a name that does not exist or a glob without a match, AddressNeedsCluster for
     a URL, and NoPagesFound if the inputs contain no image.
     """
-    given = [str(item) for item in inputs]
-    found: dict[Path, list[PageRef]] = {}  # by resolved path, so that each file is listed once
-    for item in given:
+    names = [str(item) for item in inputs]
+    pages_by_file: dict[Path, list[PageRef]] = {}  # by resolved path, so that each file is listed once
+    for item in names:
         for name in names_from_stdin() if item == STANDARD_INPUT else [item]:
             if is_address(name):
                 raise AddressNeedsCluster(name)
             for path in _files(name):
                 resolved = Path(os.path.realpath(path))  # Path.resolve raises for a link to itself
-                if resolved not in found:
-                    found[resolved] = pages_from_file(path)
-    if not found:
-        raise NoPagesFound(["standard input" if i == STANDARD_INPUT else i for i in given], IMAGE_SUFFIXES)
-    return [page for pages in found.values() for page in pages]
+                if resolved not in pages_by_file:
+                    pages_by_file[resolved] = pages_from_file(path)
+    if not pages_by_file:
+        searched = ["standard input" if name == STANDARD_INPUT else name for name in names]
+        raise NoPagesFound(searched, IMAGE_SUFFIXES)
+    return [page for pages in pages_by_file.values() for page in pages]
 
 
 def is_address(text: str) -> bool:
@@ -63,7 +65,7 @@ def is_address(text: str) -> bool:
 
 
 def names_from_stdin() -> list[str]:
-    """Return the inputs listed on standard input, separated by NUL or else by newlines."""
+    """Return the inputs listed on standard input, separated by NUL, or by newlines if it contains no NUL."""
     text = sys.stdin.buffer.read().decode(sys.stdin.encoding, "surrogateescape")
     names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
     return [name for name in names if name.strip()]
@@ -73,7 +75,7 @@ def pages_from_file(path: Path) -> list[PageRef]:
     """Return every page of one file, or the first one if its pages cannot be counted."""
     try:
         count = page_count(path)
-    except Exception:  # noqa: BLE001 decoding raises it again and fails the page alone
+    except Exception:  # noqa: BLE001 decoding raises it again, and only this page fails
         count = 1
     return [PageRef(path, number) for number in range(count)]
 
@@ -81,9 +83,9 @@ def pages_from_file(path: Path) -> list[PageRef]:
 def page_ids(pages: Sequence[PageRef]) -> list[str]:
     """Return one distinct id per page, in order.
 
-    A unique stem is the id. Pages that share a stem get as many parent folders as a prefix as needed
-    (`ward-a-0001`, `ward-b-0001`); pages that differ only in the suffix get the suffix (`0001-jpg`,
-    `0001-png`).
+    A unique stem is the id. If pages in different folders have the same stem, their ids begin with as many
+    parent folders as needed (`ward-a-0001`, `ward-b-0001`). If pages in one folder have the same stem, their
+    ids end with the suffix (`0001-jpg`, `0001-png`). A number is appended to ids that are still equal.
     """
     ids = [page.id for page in pages]
     counts = Counter(ids)
@@ -99,7 +101,7 @@ def page_ids(pages: Sequence[PageRef]) -> list[str]:
 def _files(item: str) -> list[Path]:
     try:
         return _expand(item)
-    except (OSError, ValueError) as error:  # a name that no file system accepts
+    except (OSError, ValueError) as error:  # an invalid file name
         raise InputNotFound(item) from error
 
 
@@ -107,7 +109,7 @@ def _expand(item: str) -> list[Path]:
     path = Path(item)
     if path.is_dir():
         return _images_below(path)
-    if os.path.lexists(path):  # a broken link is a page that will fail
+    if os.path.lexists(path):  # a broken link is listed, and decoding it fails
         return [path]
     if not glob.has_magic(item):
         raise InputNotFound(item)
@@ -121,7 +123,10 @@ def _expand(item: str) -> list[Path]:
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
-    """Yield the matches of a glob, in which `**` is any number of folders. Links are not followed."""
+    """Yield the matches of a glob, in which `**` matches any number of folders.
+
+    `**` does not follow links to folders.
+    """
     if "**" not in pattern.parts:
         yield from map(Path, glob.glob(str(pattern)))  # noqa: PTH207 absolute globs
         return
@@ -145,9 +150,9 @@ def _images_below(folder: Path) -> list[Path]:
 
 
 def _walk(top: Path, on_error: Callable[[OSError], object] | None = None) -> Iterator[tuple[Path, list[str]]]:
-    """Yield a folder and all folders below it, each with its files, without hidden ones.
+    """Yield a folder and all folders below it, each with its file names, without hidden ones.
 
-    `on_error` is called for folders that cannot be opened.
+    `on_error` is called for each folder that cannot be opened.
     """
     for place, folders, files in os.walk(top, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -172,7 +177,7 @@ def natural_sort_key(path: Path) -> list[list[tuple[bool, int, str]]]:
 
 
 def _disambiguated(pages: Sequence[PageRef]) -> list[str]:
-    """Return ids of pages that share a stem, with their suffix or their parent folders."""
+    """Return ids for pages that have the same stem, extended by their suffix or their parent folders."""
     paths = [page.path.absolute() for page in pages]
     if len({path.parent for path in paths}) == 1:
         return [f"{page.id}-{page.path.suffix.lstrip('.')}" for page in pages]

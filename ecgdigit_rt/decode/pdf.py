@@ -1,4 +1,4 @@
-"""PDF pages, rendered by PDFium (pypdfium2): scans at their own resolution, drawings at 300 dpi."""
+"""PDF pages, rendered by PDFium (pypdfium2): scans at their resolution, line drawings at 300 dpi."""
 
 from __future__ import annotations
 
@@ -26,18 +26,24 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfImage, PdfPage
 
 RENDER_DPI = 300
-"""Chosen, not tuned: the line of a trace, 0.2 mm, is 2.4 px wide."""
+"""Resolution of a page without a scan. Hand-picked, not tuned: a trace line of 0.2 mm is 2.4 px wide."""
 
 MAX_RENDERED_PIXELS = 40_000_000
-"""Chosen, not tuned: A4 at 600 dpi has 35 megapixels. A larger page is rendered at a lower resolution."""
+"""Maximum size of a rendered page. Larger pages are rendered at a lower resolution.
+
+Hand-picked, not tuned: A4 at 600 dpi has 35 megapixels.
+"""
 
 _MIN_SCAN_DPI = 60
-"""Resolution below which an image that fills the page is a background and not a scan. Chosen, not tuned."""
+"""Minimum resolution of a scan. An image of a lower resolution that fills the page is a background.
+
+Hand-picked, not tuned.
+"""
 
 _POINTS_PER_INCH = 72
-_TAIL_BYTES = 4096  # end of the file in which the end marker must be; chosen, not tuned
+_TAIL_BYTES = 4096  # size of the end of the file that must contain the end marker; hand-picked, not tuned
 PDFIUM_LOCK = threading.Lock()
-"""PDFium is not thread-safe: one call at a time per process."""
+"""Lock for all calls of PDFium, which is not thread-safe: only one call at a time per process."""
 
 
 def matches(head: bytes) -> bool:
@@ -51,18 +57,18 @@ def page_count(path: Path) -> int:
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Render one page. Raises UnreadableImage, UnsupportedType, PasswordProtected, ImageSizeOutOfRange."""
+    """Render one page. Raises UnreadableImage, UnsupportedType, PasswordProtected or ImageSizeOutOfRange."""
     return rgb_from_pdf(path, path.absolute(), page, max_pixels)
 
 
 def page_count_from_pdf(path: Path, source: Path | bytes) -> int:
-    """Return the number of pages of the PDF `source`. Errors name `path`, the file that contains it."""
+    """Return the number of pages of the PDF `source`. Error messages name `path`, which contains it."""
     with _open(path, source) as document:
         return len(document)
 
 
 def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Render one page of the PDF `source`. Errors name `path`; see `rgb`."""
+    """Render one page of the PDF `source`. Error messages name `path`. Raises the same errors as `rgb`."""
     import pypdfium2
 
     with _open(path, source) as document:
@@ -82,7 +88,7 @@ def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -
 
 @contextmanager
 def _open(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
-    """Open a document and hold the PDFium lock until it is closed. Pages are loaded on access."""
+    """Open a document, and hold PDFIUM_LOCK until it is closed. Pages are loaded when they are accessed."""
     import pypdfium2
     import pypdfium2.raw as pdfium
 
@@ -94,9 +100,9 @@ def _open(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
             if error.err_code == pdfium.FPDF_ERR_PASSWORD:
                 raise PasswordProtected(path) from error
             if error.err_code == pdfium.FPDF_ERR_SECURITY:
-                found = "a PDF with an unknown encryption"
-                raise UnsupportedType(path, found, "Print it to a new PDF.") from error
-            raise UnreadableImage(path, "the PDF is damaged, or has no pages") from error
+                kind = "a PDF with an unknown encryption"
+                raise UnsupportedType(path, kind, "Print the document to a new PDF.") from error
+            raise UnreadableImage(path, "the PDF is damaged or has no pages") from error
         try:
             yield document
         finally:
@@ -104,17 +110,18 @@ def _open(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
 
 
 def _check_end(path: Path, source: Path | bytes) -> None:
-    """Reject a truncated file, which PDFium would repair with missing or blank pages."""
+    """Reject a truncated file, which PDFium would open with missing or blank pages."""
     tail = source[-_TAIL_BYTES:] if isinstance(source, bytes) else bytes_from_file(source, last=_TAIL_BYTES)
     if b"%%EOF" not in tail:
         raise UnreadableImage(path, "the PDF is truncated")
 
 
 def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
-    """Return the pixels per point at which a page is rendered.
+    """Return the number of pixels per point at which a page is rendered.
 
     A page with a scan is rendered at the resolution of the scan, a page with line drawings at RENDER_DPI
-    or more. Raises ImageSizeOutOfRange for an embedded image that is too large to decode.
+    or more. The resolution is lower if the page would exceed the maximum size. Raises ImageSizeOutOfRange
+    if an embedded image is larger than `max_pixels`.
     """
     import pypdfium2.raw as pdfium
 
@@ -127,11 +134,11 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
             continue
         across, down = _stored_size(item)
         if across * down > max_pixels:
-            raise ImageSizeOutOfRange(path, across, down, max_pixels_text(max_pixels))
+            raise ImageSizeOutOfRange(path, across, down, max_pixels_text(max_pixels), is_too_large=True)
         a, b, c, d, _, _ = item.get_matrix().get()
         sides = math.hypot(a, b), math.hypot(c, d)
-        # An image inside a form (level > 0) has a matrix of unknown scale. An image that spans half the
-        # page is a scan or a strip of one. Of several strips or layers the highest resolution counts.
+        # The scale of an image inside a form (level > 0) is unknown. An image that spans half of the page is
+        # a scan or a part of a scan. The highest resolution of all parts and layers is used.
         if item.level == 0 and max(sides) > span / 2 and min(sides) > 0:
             scan = max(scan, across / sides[0], down / sides[1])
     standard = RENDER_DPI / _POINTS_PER_INCH
@@ -144,7 +151,7 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
 
 
 def _stored_size(image: PdfImage) -> tuple[int, int]:
-    """Return the size that is decoded. JPEG 2000 data state their own, which the PDF may contradict."""
+    """Return the size to which an image is decoded. JPEG 2000 data may declare another size than the PDF."""
     across, down = image.get_px_size()
     if "JPXDecode" in image.get_filters():
         return jpeg2000_size(bytes(image.get_data(decode_simple=True))) or (across, down)
@@ -152,6 +159,6 @@ def _stored_size(image: PdfImage) -> tuple[int, int]:
 
 
 def _max_scale(width: float, height: float, pixels: int) -> float:
-    """Return the scale s at which the rounded-up sides hold `pixels`: (w s + 1) (h s + 1) = pixels."""
+    """Return the scale s that solves (w s + 1) (h s + 1) = pixels, which allows for rounding up the sides."""
     area, sides = max(width * height, 1e-9), width + height
     return (math.sqrt(sides**2 + 4 * area * (pixels - 1)) - sides) / (2 * area)

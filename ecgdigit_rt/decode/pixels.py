@@ -1,4 +1,4 @@
-"""Conversion of samples of any depth and number of channels to upright RGB."""
+"""Conversion of pixels of any depth and number of channels to upright RGB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecgdigit_rt.decode.limits import MAX_PIXELS, size_problem
 from ecgdigit_rt.errors import NotAnImageArray
 
 _ROTATIONS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
-_HALF_STEP = 0.5 / 255  # a float this far outside 0 to 1 still rounds to black or white
+_HALF_STEP = 0.5 / 255  # tolerance of the range 0 to 1, within which floats round to black or white
 
 
 def rgb_from_array(array: ArrayLike, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -19,26 +19,26 @@ def rgb_from_array(array: ArrayLike, max_pixels: int = MAX_PIXELS) -> NDArray[np
 
     `array` is (height, width) or (height, width, 1, 3 or 4): grey, RGB or RGBA with straight alpha, of
     bool, uint8, uint16 (65535 is white) or floats from 0 to 1. Transparent pixels are blended with
-    white. An array that already has the target form is returned without a copy. Raises NotAnImageArray.
+    white. An array that is already contiguous uint8 RGB is returned without a copy. Raises NotAnImageArray.
     """
     try:
-        given = np.asarray(array)
+        samples = np.asarray(array)
     except ValueError as error:  # rows of unequal length
         raise NotAnImageArray(str(error)) from error
-    if given.ndim not in (2, 3) or (given.ndim == 3 and given.shape[2] not in (1, 3, 4)):
-        raise NotAnImageArray(f"its shape is {given.shape}")
-    height, width = given.shape[:2]
+    if samples.ndim not in (2, 3) or (samples.ndim == 3 and samples.shape[2] not in (1, 3, 4)):
+        raise NotAnImageArray(f"its shape is {samples.shape}")
+    height, width = samples.shape[:2]
     problem = size_problem(width, height, max_pixels)
     if problem is not None:
         raise NotAnImageArray(f"it is {width} x {height} px; {problem}")
-    return rgb_from_pixels(_integer_samples(given))
+    return rgb_from_pixels(_integer_samples(samples))
 
 
 def rgb_from_pixels(pixels: MatLike, premultiplied: bool = False) -> NDArray[np.uint8]:
     """Convert grey, grey-alpha, RGB or RGBA samples to (height, width, 3) uint8 RGB, C-contiguous.
 
-    `pixels` is uint8 or uint16; 16 bits are reduced to 8. Transparent pixels are blended with white.
-    `premultiplied` states that the colours are already multiplied by alpha.
+    `pixels` is uint8, or uint16 that is reduced to 8 bits. Transparent pixels are blended with white. With
+    `premultiplied`, the colours are already multiplied by alpha.
     """
     eight = pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=255 / 65535)
     channels = 1 if eight.ndim == 2 else eight.shape[2]
@@ -58,20 +58,20 @@ def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np
     return pixels if rotation is None else np.asarray(cv2.rotate(pixels, rotation), np.uint8)
 
 
-def _integer_samples(given: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Return the image as uint8 or uint16 in native byte order."""
-    if given.dtype == np.bool_:
-        return given.astype(np.uint8) * np.uint8(255)
-    if given.dtype == np.uint8:
-        return given.astype(np.uint8, copy=False)
-    if given.dtype.kind == "u" and given.dtype.itemsize == 2:
-        return np.ascontiguousarray(given, np.uint16)
-    if given.dtype.kind != "f":
-        raise NotAnImageArray(f"its dtype is {given.dtype}")
-    low, high = float(given.min()), float(given.max())
+def _integer_samples(samples: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Return the image as uint8 or uint16 in native byte order. Raises NotAnImageArray."""
+    if samples.dtype == np.bool_:
+        return samples.astype(np.uint8) * np.uint8(255)
+    if samples.dtype == np.uint8:
+        return samples.astype(np.uint8, copy=False)
+    if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
+        return np.ascontiguousarray(samples, np.uint16)
+    if samples.dtype.kind != "f":
+        raise NotAnImageArray(f"its dtype is {samples.dtype}")
+    low, high = float(samples.min()), float(samples.max())
     if not (low >= -_HALF_STEP and high <= 1 + _HALF_STEP):  # also false for NaN
         raise NotAnImageArray(f"its values range from {low:g} to {high:g}; floats must be from 0 to 1")
-    return np.clip(np.rint(given.astype(np.float32) * 255), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(samples.astype(np.float32) * 255), 0, 255).astype(np.uint8)
 
 
 def _blend_with_white(pixels: MatLike, premultiplied: bool) -> MatLike:

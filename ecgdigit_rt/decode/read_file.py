@@ -1,4 +1,4 @@
-"""Bytes of a file, with a named error for each way in which reading can fail."""
+"""Bytes of a file, with a named error for each cause of a failure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SPECIAL_FILES = {
 
 
 def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> bytes:
-    """Return all bytes of a file, the `first` ones or the `last` ones.
+    """Return all bytes of a file, or only the first `first` or the last `last` bytes.
 
-    Pipes, sockets and devices are rejected without opening them: a pipe would block until it has a
-    writer. Raises InputNotFound, UnreadableImage, UnsupportedType and FileTooLarge.
+    Pipes, sockets and devices are rejected without opening them, because a pipe would block until it has a
+    writer. Raises InputNotFound, UnreadableImage, UnsupportedType or FileTooLarge.
     """
     try:
         _check_kind(path)
@@ -41,8 +41,8 @@ def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> byt
 
 def _check_kind(path: Path) -> None:
     status = path.stat()
-    found = _SPECIAL_FILES.get(stat.S_IFMT(status.st_mode))
-    if found is not None:
-        raise UnsupportedType(path, found, "Write its data to a regular file and pass that.")
+    special_kind = _SPECIAL_FILES.get(stat.S_IFMT(status.st_mode))
+    if special_kind is not None:
+        raise UnsupportedType(path, special_kind, "Write its data to a regular file and pass that file.")
     if stat.S_ISREG(status.st_mode) and status.st_size > MAX_FILE_BYTES:
         raise FileTooLarge(path, status.st_size, MAX_FILE_BYTES)

@@ -1,4 +1,4 @@
-"""Sources that a program passes (paths, pages, arrays) as decodable pages."""
+"""Conversion of sources (paths, page references and arrays) to decodable pages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.results import PageRef
 
 Source = str | Path | PageRef | NDArray[Any]
-"""A file, one page of a file, or an image array as `rgb_from_array` accepts it."""
+"""File, one page of a file, or image array that `rgb_from_array` accepts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodablePage:
-    """One page with the function that decodes it.
+    """Page with the function that decodes it.
 
     `pixels` returns (height, width, 3) uint8 RGB and raises InputError.
     """
@@ -34,7 +34,10 @@ class DecodablePage:
 
 
 def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> DecodablePage:
-    """Return the first page of a file, a page, or an array, which is named `array-NUMBER`."""
+    """Return the page of a source: the first page of a file, the specified page, or an array.
+
+    An array is named `array-NUMBER`.
+    """
     if isinstance(source, np.ndarray):
         return DecodablePage(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
     page = source if isinstance(source, PageRef) else PageRef(Path(source))
@@ -44,8 +47,8 @@ def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXE
 def pages_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> Iterator[DecodablePage]:
     """Yield every page of every source. Folders and globs are expanded.
 
-    A source that does not exist becomes a page that raises the error when it is decoded, so that one
-    wrong name does not stop the others.
+    A source that cannot be listed becomes a page that raises an error when it is decoded, so that one
+    wrong name does not stop the other pages.
     """
     for number, source in enumerate(sources):
         if isinstance(source, str | Path):

@@ -1,4 +1,4 @@
-"""TIFF and BigTIFF: multi-page scans and faxes. Each directory of the file is a page."""
+"""TIFF and BigTIFF: multi-page scans and faxes. Each directory is a page, without thumbnails and masks."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _STRAIGHT_ALPHA = 2
-_MAX_TILE_PX = 4096  # a tile larger than the page may have this side; chosen, not tuned: 256 or 512 are usual
+_MAX_TILE_PX = 4096  # maximum side of a tile larger than the page; hand-picked, not tuned: 512 is usual
 _TRUNCATED = "it ends inside its TIFF directory"
 
 
 def matches(head: bytes) -> bool:
-    """Return whether a file that starts with these bytes is a TIFF."""
+    """Return whether a file that starts with these bytes is TIFF."""
     return layout_from_signature(head) is not None
 
 
 def page_count(path: Path) -> int:
-    """Count the directories, without reading anything else of the file."""
+    """Return the number of pages. Only the directories are read. Raises UnreadableImage."""
     with path.open("rb") as file:
 
         def read(at: int, size: int) -> bytes:
@@ -58,7 +58,7 @@ def page_count(path: Path) -> int:
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode one page. Raises UnreadableImage, UnsupportedType and ImageSizeOutOfRange."""
+    """Decode one page. Raises UnreadableImage, UnsupportedType or ImageSizeOutOfRange."""
     data = bytearray(bytes_from_file(path))
     layout, read = _layout(path, data), read_from_bytes(data)
     try:
@@ -90,7 +90,7 @@ def _value(tags: dict[int, Tag], tag: int, default: int) -> int:
 
 
 def _check_tiles(path: Path, tags: dict[int, Tag]) -> None:
-    """Reject large tiles: a tile is decoded as a whole, however little of it lies on the page."""
+    """Reject large tiles, because a tile is decoded as a whole even if only a part of it is on the page."""
     for side, page_side in ((TILE_WIDTH, WIDTH), (TILE_HEIGHT, HEIGHT)):
         if _value(tags, side, 0) > max(tags[page_side].value, _MAX_TILE_PX):
             raise UnreadableImage(path, "its tiles are larger than the page")
@@ -101,12 +101,12 @@ def _check_samples(path: Path, tags: dict[int, Tag]) -> None:
     bits, photometric = _value(tags, BITS, 1), _value(tags, PHOTOMETRIC, _MIN_IS_BLACK)
     is_grey = photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK)
     if (is_grey and bits not in (1, 8, 16, 32, 64)) or (bits == 16 and not is_grey and photometric != _RGB):
-        found = f"a TIFF of {bits} bits per sample in the colour model {photometric}"
-        raise UnsupportedType(path, found, "Save it as grey or RGB with 8 or 16 bits.")
+        kind = f"a TIFF with {bits} bits per sample in the colour model {photometric}"
+        raise UnsupportedType(path, kind, "Save the image as grey or RGB with 8 or 16 bits.")
 
 
 def _point_to_page(data: bytearray, layout: TiffLayout, start: int, tags: dict[int, Tag]) -> None:
-    """Make the page at `start` the first one, with orientation 1, in place.
+    """Make the page at `start` the first page, and set its orientation to 1, in place.
 
     OpenCV decodes only the first page of a file, and only with orientation 1.
     """
@@ -116,7 +116,7 @@ def _point_to_page(data: bytearray, layout: TiffLayout, start: int, tags: dict[i
 
 
 def _undo_negative(pixels: MatLike, tags: dict[int, Tag]) -> MatLike:
-    """Invert a 16-bit page in which 0 is white. OpenCV does this only for up to 8 bits."""
+    """Invert a 16-bit page in which 0 is white. OpenCV inverts only pages of up to 8 bits."""
     is_negative = pixels.dtype == np.uint16 and _value(tags, PHOTOMETRIC, _MIN_IS_BLACK) == _MIN_IS_WHITE
     return cv2.bitwise_not(pixels) if is_negative else pixels
 
@@ -124,6 +124,6 @@ def _undo_negative(pixels: MatLike, tags: dict[int, Tag]) -> MatLike:
 def _is_premultiplied(pixels: MatLike, tags: dict[int, Tag]) -> bool:
     """Return whether the colours are multiplied by alpha.
 
-    8 bits are decoded by libtiff's RGBA reader, which multiplies by alpha; 16 bits are as stored.
+    8 bits are decoded by the RGBA reader of libtiff, which multiplies by alpha. 16 bits are as stored.
     """
     return pixels.dtype == np.uint8 or _value(tags, EXTRA_SAMPLES, 0) != _STRAIGHT_ALPHA

@@ -1,6 +1,6 @@
-"""Directories of a TIFF: offsets of its pages, and their tags (TIFF 6.0, BigTIFF).
+"""Directories of a TIFF: offsets and tags of its pages (TIFF 6.0, BigTIFF).
 
-An EXIF block has the same structure. This module reads no pixels.
+An EXIF block has the same structure. This module does not decode pixels.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 262, 274
 TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 322, 323, 338
-_MAX_TAGS = 4096  # chosen, not tuned: files have about twenty, a damaged one may state any number
-_SUBFILE_TYPE = 254
-_REDUCED, _MASK = 1, 4  # bits of the subfile type: a thumbnail, a transparency mask
+_MAX_TAGS = 4096  # hand-picked, not tuned: files have about twenty tags, but a damaged file may declare more
+_SUBFILE_TYPE = 254  # tag of the type of a directory
+_REDUCED, _MASK = 1, 4  # bits of the subfile type that mark a thumbnail and a transparency mask
 _TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 
 Read = Callable[[int, int], bytes]
-"""`read(at, size)` returns bytes of the file, fewer at its end."""
+"""Function `read(at, size)` that returns `size` bytes of the file from offset `at`, or fewer at its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class TiffLayout:
-    """Byte order, field sizes, and position of the offset of the first directory."""
+    """Layout of a TIFF: byte order, field sizes, and position of the offset of the first directory.
+
+    `order`, `pointer` and `count` are format characters of `struct`.
+    """
 
     order: str
     pointer: str
@@ -41,22 +44,22 @@ _SIGNATURES = {
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """First value of a tag, and its byte offset."""
+    """First value of a tag, and the byte offset of this value."""
 
     value: int
     at: int
 
 
 def layout_from_signature(signature: bytes) -> TiffLayout | None:
-    """Return the layout by the first four bytes, or None if it is not a TIFF."""
+    """Detect the layout from the first four bytes of a file, or return None if it is not a TIFF."""
     return _SIGNATURES.get(signature[:4])
 
 
 def page_offsets(read: Read, layout: TiffLayout) -> list[int]:
     """Return the offset of each page's directory, in order, without thumbnails and masks.
 
-    A directory that cannot be read ends the chain and counts as a page. Decoding that page then
-    reports the truncated file, which would go unnoticed otherwise.
+    A directory that cannot be read ends the chain and counts as a page, so that decoding this page reports
+    the truncated file. Raises struct.error if the offset of the first directory is missing.
     """
     pages: list[int] = []
     visited: set[int] = set()
@@ -79,7 +82,10 @@ def tags_at(read: Read, layout: TiffLayout, start: int) -> dict[int, Tag]:
 
 
 def first_tags(data: bytes) -> dict[int, Tag]:
-    """Return the tags of the first directory, such as of an EXIF block. Raises struct.error."""
+    """Return the tags of the first directory of a TIFF or an EXIF block, or none for other data.
+
+    Raises struct.error if the directory is truncated.
+    """
     layout = layout_from_signature(data)
     if layout is None:
         return {}
@@ -98,24 +104,24 @@ def _unpack(read: Read, form: str, at: int) -> tuple[int, ...]:
 
 
 def _directory(read: Read, layout: TiffLayout, start: int) -> tuple[dict[int, Tag], int]:
-    """Return the tags of a directory, and the offset of the next one (0: none)."""
+    """Return the tags of a directory, and the offset of the next directory, or 0 after the last."""
     (count,) = _unpack(read, layout.order + layout.count, start)
     if count > _MAX_TAGS:
         raise struct.error(f"a directory of {count} tags")
     entries_at = start + struct.calcsize(layout.order + layout.count)
     entries = read(entries_at, count * layout.entry_bytes)
-    head = layout.order + "HH" + layout.pointer
+    entry_header = layout.order + "HH" + layout.pointer
     value_bytes = struct.calcsize(layout.order + layout.pointer)
     tags: dict[int, Tag] = {}
     for i in range(count):
-        tag, kind, values = struct.unpack_from(head, entries, i * layout.entry_bytes)
+        tag, kind, value_count = struct.unpack_from(entry_header, entries, i * layout.entry_bytes)
         form = _TYPES.get(kind)
-        if form is None or not values:
+        if form is None or not value_count:
             continue
-        at = entries_at + i * layout.entry_bytes + struct.calcsize(head)
-        if values * struct.calcsize(form) > value_bytes:  # the values are elsewhere, and this is their offset
+        at = entries_at + i * layout.entry_bytes + struct.calcsize(entry_header)
+        if value_count * struct.calcsize(form) > value_bytes:  # the entry contains the offset of the values
             (at,) = _unpack(read, layout.order + layout.pointer, at)
         (value,) = _unpack(read, layout.order + form, at)
-        tags.setdefault(tag, Tag(value, at))  # of duplicate tags libtiff uses the first
+        tags.setdefault(tag, Tag(value, at))  # libtiff uses the first of duplicate tags
     (next_start,) = _unpack(read, layout.order + layout.pointer, entries_at + len(entries))
     return tags, next_start

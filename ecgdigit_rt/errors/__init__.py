@@ -23,7 +23,7 @@ EcgDigitError
 │   ├── ReportMalformed             E-REPORT-01     ValueError
 │   ├── TruthMissing                E-TRUTH-01      FileNotFoundError
 │   └── TruthMalformed              E-TRUTH-02      ValueError
-├── TrainingError                   exit 1: a training run cannot start
+├── TrainingError                   exit 1: training, rendering or labelling cannot continue
 │   ├── SettingsMalformed           E-TRAIN-01      ValueError
 │   ├── CheckpointExists            E-TRAIN-02      FileExistsError
 │   ├── TrainingPagesMissing        E-TRAIN-03      FileNotFoundError
@@ -73,8 +73,9 @@ EcgDigitError
 │   └── JournalMissing              E-JOURNAL-03    FileNotFoundError
 └── InternalError                   E-BUG-01        exit 70, RuntimeError
 
-Each id is a heading in docs/errors.md. Each exception also inherits the builtin in the last column. The
-root class and the exceptions of backends and engines are defined in `ecgdigit_engine/errors.py`.
+Each id is a heading in docs/errors.md. Each exception also inherits from the built-in exception in the last
+column. The root class and the exceptions of backends and engines are defined in
+`ecgdigit_engine/errors.py`.
 """
 
 from __future__ import annotations

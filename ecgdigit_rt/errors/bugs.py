@@ -6,7 +6,7 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class InternalError(EcgDigitError, RuntimeError):
-    """Unexpected exception. The original is its `__cause__`."""
+    """An unexpected exception occurred. The original exception is the `__cause__`."""
 
     id = "E-BUG-01"
 

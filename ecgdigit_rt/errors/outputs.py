@@ -1,4 +1,4 @@
-"""Errors of outputs, of their formats, and of the journals of earlier runs."""
+"""Errors of outputs, of output formats, and of the journals of earlier runs."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class FormatNotSpecified(EcgDigitError, LookupError):
-    """Output without a format: no `--format`, no test.csv and no known suffix."""
+    """Neither `--format`, nor test.csv, nor the suffix of the output determines the output format."""
 
     id = "E-FORMAT-01"
     exit_code = 1
 
     def __init__(self, out: Path, folders: str, suffixes: str) -> None:
         super().__init__(
-            f"Cannot tell the output format from --out {out}",
-            f"For a folder, specify --format {folders}. For a file, use one of the suffixes {suffixes}.",
+            f"Cannot determine the output format from --out {out}",
+            f"For a folder, set --format (one of {folders}). For a file, use a known suffix ({suffixes}).",
         )
         self.out = out
 
 
 class FormatConflict(EcgDigitError, ValueError):
-    """Output format that contradicts another option."""
+    """The output format contradicts another option."""
 
     id = "E-FORMAT-02"
     exit_code = 1
@@ -41,7 +41,7 @@ class OutputError(EcgDigitError):
 
 
 class OutputNotWritable(OutputError, OSError):
-    """Output path that cannot be written."""
+    """The output path cannot be written."""
 
     id = "E-OUTPUT-01"
 
@@ -55,14 +55,14 @@ class OutputNotWritable(OutputError, OSError):
 
 
 class OutputInUse(OutputError, BlockingIOError):
-    """Output that another run is writing."""
+    """Another run is writing the same output."""
 
     id = "E-OUTPUT-02"
 
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"Cannot write {path}: another run is writing it",
-            "Wait for that run to end, or choose another --out. A run that was killed holds no lock.",
+            "Wait until that run ends, or choose another --out. The lock of a killed run is released.",
         )
         self.path = path
 
@@ -74,43 +74,43 @@ class JournalError(EcgDigitError):
 
 
 class ConfigurationChanged(JournalError, ValueError):
-    """Journal of a run with other options.
+    """The options of a run differ from those in its journal.
 
-    `differences` lists them in words, such as "--tta was none and is flip".
+    `differences` describes each difference, such as "--tta was none and is flip".
     """
 
     id = "E-JOURNAL-01"
 
-    def __init__(self, journal: Path, differences: Sequence[str]) -> None:
+    def __init__(self, journal: Path | str, differences: Sequence[str]) -> None:
         super().__init__(
-            f"Cannot resume {journal}: the options have changed: {'; '.join(differences)}",
-            "Use the earlier options, choose another --out, or start over with --restart.",
+            f"Cannot resume {journal}: the options have changed ({'; '.join(differences)})",
+            "Use the earlier options, choose another --out, or restart the run with --restart.",
         )
         self.journal = journal
         self.differences = tuple(differences)
 
 
 class JournalMalformed(JournalError, ValueError):
-    """File at the path of the journal that this version cannot read as one."""
+    """The file at the path of the journal is not a journal that this version can read."""
 
     id = "E-JOURNAL-02"
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Path | str) -> None:
         super().__init__(
             f"Cannot resume {journal}: it is not a journal that this version can read",
-            "Move the file away if it is something else, or replace it with --restart.",
+            "Move the file if it is not a journal, or replace it with --restart.",
         )
         self.journal = journal
 
 
 class JournalMissing(JournalError, FileNotFoundError):
-    """Missing journal of the run that `--only-failed` repeats."""
+    """The journal of the run that `--only-failed` should repeat does not exist."""
 
     id = "E-JOURNAL-03"
 
     def __init__(self, journal: Path) -> None:
         super().__init__(
-            f"--only-failed found no journal of an earlier run: {journal}",
+            f"The journal of the earlier run does not exist: {journal}",
             "Run without --only-failed first, with the same --out.",
         )
         self.journal = journal

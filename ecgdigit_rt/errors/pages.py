@@ -8,51 +8,51 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class PageError(EcgDigitError):
-    """Base class of errors that fail one page. A run continues with the next page."""
+    """Base class of errors of one page. A run continues with the next page."""
 
     exit_code = 2
 
 
 class NoPageFound(PageError, LookupError):
-    """Image in which the locate stage finds no ECG page."""
+    """The locate stage finds no ECG page in the image."""
 
     id = "E-PAGE-01"
 
     def __init__(self) -> None:
         super().__init__(
             "No ECG page found in the image",
-            "Take a sharp photo of the whole page that fills the frame.",
+            "Take a sharp photo of the whole page, so that the page fills the frame.",
         )
 
 
 class NotAnEcg(PageError, ValueError):
-    """Page whose content is not that of an ECG. `reason` states the evidence."""
+    """The content of the page is not an ECG. `reason` describes the evidence."""
 
     id = "E-PAGE-02"
 
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"The image does not look like an ECG page: {reason}",
-            "If it is one, specify its layout: --layout 3x4+1, or --layout II for a strip of one lead.",
+            "If it is an ECG page, set its layout: --layout 3x4+1, or --layout II for a strip of lead II.",
         )
         self.reason = reason
 
 
 class NoGridFound(PageError, LookupError):
-    """Page without a usable ECG grid."""
+    """The page has no usable ECG grid."""
 
     id = "E-GRID-01"
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(
             "No ECG grid found" + (f": {reason}" if reason else ""),
-            "The grid defines the scale. Use a colour scan or a sharper photo that shows it.",
+            "The grid defines the scale. Use a colour scan or a sharper photo that shows the grid.",
         )
         self.reason = reason
 
 
 class NoRowsFound(PageError, LookupError):
-    """Page with a grid and without traces."""
+    """The page has a grid but no traces."""
 
     id = "E-ROWS-01"
 
@@ -65,9 +65,9 @@ class NoRowsFound(PageError, LookupError):
 
 
 class UnknownLayout(PageError, LookupError):
-    """Page that matches no known layout.
+    """The page matches no known layout.
 
-    `detected` describes what was found on the page, such as "4 rows" and "labels I, aVR, V1".
+    `detected` describes the detected rows and labels, such as "4 rows" and "labels I, aVR, V1".
     """
 
     id = "E-LAYOUT-01"
@@ -75,14 +75,14 @@ class UnknownLayout(PageError, LookupError):
     def __init__(self, detected: Sequence[str], known: Sequence[str]) -> None:
         super().__init__(
             f"The page matches no known layout; detected: {'; '.join(detected) or 'nothing'}",
-            f"Known layouts: {', '.join(known)}. Check that no lead is cut off, or specify --layout.",
+            f"Known layouts: {', '.join(known)}. Check that no lead is cut off, or set --layout.",
         )
         self.detected = tuple(detected)
         self.known = tuple(known)
 
 
 class LeadsMissing(PageError, LookupError):
-    """Page on which some leads were not found."""
+    """Some leads were not found on the page."""
 
     id = "E-LEADS-01"
 
@@ -96,34 +96,35 @@ class LeadsMissing(PageError, LookupError):
 
 
 class QualityTooLow(PageError, ValueError):
-    """Digitized page whose expected signal-to-noise ratio is below `--min-quality`."""
+    """The expected signal-to-noise ratio of a digitized page is below `--min-quality`."""
 
     id = "E-QUALITY-01"
 
     def __init__(self, expected_db: float, min_quality_db: float) -> None:
         super().__init__(
             f"The expected quality is {expected_db:.1f} dB, below the minimum of {min_quality_db:g} dB",
-            "Scan the page again, sharper or larger, or lower --min-quality and check the overlay.",
+            "Scan the page again at a higher resolution, or lower --min-quality and check the overlay.",
         )
         self.expected_db = expected_db
         self.min_quality_db = min_quality_db
 
 
 class PageCrashed(PageError, RuntimeError):
-    """Page whose worker process ended. `cause` names the signal or exit code."""
+    """The worker process of the page ended unexpectedly. `cause` names the signal or exit code."""
 
     id = "E-PAGE-03"
 
     def __init__(self, cause: str) -> None:
         super().__init__(
-            f"The process that digitized the page ended: {cause}",
-            "SIGKILL often means that memory ran out: use fewer --threads. Otherwise report the page.",
+            f"The worker process of the page ended unexpectedly: {cause}",
+            "After SIGKILL, which often means that memory ran out, use fewer --threads. Otherwise report "
+            "the page.",
         )
         self.cause = cause
 
 
 class PageTimedOut(PageError, TimeoutError):
-    """Page that was not digitized within `--timeout`."""
+    """The page was not digitized within `--timeout`."""
 
     id = "E-PAGE-04"
 
@@ -136,7 +137,7 @@ class PageTimedOut(PageError, TimeoutError):
 
 
 class OutOfMemory(PageError, MemoryError):
-    """Page for which the process has too little memory. For GPU memory see `OutOfDeviceMemory`."""
+    """The process has too little memory for the page. For GPU memory see `OutOfDeviceMemory`."""
 
     id = "E-PAGE-05"
 

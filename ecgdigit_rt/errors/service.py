@@ -1,4 +1,4 @@
-"""Errors of `serve`: rejected requests, and an address that cannot be bound."""
+"""Errors of `serve`: rejected requests, and a host or port that cannot be bound."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ class ServiceError(EcgDigitError):
 
 
 class FormMalformed(ServiceError, ValueError):
-    """Request whose form or parameters are invalid."""
+    """The form or the parameters of a request are invalid."""
 
     id = "E-SERVE-01"
 
     def __init__(self, problem: str) -> None:
         super().__init__(
             f"Invalid request: {problem}",
-            "Send a form with the page in its field `file`. All parameters are documented at /docs.",
+            "Send a form with the page in the field `file`. All parameters are documented at /docs.",
         )
         self.problem = problem
 
 
 class UploadTooLarge(ServiceError, ValueError):
-    """Uploaded file that is larger than `--max-upload-mb`."""
+    """An uploaded file is larger than `--max-upload-mb`."""
 
     id = "E-SERVE-02"
 
@@ -38,20 +38,20 @@ class UploadTooLarge(ServiceError, ValueError):
 
 
 class ServiceBusy(ServiceError, RuntimeError):
-    """Request that arrived while all workers and the queue were full."""
+    """A request arrived while all workers were busy and the queue was full."""
 
     id = "E-SERVE-03"
 
     def __init__(self, capacity: int) -> None:
         super().__init__(
-            f"The service is busy: all {capacity} slots for pages are in use",
+            f"The service is busy: all {capacity} page slots are in use",
             "Retry in a few seconds, or start the service with more --workers or a longer --queue.",
         )
         self.capacity = capacity
 
 
 class RequestTimedOut(ServiceError, TimeoutError):
-    """Request that was not answered within the service's `--timeout`."""
+    """A request was not answered within the `--timeout` of the service."""
 
     id = "E-SERVE-04"
 
@@ -64,7 +64,7 @@ class RequestTimedOut(ServiceError, TimeoutError):
 
 
 class InvalidToken(ServiceError, PermissionError):
-    """Request without the service's token."""
+    """A request has no token, or not the token of the service."""
 
     id = "E-SERVE-05"
 
@@ -76,27 +76,27 @@ class InvalidToken(ServiceError, PermissionError):
 
 
 class RequestForbidden(ServiceError, PermissionError):
-    """Request from another origin, or to a host name that is not allowed."""
+    """A request comes from another origin, or is addressed to a host name that is not allowed."""
 
     id = "E-SERVE-06"
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"Request refused: {reason}",
-            "Use the address that the service printed, or allow its host name with --allow-host.",
+            f"Request rejected: {reason}",
+            "Use the URL that the service printed, or allow the host name with --allow-host.",
         )
         self.reason = reason
 
 
 class AddressUnusable(ServiceError, OSError):
-    """Host and port that the service cannot listen on."""
+    """The service cannot listen on the host and port."""
 
     id = "E-SERVE-07"
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(
             f"Cannot listen on {host}, port {port}: {reason}",
-            "Choose another --port (0 selects a free one) or another --host.",
+            "Choose another --port (0 selects a free port) or another --host.",
         )
         self.host = host
         self.port = port

@@ -1,4 +1,4 @@
-"""Errors of the installation: missing or damaged models, packages and clusters."""
+"""Errors of the installation: missing or damaged models, missing packages, and unusable clusters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecgdigit_engine.errors import SetupError
 
 
 class ModelMissing(SetupError, FileNotFoundError):
-    """Model file that does not exist."""
+    """A model file does not exist."""
 
     id = "E-MODEL-01"
 
@@ -26,7 +26,7 @@ def _describe(value: str) -> str:
 
 
 class ModelCorrupt(SetupError, ValueError):
-    """Model file whose SHA-256 differs from its manifest, or an invalid manifest.
+    """The SHA-256 digest of a model file differs from its manifest, or a manifest is invalid.
 
     `expected` and `found` are SHA-256 digests or descriptions.
     """
@@ -35,9 +35,9 @@ class ModelCorrupt(SetupError, ValueError):
 
     def __init__(self, path: Path, expected: str, found: str) -> None:
         super().__init__(
-            f"Model file damaged: {path} (found {_describe(found)}, expected {_describe(expected)})",
-            "Reinstall the package: pip install --force-reinstall --no-deps ecgdigit-rt. "
-            "Copy or export a model folder of your own again.",
+            f"Model file is damaged: {path} (found {_describe(found)}, expected {_describe(expected)})",
+            "Export or copy a custom model folder again. If the model is part of the package, reinstall it: "
+            "pip install --force-reinstall --no-deps ecgdigit-rt",
         )
         self.path = path
         self.expected = expected
@@ -45,7 +45,7 @@ class ModelCorrupt(SetupError, ValueError):
 
 
 class DependencyMissing(SetupError, ImportError):
-    """Optional package that is not installed. `extra` names the extra that includes it."""
+    """An optional package is not installed. `extra` names the extra that includes it."""
 
     id = "E-DEPENDENCY-01"
 
@@ -59,14 +59,14 @@ class DependencyMissing(SetupError, ImportError):
 
 
 class ClusterUnusable(SetupError, RuntimeError):
-    """Cluster that is unreachable, has no machine large enough for a page, or lost a machine for good."""
+    """A cluster is unreachable, has no machine with enough resources, or lost a machine permanently."""
 
     id = "E-CLUSTER-02"
 
     def __init__(self, cluster: str, reason: str) -> None:
         super().__init__(
             f"Cannot use the cluster {cluster}: {reason}",
-            "Check `ray status` there. The same command resumes the run.",
+            "Run `ray status` on the cluster to check it, then repeat the command to resume the run.",
         )
         self.cluster = cluster
         self.reason = reason

@@ -1,4 +1,4 @@
-"""Errors of tables: CSV files, reports and ground truth."""
+"""Errors of tables: CSV files, Parquet files, reports and ground truth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TableError(EcgDigitError):
 
 
 class TestCsvMalformed(TableError, ValueError):
-    """Invalid test.csv."""
+    """A test.csv is invalid."""
 
     __test__ = False  # the name starts with Test; without this pytest collects the class
     id = "E-TEST-01"
@@ -23,7 +23,7 @@ class TestCsvMalformed(TableError, ValueError):
     def __init__(self, path: Path, line: int, column: str, problem: str) -> None:
         super().__init__(
             f"{path}, line {line}, column {column}: {problem}",
-            "The header is id,lead,fs,number_of_rows. Each lead of an image has exactly one line.",
+            "Use the header id,lead,fs,number_of_rows and exactly one line per lead of an image.",
         )
         self.path = path
         self.line = line
@@ -31,21 +31,21 @@ class TestCsvMalformed(TableError, ValueError):
 
 
 class SubmissionMalformed(TableError, ValueError):
-    """Invalid submission.csv."""
+    """A submission.csv is invalid."""
 
     id = "E-SUBMISSION-01"
 
     def __init__(self, path: Path, line: int, problem: str) -> None:
         super().__init__(
             f"{path}, line {line}: {problem}",
-            "The header is id,value. Each id is {image}_{row}_{lead}, each value is in millivolts.",
+            "Use the header id,value, ids of the form {image}_{row}_{lead}, and values in millivolts.",
         )
         self.path = path
         self.line = line
 
 
 class PredictionsMalformed(TableError, ValueError):
-    """Folder of CSV files or Parquet file that cannot be evaluated."""
+    """A folder of CSV files or a Parquet file cannot be evaluated."""
 
     id = "E-SUBMISSION-02"
 
@@ -59,40 +59,40 @@ class PredictionsMalformed(TableError, ValueError):
 
 
 class ReportMalformed(TableError, ValueError):
-    """File that is not the report of a run."""
+    """A file is not the report of a run."""
 
     id = "E-REPORT-01"
 
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"Cannot read {path}: it is not the report of a run",
-            "Pass the NAME.report.json that `ecgdigit-rt run` wrote beside its output.",
+            "Pass the NAME.report.json that `ecgdigit-rt run` wrote with its output.",
         )
         self.path = path
 
 
 class TruthMissing(TableError, FileNotFoundError):
-    """Folder without ground truth, or without that of some images."""
+    """A folder contains no ground truth, or none for some images."""
 
     id = "E-TRUTH-01"
 
     def __init__(self, folder: Path, images: Sequence[str] = ()) -> None:
         names = ", ".join(images[:5]) + (" …" if len(images) > 5 else "")
         message = f"No ground truth for {names} in {folder}" if images else f"No NAME.csv in {folder}"
-        super().__init__(message, "Each image needs a NAME.csv there, with one column per lead.")
+        super().__init__(message, "Add a NAME.csv with one column per lead for each image.")
         self.folder = folder
         self.images = tuple(images)
 
 
 class TruthMalformed(TableError, ValueError):
-    """Invalid CSV file of ground truth."""
+    """A CSV file of ground truth is invalid."""
 
     id = "E-TRUTH-02"
 
     def __init__(self, path: Path, column: str, problem: str) -> None:
         super().__init__(
             f"{path}, column {column}: {problem}",
-            "One column per lead, in millivolts, with empty cells outside the time that the page shows.",
+            "Use one column per lead, in millivolts. Leave cells empty outside the time window of the lead.",
         )
         self.path = path
         self.column = column

@@ -1,4 +1,4 @@
-"""Errors that prevent the start of a training run."""
+"""Errors of training, of rendering synthetic pages, and of labelling pages."""
 
 from __future__ import annotations
 
@@ -8,51 +8,55 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class TrainingError(EcgDigitError):
-    """Base class of errors that prevent the start of a training run."""
+    """Base class of errors of `train`, `distill`, `synth` and `label`."""
 
     exit_code = 1
 
 
 class SettingsMalformed(TrainingError, ValueError):
-    """Invalid settings file. `key` is dotted, or empty if the whole file is invalid."""
+    """A settings file or a KEY=VALUE override is invalid.
+
+    `source` is the path or name of the settings, or the override. `key` is dotted, such as `trace.steps`, or
+    empty if the error does not concern a single key.
+    """
 
     id = "E-TRAIN-01"
 
     def __init__(self, source: str, key: str, problem: str) -> None:
         location = f"{source}, {key}" if key else source
-        super().__init__(f"{location}: {problem}", "docs/howto/train.md documents all keys.")
+        super().__init__(f"{location}: {problem}", "See docs/howto/train.md for all keys.")
         self.source = source
         self.key = key
 
 
 class CheckpointExists(TrainingError, FileExistsError):
-    """Output folder that holds an earlier training run."""
+    """The output folder contains the checkpoint of an earlier training run."""
 
     id = "E-TRAIN-02"
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"A training run already exists: {path}",
-            "Continue it with --resume, replace it with --restart, or choose another --out.",
+            f"A checkpoint of an earlier training run exists: {path}",
+            "Resume the run with --resume, replace it with --restart, or choose another --out.",
         )
         self.path = path
 
 
 class TrainingPagesMissing(TrainingError, FileNotFoundError):
-    """Folder without training pages."""
+    """A folder contains no training pages."""
 
     id = "E-TRAIN-03"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
             f"No pages with ground truth (NAME.jpg with NAME.npz) in {folder}",
-            "Render some with `ecgdigit-rt synth`, or make them from your pages with `ecgdigit-rt label`.",
+            "Render pages with `ecgdigit-rt synth`, or label your own pages with `ecgdigit-rt label`.",
         )
         self.folder = folder
 
 
 class RecordingsUnusable(TrainingError, ValueError):
-    """Recordings that synthetic pages cannot be rendered from."""
+    """Synthetic pages cannot be rendered from the recordings."""
 
     id = "E-TRAIN-04"
 
@@ -65,14 +69,14 @@ class RecordingsUnusable(TrainingError, ValueError):
 
 
 class TruthMismatch(TrainingError, ValueError):
-    """Ground truth that does not match the digitized page."""
+    """The ground truth does not match the digitized page."""
 
     id = "E-TRAIN-05"
 
     def __init__(self, image: str, problem: str) -> None:
         super().__init__(
             f"The ground truth of {image} does not match the page: {problem}",
-            "Check that it is of this page and in mV. If so, override what was misread: "
-            "--layout, --speed, --gain.",
+            "Check that the ground truth is of this page and in mV. If it is, override misread values with "
+            "--layout, --speed or --gain.",
         )
         self.image = image

@@ -1,9 +1,9 @@
 """Alignment of predictions with the ground truth: sampling rate, lag and offset.
 
-A submission does not state its sampling rate. It is inferred from the sample counts: the rate at which most
-leads have the length of their true windows, with preference for the rate of the truth. A prediction at
-another rate (a run without test.csv writes 500 Hz) is resampled. After that, excess samples are cut and
-absent samples count as missing.
+A submission does not contain its sampling rate. The rate is inferred from the sample counts: it is the rate
+at which most leads have the length of their true windows. The rate of the truth wins a tie. A prediction at
+another rate (a run without test.csv writes 500 Hz) is resampled. Then excess samples are cut, and absent
+samples count as missing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def infer_rate_hz(truth: Truth, predicted: Mapping[str, NDArray[np.float64]]) ->
         scale = rate_hz / truth.rate_hz
         return sum(abs(count - true_count * scale) <= SLACK for count, true_count in counts)
 
-    return max((truth.rate_hz, *RATES_HZ), key=matches)  # the first of equal ones
+    return max((truth.rate_hz, *RATES_HZ), key=matches)  # the first rate wins a tie
 
 
 def resample_to_truth(
@@ -41,7 +41,7 @@ def resample_to_truth(
     """Return a prediction at the rate and length of the truth: (count,), NaN where it is too short."""
     if rate_hz != true_rate_hz:
         resampled_count = math.ceil(mv.size * true_rate_hz / rate_hz)
-        if count - resampled_count <= SLACK:  # so few absent samples are filled by repeating the last one
+        if count - resampled_count <= SLACK:  # a few absent samples repeat the last one
             resampled_count = count
         mv = resample(np.nan_to_num(mv), rate_hz, true_rate_hz, resampled_count)
     out = np.full(count, np.nan)
@@ -50,7 +50,7 @@ def resample_to_truth(
 
 
 def page_agreements(truth: Truth, leads: Mapping[str, Lead]) -> dict[str, Agreement]:
-    """Return the agreement of every lead that both have, in the order of the truth."""
+    """Return the agreement of every lead that is in `truth` and in `leads`, in the order of the truth."""
     return {
         name: lead_agreement(
             label,
@@ -65,9 +65,9 @@ def page_agreements(truth: Truth, leads: Mapping[str, Lead]) -> dict[str, Agreem
 
 
 def align_truth(truth: Truth, page: Digitized) -> dict[str, TrueLead]:
-    """Return the true leads, moved in time and offset onto the predicted leads.
+    """Return the true leads, aligned in time and offset with the predicted leads.
 
-    The metric moves the prediction. The last picture of `inspect` shows the prediction unmoved, so the
+    The metric shifts the prediction. The last image of `inspect` shows the prediction unshifted, so the
     inverse shift is applied to the truth.
     """
     from ecgdigit_rt.plots.inspect.lead_plot import TrueLead

@@ -1,8 +1,8 @@
-"""Page layouts from JSON files beside the truth and the predictions.
+"""Page layouts from the JSON files of the truth and of the predictions.
 
-NAME.json in the folder of the truth or in its parent has precedence. Its `layout` is a name or `{"name": …}`,
-the form of `run --format csv`. Otherwise the layout that the run detected is used. Unreadable files are
-ignored, since a layout only groups the pages of a report.
+NAME.json in the folder of the truth or in its parent folder has precedence. Its `layout` is a name or
+`{"name": …}`, as in the files that `run --format csv` writes. Otherwise the layout that the run detected is
+used. Files that cannot be read are ignored, because a layout only groups the pages of a report.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def layout_beside(truth_dir: Path, image: str) -> str:
-    """Return the layout in NAME.json beside the truth or in the parent folder, or an empty string."""
+    """Return the layout in NAME.json in the truth folder or its parent folder, or an empty string."""
     return layout_from_json(truth_dir / f"{image}.json") or layout_from_json(
         truth_dir.absolute().parent / f"{image}.json"
     )

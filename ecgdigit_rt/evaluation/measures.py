@@ -1,8 +1,9 @@
 """Accuracy measures of the digitization literature, per lead and summarized over leads.
 
-All measures are taken after the alignment of the competition metric (`ecgdigit_rt.evaluation.metric`): the
-best lag within ±0.2 s and the best offset. Every measure therefore compares the same two curves. Missing
-samples count as 0 mV in `rmse_mv` and `nrmse_percent`, as in the metric. `pearson` and `dtw_mv` ignore them.
+All measures are computed after the alignment of the competition metric (`ecgdigit_rt.evaluation.metric`): the
+best lag within ±0.2 s and the best offset. Every measure therefore compares the same two curves. The only
+exception is `peaks_unaligned`. Missing samples count as 0 mV in `rmse_mv` and `nrmse_percent`, as in the
+metric. `pearson` and `dtw_mv` ignore them.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from ecgdigit_rt.evaluation.metric import LeadScore, lead_score, shift
 from ecgdigit_rt.evaluation.r_peaks import PeakMatches, match_r_peaks, pool_peaks
 
 DTW_BAND_S = 0.1
-"""Half width of the band of dynamic time warping: about a QRS complex, less than the distance to the next
-wave. Chosen, not tuned."""
+"""Half width of the band of dynamic time warping. Hand-picked, not tuned.
+
+It is about the duration of a QRS complex, and less than the distance to the next wave.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,15 @@ class Agreement:
     """Agreement of one lead with its truth.
 
     - `db` is the SNR of the metric: Σ truth² over Σ error².
-    - `rmse_mv` is the root mean square error, and `nrmse_percent` the same in percent of the range of the
-      truth (maximum minus minimum). The latter is infinite for a constant truth.
-    - `pearson` is the correlation of the samples present in both curves, NaN if one of them is constant.
+    - `rmse_mv` is the root mean square error.
+    - `nrmse_percent` is this error in percent of the range of the truth (maximum minus minimum). It is
+      infinite for a constant truth.
+    - `pearson` is the correlation of the samples that are present in both curves. It is NaN if one of them is
+      constant.
     - `dtw_mv` is the `dtw_distance` within ±DTW_BAND_S, a mean absolute difference. It is NaN for a missing
       lead.
-    - `lag_s` and `offset_mv` are the alignment: how far the prediction was moved later and up.
-    - `peaks` are the matched R peaks, and `peaks_unaligned` the same without the lag.
+    - `lag_s` and `offset_mv` are the alignment: the shift of the prediction to the right and upwards.
+    - `peaks` are the matched R peaks. `peaks_unaligned` are the R peaks that are matched without the lag.
     """
 
     db: float
@@ -52,8 +57,8 @@ class Agreement:
 class Summary:
     """Means over leads, each lead of each image counting once, and R peaks pooled over all leads.
 
-    A lead without a measure (no correlation if it is missing) is left out of its mean. The mean is NaN if no
-    lead has the measure.
+    A lead is left out of the mean of a measure that is not finite. A missing lead has no correlation, for
+    example. The mean is NaN if no lead has a finite value.
     """
 
     nrmse_percent: float
@@ -72,8 +77,9 @@ def lead_agreement(
 ) -> Agreement:
     """Compare one lead with its truth.
 
-    `truth` is (samples,) in mV, finite. `predicted` has the same shape, NaN where missing, or is None for a
-    missing lead. `score` is its `lead_score`, computed if not given. Raises ValueError as `lead_score` does.
+    `truth` is (samples,) in mV, finite. `predicted` has the same shape and is NaN where samples are missing.
+    It is None for a missing lead. `score` is the `lead_score` of both, which is computed if it is None.
+    Raises ValueError if the shapes differ or the truth is not finite.
     """
     samples = np.full(truth.size, np.nan) if predicted is None else predicted
     score = score or lead_score(truth, samples, rate_hz)
@@ -98,20 +104,20 @@ def summarize(agreements: Iterable[Agreement]) -> Summary:
     """Summarize the agreements of several leads."""
     listed = list(agreements)
     return Summary(
-        _finite_mean([one.nrmse_percent for one in listed]),
-        _finite_mean([one.pearson for one in listed]),
-        _finite_mean([one.rmse_mv for one in listed]),
-        _finite_mean([one.dtw_mv for one in listed]),
-        pool_peaks(one.peaks for one in listed),
-        pool_peaks(one.peaks_unaligned for one in listed),
+        _finite_mean([agreement.nrmse_percent for agreement in listed]),
+        _finite_mean([agreement.pearson for agreement in listed]),
+        _finite_mean([agreement.rmse_mv for agreement in listed]),
+        _finite_mean([agreement.dtw_mv for agreement in listed]),
+        pool_peaks(agreement.peaks for agreement in listed),
+        pool_peaks(agreement.peaks_unaligned for agreement in listed),
     )
 
 
 def measure_values(of: Summary | Agreement) -> dict[str, float]:
-    """Return the measures under their names in JSON, CSV and HTML.
+    """Return the measures by their names in the JSON, CSV and HTML reports.
 
-    `r_peak_ms` is the median distance of matched R peaks after the alignment, `r_peak_unaligned_ms` before
-    it.
+    `r_peak_ms` and `r_peak_unaligned_ms` are the median distances of matched R peaks after and before the
+    alignment.
     """
     return {
         "nrmse_percent": of.nrmse_percent,
@@ -137,7 +143,7 @@ def _pearson(truth: NDArray[np.float64], aligned: NDArray[np.float64]) -> float:
     if not present.any():
         return math.nan
     a, b = truth[present], aligned[present]
-    if np.ptp(a) == 0 or np.ptp(b) == 0:  # a constant minus its mean is rounding noise
+    if np.ptp(a) == 0 or np.ptp(b) == 0:  # a constant minus its mean may be rounding noise
         return math.nan
     x, y = a - a.mean(), b - b.mean()
     return float(x @ y) / math.sqrt(float(x @ x) * float(y @ y))

@@ -33,8 +33,8 @@ PERFECT_RATIO = 384.0
 class LeadScore:
     """Score of one lead.
 
-    `signal` is Σ truth² and `error` is Σ error², both in mV². `lag` (samples to the right) and `offset_mv`
-    are the alignment of the prediction.
+    `signal` is Σ truth² and `error` is Σ error², both in mV². `lag` and `offset_mv` are the alignment of the
+    prediction: its shift to the right in samples, and the constant that is added to it.
     """
 
     signal: float
@@ -53,8 +53,8 @@ def lead_score(
 ) -> LeadScore:
     """Score one lead.
 
-    `truth` is (samples,) in mV, finite. `predicted` has the same shape, NaN where missing, or is None. Raises
-    ValueError if the shapes differ or the truth is not finite.
+    `truth` is (samples,) in mV, finite. `predicted` has the same shape and is NaN where samples are missing.
+    It is None for a missing lead. Raises ValueError if the shapes differ or the truth is not finite.
     """
     label = np.asarray(truth, np.float64)
     signal = float(label @ label)

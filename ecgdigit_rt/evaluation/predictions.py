@@ -24,8 +24,8 @@ _COLUMNS = ("page_id", "lead", "rate_hz", "layout", "mv")
 class Predictions:
     """Predicted signals of several images.
 
-    `leads` maps image id and lead name to samples (n,) in mV. `rates_hz` and `layouts` hold the images for
-    which they are known.
+    `leads` maps image id and lead name to samples (n,) in mV. `rates_hz` and `layouts` contain only images
+    whose sampling rate or layout is known.
     """
 
     leads: Submission
@@ -34,9 +34,11 @@ class Predictions:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read the output of a run. A folder is read as CSV, otherwise the suffix selects the format.
+    """Read the output of a run.
 
-    Raises InputNotFound, SubmissionMalformed, PredictionsMalformed and DependencyMissing.
+    A folder is read in the format `csv`, a file with a Parquet suffix in the format `parquet`, and any other
+    file in the format `submission`. Raises InputNotFound, SubmissionMalformed, PredictionsMalformed or
+    DependencyMissing.
     """
     if path.is_dir():
         return _predictions_from_csv_folder(path)
@@ -59,7 +61,7 @@ def _predictions_from_csv_folder(folder: Path) -> Predictions:
         if layout := layout_from_json(metadata):
             layouts[image] = layout
         try:
-            leads[image] = dict(read_truth(path).leads)  # the files have the form of the truth
+            leads[image] = dict(read_truth(path).leads)  # the files have the format of the truth
         except TruthMalformed as error:
             raise PredictionsMalformed(path, error.message.removeprefix(f"{path}, ")) from error
     return Predictions(leads, dict.fromkeys(leads, RATE_HZ), layouts)

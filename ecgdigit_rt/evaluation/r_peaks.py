@@ -1,8 +1,8 @@
 """R peaks of a lead, and matching of the R peaks of two curves.
 
 Beats are detected as in Elgendi, "Fast QRS detection with an optimized knowledge-based method", PLoS ONE
-8(9), 2013: the curve is filtered to 8 to 20 Hz and squared. A QRS complex is a stretch of at least 97 ms
-where the mean over 97 ms exceeds the mean over 611 ms plus 8 % of the overall mean. The method has no
+8(9), 2013. The curve is filtered to 8 to 20 Hz and squared. A QRS complex is an interval of at least 97 ms in
+which the mean over 97 ms exceeds the mean over 611 ms plus 8 % of the overall mean. The method has no
 training or adaptation, so it works on windows of 2.5 s. The R peak of a beat is the maximum of the curve, or
 its minimum in a lead whose beats point down (aVR).
 """
@@ -19,31 +19,35 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 TOLERANCE_S = 0.05
-"""Maximum distance of matched peaks. Chosen, not tuned."""
+"""Maximum distance between matched peaks. Hand-picked, not tuned."""
 
 END_S = 0.06
-"""Margin at both ends of a lead. A beat inside it may be cut off in one of the two curves, so it can be
-matched but is not counted. Chosen, not tuned."""
+"""Margin at both ends of a lead. Hand-picked, not tuned.
+
+A beat inside the margin may be cut off in one of the two curves. It can be matched, but it is not counted.
+"""
 
 _BAND_HZ, _ORDER = (8.0, 20.0), 3
 _QRS_S, _BEAT_S, _OFFSET = 0.097, 0.611, 0.08
-"""Pass band, filter order, window lengths and offset from Elgendi 2013."""
+"""Pass band, filter order, window lengths of a QRS complex and a beat, and offset, from Elgendi 2013."""
 
 _MIN_RR_S = 0.25
-"""Minimum distance of two beats, 240 beats per minute. Chosen, not tuned."""
+"""Minimum distance between two beats: 240 beats per minute. Hand-picked, not tuned."""
 
 _SEARCH_S = 0.06
-"""Maximum distance of the R peak from the sample with the most energy. Chosen so that the search windows of
-two beats do not overlap: 2 × 0.06 s is less than `_MIN_RR_S`."""
+"""Maximum distance between the R peak and the sample with the most energy. Hand-picked, not tuned.
+
+The search windows of two beats do not overlap, because 2 × 0.06 s is less than `_MIN_RR_S`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PeakMatches:
     """Matched R peaks of a truth and a prediction, without beats within `END_S` of an end.
 
-    `true` and `predicted` count the peaks of each curve. `true_matched` and `predicted_matched` count those
-    with a peak of the other curve within `TOLERANCE_S`. `errors_s` are the distances of the matched true
-    peaks from their nearest predicted peak.
+    `true` and `predicted` are the numbers of peaks in each curve. `true_matched` and `predicted_matched` are
+    the numbers of peaks with a peak of the other curve within `TOLERANCE_S`. `errors_s` are the distances of
+    the matched true peaks from their nearest predicted peak.
     """
 
     true: int
@@ -72,19 +76,19 @@ def pool_peaks(parts: Iterable[PeakMatches]) -> PeakMatches:
     """Combine the matches of several leads."""
     matches = list(parts)
     return PeakMatches(
-        sum(one.true for one in matches),
-        sum(one.predicted for one in matches),
-        sum(one.true_matched for one in matches),
-        sum(one.predicted_matched for one in matches),
-        tuple(error for one in matches for error in one.errors_s),
+        sum(lead.true for lead in matches),
+        sum(lead.predicted for lead in matches),
+        sum(lead.true_matched for lead in matches),
+        sum(lead.predicted_matched for lead in matches),
+        tuple(error for lead in matches for error in lead.errors_s),
     )
 
 
 def match_r_peaks(truth: Array, predicted: Array, rate_hz: float) -> PeakMatches:
     """Match the R peaks of two curves (samples,) in mV with a common start. NaN marks missing samples.
 
-    The truth determines the polarity of both curves. This keeps R from being matched with S in leads where
-    both are equally tall.
+    The truth determines the polarity of both curves, so that R is not matched with S in leads in which both
+    are equally tall.
     """
     up = points_up(truth, rate_hz)
     true_s, predicted_s = r_peaks(truth, rate_hz, up), r_peaks(predicted, rate_hz, up)
@@ -138,8 +142,8 @@ def _beats(mv: Array, rate_hz: float) -> list[int]:
     qrs_mean = _running_mean(energy, _QRS_S * rate_hz)
     is_qrs = qrs_mean > _running_mean(energy, _BEAT_S * rate_hz) + _OFFSET * energy.mean()
     edges = np.flatnonzero(np.diff(np.r_[False, is_qrs, False].astype(np.int8)))
-    stretches = zip(edges[::2], edges[1::2], strict=True)
-    candidates = [int(a + qrs_mean[a:b].argmax()) for a, b in stretches if b - a >= _QRS_S * rate_hz]
+    intervals = zip(edges[::2], edges[1::2], strict=True)
+    candidates = [int(a + qrs_mean[a:b].argmax()) for a, b in intervals if b - a >= _QRS_S * rate_hz]
     beats: list[int] = []
     for candidate in sorted(candidates, key=lambda sample: -qrs_mean[sample]):
         if all(abs(candidate - beat) >= _MIN_RR_S * rate_hz for beat in beats):

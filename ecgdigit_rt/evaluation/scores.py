@@ -27,8 +27,8 @@ _KIND = re.compile(r"[A-Za-z]?\d+_([A-Za-z][\w-]*?)(?:_[A-Za-z]*\d+)?")
 class ImageScore:
     """Scores of one image.
 
-    `leads` and `agreements` hold every lead that has truth. `missing` names the leads that the submission
-    lacks or holds as zeros only. `kind` and `layout` are empty if unknown.
+    `leads` and `agreements` contain every lead with truth. `missing` contains the names of the leads that are
+    absent from the submission or only zeros. `kind` and `layout` are empty if unknown.
     """
 
     image: str
@@ -56,9 +56,9 @@ class ImageScore:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores of all images that have truth. An image that the submission lacks counts with all leads missing.
+    """Scores of several images.
 
-    `without_truth` names the images of the submission that have no truth. They are not scored.
+    `without_truth` contains the names of the images of the submission without truth, which are not scored.
     """
 
     images: tuple[ImageScore, ...]
@@ -111,16 +111,16 @@ def mean_db(images: Sequence[ImageScore]) -> float:
 
 def summarize_images(images: Iterable[ImageScore]) -> Summary:
     """Summarize the agreements of all leads of some images."""
-    return summarize(one for image in images for one in image.agreements.values())
+    return summarize(agreement for image in images for agreement in image.agreements.values())
 
 
 def evaluate(
     submission: Submission | Predictions, truth_dir: Path, *, submitted_only: bool = False
 ) -> Evaluation:
-    """Score the output of a run against a folder of NAME.csv files.
+    """Score the output of a run against a folder of truth files NAME.csv.
 
-    `submitted_only` omits images that the submission lacks. By default they count with all leads missing.
-    Raises TruthMissing, TruthMalformed and TestCsvMalformed.
+    By default, all leads of an image that is absent from the submission count as missing. `submitted_only`
+    omits these images. Raises TruthMissing, TruthMalformed or TestCsvMalformed.
     """
     predictions = submission if isinstance(submission, Predictions) else Predictions(submission)
     paths = truth_paths(truth_dir)
@@ -143,7 +143,7 @@ def image_score(
 ) -> ImageScore:
     """Score one image. Predicted leads without truth are ignored.
 
-    `rate_hz` is the sampling rate of the prediction, inferred from its sample counts if not given.
+    `rate_hz` is the sampling rate of the prediction. If it is None, it is inferred from the sample counts.
     """
     rate_hz = rate_hz or infer_rate_hz(truth, predicted)
     scores, agreements, missing = {}, {}, []

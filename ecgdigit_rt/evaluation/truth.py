@@ -1,7 +1,7 @@
-"""Ground truth of an image: NAME.csv in the form of the competition.
+"""Ground truth of an image: NAME.csv in the format of the competition.
 
 The file has one column per lead, in millivolts, and one line per sample of the whole record at the sampling
-rate of the image. Cells are empty outside the window in which the page shows the lead.
+rate of the record. Cells are empty outside the window in which the page shows the lead.
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv
 from ecgdigit_rt.results import LEADS
 
 DEFAULT_RATE_HZ = 500.0
+"""Sampling rate of a record whose rate cannot be determined."""
+
 RECORD_S = 10
-"""Duration of all records of the competition. The number of lines therefore gives the rate."""
+"""Duration of all records of the competition. The number of lines therefore determines the rate."""
 
 RATES_HZ = (250.0, 256.0, 500.0, 512.0, 1000.0, 1025.0)
 """Sampling rates of the records of the competition."""
 
 SLACK = 2
-"""Maximum difference, in samples, of two windows of the same length: floor or round of 2.5 s at each end."""
+"""Maximum difference in samples between two windows of the same duration.
+
+Either end of a window may be rounded down or to the nearest sample.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def truth_paths(folder: Path) -> dict[str, Path]:
 
 
 def find_test_csv(folder: Path) -> dict[str, list[LeadRequest]]:
-    """Return the requests of a test.csv in the truth folder or beside it, or an empty dictionary."""
+    """Return the requests of a test.csv in the truth folder or its parent folder, or an empty dictionary."""
     for path in (folder / "test.csv", folder.absolute().parent / "test.csv"):
         if path.is_file():
             return read_test_csv(path)
@@ -60,9 +65,9 @@ def find_test_csv(folder: Path) -> dict[str, list[LeadRequest]]:
 def read_truth(path: Path, requests: Sequence[LeadRequest] = ()) -> Truth:
     """Read the truth of one image. Raises TruthMalformed.
 
-    The file does not state its sampling rate. These sources are tried in order:
+    The file does not contain its sampling rate. These sources are tried in order:
 
-    1. `requests`, the lines of test.csv for this image, if their counts match the windows
+    1. `requests`, the lines of test.csv for this image, if most of their counts match the windows
     2. the number of lines of a 10 s record, if that gives a rate of the competition
     3. 500 Hz
     """
@@ -73,7 +78,7 @@ def read_truth(path: Path, requests: Sequence[LeadRequest] = ()) -> Truth:
     header = [name.strip() for name in lines[0].split(",")] if lines else []
     if not set(header) & set(LEADS):
         raise TruthMalformed(path, "1", f"the header does not name a lead: {lines[:1]}")
-    # In a file with a single column an empty line is an empty cell.
+    # In a file with a single column, an empty line is an empty cell.
     rows = [line.split(",") for line in lines[1:] if line.strip() or len(header) == 1]
     if any(len(row) != len(header) for row in rows):
         raise TruthMalformed(path, header[-1], "the lines have different numbers of cells")
@@ -105,9 +110,11 @@ def _window(path: Path, name: str, cells: Sequence[str]) -> NDArray[np.float64]:
 
 def _rate_hz(leads: Mapping[str, NDArray[np.float64]], rows: int, requests: Sequence[LeadRequest]) -> float:
     matching = [
-        one for one in requests if one.lead in leads and abs(one.rows - leads[one.lead].size) <= SLACK
+        request
+        for request in requests
+        if request.lead in leads and abs(request.rows - leads[request.lead].size) <= SLACK
     ]
     if 2 * len(matching) > len(requests):
-        return Counter(one.rate_hz for one in matching).most_common(1)[0][0]
+        return Counter(request.rate_hz for request in matching).most_common(1)[0][0]
     by_count = rows / RECORD_S
     return by_count if by_count in RATES_HZ else DEFAULT_RATE_HZ

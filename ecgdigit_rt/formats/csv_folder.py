@@ -1,8 +1,9 @@
 """Format `csv`: NAME.csv with the signals and NAME.json with the metadata, per page.
 
-NAME.csv has the column `time_s` and one column per lead in the standard order; `ecgdigit-rt evaluate`
-accepts it as truth. One line is one sample of the record at 500 Hz. Values are millivolts at 5 decimals
-(10 nV), empty where nothing is printed. NAME.json holds `page_metadata`.
+NAME.csv has the column `time_s` and one column per lead in standard order. Each line below the header is one
+sample of the record at 500 Hz. Values are in millivolts with 5 decimals (10 nV). Cells outside the printed
+part of a lead are empty. NAME.json contains `page_metadata`. `ecgdigit-rt evaluate` accepts NAME.csv as
+truth.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def csv_from_page(page: Digitized) -> str:
     """Return the text of NAME.csv."""
     table = np.round(signal_table(page).astype(np.float64), 5) + 0.0  # + 0.0 turns −0.0 into 0.0
     columns = [[f"{k / RATE_HZ:.3f}" for k in range(table.shape[0])]]
-    for values, name in zip(table.T, lead_names(page), strict=True):
+    for mv, name in zip(table.T, lead_names(page), strict=True):
         printed = lead_slice(page.leads[name])
         cells = [""] * table.shape[0]
-        cells[printed] = [f"{value:.5f}" for value in values[printed].tolist()]
+        cells[printed] = [f"{value:.5f}" for value in mv[printed].tolist()]
         columns.append(cells)
     lines = [",".join(["time_s", *lead_names(page)]), *map(",".join, zip(*columns, strict=True))]
     return "\n".join(lines) + "\n"

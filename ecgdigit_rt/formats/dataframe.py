@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 def dataframe_from_page(page: Digitized) -> pd.DataFrame:
-    """Return the signals in millivolts, float32, one column per lead in the standard order.
+    """Return a data frame of the signals in millivolts, float32, with one column per lead in standard order.
 
-    Samples that are not printed are NaN. The index `time_s` is the time since the start of the record, at
-    500 Hz; `attrs` holds `page_metadata`. Raises DependencyMissing if pandas is not installed.
+    Samples outside the printed part of a lead are NaN. The index `time_s` is the time in seconds since the
+    start of the record, at 500 Hz. `attrs` contains `page_metadata`. Raises DependencyMissing if pandas is
+    not installed.
     """
     with missing_dependency_as_error("a data frame", "pandas", "pandas"):
         import pandas as pd

@@ -1,13 +1,14 @@
 """Format `dicom`: NAME.dcm per page, a DICOM waveform with all leads in one multiplex group at 500 Hz.
 
-A page with all twelve leads is a 12-Lead ECG (at most 16384 samples, PS3.3 A.34.3), any other page a
-General ECG. One step is one microvolt. Samples that are not printed hold the Waveform Padding Value,
--32768. One group per three simultaneous leads would need no padding, but most readers expect all leads in
-the first group. Annotations hold the metadata: one for the page, one for the printed samples of each lead.
+A page with all twelve leads is stored as a 12-Lead ECG, which allows at most 16384 samples (PS3.3 A.34.3).
+Any other page is stored as a General ECG. One count is one microvolt. Samples outside the printed part of a
+lead have the Waveform Padding Value, -32768. Separate groups of three simultaneous leads would need no
+padding, but most readers expect all leads in the first group. Annotations contain the metadata: one
+annotation for the page, and one for the printed samples of each lead.
 
-No value is invented: elements that may be empty and are unknown are empty. Acquisition DateTime must not be
-empty; it is the modification time of the image file, and the first annotation says so. The same result
-gives the same file with the same UIDs.
+No value is invented: elements that are unknown and may be empty are empty. Acquisition DateTime must not be
+empty. It is the modification time of the image file, as the first annotation explains. Equal results of an
+unchanged image file give equal files with equal UIDs.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 MAX_TWELVE_LEAD_SAMPLES = 16384
-"""Limit of a 12-Lead ECG (PS3.3 A.34.3). A General ECG has none."""
+"""Maximum number of samples of a 12-Lead ECG (PS3.3 A.34.3). A General ECG has no limit."""
 
-_MAX_LO_CHARS = 64  # length of value representation LO, PS3.5 6.2
+_MAX_LO_CHARS = 64  # maximum length of the value representation LO (PS3.5 6.2)
 
 
 def open_writer(destination: OutputDestination) -> PageFolder:
@@ -49,7 +50,7 @@ def open_writer(destination: OutputDestination) -> PageFolder:
 
 
 def dicom_from_page(page: Digitized, page_id: str = "") -> Dataset:
-    """Return the whole file as a pydicom Dataset. Its UIDs are derived from its content."""
+    """Return the complete file as a pydicom Dataset. Its UIDs are derived from its content."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import (
         ExplicitVRLittleEndian,
@@ -87,7 +88,7 @@ def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
 
 
 def _modification_time(path: Path) -> datetime:
-    """Return the modification time of the image file, or the current time if the image is not a file."""
+    """Return the modification time of the image file, or the current time if there is no such file."""
     try:
         return datetime.fromtimestamp(path.stat().st_mtime).astimezone()
     except OSError:
@@ -95,14 +96,14 @@ def _modification_time(path: Path) -> datetime:
 
 
 def _add_uids(out: Dataset) -> None:
-    """Set UIDs below 2.25 (PS3.5 B.2) from the content: equal content is the same instance."""
+    """Derive UIDs under the root 2.25 (PS3.5 B.2) from the content, so that equal content has equal UIDs."""
     content = hashlib.sha256(out.to_json().encode()).hexdigest()
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         setattr(out, keyword, f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{keyword} {content}').int}")
 
 
 def _add_unknown_elements(out: Dataset) -> None:
-    """Add the elements that must be present but are unknown, as empty values."""
+    """Add the elements that must be present but are unknown, with empty values."""
     for keyword in (
         "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
         "ReferringPhysicianName", "AccessionNumber", "SeriesNumber",
@@ -121,7 +122,7 @@ def _add_equipment(out: Dataset, page: Digitized) -> None:
 
 
 def _lead_system() -> Dataset:
-    """Return the lead system (TID 3401): unspecified, because the page does not state it."""
+    """Return the lead system (TID 3401). It is unspecified, because pages do not show it."""
     from pydicom.dataset import Dataset
 
     item = Dataset()

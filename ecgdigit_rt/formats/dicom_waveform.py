@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 Code = tuple[str, str, str]
-"""Code value, coding scheme, meaning."""
+"""Code value, coding scheme designator and code meaning."""
 
 LEAD_CODES: dict[str, Code] = {
     "I": ("2:1", "MDC", "Lead I"),
@@ -36,37 +36,40 @@ LEAD_CODES: dict[str, Code] = {
     "V5": ("2:7", "MDC", "Lead V5"),
     "V6": ("2:8", "MDC", "Lead V6"),
 }
-"""CID 3001, ECG Leads."""
+"""Codes of the leads, from CID 3001 (ECG Leads)."""
 
 MICROVOLT: Code = ("uV", "UCUM", "microvolt")
+"""Unit of the samples."""
 
 LEAD_SYSTEM: Code = ("10:11345", "MDC", "Lead System")
 UNSPECIFIED_LEAD_SYSTEM: Code = ("10:11264", "MDC", "Unspecified 12-lead system")
-"""CID 3263, ECG Lead Placement."""
+"""Concept name of the lead system, and its value from CID 3263 (ECG Lead Placement)."""
 
 NOTICE = (
     "Digitized from an image of a paper ECG, for research use. Samples that are not printed hold the "
     "padding value. The recording time was not read: the acquisition time is the modification time of the "
     "image file."
 )
-_MAX_ST_CHARS = 1024  # length of value representation ST, PS3.5 6.2
+"""Beginning of the annotation of the page."""
+
+_MAX_ST_CHARS = 1024  # maximum length of the value representation ST (PS3.5 6.2)
 
 
 def waveform(page: Digitized) -> Dataset:
     """Return the multiplex group of all leads."""
     from pydicom.dataset import Dataset
 
-    steps = int16_from_mv(signal_table(page))
+    counts = int16_from_mv(signal_table(page))
     group = Dataset()
     group.WaveformOriginality = "DERIVED"
-    group.NumberOfWaveformSamples, group.NumberOfWaveformChannels = steps.shape
+    group.NumberOfWaveformSamples, group.NumberOfWaveformChannels = counts.shape
     group.SamplingFrequency = RATE_HZ
     group.MultiplexGroupLabel = "PAPER"
     group.ChannelDefinitionSequence = [_channel(k, name) for k, name in enumerate(lead_names(page), start=1)]
     group.WaveformBitsAllocated = 16
     group.WaveformSampleInterpretation = "SS"
     group.add_new("WaveformPaddingValue", "OW", INVALID_SAMPLE.to_bytes(2, "little", signed=True))
-    group.add_new("WaveformData", "OW", steps.astype("<i2").tobytes())
+    group.add_new("WaveformData", "OW", counts.astype("<i2").tobytes())
     return group
 
 
@@ -87,8 +90,8 @@ def _channel(number: int, name: str) -> Dataset:
 
 
 def waveform_annotations(page: Digitized, page_id: str) -> list[Dataset]:
-    """Return one annotation for the page, then one per lead that marks its printed samples."""
-    whole_group = (1, 0)  # the first group, all of its channels
+    """Return an annotation for the page, followed by one for the printed samples of each lead."""
+    whole_group = (1, 0)  # all channels of the first group
     annotations = [_annotation("\r\n".join([NOTICE, *page_comments(page, page_id)]), whole_group)]
     for channel, name in enumerate(lead_names(page), start=1):
         lead = page.leads[name]
@@ -101,7 +104,7 @@ def waveform_annotations(page: Digitized, page_id: str) -> list[Dataset]:
 
 
 def code_item(code: Code) -> Dataset:
-    """Return the item of a code sequence."""
+    """Return a code as the item of a code sequence."""
     from pydicom.dataset import Dataset
 
     item = Dataset()

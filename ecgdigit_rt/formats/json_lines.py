@@ -5,11 +5,11 @@
 | schema_version, id, source, page | 2; page id; file; page number in the file, from 1 |
 | status | digitized, partial (leads are missing) or failed |
 | software, models, device | provenance; null if unknown |
-| unit, duration_s, layout, missing, expected_db, quality, notes | of the whole page |
-| leads | lead → samples, rate_hz, start_s, end_s, duration_s, confidence, expected_error_mv, mv |
-| error_id, message, hint | of a failed page, instead of all keys from `software` on |
+| unit, duration_s, layout, missing, expected_db, quality, notes | properties of the page |
+| leads | by lead: samples, rate_hz, start_s, end_s, duration_s, confidence, expected_error_mv, mv |
+| error_id, message, hint | error of a failed page; these keys replace all keys from `software` on |
 
-`mv` holds only the printed samples, from `start_s` on, at 5 decimals (10 nV).
+`mv` contains only the printed samples, from `start_s` on, in millivolts with 5 decimals (10 nV).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def open_writer(destination: OutputDestination) -> JsonLinesWriter:
 
 
 class JsonLinesWriter:
-    """Page writer of one JSON Lines file or stream. A file appears when the writer is closed."""
+    """Page writer of one JSON Lines file or stream. A file is published when the writer is closed."""
 
     def __init__(self, destination: OutputDestination) -> None:
         self._destination = destination

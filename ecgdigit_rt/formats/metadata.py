@@ -1,6 +1,13 @@
-"""Metadata of a page beside its signals: JSON values, and comment lines for formats without JSON.
+"""Metadata of a page: JSON values, and comment lines for formats without JSON.
 
-Every output format carries them; the run report uses them too.
+| output | metadata |
+|---|---|
+| `json`, `csv`, `npz`, data frame | `page_metadata` |
+| `wfdb`, `dicom` | `page_comments` and `lead_comment` |
+| `parquet` | `source_metadata`, and columns for the page and its leads |
+| `submission` | none |
+
+The run report also uses these functions.
 """
 
 from __future__ import annotations
@@ -20,21 +27,21 @@ UNIT = "mV"
 
 
 def missing_leads(result: Result) -> list[str]:
-    """Return the leads that the layout has but that were not digitized, in the standard order.
+    """Return the leads of the layout that were not digitized, in standard order.
 
-    A failed page has no layout, so none of its leads is missing.
+    A failed page has no layout, so the list is empty.
     """
     if isinstance(result, Failed):
         return []
     on_page = {segment.lead for row in result.layout.rows for segment in row.segments}
-    found = lead_names(result)
-    return [name for name in LEADS if name in on_page and name not in found]
+    digitized = lead_names(result)
+    return [name for name in LEADS if name in on_page and name not in digitized]
 
 
 def page_metadata(page: Digitized, page_id: str = "") -> dict[str, object]:
     """Return the metadata of a digitized page, with the keys of `page.schema.json`.
 
-    Unknown values are None. Repeated runs give equal values: processing times are only in the report.
+    Unknown values are None. Processing times are left out, so that repeated runs give equal values.
     """
     provenance = page.provenance
     return {
@@ -55,13 +62,16 @@ def page_metadata(page: Digitized, page_id: str = "") -> dict[str, object]:
 
 
 def failure_metadata(page: Failed, page_id: str = "") -> dict[str, object]:
-    """Return the metadata of a failed page: its source and the error."""
+    """Return the metadata of a failed page: its source, its status and the error."""
     error = {"error_id": page.error_id, "message": page.message, "hint": page.hint}
     return {**source_metadata(page, page_id), "status": "failed", **error}
 
 
 def source_metadata(page: Digitized | Failed, page_id: str = "") -> dict[str, object]:
-    """Return the page id, the file and the page number. Bytes that are not UTF-8 are escaped."""
+    """Return the schema version, the page id, the file and the page number, which counts from 1.
+
+    Bytes of the id and the file name that are not UTF-8 are escaped.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "id": escape_surrogates(page_id or page.source.id),
@@ -71,7 +81,7 @@ def source_metadata(page: Digitized | Failed, page_id: str = "") -> dict[str, ob
 
 
 def lead_metadata(lead: Lead) -> dict[str, float | None]:
-    """Return the times, the confidence and the expected error of one lead."""
+    """Return the sample count, the rate, the times, the confidence and the expected error of a lead."""
     return {
         "samples": lead.mv.size,
         "rate_hz": lead.rate_hz,
@@ -90,28 +100,32 @@ def layout_metadata(page: Digitized) -> dict[str, object]:
 
 
 def quality_metadata(page: Digitized) -> dict[str, float | None]:
-    """Return the mesh residual, the mean confidence, and the disagreement between leads and repeats."""
+    """Return the mesh residual, the mean confidence, and the disagreement of related and repeated leads.
+
+    The disagreement is the median residual of each lead relation, and the difference between repeated
+    segments of a lead, both in millivolts.
+    """
     confidences = [lead.confidence for lead in page.leads.values()]
-    residual = page.residual_px
-    quality = {"residual_px": None if residual is None else round_finite(residual, 3)}
+    residual_px = page.residual_px
+    quality = {"residual_px": None if residual_px is None else round_finite(residual_px, 3)}
     if confidences:
         quality["confidence"] = round_finite(sum(confidences) / len(confidences), 4)
-    for relation, found in residuals(page.leads).items():
-        quality[f"{relation}_mv"] = round_finite(found.median_mv, 4)
+    for relation, residual in residuals(page.leads).items():
+        quality[f"{relation}_mv"] = round_finite(residual.median_mv, 4)
     for name, difference in page.repeat_difference_mv.items():
         quality[f"{name}-{name}_mv"] = round_finite(difference, 4)
     return quality
 
 
 def step_seconds(page: Digitized) -> dict[str, float]:
-    """Return the processing time in seconds by step."""
+    """Return the processing time of each step in seconds."""
     return {step: round(seconds, 4) for step, seconds in page.seconds.items()}
 
 
 def page_comments(page: Digitized, page_id: str = "") -> list[str]:
-    """Return the metadata of the page as lines of text, for formats with comments."""
+    """Return the id, the source, the provenance, the layout and the notes of the page as lines of text."""
     layout, provenance = page.layout, page.provenance
-    made_by = (
+    provenance_lines = (
         [f"software: {provenance.software}", f"models: {provenance.models}", f"device: {provenance.device}"]
         if provenance
         else []
@@ -119,25 +133,25 @@ def page_comments(page: Digitized, page_id: str = "") -> list[str]:
     return [
         f"page id: {escape_control_chars(page_id or page.source.id)}",
         f"source: {escape_control_chars(str(page.source.path))}, page {page.source.page + 1}",
-        *made_by,
+        *provenance_lines,
         f"layout: {layout.name}, {layout.speed_mm_s:g} mm/s, {layout.gain_mm_mv:g} mm/mV",
         *(f"note: {note}" for note in page.notes),
     ]
 
 
 def lead_comment(lead: Lead) -> str:
-    """Return the metadata of one lead as a line of text."""
+    """Return the times, the confidence and the expected error of a lead as a line of text."""
     error = lead.expected_error_mv
     expected = f", expected error {error:.3f} mV" if math.isfinite(error) else ""
     times = f"printed from {lead.start_s:.4f} s to {lead.end_s:.4f} s"
     return f"lead {lead.name}: {times}, confidence {lead.confidence:.2f}{expected}"
 
 
-def round_finite(value: float, digits: int) -> float | None:
-    """Return the rounded value, or None if it is not finite: JSON has no NaN."""
-    return round(float(value), digits) if math.isfinite(value) else None
+def round_finite(value: float, decimals: int) -> float | None:
+    """Return the rounded value, or None if it is not finite, because JSON has no NaN."""
+    return round(float(value), decimals) if math.isfinite(value) else None
 
 
 def escape_surrogates(text: str) -> str:
-    """Return the text as valid UTF-8: bytes of file names that are not UTF-8 become backslash escapes."""
+    """Return the text as valid UTF-8. Bytes of file names that are not UTF-8 become backslash escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

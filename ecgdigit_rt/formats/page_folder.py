@@ -18,22 +18,32 @@ from ecgdigit_rt.results import Digitized, Failed, Result
 from ecgdigit_rt.sanitize import CONTROL_CHARS
 
 WritePage = Callable[[Path, str, Digitized], None]
-"""Writer of the files of one page. Arguments: folder, page id, page. Each file must appear atomically."""
+"""Function that writes the files of one page. Arguments: folder, page id, page.
+
+Each file must appear atomically.
+"""
 
 _UNSAFE = re.compile(rf'[{CONTROL_CHARS}/\\:*?"<>|]|^\.|[. ]$')
-"""Characters that some file system, terminal or UTF-8 rejects, a leading dot (hidden file), and a trailing
-dot or space, which Windows drops."""
+"""Unsafe parts of a file name.
+
+They are characters that some file system, terminal or UTF-8 rejects, a leading dot (hidden file), and a
+trailing dot or space, which Windows drops.
+"""
 
 _MAX_STEM_BYTES = 200
-"""Chosen below the 255 bytes that file systems allow: the temporary name is longer than the final one."""
+"""Maximum length of a stem. Hand-picked, not tuned.
+
+It is less than the 255 bytes that file systems allow, because temporary names are longer than final names.
+"""
 
 
 class PageFolder:
     """Page writer for a folder of files.
 
     The folder is created with its first file. Failed pages and pages without leads get no files. Existing
-    files of a page are replaced; existing files of a page that fails now stay.
-    `suffixes` are the suffixes of one page's files; `stem` returns their common stem from the page id.
+    files of a page are replaced. If a page fails, its existing files stay.
+
+    `suffixes` are the suffixes of the files of one page. `stem` returns their common stem for a page id.
     """
 
     def __init__(
@@ -64,15 +74,18 @@ class PageFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Do nothing: each file is closed after its page."""
+        """Do nothing. Every file was closed when its page was written."""
 
 
 def file_stem(page_id: str, unsafe: Pattern[str] = _UNSAFE, max_bytes: int = _MAX_STEM_BYTES) -> str:
-    """Return a safe file name for a page id: equal ids give equal names, different ids different names.
+    """Return a safe file stem for a page id. Equal ids give equal stems, different ids different stems.
 
     A safe id is returned unchanged. Otherwise the unsafe characters are replaced and a digest of the id is
-    appended. Ids in another Unicode normal form than NFC count as unsafe, because some file systems treat
-    both forms as the same name.
+    appended. These ids also count as unsafe:
+
+    - an id that is empty or longer than `max_bytes`
+    - the stem of the run's report
+    - an id that is not in Unicode normal form NFC, because some file systems treat all forms as one name
     """
     safe = unicodedata.normalize("NFC", unsafe.sub("_", page_id))
     is_reserved = safe.lower() == REPORT.removesuffix(".json")

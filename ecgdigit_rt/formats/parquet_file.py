@@ -1,8 +1,8 @@
 """Format `parquet`: one file with a row per page and lead, for pandas, polars and DuckDB.
 
-`mv` is a list of float32 in millivolts that holds only the printed samples, from `start_s` on. A failed
-page is one row with `error_id` and `message` and without a lead, so that every page of a run is in the
-table; `WHERE lead = 'II'` skips failed pages.
+`mv` is a list of float32 in millivolts, which contains only the printed samples, from `start_s` on. A failed
+page is one row with `error_id` and `message` but without a lead. Queries such as `WHERE lead = 'II'`
+therefore skip failed pages.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAGES_PER_ROW_GROUP = 128
-"""Pages in memory until a row group is written, about 10 MB. Chosen, not tuned."""
+"""Number of pages that are buffered in memory before a row group is written, about 10 MB.
+
+Hand-picked, not tuned.
+"""
 
 DICTIONARY_COLUMNS = (
     "page_id", "source", "lead", "unit", "layout", "status", "notes", "software", "models",
     "device", "error_id", "message",
 )  # fmt: skip
-"""Columns with few different values, which Parquet stores once per row group."""
+"""Columns with repeated values. Parquet stores each distinct value once per row group."""
 
 
 def open_writer(destination: OutputDestination) -> ParquetPageWriter:
@@ -38,7 +41,7 @@ def open_writer(destination: OutputDestination) -> ParquetPageWriter:
 
 
 class ParquetPageWriter:
-    """Page writer of one Parquet file, by row groups. The file appears when the writer is closed."""
+    """Page writer of one Parquet file. The file is published when the writer is closed."""
 
     def __init__(self, destination: OutputDestination) -> None:
         with missing_dependency_as_error("--format parquet", "pyarrow", "parquet"):
@@ -75,7 +78,7 @@ class ParquetPageWriter:
         self._open.__exit__(kind, error, trace)
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write the last row group and the footer. After an error the file is closed, then discarded."""
+        """Write the last row group and close the file. After an error, only close the file."""
         try:
             if kind is None:
                 self._flush()
@@ -123,7 +126,7 @@ def signals_schema() -> pa.Schema:
 
 
 def rows_from_page(page_id: str, result: Result) -> list[dict[str, object]]:
-    """Return one row per lead, or one row for a failed page. Absent columns are null."""
+    """Return one row per lead, or one row for a failed page. Absent keys become null in the table."""
     source = source_metadata(result, page_id)
     origin = {"page_id": source["id"], "source": source["source"], "page": source["page"]}
     if isinstance(result, Failed):

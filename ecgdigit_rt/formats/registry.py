@@ -1,8 +1,8 @@
 """Table of the output formats.
 
 A new format is one module in this package with a function `open_writer(destination: OutputDestination) ->
-PageWriter`, and one line in `FORMATS`. Formats load only when opened, because the command-line help reads
-this table.
+PageWriter`, and one line in `FORMATS`. The module of a format is imported only when its writer is opened,
+because the command-line help imports this table.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 REPORT = "report.json"
-"""File name of a run's report inside an output folder. No page gets this name."""
+"""File name of a run's report in an output folder. No file of a page has this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputDestination:
     """Destination of a run's output.
 
-    `stream` replaces the file at `path` if given. `requests` are the requests of test.csv by image id.
+    If `stream` is not None, the output is written to it instead of `path`. `requests` are the requests of
+    test.csv by image id, or None without a test.csv.
     """
 
     path: Path
@@ -42,9 +43,9 @@ class OutputDestination:
 class OutputFormat:
     """One output format.
 
-    `module` is the module of this package that defines `open_writer`. `suffixes` are those of the file, or
-    of the files in the folder if `is_folder`; the first one is suggested in messages. `to_stream` allows
-    standard output and pipes.
+    `module` is the name of the module in this package that defines `open_writer`. `suffixes` are the suffixes
+    of the output file, or of the signal files in the output folder if `is_folder`. Messages suggest the first
+    suffix. `to_stream` is true for formats that can be written to standard output and pipes.
     """
 
     name: str
@@ -60,7 +61,7 @@ class OutputFormat:
         return writer
 
     def report_path(self, out: Path) -> Path:
-        """Return the path of a run's report: beside an output file, or inside an output folder."""
+        """Return the path of a run's report: in the folder of an output file, or inside an output folder."""
         return out / REPORT if self.is_folder else out.with_name(f"{out.stem}.report.json")
 
 
@@ -79,31 +80,30 @@ FORMATS = {
 
 
 _DEFAULT = "submission"
-"""Format of a stream without `--format`, and the only one that can satisfy test.csv requests."""
+"""Default format of streams and of runs with a test.csv. No other format supports test.csv."""
 
 
 def select_format(name: str | None, out: Path, *, has_requests: bool) -> OutputFormat:
     """Return the named format, or the one implied by test.csv, `-` or the suffix of `out`.
 
-    Raises UnknownChoice, FormatNotSpecified if nothing implies a format, and FormatConflict if the name,
-    `out` and test.csv do not fit together.
+    Raises UnknownChoice, FormatNotSpecified if nothing implies a format, or FormatConflict if the name, `out`
+    and test.csv contradict each other.
     """
     if name is not None and name not in FORMATS:
         raise UnknownChoice("format", name, tuple(FORMATS))
     selected = FORMATS[name] if name is not None else _implied_format(out, has_requests=has_requests)
     if has_requests and selected.name != _DEFAULT:
-        raise FormatConflict(
-            selected.name, "--test requires the submission format", "Omit --test or --format."
-        )
+        hint = "Omit --test, or use the submission format and an output file with the suffix .csv."
+        raise FormatConflict(selected.name, "--test requires the submission format", hint)
     if _is_stream(out):
         if not selected.to_stream:
             streams = " and ".join(other.name for other in FORMATS.values() if other.to_stream)
-            hint = f"Name a file or folder. Only {streams} can be streamed."
+            hint = f"Set --out to a file or folder. Only {streams} can be streamed."
             raise FormatConflict(selected.name, "it cannot be written to standard output or a pipe", hint)
         return selected
     if selected.is_folder and _formats_with_suffix(out):
         problem = f"it writes a folder of files, but {out.name} is a file name"
-        hint = f"Name a folder: --format {selected.name} --out {out.with_suffix('')}"
+        hint = f"Set --out to a folder: --format {selected.name} --out {out.with_suffix('')}"
         raise FormatConflict(selected.name, problem, hint)
     others = [other.name for other in _formats_with_suffix(out) if not other.is_folder]
     if others and selected.name not in others:
@@ -125,7 +125,7 @@ def _implied_format(out: Path, *, has_requests: bool) -> OutputFormat:
 
 
 def _formats_with_suffix(out: Path) -> list[OutputFormat]:
-    """Return the formats that use the suffix of `out`; none for an existing folder, whatever its name."""
+    """Return the formats that use the suffix of `out`. An existing folder has none, whatever its name."""
     if out.is_dir():
         return []
     return [entry for entry in FORMATS.values() if out.suffix.lower() in entry.suffixes]

@@ -10,34 +10,40 @@ from numpy.typing import NDArray
 from ecgdigit_rt.results import LEADS, Digitized, Lead
 
 RATE_HZ = 500.0
-"""Sampling rate of every table that is written: that of the digitized leads."""
+"""Sampling rate of all written tables. Digitized leads have the same rate."""
 
-STEPS_PER_MV = 1000
-"""Resolution of 16-bit samples: 1 µV, which is 0.01 mm of paper at 10 mm/mV. The range is ±32.767 mV."""
+COUNTS_PER_MV = 1000
+"""Counts of a 16-bit sample per millivolt.
+
+One count is 1 µV, which is 0.01 mm of paper at 10 mm/mV. The range is ±32.767 mV.
+"""
 
 INVALID_SAMPLE = -32768
-"""16-bit value of samples that are not printed: the invalid sample of WFDB's format 16, and the Waveform
-Padding Value of our DICOM files."""
+"""16-bit value of samples outside the printed part of a lead.
+
+It is the invalid sample of WFDB's format 16, and the Waveform Padding Value of the DICOM files.
+"""
 
 
 def lead_names(page: Digitized) -> list[str]:
-    """Return the leads that have samples, in the standard order: the columns of the table."""
+    """Return the names of the leads that have samples, in standard order. They are the table's columns."""
     return [name for name in LEADS if name in page.leads and page.leads[name].mv.size]
 
 
 def lead_slice(lead: Lead, rate_hz: float = RATE_HZ) -> slice:
     """Return the rows of the table that a lead occupies.
 
-    It starts at the row nearest to `start_s`: at 500 Hz at most 1 ms away.
+    The first row is the one nearest to `start_s`, at most 1 ms away at 500 Hz. It is row 0 if `start_s` is
+    negative.
     """
     start = max(0, round(lead.start_s * rate_hz))
     return slice(start, start + max(1, round(lead.mv.size * rate_hz / lead.rate_hz)))
 
 
 def signal_table(page: Digitized, rate_hz: float = RATE_HZ) -> NDArray[np.float32]:
-    """Return the signals in millivolts, float32 (samples, leads), with the columns of `lead_names`.
+    """Return the signals in millivolts, float32 (samples, leads), with one column for each of `lead_names`.
 
-    Samples that are not printed are NaN.
+    Samples outside the printed part of a lead are NaN.
     """
     leads = [page.leads[name] for name in lead_names(page)]
     slices = [lead_slice(lead, rate_hz) for lead in leads]
@@ -48,17 +54,17 @@ def signal_table(page: Digitized, rate_hz: float = RATE_HZ) -> NDArray[np.float3
 
 
 def int16_from_mv(mv: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
-    """Return millivolts as 16-bit steps of the same shape.
+    """Return millivolts as 16-bit counts of the same shape.
 
-    NaN becomes INVALID_SAMPLE; values out of range are clipped.
+    NaN becomes INVALID_SAMPLE. Values out of range are clipped.
     """
-    steps = np.clip(np.rint(mv * STEPS_PER_MV), -32767, 32767)
-    return np.where(np.isnan(mv), INVALID_SAMPLE, steps).astype(np.int16)
+    counts = np.clip(np.rint(mv * COUNTS_PER_MV), -32767, 32767)
+    return np.where(np.isnan(mv), INVALID_SAMPLE, counts).astype(np.int16)
 
 
 def _resample_lead(lead: Lead, rate_hz: float, count: int) -> NDArray[np.floating]:
     if lead.rate_hz == rate_hz:
         return lead.mv
-    from ecgdigit_rt.resample import resample  # loads scipy; leads are normally at 500 Hz
+    from ecgdigit_rt.resample import resample  # imports scipy, which is rarely needed
 
     return resample(lead.mv, lead.rate_hz, rate_hz, count)

@@ -1,7 +1,7 @@
-"""Format `submission`: one CSV file with a line per sample, and its reader.
+"""Format `submission`: one CSV file with a line per sample, and the reader of this format.
 
-A line is `{image}_{row}_{lead},{millivolt}`; rows count from 0 within each lead. With test.csv requests the
-file holds exactly the requested samples, otherwise every digitized lead of every page.
+A line is `{image}_{row}_{lead},{millivolt}`. Rows are counted from 0 within each lead. With test.csv requests
+the file contains exactly the requested samples, otherwise every digitized lead of every page.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ from ecgdigit_rt.formats.test_csv import MAX_ROWS, values_for
 from ecgdigit_rt.results import Result
 
 HEADER = "id,value\n"
+
 _MAX_PHYSICAL_LINES = 256
-"""Limit of one quoted line: a file name of 255 bytes that consists of line breaks."""
+"""Maximum number of physical lines of one quoted line.
+
+A file name of 255 bytes may consist of line breaks.
+"""
 
 Submission = dict[str, dict[str, NDArray[np.float64]]]
-"""Millivolts, float64 (rows,), by image id and lead. Absent rows are NaN."""
+"""Signals by image id and lead, float64 (rows,) in millivolts. Absent rows are NaN."""
 
 
 def open_writer(destination: OutputDestination) -> SubmissionPageWriter:
@@ -39,7 +43,7 @@ def open_writer(destination: OutputDestination) -> SubmissionPageWriter:
 
 
 class SubmissionPageWriter:
-    """Page writer of a submission: the requested samples, or every digitized lead without requests."""
+    """Page writer of a submission. Without requests it writes every digitized lead."""
 
     def __init__(self, destination: OutputDestination) -> None:
         self._requests = destination.requests
@@ -62,13 +66,13 @@ class SubmissionPageWriter:
 
 
 def rows_text(image: str, lead: str, mv: NDArray[np.floating[Any]]) -> str:
-    """Return the lines of one lead, at 5 decimals (10 nV).
+    """Return the lines of one lead as text, with 5 decimals (10 nV).
 
-    A page has tens of thousands of lines, so one template is formatted at once instead of a loop.
-    Raises ValueError if a value is not finite.
+    A page has tens of thousands of lines, so they are formatted with one template instead of a loop. Raises
+    ValueError if a value is not finite.
     """
     if not np.isfinite(mv).all():
-        raise ValueError(f"lead {lead} of {image} has values that are not finite")
+        raise ValueError(f"lead {lead} of {image} contains values that are not finite")
     template = _template(lead, mv.size)
     image = escape_surrogates(image)
     rounded = np.round(mv.astype(np.float64), 5) + 0.0  # + 0.0 turns −0.0 into 0.0
@@ -86,8 +90,8 @@ def _template(lead: str, count: int) -> str:
 class SubmissionWriter:
     """Atomic writer of a submission, lead by lead.
 
-    The file replaces `path` when the writer is closed; after an error nothing remains. Targets that are not
-    regular files (a pipe, /dev/stdout) and `stream` are written to directly.
+    The new file replaces `path` when the writer is closed. After an error it is discarded and `path` stays
+    unchanged. `stream` and targets that are not regular files (a pipe, /dev/stdout) are written to directly.
     """
 
     def __init__(self, path: Path, stream: TextIO | None = None) -> None:
@@ -119,9 +123,9 @@ class SubmissionWriter:
 
 
 def read_submission(path: Path) -> Submission:
-    """Read a submission. Lines may be in any order, without duplicate rows.
+    """Read a submission. Lines may be in any order, but no row may occur twice.
 
-    Raises InputNotFound and SubmissionMalformed, which names the line.
+    Raises InputNotFound, or SubmissionMalformed with the number of the line.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -166,7 +170,10 @@ def _lead_blocks(path: Path, lines: Iterable[str]) -> Iterator[_LeadBlock]:
 
 
 def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines; a quoted id may contain line breaks, so a line with open quotes continues."""
+    """Yield line numbers and logical lines.
+
+    A quoted id may contain line breaks, so a line with an open quote is joined with the following lines.
+    """
     start, parts = 2, list[str]()
     for number, line in enumerate(lines, start=2):
         if not parts:

@@ -1,4 +1,4 @@
-"""Requests of the competition's test.csv, and the values of a page that fulfil them.
+"""Requests of the competition's test.csv, and the samples of a page that they request.
 
 `test.csv` has the columns id, lead, fs, number_of_rows. For each line the submission must contain exactly
 number_of_rows values in millivolts at fs Hz, without NaN.
@@ -24,7 +24,10 @@ COLUMNS = ("id", "lead", "fs", "number_of_rows")
 
 MAX_RATE_HZ = 100_000
 MAX_ROWS = 10_000_000
-"""Limits against absurd requests, which would exhaust the memory. Chosen, not tuned."""
+"""Maximum sampling rate and number of rows of a request.
+
+Larger requests would exhaust the memory. Hand-picked, not tuned.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,17 @@ class LeadRequest:
 
 @dataclass(frozen=True, slots=True)
 class LeadValues:
-    """Values of one page for the submission, in millivolts by lead, and the leads that are missing."""
+    """Values of one page for the submission, in millivolts by lead, and the names of its missing leads."""
 
     values: Mapping[str, NDArray[np.float64]]
     missing: tuple[str, ...]
 
 
 def read_test_csv(path: Path) -> dict[str, list[LeadRequest]]:
-    """Read the requests by image id, images and leads in the order of the file.
+    """Read the requests of a test.csv by image id. Images and leads are in the order of the file.
 
-    Columns may be in any order, and further columns are ignored. Raises InputNotFound and TestCsvMalformed,
-    which names the line and the column.
+    Columns may be in any order, and other columns are ignored. Raises InputNotFound, or TestCsvMalformed with
+    the line and the column.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")  # read_text would translate the line endings
@@ -79,16 +82,16 @@ def read_test_csv(path: Path) -> dict[str, list[LeadRequest]]:
 
 
 def values_for(result: Result, requests: Sequence[LeadRequest] | None) -> LeadValues:
-    """Return the requested values of one page, or all of its leads at their own rate without requests.
+    """Return the requested values of one page, or all of its leads if `requests` is None.
 
-    A requested lead that is missing is zeros; so is every requested lead of a failed page. Without requests
-    a failed page has no values.
+    A requested lead that is missing is filled with zeros, and so are all requested leads of a failed page.
+    Without requests, leads are returned at their original rate, and a failed page has no values.
     """
     leads = {} if isinstance(result, Failed) else result.leads
     if requests is None:
         signals = {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}
         return LeadValues(signals, tuple(missing_leads(result)))
-    from ecgdigit_rt.resample import resample  # loads scipy, needed only when a page is written
+    from ecgdigit_rt.resample import resample  # imports scipy, which only requests need
 
     values = {}
     for request in requests:
@@ -102,13 +105,16 @@ def values_for(result: Result, requests: Sequence[LeadRequest] | None) -> LeadVa
 
 
 def missing_requests(result: Result, requests: Sequence[LeadRequest]) -> list[str]:
-    """Return the requested leads that the result does not have."""
-    found = [] if isinstance(result, Failed) else lead_names(result)
-    return [request.lead for request in requests if request.lead not in found]
+    """Return the requested leads that the result lacks."""
+    digitized = [] if isinstance(result, Failed) else lead_names(result)
+    return [request.lead for request in requests if request.lead not in digitized]
 
 
 def _numbered_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the cells of each line; a quoted id may contain line breaks."""
+    """Yield the line number and the cells of each row.
+
+    A quoted id may contain line breaks. The number is that of the last line of the row.
+    """
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
         for cells in lines:
@@ -139,7 +145,7 @@ def _request_from_cells(path: Path, line: int, cells: Sequence[str]) -> tuple[st
 
 
 def _number(text: str) -> float:
-    """Return the number, or NaN if it cannot be parsed; NaN fails every range check."""
+    """Return the number, or NaN if it cannot be parsed. NaN fails every range check."""
     try:
         return float(text)
     except ValueError:

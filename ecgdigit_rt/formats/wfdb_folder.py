@@ -1,7 +1,8 @@
 """Format `wfdb`: NAME.hea and NAME.dat per page, for PhysioNet's tools.
 
-All digitized leads at 500 Hz in format 16, one step per microvolt. Samples that are not printed are
-invalid samples, which readers return as NaN. The comments of the header hold the metadata.
+A record contains all digitized leads at 500 Hz in format 16, with one count per microvolt. Samples outside
+the printed part of a lead are invalid samples, which readers return as NaN. The comments of the header
+contain the metadata: `page_comments` and `lead_comment`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from ecgdigit_rt.formats.metadata import UNIT, lead_comment, page_comments
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
 from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import (
+    COUNTS_PER_MV,
     RATE_HZ,
-    STEPS_PER_MV,
     int16_from_mv,
     lead_names,
     signal_table,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _NOT_IN_RECORD_NAMES = re.compile(r"[^A-Za-z0-9_-]")
-_MAX_RECORD_NAME_BYTES = 50  # WFDB_MAXRNL of the WFDB library
+_MAX_RECORD_NAME_BYTES = 50  # maximum length of a record name, WFDB_MAXRNL of the WFDB library
 
 
 def open_writer(destination: OutputDestination) -> PageFolder:
@@ -41,9 +42,9 @@ def open_writer(destination: OutputDestination) -> PageFolder:
 def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
     """Write one record and return the path of its header.
 
-    `path` is the record, with or without `.hea`. Its name is changed if WFDB does not allow it (letters,
-    digits, `_` and `-`, at most 50). Raises ValueError if the page has no leads, DependencyMissing and
-    OutputNotWritable.
+    `path` is the path of the record, with or without `.hea`. WFDB allows at most 50 letters, digits, `_` and
+    `-` in the name of a record. Other names are changed. Raises ValueError if the page has no leads,
+    DependencyMissing or OutputNotWritable.
     """
     if not lead_names(page):
         raise ValueError(f"{page_id or page.source.id} has no leads to write")
@@ -55,7 +56,7 @@ def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
         # a temporary folder.
         with TemporaryDirectory(prefix=f".{name}.", suffix=".part", dir=path.parent) as temporary:
             _write_record(page, name, Path(temporary), page_id)
-            for suffix in (".dat", ".hea"):  # the header last: a record exists if its header exists
+            for suffix in (".dat", ".hea"):  # the header comes last: a record exists if its header exists
                 (Path(temporary) / f"{name}{suffix}").replace(path.with_name(f"{name}{suffix}"))
     return header
 
@@ -79,7 +80,7 @@ def _write_record(page: Digitized, name: str, folder: Path, page_id: str) -> Non
         sig_name=leads,
         d_signal=int16_from_mv(signal_table(page)),
         fmt=["16"] * len(leads),
-        adc_gain=[float(STEPS_PER_MV)] * len(leads),
+        adc_gain=[float(COUNTS_PER_MV)] * len(leads),
         baseline=[0] * len(leads),
         comments=[_ascii_text(comment) for comment in comments],
         write_dir=str(folder),
@@ -87,7 +88,7 @@ def _write_record(page: Digitized, name: str, folder: Path, page_id: str) -> Non
 
 
 def _ascii_text(line: str) -> str:
-    """Return the line with other characters escaped: readers drop what is not ASCII."""
+    """Return the line in ASCII. Other characters are escaped, because readers drop them."""
     return line.replace("→", "->").encode("ascii", "backslashreplace").decode().replace("\n", "\\n")
 
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 class PageWriter(Protocol):
     """Writer of the results of a run, page by page, as a context manager.
 
-    It receives every page, failed pages too. Entering checks that the output can be written, before a page
-    is processed. The output appears atomically: complete or not at all. Every method may raise
-    OutputNotWritable.
+    It receives every page, including failed ones. Entering the context checks that the output can be written,
+    before any page is processed. Each file appears atomically: complete or not at all. Every method may
+    raise OutputNotWritable.
     """
 
     def __enter__(self) -> Self:

@@ -1,1 +1,1 @@
-"""Sheet location in the image, and the mesh between paper millimetres and image pixels."""
+"""Location of the sheet in the image, and the mesh that maps paper millimetres to image pixels."""

@@ -1,8 +1,8 @@
-"""Second run of stage 1 on a flat but rotated sheet, after deskewing it.
+"""Second run of the grid stage on a flat but rotated sheet, after deskewing the sheet.
 
-Stage 1 is most accurate on level lines. On lines rotated by 5 to 10 degrees its errors are correlated over
-centimetres, as if the sheet were bent; a fitted surface follows them, and the page loses 3 to 6 dB. Deskewed
-by the plane that fits it, such a sheet is flat.
+The grid stage is most accurate on level lines. On lines rotated by 5 to 10 degrees, its errors are correlated
+over centimetres, as if the sheet were bent. A fitted surface follows these errors, and the page loses 3 to
+6 dB. Once the sheet is deskewed by its best-fitting plane, the grid stage measures a flat sheet.
 """
 
 from __future__ import annotations
@@ -23,27 +23,28 @@ from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS
 from ecgdigit_rt.stages import GRID_SIDE
 
 _MAX_AMBIGUOUS = 2.0
-"""Largest nonplanarity that may be an error of stage 1. Measured: rotated flat sheets have up to 1.75. Two of
-20 bent sheets have less than this limit."""
+"""Largest nonplanarity that errors of the grid stage may cause. Measured: up to 1.75 on rotated flat sheets.
+Two of 20 bent sheets are also below this limit."""
 
 _MAX_FLAT = 1.4
-"""Largest nonplanarity of a flat sheet once it is deskewed. Measured: flat sheets have 0.3 to 1.1, bent
-sheets 1.75 and more."""
+"""Largest nonplanarity of a flat sheet after deskewing. Measured: 0.3 to 1.1 on flat sheets, at least 1.75 on
+bent sheets."""
 
 _MARGIN_MM = MARGIN_PERIODS * STEP_MM
-"""Margin of the mesh, which is left out of the view: it contains no grid, and stage 1 may detect lines
-there."""
+"""Width of the mesh's margin. The view excludes it: the margin contains no grid, but the grid stage might
+detect lines there."""
 
 _MAX_ENLARGEMENT = 2.0
-"""Largest number of view pixels per image pixel. Chosen, not tuned; the first view has the same limit."""
+"""Maximum number of view pixels per image pixel. Hand-picked, not tuned; the first
+view has the same limit."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeskewedView:
-    """Sheet rectified by a plane.
+    """Sheet rectified by a homography.
 
-    pixels: (height, width, 3) uint8. image_from_view: (3, 3), from the view's pixels to the image's, with the
-    centre of pixel i at i + 0.5. image_px_per_px: image pixels per pixel of the view.
+    pixels: (height, width, 3) uint8. image_from_view: (3, 3), from view pixels to image pixels. The centre of
+    pixel i is at i + 0.5 in both. image_px_per_px: number of image pixels per view pixel.
     """
 
     pixels: Image
@@ -52,10 +53,10 @@ class DeskewedView:
 
 
 def deskew(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
-    """Return the mesh of a deskewed view if that shows a flat sheet, else `mesh`.
+    """Return the mesh of a deskewed view if the view shows a flat sheet, otherwise `mesh`.
 
-    Only meshes that are nearly planar are tried. `runner` is stage 1's; `image` is the upright image that the
-    mesh belongs to.
+    Only a mesh that is nearly, but not exactly, planar is measured again. `runner` runs the grid stage.
+    `image` is the upright image that `mesh` belongs to.
     """
     if not 1 < mesh.nonplanarity <= _MAX_AMBIGUOUS:
         return mesh
@@ -74,10 +75,10 @@ def deskew(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
 
 
 def deskewed_view(image: Image, mesh: Mesh) -> DeskewedView:
-    """Rectify the paper under the mesh by the plane that fits it best, at stage 1's input size.
+    """Rectify the paper under the mesh by its best-fitting plane, at the input size of the grid stage.
 
-    The view is sampled at about the image's resolution and then averaged down, like the first view.
-    Half-tones and black-and-white pages look the same in both.
+    The view is sampled at about the resolution of the image and then averaged down, like the first view.
+    Half-tones and black-and-white pages therefore look the same in both views.
     """
     u0, v0, u1, v1 = mesh.extent_mm
     image_from_mm = _plane_from_mesh(mesh)
@@ -104,7 +105,7 @@ def deskewed_view(image: Image, mesh: Mesh) -> DeskewedView:
 
 
 def _plane_from_mesh(mesh: Mesh) -> NDArray[np.float64]:
-    """Return the homography from millimetres to pixels that fits the nodes best."""
+    """Return the homography from millimetres to pixels that best fits the nodes."""
     rows, columns = mesh.pixels.shape[:2]
     row, column = np.mgrid[:rows, :columns]
     node_mm = np.stack([column, row], -1).reshape(-1, 2) * mesh.step_mm + np.array(mesh.origin_mm)
@@ -112,7 +113,7 @@ def _plane_from_mesh(mesh: Mesh) -> NDArray[np.float64]:
 
 
 def _opencv_matrix(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Convert a homography between pixels to OpenCV's convention, with pixel centres at integers."""
+    """Convert a homography between pixels to OpenCV's convention, in which pixel centres are at integers."""
     to_integers, from_integers = np.eye(3), np.eye(3)
     to_integers[:2, 2], from_integers[:2, 2] = -0.5, 0.5
     return np.asarray(to_integers @ matrix @ from_integers)

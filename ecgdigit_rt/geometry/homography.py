@@ -1,4 +1,4 @@
-"""Robust estimation and application of plane homographies."""
+"""Robust estimation and application of homographies."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Chosen, not tuned.
+# Hand-picked, not tuned.
 _ITERATIONS = 6
-_PERSPECTIVE_PRIOR = 0.6  # standard deviation of the relative change of depth over half the points' extent
-_MIN_SCALE = 0.02  # of the residuals, in target units
-_MIN_DEPTH = 0.1  # relative to the centre
+_PERSPECTIVE_PRIOR = 0.6  # standard deviation of the relative change in depth over half the points' extent
+_MIN_SCALE = 0.02  # minimum scale of the residuals, in target units
+_MIN_DEPTH = 0.1  # minimum depth of a point, relative to the depth of the centre
 
 
 def fit_homography(
@@ -19,8 +19,8 @@ def fit_homography(
 ) -> NDArray[np.float64]:
     """Fit the (3, 3) matrix that maps `source` (n, 2) to `target` (n, 2) by Cauchy-weighted least squares.
 
-    The linear form is reweighted by the depth of the previous iteration, so that the minimised error becomes
-    the distance in target units (iteration of Sanathanan and Koerner, 1963). `weight` is (n,).
+    The linear equations are reweighted by the depths of the previous iteration. The minimised error thereby
+    becomes the distance in target units (iteration of Sanathanan and Koerner, 1963). `weight` is (n,).
     """
     centre = np.average(source, axis=0, weights=weight)
     half = float(np.abs(source - centre).max()) + 1e-12
@@ -34,10 +34,10 @@ def fit_homography(
     p: NDArray[Any] = np.zeros(8)
     for _ in range(_ITERATIONS):
         w = weight * inlier / depth**2
-        matrix, side = _normal_equations(*(((w * f) * base) @ base.T for f in (1.0, u, v, square)))
+        matrix, right_hand_side = _normal_equations(*(((w * f) * base) @ base.T for f in (1.0, u, v, square)))
         ridge = np.full(8, 1e-9 * np.trace(matrix))
         ridge[6:] += 1 / _PERSPECTIVE_PRIOR**2
-        p = np.linalg.solve(matrix + np.diag(ridge), side)
+        p = np.linalg.solve(matrix + np.diag(ridge), right_hand_side)
         depth = np.maximum(1 + p[6] * x + p[7] * y, _MIN_DEPTH)
         residual = np.hypot(
             (p[0] * x + p[1] * y + p[2]) / depth - u, (p[3] * x + p[4] * y + p[5]) / depth - v
@@ -56,10 +56,10 @@ def _normal_equations(
     by_v: NDArray[np.float64],
     by_square: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (8, 8) matrix and the right side from four moment matrices of (x, y, 1), each (3, 3).
+    """Return the (8, 8) matrix and the right-hand side from four moment matrices of (x, y, 1), each (3, 3).
 
-    The moments are weighted by 1, u, v and u² + v². They give the normal equations of the rows
-    (x, y, 1, 0, 0, 0, -ux, -uy) = u and (0, 0, 0, x, y, 1, -vx, -vy) = v, which are never written out.
+    The moments are weighted by 1, u, v and u² + v². The result is the normal equations of the rows
+    (x, y, 1, 0, 0, 0, -ux, -uy) = u and (0, 0, 0, x, y, 1, -vx, -vy) = v, without computing these rows.
     """
     matrix = np.zeros((8, 8))
     matrix[:3, :3] = matrix[3:6, 3:6] = plain
@@ -70,7 +70,7 @@ def _normal_equations(
 
 
 def apply_homography(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map points (..., 2) by a homography (3, 3). Depths next to zero are replaced by 1e-6."""
+    """Map points (..., 2) by a homography (3, 3). Depths within 1e-6 of zero are replaced with 1e-6."""
     depth = points[..., 0] * matrix[2, 0] + points[..., 1] * matrix[2, 1] + matrix[2, 2]
     depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
     u = points[..., 0] * matrix[0, 0] + points[..., 1] * matrix[0, 1] + matrix[0, 2]

@@ -6,21 +6,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Chosen, not tuned.
-_DARKNESS = 0.4  # of ink, relative to the paper around it
-_PAPER_DILATION_PX = 9  # wider than any stroke
-_PAPER_BLUR_PX = 60
+# Hand-picked, not tuned.
+_DARKNESS = 0.4  # minimum darkness of ink, relative to the surrounding paper
+_PAPER_DILATION_PX = 9  # side of the maximum filter that removes strokes; wider than any stroke
+_PAPER_BLUR_PX = 60  # side of the window over which the brightness of the paper is averaged
 
 _MAX_MASKED = 0.5
-"""Largest share of a page that may be masked. Measured: traces and text mask 0.10 to 0.42 of a page, grids as
-dark as ink 0.60 and more."""
+"""Maximum fraction of a page that may be masked. Measured: traces and text mask 0.10 to 0.42 of a page, grids
+as dark as ink mask at least 0.60."""
 
 
 def mask_near_ink(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> NDArray[np.bool_]:
-    """Return the mask of cells within `reach_cells` of ink, empty if the grid is as dark as ink.
+    """Return the mask of cells within `reach_cells` of ink. It is empty if the grid is as dark as ink.
 
-    `page` is (height, width, 3) uint8 RGB. Ink is dark in all channels, coloured grid lines are bright in at
-    least one. The mask is (rows, columns) in cells of `cell_px` pixels, both counts rounded up.
+    `page` is (height, width, 3) uint8 RGB. Ink is dark in all channels, whereas coloured grid lines are
+    bright in at least one. The mask is (rows, columns) in cells of `cell_px` pixels; both counts are rounded
+    up.
     """
     value = cv2.max(cv2.max(page[..., 0], page[..., 1]), page[..., 2])
     quarter = cv2.resize(
@@ -33,7 +34,7 @@ def mask_near_ink(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> ND
     smooth = cv2.blur(quarter, (_PAPER_BLUR_PX // 4, _PAPER_BLUR_PX // 4))
     paper = cv2.resize(smooth, (value.shape[1], value.shape[0]))
     ink = cv2.compare(value, cv2.convertScaleAbs(paper, alpha=1 - _DARKNESS), cv2.CMP_LT)
-    # Maximum of each cell: a dilation anchored at the corner, subsampled by cell_px.
+    # A dilation anchored at the corner and subsampled by cell_px is the maximum of each cell.
     spread = cv2.dilate(ink, np.ones((cell_px, cell_px), np.uint8), anchor=(0, 0))
     cells = spread[::cell_px, ::cell_px]
     side = 2 * reach_cells + 1

@@ -1,4 +1,4 @@
-"""Host side of stage 0: the upright image, the sheet's box and the heatmaps of printed marks."""
+"""Host code of the locate stage: the upright image, the sheet's box and the heatmaps of printed marks."""
 
 from __future__ import annotations
 
@@ -15,36 +15,34 @@ from ecgdigit_rt.stages import GRID_SIDE, HEATMAPS, LOCATE_SIDE, MAP_STRIDE, PAG
 
 Image = NDArray[np.uint8]
 
-# Chosen, not tuned.
-_PAGE_THRESHOLD = 0.5  # of the page mask
-_MIN_PAGE_SHARE = 0.03  # of the image
-_PAGE_MARGIN = 0.02  # around the sheet, as a share of its size
-
-# Chosen, not tuned: a sheet shorter than this share of the image is cropped and predicted again.
-_CROP_BELOW = 0.62
-_CROP_MARGIN = 0.06
-
-# Chosen, not tuned.
-_CERTAIN_TURN = 0.97  # probability from which "upright" needs no further evidence
-_POSSIBLE_TURN = 0.002  # probability below which a quarter turn is not tried
+# Hand-picked, not tuned.
+_PAGE_THRESHOLD = 0.5  # threshold of the page mask
+_MIN_PAGE_SHARE = 0.03  # minimum fraction of the image that the sheet covers
+_PAGE_MARGIN = 0.02  # margin around the sheet, as a fraction of its size
+_CROP_BELOW = 0.62  # fraction of the image's long side below which the sheet is cropped and predicted again
+_CROP_MARGIN = 0.06  # margin of the crop around the sheet, as a fraction of the sheet's size
+_CERTAIN_TURN = 0.97  # probability above which "upright" needs no further evidence
+_POSSIBLE_TURN = 0.002  # minimum probability of a quarter turn that is tried
 
 _CLEAR_EVIDENCE = 5.0
-"""Evidence that an image needs to be upright without further tests. The maximum is 13, one per mark.
-Measured: upright pages have 4.5 to 6, turned pages at most 4.6."""
+"""Evidence above which an image is taken as upright without further tests. The possible maximum is 13, one
+per mark. Measured: 4.5 to 6 on upright pages, at most 4.6 on rotated pages."""
 
 _UPRIGHT_BONUS = 0.3
-"""Evidence added to the image as given, since most images are upright. Chosen, not tuned."""
+"""Evidence added to the image in its original orientation, since most images are upright. Hand-picked, not
+tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Upright image with the sheet's box and the heatmaps of stage 0.
+    """Upright image with the sheet's box and the heatmaps of the locate stage.
 
-    image: (height, width, 3) uint8 RGB, the original turned back by `quarter_turns`.
-    heatmaps: (len(HEATMAPS), rows, columns) float32. Cell (i, j) covers `cell_px` original pixels from
-    `corner_px` + (j, i) * cell_px.
-    page_px: left, top, right, bottom of the sheet in the upright image.
-    view: the upright image with its long side at most `GRID_SIDE`, and original pixels per pixel of it.
+    image: (height, width, 3) uint8 RGB, the original rotated counterclockwise by `quarter_turns`.
+    heatmaps: (len(HEATMAPS), rows, columns) float32. Cell (i, j) is a square of `cell_px` original pixels per
+    side. Its top left corner is at `corner_px` + (j, i) * cell_px.
+    page_px: left, top, right and bottom of the sheet in the upright image.
+    view: the upright image, resized so that its long side is at most `GRID_SIDE`, and the number of original
+    pixels per view pixel.
     """
 
     image: Image
@@ -56,16 +54,16 @@ class Located:
     view: tuple[Image, float]
 
     def channel(self, name: str) -> NDArray[np.float32]:
-        """Return the heatmap with this name (rows, columns)."""
+        """Return the heatmap of the channel with this name, (rows, columns)."""
         return np.asarray(self.heatmaps[HEATMAPS.index(name)])
 
 
 def downscale(image: Image, side: int, max_scale: float = 1.0) -> tuple[Image, float]:
     """Resize the image to a long side of at most `side`, and return it with the exact factor.
 
-    The factor is original pixels per new pixel, equal on both axes: a size rounded to whole pixels would
-    stretch one axis by a thousandth, which is several samples over ten seconds. `max_scale` limits the
-    enlargement of small images.
+    The factor is the number of original pixels per new pixel. It is the same on both axes. Scaling to a size
+    rounded to whole pixels would stretch one axis by a thousandth, which is several samples over ten seconds.
+    `max_scale` limits the enlargement of small images.
     """
     factor = min(side / max(image.shape[:2]), max_scale)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -74,23 +72,23 @@ def downscale(image: Image, side: int, max_scale: float = 1.0) -> tuple[Image, f
 
 
 def pad_to_step(image: Image) -> Image:
-    """Pad the image at the bottom and right with edge pixels, to multiples of `SIDE_STEP`."""
+    """Pad the image at the bottom and right to multiples of `SIDE_STEP`, by repeating its edge pixels."""
     bottom, right = -image.shape[0] % SIDE_STEP, -image.shape[1] % SIDE_STEP
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def stage1_view(image: Image) -> tuple[Image, float]:
-    """Resize an image that the sheet fills to stage 1's input size; also return original pixels per pixel."""
+def grid_stage_view(image: Image) -> tuple[Image, float]:
+    """Resize an image to the input size of the grid stage, and return it with the exact factor."""
     return downscale(image, GRID_SIDE, max_scale=2.0)
 
 
 def locate(runner: Runner, image: Image) -> Located:
     """Find the sheet in an image (height, width, 3) uint8 RGB. Raises NoPageFound.
 
-    A turned image is turned back and predicted again, since stage 0 recognises upright marks only. A sheet
-    that is small in the image is cropped and predicted again at a larger scale.
+    A rotated image is turned upright and predicted again, since the locate stage recognises upright marks
+    only. A sheet that is small in the image is cropped and predicted again at a larger scale.
     """
-    view, factor = stage1_view(image)
+    view, factor = grid_stage_view(image)
     upright = _upright_prediction(runner, view, factor)
     heatmaps, cell = upright.heatmaps, upright.cell_px
     if upright.quarter_turns:
@@ -102,14 +100,14 @@ def locate(runner: Runner, image: Image) -> Located:
     if longest < _CROP_BELOW * max(image.shape[:2]):
         left, top, right, bottom = _pixel_box(image, box, cell, _CROP_MARGIN)
         crop = np.ascontiguousarray(image[top:bottom, left:right])
-        heatmaps, _, cell = _predict(runner, stage1_view(crop))
+        heatmaps, _, cell = _predict(runner, grid_stage_view(crop))
         corner = (float(left), float(top))
     return Located(image, upright.quarter_turns, heatmaps, cell, corner, page, (upright.view, factor))
 
 
 @dataclass(frozen=True, slots=True)
 class _UprightPrediction:
-    """View turned back by `quarter_turns`, with its heatmaps."""
+    """View rotated counterclockwise by `quarter_turns`, with its heatmaps."""
 
     quarter_turns: int
     view: Image
@@ -118,17 +116,18 @@ class _UprightPrediction:
 
 
 def _upright_prediction(runner: Runner, view: Image, factor: float) -> _UprightPrediction:
-    """Turn the view upright, by the marks' activation and the network's turn probabilities.
+    """Turn the view upright, based on the activations of the marks and the predicted turn probabilities.
 
-    Clear marks decide, and so does a certain "upright" of the network. Otherwise every turn with a possible
-    probability is tried, and the one with the largest evidence is taken.
+    The view is not rotated if its marks are clear or if the network is certain that it is upright. Otherwise
+    every turn with a probability of at least `_POSSIBLE_TURN` is tried, and the turn with the most evidence
+    is taken.
     """
     heatmaps, turns, cell = _predict(runner, (view, factor))
     evidence = _mark_evidence(heatmaps)
-    as_given = _UprightPrediction(0, view, heatmaps, cell)
+    unrotated = _UprightPrediction(0, view, heatmaps, cell)
     if turns[0] > _CERTAIN_TURN or evidence > _CLEAR_EVIDENCE:
-        return as_given
-    best = (evidence + _UPRIGHT_BONUS, as_given)
+        return unrotated
+    best = (evidence + _UPRIGHT_BONUS, unrotated)
     for k in (1, 2, 3):
         if turns[k] < _POSSIBLE_TURN:
             continue
@@ -143,9 +142,9 @@ def _upright_prediction(runner: Runner, view: Image, factor: float) -> _UprightP
 def _predict(
     runner: Runner, view: tuple[Image, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Return heatmaps, turn probabilities and cell size in original pixels.
+    """Return the heatmaps, the turn probabilities and the cell size in original pixels.
 
-    The view is twice as large as stage 0's input, and a reduction by exactly two is fast.
+    The view is usually twice as large as the input of the locate stage. A reduction by exactly two is fast.
     """
     small, factor = downscale(view[0], LOCATE_SIDE)
     factor *= view[1]
@@ -155,7 +154,7 @@ def _predict(
 
 
 def _mark_evidence(heatmaps: NDArray[np.float32]) -> float:
-    """Return the evidence that the image is upright: the sum of the marks' peak activations, 0 to 13."""
+    """Return the evidence that the image is upright, 0 to 13: the sum of the marks' peak activations."""
     marks = [HEATMAPS.index(name) for name in (PULSE, *LEADS)]
     return float(heatmaps[marks].max((1, 2)).sum())
 
@@ -176,7 +175,7 @@ def _page_box(mask: NDArray[np.float32]) -> tuple[int, int, int, int]:
 def _pixel_box(
     image: Image, box: tuple[int, int, int, int], cell: float, margin: float
 ) -> tuple[int, int, int, int]:
-    """Convert a box from cells to pixels, widen it by `margin` of its size, and clip it to the image."""
+    """Convert a box from cells to pixels, widened by `margin` times its size and clipped to the image."""
     dx, dy = margin * (box[2] - box[0]) * cell, margin * (box[3] - box[1]) * cell
     return (
         max(0, int(box[0] * cell - dx)),

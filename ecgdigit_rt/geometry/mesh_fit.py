@@ -1,8 +1,8 @@
-"""Fit of the mesh to the grid's phase fields.
+"""Fit of the mesh to the phase fields of the grid.
 
-The counts of periods in both directions are fitted over the image, where the samples lie on a regular grid
-and only their values are noisy: a homography for the perspective, plus a spline surface for the bends of the
-paper. The mesh is the inverse of that map at whole periods.
+The number of periods in each direction is fitted as a function of the image position. In the image the
+samples are on a regular grid, and only their values are noisy. The model is a homography for the perspective
+plus a spline surface for the bends of the paper. The mesh is the inverse of that map at whole periods.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from ecgdigit_rt.geometry.surface_fit import (
 )
 
 MARGIN_PERIODS = 4
-"""Periods of mesh beyond the detected grid, for strips near its edge. Chosen, not tuned."""
+"""Margin of the mesh around the detected grid, for strips near its edge. Hand-picked, not tuned."""
 
-# Chosen, not tuned.
-_MIN_FIELD_PX = 16  # smallest side of a phase field
-_MIN_PERIODS = 4.0  # smallest side of a grid
-_MAX_NODES = 300  # per side
-_MAX_NOISE = 0.06  # periods; noisier phases do not come from a grid
-_MAX_SLOPE = 0.2  # relative change of the local period by bends and creases
-_PERSPECTIVE_PIXELS = 1000  # for the initial homography
+# Hand-picked, not tuned.
+_MIN_FIELD_PX = 16  # minimum length of the shorter side of a phase field
+_MIN_PERIODS = 4.0  # minimum length of the shorter side of a grid
+_MAX_PERIODS = 300  # maximum length of the longer side of a grid
+_MAX_NOISE = 0.06  # maximum noise of a grid's phase, in periods
+_MAX_SLOPE = 0.2  # maximum relative change of the local period by bends and creases
+_PERSPECTIVE_PIXELS = 1000  # number of pixels that the initial homography is fitted to
 
 
 def mesh_from_phase(
@@ -46,18 +46,20 @@ def mesh_from_phase(
     scale: float,
     max_nonplanarity: float = 1.0,
 ) -> Mesh:
-    """Return the mesh of the phase fields, a plane if the page's nonplanarity is at most `max_nonplanarity`.
+    """Fit a mesh to the phase fields of both directions. Raises NoGridFound.
 
-    The fields are complex64 (h, w): rho * exp(2πi · u / 5 mm) and the same for v, with the confidence rho
-    from 0 to 1. `scale` is original pixels per field pixel; the centre of field pixel (i, j) lies at
-    ((j + 0.5) * scale, (i + 0.5) * scale). u grows to the right and v down, within 45 degrees. The mesh's
-    origin is a whole number of periods, near the top left of the detected grid. Raises NoGridFound.
+    The mesh is a plane if the nonplanarity of the page is at most `max_nonplanarity`.
+
+    The fields are complex64 (h, w): rho * exp(2πi · u / 5 mm), and the same for v. The confidence rho is
+    between 0 and 1. `scale` is the number of original pixels per field pixel, so that the centre of field
+    pixel (i, j) is at ((j + 0.5) * scale, (i + 0.5) * scale). u grows to the right and v downwards, within 45
+    degrees. u and v are 0 at a vertex near the top left of the detected grid.
     """
     if phase_u.shape != phase_v.shape or phase_u.ndim != 2 or min(phase_u.shape) < _MIN_FIELD_PX:
         raise NoGridFound("the image is too small")
     fields = (phase_field(phase_u, "right"), phase_field(phase_v, "down"))
     if fields[0] is None or fields[1] is None:
-        raise NoGridFound("no regular lines in both directions")
+        raise NoGridFound("no two perpendicular sets of regular lines were detected")
     pair = (fields[0], fields[1])
     counts = np.stack([unwrap_field(pair[0]), unwrap_field(pair[1])], -1)
     matrix = _fit_perspective(counts, pair)
@@ -74,7 +76,7 @@ def mesh_from_phase(
     samples = GridSamples(wrapped_phase, plane, weight, period_px)
     fit, noise, used = refined_fit(initial_fit(matrix, counts, samples), samples)
     if noise > _MAX_NOISE:
-        raise NoGridFound("the lines do not agree with each other")
+        raise NoGridFound("the detected lines do not form a regular grid")
     periods = plane + surface_periods(fit, shape)
     return _mesh_from_fit(fit, periods, used, period_px, noise, scale, nonplanarity)
 
@@ -84,18 +86,18 @@ def _fit_perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseF
     both = np.isfinite(counts).all(-1)
     i, j = np.nonzero(both)
     if i.size < MIN_PIXELS:
-        raise NoGridFound("too little of the grid is clear")
+        raise NoGridFound("too little of the grid is clearly visible")
     pick = np.linspace(0, i.size - 1, min(i.size, _PERSPECTIVE_PIXELS)).astype(np.intp)
     i, j = i[pick], j[pick]
     target = counts[i, j].astype(np.float64)
     if np.ptp(target, axis=0).min() < _MIN_PERIODS:
-        raise NoGridFound("too little of the grid is clear")
+        raise NoGridFound("too little of the grid is clearly visible")
     weight = np.minimum(pair[0].rho[i, j], pair[1].rho[i, j]).astype(np.float64) ** 2
     return fit_homography(np.stack([j + 0.5, i + 0.5], 1), target, weight + 1e-6)
 
 
 def _grid_weight(field: PhaseField, plane: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return rho squared where local period and direction agree with the page's, else 0."""
+    """Return rho squared where local period and direction agree with those of the page, otherwise 0."""
     plane_y, plane_x = np.gradient(plane.astype(np.float32))
     difference = np.hypot(field.gradient_x - plane_x, field.gradient_y - plane_y)
     agrees = (field.quality > 0) & (difference < _MAX_SLOPE * np.hypot(plane_x, plane_y))
@@ -113,20 +115,20 @@ def _mesh_from_fit(
 ) -> Mesh:
     """Invert the fit at whole periods. Raises NoGridFound.
 
-    `periods` is (h, w, 2), the fit at the pixel centres; `used` is (h, w, 2), the weights of the pixels.
-    `noise` is in periods of `period_px`. `scale` is original pixels per field pixel; two field pixels are one
-    pixel here.
+    `periods` is the fit at the pixel centres, (h, w, 2). `used` is the weights of the pixels, (h, w, 2).
+    `noise` is in periods of `period_px`. `scale` is the number of original pixels per field pixel; the
+    pixels here are folded, two field pixels wide and high.
     """
     scale *= 2
     support = cv2.blur(used.min(-1), (2 * int(period_px / 2) + 1,) * 2)
     supported = support > 0.25 * float(np.quantile(support[::4, ::4], 0.9))
     inside = periods[supported]
     if len(inside) < MIN_PIXELS:
-        raise NoGridFound("too little of the grid is clear")
+        raise NoGridFound("too little of the grid is clearly visible")
     low = np.floor(np.quantile(inside[::5], 0.002, axis=0) + 0.1).astype(int)
     high = np.ceil(np.quantile(inside[::5], 0.998, axis=0) - 0.1).astype(int)
-    if (high - low).min() < _MIN_PERIODS or (high - low).max() > _MAX_NODES:
-        raise NoGridFound("the lines do not have the size of a page")
+    if (high - low).min() < _MIN_PERIODS or (high - low).max() > _MAX_PERIODS:
+        raise NoGridFound("the area with regular lines is too small or too large for a page")
     u = np.arange(low[0] - MARGIN_PERIODS, high[0] + MARGIN_PERIODS + 1)
     v = np.arange(low[1] - MARGIN_PERIODS, high[1] + MARGIN_PERIODS + 1)
     targets = np.stack(np.meshgrid(u, v), -1).reshape(-1, 2).astype(np.float64)
@@ -149,7 +151,7 @@ def _mesh_from_fit(
 
 
 def _share_inside(mask: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
-    """Return the share of the points, x and y, that lie in the mask."""
+    """Return the share of the points (x, y) that are inside the mask."""
     j, i = np.floor(points).astype(int).T
     inside = (i >= 0) & (i < mask.shape[0]) & (j >= 0) & (j < mask.shape[1])
     return float(np.count_nonzero(mask[i[inside], j[inside]])) / len(points)

@@ -1,7 +1,8 @@
 """Refinement of a mesh by minor grid lines 1 mm apart, for paper without major lines.
 
-Such a grid looks the same every millimetre, so it cannot locate the page. Once the rows have given a mesh
-that is right to a few per cent, the frequency of the lines corrects it to a few parts in a hundred thousand.
+Such a grid repeats every millimetre, so it cannot locate the page. The rows determine a mesh whose scale is
+accurate to a few per cent. The frequency of the lines then corrects the scale to a few parts in a hundred
+thousand.
 """
 
 from __future__ import annotations
@@ -15,22 +16,23 @@ from numpy.typing import NDArray
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.strips import rectify_page
 
-# Chosen, not tuned.
-_PX_PER_MM = 4.0  # of the rectified page
-_MAX_FREQUENCY_ERROR = 0.06  # relative difference of the lines' frequency from one per millimetre
-_MAX_DARKNESS = 40.0  # grey levels; clipped, so that traces and text do not outweigh the lines
-_RESIDUAL_MM = 0.05  # reported for a refined mesh
+# Hand-picked, not tuned.
+_PX_PER_MM = 4.0  # resolution of the rectified page
+_MAX_FREQUENCY_ERROR = 0.06  # maximum deviation of the lines' frequency from one per millimetre
+_MAX_DARKNESS = 40.0  # limit in grey levels, so that traces and text do not outweigh the lines
+_RESIDUAL_MM = 0.05  # residual reported for a refined mesh
 
 _MIN_CONTRAST = 15.0
-"""Contrast of the spectral peak to the median around it. Measured: text alone reaches 8, lines 150. A lower
-limit, which would find faint lines on a scan, also accepts text and loses a page (22 to 0.2 dB)."""
+"""Minimum ratio of the spectral peak to the median around it. Measured: text alone reaches 8, lines reach
+150. A lower limit would detect faint lines on a scan, but it also accepts text and loses one page (22 to 0.2
+dB)."""
 
 
 def refine_with_minor_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
-    """Rotate, shear and scale the mesh until the lines are at whole millimetres.
+    """Transform the mesh affinely so that the lines are at whole millimetres.
 
-    `image` is (height, width, 3) uint8, the one that the mesh belongs to. Returns `mesh` itself if there are
-    no such lines.
+    `image` is the image that the mesh belongs to, (height, width, 3) uint8. Returns `mesh` itself if no minor
+    lines are detected.
     """
     dark = 255.0 - rectify_page(image, mesh, _PX_PER_MM).min(2).astype(np.float32)
     dark = np.clip(dark - cv2.blur(dark, (11, 11)), -_MAX_DARKNESS, _MAX_DARKNESS)
@@ -55,9 +57,9 @@ def refine_with_minor_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
 
 
 def _line_frequency(spectrum: NDArray[np.float32], axis: int) -> tuple[float, float] | None:
-    """Return the frequency along u and v, in lines per mm, of the lines that count u (axis 0) or v (axis 1).
+    """Return the frequency of the lines that mark u (axis 0) or v (axis 1), in lines per mm along u and v.
 
-    None if there are no such lines.
+    Returns None if no such lines are detected.
     """
     v, u = (np.fft.fftfreq(length, 1 / _PX_PER_MM) for length in spectrum.shape)
     main, cross = (u[None, :], v[:, None]) if axis == 0 else (v[:, None], u[None, :])
@@ -70,18 +72,18 @@ def _line_frequency(spectrum: NDArray[np.float32], axis: int) -> tuple[float, fl
     return float(u[j] + _peak_offset(columns) * u[1]), float(v[i] + _peak_offset(rows) * v[1])
 
 
-def _peak_offset(values: list[float]) -> float:
-    """Return the vertex of the parabola through the logarithms of values at -1, 0 and 1.
+def _peak_offset(amplitudes: list[float]) -> float:
+    """Return the vertex of the parabola through the logarithms of the amplitudes at -1, 0 and 1.
 
-    The peak of a Hann window is nearly such a parabola.
+    The spectral peak of a Hann window is nearly such a parabola.
     """
-    before, at, after = np.log(np.maximum(values, 1e-9))
+    before, at, after = np.log(np.maximum(amplitudes, 1e-9))
     curvature = before - 2 * at + after
     return float(0.5 * (before - after) / curvature) if curvature < 0 else 0.0
 
 
 def _lines_at_corner(dark: NDArray[np.floating], wave: NDArray[np.float64]) -> float:
-    """Return the count of lines at the page's corner modulo 1. The image is darkest at whole numbers."""
+    """Return the number of lines at the page's corner, modulo 1. Lines are at whole numbers."""
     v, u = ((np.arange(length) + 0.5) / _PX_PER_MM for length in dark.shape)
     phasor = np.exp(-2j * np.pi * wave[1] * v) @ dark @ np.exp(-2j * np.pi * wave[0] * u)
     return float(np.angle(phasor)) / (2 * np.pi)

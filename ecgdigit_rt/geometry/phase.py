@@ -1,7 +1,7 @@
-"""One direction of the grid as a continuous count of 5 mm periods over the image.
+"""Continuous count of 5 mm periods over the image, for one direction of the grid.
 
-A complex field rho * exp(2πi·U) gives U only modulo 1. U is unwrapped region by region, and the regions are
-joined across hidden areas.
+A complex field rho * exp(2πi·U) determines U only modulo 1. U is unwrapped region by region, and the regions
+are joined across hidden areas.
 """
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.phase_fold import fold_phase
 from ecgdigit_kernels.unwrap import unwrap_phase
 
-# Chosen, not tuned.
-_CONFIDENCE_BOX = 3  # folded pixels per side over which confidence is averaged
-_MIN_MEAN_CONFIDENCE = 0.12
-_MIN_CONFIDENCE = 0.05
-_MAX_SKEW = 1.2  # gradient across the direction, relative to the gradient along it
-_FREQUENCY_RANGE = (0.6, 1.67)  # local frequency, relative to the page's median
+# Hand-picked, not tuned.
+_CONFIDENCE_BOX = 3  # side of the box over which confidence is averaged, in folded pixels
+_MIN_MEAN_CONFIDENCE = 0.12  # minimum average over the box
+_MIN_CONFIDENCE = 0.05  # minimum at the pixel itself
+_MAX_SKEW = 1.2  # maximum gradient across the direction, relative to the gradient along it
+_FREQUENCY_RANGE = (0.6, 1.67)  # range of the local frequency, relative to the page's median
 
 _MIN_COHERENCE = 0.6
-"""Measured: random phases have a coherence up to about 0.25, phases with 0.3 rad of noise about 0.9."""
+"""Minimum agreement of the phase gradients around a pixel. Measured: up to about 0.25 for random phases,
+about 0.9 for phases with 0.3 rad of noise."""
 
-# Chosen, not tuned.
-_MIN_REGION_PX = 40  # folded pixels
-_MAX_REGIONS = 16
-_REGION_SAMPLES = 500  # per region, when regions are joined
+# Hand-picked, not tuned.
+_MIN_REGION_PX = 40  # minimum size of a region, in folded pixels
+_MAX_REGIONS = 16  # maximum number of regions that are joined
+_REGION_SAMPLES = 500  # maximum number of samples per region when regions are joined
 _MISFIT_PERIODS = 0.15  # typical deviation of a cubic from the paper's shape
-_INDEPENDENT_SAMPLES = 150.0  # independent deviations on a page
-_MAX_FRACTION = 0.3  # deviation of a region's offset from a whole number of periods
+_INDEPENDENT_SAMPLES = 150.0  # number of independent deviations on a page
+_MAX_FRACTION = 0.3  # maximum deviation of a region's offset from a whole number of periods
 
 Direction = Literal["right", "down"]
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseField:
-    """Components of a phase field, all (h // 2, w // 2): two by two pixels of the field become one.
+    """Components of a phase field, each (h // 2, w // 2): two by two field pixels are folded into one.
 
     wrapped_phase: periods, -0.5 to 0.5. rho: confidence. gradient_x, gradient_y: periods per folded pixel.
     quality: uint8, 0 where the field cannot be a grid. period_px: median period in folded pixels.
@@ -54,7 +55,10 @@ class PhaseField:
 
 
 def phase_field(field: NDArray[np.complex64], direction: Direction) -> PhaseField | None:
-    """Split a complex field (h, w), or return None if no regular grid grows in `direction`."""
+    """Split a complex field (h, w) into its components.
+
+    Returns None if the field contains no regular grid whose phase grows in `direction`.
+    """
     folded = fold_phase(field)
     rho, gradient_x, gradient_y = folded.rho, folded.gradient_x, folded.gradient_y
     main, cross = (gradient_x, gradient_y) if direction == "right" else (gradient_y, gradient_x)
@@ -72,7 +76,7 @@ def phase_field(field: NDArray[np.complex64], direction: Direction) -> PhaseFiel
 
 
 def unwrap_field(field: PhaseField) -> NDArray[np.float32]:
-    """Return the continuous count of periods (h, w), NaN where unknown. Its origin is arbitrary."""
+    """Return the continuous count of periods (h // 2, w // 2), NaN where unknown. Its origin is arbitrary."""
     count, label = unwrap_phase(field.wrapped_phase, field.gradient_x, field.gradient_y, field.quality)
     sizes = np.bincount(label.ravel())
     sizes[0] = 0
@@ -83,12 +87,12 @@ def unwrap_field(field: PhaseField) -> NDArray[np.float32]:
     samples = {int(r): _region_samples(count, label, int(r)) for r in order}
     joined = [int(order[0])]
     offsets = {joined[0]: 0}
-    waiting = [int(r) for r in order[1:]]
-    while waiting:
-        # The nearest region goes first: short extrapolation gives the most reliable whole number.
+    remaining = [int(r) for r in order[1:]]
+    while remaining:
+        # The next region is the nearest one relative to its size: short extrapolation is most reliable.
         known = np.concatenate([samples[r] + np.array([0.0, 0.0, offsets[r]]) for r in joined])
-        nearest = min(waiting, key=lambda r: _distance(samples[r], known) / np.sqrt(sizes[r]))
-        waiting.remove(nearest)
+        nearest = min(remaining, key=lambda r: _distance(samples[r], known) / np.sqrt(sizes[r]))
+        remaining.remove(nearest)
         offset = _missing_periods(known, samples[nearest], sizes[joined].sum(), sizes[nearest])
         if abs(offset - round(offset)) > _MAX_FRACTION:
             continue
@@ -101,7 +105,7 @@ def unwrap_field(field: PhaseField) -> NDArray[np.float32]:
 
 
 def _region_samples(count: NDArray[np.float32], label: NDArray[np.int32], region: int) -> NDArray[np.float64]:
-    """Return up to `_REGION_SAMPLES` rows of x, y (the image's longer side is 2) and periods."""
+    """Return up to `_REGION_SAMPLES` rows of x, y and periods. The longer side of the image is 2."""
     i, j = np.nonzero(label == region)
     pick = np.linspace(0, i.size - 1, min(i.size, _REGION_SAMPLES)).astype(np.intp)
     half = max(count.shape) / 2
@@ -111,7 +115,7 @@ def _region_samples(count: NDArray[np.float32], label: NDArray[np.int32], region
 
 
 def _distance(samples: NDArray[np.float64], known: NDArray[np.float64]) -> float:
-    """Return the smallest distance between two sets of samples, subsampled."""
+    """Return the smallest distance between two sets of samples, computed on subsets of them."""
     a, b = samples[::8, None, :2], known[None, ::4, :2]
     return float(np.sqrt(((a - b) ** 2).sum(-1).min()))
 
@@ -121,8 +125,8 @@ def _missing_periods(
 ) -> float:
     """Return the periods to add to `other` so that one smooth map fits both regions.
 
-    The map is a cubic in x and y, and the offset is one more unknown. The priors are the typical effects of
-    perspective and bending, in periods at the image's edge.
+    The map is a cubic in x and y, and the offset is an additional unknown. The priors are the typical effects
+    of perspective and bending, in periods at the edge of the image.
     """
     points = np.concatenate([known, other])
     x, y = points[:, 0], points[:, 1]

@@ -1,4 +1,4 @@
-"""Sampling of paper strips from the original image, each pixel interpolated once."""
+"""Sampling of paper strips from the original image, with a single interpolation per pixel."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ecgdigit_rt.stages import (
 _SHRINK_ABOVE = 1.5
 """Image pixels per strip pixel from which the image is averaged down before sampling.
 
-Measured as the error of a 0.4 mm trace with sensor noise, with Lanczos interpolation alone and after
-averaging: at 8 px/mm 0.0085 and 0.0098 mm, at 14 px/mm 0.0070 and 0.0059 mm, at 20 px/mm 0.0096 and 0.0051
-mm."""
+The error of a 0.4 mm trace with sensor noise was measured with Lanczos interpolation alone and after
+averaging. At 8 px/mm it is 0.0085 and 0.0098 mm, at 14 px/mm 0.0070 and 0.0059 mm, and at 20 px/mm 0.0096 and
+0.0051 mm."""
 
 _INTERPOLATION_REACH_PX = 5
-"""Pixels beyond the sampled ones that an interpolation needs: 4 for Lanczos, and one to spare."""
+"""Number of pixels that an interpolation needs around a position: 4 for Lanczos, and one spare."""
 
 
 def strip_from_image(
@@ -36,11 +36,12 @@ def strip_from_image(
     half_height_mm: float = STRIP_HALF_HEIGHT_MM,
     interpolation: int = cv2.INTER_CUBIC,
 ) -> NDArray[np.uint8]:
-    """Sample the strip around a row, uint8 (16 * half_height_mm, width, 3) with a width that 32 divides.
+    """Sample the strip around a row, uint8 (16 * half_height_mm, width, 3).
 
-    The left edge is at start_mm - 0.025 mm, so that output column k of stage 2, with twice the strip's
-    resolution, has its centre at start_mm + 0.05 mm * k. The width is rounded up to reach end_mm. The centre
-    of row i is half_height_mm - (i + 0.5) / 8 above the baseline. Raises ValueError if the strip is empty.
+    The left edge is at start_mm - 0.025 mm. Output column k of the trace stage, which has twice the
+    resolution of the strip, therefore has its centre at start_mm + 0.05 mm * k. The width is rounded up to a
+    multiple of 32, so that the strip reaches end_mm. The centre of row i is half_height_mm - (i + 0.5) / 8
+    above the baseline. Raises ValueError if the strip is empty.
     """
     corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
     return paper_patch(image, mesh, corner, (STRIP_PX_PER_MM, STRIP_ROWS_PER_MM), size, interpolation)
@@ -53,10 +54,10 @@ def strip_coordinates(
     baseline_mm: float,
     half_height_mm: float = STRIP_HALF_HEIGHT_MM,
 ) -> NDArray[np.float32]:
-    """Return the image coordinates of a strip as the sampler graph takes them, (2, rows, columns).
+    """Return the image coordinates of a strip as input of the sampler, (2, rows, columns).
 
-    They are x and y at the centres of cells of `PLACES_STEP` strip pixels, with one cell more beyond each
-    edge. The centre of image pixel i is i.
+    They are x and y at the centres of cells of `PLACES_STEP` strip pixels, with one additional cell beyond
+    each edge. The centre of image pixel i is at i.
     """
     corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
     step = PLACES_STEP / STRIP_PX_PER_MM, PLACES_STEP / STRIP_ROWS_PER_MM
@@ -67,7 +68,7 @@ def strip_coordinates(
 def _strip_box(
     start_mm: float, end_mm: float, baseline_mm: float, half_height_mm: float
 ) -> tuple[tuple[float, float], tuple[int, int]]:
-    """Return a strip's upper left corner in mm, and its width and height in pixels."""
+    """Return the upper left corner of a strip in mm, and its width and height in pixels."""
     if not end_mm > start_mm:
         raise ValueError(f"the strip must end after its start, got {start_mm} to {end_mm} mm")
     width = int(np.ceil((end_mm - start_mm) * STRIP_PX_PER_MM / SIDE_STEP - 1e-9))
@@ -76,7 +77,7 @@ def _strip_box(
 
 
 def rectify_page(image: NDArray[np.uint8], mesh: Mesh, px_per_mm: float = 8.0) -> NDArray[np.uint8]:
-    """Sample the whole mesh as a flat page, uint8 (h, w, 3), with the first node at (0, 0)."""
+    """Sample the whole mesh as a flat page, uint8 (h, w, 3). Its top left corner is the first node."""
     u0, v0, u1, v1 = mesh.extent_mm
     size = (round((u1 - u0) * px_per_mm), round((v1 - v0) * px_per_mm))
     return paper_patch(image, mesh, (u0, v0), (px_per_mm, px_per_mm), size, cv2.INTER_LINEAR)
@@ -110,7 +111,7 @@ def image_px_per_strip_px(mesh: Mesh) -> float:
 
 
 def downscale_factor(ratio: float) -> int:
-    """Return the factor by which an image with `ratio` pixels per sampled pixel is averaged down first."""
+    """Return the factor by which an image with `ratio` pixels per sampled pixel is averaged down."""
     return 1 if ratio < _SHRINK_ABOVE else max(2, int(ratio))
 
 
@@ -123,7 +124,8 @@ def sample_image(
 ) -> NDArray[np.uint8]:
     """Sample an image at `cv2.remap` maps, after averaging it down if its resolution is much higher.
 
-    `ratio` is image pixels per sampled pixel. The maps may be modified in place.
+    `ratio` is the number of image pixels per sampled pixel, along one axis. The maps may be modified in
+    place.
     """
     shrink = downscale_factor(ratio)
     if shrink > 1:
@@ -146,8 +148,8 @@ def _downscaled_part(
 ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     """Return the part of the image that the maps use, averaged down, and its corner.
 
-    The maps and the corner are in reduced pixels. The part is cut at whole reduced pixels, so each of them is
-    the mean of shrink x shrink original pixels.
+    The maps and the corner are in reduced pixels. The part is cut at whole reduced pixels, so that each
+    reduced pixel is the mean of shrink × shrink original pixels.
     """
     size = (image.shape[1] // shrink, image.shape[0] // shrink)
     first, last = [], []

@@ -1,7 +1,7 @@
-"""Fit of a spline surface to what a homography leaves of the grid's phases.
+"""Fit of a spline surface to the difference between the grid's phases and a homography.
 
-Paper is smooth except at its creases. So the prior on curvature is Cauchy's: where both surfaces bend much
-more than paper usually does, bending costs less in the next round of the same least squares.
+Paper is smooth except at its creases, so the prior on curvature is a Cauchy distribution. Where the surface
+bends much more than paper usually does, bending costs less in the next round of the least-squares fit.
 """
 
 from __future__ import annotations
@@ -19,41 +19,45 @@ from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.geometry.planarity import MIN_NOISE_PERIODS, MIN_WEIGHT, phase_noise, wrapped_residual
 
 MIN_PIXELS = 50
-"""Smallest number of pixels of a fit, in folded pixels (two by two of the fields), like all pixels here.
-Chosen, not tuned."""
+"""Minimum number of pixels in a fit. All pixels in this module are folded: two by two pixels of the phase
+fields. Hand-picked, not tuned."""
 
 _COARSE_PERIODS, _FINE_PERIODS = 2.0, 1.5
-"""Distance of the nodes of the first surfaces and of the last. Measured for the last: 0.75 or 1.0 periods
-change the result by 0.1 dB at most."""
+"""Distance between nodes of the first surfaces and of the last one. Measured for the last one: 0.75 or 1.0
+periods change the result by at most 0.1 dB."""
 
-# Chosen, not tuned.
-_MIN_COARSE_PX, _MIN_FINE_PX = 6.0, 3.0  # distance of the nodes
-_INITIAL_CURVATURE = 0.02  # periods, of the initial surface
-_INITIAL_NOISE = 0.05  # periods
+# Hand-picked, not tuned.
+_MIN_COARSE_PX, _MIN_FINE_PX = 6.0, 3.0  # minimum distances between nodes
+_INITIAL_CURVATURE = 0.02  # second difference of the initial surface over one period, in periods
+_INITIAL_NOISE = 0.05  # noise assumed for the initial surface, in periods
 _BRANCH_SCALE = 0.2  # residual in periods at which a pixel loses most of its weight
 _CREASE = 1.5  # curvature of a crease, as a multiple of the typical one
-_COARSE_ROUNDS, _FINE_ROUNDS = 2, 6  # of the Cauchy prior
-_CONVERGED = 0.02  # mean change of the relief at which rounds end
-_RIDGE = 1e-6  # pull of the nodes towards 0
-_MIN_AGREEMENT = 0.6  # share of inliers around a pixel
+_COARSE_ROUNDS, _FINE_ROUNDS = 2, 6  # maximum numbers of rounds with the Cauchy prior
+_CONVERGED = 0.02  # mean change of the relief below which the rounds end
+_RIDGE = 1e-6  # strength of the pull of the nodes towards 0
+_MIN_AGREEMENT = 0.6  # minimum share of inliers around a pixel
 
 _CURVATURE = 0.00033
 """Typical second difference of a bent page over one period, in periods. Measured on 25 pages: 0.003 instead
-of 0.03 brought renders from 12.5 to 18.4 dB and colour scans from 18.4 to 22.1 dB. The value was lowered
-further together with the Cauchy prior; that step has no measurement of its own."""
+of 0.03 improved renders from 12.5 to 18.4 dB and colour scans from 18.4 to 22.1 dB. The current value, which
+goes with the Cauchy prior, was not measured separately."""
 
 _CORRELATED_PX = 1.0
-"""Pixels that share one error. Measured without the ink mask: 0.8 or 0.4 instead of 1.7 cost 0.3 and 1.0 dB
-on photos and crumpled sheets. With the mask, 1.0 is better by 0.2 dB."""
+"""Number of pixels that share one error. Measured without the ink mask: 0.8 and 0.4 instead of 1.7 cost 0.3
+and 1.0 dB on photos and crumpled sheets. With the mask, 1.0 is better by 0.2 dB."""
 
 _OUTLIER = 4.7
-"""Cut-off of Tukey's biweight in standard deviations: 95 % efficiency on Gaussian noise. Measured: 2.5 costs
-0.25 dB."""
+"""Cut-off of Tukey's biweight in standard deviations, for 95 % efficiency on Gaussian noise. Measured: 2.5
+costs 0.25 dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class SurfaceFit:
-    """Map from pixels to periods: a homography plus a surface of (rows, columns, 2) nodes."""
+    """Map from pixels to periods: a homography plus a spline surface.
+
+    matrix: the homography. nodes: the nodes of the surface in periods, (rows, columns, 2). spacing: the
+    distance between nodes in pixels.
+    """
 
     matrix: NDArray[np.float64]
     nodes: NDArray[np.float64]
@@ -62,10 +66,10 @@ class SurfaceFit:
 
 @dataclass(frozen=True, slots=True)
 class GridSamples:
-    """Samples of both phases on the field's pixels, each (h, w, 2).
+    """Samples of both phases at the pixels of the field, each (h, w, 2).
 
-    wrapped_phase: periods, -0.5 to 0.5. plane: periods of the perspective, to which a surface is added.
-    weight: 0 where a pixel is not part of the page's grid. period_px: pixels per period.
+    wrapped_phase: periods, -0.5 to 0.5. plane: periods of the homography, to which a surface is added.
+    weight: 0 where a pixel is not part of the page's grid. period_px: number of pixels per period.
     """
 
     wrapped_phase: NDArray[np.float32]
@@ -75,7 +79,7 @@ class GridSamples:
 
 
 def coarse_spacing(period_px: float) -> float:
-    """Return the distance of the nodes of the first surfaces, in pixels."""
+    """Return the distance between nodes of the first surfaces, in pixels."""
     return max(_COARSE_PERIODS * period_px, _MIN_COARSE_PX)
 
 
@@ -85,7 +89,7 @@ def flat_fit(matrix: NDArray[np.float64], shape: tuple[int, ...], spacing: float
 
 
 def initial_fit(matrix: NDArray[np.float64], counts: NDArray[np.float32], samples: GridSamples) -> SurfaceFit:
-    """Fit a surface to the unwrapped counts (h, w, 2), NaN where unknown.
+    """Fit a surface to the unwrapped counts (h, w, 2), which are NaN where unknown.
 
     This surface only has to assign every pixel to its period, so it may bend freely.
     """
@@ -96,7 +100,7 @@ def initial_fit(matrix: NDArray[np.float64], counts: NDArray[np.float32], sample
     curvature = _INITIAL_CURVATURE * (spacing / samples.period_px) ** 2
     strength = _roughness_strength(_INITIAL_NOISE, curvature)
     fit = SurfaceFit(matrix, _fit_surface(bends, weight, spacing, strength, curvature), spacing)
-    # Regions joined by a wrong whole number have large residuals now: they lose their weight.
+    # Regions that were joined with a wrong whole number now have large residuals and lose their weight.
     residual = bends - surface_periods(fit, counts.shape)
     weight *= (1 / (1 + (residual / _BRANCH_SCALE) ** 2) ** 2).astype(np.float32)
     return SurfaceFit(matrix, _fit_surface(bends, weight, spacing, strength, curvature), spacing)
@@ -105,7 +109,7 @@ def initial_fit(matrix: NDArray[np.float64], counts: NDArray[np.float32], sample
 def refined_fit(fit: SurfaceFit, samples: GridSamples) -> tuple[SurfaceFit, float, NDArray[np.float32]]:
     """Refine an initial fit, first with coarse and then with fine nodes.
 
-    Returns the fit, the noise in periods and the weights that were used. Raises NoGridFound.
+    Returns the fit, the noise in periods and the weights of the pixels. Raises NoGridFound.
     """
     fine = max(_FINE_PERIODS * samples.period_px, _MIN_FINE_PX)
     fit, _, _ = _refine(fit, samples, fit.spacing, _COARSE_ROUNDS)
@@ -113,7 +117,7 @@ def refined_fit(fit: SurfaceFit, samples: GridSamples) -> tuple[SurfaceFit, floa
 
 
 def surface_periods(fit: SurfaceFit, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return the surface's part of the periods at the pixel centres, (h, w, 2)."""
+    """Return the contribution of the surface to the periods at the pixel centres, (h, w, 2)."""
     start, step = 0.5 / fit.spacing + 1, 1 / fit.spacing
     return np.stack(lattice_grid(fit.nodes, (start, step, shape[0]), (start, step, shape[1])), -1)
 
@@ -121,17 +125,21 @@ def surface_periods(fit: SurfaceFit, shape: tuple[int, ...]) -> NDArray[np.float
 def _refine(
     fit: SurfaceFit, samples: GridSamples, spacing: float, rounds: int
 ) -> tuple[SurfaceFit, float, NDArray[np.float32]]:
-    """Fit once more, with every phase in the period nearest to the last fit and without outliers."""
+    """Fit a surface again, without outliers and with every phase in the period nearest to the last fit.
+
+    Raises NoGridFound.
+    """
     weight, shape = samples.weight, samples.wrapped_phase.shape
     bends = surface_periods(fit, shape)
     residual = wrapped_residual(samples.wrapped_phase, samples.plane + bends)
     valid = weight > MIN_WEIGHT
     if np.count_nonzero(valid) < MIN_PIXELS:
-        raise NoGridFound("too little of the grid is clear")
+        raise NoGridFound("too little of the grid is clearly visible")
     noise = phase_noise(residual, valid)
     tukey = np.maximum(1 - (residual / (_OUTLIER * noise)) ** 2, 0) ** 2
     used = (weight * tukey).astype(np.float32)
-    # Lines of another slope agree in stripes, one per period: a pixel counts if most pixels around it agree.
+    # Lines of another slope agree with the fit only in stripes, one per period. A pixel therefore counts only
+    # if most pixels around it agree.
     box = (2 * int(samples.period_px) + 1,) * 2
     agreeing = cv2.blur(((tukey > 0) & valid).astype(np.float32), box)
     used[agreeing < _MIN_AGREEMENT * cv2.blur(valid.astype(np.float32), box)] = 0
@@ -142,26 +150,27 @@ def _refine(
 
 
 def _roughness_strength(noise: float, curvature: float) -> float:
-    """Return the weight of the roughness: squared noise over the squared typical second difference."""
+    """Return the weight of the roughness, from the squared ratio of noise and typical curvature."""
     return _CORRELATED_PX * (max(noise, MIN_NOISE_PERIODS) / curvature) ** 2
 
 
 def _fit_surface(
-    value: NDArray[np.floating],
+    bends: NDArray[np.floating],
     weight: NDArray[np.float32],
     spacing: float,
     strength: float,
     curvature: float,
     rounds: int = 1,
 ) -> NDArray[np.float64]:
-    """Return the surface's nodes (rows, columns, 2) for both counts.
+    """Return the nodes (rows, columns, 2) of the surface that fits `bends` (h, w, 2).
 
-    `curvature` is the typical second difference of paper. Each of `rounds` makes bending cheaper where the
-    last one bent more. Rounds end early if that changes little, as on flat pages.
+    `curvature` is the typical second difference of paper. Each of the `rounds` reduces the cost of bending
+    where the previous surface bends more than that. The rounds end early if this changes little, as on flat
+    pages.
     """
-    h, w = value.shape[:2]
-    is_tall = h > w  # the band is as wide as the lattice's first side, so the shorter side comes first
-    fields = [(value[..., k], weight[..., k]) for k in range(2)]
+    h, w = bends.shape[:2]
+    is_tall = h > w  # the band is as wide as the lattice's first side, so the shorter side is first
+    fields = [(bends[..., k], weight[..., k]) for k in range(2)]
     if is_tall:
         fields = [(values.T, weights.T) for values, weights in fields]
     rows, columns = lattice_shape(fields[0][0].shape[0], fields[0][0].shape[1], spacing)
@@ -169,10 +178,10 @@ def _fit_surface(
     relief = np.ones((3, columns, rows))
     for _ in range(rounds):
         solved: list[NDArray[np.float64]] = []
-        for band, side in systems:
+        for band, right_hand_side in systems:
             stiff = band.copy()
             add_roughness(stiff, rows, strength, _RIDGE, relief)
-            solved.append(solve_banded(stiff, side).reshape(columns, rows))
+            solved.append(solve_banded(stiff, right_hand_side).reshape(columns, rows))
         nodes = np.stack(solved, -1)
         last, relief = relief, _relief(nodes, curvature)
         if np.abs(relief - last).mean() < _CONVERGED:
@@ -181,7 +190,10 @@ def _fit_surface(
 
 
 def _relief(nodes: NDArray[np.float64], curvature: float) -> NDArray[np.float64]:
-    """Return factors of the roughness (3, columns, rows): 1 where nodes (columns, rows, 2) do not bend."""
+    """Return the relief: factors (3, columns, rows) of the roughness, 1 where the surface does not bend.
+
+    `nodes` is (columns, rows, 2).
+    """
     bent = sum(second_differences(nodes[..., k]) ** 2 for k in range(2))
     bent = np.stack([cv2.blur(term, (3, 3)) for term in np.asarray(bent)])
     return np.asarray(1 / (1 + bent / (_CREASE * curvature) ** 2))

@@ -1,4 +1,4 @@
-"""Detection of the rows' baselines in stage 0's heatmap."""
+"""Detection of the baselines of the rows in the heatmap of the locate stage."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from ecgdigit_rt.errors import NoRowsFound
 from ecgdigit_rt.layout.paper_heatmap import CELL_U_MM, CELL_V_MM, Float, PaperHeatmap
 from ecgdigit_rt.stages import BASELINE
 
-# Chosen, not tuned.
-_MIN_ROW_GAP_MM = 7.0
-_MIN_ROW_MM = 40.0
-_PROFILE_MM = 120.0  # length of the strongest cells that are averaged per height
-_MIN_STRENGTH = 0.08
-_MIN_RELATIVE_STRENGTH = 0.3  # of the strongest row's
-_END_LEVEL = 0.5  # of the row's own activation: a blurred step has its edge there
+# Hand-picked, not tuned.
+_MIN_ROW_GAP_MM = 7.0  # minimum distance between two baselines
+_MIN_ROW_MM = 40.0  # minimum length of a row
+_PROFILE_MM = 120.0  # total length of the strongest cells that are averaged at each height
+_MIN_STRENGTH = 0.08  # minimum strength of a row
+_MIN_RELATIVE_STRENGTH = 0.3  # minimum strength of a row, relative to the strongest one
+_END_LEVEL = 0.5  # activation at the ends of a row, relative to the row: the edge of a blurred step
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Detected baseline of a row. `strength` is its mean activation, 0 to 1."""
+    """Detected baseline of a row.
+
+    `strength` ranks the baselines of one page. It is the mean activation, 0 to 1, or a length in millimetres
+    in the classical method.
+    """
 
     v_mm: float
     start_mm: float
@@ -31,7 +35,7 @@ class Baseline:
 
 
 def find_baselines(heatmap: PaperHeatmap) -> list[Baseline]:
-    """Return the rows' baselines from the top down: ridges of the baseline heatmap along u.
+    """Return the baselines of the rows from the top down: ridges of the baseline heatmap along u.
 
     Raises NoRowsFound.
     """
@@ -59,24 +63,24 @@ def find_baselines(heatmap: PaperHeatmap) -> list[Baseline]:
     return baselines
 
 
-def _peaks(values: Float, minimum: float, distance: int) -> list[int]:
-    """Return local maxima of at least `minimum`, in order.
+def _peaks(profile: Float, minimum: float, distance: int) -> list[int]:
+    """Return the cells of the local maxima of at least `minimum`, in order.
 
-    Of two maxima closer than `distance` only the higher one is returned.
+    Of two maxima closer than `distance`, only the higher one is returned.
     """
-    wide = np.pad(values, 1, constant_values=-np.inf)
-    maxima = np.flatnonzero((values >= minimum) & (values >= wide[:-2]) & (values > wide[2:]))
+    wide = np.pad(profile, 1, constant_values=-np.inf)
+    maxima = np.flatnonzero((profile >= minimum) & (profile >= wide[:-2]) & (profile > wide[2:]))
     peaks: list[int] = []
-    for maximum in sorted(maxima.tolist(), key=lambda at: -values[at]):
+    for maximum in sorted(maxima.tolist(), key=lambda at: -profile[at]):
         if all(abs(maximum - other) >= distance for other in peaks):
             peaks.append(maximum)
     return sorted(peaks)
 
 
-def _vertex(values: Float, peak: int) -> float:
-    """Return the vertex of the parabola through a peak and its neighbours, in cells."""
-    if not 0 < peak < values.size - 1:
+def _vertex(profile: Float, peak: int) -> float:
+    """Return the position of the vertex of the parabola through a peak and its neighbours, in cells."""
+    if not 0 < peak < profile.size - 1:
         return float(peak)
-    before, at, after = (float(value) for value in values[peak - 1 : peak + 2])
+    before, at, after = (float(value) for value in profile[peak - 1 : peak + 2])
     curvature = before - 2 * at + after
     return peak + (0.5 * (before - after) / curvature if curvature < 0 else 0.0)

@@ -11,23 +11,25 @@ from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.stages import GAINS, SPEEDS
 
 STANDARD_SPEED_MM_S, STANDARD_GAIN_MM_MV = 25.0, 10.0
-"""Standard recording (AHA/ACC/HRS recommendations, Kligfield et al., 2007)."""
+"""Paper speed and gain of a standard recording (AHA/ACC/HRS recommendations, Kligfield et al., 2007)."""
 
 _SLOW_SPEED_MM_S = 12.5
 _SLOW_ROW_MM = 125.0
-"""Ten seconds at this speed. Nearly all records are ten seconds long."""
+"""Slow paper speed and the width of ten seconds at this speed. Nearly all records are ten seconds long."""
 
-# Chosen, not tuned.
-_SLOW_TOLERANCE_MM = 8.0
-_CLEAR_TEXT = 0.4  # activation from which a printed gain overrides unclear pulses
-_MIN_PULSES = 2
-_MAX_SPREAD_MM = 1.0  # median absolute deviation of the heights of pulses that agree
-_CLEAR_PULSES, _CLEAR_SPREAD_MM, _CLEAR_RATIO = 3, 0.6, 1.25  # pulses that override a printed gain
+# Hand-picked, not tuned.
+_SLOW_TOLERANCE_MM = 8.0  # maximum deviation of the rows from `_SLOW_ROW_MM`
+_CLEAR_TEXT = 0.4  # activation above which a printed gain overrides unclear pulses
+_MIN_PULSES = 2  # minimum number of pulses that determine a gain
+_MAX_SPREAD_MM = 1.0  # maximum median absolute deviation of their heights
+_CLEAR_PULSES = 3  # minimum number of clear pulses, which override a printed gain
+_CLEAR_SPREAD_MM = 0.6  # maximum median absolute deviation of the heights of clear pulses
+_CLEAR_RATIO = 1.25  # maximum ratio of the gain of clear pulses and the nearest standard gain
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Paper speed and gain. `notes` lists what was assumed, and overrides that contradict the page."""
+    """Paper speed and gain. `notes` lists assumed values and overrides that contradict the page."""
 
     speed_mm_s: float
     gain_mm_mv: float
@@ -39,7 +41,7 @@ def read_calibration(
 ) -> Calibration:
     """Return the page's paper speed and gain.
 
-    `speed_mm_s` and `gain_mm_mv` override the page; None reads the value from the page.
+    `speed_mm_s` and `gain_mm_mv` override the values on the page, unless they are None.
     """
     printed_speed, printed_gain = printed_value(heatmap, SPEEDS)[0], printed_value(heatmap, GAINS)[0]
     speed, gain = printed_speed, _detected_gain(heatmap, frame)
@@ -59,25 +61,25 @@ def read_calibration(
 
 
 def _speed_from_width(width_mm: float) -> tuple[float, str]:
-    """Return the assumed speed and the reason: 12.5 mm/s for rows of 125 mm, else the standard speed."""
+    """Return the assumed speed and the reason: 12.5 mm/s for rows of about 125 mm, otherwise 25 mm/s."""
     if abs(width_mm - _SLOW_ROW_MM) < _SLOW_TOLERANCE_MM:
         return (
             _SLOW_SPEED_MM_S,
-            f"no printed paper speed detected, and rows of {width_mm:.0f} mm would be 10 s",
+            f"no printed paper speed detected, and at this speed rows of {width_mm:.0f} mm last 10 s",
         )
     return STANDARD_SPEED_MM_S, "no printed paper speed detected"
 
 
 def is_scale_printed(heatmap: PaperHeatmap) -> bool:
-    """Return whether both paper speed and gain are printed, as on an ECG and not on a letter."""
-    return all(printed_value(heatmap, values)[0] is not None for values in (SPEEDS, GAINS))
+    """Return whether both paper speed and gain are printed, as on most ECGs but not on other documents."""
+    return all(printed_value(heatmap, scale)[0] is not None for scale in (SPEEDS, GAINS))
 
 
 def _detected_gain(heatmap: PaperHeatmap, frame: RowFrame) -> float | None:
-    """Return the gain of the calibration pulses if they are clear, else the printed one.
+    """Return the gain from calibration pulses or text, or None if neither is detected.
 
-    Digits are sometimes misread, but three pulses of one height are not. Fewer or less clear pulses still
-    help if the text is faint. Returns None if there is neither.
+    Sources in order of preference: clear pulses, clear text, unclear pulses, faint text. Printed digits are
+    sometimes misread, whereas three pulses of equal height are reliable.
     """
     printed, activation = printed_value(heatmap, GAINS)
     drawn, is_clear = _gain_from_pulses(pulse_heights_mm(heatmap, frame.baselines))
@@ -89,7 +91,8 @@ def _detected_gain(heatmap: PaperHeatmap, frame: RowFrame) -> float | None:
 def _gain_from_pulses(heights_mm: list[float]) -> tuple[float | None, bool]:
     """Return the standard gain nearest to twice the median height, and whether the pulses are clear.
 
-    The gain is None if there are too few pulses or if they disagree.
+    `heights_mm` are the heights of the pulses' centres. The gain is None if there are too few pulses or if
+    their heights disagree.
     """
     if len(heights_mm) < _MIN_PULSES:
         return None, False

@@ -1,4 +1,4 @@
-"""Catalogue of the page layouts that ECG machines print."""
+"""Catalogue of page layouts that ECG machines print."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ INVERTED_PREFIX = "-"
 _LIMB = ("I", "II", "III", "aVR", "aVL", "aVF")
 _CHEST = ("V1", "V2", "V3", "V4", "V5", "V6")
 _CABRERA = ("aVL", "I", "-aVR", "II", "aVF", "III")
-"""The limb leads by their angle (Cabrera; Fumagalli, 1949)."""
+"""Limb leads in the order of their angles (Cabrera; Fumagalli, 1949)."""
 
 
-def _columns(*leads: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Return the rows of a page from its columns, which list leads from the top down."""
-    return tuple(zip(*leads, strict=True))
+def _rows_from_columns(*columns: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of a page from its columns. A column lists its leads from the top down."""
+    return tuple(zip(*columns, strict=True))
 
 
-_THREE_BY_FOUR = _columns(_LIMB[:3], _LIMB[3:], _CHEST[:3], _CHEST[3:])
-_SIX_BY_TWO = _columns(_LIMB, _CHEST)
-_CABRERA_THREE_BY_FOUR = _columns(_CABRERA[:3], _CABRERA[3:], _CHEST[:3], _CHEST[3:])
-_CABRERA_SIX_BY_TWO = _columns(_CABRERA, _CHEST)
+_THREE_BY_FOUR = _rows_from_columns(_LIMB[:3], _LIMB[3:], _CHEST[:3], _CHEST[3:])
+_SIX_BY_TWO = _rows_from_columns(_LIMB, _CHEST)
+_CABRERA_THREE_BY_FOUR = _rows_from_columns(_CABRERA[:3], _CABRERA[3:], _CHEST[:3], _CHEST[3:])
+_CABRERA_SIX_BY_TWO = _rows_from_columns(_CABRERA, _CHEST)
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutPlan:
-    """Rows of leads from the top down. The leads of a row share its width equally, left to right.
+    """Rows of leads from the top down. The leads of a row share its width equally, from left to right.
 
-    In a row of several leads each shows its share of the record's time. A row of one lead is a rhythm strip
-    and shows the whole record. A cell is a lead name, after `INVERTED_PREFIX` if it is printed inverted.
+    In a row of several leads, each lead shows its share of the record. A row of one lead, such as a rhythm
+    strip, shows the whole record. A cell is a lead name, preceded by `INVERTED_PREFIX` if the lead is printed
+    inverted.
     """
 
     name: str
@@ -41,7 +42,7 @@ class LayoutPlan:
 
     @property
     def columns(self) -> int:
-        """Number of columns: the most leads in one row."""
+        """Number of columns: the maximum number of leads in a row."""
         return max(len(row) for row in self.rows)
 
 
@@ -62,19 +63,19 @@ LAYOUTS: dict[str, LayoutPlan] = {
         LayoutPlan("cabrera-12x1", tuple((lead,) for lead in (*_CABRERA, *_CHEST)), is_rare=True),
     )
 }
-"""Known layouts by name, the common ones first. A new layout is one more line here."""
+"""Known layouts by name, common layouts first. To add a layout, add a line here."""
 
 
 def lead_from_cell(cell: str) -> str:
-    """Return the lead of a plan's cell, inverted or not."""
+    """Return the lead name in a plan's cell, without `INVERTED_PREFIX`."""
     return cell.removeprefix(INVERTED_PREFIX)
 
 
 def plan_from_text(text: str) -> LayoutPlan:
-    """Return a known layout by its name, or one that is spelled out.
+    """Return the known layout with this name, or build the layout that `text` lists.
 
-    A spelled-out layout separates rows by `/` and leads by `,`: `II` (one strip of lead II) or
-    `I,II,III/aVR,aVL,aVF`. Case does not matter. Raises InvalidLayout.
+    A list separates rows with `/` and leads with `,`: `II` (one strip of lead II) or `I,II,III/aVR,aVL,aVF`.
+    Case is ignored. Raises InvalidLayout.
     """
     known = {name.lower(): plan for name, plan in LAYOUTS.items()}
     if text.strip().lower() in known:

@@ -1,4 +1,4 @@
-"""Detection of printed marks: lead names, text of speed and gain, calibration pulses."""
+"""Detection of printed marks: lead names, paper speed, gain and calibration pulses."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.stages import PULSE
 
 MARK_THRESHOLD = 0.25
-"""Activation from which a mark counts as detected. Chosen, not tuned."""
+"""Activation above which a mark counts as detected. Hand-picked, not tuned."""
 
-# Chosen, not tuned.
-_LABEL_REACH_MM = 14.0  # largest distance of a label from its row
-_CELL_REACH_MM = (-9.0, 12.0)  # position of a label relative to the start of its cell
-_LABEL_SPACING_CELLS = (7, 5)  # rows and columns of the heatmap; closer labels are one label
-_PULSE_OUTSIDE_MM = 6.0  # a pulse ends no further than this inside the rows
-_PULSE_ABOVE_MM, _PULSE_BELOW_MM = 14.0, 3.0  # range of a pulse's middle relative to the baseline
+# Hand-picked, not tuned.
+_LABEL_REACH_MM = 14.0  # maximum distance of a label from its row
+_LABEL_RANGE_MM = (-9.0, 12.0)  # range of a label's position relative to the start of its cell
+_LABEL_WINDOW_CELLS = (7, 5)  # rows and columns of the heatmap around a label without a second label
+_PULSE_INSET_MM = 6.0  # maximum distance of a pulse's centre from the end of a row, inwards
+_PULSE_ABOVE_MM, _PULSE_BELOW_MM = 14.0, 3.0  # maximum distances of a pulse's centre from the baseline
 
 
 @dataclass(frozen=True, slots=True)
 class RowFrame:
-    """Extent of the rows of a page. A mark belongs to a row if it is within `reach_mm` of its baseline."""
+    """Extent of the rows of a page. A mark belongs to a row if it is within `reach_mm` of the baseline."""
 
     baselines: Sequence[Baseline]
     start_mm: float
@@ -36,12 +36,15 @@ class RowFrame:
     reach_mm: float
 
     def cell_start_mm(self, column: int, columns: int) -> float:
-        """Return the start of a cell in a row with this many equal columns."""
+        """Return the start of a cell in a row with `columns` equal cells."""
         return self.start_mm + (self.end_mm - self.start_mm) * column / columns
 
 
 def frame_from_baselines(baselines: Sequence[Baseline]) -> RowFrame:
-    """Return the frame with the median start and end of the rows."""
+    """Return the frame with the median start and end of the rows.
+
+    Marks belong to a row within half of the smallest distance between rows, at most `_LABEL_REACH_MM`.
+    """
     gaps = np.diff([line.v_mm for line in baselines])
     return RowFrame(
         baselines,
@@ -52,7 +55,7 @@ def frame_from_baselines(baselines: Sequence[Baseline]) -> RowFrame:
 
 
 def label_scores(heatmap: PaperHeatmap, frame: RowFrame, columns: int) -> NDArray[np.float64]:
-    """Return the peak activation of every lead's name at the start of every cell, (12, rows, columns)."""
+    """Return the peak activation of every lead name at the start of every cell, (12, rows, columns)."""
     scores = np.zeros((len(LEADS), len(frame.baselines), columns))
     channels = np.stack([heatmap.channel(lead) for lead in LEADS])
     for r, line in enumerate(frame.baselines):
@@ -60,8 +63,8 @@ def label_scores(heatmap: PaperHeatmap, frame: RowFrame, columns: int) -> NDArra
         band = channels[:, rows]
         for c in range(columns):
             start_mm = frame.cell_start_mm(c, columns)
-            cells = (heatmap.u_mm >= start_mm + _CELL_REACH_MM[0]) & (
-                heatmap.u_mm <= start_mm + _CELL_REACH_MM[1]
+            cells = (heatmap.u_mm >= start_mm + _LABEL_RANGE_MM[0]) & (
+                heatmap.u_mm <= start_mm + _LABEL_RANGE_MM[1]
             )
             window = band[:, :, cells]
             scores[:, r, c] = window.max((1, 2)) if window.size else 0.0
@@ -70,7 +73,10 @@ def label_scores(heatmap: PaperHeatmap, frame: RowFrame, columns: int) -> NDArra
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Detected lead name with its position on the paper and its activation, 0 to 1."""
+    """Detected label with its position on paper and its activation, 0 to 1.
+
+    `lead` is empty if the name was not read.
+    """
 
     lead: str
     u_mm: float
@@ -79,10 +85,10 @@ class Label:
 
 
 def find_labels(heatmap: PaperHeatmap) -> list[Label]:
-    """Return the detected lead names, at each position only the one with the highest activation."""
+    """Return the detected lead names, but only the name with the highest activation at each position."""
     channels = np.stack([heatmap.channel(lead) for lead in LEADS])
     activation = channels.max(0)
-    is_peak = cv2.dilate(activation, np.ones(_LABEL_SPACING_CELLS, np.uint8)) <= activation
+    is_peak = cv2.dilate(activation, np.ones(_LABEL_WINDOW_CELLS, np.uint8)) <= activation
     rows, columns = np.nonzero(is_peak & (activation > MARK_THRESHOLD))
     return [
         Label(
@@ -98,7 +104,7 @@ def find_labels(heatmap: PaperHeatmap) -> list[Label]:
 def misplaced_label_share(plan: LayoutPlan, frame: RowFrame, labels: Sequence[Label]) -> float:
     """Return the share of the labels' activation at positions where the plan has no label.
 
-    Only labels near a row count. Their names do not matter.
+    Labels far from all rows are ignored. The names of the labels do not matter.
     """
     total = misplaced = 0.0
     for label in labels:
@@ -108,27 +114,27 @@ def misplaced_label_share(plan: LayoutPlan, frame: RowFrame, labels: Sequence[La
         total += label.activation
         columns = len(plan.rows[r])
         offsets_mm = [label.u_mm - frame.cell_start_mm(c, columns) for c in range(columns)]
-        is_placed = any(_CELL_REACH_MM[0] <= offset <= _CELL_REACH_MM[1] for offset in offsets_mm)
+        is_placed = any(_LABEL_RANGE_MM[0] <= offset <= _LABEL_RANGE_MM[1] for offset in offsets_mm)
         misplaced += label.activation * (not is_placed)
     return misplaced / total if total else 0.0
 
 
-def printed_value(heatmap: PaperHeatmap, values: Mapping[str, float]) -> tuple[float | None, float]:
+def printed_value(heatmap: PaperHeatmap, value_by_channel: Mapping[str, float]) -> tuple[float | None, float]:
     """Return the value whose text has the highest activation, and that activation.
 
-    `values` maps heatmap names to values. The value is None if no text is detected.
+    `value_by_channel` maps the names of heatmaps to values. The value is None if no text is detected.
     """
-    peaks = {name: float(heatmap.channel(name).max()) for name in values}
+    peaks = {name: float(heatmap.channel(name).max()) for name in value_by_channel}
     best = max(peaks, key=lambda name: peaks[name])
-    return (values[best] if peaks[best] > MARK_THRESHOLD else None), peaks[best]
+    return (value_by_channel[best] if peaks[best] > MARK_THRESHOLD else None), peaks[best]
 
 
 def pulse_side(heatmap: PaperHeatmap, start_mm: float, end_mm: float) -> str:
-    """Return `left` or `right`, the side of the calibration pulses, or "" if none is detected."""
+    """Return the side of the calibration pulses: `left`, `right`, or empty if no pulse is detected."""
     pulse = heatmap.channel(PULSE)
     sides = {
-        "left": heatmap.u_mm < start_mm + _PULSE_OUTSIDE_MM,
-        "right": heatmap.u_mm > end_mm - _PULSE_OUTSIDE_MM,
+        "left": heatmap.u_mm < start_mm + _PULSE_INSET_MM,
+        "right": heatmap.u_mm > end_mm - _PULSE_INSET_MM,
     }
     peaks = {side: float(pulse[:, cells].max()) if cells.any() else 0.0 for side, cells in sides.items()}
     best = max(peaks, key=lambda side: peaks[side])
@@ -136,9 +142,9 @@ def pulse_side(heatmap: PaperHeatmap, start_mm: float, end_mm: float) -> str:
 
 
 def pulse_heights_mm(heatmap: PaperHeatmap, baselines: Sequence[Baseline]) -> list[float]:
-    """Return the height of the pulse's middle above the baseline, for every row with a pulse.
+    """Return the height of the pulse's centre above the baseline, for every row with a pulse.
 
-    A pulse rises by 1 mV from the baseline, so its middle is half the gain above it.
+    A pulse is 1 mV high, so this height in millimetres is half of the gain in mm/mV.
     """
     pulse = heatmap.channel(PULSE)
     gaps = np.diff([line.v_mm for line in baselines])

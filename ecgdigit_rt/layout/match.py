@@ -1,4 +1,4 @@
-"""Assignment of leads to rows: baselines and labels matched against the known layouts."""
+"""Assignment of leads to rows, by matching baselines and labels against the known layouts."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from ecgdigit_rt.layout.marks import (
 from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import LEADS, Layout, Row, Segment
 
-# Chosen, not tuned.
-_GAP_WEIGHT = 0.6  # of the gap between the weakest row of a plan and the strongest line left out
-_POSITION_WEIGHT = 0.5  # of the labels' positions, whatever their names
-_RARE_PENALTY = 0.05
-_REORDER_PENALTY = 0.2  # for an order of leads that no layout has; labels must be clearer by as much
-_CLEAR_LABEL, _READABLE_LABEL = 0.3, 0.2  # activations
-_CLEAR_ROW = 0.8  # strength of a row, relative to the strongest one
-_MIN_CLEAR_LABELS = 4  # for a contradiction
+# Hand-picked, not tuned.
+_GAP_WEIGHT = 0.6  # weight of the gap in strength between the rows of a plan and the lines left out
+_POSITION_WEIGHT = 0.5  # weight of the labels' positions, regardless of their names
+_RARE_PENALTY = 0.05  # penalty of a rare layout
+_REORDER_PENALTY = 0.2  # penalty of an unknown order of leads, and the minimum advantage of its labels
+_CLEAR_LABEL, _READABLE_LABEL = 0.3, 0.2  # activations of clear and of readable labels
+_CLEAR_ROW = 0.8  # minimum strength of a clear row, relative to the strongest row
+_MIN_CLEAR_LABELS = 4  # minimum number of clear labels that can contradict a plan
 
 _MIN_CONTRADICTED = 0.4
-"""A plan is contradicted if this share of its clear labels has other names. Measured: at most one third on
-130 pages with a known layout, two fifths and more on halves of pages, whose rows look like those of whole
-pages."""
+"""Minimum share of clear labels with other names that contradicts a plan. Measured: at most one third on 130
+pages with a known layout, at least two fifths on halves of pages. The rows of such a half look like those of
+a whole page."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutOverrides:
-    """User-specified layout, paper speed and gain. None reads the value from the page."""
+    """User-specified layout, paper speed and gain. A value of None is determined from the page."""
 
     plan: LayoutPlan | None = None
     speed_mm_s: float | None = None
@@ -56,10 +56,11 @@ NO_OVERRIDES = LayoutOverrides()
 class LayoutReading:
     """Layout of a page with the evidence for it. The extents of `layout` are accurate to a few millimetres.
 
-    pulse_side: `left` or `right`, the side of the calibration pulses, or empty. labelled_share: share of the
-    plan's cells with a detected lead name. pulse_count: number of rows with a pulse. is_scale_printed:
-    whether both a paper speed and a gain are printed. notes: assumed values, and overrides that contradict
-    the page.
+    pulse_side: side of the calibration pulses, `left` or `right`, or empty without pulses.
+    labelled_share: share of the plan's cells with a detected lead name.
+    pulse_count: number of rows with a pulse.
+    is_scale_printed: whether both a paper speed and a gain are printed.
+    notes: assumed values and overrides that contradict the page.
     """
 
     plan: LayoutPlan
@@ -74,7 +75,7 @@ class LayoutReading:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """Plan on the baselines that it uses, with its score. `label_scores` is (12, rows, columns)."""
+    """Plan with the baselines that it uses and its score. `label_scores` is (12, rows, columns)."""
 
     plan: LayoutPlan
     baselines: list[Baseline]
@@ -83,7 +84,7 @@ class _Candidate:
 
 
 def read_layout(heatmap: PaperHeatmap, overrides: LayoutOverrides = NO_OVERRIDES) -> LayoutReading:
-    """Return rows, layout, paper speed and gain of the page. Raises NoRowsFound or UnknownLayout."""
+    """Return the rows, layout, paper speed and gain of a page. Raises NoRowsFound or UnknownLayout."""
     baselines = find_baselines(heatmap)
     if overrides.plan is None:
         plan, baselines = best_plan(heatmap, baselines)
@@ -106,53 +107,54 @@ def read_layout(heatmap: PaperHeatmap, overrides: LayoutOverrides = NO_OVERRIDES
 def _plan_baselines(plan: LayoutPlan, baselines: list[Baseline]) -> list[Baseline]:
     """Return the strongest baselines for a specified plan. Raises UnknownLayout if there are too few."""
     if len(baselines) < len(plan.rows):
-        detected = f"{_counted_rows(len(baselines))}, but {plan.name} has {len(plan.rows)}"
+        detected = f"{row_count_text(len(baselines))}, but {plan.name} has {len(plan.rows)}"
         raise UnknownLayout([detected], list(LAYOUTS))
     return _strongest(baselines, len(plan.rows))[0]
 
 
 def best_plan(heatmap: PaperHeatmap, baselines: list[Baseline]) -> tuple[LayoutPlan, list[Baseline]]:
-    """Return the known layout that fits labels and rows best, and the baselines of its rows.
+    """Return the known layout that best fits labels and rows, and the baselines of its rows.
 
-    A line of text can look like a weak row, so a plan takes the strongest baselines. It is penalised for
-    leaving out one that is as strong as those it takes. Labels override the order of a known layout if they
-    are clear. Raises UnknownLayout with what was detected.
+    A line of text can look like a weak row, so a plan uses the strongest baselines. Its score is lower if a
+    baseline that it leaves out is about as strong as those that it uses. Clear labels override the order of
+    leads in a known layout. Raises UnknownLayout, with a description of what was detected.
     """
     labels = find_labels(heatmap)
     plans = [plan for plan in LAYOUTS.values() if len(plan.rows) <= len(baselines)]
-    candidates = [one for plan in plans for one in _candidates(plan, heatmap, baselines, labels)]
+    candidates = [candidate for plan in plans for candidate in _candidates(plan, heatmap, baselines, labels)]
     clear_rows = _clear_row_count(baselines)
     best = max(candidates, key=lambda candidate: candidate.score, default=None)
     if best is None or len(best.baselines) < clear_rows or _is_contradicted(best):
-        raise UnknownLayout([_counted_rows(clear_rows), *_names_by_row(baselines, labels)], list(LAYOUTS))
+        raise UnknownLayout([row_count_text(clear_rows), *_names_by_row(baselines, labels)], list(LAYOUTS))
     return best.plan, best.baselines
 
 
 def _is_contradicted(candidate: _Candidate) -> bool:
-    """Return whether too many of the clear labels at the plan's cells have other names."""
+    """Return whether too many of the clear labels at the plan's cells have other names than the plan."""
     cells = [(candidate.label_scores[:, r, c], LEADS.index(lead)) for r, c, lead in _cells(candidate.plan)]
-    clear = [(scores[own], scores.max()) for scores, own in cells if scores.max() > _CLEAR_LABEL]
-    contradicted = sum(own < 0.5 * best for own, best in clear)
+    clear = [(scores[expected], scores.max()) for scores, expected in cells if scores.max() > _CLEAR_LABEL]
+    contradicted = sum(expected < 0.5 * best for expected, best in clear)
     return len(clear) >= _MIN_CLEAR_LABELS and contradicted >= _MIN_CONTRADICTED * len(clear)
 
 
-def _counted_rows(count: int) -> str:
-    """Return a count of rows for a message."""
+def row_count_text(count: int) -> str:
+    """Return a number of rows as text for a message."""
     return f"{count} row{'s' if count != 1 else ''}"
 
 
 def _names_by_row(baselines: list[Baseline], labels: Sequence[Label]) -> list[str]:
-    """Return the detected names of each row, from left to right."""
+    """Return the detected lead names of each row, from left to right. Rows without names are omitted."""
     rows: list[list[Label]] = [[] for _ in baselines]
     for label in labels:
         rows[int(np.argmin([abs(line.v_mm - label.v_mm) for line in baselines]))].append(label)
-    return [" ".join(one.lead for one in sorted(row, key=lambda one: one.u_mm)) for row in rows if row]
+    sorted_rows = [sorted(row, key=lambda label: label.u_mm) for row in rows if row]
+    return [" ".join(label.lead for label in row) for row in sorted_rows]
 
 
 def _candidates(
     plan: LayoutPlan, heatmap: PaperHeatmap, baselines: list[Baseline], labels: Sequence[Label]
 ) -> list[_Candidate]:
-    """Return the plan with its own names and, if labels clearly differ, with theirs."""
+    """Return the plan with its known lead names and, if labels clearly differ, with those of the labels."""
     used, gap = _strongest(baselines, len(plan.rows))
     frame = frame_from_baselines(used)
     scores = label_scores(heatmap, frame, plan.columns)
@@ -169,7 +171,7 @@ def _candidates(
 
 
 def _cells(plan: LayoutPlan) -> list[tuple[int, int, str]]:
-    """Return row, column of the label scores, and lead of every cell of a plan."""
+    """Return the row, the column in the label scores and the lead of every cell of a plan."""
     return [
         (r, c * (plan.columns // len(cells)), lead_from_cell(cell))
         for r, cells in enumerate(plan.rows)
@@ -178,9 +180,10 @@ def _cells(plan: LayoutPlan) -> list[tuple[int, int, str]]:
 
 
 def _label_fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
-    """Return how well the labels fit the plan.
+    """Return a score of the labels' fit to the plan.
 
-    This is the mean over the cells of the expected name's activation less half of the best other name's.
+    It is the activation of the expected name minus half of the highest activation of other names, averaged
+    over all cells.
     """
     total = 0.0
     cells = _cells(plan)
@@ -191,26 +194,26 @@ def _label_fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
 
 
 def _labelled_share(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
-    """Return the share of the plan's cells with a label of any name, as evidence for rows and columns."""
+    """Return the share of the plan's cells with a label of any name. Faint labels count in part."""
     activation = [float(scores[:, r, c].max()) for r, c, _ in _cells(plan)]
     return float(np.minimum(np.array(activation) / _CLEAR_LABEL, 1).mean())
 
 
 def _reordered_plan(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan | None:
-    """Return the plan with its leads in the order of their labels, or None if no other order is clear.
+    """Return the plan with its leads in the order of the labels, or None if no other order is clear.
 
-    Every lead occurs once. Rhythm strips, rows of one lead below rows of several, keep their leads.
+    Every lead occurs once. Rhythm strips (single leads on a page with rows of several leads) are unchanged.
     """
     cells = [(r, c, lead) for r, c, lead in _cells(plan) if len(plan.rows[r]) == plan.columns]
     activation = np.stack([scores[:, r, c] for r, c, _ in cells])
-    own = activation[np.arange(len(cells)), [LEADS.index(lead) for *_, lead in cells]]
-    if activation.max(1).mean() - own.mean() < _REORDER_PENALTY:
+    expected = activation[np.arange(len(cells)), [LEADS.index(lead) for *_, lead in cells]]
+    if activation.max(1).mean() - expected.mean() < _REORDER_PENALTY:
         return None
     from scipy.optimize import linear_sum_assignment  # rarely needed, and slow to import
 
     positions, leads = linear_sum_assignment(activation, maximize=True)
     assigned = activation[positions, leads]
-    if assigned.mean() - own.mean() < _REORDER_PENALTY or np.quantile(assigned, 0.35) < _READABLE_LABEL:
+    if assigned.mean() - expected.mean() < _REORDER_PENALTY or np.quantile(assigned, 0.35) < _READABLE_LABEL:
         return None
     names = {cells[position][:2]: LEADS[lead] for position, lead in zip(positions, leads, strict=True)}
     rows = tuple(
@@ -221,9 +224,9 @@ def _reordered_plan(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan
 
 
 def _name_rhythm_strips(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan:
-    """Return the plan with its rhythm strips named by their labels, if those are clear.
+    """Return the plan with the rhythm strips named by their labels, if these are clear.
 
-    The leads of the rhythm strips are a setting of the ECG machine.
+    The leads of the rhythm strips depend on the settings of the ECG machine.
     """
     rows = list(plan.rows)
     for r, leads in enumerate(plan.rows):
@@ -239,8 +242,8 @@ def _name_rhythm_strips(plan: LayoutPlan, scores: NDArray[np.float64]) -> Layout
 def _strongest(baselines: list[Baseline], count: int) -> tuple[list[Baseline], float]:
     """Return the `count` strongest baselines from the top down, and the gap to the next one.
 
-    The gap is the difference in strength between the weakest of them and the strongest of the rest, relative
-    to the strongest of all.
+    The gap is the difference in strength between the weakest of these and the strongest of the others,
+    relative to the strongest of all.
     """
     ranked = sorted(baselines, key=lambda line: -line.strength)
     rest = ranked[count].strength if len(ranked) > count else 0.0
@@ -249,7 +252,7 @@ def _strongest(baselines: list[Baseline], count: int) -> tuple[list[Baseline], f
 
 
 def _clear_row_count(baselines: list[Baseline]) -> int:
-    """Return the number of baselines that are certainly rows."""
+    """Return the number of baselines that are strong enough to be rows for certain."""
     limit = _CLEAR_ROW * max(line.strength for line in baselines)
     return sum(line.strength >= limit for line in baselines)
 

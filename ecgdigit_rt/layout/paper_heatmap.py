@@ -1,4 +1,4 @@
-"""Heatmaps of stage 0, resampled from the image to the paper."""
+"""Heatmaps of the locate stage, resampled from the image to the paper."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from ecgdigit_rt.stages import HEATMAPS
 
 Float = NDArray[np.float32]
 
-# Chosen, not tuned.
 CELL_U_MM = 1.0
 CELL_V_MM = 0.5
+"""Width and height of a heatmap cell on paper. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaperHeatmap:
-    """Heatmaps on the paper.
+    """Heatmaps on a regular grid of paper positions.
 
-    heatmaps: (channels, rows, columns) float32, in cells of `CELL_V_MM` by `CELL_U_MM`. u_mm, v_mm: positions
-    of the columns and of the rows.
+    heatmaps: (channels, rows, columns) float32. u_mm, v_mm: positions of the columns and of the rows.
     """
 
     heatmaps: Float
@@ -32,12 +31,12 @@ class PaperHeatmap:
     v_mm: Float
 
     def channel(self, name: str) -> Float:
-        """Return the heatmap with this name (rows, columns)."""
+        """Return the heatmap of the channel with this name, (rows, columns)."""
         return np.asarray(self.heatmaps[HEATMAPS.index(name)])
 
 
 def paper_heatmap(located: Located, mesh: Mesh) -> PaperHeatmap:
-    """Sample every heatmap on a regular grid over the mesh."""
+    """Sample every heatmap on a regular grid over the mesh. It is 0 outside the predicted image region."""
     u0, v0, u1, v1 = mesh.extent_mm
     u = np.arange(u0, u1, CELL_U_MM, dtype=np.float32)
     v = np.arange(v0, v1, CELL_V_MM, dtype=np.float32)

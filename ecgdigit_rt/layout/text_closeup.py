@@ -1,7 +1,7 @@
-"""Second prediction of stage 0 at detected text, on rectified close-ups of the original image.
+"""Second prediction of the locate stage, on rectified close-ups of the detected text.
 
-In the whole page a label's capitals are about five pixels high: enough to detect a label, hardly enough to
-distinguish aVL from aVF or 50 mm/s from 25 mm/s.
+In the first prediction the capital letters of a label are about five pixels high. This is enough to detect a
+label, but hardly enough to distinguish aVL from aVF or 50 mm/s from 25 mm/s.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ecgdigit_rt.stages import CLOSE_PX_PER_MM, CLOSE_SIZE_PX, GAINS, HEATMAPS, 
 _PATCH_MM = (CLOSE_SIZE_PX[0] / CLOSE_PX_PER_MM, CLOSE_SIZE_PX[1] / CLOSE_PX_PER_MM)
 _CELL_MM = MAP_STRIDE / CLOSE_PX_PER_MM
 
-# Chosen, not tuned.
-_MARGIN_MM = 2.0  # at a patch's edge, where text is cut off
-_MIN_DISTANCE_MM = 6.0  # between two patches of a group
-_PEAK_CELLS = (7, 5)  # rows and columns of the heatmap; closer maxima are one
+# Hand-picked, not tuned.
+_MARGIN_MM = 2.0  # border of a patch that is ignored, because text is cut off there
+_MIN_DISTANCE_MM = 6.0  # minimum distance between the centres of two patches of a group
+_PEAK_WINDOW_CELLS = (7, 5)  # rows and columns of the heatmap around a maximum without a higher one
 
 
 class _TextGroup(NamedTuple):
-    """Names that one prediction distinguishes, with the limits of their patches."""
+    """Alternative texts at one position, with the limits on the number and activation of their patches."""
 
     names: tuple[str, ...]
     max_patches: int
@@ -42,19 +42,21 @@ _GROUPS = (
     _TextGroup(tuple(SPEEDS), 2, 0.2),
     _TextGroup(tuple(GAINS), 2, 0.2),
 )
-"""Text that is predicted twice.
+"""Groups of text that are predicted twice.
 
-Measured: the first prediction misses no speed or gain (activations of 0.35 and more) but seldom distinguishes
-their values. The second one may detect a value in a header that has none, so speeds and gains need a higher
-activation than lead names. The numbers of patches are chosen, not tuned."""
+Measured: the first prediction misses no speed or gain (activations of at least 0.35) but seldom distinguishes
+their values. The second prediction may detect a value in a header without one. Speeds and gains therefore
+need a higher activation than lead names. The numbers of patches are hand-picked, not tuned."""
 
 
 def refine_text_heatmaps(
     runner: Runner, image: NDArray[np.uint8], mesh: Mesh, heatmap: PaperHeatmap
 ) -> PaperHeatmap:
-    """Replace the channels of lead names, speeds and gains by a second prediction of stage 0.
+    """Replace the channels of lead names, speeds and gains with a second prediction of the locate stage.
 
-    They are zero where the first prediction detected nothing of their group. `image` is the upright image.
+    The second prediction covers patches around the strongest text of each group. All of these channels are
+    merged from every patch and are zero elsewhere. Without any patch, `heatmap` is returned unchanged.
+    `image` is the upright image.
     """
     centres = _patch_centres(heatmap)
     if not centres:
@@ -67,36 +69,36 @@ def refine_text_heatmaps(
     channels = [HEATMAPS.index(name) for group in _GROUPS for name in group.names]
     refined[channels] = 0
     for corner, prediction in zip(corners, predictions, strict=True):
-        _paste(refined, channels, heatmap, corner, prediction)
+        _merge_maximum(refined, channels, heatmap, corner, prediction)
     return dataclasses.replace(heatmap, heatmaps=refined)
 
 
 def _patch_centres(heatmap: PaperHeatmap) -> list[tuple[float, float]]:
-    """Return u and v (mm) of the strongest text of each group, at least `_MIN_DISTANCE_MM` apart."""
+    """Return u and v (mm) of the strongest text of each group, more than `_MIN_DISTANCE_MM` apart."""
     centres: list[tuple[float, float]] = []
     for group in _GROUPS:
         activation = np.max([heatmap.channel(name) for name in group.names], axis=0)
-        is_peak = cv2.dilate(activation, np.ones(_PEAK_CELLS, np.uint8)) <= activation
+        is_peak = cv2.dilate(activation, np.ones(_PEAK_WINDOW_CELLS, np.uint8)) <= activation
         rows, columns = np.nonzero(is_peak & (activation > group.min_activation))
-        chosen: list[tuple[float, float]] = []
+        group_centres: list[tuple[float, float]] = []
         for k in np.argsort(-activation[rows, columns]):
             u, v = float(heatmap.u_mm[columns[k]]), float(heatmap.v_mm[rows[k]])
-            if all(np.hypot(u - a, v - b) > _MIN_DISTANCE_MM for a, b in chosen):
-                chosen.append((u, v))
-            if len(chosen) == group.max_patches:
+            if all(np.hypot(u - a, v - b) > _MIN_DISTANCE_MM for a, b in group_centres):
+                group_centres.append((u, v))
+            if len(group_centres) == group.max_patches:
                 break
-        centres += chosen
+        centres += group_centres
     return centres
 
 
-def _paste(
+def _merge_maximum(
     heatmaps: NDArray[np.float32],
     channels: list[int],
     paper: PaperHeatmap,
     corner_mm: tuple[float, float],
     prediction: NDArray[np.float32],
 ) -> None:
-    """Raise `heatmaps` to a patch's prediction, in place."""
+    """Take the element-wise maximum of `heatmaps` and a patch's prediction, in place."""
     inside = [
         np.flatnonzero((axis > corner_mm[k] + _MARGIN_MM) & (axis < corner_mm[k] + _PATCH_MM[k] - _MARGIN_MM))
         for k, axis in enumerate((paper.u_mm, paper.v_mm))

@@ -1,4 +1,4 @@
-"""Model families that are installed with the package or written by `export`, verified when they are read."""
+"""Reading and verification of model families, which are shipped with the package or written by `export`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
 from ecgdigit_rt.stages import SAMPLER
 
 STAGES = ("locate", "grid", "trace")
-"""The three networks, in the order of the pipeline."""
+"""Names of the three networks, in the order of the pipeline."""
 _SHIPPED = Path(__file__).parent
 
 
@@ -21,8 +21,8 @@ _SHIPPED = Path(__file__).parent
 class ModelFamily:
     """Verified graphs of one family in one precision.
 
-    `graphs` maps stages to ONNX files. `precision` is fp32, fp16 or int8, the type of the computation; inputs
-    are uint8 and outputs float32 in all of them. `root` is the folder of the family.
+    `graphs` maps stage names to the bytes of ONNX files. `precision` is the type of the computation: fp32,
+    fp16 or int8. Inputs are always uint8 and outputs float32. `root` is the folder of the family.
     """
 
     name: str
@@ -41,25 +41,28 @@ def graph_file(stage: str, precision: str) -> str:
 
 
 def graph_precisions(name: str = "lite", folder: Path | None = None) -> tuple[str, ...]:
-    """Return the precisions in which all stages of a family have a graph. Raises ModelMissing."""
+    """Return the precisions in which all stages of a family have a graph.
+
+    Raises ModelMissing or ModelCorrupt.
+    """
     root = _family_root(name, folder)
     manifest = _read_manifest(root)
     graphs = [_manifest_entry(root, manifest, "stages", stage, "graphs") for stage in STAGES]
-    return tuple(precision for precision in graphs[0] if all(precision in of_stage for of_stage in graphs))
+    return tuple(precision for precision in graphs[0] if all(precision in entry for entry in graphs))
 
 
 def shipped_versions() -> dict[str, str]:
-    """Return the versions of the package's own families by name, read from their manifests only."""
+    """Return the version of each shipped family by name. Only the manifests are read."""
     roots = sorted(path.parent for path in _SHIPPED.glob("*/manifest.json"))
     return {root.name: str(_read_manifest(root)["version"]) for root in roots}
 
 
 def _family_root(name: str, folder: Path | None) -> Path:
-    """Return the folder of a family of the package, or a folder that `ecgdigit-rt export` wrote."""
+    """Return the folder of a shipped family, or of the family that `ecgdigit-rt export` wrote to a path."""
     shipped = (folder or _SHIPPED) / name
-    own = Path(name)
-    is_plain = name == own.name  # "./lite" is a folder of the user, "lite" the package's family
-    return own if folder is None and not (is_plain and shipped.exists()) and own.is_dir() else shipped
+    path = Path(name)
+    is_plain = name == path.name  # "./lite" is a path, whereas "lite" is the name of a shipped family
+    return path if folder is None and not (is_plain and shipped.exists()) and path.is_dir() else shipped
 
 
 def _read_manifest(root: Path) -> dict[str, Any]:
@@ -72,25 +75,30 @@ def _read_manifest(root: Path) -> dict[str, Any]:
             return manifest
     except (ValueError, AttributeError):
         pass
-    raise ModelCorrupt(path, "a manifest with version and stages", "something else")
+    raise ModelCorrupt(path, "a manifest with version and stages", "other content")
 
 
 def load_models(name: str = "lite", folder: Path | None = None, precision: str = "fp32") -> ModelFamily:
-    """Read a family of models, and verify each graph against the SHA-256 in the manifest.
+    """Read a model family, and verify each graph against the SHA-256 in the manifest.
 
     Parameters
     ----------
     name
-        A family of the package, or the path of a folder that `ecgdigit-rt export` wrote.
+        Name of a shipped family, or path of a folder that `ecgdigit-rt export` wrote.
     folder
-        Folder that contains `NAME/manifest.json`. Default: the package's own models.
+        Folder that contains `NAME/manifest.json`. Default: the shipped families.
     precision
         One of `graph_precisions`.
+
+    Returns
+    -------
+    ModelFamily
+        Graphs of all stages in this precision.
 
     Raises
     ------
     ModelMissing
-        If the family or a graph does not exist.
+        If the family does not exist, or has no graph in this precision.
     ModelCorrupt
         If the manifest is invalid or a graph does not match it.
     """
@@ -112,7 +120,7 @@ def load_sampler(name: str = "lite", folder: Path | None = None) -> bytes:
 
 
 def _manifest_entry(root: Path, manifest: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """Return the object at a path of keys in a manifest. Raises ModelCorrupt if there is none."""
+    """Return the object at a path of keys in a manifest. Raises ModelCorrupt if it is missing."""
     entry: Any = manifest
     for key in keys:
         entry = entry.get(key) if isinstance(entry, dict) else None
@@ -122,13 +130,15 @@ def _manifest_entry(root: Path, manifest: Mapping[str, Any], *keys: str) -> dict
 
 
 def _read_verified(root: Path, entry: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a graph whose SHA-256 was verified.
+    """Return the bytes of a graph after their SHA-256 is verified.
 
-    The graph is opened from these bytes, so that the file cannot change in between.
+    The network is opened from these bytes, so that the file cannot change between verification and use.
     """
     file_name = entry.get("file")
     if not isinstance(file_name, str) or not isinstance(entry.get("sha256"), str):
-        raise ModelCorrupt(root / "manifest.json", "a file and its SHA-256 for every graph", "something else")
+        raise ModelCorrupt(
+            root / "manifest.json", "a file and its SHA-256 for every graph", "an incomplete entry"
+        )
     path = root / file_name
     if not path.is_file():
         raise ModelMissing(path)

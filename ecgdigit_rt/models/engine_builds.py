@@ -1,4 +1,4 @@
-"""TensorRT engines of a model family: building them, and the status of those in a store."""
+"""Builds of TensorRT engines for a model family, and the status of stored engines."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ AUTO = "auto"
 class EngineBuildRequest:
     """Options of a build.
 
-    `targets` are `local`, or names such as sm75, of which several share one engine if possible. `backend` is
-    `tensorrt`, `tensorrt-rtx`, or `auto` for the installed package that can build for the targets.
+    `targets` is `local` for the GPU of this machine, or names of GPU architectures such as sm75, which share
+    one engine. `backend` is `tensorrt`, `tensorrt-rtx`, or `auto` for the installed package that can build
+    for the targets.
     """
 
     models: str = "lite"
@@ -39,17 +40,17 @@ class EngineBuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class EngineBuildResult:
-    """Engine of one stage. `is_new` is false if the store had it already."""
+    """Engine of one stage. `is_new` is false if the store already contained it."""
 
     engine: StoredEngine
     is_new: bool
 
 
 def select_builder(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
-    """Return the package that builds for the targets, and its version.
+    """Return the name and version of the package that builds for the targets.
 
-    Only tensorrt-rtx can build without a GPU. With one, the engines of tensorrt are tuned on it, so tensorrt
-    is preferred. Raises UnknownChoice and BackendUnusable.
+    tensorrt tunes engines on the GPU of this machine and is preferred for it. Only tensorrt-rtx can build for
+    other GPUs. Raises UnknownChoice or BackendUnusable.
     """
     if backend not in (AUTO, *MODULES):
         raise UnknownChoice("engine builder", backend, (AUTO, *MODULES))
@@ -69,10 +70,10 @@ def select_builder(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
 def build_engines(
     request: EngineBuildRequest, store: EngineStore, on_stage: Callable[[str], None] = lambda _: None
 ) -> list[EngineBuildResult]:
-    """Build one engine per stage, and one of the sampler, unless they are in the store.
+    """Build an engine for each stage and for the sampler, unless the store already contains an intact one.
 
     `on_stage` is called with the name of each stage before it is built. Raises UnknownChoice,
-    BackendUnusable, ModelMissing and EngineBuildFailed.
+    BackendUnusable, ModelMissing, ModelCorrupt or EngineBuildFailed.
     """
     targets = targets_from_texts(request.targets)
     builder = select_builder(request.backend, targets)
@@ -98,7 +99,7 @@ def _find_or_build(
         stage=stage,
         models=str(family),
         graph_sha256=graph_digest(graph),
-        precision=family.precision,  # the sampler has none; it takes that of the networks it is built with
+        precision=family.precision,  # the sampler is stored with the precision of the networks
         backend=builder[0],
         backend_version=builder[1],
         targets=tuple(map(str, targets)),
@@ -119,7 +120,7 @@ def _find_or_build(
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """Status of a stored engine. `reason` states why it cannot be used; empty if it can."""
+    """Status of a stored engine. `reason` describes why the engine cannot be used; empty if it can."""
 
     path: Path
     engine: StoredEngine | None
@@ -146,7 +147,7 @@ def _stale_reason(engine: StoredEngine) -> str:
     if version is None:
         return f"{identity.backend} is not installed"
     if version != identity.backend_version:
-        return f"built for {identity.backend} {identity.backend_version}, installed is {version}"
+        return f"built for {identity.backend} {identity.backend_version}, but {version} is installed"
     name = identity.models.split()[0]
     try:
         family = load_models(name, precision=identity.precision)
@@ -154,5 +155,5 @@ def _stale_reason(engine: StoredEngine) -> str:
     except FileNotFoundError:
         return f"the models {name} are not installed"
     if graph_digest(graph) != identity.graph_sha256:
-        return f"built from {identity.models}, installed is {family}"
+        return f"built from {identity.models}, but {family} is installed"
     return ""

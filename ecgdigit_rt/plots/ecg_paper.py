@@ -1,7 +1,7 @@
 """Plot of the leads on standard ECG paper, 25 mm/s and 10 mm/mV.
 
-Coordinates are in millimetres until drawing; `PX_PER_MM` is the only scale. Sizes and colours are chosen by
-eye.
+Coordinates are in millimetres. They are scaled with `PX_PER_MM` only when they are drawn. Sizes and colours
+are hand-picked, not tuned.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from ecgdigit_rt.results import LEADS, Lead
 SPEED_MM_S = 25.0
 GAIN_MM_MV = 10.0
 RECORD_S = 10.0
-"""Scale and duration of a standard printout."""
+"""Speed, gain and duration of a standard printout."""
 
 PX_PER_MM = 7.2
 WIDTH_PX = 1980
-"""Chosen so that a standard printout with its margins fills the width."""
+"""Scale and width of the plot. A standard printout with its margins fills the width."""
 
 MARGIN_MM = 15.0
-"""Left of the traces, for the calibration pulse. This and the following sizes are chosen, not tuned."""
+"""Margin to the left of the traces, for the calibration pulse."""
 
 TOP_MM, BOTTOM_MM = 8.0, 9.0
 MIN_ROW_MM, CLEARANCE_MM = 22.0, 4.0
-"""Minimum height of a row, and the clearance above and below its trace."""
+"""Margins at the top and at the bottom, minimum height of a row, and clearance above and below its trace."""
 
 MAX_EXCURSION_MM = 60.0
-"""Limit of a trace above and below its baseline; larger values are clipped."""
+"""Maximum distance of a trace from its baseline. Larger deflections are clipped."""
 
-# Colours of thermal paper, chosen, not tuned.
+# Colours of thermal paper.
 PAPER = (255, 252, 250)
 MINOR_COLOUR, MAJOR_COLOUR = (255, 226, 222), (247, 184, 176)
 INK, GREY = (25, 25, 40), (120, 110, 120)
 
-SUBPIXEL_BITS = 4  # fractional bits of coordinates in OpenCV's drawing functions
+SUBPIXEL_BITS = 4  # number of fractional bits of coordinates in OpenCV's drawing functions
 
 FONT = cv2.FontFace("sans")
 Colour = tuple[int, int, int]
@@ -48,7 +48,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class PlacedLead:
-    """Lead at `start_s` on the time axis of the plot, of which at most `seconds` are drawn."""
+    """Lead and its place on the time axis: it is drawn from `start_s` on, for at most `seconds`."""
 
     lead: Lead
     start_s: float
@@ -56,11 +56,11 @@ class PlacedLead:
 
 
 def paper_from_leads(leads: Mapping[str, Lead], colours: Mapping[str, Colour]) -> Image:
-    """Return the leads drawn on paper, uint8 RGB (height, WIDTH_PX, 3).
+    """Return an image of the leads on ECG paper, uint8 RGB (height, WIDTH_PX, 3).
 
-    Short leads are in columns as on a printed page; a lead longer than its column is also drawn in full
-    below, as a rhythm strip. The height of a row follows its traces. Missing leads are named in grey at
-    their position.
+    Leads are arranged in columns, as on a printed page. A lead that is longer than its column is also drawn
+    below as a rhythm strip of up to 10 s. The height of a row depends on its traces. The names of missing
+    leads are drawn in grey at their positions.
     """
     rows, missing = _arrange_rows(leads)
     extents = [_extent_mm(row) for row in rows]
@@ -106,7 +106,7 @@ def _visible_mv(placed: PlacedLead) -> NDArray[np.float32]:
 
 
 def _extent_mm(row: Sequence[PlacedLead]) -> tuple[float, float]:
-    """Return the space that a row needs above and below its baseline."""
+    """Return the space in mm that a row needs above and below its baseline."""
     peaks = [float(_visible_mv(placed).max()) * GAIN_MM_MV for placed in row if placed.lead.mv.size]
     lows = [float(_visible_mv(placed).min()) * GAIN_MM_MV for placed in row if placed.lead.mv.size]
     above = max([MIN_ROW_MM / 2, *(peak + CLEARANCE_MM for peak in peaks)])
@@ -140,7 +140,7 @@ def _empty_paper(height_px: int) -> Image:
 
 
 def _draw_pulse(image: Image, baseline_mm: float) -> None:
-    """Draw the calibration pulse of 1 mV and 0.2 s at the start of a row."""
+    """Draw the calibration pulse, 1 mV high and 0.2 s wide, at the start of a row."""
     x = np.array([4.0, 5.5, 5.5, 10.5, 10.5, 12.0])
     y = baseline_mm - GAIN_MM_MV * np.array([0.0, 0, 1, 1, 0, 0])
     _draw_line(image, _points(x, y), INK, 2)

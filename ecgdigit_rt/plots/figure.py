@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ROW_MV = 3.0  # distance of two rows. Chosen, not tuned.
-_MAJOR_S, _MAJOR_MV = 0.2, 0.5  # 5 mm
-_INCH_PER_S, _INCH_PER_MV = 25 / 25.4, 10 / 25.4  # 25 mm/s and 10 mm/mV in print
+_ROW_MV = 3.0  # distance between two rows. Hand-picked, not tuned.
+_MAJOR_S, _MAJOR_MV = 0.2, 0.5  # distance between two major lines: 5 mm on paper
+_INCH_PER_S, _INCH_PER_MV = 25 / 25.4, 10 / 25.4  # scale in print: 25 mm/s and 10 mm/mV
 _INK, _MAJOR_COLOUR, _MINOR_COLOUR = "#1b1f24", "#f0b8b8", "#f8dede"
 
 
 def figure_from_page(page: Digitized, axes: Axes | None = None) -> Figure:
     """Return a figure with the rows of the page, each lead at its time.
 
-    Draws into `axes` if given, otherwise into a new figure. A lead with two segments is drawn at the longer
-    one. Raises DependencyMissing if matplotlib is not installed, and ValueError if `axes` has no figure.
+    The leads are drawn into `axes`, or into a new figure if `axes` is None. A lead with two segments is drawn
+    in the row of the longer one. Raises DependencyMissing if matplotlib is not installed, or ValueError if
+    `axes` has no figure.
     """
     with missing_dependency_as_error("plot()", "matplotlib", "plot"):
         from matplotlib.figure import Figure
@@ -37,8 +38,8 @@ def figure_from_page(page: Digitized, axes: Axes | None = None) -> Figure:
         for lead in leads:
             time_s = lead.start_s + np.arange(lead.mv.size) / lead.rate_hz
             axes.plot(time_s, baseline + lead.mv, color=_INK, linewidth=0.8)
-            name_at = (lead.start_s + 0.03, baseline + 1.0)
-            axes.text(*name_at, lead.name, color=_INK, fontsize=9, fontweight="bold")
+            x, y = lead.start_s + 0.03, baseline + 1.0
+            axes.text(x, y, lead.name, color=_INK, fontsize=9, fontweight="bold")
     _draw_paper(axes, page.duration_s)
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -height), max(high, 0))
@@ -52,7 +53,7 @@ def figure_from_page(page: Digitized, axes: Axes | None = None) -> Figure:
 def _rows(page: Digitized) -> list[list[Lead]]:
     """Return the leads by row, from top to bottom, without empty rows.
 
-    Leads are assigned to rhythm strips first, because these hold the longer segment.
+    Leads are assigned to rhythm strips first, because rhythm strips contain the longer segment.
     """
     unassigned = dict(page.leads)
     rows: dict[float, list[Lead]] = {}

@@ -29,28 +29,28 @@ COLOURS: dict[str, Colour] = dict(
         strict=True,
     )
 )  # fmt: skip
-"""Dark and saturated, to stand out from both a red grid and black ink."""
+"""Colours of the leads. They are dark and saturated, to stand out from both a red grid and black ink."""
 
 PAGE_MAX_HEIGHT_PX = 1700
 CAPTION_PX = 64
-"""Sizes are chosen by eye."""
+"""Maximum height of the page, and height of a caption. Hand-picked, not tuned."""
 
 LOW_CONFIDENCE = 0.8
-"""Leads below this confidence are listed in the caption. Chosen, not tuned."""
+"""Confidence below which a lead is listed in the caption. Hand-picked, not tuned."""
 
-# Colours, chosen, not tuned.
+# Hand-picked, not tuned.
 BACKGROUND, CAPTION_INK, ALARM = (255, 255, 255), (50, 50, 60), (176, 0, 32)
 
 
 def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> None:
     """Write the overlay of one page as PNG.
 
-    A failed page is shown with the error, on a blank image if it cannot be decoded. Raises
-    OutputNotWritable.
+    A failed page is drawn with its error below. A page that cannot be decoded is replaced with a blank image.
+    Raises OutputNotWritable.
     """
     try:
         page = rgb_from_page(result.source, max_pixels)
-    except InputError:  # the reason is in `result`
+    except InputError:  # `result` contains the error
         page = np.full((240, 1200, 3), 225, np.uint8)
     if isinstance(result, Digitized):
         image = overlay_from_page(result, page)
@@ -88,7 +88,7 @@ def overlay_from_failed(result: Failed, page: Image) -> Image:
 
 
 def quarter_turns(curves: Iterable[NDArray[np.float32]]) -> int:
-    """Return the counterclockwise quarter turns, as for np.rot90, after which the curves run to the right."""
+    """Return the number of counterclockwise quarter turns, as for np.rot90, that make curves run right."""
     direction = np.sum([curve[-1] - curve[0] for curve in curves if len(curve) > 1], axis=0, initial=0.0)
     if not np.any(direction):
         return 0
@@ -98,7 +98,7 @@ def quarter_turns(curves: Iterable[NDArray[np.float32]]) -> int:
 
 
 def _rotate_curve(curve: NDArray[np.float32], width: int, height: int, turns: int) -> NDArray[np.float64]:
-    """Return the curve in the page rotated by `turns`. Coordinates are continuous: x mirrors to width − x."""
+    """Return the curve on the page rotated by `turns` quarter turns. Mirroring maps x to width − x."""
     x, y = curve[:, 0].astype(np.float64), curve[:, 1].astype(np.float64)
     for _ in range(turns):
         x, y, width, height = y, width - x, height, width
@@ -122,7 +122,7 @@ def _centre(image: Image) -> Image:
 
 
 def _draw_curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
-    """Draw a curve and its name. The centre of pixel i is i + 0.5; OpenCV draws centres at integers."""
+    """Draw a curve and its name. The centre of pixel i is at i + 0.5 in the curve, but at i in OpenCV."""
     visible = curve[np.isfinite(curve).all(axis=1)]
     if not len(visible):
         return
@@ -135,7 +135,7 @@ def _draw_curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
 
 
 def _draw_tag(image: Image, name: str, x: int, y: int) -> None:
-    """Draw the name of a lead in white on its colour, clipped to the image."""
+    """Draw the name of a lead in white on its colour. It is moved into the image if necessary."""
     left, _, width, _ = cv2.getTextSize((0, 0), name, (0, 0), FONT, 20, 700)
     width = left + width + 10
     x = min(max(x, 0), max(0, image.shape[1] - width))

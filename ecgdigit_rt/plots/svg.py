@@ -1,6 +1,6 @@
 """SVG plots for reports, drawn by matplotlib (extra `report`).
 
-matplotlib is imported inside the function that draws. The plots contain no script, no external font and no
+matplotlib is imported only when a plot is drawn. The plots contain no script, no external font and no
 external image.
 """
 
@@ -26,12 +26,12 @@ COLOURS = {
     "accent": "#0064be",
     "soft": "#b9d6f2",
 }
-"""Colours of a plot by the name of the CSS variable that replaces them in an HTML report."""
+"""Colours of a plot. In an HTML report they are replaced with the CSS variables of the same names."""
 
 Titles = Mapping[str, Sequence[str]]
-"""Tooltips by artist: the `gid` of the artist, then one text for each of its marks."""
+"""Tooltips by the `gid` of an artist, with one text for each of its marks."""
 
-_PX_PER_INCH = 96
+_PX_PER_INCH = 96  # defined by CSS
 _STYLE = {
     "axes.axisbelow": True,
     "axes.edgecolor": COLOURS["grid"],
@@ -45,8 +45,8 @@ _STYLE = {
     "font.size": 9,
     "grid.color": COLOURS["grid"],
     "grid.linewidth": 0.75,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "ecgdigit-rt",  # equal plots are equal files
+    "svg.fonttype": "none",  # text is not converted to paths
+    "svg.hashsalt": "ecgdigit-rt",  # equal plots give equal files
     "text.color": COLOURS["ink"],
     "text.parse_math": False,  # labels are untrusted input
     "xtick.color": COLOURS["grid"],
@@ -72,8 +72,9 @@ def svg_from_drawing(
     """Return the `<svg>` element of a plot.
 
     `draw` draws into the figure and returns the tooltips. `size_px` is (width, height). `label` describes the
-    plot to screen readers. By default the element is meant for an HTML page: transparent, with the CSS
-    variables of `COLOURS`. With `is_file` it is a document of its own on white. Raises DependencyMissing.
+    plot to screen readers. By default the element is for an HTML page: it is transparent and uses the CSS
+    variables of `COLOURS`. With `is_file` it is a separate document with a white background. Raises
+    DependencyMissing.
     """
     check_matplotlib()
     from matplotlib import style
@@ -81,7 +82,7 @@ def svg_from_drawing(
 
     buffer = io.StringIO()
     with style.context(["default", _STYLE]), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # characters that only the fonts of the viewer have
+        warnings.simplefilter("ignore", UserWarning)  # about characters that matplotlib's font lacks
         figure = Figure(figsize=(size_px[0] / _PX_PER_INCH, size_px[1] / _PX_PER_INCH), layout="constrained")
         titles = draw(figure)
         figure.savefig(buffer, format="svg", transparent=not is_file, metadata=_NO_METADATA)
@@ -97,7 +98,7 @@ def svg_from_drawing(
 
 
 def xml_text(text: str) -> str:
-    """Return text with the characters escaped that XML forbids."""
+    """Return the text with all characters that XML does not allow escaped or replaced."""
     return _NOT_XML.sub("\ufffd", escape_control_chars(text))
 
 
@@ -113,7 +114,7 @@ def _add_titles(root: ET.Element, titles: Titles) -> None:
 
 
 def _drop_unused_ids(root: ET.Element) -> None:
-    """Remove ids without references. matplotlib numbers them per plot, so they would collide in a page."""
+    """Remove ids without references. matplotlib numbers ids per plot, so they would collide in a page."""
     references = {
         name
         for element in root.iter()

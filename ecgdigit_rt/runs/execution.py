@@ -1,4 +1,4 @@
-"""Execution of a run: digitize, store, write and report."""
+"""Execution of a run: digitize pages, store results, write the output and report."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class RunObserver(Protocol):
-    """Receiver of a run's events. The command line prints them; other callers may ignore them."""
+    """Receiver of the events of a run. The command line prints them; other callers may ignore them."""
 
     def on_digitizer(self, digitizer: Digitizer, /) -> None:
-        """Handle the selected device and models, before the first page."""
+        """Handle the digitizer, whose device and models are selected, before the first page."""
         ...
 
     def on_restart(self, changes: Sequence[str], /) -> None:
-        """Handle a restart from the first page, because of these changes of the configuration."""
+        """Handle a restart from the first page because of these changes in the configuration."""
         ...
 
     def on_resume(self, done: int, total: int, /) -> None:
@@ -43,25 +43,25 @@ class RunObserver(Protocol):
         ...
 
     def on_stop(self, done: int, total: int, /) -> None:
-        """Handle the early end of a run after `done` of `total` pages, before its error is raised."""
+        """Handle the early end of a run after `done` of `total` pages, before the error is raised."""
         ...
 
     def progress(self, total: int, done: int, /) -> AbstractContextManager[Callable[[], None]]:
-        """Return a context in which the result, a function, is called after each page.
+        """Return a context manager of a function, which is called after each page.
 
-        `done` of `total` pages are done at its start.
+        At the start, `done` of `total` pages are done.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Inputs, output and options of a run, as given by the user.
+    """Inputs, output and options of a run, as specified by the user.
 
-    `inputs` are files, folders, globs and `-`. `out`, `form` and `test` are the values of --out, --format and
-    --test, `overlay` is the folder of overlays. `isolate` digitizes pages in worker processes, `timeout_s`
-    limits the time of a page and implies `isolate`. `only_failed` digitizes only pages that failed in an
-    earlier run, `restart` discards an earlier run.
+    `inputs` are files, folders, globs or `-`. `out`, `form` and `test` are the values of --out, --format and
+    --test. `overlay` is the folder of overlays. `isolate` digitizes pages in worker processes. `timeout_s`
+    is the time limit per page, which implies `isolate`. `only_failed` digitizes only pages that failed in an
+    earlier run. `restart` discards the results of an earlier run.
     """
 
     inputs: Sequence[str]
@@ -81,7 +81,7 @@ class RunRequest:
 class RunPlan:
     """Pages of a run, their digitizer and their output.
 
-    `stop` returns True once the user has asked the run to stop.
+    `stop` returns True once the user has requested the run to stop.
     """
 
     request: RunRequest
@@ -94,7 +94,7 @@ class RunPlan:
 
     @property
     def pages(self) -> int:
-        """Number of jobs that have a page."""
+        """Number of jobs with a page among the inputs."""
         return sum(job.page is not None for job in self.jobs)
 
     def draw_overlay(self, job: Job, result: Result) -> None:
@@ -119,9 +119,9 @@ class RunPlan:
 class RunOutcome:
     """Result of a run.
 
-    `report_path` is None if the output is a stream. `seconds` is the time spent on the pages that were not
-    resumed. `not_started` is the number of pages that `only_failed` left out; if it is not 0, no output was
-    written. `retryable` is True if a page failed that is among the inputs.
+    `report_path` is None if the output is a stream, which has no report. `seconds` is the time spent on the
+    pages that were not resumed. `not_started` is the number of pages that `only_failed` excluded; if it is
+    not 0, no output was written. `retryable` is True if a page among the inputs failed.
     """
 
     report: Report
@@ -134,9 +134,9 @@ class RunOutcome:
 def execute_run(request: RunRequest, observer: RunObserver, stop: Callable[[], bool]) -> RunOutcome:
     """Digitize the pages of a run and write its output and report.
 
-    Once `stop()` is true, the pages in progress are completed and KeyboardInterrupt is raised. Raises the
-    errors of inputs, test.csv, formats, models and backends before the first page, and OutputInUse,
-    ConfigurationChanged, JournalMalformed, JournalMissing and OutputNotWritable.
+    Once `stop()` is true, the pages in progress are completed and KeyboardInterrupt is raised. Raises errors
+    about inputs, test.csv, formats, models and backends before the first page. Raises OutputInUse,
+    ConfigurationChanged, JournalMalformed, JournalMissing or OutputNotWritable.
     """
     requests = None if request.test is None else read_test_csv(request.test)
     target = output_target(request.out, request.form, requests)
@@ -151,8 +151,8 @@ def execute_run(request: RunRequest, observer: RunObserver, stop: Callable[[], b
     observer.on_digitizer(digitizer)
     report = Report([str(page.path) for page in skipped], digitizer.device, digitizer.models)
     network_threads = digitizer.network_threads(sum(job.page is not None for job in jobs))
-    reader = _page_digitizer(request, digitizer)
-    plan = RunPlan(request, target, writer, jobs, reader, network_threads, stop)
+    page_digitizer = _page_digitizer(request, digitizer)
+    plan = RunPlan(request, target, writer, jobs, page_digitizer, network_threads, stop)
     if target.is_stream:
         return _run_to_stream(plan, report, observer)
     return _run_to_file(plan, report, digitizer.identity, observer)
@@ -176,7 +176,7 @@ def _create_overlay_folder(folder: Path | None) -> None:
 
 
 def _run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunOutcome:
-    """Digitize all pages and write each result as it comes. Raises KeyboardInterrupt if stopped."""
+    """Digitize all pages, and write each result immediately. Raises KeyboardInterrupt if stopped."""
     started = time.perf_counter()
     with plan.writer as writer, observer.progress(len(plan.jobs), 0) as advance:
 
@@ -193,9 +193,9 @@ def _run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunO
 def _run_to_file(
     plan: RunPlan, report: Report, identity: Mapping[str, str], observer: RunObserver
 ) -> RunOutcome:
-    """Digitize the pages without a journal entry, then write the output and the report.
+    """Digitize the pages that are not done, then write the output and the report.
 
-    `identity` is that of the digitizer. Raises KeyboardInterrupt if stopped.
+    `identity` is the identity of the digitizer. Raises KeyboardInterrupt if stopped.
     """
     request, form, files = plan.request, plan.target.form, plan.target.files
     settings = configuration(request.options, identity, form.name if form.is_folder else None)
@@ -242,7 +242,7 @@ def _finish(plan: RunPlan, run: ResumableRun, report: Report, observer: RunObser
 def _digitize(
     plan: RunPlan, run: ResumableRun, jobs: Sequence[Job], observer: RunObserver, *, done: int
 ) -> None:
-    """Digitize the jobs and show the progress, from `done` pages on. Raises KeyboardInterrupt if stopped."""
+    """Digitize the jobs, with progress that starts at `done` pages. Raises KeyboardInterrupt if stopped."""
     with observer.progress(done + len(jobs), done) as advance:
 
         def on_result(job: Job, result: Result) -> None:
@@ -255,7 +255,7 @@ def _digitize(
 
 
 def _is_output_current(plan: RunPlan, run: ResumableRun, *, only_failed: bool) -> bool:
-    """Return True if an earlier run wrote this output from exactly these pages, and none is to be retried."""
+    """Return True if an earlier run wrote the output from exactly these pages, and no page is retried."""
     completion, out = run.journal.completion, plan.target.out
     if completion is None or (only_failed and completion.failed) or completion.jobs != run.digest():
         return False
@@ -268,9 +268,9 @@ def _is_output_current(plan: RunPlan, run: ResumableRun, *, only_failed: bool) -
 
 
 def _complete(plan: RunPlan, run: ResumableRun, report: Report) -> None:
-    """Write the report and the last line of the journal, and discard results that are no longer needed.
+    """Write the report and the last line of the journal. If no page failed, discard the stored results.
 
-    If pages failed, the results of the others stay for a run with `only_failed`. Raises OutputNotWritable.
+    If pages failed, a run with `only_failed` needs the results of the other pages. Raises OutputNotWritable.
     """
     target = plan.target
     write_report(report, map(run.report, run.jobs), target.report_path)

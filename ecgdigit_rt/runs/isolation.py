@@ -1,8 +1,8 @@
-"""Digitization in worker processes: the end of a process costs only the page in it.
+"""Digitization in worker processes: if a process ends unexpectedly, only the page in progress fails.
 
-A crash in native code and the system's out-of-memory killer end a process without a Python exception. Each
-worker is a `ProcessPoolExecutor` of one process, so that the standard library starts it, passes pages and
-results, and notices its end.
+A crash in native code or the system's out-of-memory killer ends a process without a Python exception. Each
+worker is a `ProcessPoolExecutor` of one process. The standard library starts the process, passes pages and
+results, and detects its end.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 
 _MAX_STARTS = 3
-"""Maximum number of attempts to start a process that ends before its first page: memory may be short for a
-moment. Chosen, not tuned."""
+"""Maximum number of attempts to start a process that ends before its first page, because memory may be short
+temporarily. Hand-picked, not tuned."""
 
 DigitizePage = Callable[[PageRef], Result]
 OpenPageDigitizer = Callable[[int], DigitizePage]
@@ -35,8 +35,8 @@ OpenPageDigitizer = Callable[[int], DigitizePage]
 class IsolatedDigitizer:
     """Digitizer that runs every page in a worker process.
 
-    It has as many workers as a `Digitizer` with the same `threads` digitizes pages in parallel, and gives
-    the same results. Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`.
+    The number of workers equals the number of pages that a `Digitizer` with the same `threads` digitizes in
+    parallel. The results are the same. Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class IsolatedDigitizer:
         self._open_digitizer, self._threads, self._timeout_s = open_digitizer, threads, timeout_s
 
     def digitize_many(self, pages: Iterable[PageRef], network_threads: int) -> Iterator[Result]:
-        """Yield one result per page, in the same order. A page's failure is its result.
+        """Yield one result per page, in the same order. The result of a failed page is `Failed`.
 
         Raises WorkerDied if a process ends before its first page.
         """
@@ -74,9 +74,9 @@ class IsolatedDigitizer:
 
 
 class WorkerProcess:
-    """Process that digitizes one page at a time, for use by one thread at a time.
+    """Process that digitizes one page at a time. Only one thread at a time may use it.
 
-    It starts with its first page, and starts again after it has ended.
+    The process is started for its first page, and started again after it has ended.
     """
 
     def __init__(self, open_digitizer: Callable[[], DigitizePage], timeout_s: float | None) -> None:
@@ -85,9 +85,9 @@ class WorkerProcess:
         self._process: BaseProcess | None = None
 
     def digitize(self, page: PageRef) -> Result:
-        """Return the result of a page. A crash and a timeout are failures of the page.
+        """Return the result of a page, which is `Failed` after a crash or a timeout.
 
-        Raises WorkerDied if the process ends before it has received a page.
+        Raises WorkerDied if the process repeatedly ends before it receives a page.
         """
         result = self._submit(page)
         try:
@@ -98,11 +98,11 @@ class WorkerProcess:
             return failed_from_error(page, PageTimedOut(limit_s))
         except BrokenProcessPool:
             return failed_from_error(page, PageCrashed(self._exit_reason()))
-        except MemoryError as error:  # if the process had enough memory left to raise it
+        except MemoryError as error:  # the process had enough memory left to raise an exception
             return failed_from_error(page, error)
 
     def close(self, *, kill: bool = False) -> None:
-        """End the process: after its page, or at once with `kill`."""
+        """End the process after its current page, or immediately if `kill`."""
         if kill and self._process is not None:
             self._process.kill()
         if self._pool is not None:
@@ -114,17 +114,17 @@ class WorkerProcess:
         if self._pool is not None:
             try:
                 return self._pool.submit(_digitize, page)
-            except BrokenProcessPool:  # it ended between two pages, so no page has failed
+            except BrokenProcessPool:  # the process ended between two pages, so no page has failed
                 self.close()
         for _ in range(_MAX_STARTS):
             try:
                 return self._start().submit(_digitize, page)
             except BrokenProcessPool:
                 self.close()
-        raise WorkerDied("isolated pages", f"{_MAX_STARTS} processes ended while they loaded the networks")
+        raise WorkerDied("isolated pages", f"{_MAX_STARTS} processes ended while loading the networks")
 
     def _start(self) -> ProcessPoolExecutor:
-        """Start a process and wait until its digitizer is open, so that a page's time limit excludes it."""
+        """Start a process and wait until its digitizer is open. The time limit of a page excludes this."""
         self._pool = pool = ProcessPoolExecutor(
             1, multiprocessing.get_context("spawn"), initializer=_open, initargs=(self._open_digitizer,)
         )
@@ -135,7 +135,10 @@ class WorkerProcess:
         return pool
 
     def _exit_reason(self) -> str:
-        """Describe how the process ended. The next page starts a new one."""
+        """Clean up after the process has ended, and describe how it ended.
+
+        The next page starts a new process.
+        """
         self.close()
         if self._process is None:
             return "unknown reason"
@@ -146,7 +149,7 @@ class WorkerProcess:
 
 @contextmanager
 def _blocked_stop_signals() -> Iterator[None]:
-    """Block Ctrl-C and SIGTERM in processes that are started inside, so that they finish their page."""
+    """Block Ctrl-C and SIGTERM in processes that are started inside, so that they can finish their page."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -1,4 +1,4 @@
-"""Jobs of a run: the images of the output, in order, each with its page and its requested leads."""
+"""Jobs of a run: the images of the output in order, each with its page and requested leads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Job:
     """One image of the output.
 
     `page` is None if test.csv requests an image that is not among the inputs. `requests` are the lines
-    of test.csv for this image, None without test.csv.
+    of test.csv for this image, or None without test.csv.
     """
 
     image: str
@@ -32,15 +32,15 @@ class Job:
     requests: tuple[LeadRequest, ...] | None
 
     def missing_leads(self, result: Result) -> list[str]:
-        """Return the leads that are missing in the result: requested ones, or leads of the layout."""
+        """Return the names of the missing leads, among the requested leads or else those of the layout."""
         return missing_leads(result) if self.requests is None else missing_requests(result, self.requests)
 
 
 class PageDigitizer(Protocol):
-    """Part of the interface of `ecgdigit_rt.digitizer.Digitizer` that a run uses."""
+    """Subset of the interface of `ecgdigit_rt.digitizer.Digitizer` that a run uses."""
 
     def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int) -> Iterator[Result]:
-        """Yield one result per page, in the same order. `network_threads`: CPU threads per network."""
+        """Yield one result per page, in the same order. Each network uses `network_threads` CPU threads."""
         ...
 
 
@@ -49,8 +49,8 @@ def jobs_from_pages(
 ) -> tuple[list[Job], list[PageRef]]:
     """Match pages with the requests of test.csv. Return the jobs and the pages without a request.
 
-    Without test.csv every page is a job, in the order of the inputs. With test.csv the jobs have its order,
-    and a request matches a page by the stem of its file or by its distinct id. Raises AmbiguousPage.
+    Without test.csv, every page is a job, in the order of the inputs. With test.csv, the jobs are in its
+    order, and a request matches a page by file stem or by distinct id. Raises AmbiguousPage.
     """
     ids = page_ids(pages)
     if requests is None:
@@ -60,12 +60,12 @@ def jobs_from_pages(
         by_name.setdefault(page.id, {})[index] = page
         by_name.setdefault(distinct, {})[index] = page
     jobs, used = [], set()
-    for image, of_image in requests.items():
+    for image, image_requests in requests.items():
         candidates = by_name.get(image, {})
         if len(candidates) > 1:
             raise AmbiguousPage(image, [page.path for page in candidates.values()])
         used |= set(candidates)
-        jobs.append(Job(image, next(iter(candidates.values()), None), tuple(of_image)))
+        jobs.append(Job(image, next(iter(candidates.values()), None), tuple(image_requests)))
     return jobs, [page for index, page in enumerate(pages) if index not in used]
 
 
@@ -80,7 +80,7 @@ def run_jobs(
 ) -> None:
     """Digitize the jobs in order, write every result and add it to the report.
 
-    Once `stop()` is true, no further page is started, and the report lacks the remaining pages.
+    Once `stop()` is true, no further page is started, and the remaining pages are not in the report.
     """
     pages = (job.page for job in jobs if job.page is not None)
     results = digitizer.digitize_many(takewhile(lambda _: not stop(), pages), network_threads=network_threads)
@@ -99,16 +99,16 @@ def missing_page_result(image: str) -> Failed:
 
 
 UNREADABLE = "unreadable"
-"""Digest of a file that cannot be read."""
+"""Placeholder for the digest of a file that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputFingerprint:
-    """Everything beside the configuration that determines a page's result.
+    """Everything that determines a page's result, apart from the configuration.
 
-    `sha256` is the digest of the file. `threads` is the number of threads of one network, which determines
-    the order in which numbers are summed. `requests` is a digest of the page's lines in test.csv, empty
-    without test.csv.
+    `sha256` is the digest of the file. `threads` is the number of threads per network, which determines
+    the order of summation. `requests` is a digest of the page's lines in test.csv, or empty without
+    test.csv.
     """
 
     sha256: str
@@ -130,9 +130,10 @@ class FileDigests:
 
 
 def file_digest(path: Path) -> str | None:
-    """Return the hexadecimal SHA-256 of a regular file, None if it cannot be read.
+    """Return the hexadecimal SHA-256 of a regular file, or None if it cannot be read.
 
-    Pipes and devices are not opened: reading a pipe blocks until it has a writer, and a device may never end.
+    Pipes and devices are not opened, because reading a pipe blocks until it has a writer, and a device may be
+    endless.
     """
     try:
         if not path.is_file():
@@ -144,7 +145,7 @@ def file_digest(path: Path) -> str | None:
 
 
 def requests_digest(requests: Sequence[LeadRequest] | None) -> str:
-    """Return a short digest of a page's lines in test.csv, empty without test.csv."""
+    """Return a short digest of a page's lines in test.csv, or an empty string without test.csv."""
     if requests is None:
         return ""
     text = json.dumps([asdict(request) for request in requests])

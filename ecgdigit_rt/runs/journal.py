@@ -1,7 +1,7 @@
-"""Journal of a run: a JSON Lines file beside the output, with one line per page.
+"""Journal of a run: a JSON Lines file next to the output, with one line per page.
 
-The first line is the configuration. Each following line is the result of one page. The last line of a
-completed run describes its output. A line that was truncated by the end of the process is ignored.
+The first line is the configuration. Each following line describes the result of one page. The last line of a
+completed run describes its output. A line that is truncated, because the process ended, is ignored.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ecgdigit_rt.runs.jobs import InputFingerprint
 from ecgdigit_rt.runs.report import PageReport
 from ecgdigit_rt.runs.spool import SpoolRecord
 
-VERSION = 1  # of the format of the journal
+VERSION = 1  # version of the journal format
 _SIGNATURE = b'{"journal": '
 
 
 @dataclass(frozen=True, slots=True)
 class PageName:
-    """Name of a page in the output, with its file and its index in that file, from 0."""
+    """Image id of a page in the output, with its file and its index in that file, from 0."""
 
     image: str
     source: str
@@ -35,8 +35,8 @@ class PageName:
 class JournalEntry:
     """Journal line of one page.
 
-    `record` is the position of the page's result in the spool, None for a folder of files.
-    `line` is the offset and the length of the line in the journal, in bytes.
+    `record` is the position of the page's result in the spool, or None if the output is a folder.
+    `line` contains the offset and the length of the line in the journal, in bytes.
     """
 
     fingerprint: InputFingerprint
@@ -55,8 +55,8 @@ class JournalEntry:
 class Completion:
     """Last line of a completed run.
 
-    `jobs` is a digest of all pages in order. `output` is the SHA-256 of the output file, None for a folder.
-    `failed` is the number of failed pages.
+    `jobs` is a digest of all pages in order. `output` is the SHA-256 of the output file, or None for a
+    folder. `failed` is the number of failed pages.
     """
 
     jobs: str
@@ -67,8 +67,9 @@ class Completion:
 class Journal:
     """Content of a journal file. The file is created with its first line.
 
-    `configuration` is None in a new journal. `entries` holds the last line of each page. `completion` is
-    None unless it is the last line. Raises JournalMalformed if the file is not a journal.
+    `configuration` is None in a new journal. `entries` contains the last line of each page.
+    `completion` is None unless the last line of the file is a completion. Raises JournalMalformed if the file
+    is not a journal.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,7 +82,7 @@ class Journal:
             size = start + len(line)
             self._load_line(line, start)
         if size == 0 and not _SIGNATURE.startswith(_first_bytes(path)):
-            raise JournalMalformed(path)  # a truncated first line would start with the signature
+            raise JournalMalformed(path)  # a truncated first line of a journal would start with the signature
         self._file = AppendOnlyFile(path, size)
 
     @property
@@ -97,7 +98,7 @@ class Journal:
     def add(
         self, name: PageName, fingerprint: InputFingerprint, record: SpoolRecord | None, report: PageReport
     ) -> None:
-        """Append the line of one page, which marks it as done. Raises OutputNotWritable."""
+        """Append the line of one page, which marks the page as done. Raises OutputNotWritable."""
         line = self._append(
             {
                 "page": asdict(name),
@@ -110,7 +111,7 @@ class Journal:
         self.completion = None
 
     def complete(self, completion: Completion) -> None:
-        """Append the last line, after the output was written. Raises OutputNotWritable."""
+        """Append the last line, after the output has been written. Raises OutputNotWritable."""
         self._append({"finish": asdict(completion)})
         self.completion = completion
 
@@ -123,14 +124,20 @@ class Journal:
         self._file.close()
 
     def _append(self, facts: Mapping[str, object]) -> tuple[int, int]:
-        """Append a line, after the configuration in an empty file. Return its offset and length."""
+        """Append a line. Return its offset and length.
+
+        If the file is empty, the configuration is written first.
+        """
         if self._file.size == 0:
             self._file.append(_line({"journal": VERSION, "configuration": self.configuration}))
         line = _line(facts)
         return self._file.append(line), len(line)
 
     def _load_line(self, line: bytes, start: int) -> None:
-        """Load one line. A damaged line is skipped, so that its page is digitized again."""
+        """Load one line. A damaged line is skipped, so that its page is digitized again.
+
+        Raises JournalMalformed if the first line is not a configuration.
+        """
         try:
             facts = json.loads(line)
             if start == 0:
@@ -158,12 +165,12 @@ def json_from_fingerprint(fingerprint: InputFingerprint) -> dict[str, object]:
 
 
 def _fingerprint_from_json(facts: Mapping[str, Any]) -> InputFingerprint:
-    """Return a fingerprint from the keys of the file format. Raises KeyError and TypeError."""
+    """Return a fingerprint from the keys of the file format. Raises KeyError or TypeError."""
     return InputFingerprint(facts["sha256"], facts["threads"], facts["asked"])
 
 
 def _configuration(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the configuration of the first line. Raises ValueError, KeyError and TypeError."""
+    """Return the configuration of the first line. Raises ValueError, KeyError or TypeError."""
     if facts["journal"] != VERSION:
         raise ValueError(f"version {facts['journal']}")
     return dict(facts["configuration"])
@@ -175,7 +182,7 @@ def _line(facts: Mapping[str, object]) -> bytes:
 
 
 def _first_bytes(path: Path) -> bytes:
-    """Return as many bytes as the signature has, none if the file does not exist."""
+    """Return the first bytes, up to the length of the signature. Empty if the file does not exist."""
     if not path.is_file():
         return b""
     with path.open("rb") as file:

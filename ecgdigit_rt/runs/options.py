@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DigitizeOptions:
-    """Arguments of `Digitizer`, except for the number of threads."""
+    """Arguments of `Digitizer`, except the number of threads."""
 
     models: str = "lite"
     tta: str = "none"
@@ -68,31 +68,31 @@ digitizer's identity."""
 def configuration(
     options: DigitizeOptions, identity: Mapping[str, str], folder_format: str | None
 ) -> dict[str, str]:
-    """Return everything that changes results, as text by name.
+    """Return all settings that affect results, as text by name.
 
-    `identity` is the identity of the digitizer. `folder_format` is the format of a folder's files, None for
-    an output file.
+    `identity` is the identity of the digitizer. `folder_format` is the format of the files in an output
+    folder, or None for an output file.
     """
-    values = asdict(options)
+    fields = asdict(options)
     return {
         **identity,
-        **{flag: _text(values[name]) for name, flag in _FLAGS.items()},
+        **{flag: _text(fields[name]) for name, flag in _FLAGS.items()},
         **({} if folder_format is None else {"--format": folder_format}),
     }
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Describe the differences of two configurations, such as "--tta was none and is flip"."""
+    """Describe the differences of two configurations, such as "--tta was none and is now flip"."""
     names = [*now, *(name for name in before if name not in now)]
     return [
-        f"{name} was {before.get(name, 'unknown')} and is {now.get(name, 'unknown')}"
+        f"{name} was {before.get(name, 'unknown')} and is now {now.get(name, 'unknown')}"
         for name in names
         if before.get(name) != now.get(name)
     ]
 
 
 def _text(value: object) -> str:
-    """Return an option's value as the journal stores it."""
+    """Return the value of an option as text for the configuration."""
     if value is None:
         return "not given"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Output of a run, from `--out`, `--format` and `--test`: format, path and the files beside it."""
+"""Output of a run, determined by `--out`, `--format` and `--test`: format, path and working files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OutputTarget:
-    """Destination of a run's pages and report. `requests` are the lines of test.csv by image id, if given."""
+    """Destination of the pages and the report of a run.
+
+    `requests` are the lines of test.csv by image id, or None without test.csv.
+    """
 
     out: Path
     form: OutputFormat
@@ -47,7 +50,7 @@ class OutputTarget:
     def files(self) -> WorkingFiles:
         """Paths of journal, spool and lock.
 
-        Each format has a journal of its own in a folder, since several formats may share the folder.
+        In a folder each format has its own journal, because several formats may share the folder.
         """
         out, is_folder = self.out, self.form.is_folder
         stem = out / f".{self.form.name}" if is_folder else out
@@ -72,7 +75,7 @@ def output_target(
 ) -> OutputTarget:
     """Return the target of a run.
 
-    Raises UnknownChoice, FormatNotSpecified, FormatConflict, and AddressNeedsCluster for a URL.
+    Raises UnknownChoice, FormatNotSpecified or FormatConflict. Raises AddressNeedsCluster for a URL.
     """
     if is_address(out):
         raise AddressNeedsCluster(out)
@@ -84,9 +87,10 @@ def output_target(
 class WorkingFiles:
     """Paths of the journal, the spool and the lock of one output.
 
-    They are beside an output file such as `submission.csv`, and inside an output folder, whose journal is
-    called `.csv.journal` after its format. The spool of a folder is never created. `outputs` are the files
-    that are published beside the lock, empty for a folder, which contains nothing else.
+    They are next to an output file such as `submission.csv`, or inside an output folder. The journal of a
+    folder is named after its format, such as `.csv.journal`, and its spool is never created. `outputs` are
+    the output file and its report, which are in the same folder as the lock. It is empty for an output
+    folder, which contains no files of other runs.
     """
 
     out: Path
@@ -103,10 +107,10 @@ class WorkingFiles:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other runs from writing to this output.
+        """Lock the output against other runs, and delete temporary files of a killed run.
 
-        The operating system releases the lock when the process ends, in whatever way. Temporary files of a
-        killed run are deleted. Raises OutputInUse and OutputNotWritable.
+        The operating system releases the lock when the process exits, for whatever reason. Raises OutputInUse
+        or OutputNotWritable.
         """
         import filelock
 
@@ -125,12 +129,12 @@ class WorkingFiles:
             yield
         finally:
             with suppress(OSError):
-                self.lock_file.unlink()  # before the release, so that waiting processes see the deletion
+                self.lock_file.unlink()  # before the release, so that other processes detect the deletion
             lock.release()
             _remove_empty(created)
 
     def _remove_temporary_files(self) -> None:
-        """Delete what `ecgdigit_rt.atomic_files` leaves behind in a killed process."""
+        """Delete the temporary files of `ecgdigit_rt.atomic_files` that a killed process left behind."""
         prefixes = tuple(f".{path.name}." for path in self.outputs) or (".",)
         for path in list(self.lock_file.parent.iterdir()):
             if path.name.endswith(".part") and path.name.startswith(prefixes):
@@ -141,7 +145,7 @@ class WorkingFiles:
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    """Delete empty folders, from the innermost. Stop at the first that is not empty."""
+    """Delete empty folders, from the innermost outwards. Stop at the first folder that is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()

@@ -1,7 +1,7 @@
 """Report of a run: the outcome of every page, as JSON and as summary lines.
 
-The report of `submission.csv` is `submission.report.json` beside it. The report of an output folder is
-`report.json` in it.
+The report of `submission.csv` is `submission.report.json` in the same folder. The report of an output folder
+is `report.json` inside it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from ecgdigit_rt.results import Failed, Result
 from ecgdigit_rt.sanitize import escape_control_chars
 
 LISTED = 20
-"""Maximum number of failed or partial pages in the summary; the report lists all. Chosen, not tuned."""
+"""Maximum number of failed or partial pages in the summary; the report lists all. Hand-picked, not tuned."""
 _WORST = 3
-"""Number of pages with the lowest expected quality in the summary. Chosen, not tuned."""
+"""Number of pages with the lowest expected quality in the summary. Hand-picked, not tuned."""
 _WITH_NOTES = "with notes"
 
 
@@ -59,9 +59,9 @@ class Report:
     """Running totals of a run. Memory does not grow with the number of pages, except for `qualities`.
 
     `skipped` are inputs that test.csv does not request. `device` and `models` are those of the digitizer.
-    `resumed` is the number of pages whose result came from an earlier run. `incomplete` holds the first
-    failed or partial pages, `with_notes` the first page with notes. `qualities` are pairs of the expected
-    quality in dB and the page's id.
+    `resumed` is the number of pages whose results are from an earlier run. `incomplete` contains the first
+    failed or partial pages. `with_notes` contains the first page with notes, if any. `qualities` are pairs of
+    the expected quality in dB and the page's id.
     """
 
     skipped: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Report:
     qualities: list[tuple[float, str]] = field(default_factory=list)
 
     def add(self, page: PageReport) -> None:
-        """Count one page, and keep it if the summary may list it."""
+        """Count one page, and store it if the summary may list it."""
         self.counts[page.status] += 1
         if page.status != "digitized" and len(self.incomplete) < LISTED:
             self.incomplete.append(page)
@@ -127,7 +127,7 @@ def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageRep
 
 def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> None:
     """Write the report atomically, one page at a time. Raises OutputNotWritable."""
-    head = {
+    header = {
         "ecgdigit_rt": __version__,
         "device": report.device,
         "models": report.models,
@@ -138,7 +138,7 @@ def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> Non
         "skipped": [escape_surrogates(path) for path in report.skipped],
         "results": [],
     }
-    before, after = _json(head).rsplit("[]", 1)
+    before, after = _json(header).rsplit("[]", 1)
     with atomic_text_file(path) as text, reraise_as_output_error(path):
         text.write(before + "[")
         for number, page in enumerate(pages):
@@ -150,10 +150,11 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def summary_lines(report: Report, seconds: float) -> list[str]:
-    """Return the last lines of a run, for the terminal.
+def summary_lines(report: Report, seconds: float, *, has_report: bool) -> list[str]:
+    """Return the summary of a run, as lines for the terminal.
 
-    `seconds` is the time spent on the pages that were not resumed.
+    `seconds` is the time spent on the pages that were not resumed. `has_report` is True if the report is
+    written to a file.
     """
     counts = [f"{report.count('digitized')} digitized"]
     if report.count("partial"):
@@ -171,21 +172,21 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
         lines.append(f"{label}  {page.path}   {page.message}   [{page.error_id}]")
     more = report.pages - report.count("digitized") - len(report.incomplete)
     if more:
-        lines.append(f"         … and {more} more, all listed in the report")
+        lines.append(f"         … and {more} more{', all listed in the report' if has_report else ''}")
     return [escape_control_chars(line) for line in lines]
 
 
 def _note_line(report: Report) -> list[str]:
     """Return a line with the first note, and the number of other pages with notes."""
     others = report.count(_WITH_NOTES) - 1
-    more = f" · {others} more pages with notes in the report" if others > 0 else ""
+    more = f" · {others} more page{'' if others == 1 else 's'} with notes" if others > 0 else ""
     return [f"note     {page.id}: {page.notes[0]}{more}" for page in report.with_notes]
 
 
 def _quality_line(report: Report) -> list[str]:
-    """Return a line with the pages of the lowest expected quality, which a person should check first.
+    """Return a line with the pages of the lowest expected quality, which should be checked first.
 
-    Empty for fewer than two pages.
+    The list is empty for fewer than two pages.
     """
     qualities = sorted(report.qualities)
     if len(qualities) < 2:

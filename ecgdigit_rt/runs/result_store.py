@@ -1,4 +1,4 @@
-"""Storage of page results until the end of a run: in a spool, or in the output folder itself."""
+"""Storage of page results until the end of a run, in a spool or in the output folder itself."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from ecgdigit_rt.runs.spool import Spool, SpoolRecord, bytes_from_result, result
 
 
 class ResultStore(Protocol):
-    """Durable storage of results. A result with a journal line survives the end of the process."""
+    """Durable storage of results.
+
+    A result whose line is in the journal is not lost when the process ends.
+    """
 
     def store(self, image: str, result: Result, /) -> SpoolRecord | None:
-        """Store one result. Return its position if it is in a spool. Raises OutputNotWritable."""
+        """Store one result. Return its position in the spool, if any. Raises OutputNotWritable."""
         ...
 
     def has(self, image: str, entry: JournalEntry, /) -> bool:
@@ -31,12 +34,12 @@ class ResultStore(Protocol):
     ) -> None:
         """Write the output from the stored results of all jobs, in order.
 
-        Raises OutputNotWritable, and KeyboardInterrupt once `stop()` is true.
+        Raises OutputNotWritable, or KeyboardInterrupt once `stop()` is true.
         """
         ...
 
     def discard(self) -> None:
-        """Delete the results that are not part of the output. Raises OutputNotWritable."""
+        """Delete stored results that are not part of the output. Raises OutputNotWritable."""
         ...
 
     def close(self) -> None:
@@ -45,7 +48,7 @@ class ResultStore(Protocol):
 
 
 class SpoolStore:
-    """Store for an output file of all pages: a spool, from which the file is written at the end."""
+    """Store for a single output file: a spool, from which the file is written at the end of the run."""
 
     def __init__(self, spool: Spool, writer: PageWriter) -> None:
         self._spool, self._writer = spool, writer
@@ -55,7 +58,7 @@ class SpoolStore:
         return self._spool.append(bytes_from_result(result))
 
     def has(self, _image: str, entry: JournalEntry) -> bool:
-        """Return True if the spool has the record, undamaged."""
+        """Return True if the spool contains the undamaged record."""
         return entry.record is not None and self._spool.read(entry.record) is not None
 
     def write_output(
@@ -71,8 +74,8 @@ class SpoolStore:
                     continue
                 result = self._result(entry, job.page)
                 if result is None:
-                    reason = f"the stored result of {job.image} is damaged. Run the same command to repair it"
-                    raise OutputNotWritable(self._spool.path, reason)
+                    damage = f"the stored result of {job.image} is damaged"
+                    raise OutputNotWritable(self._spool.path, f"{damage}. Run the same command to repair it")
                 writer.write(job.image, result)
 
     def discard(self) -> None:
@@ -84,7 +87,7 @@ class SpoolStore:
         self._spool.close()
 
     def _result(self, entry: JournalEntry, source: PageRef) -> Result | None:
-        """Return the stored result, or None if the spool was damaged during the run."""
+        """Return the stored result, or None if its record is missing or damaged."""
         data = None if entry.record is None else self._spool.read(entry.record)
         return None if data is None else result_from_bytes(data, source)
 
@@ -101,26 +104,26 @@ class FolderStore:
         return None
 
     def has(self, image: str, entry: JournalEntry) -> bool:
-        """Return True if the page has all its files, or needs none."""
+        """Return True if all files of the page exist, or if it has no leads and needs no files."""
         return not entry.has_leads or self._folder.has(image)
 
     def write_output(
         self, entries: Iterable[tuple[Job, JournalEntry | None]], stop: Callable[[], bool]
     ) -> None:
-        """Do nothing: every file was written by `store`."""
+        """Do nothing, because `store` has written all files."""
 
     def discard(self) -> None:
-        """Do nothing: the output is the store."""
+        """Do nothing, because all files are part of the output."""
 
     def close(self) -> None:
-        """Do nothing: no file is open."""
+        """Do nothing, because no file is open."""
 
 
 def open_store(writer: PageWriter, spool: Path, spool_size: int, *, is_folder: bool) -> ResultStore:
     """Return the store of an output format.
 
-    `writer` is the writer of that format, `is_folder` its field of the same name. `spool` is the path of the
-    spool, and `spool_size` the end of its last record in the journal.
+    `writer` is the writer of the format, and `is_folder` is True for formats that write a folder. `spool` is
+    the path of the spool. `spool_size` is the end of the last record that the journal lists.
     """
     if is_folder:
         return FolderStore(cast("PageFolder", writer))  # every folder format opens a PageFolder

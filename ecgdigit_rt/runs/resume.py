@@ -25,11 +25,12 @@ from ecgdigit_rt.runs.result_store import ResultStore
 
 
 def open_or_resume(journal: Journal, configuration: Mapping[str, str], *, only_failed: bool) -> list[str]:
-    """Prepare a journal for a run with this configuration. Return the differences to the earlier run.
+    """Prepare a journal for a run with this configuration. Return the differences from the earlier run.
 
-    With another configuration the journal restarts only if no finished page is lost: the earlier run is
-    complete without failures, so that its output is replaced anyway, or it digitized no page. Otherwise
-    raises ConfigurationChanged. Raises JournalMissing if `only_failed` has no earlier run.
+    If the configuration has changed, the journal is reset, but only in two cases: the earlier run is complete
+    without failures, so that its output is replaced anyway, or it digitized no page. Otherwise, and with
+    `only_failed`, raises ConfigurationChanged. Raises JournalMissing if `only_failed` is set and there is no
+    earlier run.
     """
     before = journal.configuration
     if before is None and only_failed:
@@ -60,7 +61,11 @@ class ResumableRun:
     _digests: FileDigests = field(default_factory=FileDigests)
 
     def entry(self, job: Job) -> JournalEntry | None:
-        """Return the journal entry of a job, if name, file content and requests of the page are unchanged."""
+        """Return the journal entry of a job, or None if there is no valid entry.
+
+        An entry is valid if the name, the file content and the requests of the page, and the number of
+        threads, are unchanged.
+        """
         if job.page is None:
             return None
         entry = self.journal.entries.get(_page_name(job, job.page))
@@ -72,7 +77,7 @@ class ResumableRun:
         return entry is not None and self.has_overlay(job.image) and self.store.has(job.image, entry)
 
     def pending(self, *, only_failed: bool) -> tuple[list[Job], int]:
-        """Return the jobs to digitize now, and the number of pages that `only_failed` leaves out."""
+        """Return the jobs to digitize now, and the number of pages that `only_failed` excludes."""
         pending = [job for job in self.jobs if job.page is not None and not self.is_done(job)]
         if not only_failed:
             return pending, 0
@@ -86,7 +91,7 @@ class ResumableRun:
         on_result: Callable[[Job, Result], None],
         stop: Callable[[], bool],
     ) -> None:
-        """Digitize the pages of `jobs`, and store each result before its journal line is written.
+        """Digitize the pages of `jobs`. Each result is stored before its journal line is written.
 
         Once `stop()` is true, no further page is started. Raises OutputNotWritable.
         """
@@ -95,21 +100,23 @@ class ResumableRun:
 
         def pages() -> Iterator[PageRef]:
             for job, page in takewhile(lambda _: not stop(), with_page):
-                fingerprints.append(self._fingerprint(job, page))  # before decoding: the file may change
+                fingerprints.append(
+                    self._fingerprint(job, page)
+                )  # before decoding, because the file may change
                 yield page
 
         results = digitizer.digitize_many(pages(), network_threads=self.network_threads)
         for number, result in enumerate(results):
             job, page = with_page[number]
             if stop() and isinstance(result, Failed) and result.error_id == PageCrashed.id:
-                continue  # the signal that stops the run may have ended the worker process too
+                continue  # the signal that stops the run may also have ended the worker process
             on_result(job, result)
             record = self.store.store(job.image, result)
             report = page_report(job.image, result, job.missing_leads(result))
             self.journal.add(_page_name(job, page), fingerprints[number], record, report)
 
     def report(self, job: Job) -> PageReport:
-        """Return the outcome of a page that was digitized, or that test.csv requests and is missing."""
+        """Return the outcome of a job: from the journal, or a failure if its page is not among the inputs."""
         if job.page is None:
             result = missing_page_result(job.image)
             return page_report(job.image, result, job.missing_leads(result))

@@ -1,4 +1,4 @@
-"""Spool of a run: one record per page, in a file beside the output."""
+"""Spool of a run: a file next to the output, with the result of each page as one record."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SpoolRecord:
 
 
 class Spool:
-    """Records that are found by the positions in the journal.
+    """File of records, whose positions are stored in the journal.
 
-    Bytes without a position in the journal are never read. `size` is the end of the last record in the
-    journal; the first append truncates what is behind it.
+    Bytes that the journal does not list are never read. `size` is the end of the last record in the journal.
+    The first append discards everything after it.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -42,7 +42,7 @@ class Spool:
 
     @property
     def path(self) -> Path:
-        """Path of the spool's file."""
+        """Path of the file."""
         return self._file.path
 
     def append(self, data: bytes) -> SpoolRecord:
@@ -64,7 +64,7 @@ class Spool:
 
 
 _NO_CURVE = np.zeros((0, 2), np.float32)
-_NUMBERS = ("rate_hz", "start_s", "confidence", "expected_error_mv")
+_LEAD_FIELDS = ("rate_hz", "start_s", "confidence", "expected_error_mv")
 
 
 def bytes_from_result(result: Result) -> bytes:
@@ -96,12 +96,12 @@ def result_from_bytes(data: bytes, source: PageRef) -> Result:
 
 
 def _parts(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
-    """Split a result into JSON-serializable facts, in which NaN may occur, and the signals by lead."""
+    """Split a result into JSON-serializable fields, which may contain NaN, and the signals by lead."""
     if isinstance(result, Failed):
         error = {"error_id": result.error_id, "message": result.message, "hint": result.hint}
         return {"failed": error}, {}
     numbers = {
-        name: {number: _plain(getattr(lead, number)) for number in _NUMBERS}
+        name: {field: _plain(getattr(lead, field)) for field in _LEAD_FIELDS}
         for name, lead in result.leads.items()
     }
     facts = {
@@ -117,7 +117,7 @@ def _parts(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32
 
 
 def _plain(number: float | None) -> float | None:
-    """Return a NumPy scalar as a Python number, which JSON restores exactly."""
+    """Convert a NumPy scalar to a Python number, which JSON restores exactly."""
     return number.item() if isinstance(number, np.generic) else number
 
 

@@ -1,4 +1,4 @@
-"""HTTP service and web page behind `ecgdigit-rt serve` (extra `serve`).
+"""HTTP service and web page of `ecgdigit-rt serve`, which requires the extra `serve`.
 
-Nothing of a page is stored: an upload stays in memory until its response is sent.
+Pages are not stored. An upload and all files made from it are discarded after the response.
 """

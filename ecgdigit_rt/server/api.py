@@ -26,7 +26,7 @@ from ecgdigit_rt.server.settings import Settings
 
 
 def create_app(digitizers: Digitizers, settings: Settings) -> FastAPI:
-    """Return the application. It loads the models when it starts."""
+    """Return the application. It loads the models in the background when it starts."""
     service = Service(digitizers, settings)
     app = FastAPI(
         title="ecgdigit-rt",
@@ -56,10 +56,10 @@ def _add_page_routes(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/digitize/stream", **openapi.STREAM)
     async def digitize_stream(request: Request, query: Annotated[StreamQuery, Query()]) -> Response:
-        """Digitize one page and report each step as a server-sent event as soon as it is complete.
+        """Digitize one page and report each completed step as a server-sent event.
 
-        The events are `waiting`, one `step` per step, and finally `result`, the object that `/v1/digitize`
-        returns, or `problem`.
+        The first event is `waiting`. Each completed step sends a `step`, and a `preview` if `previews` is set
+        and the step has one. The last event is `problem` or `result`, the object that `/v1/digitize` returns.
         """
         events = await service.stream(request, query)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -67,7 +67,7 @@ def _add_page_routes(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/about", **openapi.ABOUT)
     async def about() -> dict[str, Any]:
-        """Return software, models, device, input types, available formats, known layouts and limits."""
+        """Return software, models, device, input types, output formats, known layouts and limits."""
         return service.info
 
 
@@ -79,7 +79,7 @@ def _add_status_routes(app: FastAPI, service: Service) -> None:
 
     @app.get("/health/ready", **openapi.READY)
     async def ready() -> Response:
-        """Report whether the models are loaded and the queue has room for a page."""
+        """Report whether the models are loaded and the queue has room for another request."""
         if not service.is_ready:
             return response_from_problem(problem_from_status(503, "The models are still loading"))
         if service.pool.is_full:
@@ -88,12 +88,12 @@ def _add_status_routes(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics", **openapi.METRICS)
     async def metrics() -> Response:
-        """Return Prometheus metrics: requests, pages by outcome, seconds by step, pages in flight."""
+        """Return Prometheus metrics: request counts, page outcomes, step durations and requests in flight."""
         return Response(service.metrics.exposition(), media_type=MEDIA_TYPE)
 
 
 def _add_error_handlers(app: FastAPI) -> None:
-    """Answer every error with `application/problem+json` (RFC 9457)."""
+    """Add handlers that respond to known errors with `application/problem+json` (RFC 9457)."""
 
     def handle_known_error(_: Request, error: Exception) -> Response:
         if not isinstance(error, EcgDigitError):
@@ -103,7 +103,7 @@ def _add_error_handlers(app: FastAPI) -> None:
     def handle_invalid_query(_: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
-        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         return response_from_error(FormMalformed("; ".join(problems)))
 
     def handle_http_exception(_: Request, error: Exception) -> Response:
@@ -113,7 +113,9 @@ def _add_error_handlers(app: FastAPI) -> None:
         return response_from_problem(problem, dict(error.headers or {}))
 
     def handle_disconnect(_request: Request, _error: Exception) -> Response:
-        return Response(status_code=CLIENT_CLOSED_REQUEST)  # never received: the client is gone
+        return Response(
+            status_code=CLIENT_CLOSED_REQUEST
+        )  # not received, because the client has disconnected
 
     handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
         EcgDigitError: handle_known_error,
@@ -121,5 +123,5 @@ def _add_error_handlers(app: FastAPI) -> None:
         HTTPException: handle_http_exception,
         ClientDisconnect: handle_disconnect,
     }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
+    for error_class, handler in handlers.items():
+        app.add_exception_handler(error_class, handler)

@@ -17,7 +17,7 @@ _MEDIA_TYPES = {
 
 
 def add_assets(app: FastAPI) -> None:
-    """Add the web page at `/`, the API reference at `/docs`, and their files at `/web/NAME`."""
+    """Add routes for the web page `/`, the API reference `/docs`, and their files `/web/NAME`."""
     folder = files("ecgdigit_rt.server").joinpath("web")
     assets = {
         file.name: file.read_bytes()

@@ -1,4 +1,4 @@
-"""Digitizers of the service, one per set of request options, all on the same networks."""
+"""Digitizers of the service: one per set of request options, all with the same networks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from ecgdigit_rt.errors import PageError
 from ecgdigit_rt.results import PageRef
 
 _MAX_DIGITIZERS = 32
-"""Size of the cache. Chosen, not tuned. Each digitizer holds the model files in memory, 3.9 MB for `lite`."""
+"""Maximum number of cached digitizers. Hand-picked, not tuned. Each keeps the model files in memory: 3.9 MB
+for `lite`."""
 
 _BLANK_PX = 320
-"""Side of the blank page that loads the models. Chosen, not tuned: large enough to be accepted."""
+"""Side of the blank page that is digitized to load the models. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOptions:
-    """Overrides of one request. None leaves a value to what is printed on the page."""
+    """Options of one request.
+
+    With None, layout, speed or gain are detected on the page, and no minimum quality is required.
+    """
 
     layout: str | None = None
     speed_mm_s: float | None = None
@@ -34,8 +38,8 @@ class RequestOptions:
 class Digitizers:
     """Cache of digitizers by request options.
 
-    `get` returns the digitizer of a `RequestOptions`, `default` is the one without overrides. The opener
-    must share its runners. Raises what `Digitizer` raises, since `default` is created at once.
+    `get` returns the digitizer for a `RequestOptions`. `default` is the digitizer without overrides. It is
+    created immediately, so the constructor raises what `Digitizer` raises. `opener` must share its runners.
     """
 
     def __init__(self, opener: StageOpener, models: str, threads: int) -> None:

@@ -1,4 +1,4 @@
-"""Digitized pages as files to download: the formats of `run --format`, and a page to print."""
+"""Downloads of digitized pages: formats of `run --format`, and a printable PDF."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Download:
 
 
 def available_formats() -> dict[str, bool]:
-    """Return for every format whether its package is installed."""
+    """Return, by format name, whether the package that the format requires is installed."""
     return {
         name: name not in _REQUIRED_PACKAGES or find_spec(_REQUIRED_PACKAGES[name]) is not None
         for name in MEDIA_TYPES
@@ -48,7 +48,10 @@ def available_formats() -> dict[str, bool]:
 
 
 def download_from_page(page: Digitized, format_name: str) -> Download:
-    """Return the page in one of the formats of `MEDIA_TYPES`. Raises DependencyMissing."""
+    """Return the page in one of the formats of `MEDIA_TYPES`.
+
+    Raises DependencyMissing if the package of the format is not installed.
+    """
     stem = file_stem(page.source.id)
     if format_name == "json":
         return Download(f"{stem}.json", MEDIA_TYPES[format_name], json_from_page(page).encode())
@@ -62,7 +65,7 @@ def download_from_page(page: Digitized, format_name: str) -> Download:
 
 
 def json_from_page(page: Digitized) -> str:
-    """Return the object that `run --format json` writes, on one line."""
+    """Return the object that `run --format json` writes, as one line of JSON."""
     text = io.StringIO()
     with FORMATS["json"].open_writer(OutputDestination(Path("-"), text)) as writer:
         writer.write(page.source.id, page)
@@ -70,7 +73,7 @@ def json_from_page(page: Digitized) -> str:
 
 
 def _download_by_writer(page: Digitized, stem: str, format_name: str) -> Download:
-    """Return the file that the format's writer creates, or a zip archive of its files."""
+    """Return the file that the writer of the format creates, or a zip archive of its files."""
     output_format = FORMATS[format_name]
     with memory_folder() as folder:
         out = folder / "out"

@@ -1,4 +1,4 @@
-"""Server-sent events of one page, from a worker thread to its client."""
+"""Stream of server-sent events from a worker thread to the client."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from ecgdigit_rt.server.problems import problem_from_error
 from ecgdigit_rt.server.timeouts import as_ecgdigit_error
 
 _KEEP_ALIVE_S = 10.0
-"""Interval of the comments that detect a closed connection. Chosen, not tuned."""
+"""Interval of the comments that are sent to detect a closed connection. Hand-picked, not tuned."""
 
 _KEEP_ALIVE = b": waiting\n\n"
 
 
 class EventStream:
-    """Queue that a worker thread fills with `emit` and the event loop empties with `until_done`."""
+    """Queue of events between two threads.
+
+    The worker thread adds events with `emit`. The event loop yields them with `until_done`.
+    """
 
     def __init__(self, slot: Slot, timeout_s: float) -> None:
         self._slot, self._timeout_s = slot, timeout_s
@@ -32,9 +35,10 @@ class EventStream:
         self._loop.call_soon_threadsafe(self._queue.put_nowait, _event(name, data))
 
     async def until_done(self, work: asyncio.Future[Any]) -> AsyncIterator[bytes]:
-        """Yield events until the work is done, and a `problem` if it fails or exceeds the time limit.
+        """Yield events until the work is done. Yield a `problem` if it fails or exceeds the time limit.
 
-        A comment every few seconds detects a client that has disconnected; the work is then cancelled.
+        Without an event, a comment is sent every few seconds to detect a client that has disconnected. The
+        work is cancelled when the iteration ends early.
         """
         work.add_done_callback(lambda _: self._queue.put_nowait(None))
         yield _event("waiting", "{}")

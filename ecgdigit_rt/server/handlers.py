@@ -1,4 +1,4 @@
-"""Processing of one request's page in a worker thread: decode, digitize step by step, write."""
+"""Processing of a requested page in a worker thread: decode, digitize, write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ecgdigit_rt.server.previews import Preview, PreviewBuilder, image_preview, 
 from ecgdigit_rt.server.uploads import Upload, image_from_upload
 
 Emit = Callable[[str, str], None]
-"""Function that receives an event's name and JSON. It is called in the worker thread."""
+"""Function that receives the name of an event and its data as JSON. It is called in the worker thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +31,22 @@ class PageRequest:
 
     @property
     def source(self) -> PageRef:
-        """The page under the upload's own name."""
+        """Page reference with the name of the upload."""
         return PageRef(Path(self.upload.name), self.page - 1)
 
 
 class PageHandler:
     """Digitization of requested pages.
 
-    Every method runs in a worker thread and raises what `Digitizer` raises. Between two steps it raises
-    RequestCancelled if the request has been cancelled.
+    The public methods run in a worker thread. They raise what the decoders, `Digitizer` and the writers
+    raise. Between two steps they raise RequestCancelled if the request has been cancelled.
     """
 
     def __init__(self, digitizers: Digitizers, metrics: Metrics) -> None:
         self._digitizers, self._metrics = digitizers, metrics
 
     def download(self, request: PageRequest, format_name: str, slot: Slot) -> Download:
-        """Return the digitized page in one of the formats."""
+        """Digitize the page and return it in the requested format."""
         digitizer = self._digitizers.get(request.options)
         started = time.perf_counter()
         image, _ = image_from_upload(request.upload, request.page)
@@ -59,7 +59,7 @@ class PageHandler:
         return download
 
     def stream(self, request: PageRequest, slot: Slot, emit: Emit, has_previews: bool) -> None:
-        """Emit a `step` for each completed step, optionally its `preview`, and finally the `result`."""
+        """Emit a `step` for each completed step, its `preview` if requested, and finally the `result`."""
         digitizer = self._digitizers.get(request.options)
         progress = _Progress(emit, slot, has_previews)
         image, page_count = image_from_upload(request.upload, request.page)
@@ -89,7 +89,10 @@ class _Progress:
         self._builder, self._step_started = PreviewBuilder(), time.perf_counter()
 
     def step(self, name: str, details: Preview) -> float:
-        """Emit a completed step and return its duration in seconds. Raises RequestCancelled."""
+        """Emit a completed step and return its duration in seconds.
+
+        Raises RequestCancelled if the request has been cancelled.
+        """
         self._slot.check()
         seconds = time.perf_counter() - self._step_started
         self._emit("step", json.dumps({"step": name, "seconds": round(seconds, 4), **details}))
@@ -101,7 +104,10 @@ class _Progress:
         self.preview(step, lambda: self._builder.preview(value))
 
     def preview(self, kind: str, build: Callable[[], Preview]) -> None:
-        """Build and emit a preview if the client asked for previews. Its time is not counted as a step's."""
+        """Build and emit a preview if previews are requested.
+
+        The time for it does not count towards the duration of a step.
+        """
         if not self._has_previews:
             return
         preview = build()

@@ -1,4 +1,7 @@
-"""File paths for bytes in memory, for libraries that open files. On Linux nothing is written to a disk."""
+"""File paths for bytes in memory, for libraries that can only open files.
+
+On Linux nothing is written to a disk if `/dev/shm` is writable.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 memory, not a disk
 def memory_file(data: bytes) -> Iterator[Path]:
     """Yield a path from which `data` can be read inside the block.
 
-    Without `memfd_create` (macOS, Windows) it is a temporary file that is deleted after the block.
+    Without `memfd_create` (macOS, Windows), a temporary file is created and deleted after the block.
     """
     if not hasattr(os, "memfd_create"):
         with memory_folder() as folder:
@@ -34,7 +37,10 @@ def memory_file(data: bytes) -> Iterator[Path]:
 
 @contextmanager
 def memory_folder() -> Iterator[Path]:
-    """Yield an empty folder for the block, in shared memory if available, else a temporary folder."""
+    """Yield an empty folder that is deleted after the block.
+
+    It is in shared memory if available, otherwise in the folder for temporary files.
+    """
     parent = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
     with tempfile.TemporaryDirectory(prefix="ecgdigit-", dir=parent) as folder:
         yield Path(folder)

@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI description that the signatures of the routes do not contain."""
+"""Parts of the OpenAPI description that cannot be derived from the signatures of the routes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fastapi.openapi.utils import get_openapi
 from ecgdigit_rt.server.downloads import MEDIA_TYPES
 from ecgdigit_rt.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from ecgdigit_rt.server.problems import MEDIA_TYPE, Problem
-from ecgdigit_rt.server.uploads import FIELD
+from ecgdigit_rt.server.uploads import FILE_FIELD
 
 DESCRIPTION = (
-    "Converts images of paper ECGs to calibrated 12-lead signals. Each request holds one page; nothing of it "
-    "is stored. Errors are RFC 9457 problem details whose `error_id` is a heading in the documentation."
+    "Converts images of paper ECGs to calibrated 12-lead signals. Each request contains one page, which is "
+    "not stored. Errors are RFC 9457 problem details. Each `error_id` has a heading in the documentation."
 )
 
 _PAGE = "Page"
@@ -28,10 +28,10 @@ _BODY: dict[str, Any] = {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "required": [FIELD],
+                "required": [FILE_FIELD],
                 "additionalProperties": False,
                 "properties": {
-                    FIELD: {
+                    FILE_FIELD: {
                         "type": "string",
                         "format": "binary",
                         "description": "An image, PDF, TIFF or DICOM file.",
@@ -52,7 +52,8 @@ _REASONS = {
     503: "The queue is full. Retry after the seconds in Retry-After (E-SERVE-03).",
     504: "The page exceeded the time limit (E-SERVE-04).",
 }
-_ACCESS_STATUSES = (401, 403)  # of requests without a valid token, or from another origin
+_ACCESS_STATUSES = (401, 403)
+"""Statuses of requests with an invalid token, or with a host or origin that is not allowed."""
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -113,9 +114,9 @@ METRICS: dict[str, Any] = {
 
 
 def schema_factory(app: FastAPI, has_token: bool) -> Callable[[], dict[str, Any]]:
-    """Return a function that builds the OpenAPI schema of the application once.
+    """Return a function that builds the OpenAPI schema of the application and caches it.
 
-    It contains the problem details, the schema of a page, and the token if `has_token`.
+    The schema contains the problem details, the schema of a page and, if `has_token`, the bearer token.
     """
     return cache(lambda: _schema(app, has_token))
 

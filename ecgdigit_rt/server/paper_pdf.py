@@ -1,7 +1,7 @@
-"""Printable page of the leads on ECG paper, as vector graphics on landscape A4.
+"""Printable PDF of the leads on ECG paper, as vector graphics on landscape A4.
 
-The scale is 25 mm/s and 10 mm/mV when printed at 100 %. Records longer than ten seconds are drawn at half
-or a quarter of that speed.
+Printed at 100 %, the scale is 25 mm/s and 10 mm/mV. Records longer than 10.4 s are drawn at 12.5 mm/s, and
+records longer than 20.8 s at 6.25 mm/s.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ _RECORD_MM = 260.0
 _MINOR, _MAJOR, _INK, _GREY = (252, 222, 218), (242, 178, 170), (20, 20, 34), (110, 108, 118)
 _TRACE_MM = 0.25
 _FONT = "helvetica"
-"""Places, colours and line widths. Chosen, not tuned: ten seconds at 25 mm/s fill the width of the paper."""
+"""Positions, scales, colours and line widths. `_RECORD_MM` is the maximum width of a record: ten seconds at
+25 mm/s fill the paper. Hand-picked, not tuned, except for the size of A4."""
 
 _MAX_NAME_LENGTH, _MAX_NOTES_LENGTH = 80, 160
-"""Characters that fit on their lines."""
+"""Maximum characters of the page id and of the notes, which fit on their lines. Hand-picked, not tuned."""
 
 
 def pdf_from_page(page: Digitized) -> bytes:
-    """Return the PDF. Rows are in the order of the page, each lead at its time in the record."""
-    speed = next((one for one in _SPEEDS_MM_S if page.duration_s * one <= _RECORD_MM), _SPEEDS_MM_S[-1])
+    """Return a PDF. Rows are in the order of the page, and segments are drawn at their time in the record."""
+    fitting = (speed for speed in _SPEEDS_MM_S if page.duration_s * speed <= _RECORD_MM)
+    speed = next(fitting, _SPEEDS_MM_S[-1])
     pdf = FPDF(orientation="landscape", unit="mm", format="A4")
     pdf.set_auto_page_break(False)
     pdf.add_page()
@@ -45,9 +47,9 @@ def pdf_from_page(page: Digitized) -> bytes:
 
 
 def _draw_lines(pdf: FPDF, lines: Iterable[Points], colour: Colour, width_mm: float) -> None:
-    """Draw lines of (n, 2) points in millimetres from the top left corner.
+    """Draw polylines. Each is an (n, 2) array of x and y in millimetres from the top left corner.
 
-    Joins are round: a mitre would lengthen the narrow peaks of a trace.
+    Line joins are round, because mitre joins would lengthen the narrow peaks of a trace.
     """
     pdf.set_draw_color(*colour)
     with pdf.local_context(line_width=width_mm, stroke_join_style="round"):
@@ -58,7 +60,7 @@ def _draw_lines(pdf: FPDF, lines: Iterable[Points], colour: Colour, width_mm: fl
 def _draw_text(
     pdf: FPDF, text: str, at_mm: tuple[float, float], size_mm: float, colour: Colour, style: str = ""
 ) -> None:
-    """Draw text in a standard font that every PDF reader has. Characters outside Latin-1 become `?`."""
+    """Draw text in a standard PDF font. Characters outside Latin-1 are replaced with `?`."""
     pdf.set_font(_FONT, style, size_mm * _PT_PER_MM)
     pdf.set_text_color(*colour)
     pdf.text(*at_mm, text.encode("latin-1", "replace").decode("latin-1"))
@@ -87,7 +89,7 @@ def _draw_captions(pdf: FPDF, page: Digitized, speed: float) -> None:
 
 
 def _draw_rows(pdf: FPDF, page: Digitized, speed: float) -> None:
-    """Draw rows at equal distances. A tall trace may cross into the next row, as on paper."""
+    """Draw the rows at equal distances. A tall trace may overlap the next row, as on paper."""
     rows = page.layout.rows
     pitch_mm = (_PAPER_BOTTOM_MM - _PAPER_TOP_MM) / max(len(rows), 1)
     pulse = np.array([[-12.0, 0], [-10.5, 0], [-10.5, -1], [-5.5, -1], [-5.5, 0], [-4, 0]])
@@ -95,21 +97,21 @@ def _draw_rows(pdf: FPDF, page: Digitized, speed: float) -> None:
         baseline_mm = _PAPER_TOP_MM + pitch_mm * (k + 0.5)
         _draw_lines(pdf, [np.array([_LEFT_MM, baseline_mm]) + pulse * [1, _GAIN_MM_MV]], _INK, _TRACE_MM)
         _draw_lines(pdf, _row_lines(row, page, baseline_mm, speed), _INK, _TRACE_MM)
-        for one in row.segments:
-            at_mm = (_LEFT_MM + one.start_s * speed + 1, baseline_mm - min(pitch_mm * 0.5 - 3.6, 11))
-            name = one.lead if one.lead in page.leads else f"{one.lead} (not found)"
+        for segment in row.segments:
+            at_mm = (_LEFT_MM + segment.start_s * speed + 1, baseline_mm - min(pitch_mm * 0.5 - 3.6, 11))
+            name = segment.lead if segment.lead in page.leads else f"{segment.lead} (not found)"
             _draw_text(pdf, name, at_mm, 3.4, _INK, "B")
 
 
 def _row_lines(row: Row, page: Digitized, baseline_mm: float, speed: float) -> Iterable[Points]:
     """Yield the separators and the traces of a row."""
-    for one in row.segments:
-        if one.start_s > 0:
-            x = _LEFT_MM + one.start_s * speed
+    for segment in row.segments:
+        if segment.start_s > 0:
+            x = _LEFT_MM + segment.start_s * speed
             yield np.array([[x, baseline_mm - 3], [x, baseline_mm + 3]])
-        lead = page.leads.get(one.lead)
+        lead = page.leads.get(segment.lead)
         if lead is not None:
-            time_s, mv = _samples_in_window(lead, one.start_s, one.end_s)
+            time_s, mv = _samples_in_window(lead, segment.start_s, segment.end_s)
             if time_s.size > 1:
                 y = np.clip(baseline_mm - mv * _GAIN_MM_MV, _PAPER_TOP_MM, _PAPER_BOTTOM_MM)
                 yield np.stack([_LEFT_MM + time_s * speed, y], -1)
@@ -118,7 +120,7 @@ def _row_lines(row: Row, page: Digitized, baseline_mm: float, speed: float) -> I
 def _samples_in_window(
     lead: Lead, start_s: float, end_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return times in seconds and values in millivolts of a lead's samples in a window."""
+    """Return the times in seconds and the values in millivolts of the samples of a lead in a window."""
     time_s = lead.start_s + np.arange(lead.mv.size) / lead.rate_hz
     is_inside = (time_s >= start_s - 1e-6) & (time_s < end_s - 1e-6)
     return time_s[is_inside], lead.mv[is_inside].astype(np.float64)

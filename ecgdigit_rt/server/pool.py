@@ -1,4 +1,4 @@
-"""Bounded pool of worker threads with a bounded queue."""
+"""Pool of worker threads with a bounded queue."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 class RequestCancelled(Exception):
-    """The client has disconnected or the time limit has passed. Raised between two steps of a page."""
+    """A request was cancelled between two steps: its client disconnected, or its time limit passed."""
 
 
 class Slot:
-    """Place of one admitted request in the pool, until no thread works for it any more.
+    """Slot of one admitted request in the pool. It is occupied until the work of the request has ended.
 
-    `wait_s` is the time between `start` and the start of the work in a thread.
+    `wait_s` is the time in seconds from the call of `start` until a thread begins the work.
     """
 
     def __init__(self, executor: ThreadPoolExecutor, release: Callable[[], None]) -> None:
@@ -32,7 +32,7 @@ class Slot:
         self.wait_s = 0.0
 
     def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Submit the work to the pool. The slot is released when the work has ended."""
+        """Submit the work to the pool and return its result as a future. Its end releases the slot."""
         loop, submitted = asyncio.get_running_loop(), time.perf_counter()
 
         def run() -> T:
@@ -48,12 +48,12 @@ class Slot:
         return result
 
     def check(self) -> None:
-        """Raise RequestCancelled if the request has been cancelled. Called by the work between steps."""
+        """Raise RequestCancelled if the request has been cancelled. The work calls this between steps."""
         if self._cancelled.is_set():
             raise RequestCancelled
 
     def cancel(self) -> None:
-        """Cancel the request. Work in a thread ends at its next `check`; waiting work never starts."""
+        """Cancel the request. Work in progress ends at its next `check`. Waiting work never starts."""
         self._cancelled.set()
         if self._work is None:
             self._release()
@@ -67,13 +67,13 @@ class Slot:
 
 
 def _retrieve_exception(result: asyncio.Future[Any]) -> None:
-    """Mark the exception as retrieved: asyncio would otherwise log it, with text that may quote the page."""
+    """Mark the exception as retrieved. Otherwise asyncio would log its message, which may quote the page."""
     if not result.cancelled():
         result.exception()
 
 
 class WorkerPool:
-    """Pool of `workers` threads for `workers + queue` requests. Belongs to one event loop."""
+    """Pool of `workers` threads that admits up to `workers + queue` requests, all from one event loop."""
 
     def __init__(self, workers: int, queue: int) -> None:
         self.workers, self._capacity = workers, workers + queue
@@ -87,11 +87,11 @@ class WorkerPool:
 
     @property
     def is_full(self) -> bool:
-        """True if the next request would be refused."""
+        """True if the next request would be rejected."""
         return self._in_flight >= self._capacity
 
     def admit(self) -> Slot:
-        """Return a slot for one request, before its page is received. Raises ServiceBusy."""
+        """Return a slot for a request whose page has not been received yet. Raises ServiceBusy."""
         if self.is_full:
             raise ServiceBusy(self._capacity)
         self._in_flight += 1
@@ -101,5 +101,5 @@ class WorkerPool:
         self._in_flight -= 1
 
     def close(self) -> None:
-        """Wait for the pages in progress and cancel those that wait."""
+        """Cancel pages that have not started, and wait for pages in progress."""
         self._executor.shutdown(wait=True, cancel_futures=True)

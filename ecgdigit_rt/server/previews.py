@@ -1,4 +1,4 @@
-"""Previews of the steps for the web page, in pixels of the upright image."""
+"""Previews of the steps for the web page. Coordinates are in pixels of the upright image."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ Preview = dict[str, Any]
 
 _MAX_SIDE_PX = 2000
 _JPEG_QUALITY = 84
-"""Size and quality of the image that is sent back. Chosen, not tuned: sharp enough to zoom in."""
+"""Maximum side and JPEG quality of the preview image. Hand-picked, not tuned: sharp enough to zoom in."""
 
 _MIN_ACTIVATION = 0.4
-"""Heatmap activation from which a lead name is drawn, as in the pictures of `inspect`. Chosen, not tuned."""
+"""Minimum heatmap activation of lead names that are drawn. Hand-picked, not tuned."""
 
-_MESH_STEP = 2  # nodes: one line per centimetre
 _OUTLINE_POINTS = 24
 _HALF_ROW_MM = 11.0
-"""Points along a segment's outline, and half the height that is drawn for a row. Chosen, not tuned."""
+_MESH_STEP = 2
+"""Points along each long side of a segment's outline, half of its height, and step of the mesh nodes that are
+drawn: one line per centimetre. Hand-picked, not tuned."""
 
 
 def image_preview(image: NDArray[np.uint8]) -> Preview:
-    """Return a reduced JPEG of the image, base64-encoded, and the original size in pixels."""
+    """Return a downscaled JPEG of the image, base64-encoded, and the original size in pixels."""
     small, _ = downscale(image, _MAX_SIDE_PX)
     encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     data = base64.b64encode(encoded.tobytes()).decode()
@@ -43,13 +44,13 @@ def image_preview(image: NDArray[np.uint8]) -> Preview:
 
 
 class PreviewBuilder:
-    """Builder of the previews of one page. It stores the mesh, which places the layout on the image."""
+    """Builder of the previews of one page. It stores the mesh, which maps the layout to the image."""
 
     def __init__(self) -> None:
         self._mesh: Mesh | None = None
 
     def preview(self, value: object) -> Preview:
-        """Return the preview of a step's value, empty if the step has none."""
+        """Return the preview of the value of a step, empty if the step has none."""
         match value:
             case Located():
                 return _located_preview(value)
@@ -62,7 +63,7 @@ class PreviewBuilder:
 
 
 def result_preview(state: PageState, size: tuple[int, int]) -> Preview:
-    """Return curves and rows of a digitized page. `size` is (width, height) of the image as decoded."""
+    """Return curves and rows of a digitized page. `size` is (width, height) of the decoded image."""
     turns_back = -state.located.quarter_turns % 4
     curves = {
         name: _flat(rotate_points(lead.curve_px, size, turns_back)) for name, lead in state.page.leads.items()
@@ -71,18 +72,22 @@ def result_preview(state: PageState, size: tuple[int, int]) -> Preview:
 
 
 def _rows(page: Digitized) -> list[list[dict[str, Any]]]:
-    """Return lead, start and end of the segments of each row."""
+    """Return lead, start and end of each segment, by row."""
     return [
         [
-            {"lead": one.lead, "start_s": round(one.start_s, 4), "end_s": round(one.end_s, 4)}
-            for one in row.segments
+            {
+                "lead": segment.lead,
+                "start_s": round(segment.start_s, 4),
+                "end_s": round(segment.end_s, 4),
+            }
+            for segment in row.segments
         ]
         for row in page.layout.rows
     ]
 
 
 def _located_preview(located: Located) -> Preview:
-    """Return sheet and lead names, and the upright image if the original was rotated."""
+    """Return the box of the sheet, the lead names, and the upright image if the original was rotated."""
     upright = {"image": image_preview(located.image)} if located.quarter_turns else {}
     marks = [mark for mark in marks_from_located(located, LEADS) if mark.activation >= _MIN_ACTIVATION]
     return upright | {
@@ -101,13 +106,13 @@ def _layout_preview(layout: Layout, mesh: Mesh) -> Preview:
     """Return the outline of each segment with its lead name, and the layout's name, speed and gain."""
     boxes: list[Mapping[str, Any]] = []
     for row in layout.rows:
-        for one in row.segments:
-            u = np.linspace(one.start_mm, one.end_mm, _OUTLINE_POINTS)
+        for segment in row.segments:
+            u = np.linspace(segment.start_mm, segment.end_mm, _OUTLINE_POINTS)
             top, bottom = (
                 np.stack(mesh.pixels_from_mm(u, row.baseline_mm + side * _HALF_ROW_MM), -1)
                 for side in (-1, 1)
             )
-            boxes.append({"lead": one.lead, "outline": _flat(np.concatenate([top, bottom[::-1]]))})
+            boxes.append({"lead": segment.lead, "outline": _flat(np.concatenate([top, bottom[::-1]]))})
     return {
         "boxes": boxes,
         "layout": {"name": layout.name, "speed_mm_s": layout.speed_mm_s, "gain_mm_mv": layout.gain_mm_mv},
@@ -116,5 +121,5 @@ def _layout_preview(layout: Layout, mesh: Mesh) -> Preview:
 
 def _flat(points: NDArray[np.floating[Any]] | Sequence[Any]) -> list[float]:
     """Return points (n, 2) as x, y, x, y, … rounded to a tenth of a pixel."""
-    values: list[float] = np.round(np.asarray(points, np.float64), 1).ravel().tolist()
-    return values
+    coordinates: list[float] = np.round(np.asarray(points, np.float64), 1).ravel().tolist()
+    return coordinates

@@ -28,7 +28,8 @@ from ecgdigit_rt.errors import (
 MEDIA_TYPE = "application/problem+json"
 
 _RETRY_AFTER_S = 2
-"""Delay suggested to a client that is refused with 503. Chosen, not tuned: a few pages are done by then."""
+"""Seconds that a client should wait after status 503. Hand-picked, not tuned: in this time a few pages are
+digitized."""
 
 _STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (FormMalformed, 422),
@@ -43,11 +44,11 @@ _STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (DependencyMissing, 501),
     (OutOfDeviceMemory, 503),
 )
-"""HTTP statuses by error class. The first matching class applies; any other error is 500."""
+"""HTTP statuses by error class. The first matching class applies. Any other error has status 500."""
 
 
 class Problem(BaseModel):
-    """Problem details. `error_id` is a heading on the documentation's page of errors."""
+    """Problem details of RFC 9457. Each `error_id` has a heading in the documentation."""
 
     type: str = Field(examples=["urn:ecgdigit-rt:error:E-GRID-01"])
     title: str
@@ -58,10 +59,10 @@ class Problem(BaseModel):
 
 
 def http_status(error: EcgDigitError) -> int:
-    """Return the HTTP status of an error."""
+    """Return the HTTP status of an error: 422 for an image that is too small, 413 if it is too large."""
     if isinstance(error, ImageSizeOutOfRange):
         return 422 if min(error.width, error.height) < MIN_SIDE_PX else 413
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    return next((status for error_class, status in _STATUSES if isinstance(error, error_class)), 500)
 
 
 def problem_from_error(error: EcgDigitError) -> Problem:
@@ -78,12 +79,12 @@ def problem_from_error(error: EcgDigitError) -> Problem:
 
 
 def problem_from_status(status: int, detail: str) -> Problem:
-    """Return the problem details of an HTTP status without an error id, such as an unknown path."""
+    """Return the problem details of an HTTP status that has no error id, such as 404 for an unknown path."""
     return Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
 
 
 def response_from_problem(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Return the response, with Retry-After for 503 and WWW-Authenticate for 401."""
+    """Return the response, with Retry-After for status 503 and WWW-Authenticate for status 401."""
     all_headers: dict[str, Any] = {"cache-control": "no-store", **(headers or {})}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["retry-after"] = str(_RETRY_AFTER_S)

@@ -23,7 +23,7 @@ class DownloadFormat(StrEnum):
 
 
 class PageQuery(BaseModel):
-    """Overrides of what is printed on the page, and the page of a multi-page file."""
+    """Layout, scale and minimum quality of the page, and its number in a multi-page file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,30 +31,33 @@ class PageQuery(BaseModel):
         None,
         min_length=1,
         max_length=200,
-        description="Layout name, such as `3x4+1`, or its rows: `II`, or `I,II/III,aVR`.",
+        description="Layout name, such as `3x4+1`, or its rows, such as `II` or `I,II/III,aVR`.",
     )
     speed: float | None = Field(None, ge=5, le=200, description="Paper speed in mm/s.")
     gain: float | None = Field(None, ge=1, le=80, description="Gain in mm/mV.")
     min_quality: float | None = Field(
-        None, ge=-50, le=100, description="Reject pages with a lower expected signal-to-noise ratio, in dB."
+        None,
+        ge=-50,
+        le=100,
+        description="Minimum expected signal-to-noise ratio in dB. Pages below it are rejected.",
     )
     page: int = Field(1, ge=1, le=MAX_PAGES, description="Page number in a PDF, TIFF or DICOM file, from 1.")
 
     @property
     def options(self) -> RequestOptions:
-        """The overrides as options of a digitizer."""
+        """Options of the digitizer."""
         return RequestOptions(self.layout, self.speed, self.gain, self.min_quality)
 
 
 class DownloadQuery(PageQuery):
-    """Query of `/v1/digitize`."""
+    """Query parameters of `/v1/digitize`."""
 
     format: DownloadFormat = Field(DownloadFormat.json, description="Format of the response.")
 
 
 class StreamQuery(PageQuery):
-    """Query of `/v1/digitize/stream`."""
+    """Query parameters of `/v1/digitize/stream`."""
 
     previews: bool = Field(
-        False, description="Also send `preview` events: the image, mesh, rows and curves to draw."
+        False, description="Also send `preview` events with the image, mesh, rows and curves."
     )

@@ -1,4 +1,4 @@
-"""Middleware around every request: access checks before it; log line, metrics and headers after it."""
+"""Middleware for every request: access control, security headers, metrics and log line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ecgdigit_rt.server.settings import Settings
 log = logging.getLogger("ecgdigit_rt.server")
 
 CLIENT_CLOSED_REQUEST = 499
-"""Status under which a request is counted if its client disconnects, as in nginx. It is never sent."""
+"""Status that is recorded if a client disconnects before the response, as in nginx. It is never sent."""
 
 _AUTHENTICATED_PATHS = ("/v1/", "/metrics")
 _PROBED_PATHS = ("/health/", "/metrics")
@@ -29,7 +29,7 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 _UNKNOWN_ROUTE = "unknown"
 
 _DRAIN_S = 5.0
-"""Time limit for reading the rest of a refused upload. Chosen, not tuned."""
+"""Time limit for reading the rest of a request whose response is an error. Hand-picked, not tuned."""
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -48,23 +48,25 @@ _HEADERS = {
 class SecurityMiddleware:
     """ASGI middleware that checks host, origin and token, and that logs and counts every request.
 
-    Another site's page must not use the service through a user's browser. The Host header must therefore be
-    a name of the service, which stops DNS rebinding, and the Origin header must match the host.
+    Pages of other sites must not use the service through a user's browser. Two checks prevent this:
+
+    - The Host header must be an allowed host name or a numeric address, which prevents DNS rebinding.
+    - The Origin header, if present, must match the Host header.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the request, or pass it on."""
+        """Reject the request, or pass it to the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
         exchange = _Exchange(receive, send, self._settings.max_upload_bytes, Headers(scope=scope))
         try:
-            refusal = self._refusal(scope)
-            app = self._app if refusal is None else response_from_error(refusal)
+            rejection = self._rejection(scope)
+            app = self._app if rejection is None else response_from_error(rejection)
             await app(scope, exchange.receive, exchange.send)
         finally:
             status = CLIENT_CLOSED_REQUEST if exchange.status is None else exchange.status
@@ -75,7 +77,7 @@ class SecurityMiddleware:
             level = logging.DEBUG if status < 400 and route.startswith(_PROBED_PATHS) else logging.INFO
             log.log(level, "%s %s %d %.2f s", method, route, status, seconds)
 
-    def _refusal(self, scope: Scope) -> EcgDigitError | None:
+    def _rejection(self, scope: Scope) -> EcgDigitError | None:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         if not is_allowed_host(host, self._settings.allowed_hosts):
@@ -89,8 +91,8 @@ class SecurityMiddleware:
         return None
 
 
-def is_allowed_host(host: str, allowed: tuple[str, ...]) -> bool:
-    """Return whether a Host header is an allowed name or a numeric address, which DNS cannot rebind."""
+def is_allowed_host(host: str, host_names: tuple[str, ...]) -> bool:
+    """Return whether a Host header is one of `host_names` or a numeric address, which DNS cannot rebind."""
     match = _HOST.fullmatch(host.lower())
     if match is None:
         return False
@@ -98,7 +100,7 @@ def is_allowed_host(host: str, allowed: tuple[str, ...]) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return name in allowed
+        return name in host_names
     return True
 
 
@@ -111,24 +113,24 @@ def _has_token(headers: Headers, token: str) -> bool:
 class _Exchange:
     """Receive and send channels of one request.
 
-    A client that is still sending would lose a response that is sent before its body is read. An error
-    response therefore reads and discards the rest of the body first.
+    A client that is still sending its body could lose a response. Before an error response, the rest of the
+    body is therefore read and discarded, within limits of size and time.
     """
 
     def __init__(self, receive: Receive, send: Send, max_bytes: int, headers: Headers) -> None:
         self._receive, self._send, self._max_bytes = receive, send, max_bytes
-        self._is_read = "expect" in headers  # curl waits for status 100 before it sends: nothing will come
+        self._is_read = "expect" in headers  # such a client sends no body before status 100
         self.status: int | None = None
 
     async def receive(self) -> Message:
-        """Receive a message and note the end of the body."""
+        """Receive a message and record the end of the body."""
         message = await self._receive()
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             self._is_read = True
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a message, with the security headers at the start of the response."""
+        """Send a message. Add the security headers to the start of a response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)

@@ -13,10 +13,11 @@ from fastapi import FastAPI
 from ecgdigit_rt.errors import AddressUnusable
 
 _SHUTDOWN_GRACE_S = 5
-"""Time beyond the request time limit before a shutdown ends the remaining requests. Chosen, not tuned."""
+"""Seconds, in addition to the time limit of a request, until a shutdown ends the remaining requests.
+Hand-picked, not tuned."""
 
 _DOCUMENTATION_ADDRESS = ("192.0.2.1", 9)
-"""Address of the documentation network TEST-NET-1 (RFC 5737). Nothing is sent to it."""
+"""Address in TEST-NET-1, which is reserved for documentation (RFC 5737). Nothing is sent to it."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -30,7 +31,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def browser_url(listener: socket.socket) -> str:
-    """Return the URL to open. A wildcard address becomes this machine's address in its network."""
+    """Return the URL to open. A wildcard address is replaced with the network address of this machine."""
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 compared, not bound
         host = _network_address()
@@ -38,7 +39,7 @@ def browser_url(listener: socket.socket) -> str:
 
 
 def run_until_stopped(app: FastAPI, listener: socket.socket, timeout_s: float) -> None:
-    """Serve until Ctrl-C or SIGTERM, then refuse new requests and finish those in progress."""
+    """Serve until Ctrl-C or SIGTERM, then accept no further requests and complete those in progress."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -56,7 +57,10 @@ def run_until_stopped(app: FastAPI, listener: socket.socket, timeout_s: float) -
 
 @contextmanager
 def _ignore_reraised_signals() -> Iterator[None]:
-    """Ignore the signals that uvicorn raises again after its shutdown: a requested stop is not a failure."""
+    """Ignore the signals that uvicorn raises again after its shutdown.
+
+    Otherwise a requested stop would have the exit code of a failure.
+    """
     stop_signals = (signal.SIGINT, signal.SIGTERM)
     previous = {number: signal.signal(number, lambda *_: None) for number in stop_signals}
     try:
@@ -67,7 +71,7 @@ def _ignore_reraised_signals() -> Iterator[None]:
 
 
 def _network_address() -> str:
-    """Return this machine's address on the default route. No packet is sent."""
+    """Return the address of this machine on its default route, else 127.0.0.1. No packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(_DOCUMENTATION_ADDRESS)

@@ -1,4 +1,4 @@
-"""State of the service: worker pool, metrics, readiness, and the handling of page requests."""
+"""State of the service: worker pool, metrics and readiness. Handling of page requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BASE_INPUTS = ("PNG", "JPEG", "TIFF", "BMP", "WebP", "GIF", "AVIF", "PDF")
 
 
 class Service:
-    """Everything that the routes share.
+    """Shared state of the routes.
 
     `is_ready` is False until the models are loaded. `info` is the response of `/v1/about`.
     """
@@ -50,7 +50,7 @@ class Service:
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Load the models in the background, and finish the pages in progress on shutdown."""
+        """Load the models in the background. On shutdown, complete the pages in progress."""
 
         async def load() -> None:
             await asyncio.to_thread(self._load_models)
@@ -77,7 +77,7 @@ class Service:
     async def stream(self, request: Request, query: StreamQuery) -> AsyncIterator[bytes]:
         """Return the server-sent events of a page.
 
-        The upload is received before the response starts, so that its errors have an HTTP status.
+        The upload is received before the response starts, so that errors of the upload have an HTTP status.
         """
         slot = self.pool.admit()
         events = EventStream(slot, self.settings.timeout_s)
@@ -97,7 +97,7 @@ class Service:
 
 
 def service_info(digitizer: Digitizer, settings: Settings) -> dict[str, Any]:
-    """Return software, models, device, input types, available formats, layouts and limits."""
+    """Return software, models, device, input types, output formats, known layouts and limits."""
     heic = ("HEIC",) if find_spec("pillow_heif") is not None else ()
     dicom = ("DICOM",) if find_spec("pydicom") is not None else ()
     return {
@@ -119,7 +119,7 @@ def service_info(digitizer: Digitizer, settings: Settings) -> dict[str, Any]:
 
 
 def _log_failure(loading: asyncio.Task[None]) -> None:
-    """Log why the models cannot be loaded. The service keeps running but never becomes ready."""
+    """Log an error if loading failed. The service then continues to run but does not become ready."""
     error = None if loading.cancelled() else loading.exception()
     if error is not None:
-        log.error("error    the models cannot be loaded: %s", error)
+        log.error("error    Cannot load the models: %s", error)

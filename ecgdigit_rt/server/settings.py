@@ -13,10 +13,11 @@ LOOPBACK_NAMES = ("localhost",)
 class Settings:
     """Settings of the service.
 
-    `workers` pages are processed at once with `threads` CPU threads each, and `queue` further requests may
-    wait. `timeout_s` limits the time from the first byte of a request to its response. `token` is required
-    by every request for data; None disables it, for a service that only this machine can reach.
-    `allowed_hosts` are host names of the service; numeric addresses are always allowed.
+    - `workers` pages are processed simultaneously, each with `threads` CPU threads.
+    - `queue` further requests may wait.
+    - `timeout_s` limits the time from the headers of a request to its response.
+    - `token` must be sent with requests to `/v1/` and `/metrics`. With None, no token is required.
+    - `allowed_hosts` are the host names of the service. Numeric addresses are always allowed.
     """
 
     workers: int = 1
@@ -46,8 +47,8 @@ def is_loopback(host: str) -> bool:
 def token_for_host(host: str, specified: str | None) -> tuple[str | None, bool]:
     """Return the token that clients must send, and whether it was generated.
 
-    A token is generated if none is specified and other machines can reach `host`. An empty token counts as
-    none. A generated token has 192 random bits, in characters that are valid in a URL fragment and a header.
+    A token is generated if other machines can reach `host` and `specified` is None or empty. It has 192
+    random bits, in characters that are valid in a URL fragment and in a header.
     """
     if specified or is_loopback(host):
         return specified or None, False
@@ -55,6 +56,6 @@ def token_for_host(host: str, specified: str | None) -> tuple[str | None, bool]:
 
 
 def workers_and_threads(cpus: int, workers: int | None, threads: int | None) -> tuple[int, int]:
-    """Return the number of workers and the threads per worker; by default one worker per two CPUs."""
+    """Return the number of workers and the threads per worker. The default is one worker per two CPUs."""
     worker_count = workers or max(1, cpus // (threads or 2))
     return worker_count, threads or max(1, cpus // worker_count)

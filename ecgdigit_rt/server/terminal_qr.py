@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-_BLOCKS = " ▀▄█"  # none, upper, lower, both: one character shows two modules, one above the other
+_BLOCKS = " ▀▄█"
+"""Characters for two modules, one above the other: neither, upper, lower or both are light."""
 
 _QUIET_ZONE = 2
-"""Light modules around the code. ISO/IEC 18004 requires 4. Chosen smaller, not tuned: terminals are small."""
+"""Width of the light margin in modules. Hand-picked, not tuned; ISO/IEC 18004 requires 4."""
 
 
 def qr_lines(text: str) -> list[str]:

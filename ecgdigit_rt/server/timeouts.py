@@ -1,4 +1,4 @@
-"""Time limits, disconnected clients, and the accounting of failed pages."""
+"""Time limits, detection of disconnected clients, and counting of failed pages."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def as_ecgdigit_error(error: BaseException) -> EcgDigitError:
 
 
 def _log_unexpected(error: BaseException) -> None:
-    """Log class and traceback of a bug, without its message, which may quote the page."""
+    """Log the class and traceback of an unexpected error.
+
+    The message is not logged, because it may quote the page.
+    """
     if not isinstance(error, EcgDigitError):
         frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
         log.error("%s\n%s", type(error).__name__, frames)

@@ -1,4 +1,4 @@
-"""Uploads: from a request's body to bytes in memory, and from these to an image."""
+"""Uploads: read the file from a request into memory and decode it to an image."""
 
 from __future__ import annotations
 
@@ -25,50 +25,54 @@ from ecgdigit_rt.errors import (
 )
 from ecgdigit_rt.server.memfd import memory_file
 
-FIELD = "file"
+FILE_FIELD = "file"
+"""Name of the form field that contains the file."""
 
-_MAX_FORM_BYTES = 65_536
-"""Maximum size of a form apart from its file: boundaries, headers, names. Chosen, not tuned."""
+_MAX_FORM_OVERHEAD_BYTES = 65_536
+"""Maximum size of a form without its file: boundaries, headers and names. Hand-picked, not tuned."""
 
 _MAX_NAME_LENGTH = 200
-"""Characters of a file name that are used. Chosen below the usual limit of file systems (255 bytes)."""
+"""Maximum characters of a file name; the rest is cut off. Hand-picked, not tuned. A non-ASCII name of this
+length may exceed the 255 bytes that file systems allow, so `file_stem` limits the bytes of written names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Uploaded file. `name` is the client's file name without folders."""
+    """Uploaded file. `name` is the file name that the client sent, without folders and shortened."""
 
     name: str
     data: bytes = field(repr=False)
 
 
 async def upload_from_request(request: Request, max_bytes: int) -> Upload:
-    """Read the file of a request's form into memory. Raises UploadTooLarge and FormMalformed."""
+    """Read the file of a form request into memory. Raises UploadTooLarge or FormMalformed."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise FormMalformed("the body is not multipart/form-data")
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > max_bytes + _MAX_FORM_BYTES:
+    if length.isdecimal() and int(length) > max_bytes + _MAX_FORM_OVERHEAD_BYTES:
         raise UploadTooLarge(max_bytes)
 
     async def limited_stream() -> AsyncGenerator[bytes, None]:
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
-            if size > max_bytes + _MAX_FORM_BYTES:
+            if size > max_bytes + _MAX_FORM_OVERHEAD_BYTES:
                 raise UploadTooLarge(max_bytes)
             yield chunk
 
     parser = MultiPartParser(request.headers, limited_stream(), max_files=1, max_fields=0)
-    parser.spool_max_size = max_bytes + 2 * _MAX_FORM_BYTES  # larger files would be written to a disk
+    parser.spool_max_size = (
+        max_bytes + 2 * _MAX_FORM_OVERHEAD_BYTES
+    )  # larger files would be written to a disk
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise FormMalformed(f"the form cannot be parsed: {error.message}") from error
     except (AssertionError, KeyError, UnicodeDecodeError) as error:
         raise FormMalformed("the form cannot be parsed") from error
-    file = form.get(FIELD)
+    file = form.get(FILE_FIELD)
     if not isinstance(file, UploadFile):
-        raise FormMalformed(f"the form has no file in its field {FIELD!r}")
+        raise FormMalformed(f"the form has no file in the field {FILE_FIELD!r}")
     data = await file.read()
     await form.close()
     if len(data) > max_bytes:
@@ -79,11 +83,11 @@ async def upload_from_request(request: Request, max_bytes: int) -> Upload:
 def image_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], int]:
     """Return one page, counted from 1, as (height, width, 3) uint8 RGB, and the number of pages in the file.
 
-    Raises UnsupportedType if the file is not an image, otherwise what the decoders raise. Errors name the
-    upload.
+    Raises UnsupportedType if the file type is not supported, UnreadableImage if the file is empty, and what
+    the decoders raise. Messages contain the name of the upload instead of a temporary path.
     """
-    with memory_file(upload.data) as path, _errors_name_upload(path, upload.name):
-        file_format = _file_format(path)
+    with memory_file(upload.data) as path, _upload_name_in_errors(path, upload.name):
+        file_format = _file_format(path, upload.data)
         if file_format is pdf:  # PDFium needs the path of a regular file, or the bytes
             count = pdf.page_count_from_pdf(path, upload.data)
             check_count(path, count)
@@ -93,17 +97,20 @@ def image_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], int
         return file_format.rgb(path, page - 1, MAX_PIXELS), count
 
 
-def _file_format(path: Path) -> FileFormat:
+def _file_format(path: Path, data: bytes) -> FileFormat:
+    """Return the format of the file. Raises UnsupportedType, or UnreadableImage if the file is empty."""
     try:
         return format_from_file(path)
     except UnreadableImage as error:
-        hint = "Send PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, HEIC, PDF or DICOM."
-        raise UnsupportedType(path, f"not a supported file type ({error.reason})", hint) from error
+        if not data:
+            raise
+        hint = "Send a PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, HEIC, PDF or DICOM file."
+        raise UnsupportedType(path, "not a file of a supported type", hint) from error
 
 
 @contextmanager
-def _errors_name_upload(path: Path, name: str) -> Iterator[None]:
-    """Replace the temporary path in error messages by the name of the upload."""
+def _upload_name_in_errors(path: Path, name: str) -> Iterator[None]:
+    """Replace the temporary path in error messages with the name of the upload."""
     try:
         yield
     except EcgDigitError as error:
@@ -113,6 +120,10 @@ def _errors_name_upload(path: Path, name: str) -> Iterator[None]:
 
 
 def _base_name(name: str) -> str:
-    """Return a client's file name without its folders, with POSIX or Windows separators."""
+    """Return the file name of an upload without folders and NUL characters, and shortened.
+
+    POSIX and Windows separators are recognised. A name that contains only dots and spaces is replaced with
+    `page`.
+    """
     base = PureWindowsPath(PurePosixPath(name.replace("\0", "")).name).name
     return base[:_MAX_NAME_LENGTH] if base.strip(". ") else "page"

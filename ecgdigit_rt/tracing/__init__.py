@@ -1,1 +1,1 @@
-"""Tracing: from rectified strips to calibrated leads."""
+"""Tracing of rectified strips, and assembly of calibrated leads."""

@@ -18,13 +18,14 @@ from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_differe
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 RATE_HZ = 500.0
-"""Sampling rate of all leads."""
+"""Sampling rate of all leads in hertz."""
 
-_MAX_OUTSIDE_S = 0.05  # by which a segment may end outside the image and be filled in. Chosen, not tuned.
+_MAX_OUTSIDE_S = 0.05
+"""Maximum duration by which a segment may end outside the image without being cut. Hand-picked, not tuned."""
 
 
 def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
-    """Return the layout with every row from `start_mm` to `end_mm`, divided equally among its leads."""
+    """Return the layout with every row from `start_mm` to `end_mm`, divided into leads of equal width."""
     rows = []
     for row in layout.rows:
         cuts = np.linspace(start_mm, end_mm, len(row.segments) + 1)
@@ -72,9 +73,9 @@ def _lead(
 
 
 def _fill_outside(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
-    """Return the heights with those outside the image interpolated, and the number that belong to the lead.
+    """Return the heights, interpolated outside the image, and the number of samples of the lead.
 
-    Outside the image a strip repeats the pixels at its edge, and the trace follows them.
+    Outside the image, a strip repeats the pixels at the edge of the image, and the trace follows them.
     """
     filled = fill_gaps(height.astype(np.float32), inside).astype(np.float64)
     count = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
@@ -82,17 +83,18 @@ def _fill_outside(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tup
     return filled, count if is_cut else height.size
 
 
-def _interpolate(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interpolate values (n,) at fractional indices by a Catmull-Rom cubic, linearly beyond the ends.
+def _interpolate(samples: NDArray[np.float32], index: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate samples (n,) at fractional indices with a Catmull-Rom cubic.
 
-    Linear interpolation between samples would lower the tip of an R wave by about 4 %.
+    One sample is extrapolated linearly at each end. Linear interpolation between samples would lower the tip
+    of an R wave by about 4 %.
     """
-    if values.size == 1:
-        return np.full(at.shape, float(values[0]))
-    ends = 2 * values[[0, -1]].astype(np.float64) - values[[1, -2]]
-    known = np.concatenate([ends[:1], values, ends[1:]])
-    before = np.clip(np.floor(at).astype(np.intp), 0, values.size - 2)
-    t = at - before
+    if samples.size == 1:
+        return np.full(index.shape, float(samples[0]))
+    ends = 2 * samples[[0, -1]].astype(np.float64) - samples[[1, -2]]
+    known = np.concatenate([ends[:1], samples, ends[1:]])
+    before = np.clip(np.floor(index).astype(np.intp), 0, samples.size - 2)
+    t = index - before
     a, b, c, d = (known[before + k] for k in range(4))
     return np.asarray(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
 
@@ -103,11 +105,11 @@ def segments_from_traces(
     mesh: Mesh,
     size_px: tuple[float, float] = (np.inf, np.inf),
 ) -> list[Lead]:
-    """Return every segment at 500 Hz in the order of the page. The lead of a rhythm strip occurs twice.
+    """Return every segment at 500 Hz in the order of the page. The lead of a rhythm strip may occur twice.
 
     `traces` has one trace per segment of every row of the layout, with heights in mm above the baseline of
-    the row. `size_px` is the width and height of the image: samples outside it are interpolated, and a lead
-    that ends outside it is cut at its edge.
+    the row. `size_px` is the width and height of the image. Samples outside the image are interpolated. A
+    segment that ends more than 50 ms outside the image is cut at its edge.
     """
     return [
         _lead(segment, row, trace, layout, mesh, size_px)
@@ -119,7 +121,7 @@ def segments_from_traces(
 def rotate_points(
     points: NDArray[np.float32], size: tuple[int, int], quarter_turns: int
 ) -> NDArray[np.float32]:
-    """Map points (n, 2) of an upright image of `size` (width, height) to the image rotated clockwise."""
+    """Return points (n, 2) of an image of `size` (width, height) after clockwise quarter turns of it."""
     width, height = size
     for _ in range(quarter_turns % 4):
         points = np.stack([height - points[:, 1], points[:, 0]], -1)
@@ -128,23 +130,27 @@ def rotate_points(
 
 
 _SCALE, _SPREAD_EXPONENT, _STEEPNESS_EXPONENT = 0.142, 0.773, 0.527
-"""Fit of benchmarks/expected_error.py over 1290 leads of synthetic pages."""
-_MIN_SPREAD_MM, _MIN_STEEPNESS = 0.2, 0.3  # chosen, not tuned
+"""Scale and exponents of the expected error, fitted by benchmarks/expected_error.py to 1290 leads of
+synthetic pages."""
+_MIN_SPREAD_MM, _MIN_STEEPNESS = 0.2, 0.3
+"""Minima of the two properties of a lead that the formula uses. Hand-picked, not tuned."""
 
 
 def expected_error_mm(
     spread_mm: NDArray[np.floating], height_mm: NDArray[np.floating], step_mm: float
 ) -> float:
-    """Return the expected root mean square error of a lead, after the shift and offset of the metric.
+    """Return the expected root mean square error of a lead in millimetres.
 
     `spread_mm` (samples,) is the spread of the predicted distributions, see `LeadTrace`. `height_mm`
-    (samples,) is the curve. `step_mm` is the distance of two samples on paper.
+    (samples,) is the curve. `step_mm` is the distance between samples on paper. The error is that after the
+    alignment in time and offset of the metric of the PhysioNet competition.
 
-    Two properties make a lead uncertain: columns in which the network predicts more than one height, and
-    steepness, because a small error in time is a large error in height there. The formula is a robust fit of
-    the logarithm of the error to the logarithms of both over 1290 leads of synthetic pages
-    (`benchmarks/expected_error.py`). On pages by another renderer eight of ten leads are within a factor of
-    1.8 of it. Errors of a whole page, such as a misread speed, are not included.
+    Two properties make a lead uncertain. One is the spread, which is large in columns with more than one
+    likely height. The other is steepness, because on a steep curve a small error in time is a large error in
+    height. The formula is a robust fit of the logarithm of the error to the logarithms of both properties,
+    over 1290 leads of synthetic pages (`benchmarks/expected_error.py`). On pages of another renderer, the
+    errors of eight in ten leads are within a factor of 1.8 of it. Errors of a whole page, such as a misread
+    speed, are not included.
     """
     spread = max(float(np.sqrt(np.mean(np.square(spread_mm)))), _MIN_SPREAD_MM)
     slopes = np.diff(height_mm) / step_mm
@@ -156,8 +162,8 @@ def expected_error_mm(
 class AssemblyOptions:
     """Options of the last step.
 
-    `enforce_einthoven` corrects limb leads that nearly satisfy Einthoven's law so that they satisfy it.
-    Pages with an expected quality below `min_quality_db` are refused. `provenance` is stored with the page.
+    `enforce_einthoven` corrects limb leads that nearly satisfy Einthoven's law. Pages with an expected
+    quality below `min_quality_db` are rejected. `provenance` is stored with the page.
     """
 
     enforce_einthoven: bool = False
@@ -170,7 +176,7 @@ DEFAULT_ASSEMBLY = AssemblyOptions()
 
 @dataclass(frozen=True, slots=True)
 class UprightView:
-    """Size of the upright image (width, height) and the quarter turns that made it upright."""
+    """Size (width, height) of the upright image, and the counterclockwise turns that made it upright."""
 
     size_px: tuple[int, int]
     quarter_turns: int
@@ -187,9 +193,9 @@ def page_from_traces(
     seconds: Mapping[str, float],
     options: AssemblyOptions,
 ) -> Digitized:
-    """Return the page whose leads are `traces`, one per segment of each row of `layout`.
+    """Return the digitized page. `traces` has one trace per segment of each row of `layout`.
 
-    The curves are converted from `view` to the image as decoded. Raises NotAnEcg and QualityTooLow.
+    The curves are converted from the upright `view` to the decoded image. Raises NotAnEcg or QualityTooLow.
     """
     segments = segments_from_traces(layout, traces, mesh, view.size_px)
     leads = confident_leads(segments)

@@ -1,13 +1,15 @@
 """Gaussian prior on beats that corrects low-confidence columns from simultaneous leads.
 
-Where rows cross, the predictions of stage 2 are often wrong, but their confidence is low there: on a 12×1
-page whose R waves cross three rows, 0.6 % of the columns hold 95 % of the squared error, and all of them have
-low confidence. All leads are views of one heart. So 160 ms of a beat in all leads are modelled as one
-Gaussian vector, scaled to the beat: a mean and principal components of real recordings
-(`ecgdigit_export.beat_model`). Printed leads are linear combinations of the eight independent ones, and each
-column is an observation with its own noise. The posterior of the components is a small linear system (Bishop,
-Pattern Recognition and Machine Learning, 2006, eq. 12.41 and 12.42). Low-confidence columns move towards it,
-clear columns do not change.
+Where rows cross, the predictions of the trace stage are often wrong, but with low confidence. On a 12×1 page
+whose R waves cross three rows, 0.6 % of the columns cause 95 % of the squared error, and all of them have low
+confidence.
+
+All leads record the same heart. Therefore 160 ms of a beat in all leads are modelled as one Gaussian vector,
+scaled to the size of the beat. Its mean and principal components are those of real recordings
+(`ecgdigit_export.beat_model`). Printed leads are linear combinations of the eight independent leads, and each
+column is an observation with its own noise. The posterior of the components is the solution of a small linear
+system (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 12.41 and 12.42). Low-confidence columns
+are moved towards the posterior mean. Clear columns do not change.
 """
 
 from __future__ import annotations
@@ -28,28 +30,28 @@ from ecgdigit_rt.tracing.lead_trace import LeadTrace
 Values = NDArray[np.float64]
 
 RATE_HZ, WINDOW = 500, 80
-"""Sampling rate of the model and samples per beat (160 ms)."""
+"""Sampling rate of the model in hertz, and samples per beat (160 ms)."""
 INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-"""Leads of which all others are linear combinations."""
+"""Independent leads. All other leads are linear combinations of them."""
 _LIMB = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}
-"""Coefficients of I and II by Einthoven's and Goldberger's equations."""
+"""Coefficients of I and II in the other limb leads, by Einthoven's and Goldberger's equations."""
 
-# Chosen, not tuned. docs/accuracy.md (rows that cross) compares the prior with other ways to use it.
+# Hand-picked, not tuned. docs/accuracy.md (negative results, crossing rows) lists alternatives to the prior.
 _BASE_NOISE_MM, _SPREAD_FACTOR, _MASS_NOISE_MM, _FULL_MASS = 0.3, 0.3, 3.0, 0.97
-"""Noise of a column: a constant, a factor for the spread beyond it, and the noise per probability mass that
-is missing around the path."""
-_MIN_NOISE_MM = 0.5  # noise from which a column moves
-_MAX_CLEAR_MV = 0.15  # noise of columns from which the scale of a beat is measured
-_SMOOTHING = 25  # samples over which the steepness of a beat is averaged
-_MIN_STEEPNESS, _STEEPEST_QUANTILE = 0.35, 0.995  # a beat has this share of the steepness at this quantile
-_REFRACTORY = 150  # samples between beats
-_MIN_WINDOW = 50  # samples of a beat at the end of a lead
+"""Noise of a column: a constant in mm, a factor for the spread beyond that constant, the noise in mm per
+missing probability mass around the path, and the mass from which nothing is missing."""
+_MIN_NOISE_MM = 0.5  # noise above which a column is corrected
+_MAX_CLEAR_MV = 0.15  # noise below which a column contributes to the scale of a beat
+_SMOOTHING = 25  # number of samples over which the steepness is averaged
+_MIN_STEEPNESS, _STEEPEST_QUANTILE = 0.35, 0.995  # minimum steepness of a beat, relative to this quantile
+_REFRACTORY = 150  # minimum number of samples between beats
+_MIN_WINDOW = 50  # minimum number of samples of a beat that the end of a lead cuts
 
 
 class BeatModel(NamedTuple):
     """Beats of unit power around their steepest sample: mean + components · N(0, 1) + residual noise.
 
-    `mean` is (8, WINDOW), `components` (8, WINDOW, count), and `residual` is a variance.
+    `mean` is (8, WINDOW), `components` (8, WINDOW, count), and `residual` the variance of the residual noise.
     """
 
     mean: Values
@@ -79,7 +81,7 @@ def apply_beat_prior(traces: Sequence[Sequence[LeadTrace]], layout: Layout) -> l
 
 
 def _simultaneous(layout: Layout) -> list[list[tuple[int, int]]]:
-    """Return groups of at least two (row, segment) that show the same time."""
+    """Return groups of at least two segments, as (row, segment) indices, that show the same time."""
     groups: dict[tuple[float, float], list[tuple[int, int]]] = {}
     for i, row in enumerate(layout.rows):
         for j, segment in enumerate(row.segments):
@@ -99,7 +101,7 @@ def _correct(
 ) -> list[LeadTrace]:
     """Return simultaneous traces with low-confidence columns corrected. `leads` is (traces, 8)."""
     columns = np.arange(min(trace.height_mm.size for trace in traces))
-    at = np.arange(0, columns.size, COLUMNS_PER_MM * speed_mm_s / RATE_HZ)  # one per sample
+    at = np.arange(0, columns.size, COLUMNS_PER_MM * speed_mm_s / RATE_HZ)  # column of each sample
     height, noise = (
         np.stack([np.interp(at, columns, values[: columns.size]) for values in group]) / gain_mm_mv
         for group in ([trace.height_mm for trace in traces], [_noise_mm(trace) for trace in traces])
@@ -115,7 +117,7 @@ def _correct(
 
 
 def _noise_mm(trace: LeadTrace) -> Values:
-    """Return the standard deviation of the error of each column."""
+    """Return the expected standard deviation of the error of each column."""
     spread = np.maximum(trace.spread_mm.astype(np.float64) - _BASE_NOISE_MM, 0)
     missing = np.maximum(_FULL_MASS - trace.confidence.astype(np.float64), 0)
     return np.asarray(_BASE_NOISE_MM + _SPREAD_FACTOR * spread + _MASS_NOISE_MM * missing)
@@ -132,32 +134,32 @@ def lead_vector(name: str) -> Values:
 
 
 def posterior_correction(leads: Values, signal: Values, noise: Values, min_noise: float) -> Values:
-    """Return the correction of each sample, (leads, samples) mV: 0 outside beats and at clear samples.
+    """Return the correction of each sample in mV, (leads, samples). It is 0 outside beats.
 
-    `leads` is (leads, 8), combinations of the independent leads. `signal` and `noise` are (leads, samples),
-    in mV and its standard deviation. Samples with a noise above `min_noise` are corrected.
+    `leads` is (leads, 8), combinations of the independent leads. `signal` is (leads, samples) in mV, and
+    `noise` the standard deviation of its error. Only samples with a noise above `min_noise` are corrected.
     """
     model, corrections = load_beat_model(), np.zeros(signal.shape)
     mean = leads @ model.mean
     components = np.tensordot(leads, model.components, (1, 0))
     for middle in detect_beats(np.diff(signal, axis=1)):
         first = middle - WINDOW // 2
-        own = slice(max(0, first), min(signal.shape[1], first + WINDOW))
-        if own.stop - own.start < _MIN_WINDOW or not (noise[:, own] > min_noise).any():
+        window = slice(max(0, first), min(signal.shape[1], first + WINDOW))
+        if window.stop - window.start < _MIN_WINDOW or not (noise[:, window] > min_noise).any():
             continue
-        observed, sigma = signal[:, own], noise[:, own]
+        observed, sigma = signal[:, window], noise[:, window]
         clear = sigma < _MAX_CLEAR_MV
-        if not observed[clear].any():  # the scale of the beat is unknown
+        if not observed[clear].any():  # no clear sample determines the scale of the beat
             continue
         scale = float(np.sqrt(np.mean(observed[clear] ** 2)))
-        part = slice(own.start - first, own.stop - first)
+        part = slice(window.start - first, window.stop - first)
         expected, variance = _posterior(
             observed / scale - mean[:, part], (sigma / scale) ** 2 + model.residual, components[:, part]
         )
         expected = (expected + mean[:, part]) * scale
         variance = scale**2 * (variance + model.residual)
         share = np.where(sigma > min_noise, sigma**2 / (sigma**2 + variance), 0)
-        corrections[:, own] = share * (expected - observed)
+        corrections[:, window] = share * (expected - observed)
     return corrections
 
 
@@ -175,7 +177,7 @@ def _posterior(residual: Values, variance: Values, components: Values) -> tuple[
 
 
 def detect_beats(slopes: Values) -> list[int]:
-    """Return the samples at which the leads with these slopes (leads, samples) are steepest, one per beat."""
+    """Return the sample of each beat at which the leads are steepest. `slopes` is (leads, samples)."""
     energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHING) / _SMOOTHING, "same")
     if energy.size < _REFRACTORY:
         return []

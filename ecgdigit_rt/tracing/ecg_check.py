@@ -1,7 +1,7 @@
-"""Refusal of images that are not ECGs: letters, charts and empty grids have sheets and rows too.
+"""Rejection of images that are not ECGs, such as letters, charts and empty grids.
 
-All of 130 ECG pages showed their leads in 98 % of their columns, and names or pulses at most of their rows.
-None of fourteen other images did both (`tests/support/non_ecg_images.py`).
+On all of 130 ECG pages, the leads were visible in 98 % of the columns, and most rows had lead names or
+pulses. None of fourteen other images had both properties (`tests/support/non_ecg_images.py`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ecgdigit_rt.errors import NotAnEcg
 from ecgdigit_rt.layout.match import LayoutReading
 from ecgdigit_rt.results import LEADS, Lead
 
-# These separate the two groups of pages above.
-_MIN_LABELLED_SHARE = 0.35
-_MIN_MEDIAN_CONFIDENCE = 0.8
+# Both minima separate the two groups of images above.
+_MIN_LABELLED_SHARE = 0.35  # minimum share of labelled segments on a page without pulses and printed scale
+_MIN_MEDIAN_CONFIDENCE = 0.8  # minimum median confidence of all segments
 
-_MIN_CONFIDENCE = 0.2  # of a segment that is returned. Chosen, not tuned.
+_MIN_CONFIDENCE = 0.2  # minimum confidence of a segment that is returned. Hand-picked, not tuned.
 
 
 def check_marks(reading: LayoutReading) -> None:
-    """Raise NotAnEcg if no printed mark identifies the rows as leads."""
+    """Raise NotAnEcg if there are few lead names, no pulses and no printed scale."""
     if (
         reading.labelled_share < _MIN_LABELLED_SHARE
         and not reading.pulse_count
@@ -32,9 +32,9 @@ def check_marks(reading: LayoutReading) -> None:
 
 
 def confident_leads(segments: Sequence[Lead]) -> dict[str, Lead]:
-    """Return the longest confident segment of each lead, in the standard order.
+    """Return the longest confident segment of each lead, in standard order.
 
-    Segments that are visible in few columns are dropped. Raises NotAnEcg if that applies to most segments.
+    Segments with very low confidence are dropped. Raises NotAnEcg if the median confidence is low.
     """
     if not np.median([segment.confidence for segment in segments]) >= _MIN_MEDIAN_CONFIDENCE:
         raise NotAnEcg("its rows contain no ECG traces")
@@ -43,7 +43,7 @@ def confident_leads(segments: Sequence[Lead]) -> dict[str, Lead]:
 
 
 def longest_segments(segments: Sequence[Lead]) -> dict[str, Lead]:
-    """Return the longest segment of each lead, the first of equal ones, in the order of the page."""
+    """Return the longest segment of each lead, in page order. Of equal segments, the first is returned."""
     leads: dict[str, Lead] = {}
     for lead in segments:
         if lead.name not in leads or lead.mv.size > leads[lead.name].mv.size:

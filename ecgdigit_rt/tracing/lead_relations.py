@@ -1,8 +1,8 @@
 """Einthoven's and Goldberger's equations: residuals of the limb leads, and an optional correction.
 
-The six limb leads show two independent voltages: I + III = II (Einthoven, 1913), aVR = -(I + II) / 2,
-aVL = (I - III) / 2 and aVF = (II + III) / 2 (Goldberger, 1942). Leads printed at the same time must satisfy
-them.
+The six limb leads depend on two independent voltages: I + III = II (Einthoven, 1913), aVR = -(I + II) / 2,
+aVL = (I - III) / 2 and aVF = (II + III) / 2 (Goldberger, 1942). Leads recorded at the same time must satisfy
+these equations.
 """
 
 from __future__ import annotations
@@ -26,21 +26,24 @@ RELATIONS: Mapping[str, Mapping[str, float]] = {
     "aVR+aVL+aVF": {"aVR": 1, "aVL": 1, "aVF": 1},
     "aVF-aVR-1.5II": {"aVF": 1, "aVR": -1, "II": -1.5},
 }
-"""Linear combinations of leads that are zero. The last two apply to pages on which only the augmented leads
-are simultaneous."""
+"""Factors of linear combinations of leads that are zero. The last two relations apply to pages that print the
+augmented leads at another time than I and III."""
 
-_ENFORCED = ("I+III-II", "aVR+aVL+aVF")  # no lead is in both
+_ENFORCED = ("I+III-II", "aVR+aVL+aVF")  # no lead is part of both relations
 
-# Chosen, not tuned. The correction gains 0.09 dB (docs/accuracy.md, ablations).
-_MIN_SHARED_S = 0.5
-_MAX_MEDIAN_MV = 0.06  # median residual up to which leads are corrected
-_MAX_LOCAL_MV = 0.15  # smoothed residual at which the correction fades to zero
-_SMOOTHING_S = 0.02
+# Hand-picked, not tuned. The correction gains 0.09 dB (docs/accuracy.md, ablations).
+_MIN_SHARED_S = 0.5  # minimum duration of the time that leads share
+_MAX_MEDIAN_MV = 0.06  # maximum median residual of leads that are corrected
+_MAX_LOCAL_MV = 0.15  # smoothed residual at which the correction has faded to zero
+_SMOOTHING_S = 0.02  # width of the smoothing
 
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """Residual of a relation over the time that its leads share: median magnitude and median (mV)."""
+    """Residual of a relation over the time that its leads share.
+
+    `median_mv` is the median magnitude, `offset_mv` the median, and `seconds` the duration.
+    """
 
     median_mv: float
     offset_mv: float
@@ -49,7 +52,7 @@ class Residual:
 
 @dataclass(frozen=True, slots=True)
 class _SharedTime:
-    """Time that leads have in common: the first sample of each lead, and the count."""
+    """Time that leads share: its first sample in each lead, and its number of samples."""
 
     first: tuple[int, ...]
     count: int
@@ -62,66 +65,67 @@ def residuals(leads: Mapping[str, Lead]) -> dict[str, Residual]:
     """Return the residual of every relation whose leads share at least half a second."""
     result = {}
     for name, factors in RELATIONS.items():
-        own = _select(leads, factors)
-        shared = _shared_time(own)
+        related = _select(leads, factors)
+        shared = _shared_time(related)
         if shared is not None:
-            values = _combine(own, factors, shared)
-            seconds = shared.count / own[0].rate_hz
-            result[name] = Residual(float(np.median(np.abs(values))), float(np.median(values)), seconds)
+            residual = _combine(related, factors, shared)
+            seconds = shared.count / related[0].rate_hz
+            result[name] = Residual(float(np.median(np.abs(residual))), float(np.median(residual)), seconds)
     return result
 
 
 def repeat_difference_mv(segments: Sequence[Lead]) -> dict[str, float]:
-    """Return the median difference (mV) of the two segments of every lead that is printed twice.
+    """Return the median absolute difference (mV) between the two segments of each lead that is printed twice.
 
-    The difference is taken around its own median, because the two have different baselines. Most machines
-    print the short segment and the rhythm strip of a lead from the same moment. A large difference means that
-    they differ in time, or that one of them is wrong.
+    The median of the difference is subtracted first, because the baselines of the segments differ. Most
+    machines print the short segment and the rhythm strip of a lead from the same moment. A large difference
+    means that the segments show different times, or that one of them is wrong.
     """
     result = {}
     for k, lead in enumerate(segments):
         for other in segments[:k]:
             shared = _shared_time((lead, other)) if other.name == lead.name else None
             if shared is not None:
-                one, two = (mv.astype(np.float64) for mv in shared.pieces((lead, other)))
-                result[lead.name] = float(np.median(np.abs(one - two - np.median(one - two))))
+                second, first = (mv.astype(np.float64) for mv in shared.pieces((lead, other)))
+                result[lead.name] = float(np.median(np.abs(second - first - np.median(second - first))))
     return result
 
 
 def enforce_einthoven(leads: Mapping[str, Lead]) -> dict[str, Lead]:
-    """Return the leads with the smallest change that satisfies the relations they nearly satisfy.
+    """Return the leads, corrected towards the relations that they nearly satisfy.
 
-    A relation is used if its median residual is small. It is centred on its own median, because baselines
-    differ between rows. Samples with a large residual are not corrected, because an error of one lead would
-    spread to the others.
+    A relation is enforced if its median residual is small. The residual is centred on its median, because
+    baselines differ between rows, and divided among the leads by least squares. The correction fades to zero
+    at samples with a large residual, because an error of one lead would spread to the others.
     """
     out = dict(leads)
     for name in _ENFORCED:
         factors = RELATIONS[name]
-        own = _select(out, factors)
-        shared = _shared_time(own)
+        related = _select(out, factors)
+        shared = _shared_time(related)
         if shared is None:
             continue
-        values = _combine(own, factors, shared)
-        values = values - np.median(values)
-        if np.median(np.abs(values)) > _MAX_MEDIAN_MV:
+        residual = _combine(related, factors, shared)
+        residual = residual - np.median(residual)
+        if np.median(np.abs(residual)) > _MAX_MEDIAN_MV:
             continue
-        width = max(1, round(_SMOOTHING_S * own[0].rate_hz)) | 1
-        local = np.convolve(np.pad(np.abs(values), width // 2, mode="edge"), np.ones(width) / width, "valid")
-        share = np.clip(1 - local / _MAX_LOCAL_MV, 0, 1) * values / sum(f**2 for f in factors.values())
-        for lead, factor, first in zip(own, factors.values(), shared.first, strict=True):
+        width = max(1, round(_SMOOTHING_S * related[0].rate_hz)) | 1
+        padded = np.pad(np.abs(residual), width // 2, mode="edge")
+        local = np.convolve(padded, np.ones(width) / width, "valid")
+        share = np.clip(1 - local / _MAX_LOCAL_MV, 0, 1) * residual / sum(f**2 for f in factors.values())
+        for lead, factor, first in zip(related, factors.values(), shared.first, strict=True):
             out[lead.name] = _add(lead, first, -factor * share)
     return out
 
 
 def _select(leads: Mapping[str, Lead], names: Collection[str]) -> list[Lead]:
-    """Return the leads of these names, or an empty list if one is missing."""
-    own = [leads[name] for name in names if name in leads]
-    return own if len(own) == len(names) else []
+    """Return the leads with these names, or an empty list if one is missing."""
+    selected = [leads[name] for name in names if name in leads]
+    return selected if len(selected) == len(names) else []
 
 
 def _shared_time(leads: Sequence[Lead]) -> _SharedTime | None:
-    """Return the time that the leads share, or None if it is too short."""
+    """Return the time that the leads share, or None if it is shorter than half a second."""
     if not leads:
         return None
     rate = leads[0].rate_hz

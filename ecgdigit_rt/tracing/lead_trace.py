@@ -1,4 +1,4 @@
-"""Curve of a lead in millimetres, decoded from the distributions of stage 2."""
+"""Curve of a lead in millimetres, decoded from the distributions of the trace stage."""
 
 from __future__ import annotations
 
@@ -17,42 +17,46 @@ from ecgdigit_rt.tracing.separators import extrapolate_under_separators
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
 _JUMP_PENALTY = 0.04
-"""Nats per bin: a 10 mm spike and back costs 3. It gained half a decibel over 0.15 when it was introduced.
-docs/accuracy.md compares a quarter and two and a half times of it on rows that cross."""
+"""Cost of a jump of the path in nats per bin. A spike of 10 mm costs 3 nats. The value scores half a decibel
+more than 0.15. docs/accuracy.md compares a quarter and two and a half times the penalty on crossing rows."""
 _HALF_WINDOW = 12
-"""Bins of the local expectation on either side of the path. The most probable bin alone loses 2.75 dB
-(docs/accuracy.md, ablations)."""
+"""Number of bins on each side of the path that the local expectation includes. The most probable bin alone
+scores 2.75 dB less (docs/accuracy.md, ablations)."""
 
-_MIN_MASS = 0.17  # slightly more than the window of a column with a uniform distribution (25 of 160 bins)
-# Chosen, not tuned.
-_MIN_PRESENCE = 0.3
-_MIN_WEIGHT = 0.05  # of a column without a trace: the path drifts towards the little ink that is visible
+_MIN_MASS = 0.17
+"""Minimum probability mass around the path in a clear column. A uniform distribution has 0.156 (25 of 160
+bins)."""
+
+# Hand-picked, not tuned.
+_MIN_PRESENCE = 0.3  # minimum presence in a clear column
+_MIN_WEIGHT = 0.05  # minimum weight of a column, so that the path follows the faint ink in gaps
+_MIN_EDGE_COLUMNS = 3  # minimum number of columns near the edge for which a taller strip is needed
+
 _EDGE_MM = 1.0
-"""Distance from the edge of the strip at which a taller strip is needed. 2 mm gained 0.5 dB on one page and
-lost 2.6 dB on another (docs/accuracy.md, rows that cross)."""
-_MIN_EDGE_COLUMNS = 3  # chosen, not tuned
+"""Distance from the edge of the strip within which a taller strip is needed. A distance of 2 mm gained 0.5 dB
+on one page and lost 2.6 dB on another (docs/accuracy.md, negative results, crossing rows)."""
 
 _BOUNDARY_MM = 0.45
 _BOUNDARY_WEIGHT = 0.1
-"""Near a boundary between leads a separator may hide both, so ink there has little weight and the path stays
-level. A path that follows a separator costs up to 6 dB. benchmarks/ablations.py has a variant with full
-weight."""
+"""Distance from a lead boundary within which the weight of a column is reduced, and the factor. A separator
+at the boundary may hide both leads. With a low weight the path stays level there. A path that follows a
+separator costs up to 6 dB. benchmarks/ablations.py has a variant with full weight."""
 
-# Chosen, not tuned.
-_WELL_INSIDE_MM = 5.0
-_MAX_DISAGREEMENT_MM = 2.0
-_START_TOLERANCE_MM = 0.02  # a column may precede the start of its segment by less than half a column
+# Hand-picked, not tuned.
+_WELL_INSIDE_MM = 5.0  # distance from the edge of a strip from which two traces are compared
+_MAX_DISAGREEMENT_MM = 2.0  # maximum median distance between two traces that are merged
+_START_TOLERANCE_MM = 0.02  # maximum distance of a column before its segment: less than half a column
 
 
 @dataclass(frozen=True, slots=True)
 class LeadTrace:
     """Curve of one segment. Column k is at `start_mm` + k / `columns_per_mm`.
 
-    `height_mm` is float32 (columns,) above the baseline of the row, without NaN: low-confidence gaps are
-    interpolated, and the nearest value is held beyond the outermost clear columns. `confidence` is float32
-    (columns,), 0 to 1: the probability mass around the path, and 0 in gaps. `spread_mm` is float32
-    (columns,), the root mean square distance of the predicted distribution from the curve. `half_height_mm`
-    is that of the strip.
+    All arrays are float32 (columns,). `height_mm` is the height above the baseline of the row, without NaN.
+    Gaps are interpolated, and beyond the outermost clear columns the nearest clear height is repeated.
+    `confidence` is the probability mass around the path, 0 to 1, and 0 in gaps. `spread_mm` is the root mean
+    square distance of the predicted distribution from the curve. `half_height_mm` is half of the strip's
+    height.
     """
 
     height_mm: NDArray[np.float32] = field(repr=False)
@@ -63,13 +67,13 @@ class LeadTrace:
     columns_per_mm: int = COLUMNS_PER_MM
 
     def position_mm(self, column: int) -> float:
-        """Return the coordinate u of the centre of a column."""
+        """Return the position of the centre of a column on paper, along the row."""
         return self.start_mm + column / self.columns_per_mm
 
     def spans_on_edge(self, reach_mm: float) -> list[tuple[float, float]]:
-        """Return the spans (mm) in which the path follows an edge of the strip and needs a taller strip.
+        """Return the spans (mm) in which the path is at an edge of the strip and needs a taller strip.
 
-        Columns closer than twice `reach_mm` belong to one span. Spans of few columns are ignored.
+        Columns at most twice `reach_mm` apart belong to one span. Spans of one or two columns are ignored.
         """
         near = np.abs(self.height_mm) > self.half_height_mm - _EDGE_MM
         columns = np.flatnonzero((self.confidence > 0) & near)
@@ -91,8 +95,8 @@ def trace_between(
 ) -> LeadTrace:
     """Decode the curve of one lead from `start_mm` to `end_mm`, independently of its neighbours.
 
-    `boundaries_mm` are the boundaries between the leads of the row. The trace has at least one column, and
-    only columns of the strip.
+    `boundaries_mm` are the boundaries between the leads of the row. The trace has at least one column, and is
+    limited to the columns of the strip.
     """
     cells = np.array([start_mm - _START_TOLERANCE_MM, end_mm - _START_TOLERANCE_MM]) - strip.start_mm
     first, stop = np.ceil(cells * strip.columns_per_mm).astype(int)
@@ -126,24 +130,25 @@ def trace_between(
 
 
 def merge_traces(trace: LeadTrace, taller: LeadTrace) -> LeadTrace:
-    """Return `trace` with the clear columns of `taller`, a trace of a taller strip that lies within it.
+    """Return `trace` with columns replaced with the clear columns of `taller`.
 
-    A taller strip shows more rows, and about one in a hundred follows a neighbouring row. If the two disagree
-    in most columns in which `trace` is well inside its strip, `trace` is returned unchanged.
+    `taller` is the trace of a taller strip over part of the columns of `trace`. A taller strip shows more
+    rows, and about one in a hundred traces follows a neighbouring row. Therefore `trace` is returned
+    unchanged if the two disagree in most columns in which `trace` is well inside its strip.
     """
     first = round((taller.start_mm - trace.start_mm) * trace.columns_per_mm)
-    own = slice(first, first + taller.height_mm.size)
+    span = slice(first, first + taller.height_mm.size)
     clear = taller.confidence > 0
-    inside = np.abs(trace.height_mm[own]) < trace.half_height_mm - _WELL_INSIDE_MM
-    both = clear & inside & (trace.confidence[own] > 0)
-    difference = np.abs(taller.height_mm - trace.height_mm[own])
+    inside = np.abs(trace.height_mm[span]) < trace.half_height_mm - _WELL_INSIDE_MM
+    both = clear & inside & (trace.confidence[span] > 0)
+    difference = np.abs(taller.height_mm - trace.height_mm[span])
     if both.any() and np.median(difference[both]) > _MAX_DISAGREEMENT_MM:
         return trace
     height, confidence, spread = trace.height_mm.copy(), trace.confidence.copy(), trace.spread_mm.copy()
-    for values, replacements in (
+    for target, source in (
         (height, taller.height_mm),
         (confidence, taller.confidence),
         (spread, taller.spread_mm),
     ):
-        values[own][clear] = replacements[clear]
+        target[span][clear] = source[clear]
     return dataclasses.replace(trace, height_mm=height, confidence=confidence, spread_mm=spread)

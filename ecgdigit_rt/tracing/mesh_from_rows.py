@@ -1,7 +1,8 @@
-"""Mesh of pages without a grid (faxes and copies that show only the traces), measured from their rows.
+"""Mesh of pages without a grid, such as faxes and copies that show only the traces, measured from their rows.
 
-Rows are level, start and end together, and are 250 mm long. A flat sheet is only rotated and scaled; if the
-row ends contradict that, a perspective is fitted. The scale is assumed to be equal in both directions.
+The method assumes that rows are level, start and end together and are 250 mm long, and that the scale is
+equal in both directions. The sheet is assumed to be only rotated and scaled. If the row ends contradict this,
+a perspective is fitted.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from ecgdigit_rt.stages import BASELINE
 from ecgdigit_rt.tracing.row_traces import RowEnds, predict_row_ends
 from ecgdigit_rt.tracing.strip_inference import strip_predictor
 
-_RECORD_MM = 250.0  # standard width: 10 s at 25 mm/s
+_RECORD_MM = 250.0  # standard width of a record: 10 s at 25 mm/s
 
-# Chosen, not tuned.
-_INITIAL_PAGE_MM = 280.0
-_MARGIN_MM = 40.0
-_MAX_TILT_DEG = 15.0
-_ROUNDS = 3
-_END_ERROR_MM = 0.3  # typical error of a row's end
+# Hand-picked, not tuned.
+_INITIAL_PAGE_MM = 280.0  # width of the sheet in the initial mesh
+_MARGIN_MM = 40.0  # margin of the mesh around the sheet
+_MAX_TILT_DEG = 15.0  # maximum rotation of the rows
+_ROUNDS = 3  # number of refinements, and of reweighted fits in each one
+_END_ERROR_MM = 0.3  # typical error of a row end
 
 
 def _tilt_rad(heatmap: NDArray[np.float32]) -> float:
@@ -62,7 +63,7 @@ def _mesh_from_homography(matrix: NDArray[np.float64], size_mm: tuple[float, flo
 
 
 def _initial_mesh(located: Located) -> Mesh:
-    """Return the mesh of the sheet with level rows and an assumed width."""
+    """Return the mesh of the sheet with an assumed width, rotated so that the rows are level."""
     left, top, right, bottom = located.page_px
     angle = _tilt_rad(located.channel(BASELINE))
     scale = (right - left) / _INITIAL_PAGE_MM
@@ -93,7 +94,7 @@ def _refine(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | N
     begin = float(np.median(starts)) / scale
     similarity = _fit_similarity(np.stack([x, y], 1), np.repeat([0.0, _RECORD_MM], len(rows)))
     if similarity is not None:
-        # The rows keep their positions: the centre of all ends is the fixed point.
+        # The centre of all ends is the fixed point, so that the rows do not move.
         middle = np.array([begin + _RECORD_MM / 2, float(v.mean()) / scale])
         similarity[:, 2] += np.array([x.mean(), y.mean()]) - similarity @ [*middle, 1.0]
         _, _, last_u, last_v = mesh.extent_mm
@@ -106,10 +107,10 @@ def _refine(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | N
 
 
 def _fit_similarity(points_px: NDArray[np.float64], u_mm: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Fit the rotation and scale (2, 3) from paper to image that place the points at `u_mm`.
+    """Fit the rotation and scale from paper to image that place the points at `u_mm`, as a (2, 3) matrix.
 
-    The coordinate v is not used: it is known for the middle of a row, but not for its ends. Returns None if
-    the ends do not fit.
+    The coordinate v is not used, because it is known for the middle of a row but not for its ends. Returns
+    None if the median error is too large.
     """
     x, y = (points_px - points_px.mean(0)).T
     basis = np.stack([x, y, np.ones_like(x)], 1)
@@ -127,7 +128,7 @@ def _fit_similarity(points_px: NDArray[np.float64], u_mm: NDArray[np.float64]) -
 def mesh_from_rows(
     located: Located, runners: Mapping[str, Runner], overrides: LayoutOverrides = NO_OVERRIDES
 ) -> Mesh | None:
-    """Return the mesh measured from the rows, or None if the rows do not determine it."""
+    """Return the mesh measured from the rows, or None if the rows do not determine one."""
     mesh = _initial_mesh(located)
     for _ in range(_ROUNDS):
         try:

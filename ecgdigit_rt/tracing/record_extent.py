@@ -11,21 +11,24 @@ from ecgdigit_rt.results import Layout
 from ecgdigit_rt.tracing.row_traces import RowEnds
 
 _STANDARD_WIDTHS_MM = (250.0, 125.0)
-"""Widths that ECG machines print: 10 s and 5 s at 25 mm/s."""
+"""Widths of a record that ECG machines print: 10 s and 5 s at 25 mm/s."""
 
-# Chosen, not tuned.
-_WIDTH_TOLERANCE_MM = 8.0
-_ROUGH_TOLERANCE_MM = 16.0
-_NEAR_QUANTILE = 1 / 3
-_EDGE_MM = 1.0  # an end this close to the edge of the image is the end of the image
+# Hand-picked, not tuned.
+_WIDTH_TOLERANCE_MM = 8.0  # maximum deviation of a measured width from a standard width
+_ROUGH_TOLERANCE_MM = 16.0  # maximum deviation of an approximate width from a standard width
+_NEAR_QUANTILE = 1 / 3  # quantile of the ends on the side without a pulse, counted from the record
+_EDGE_MM = 1.0  # distance from the edge of the image within which an end is that of the image
 
-_SNAP_STEP_MM = 0.5  # on all 75 pages measured, records drawn by a program start on such a step to 0.02 mm
-_MAX_SNAP_MM = 0.17  # the 75 starts were measured 0.13 mm too early to 0.16 mm too late
+_SNAP_STEP_MM = 0.5
+"""Distance between the positions at which programs start a record. On all of 75 measured pages, drawn records
+start at such a position to within 0.02 mm."""
+_MAX_SNAP_MM = 0.17
+"""Maximum correction of a start. The 75 measured starts are 0.13 mm too early to 0.16 mm too late."""
 
-# Chosen, not tuned.
-_MAX_DRAWN_SLOPE = 4e-4
-_MAX_DRAWN_RMS_PX = 0.2
-_DPI_STEP, _MAX_DPI_ERROR = 50.0, 2e-4  # drawings have a multiple of 50 dpi, measured to a ten-thousandth
+# Hand-picked, not tuned.
+_MAX_DRAWN_SLOPE = 4e-4  # maximum slope and shear of a drawing
+_MAX_DRAWN_RMS_PX = 0.2  # maximum deviation of the mesh of a drawing from an affine map
+_DPI_STEP, _MAX_DPI_ERROR = 50.0, 2e-4  # step of the resolution of drawings, and maximum relative deviation
 
 
 def common_extent_mm(
@@ -33,11 +36,12 @@ def common_extent_mm(
 ) -> tuple[float, float]:
     """Return start and end of the record on paper from the ends of the traces of all rows.
 
-    Machines print 250 mm (or half of that) and start all rows together, so that both ends of every row
-    measure one number. Ink extends half a pen width beyond both ends, which cancels in their mean. A
-    calibration pulse (`pulse_side` left or right) hides the end next to it, and only the other side is used:
-    a quantile towards the record, because artefacts only make a row longer. With any other width, the medians
-    are returned.
+    Machines print 250 mm (or half of that) and start all rows together. Therefore both ends of every row
+    measure the same start. Ink extends half a pen width beyond both ends, which cancels in their mean.
+
+    A calibration pulse (`pulse_side` left or right) hides the end next to it, so that only the other side is
+    used. A quantile towards the inside of the record is taken there, because artefacts only make a row
+    longer. If the width is not a standard one, the medians are returned.
     """
     start, end = float(np.median(starts)), float(np.median(ends))
     for width in _STANDARD_WIDTHS_MM:
@@ -57,7 +61,7 @@ def common_extent_mm(
 def ends_within_image(
     ends: Sequence[RowEnds], layout: Layout, mesh: Mesh, size_px: tuple[int, int]
 ) -> list[RowEnds]:
-    """Return the ends without those at the edge of the image, where the image ends and not the record.
+    """Return the ends without those at the edge of the image, beyond which the record may continue.
 
     `size_px` is the width and height of the image.
     """
@@ -73,7 +77,7 @@ def ends_within_image(
 def _if_inside(
     position_mm: float | None, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]
 ) -> float | None:
-    """Return the position if it lies well inside the image, else None."""
+    """Return the position if it is at least 1 mm inside the image, else None."""
     if position_mm is None:
         return None
     x, y = mesh.pixels_from_mm(np.array([position_mm - _EDGE_MM, position_mm + _EDGE_MM]), baseline_mm)
@@ -84,11 +88,11 @@ def _if_inside(
 def record_extent_mm(
     ends: Sequence[RowEnds], layout: Layout, pulse_side: str, *, is_cut: bool = False
 ) -> tuple[float, float]:
-    """Return start and end of the record from the ends that were detected.
+    """Return start and end of the record from the detected ends of its rows.
 
-    A side without ends is a standard width away from the other side. Without any ends, the approximate ends
-    of the layout are returned. `is_cut` means that the edge of the image cuts rows, so that the record is
-    wider than its visible part.
+    A side without ends is placed a standard width away from the other side, or at its approximate position
+    if no standard width matches. Without any ends, both approximate positions are returned. `is_cut` means
+    that the edge of the image cuts rows, so that the record is wider than its visible part.
     """
     starts = [row.start_mm for row in ends if row.start_mm is not None]
     stops = [row.end_mm for row in ends if row.end_mm is not None]
@@ -106,7 +110,7 @@ def record_extent_mm(
 
 
 def _standard_width(rough_mm: float, *, is_cut: bool) -> float | None:
-    """Return the standard width near `rough_mm`, or the next larger one if the record is cut."""
+    """Return the standard width near `rough_mm`, else the next larger one if the record is cut, else None."""
     near = [width for width in _STANDARD_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
     wider = [width for width in _STANDARD_WIDTHS_MM if is_cut and width > rough_mm]
     return near[0] if near else min(wider, default=None)
@@ -115,11 +119,13 @@ def _standard_width(rough_mm: float, *, is_cut: bool) -> float | None:
 def snap_to_half_mm(start_mm: float, mesh: Mesh) -> float:
     """Return the start of the record, snapped to the nearest half millimetre of the grid if it is close.
 
-    Ink locates the first sample to about 0.15 mm, and an error of a fraction of a sample (0.05 mm) lowers the
-    accuracy of every lead. Programs start a record at a multiple of half a millimetre of their grid, so a
-    start measured near such a multiple is moved to it. On preprinted paper this moves the record by 7 ms at
-    most, equally in all leads. Plotting libraries draw the thin lines of the grid, but not the curve, on
-    whole pixels: in an unchanged drawing the grid is half a pixel too far to the right.
+    Ink locates the first sample to about 0.15 mm, and an error of even a fraction of a sample (0.05 mm)
+    lowers the accuracy of every lead. Programs start a record at a multiple of half a millimetre of their
+    grid. Therefore a start that is measured near such a multiple is moved to it. On preprinted paper this
+    moves the record by at most 7 ms, equally in all leads.
+
+    Plotting libraries draw the thin lines of the grid on whole pixels, but not the curve. In an unchanged
+    drawing the grid is therefore half a pixel too far to the right.
     """
     if np.isnan(mesh.residual_px):  # there is no grid
         return start_mm
@@ -130,11 +136,11 @@ def snap_to_half_mm(start_mm: float, mesh: Mesh) -> float:
 
 
 def _drawn_pixel_mm(mesh: Mesh) -> float | None:
-    """Return the size of a pixel if the image is a drawing, upright or rotated by a program, else None.
+    """Return the size of a pixel if the image was drawn by a program, upright or rotated, else None.
 
-    No scan or photo is as straight as an upright drawing. A rotated drawing is as flat and square, but so may
-    be a scan. Only a drawing has a resolution that is a multiple of 50 dpi to a ten-thousandth, and the mesh
-    measures it to that accuracy.
+    No scan or photo is as straight as an upright drawing. A rotated drawing is equally flat and square, but a
+    scan may be as well. Only the resolution of a drawing is a multiple of 50 dpi to a ten-thousandth, and the
+    mesh measures the resolution to that accuracy.
     """
     rows, columns = mesh.pixels.shape[:2]
     v, u = (axis.ravel() * mesh.step_mm for axis in np.mgrid[:rows, :columns])

@@ -1,4 +1,4 @@
-"""Prediction of all rows by stage 2, and traces of their leads."""
+"""Prediction of all rows by the trace stage, and traces of their leads."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ecgdigit_rt.tracing.strip_inference import StripBox, StripPredictor
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
 _TALL_HALF_HEIGHTS_MM = (40.0, 80.0)
-"""Half heights of the taller strips, tried in this order after the standard one. Without them the 25
-validation pages lose 1.2 dB (docs/accuracy.md, ablations)."""
+"""Half heights of the taller strips, tried in this order after the standard one. Without taller strips, the
+25 validation pages lose 1.2 dB (docs/accuracy.md, ablations)."""
 
-# Chosen, not tuned.
-_TALL_REACH_MM = 12.0  # predicted on either side of a span that leaves the strip
-_TALL_OVERLAP_MM = 6.0  # part of that reach that only leads the path in and is not used
-_MARGIN_MM = 12.0  # beyond the approximate ends of the layout
-_WIDER_MM = 25.0  # added if the record continues beyond the strips
-_END_REACH_MM = 12.0
+# Hand-picked, not tuned.
+_TALL_REACH_MM = 12.0  # length that is predicted on each side of a span that leaves the strip
+_TALL_OVERLAP_MM = 6.0  # outer part of that length, which only guides the path and is not used
+_MARGIN_MM = 12.0  # margin of strips beyond the approximate ends of the layout
+_WIDER_MM = 25.0  # extension of strips beyond which the record continues
+_END_REACH_MM = 12.0  # length that is predicted on each side of an approximate row end
 
 
 def predict_rows(predictor: StripPredictor, layout: Layout) -> list[StripPrediction]:
     """Predict one strip per row over the approximate extent of the layout and a margin.
 
-    The strips are predicted again, wider, on each side on which most rows continue beyond them.
+    If most rows continue beyond one side of their strips, wider strips are predicted.
     """
     start = min(row.start_mm for row in layout.rows) - _MARGIN_MM
     end = max(row.end_mm for row in layout.rows) + _MARGIN_MM
@@ -51,12 +51,12 @@ def _predict(
 def page_traces(
     predictor: StripPredictor, strips: Sequence[StripPrediction], layout: Layout
 ) -> list[list[LeadTrace]]:
-    """Trace the leads of every row. `strips` has one strip per row; the layout has its final extent."""
+    """Trace the leads of every row of a layout with its final extent. `strips` has one strip per row."""
     return [lead_traces(predictor, strip, row) for strip, row in zip(strips, layout.rows, strict=True)]
 
 
 def lead_traces(predictor: StripPredictor, strip: StripPrediction, row: Row) -> list[LeadTrace]:
-    """Return one trace per segment of the row, from `strip` and from taller strips where it is left."""
+    """Return one trace per segment of the row. Where a trace leaves `strip`, taller strips are predicted."""
     boundaries = [segment.start_mm for segment in row.segments[1:]]
     return [
         _trace_segment(
@@ -79,7 +79,7 @@ def _trace_segment(
     baseline_mm: float,
     tall_half_heights_mm: Sequence[float],
 ) -> LeadTrace:
-    """Trace a span, and trace the parts that leave the strip again in the next taller strip."""
+    """Trace a span of `strip`. Parts that leave the strip are traced again in the next taller strip."""
     trace = trace_between(strip, *span_mm, boundaries_mm)
     if not tall_half_heights_mm:
         return trace
@@ -88,22 +88,22 @@ def _trace_segment(
         (tall,) = predictor([StripBox(begin, last + _TALL_REACH_MM, baseline_mm, tall_half_heights_mm[0])])
         inner = _TALL_REACH_MM - _TALL_OVERLAP_MM
         trace_end = trace.position_mm(trace.height_mm.size)  # the record may extend beyond the strip
-        own = max(span_mm[0], trace.start_mm, first - inner), min(span_mm[1], trace_end, last + inner)
-        taller = _trace_segment(predictor, tall, own, boundaries_mm, baseline_mm, tall_half_heights_mm[1:])
+        part = max(span_mm[0], trace.start_mm, first - inner), min(span_mm[1], trace_end, last + inner)
+        taller = _trace_segment(predictor, tall, part, boundaries_mm, baseline_mm, tall_half_heights_mm[1:])
         trace = merge_traces(trace, taller)
     return trace
 
 
 @dataclass(frozen=True, slots=True)
 class RowEnds:
-    """Start and end of the trace of one row on paper (mm), None if not inside the strip."""
+    """Start and end of the trace of one row on paper (mm). None if an end is not inside the strip."""
 
     start_mm: float | None
     end_mm: float | None
 
 
 def row_ends_from_strip(strip: StripPrediction) -> RowEnds:
-    """Return the ends that lie inside the strip."""
+    """Return the ends of the trace that are inside the strip."""
     has_start = not strip.is_empty and strip.extent[0] > 0
     has_end = not strip.is_empty and strip.extent[1] < strip.columns
     start, end = strip.extent_mm
@@ -111,11 +111,11 @@ def row_ends_from_strip(strip: StripPrediction) -> RowEnds:
 
 
 def predict_row_ends(predictor: StripPredictor, layout: Layout) -> list[RowEnds]:
-    """Predict short strips at both ends of each row only, which is faster than whole rows."""
+    """Return the ends of each row, predicted from short strips, which is faster than whole rows."""
     boxes = [
         StripBox(at - _END_REACH_MM, at + _END_REACH_MM, row.baseline_mm, STRIP_HALF_HEIGHT_MM)
         for row in layout.rows
         for at in (row.start_mm, row.end_mm)
     ]
     ends = [row_ends_from_strip(strip) for strip in predictor(boxes)]
-    return [RowEnds(a.start_mm, b.end_mm) for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    return [RowEnds(left.start_mm, right.end_mm) for left, right in zip(ends[::2], ends[1::2], strict=True)]

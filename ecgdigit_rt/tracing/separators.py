@@ -1,8 +1,8 @@
 """Extrapolation of leads under the separator between them.
 
-A separator of 0.75 mm hides the last eight samples of one lead and the first eight of the next. The
-prediction shows where: the distribution of a visible column has hardly more entropy than the Gaussian target
-of the training.
+A separator of 0.75 mm hides the last eight samples of one lead and the first eight of the next. Hidden
+columns are detected by the entropy of the predicted distribution. In a visible column, the entropy is hardly
+larger than that of the Gaussian training target.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 
-_REACH_MM = 0.3  # of a separator, on both sides of the lead boundary. Chosen, not tuned.
+_REACH_MM = 0.3
+"""Distance from a lead boundary within which a separator may hide a lead. Hand-picked, not tuned."""
 _CLEAR_NATS, _HIDDEN_NATS = 2.3, 2.8
-"""Entropy of clear and of hidden columns. Visible columns have 1.4 to 1.9 nats. Columns in the middle of a
-separator have 2.3 to 3.2, and their predicted height is wrong by 1.1 mm on average."""
+"""Maximum entropy of a clear column, and entropy from which a column is fully hidden. Measured: visible
+columns have 1.4 to 1.9 nats. Columns in the middle of a separator have 2.3 to 3.2 nats, and their predicted
+height is wrong by 1.1 mm on average."""
 
-# Chosen, not tuned.
-_SLOPE_COLUMNS = 4
-_FADE_COLUMNS = 0.2 * COLUMNS_PER_MM  # a slope fades over this distance
-_MIN_COLUMNS = 4 * _SLOPE_COLUMNS
+# Hand-picked, not tuned.
+_SLOPE_COLUMNS = 4  # number of columns over which the slope is measured
+_FADE_COLUMNS = 0.2 * COLUMNS_PER_MM  # number of columns over which the slope fades
+_MIN_COLUMNS = 4 * _SLOPE_COLUMNS  # minimum number of columns of a lead that is extrapolated
 
 
 def extrapolate_under_separators(
     height_mm: NDArray[np.float32], logits: NDArray[np.float32], boundary_distance_mm: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Return the heights (columns,) of one lead with its hidden ends extrapolated from the visible part.
+    """Return the heights (columns,) of one lead, with hidden ends extrapolated from the visible part.
 
-    `logits` is (bins, columns). `boundary_distance_mm` is (columns,): the distance of each column from the
+    `logits` is (bins, columns). `boundary_distance_mm` (columns,) is the distance of each column from the
     nearest lead boundary.
     """
     near = np.flatnonzero(boundary_distance_mm < _REACH_MM)
@@ -49,9 +51,9 @@ def _entropy(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _extrapolate_end(height: NDArray[np.float32], hidden: NDArray[np.float64]) -> None:
-    """Extrapolate the end of `height` in place, from before the first hidden column.
+    """Extrapolate the end of `height` in place, from the columns before the first hidden one.
 
-    `hidden` is the degree, 0 to 1, to which each column is hidden and replaced.
+    `hidden` is the degree, 0 to 1, to which each column is hidden. A column is replaced to this degree.
     """
     columns = np.flatnonzero(hidden)
     if not columns.size or columns[0] <= _SLOPE_COLUMNS:

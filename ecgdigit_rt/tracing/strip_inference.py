@@ -1,4 +1,4 @@
-"""Stage 2 inference: strips are sampled on the host, or on the accelerator that runs the network."""
+"""Inference of the trace stage, with strips sampled on the host or on the accelerator of the network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StripBox(NamedTuple):
 
 
 StripPredictor = Callable[[Sequence[StripBox]], list[StripPrediction]]
-"""Function that predicts strips of one size."""
+"""Function that predicts strips of equal size."""
 
 
 def strip_predictor(
@@ -43,8 +43,11 @@ def strip_predictor(
 ) -> StripPredictor:
     """Return the predictor of an image (height, width, 3) uint8. Predictions of several `views` are averaged.
 
-    The strips are sampled on the accelerator if the sampler is available, the image is within the limits of
-    its engine and there is only one view (other views transform strips on the host).
+    The strips are sampled on the accelerator if all of these conditions are met:
+
+    - the sampler is available,
+    - the image is within the limits of its engine,
+    - there is only one view (several views transform the strips on the host).
     """
     if SAMPLED_TRACE in runners and len(views) == 1:
         predictor = _device_predictor(runners[SAMPLED_TRACE], image, mesh)
@@ -58,7 +61,7 @@ def _host_predictor(
 ) -> StripPredictor:
     def predict(boxes: Sequence[StripBox]) -> list[StripPrediction]:
         predictions = []
-        for box in boxes:  # one by one: on a CPU a batch is not faster and needs more memory
+        for box in boxes:  # one strip per call: on a CPU, a batch is not faster and needs more memory
             strip = strip_from_image(image, mesh, *box)
             logits, presence_logits = predict_views(runner, strip, views)
             predictions.append(StripPrediction(logits, presence_logits, box.start_mm, box.half_height_mm))
@@ -68,12 +71,12 @@ def _host_predictor(
 
 
 def _device_predictor(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> StripPredictor | None:
-    """Return the predictor on the accelerator, or None if it does not accept an image of this size."""
+    """Return the predictor on the accelerator, or None if its engine does not accept this image size."""
     shrink = downscale_factor(image_px_per_strip_px(mesh))
     if shrink > 1:
         height, width = (side // shrink for side in image.shape[:2])
-        whole = image[: height * shrink, : width * shrink]
-        image = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        cropped = image[: height * shrink, : width * shrink]
+        image = np.asarray(cv2.resize(cropped, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     sides = zip(("image_height", "image_width"), image.shape[:2], strict=True)
     for axis, side in ((runner.spec.axis(name), side) for name, side in sides):
         if axis is not None and not axis.low <= side <= axis.high:

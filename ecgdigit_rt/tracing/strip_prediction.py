@@ -1,4 +1,4 @@
-"""Output of stage 2 for one strip."""
+"""Output of the trace stage for one strip."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM as HALF_HEIGHT_MM
 
-# Chosen, not tuned.
-_PRESENCE_LIMIT = 4.0  # logits, so that a few extreme columns do not outvote many
-_MIN_EXTENT_MM = 2.0
-_END_COLUMNS = 16  # summed on either side of an end
+# Hand-picked, not tuned.
+_PRESENCE_LIMIT = 4.0  # maximum magnitude of a logit, so that few extreme columns do not outweigh many
+_MIN_EXTENT_MM = 2.0  # minimum length of a trace
+_END_COLUMNS = 16  # number of columns on each side of an end whose presence is summed
 
 
 @dataclass(frozen=True)
 class StripPrediction:
-    """Distribution over height and presence of a trace in every column of a strip.
+    """Predicted height distribution and presence of a trace in every column of a strip.
 
     The centre of column k is at `start_mm` + k / `columns_per_mm`. `logits` is float32
     (8 * half_height_mm, columns), before the softmax over height, with bin 0 at the top. `presence_logits` is
-    float32 (columns,), before the sigmoid that returns the share of the column that the trace covers. Raises
-    ValueError if the shapes do not match.
+    float32 (columns,), and its sigmoid is the share of each column that the trace covers. Raises ValueError
+    if the shapes do not match.
     """
 
     logits: NDArray[np.float32] = field(repr=False)
@@ -38,7 +38,9 @@ class StripPrediction:
         if self.logits.ndim != 2 or self.logits.shape[0] != bins:
             raise ValueError(f"logits must have {bins} bins, got {self.logits.shape}")
         if self.presence_logits.shape != self.logits.shape[1:]:
-            raise ValueError(f"presence is {self.presence_logits.shape} for logits {self.logits.shape}")
+            raise ValueError(
+                f"presence_logits must be {self.logits.shape[1:]}, got {self.presence_logits.shape}"
+            )
 
     @property
     def columns(self) -> int:
@@ -52,15 +54,15 @@ class StripPrediction:
 
     @property
     def _presence_logits(self) -> NDArray[np.float32]:
-        """Presence logits in which NaN counts as no trace."""
+        """Presence logits with NaN replaced with the logit of an absent trace."""
         return np.nan_to_num(self.presence_logits, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
 
     @cached_property
     def extent(self) -> tuple[int, int]:
-        """Columns in which the trace starts and ends (half-open, equal if there is no trace).
+        """First column of the trace, and the column after its last one. Both are 0 if there is no trace.
 
-        This is the interval with the largest sum of presence logits: the likeliest single interval if columns
-        are independent. It bridges gaps and ignores specks.
+        This is the interval with the largest sum of presence logits, which is the most likely interval if
+        columns are independent. It bridges gaps and ignores specks.
         """
         clipped = np.clip(self._presence_logits, -_PRESENCE_LIMIT, _PRESENCE_LIMIT).astype(np.float64)
         total = np.concatenate([[0.0], np.cumsum(clipped)])
@@ -81,8 +83,8 @@ class StripPrediction:
     def extent_mm(self) -> tuple[float, float]:
         """Position of the first sample, and of the sample that would follow the last one.
 
-        Presence is the share of a column that the trace covers, and a sample covers half a column on both
-        sides. So the sum of the presence over an end locates it to a fraction of a column.
+        Presence is the share of a column that the trace covers, and a sample covers half a column on each
+        side. Therefore the sum of the presence around an end locates the end to a fraction of a column.
         """
         if self.is_empty:
             return self.start_mm, self.start_mm

@@ -1,8 +1,8 @@
-"""Test-time augmentation: predictions of several views of a strip, averaged.
+"""Test-time augmentation: the average of the predictions of several views of a strip.
 
-A network makes different errors on a darker or a mirrored strip, and the mean of its distributions has a
-smaller error than each of them. The mean is taken before decoding, so that two uncertain columns can combine
-to a clear one; the mean of two decoded paths would only be a third path.
+A network makes different errors on a darker or mirrored strip. The mean of the predicted distributions has a
+smaller error than each of them. The mean is taken before decoding, because two uncertain columns can combine
+to a clear one. The mean of two decoded paths would only be a third path.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _equalize(strip: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 
-# Strengths chosen, not tuned.
+# The strengths are hand-picked, not tuned.
 _PHOTOMETRIC = (_identity, _gamma_transform(1.35), _gamma_transform(0.75), _sharpen, _equalize)
 
 TTA: Mapping[str, tuple[View, ...]] = {
@@ -58,7 +58,7 @@ TTA: Mapping[str, tuple[View, ...]] = {
     "photometric": tuple(View(transform) for transform in _PHOTOMETRIC),
     "full": tuple(View(transform, is_flipped) for is_flipped in (False, True) for transform in _PHOTOMETRIC),
 }
-"""Views by name. `photometric`: unchanged, darker, brighter, sharpened, equalized."""
+"""Views by name. The photometric views are unchanged, darker, brighter, sharpened and equalized."""
 
 
 def predict_views(runner: Runner, strip: Pixels, views: Sequence[View]) -> tuple[Logits, Logits]:

@@ -1,1 +1,1 @@
-"""Model repository for NVIDIA's Triton Inference Server, and the code that runs inside the server."""
+"""Model repository for NVIDIA's Triton Inference Server, and code that runs inside the server."""

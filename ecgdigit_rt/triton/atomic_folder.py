@@ -12,14 +12,17 @@ from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.errors import OutputNotWritable
 
 MANIFEST = "ecgdigit-rt.json"
-"""File that identifies a folder written here: the SHA-256 of each file, and the settings of the folder."""
+"""Name of the JSON file that identifies a folder written by this module. Its `sha256` contains the digest of
+each file."""
 
 
 def write_folder_atomically(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> None:
-    """Write `files`, by their paths below `out`, in one step. `MANIFEST` must be one of them.
+    """Write the folder `out` in one step. `files` maps relative paths to contents and includes `MANIFEST`.
 
-    An existing folder is replaced at the very end, if `overwrite`. Raises OutputNotWritable, also if `out`
-    contains files that were not written here.
+    An empty folder is replaced. A folder that this function wrote is replaced if `overwrite`. The replacement
+    takes place after all files have been written.
+
+    Raises OutputNotWritable, also for a folder that contains other files.
     """
     _check_replaceable(out, overwrite=overwrite)
     target = out.absolute()
@@ -37,7 +40,7 @@ def write_folder_atomically(out: Path, files: Mapping[str, bytes], *, overwrite:
 
 
 def _swap(partial: Path, target: Path, old: Path) -> None:
-    """Move `partial` to `target`, and what was there to `old`. On an error `target` is restored."""
+    """Move `partial` to `target`, and an existing `target` to `old`. If that fails, `target` is restored."""
     if not target.exists():
         partial.rename(target)
         return
@@ -65,7 +68,7 @@ def _check_replaceable(out: Path, *, overwrite: bool) -> None:
         names = ", ".join(foreign[:3]) + (" …" if len(foreign) > 3 else "")
         raise OutputNotWritable(out, f"it contains files that this command did not write: {names}")
     if not overwrite:
-        raise OutputNotWritable(out, "a repository exists already; --overwrite replaces it")
+        raise OutputNotWritable(out, "it already contains a repository; pass --overwrite to replace it")
 
 
 def _files_in_manifest(out: Path) -> set[str]:

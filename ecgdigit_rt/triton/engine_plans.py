@@ -15,28 +15,32 @@ TENSORRT = "tensorrt"
 def select_plans(
     graphs: Mapping[str, bytes], store: EngineStore, target: str | None
 ) -> dict[str, StoredEngine]:
-    """Return one engine per stage, all of one TensorRT version and one target: the newest such set.
+    """Return the newest set of engines, one per stage, with the same TensorRT version and targets.
 
-    `graphs` holds the graph of each stage from which its engine must have been built. `target` is a compute
-    capability such as sm75, or None for any. Raises EngineMissing. Engines of tensorrt-rtx do not match,
-    since Triton does not load them.
+    `graphs` contains the graph of each stage; an engine must have been built from it. `target` is a compute
+    capability such as sm75, or None for any. Engines of tensorrt-rtx are ignored, because Triton does not
+    load them. Raises EngineMissing.
     """
     by_age = sorted(store.engines(), key=attrgetter("built_at"), reverse=True)
     matching = [engine for engine in by_age if _mismatch(engine, graphs, target) == ""]
-    kinds = dict.fromkeys((one.identity.backend_version, one.identity.targets) for one in matching)
+    kinds = dict.fromkeys(_version_and_targets(engine) for engine in matching)
     for kind in kinds:
         newest = {
-            one.identity.stage: one
-            for one in reversed(matching)
-            if (one.identity.backend_version, one.identity.targets) == kind
+            engine.identity.stage: engine
+            for engine in reversed(matching)
+            if _version_and_targets(engine) == kind
         }
         if newest.keys() >= graphs.keys():
             return {stage: newest[stage] for stage in graphs}
     raise _missing(graphs, store, by_age, target)
 
 
+def _version_and_targets(engine: StoredEngine) -> tuple[str, tuple[str, ...]]:
+    return engine.identity.backend_version, engine.identity.targets
+
+
 def _mismatch(engine: StoredEngine, graphs: Mapping[str, bytes], target: str | None) -> str:
-    """Return why Triton cannot use this engine, empty if it can."""
+    """Return the reason why Triton cannot use an engine, or an empty string if it can."""
     identity = engine.identity
     if identity.backend != TENSORRT:
         return f"built by {identity.backend}, whose engines Triton's TensorRT backend does not load"
@@ -50,9 +54,9 @@ def _mismatch(engine: StoredEngine, graphs: Mapping[str, bytes], target: str | N
 def _missing(
     graphs: Mapping[str, bytes], store: EngineStore, by_age: list[StoredEngine], target: str | None
 ) -> EngineMissing:
-    """Return the error for the first stage without an engine, or for engines that do not form a set."""
+    """Return the error for the first stage without a matching engine, or for engines that are not a set."""
     mismatches = {
-        stage: [_mismatch(one, graphs, target) for one in by_age if one.identity.stage == stage]
+        stage: [_mismatch(engine, graphs, target) for engine in by_age if engine.identity.stage == stage]
         for stage in graphs
     }
     stage = next((stage for stage, reasons in mismatches.items() if "" not in reasons), next(iter(graphs)))

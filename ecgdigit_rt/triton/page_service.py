@@ -1,4 +1,4 @@
-"""Digitization of the encoded images of requests, inside a server."""
+"""Digitization of encoded images inside a Triton server."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.results import Failed, PageRef, Result, failed_from_error
 
 _MAX_DIGITIZERS = 8
-"""Size of the cache of digitizers. Chosen, not tuned. Each one holds the model files in memory."""
+"""Maximum number of cached digitizers. Hand-picked, not tuned. Each keeps the model files in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageOptions:
-    """Overrides of one image. None leaves a value to what is printed on the page."""
+    """Overrides for one image. A value of None is detected on the page."""
 
     layout: str | None = None
     speed_mm_s: float | None = None
     gain_mm_mv: float | None = None
 
     def check(self) -> None:
-        """Raise RequestMalformed if speed or gain are outside the range of paper ECGs."""
+        """Raise RequestMalformed if speed or gain is outside the range of paper ECGs."""
         _check_range("speed_mm_s", self.speed_mm_s, 5, 200)
         _check_range("gain_mm_mv", self.gain_mm_mv, 1, 80)
 
     def with_defaults(self, defaults: PageOptions) -> PageOptions:
-        """Return these options, with `defaults` for those that are not specified."""
+        """Return these options, with values that are not specified taken from `defaults`."""
         return PageOptions(
             self.layout or defaults.layout,
             defaults.speed_mm_s if self.speed_mm_s is None else self.speed_mm_s,
@@ -50,7 +50,7 @@ def _check_range(name: str, value: float | None, low: float, high: float) -> Non
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """Encoded file of a request. `name` identifies it in messages and reports."""
+    """Encoded image file of a request. `name` identifies it in messages and reports."""
 
     name: str
     data: bytes = field(repr=False)
@@ -60,9 +60,12 @@ class EncodedImage:
 class PageService:
     """Digitization of requests with one model family.
 
-    `threads` is the number of CPU threads. `defaults` apply to images without options. `opener` opens the
-    networks; without it `backend`, `device` and `precision` select how. `description` names models and
-    device. Raises what `Digitizer` raises.
+    - `threads` is the number of CPU threads.
+    - `defaults` are used for options that an image does not specify.
+    - `backend`, `device` and `precision` select the runtime of the networks.
+    - `opener` replaces these three settings.
+
+    The attribute `description` names models and device. Raises what `Digitizer` raises.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class PageService:
         self.description = f"{digitizer(defaults).models}, {digitizer(defaults).device}"
 
     def results(self, images: Sequence[EncodedImage]) -> Generator[Result]:
-        """Yield one result per image, in order. A page that fails yields a `Failed`."""
+        """Yield one result per image, in order. The result of a page that fails is a `Failed`."""
         with tempfile.TemporaryDirectory(prefix="ecgdigit-") as folder:
             files = [Path(folder) / str(index) for index in range(len(images))]
             pairs = zip(images, files, strict=True)
@@ -99,7 +102,7 @@ class PageService:
     def _group_results(
         self, options: PageOptions, group: Sequence[tuple[EncodedImage, Path]]
     ) -> Iterator[Result]:
-        """Yield the results of images with equal options. Each image has a temporary file of its own."""
+        """Yield the results of images with equal options. Each image has its own temporary file."""
         try:
             digitizer = self._digitizer(options)
         except EcgDigitError as error:
@@ -114,7 +117,7 @@ class PageService:
 
 
 def _with_image_name(result: Result, name: str, file: Path) -> Result:
-    """Replace the temporary file by the name of the image in a result and its message."""
+    """Return the result with the name of the image instead of the temporary file, also in its message."""
     source = PageRef(Path(name))
     if isinstance(result, Failed):
         message = result.message.replace(str(file), name)

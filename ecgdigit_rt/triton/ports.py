@@ -1,7 +1,7 @@
 """Ports of the Triton model `ecgdigit`, and the conversion of results to output tensors.
 
 The first axis is the batch: the images of one request. The axes `leads` and `samples` have the size of the
-largest page; smaller pages are padded with empty texts or NaN.
+largest page. Smaller pages are padded with empty strings or NaN.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _lead_names(results: Sequence[Result]) -> NDArray[Any]:
 
 
 def _signals_mv(results: Sequence[Result]) -> NDArray[Any]:
-    tables = [signal_table(one).T if isinstance(one, Digitized) else _NO_SIGNALS for one in results]
+    tables = [signal_table(result).T if isinstance(result, Digitized) else _NO_SIGNALS for result in results]
     shape = tuple(max(1, *(table.shape[axis] for table in tables)) for axis in range(2))
     signals = np.full((len(results), *shape), np.nan, np.float32)
     for page, table in zip(signals, tables, strict=True):
@@ -74,21 +74,21 @@ def _rates_hz(results: Sequence[Result]) -> NDArray[Any]:
 
 
 def _expected_db(results: Sequence[Result]) -> NDArray[Any]:
-    values = [one.expected_db if isinstance(one, Digitized) else math.nan for one in results]
-    return np.array(values, np.float32)[:, None]
+    ratios = [result.expected_db if isinstance(result, Digitized) else math.nan for result in results]
+    return np.array(ratios, np.float32)[:, None]
 
 
 def _error_ids(results: Sequence[Result]) -> NDArray[Any]:
-    ids = [one.error_id.encode() if isinstance(one, Failed) else b"" for one in results]
+    ids = [result.error_id.encode() if isinstance(result, Failed) else b"" for result in results]
     return np.array(ids, object)[:, None]
 
 
 def _reports(results: Sequence[Result]) -> NDArray[Any]:
-    return np.array([_json_from_result(one) for one in results], object)[:, None]
+    return np.array([_json_from_result(result) for result in results], object)[:, None]
 
 
 def _json_from_result(result: Result) -> bytes:
-    """Return the object that `run --format json` writes."""
+    """Return the JSON object that `run --format json` writes."""
     text = io.StringIO()
     with JsonLinesWriter(OutputDestination(Path("-"), text)) as writer:
         writer.write(result.source.id, result)
@@ -96,8 +96,8 @@ def _json_from_result(result: Result) -> bytes:
 
 
 def _per_lead(results: Sequence[Result], value: Callable[[Lead], float]) -> NDArray[Any]:
-    """Return one number per lead as (pages, leads) float32, padded with NaN."""
-    return _padded([[value(lead) for lead in _leads(one)] for one in results], math.nan, np.float32)
+    """Return one number per lead as (batch, leads) float32, padded with NaN."""
+    return _padded([[value(lead) for lead in _leads(result)] for result in results], math.nan, np.float32)
 
 
 def _leads(result: Result) -> list[Lead]:
@@ -106,9 +106,9 @@ def _leads(result: Result) -> list[Lead]:
     return [result.leads[name] for name in lead_names(result)]
 
 
-def _padded(rows: Sequence[Sequence[Any]], filler: object, dtype: type) -> NDArray[Any]:
+def _padded(rows: Sequence[Sequence[Any]], fill_value: object, dtype: type) -> NDArray[Any]:
     width = max(1, *(len(row) for row in rows))
-    table: NDArray[Any] = np.full((len(rows), width), filler, dtype)
+    table: NDArray[Any] = np.full((len(rows), width), fill_value, dtype)
     for table_row, row in zip(table, rows, strict=True):
         table_row[: len(row)] = row
     return table

@@ -1,8 +1,10 @@
 """Python model `ecgdigit` of a Triton server.
 
-A request holds one or several images. Triton passes as many waiting requests as fit into the largest batch.
-A request of one image that fails is answered with an error whose message begins with the error id. In a
-request of several images `error_id` and `report` state the failure of each page, and the others succeed.
+A request contains one or several images. Triton passes waiting requests together, up to the maximum batch
+size.
+
+- If the only image of a request fails, the response is an error whose message begins with the error id.
+- If a request contains several images, `error_id` and `report` describe each failure.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ STAGE_MODELS = {stage: f"ecgdigit_{stage}" for stage in STAGES}
 """Names of the Triton models that serve the stages."""
 
 _CLIENT_ERRORS = ("E-INPUT-", "E-PAGE-", "E-GRID-", "E-ROWS-", "E-LAYOUT-", "E-QUALITY-", RequestMalformed.id)
-"""Prefixes of the ids of errors that depend on the image or the request; all others are server errors."""
+"""Prefixes of the ids of errors in the image or the request. All other errors are server errors."""
 
 
 class Tensor(Protocol):
@@ -39,20 +41,20 @@ class Tensor(Protocol):
         """Return the name of the input."""
 
     def as_numpy(self) -> NDArray[Any]:
-        """Return the values; texts are an object array of bytes."""
+        """Return the values. Strings are an object array of bytes."""
 
 
 class Request(Protocol):
-    """Part of the request class of Triton's Python backend that is used here."""
+    """Methods of the request class of Triton's Python backend that this module uses."""
 
     def request_id(self) -> str:
-        """Return the client's id of the request, possibly empty."""
+        """Return the id that the client assigned to the request, or an empty string."""
 
     def inputs(self) -> Sequence[Tensor]:
         """Return the input tensors."""
 
     def requested_output_names(self) -> Sequence[str]:
-        """Return the outputs to compute."""
+        """Return the names of the requested outputs."""
 
     def get_response_sender(self) -> Any:  # noqa: ANN401 has no type outside of the server
         """Return the object that sends the response."""
@@ -64,8 +66,8 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Open the networks as configured by the parameters in config.pbtxt.
 
-        `args["model_config"]` is the configuration as JSON. Raises TritonModelException with the id of the
-        error that prevents the model from being served.
+        `args["model_config"]` is the configuration as JSON. Raises TritonModelException if the model cannot
+        be served. The message begins with the error id.
         """
         self._server = importlib.import_module("triton_python_backend_utils")
         try:
@@ -77,7 +79,7 @@ class TritonPythonModel:
         self._server.Logger.log_info(f"ecgdigit: {self._service.description}")
 
     def _page_service(self, config: Mapping[str, Any]) -> PageService:
-        parameters = {name: one["string_value"] for name, one in config.get("parameters", {}).items()}
+        parameters = {name: entry["string_value"] for name, entry in config.get("parameters", {}).items()}
         uses_stage_models = parameters.get("networks") == "stage-models"
         opener = triton_stages(self._server, STAGE_MODELS) if uses_stage_models else None
         instances = sum(group["count"] for group in config["instance_group"]) or 1
@@ -96,7 +98,7 @@ class TritonPythonModel:
         )
 
     def execute(self, requests: Sequence[Request]) -> None:
-        """Process a batch of requests. Each response is sent as soon as the request's last page is done."""
+        """Process a batch of requests. A response is sent as soon as the last page of its request is done."""
         accepted: list[tuple[Request, list[EncodedImage]]] = []
         for request in requests:
             images = self._images(request)
@@ -112,7 +114,7 @@ class TritonPythonModel:
     def _images(self, request: Request) -> list[EncodedImage] | Failed:
         """Return the images of a request, or a `Failed` if its options are invalid."""
         name = Path(request.request_id()).name or IMAGE
-        inputs = {one.name(): one.as_numpy().reshape(-1).tolist() for one in request.inputs()}
+        inputs = {tensor.name(): tensor.as_numpy().reshape(-1).tolist() for tensor in request.inputs()}
         count = len(inputs[IMAGE])
         unspecified = [None] * count
         rows = zip(*(inputs.get(port, unspecified) for port in (LAYOUT, SPEED, GAIN)), strict=True)
@@ -124,7 +126,7 @@ class TritonPythonModel:
         except RequestMalformed as error:
             return failed_from_error(PageRef(Path(name)), error)
         names = [name] if count == 1 else [f"{name}-{index + 1}" for index in range(count)]
-        return [EncodedImage(*one) for one in zip(names, inputs[IMAGE], options, strict=True)]
+        return [EncodedImage(*fields) for fields in zip(names, inputs[IMAGE], options, strict=True)]
 
     def _send(self, request: Request, results: Sequence[Result]) -> None:
         pb = self._server
@@ -150,8 +152,8 @@ def _error_text(error_id: str, message: str, hint: str) -> str:
 def _check_arrays(server: Any) -> None:  # noqa: ANN401 has no type outside of the server
     """Check that the backend is compatible with the installed NumPy. Raises BackendUnusable.
 
-    Up to 24.10 the backend was built for NumPy 1. With NumPy 2 each array that it creates repeats its first
-    value, and the first request crashes the process.
+    Up to Triton 24.10, the backend is built for NumPy 1. With NumPy 2, each array that it creates repeats its
+    first value, and the first request crashes the process.
     """
     sent = np.arange(3, dtype=np.float32)
     received = server.Tensor.from_dlpack("x", server.Tensor("x", sent).to_dlpack()).as_numpy()
@@ -161,7 +163,7 @@ def _check_arrays(server: Any) -> None:  # noqa: ANN401 has no type outside of t
 
 
 def _layout(value: bytes | None) -> str | None:
-    """Return a layout name, None if it is empty. Raises RequestMalformed."""
+    """Return a layout name, or None if it is empty. Raises RequestMalformed."""
     try:
         return (value or b"").decode() or None
     except UnicodeDecodeError as error:
@@ -169,7 +171,10 @@ def _layout(value: bytes | None) -> str | None:
 
 
 def _specified(value: float | None) -> float | None:
-    """Return the value, or None for 0 and NaN, which fill a batch in which only some images have a value."""
+    """Return the value, or None for 0 and NaN.
+
+    Clients send 0 or NaN for images without a value if other images of the request have one.
+    """
     return None if value is None or value == 0 or math.isnan(value) else value
 
 

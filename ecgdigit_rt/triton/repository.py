@@ -1,4 +1,4 @@
-"""Triton model repository: the whole pipeline as one model, and each stage as a model of its own."""
+"""Triton model repository: one model for the whole pipeline, and a separate model for each stage."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from ecgdigit_rt.triton.repository_readme import repository_readme
 
 PIPELINE = "ecgdigit"
 IN_PROCESS, STAGE_MODELS_MODE = NETWORK_MODES = ("in-process", "stage-models")
-"""Places where `ecgdigit` runs its networks: its own process, or the stage models of the same server."""
+"""Execution of the networks of `ecgdigit`: in its process, or by the stage models of the same server."""
 
 _QUEUE_SIZE = 64
-"""Requests that may wait for `ecgdigit`. Chosen, not tuned: pages take tenths of a second each."""
+"""Maximum number of requests that wait for `ecgdigit`. Hand-picked, not tuned: a page takes a few tenths of a
+second."""
 
 _MODEL_PY = '''\
 """Entry point of the Triton model. ecgdigit-rt must be installed in the model's Python environment."""
@@ -46,12 +47,16 @@ __all__ = ["TritonPythonModel"]
 class RepositoryRequest:
     """Settings of a model repository.
 
-    `backend` runs the stage models: onnxruntime or tensorrt. `device` is cpu or cuda:N for all models.
-    `instances` is the number of instances of `ecgdigit`, `threads` the CPU threads of each, None for an equal
-    share of the server's CPUs, and `batch` the maximum number of images per batch. `networks` is one of
-    `NETWORK_MODES` or auto: in process on the CPU, stage models on a GPU. `page` holds the defaults for
-    images without options. `environment` is a packed environment or its folder, for EXECUTION_ENV_PATH.
-    `engines` is the folder that build-engines wrote, `target` the compute capability of the engines to use.
+    - `backend` runs the stage models: onnxruntime or tensorrt.
+    - `device` runs the networks of all models: auto, cpu or cuda:N.
+    - `instances` is the number of instances of `ecgdigit`.
+    - `threads` is the number of CPU threads of each instance. None divides the CPUs equally.
+    - `batch` is the maximum number of images per batch.
+    - `networks` is one of `NETWORK_MODES`, or auto: in-process on the CPU, stage-models on a GPU.
+    - `page` contains the options of images that do not specify them.
+    - `environment` is a packed Python environment or its folder, for EXECUTION_ENV_PATH.
+    - `engines` is the folder that `build-engines` wrote.
+    - `target` is the compute capability of the engines to use.
     """
 
     models: str = "lite"
@@ -69,19 +74,19 @@ class RepositoryRequest:
 
     @property
     def target_device(self) -> Device:
-        """Device of the networks. Raises UnknownChoice and BackendUnusable."""
+        """Device of the networks. Raises UnknownChoice or BackendUnusable."""
         if self.backend not in MODEL_FORMATS:
             raise UnknownChoice("Triton backend", self.backend, tuple(MODEL_FORMATS))
         specified = device_from_text(self.device)
         if self.backend != TENSORRT:
             return specified or CPU
         if specified == CPU:
-            raise BackendUnusable("tensorrt on cpu", "it requires an NVIDIA GPU", "Use --device cuda:0.")
+            raise BackendUnusable("tensorrt on cpu", "it requires an NVIDIA GPU", "Pass --device cuda:0.")
         return specified or Device("cuda", 0)
 
     @property
     def network_mode(self) -> str:
-        """One of `NETWORK_MODES`. Raises UnknownChoice."""
+        """One of `NETWORK_MODES`, resolved if `networks` is auto. Raises UnknownChoice."""
         if self.networks not in (AUTO, *NETWORK_MODES):
             raise UnknownChoice("network mode", self.networks, (AUTO, *NETWORK_MODES))
         if self.networks != AUTO:
@@ -92,9 +97,9 @@ class RepositoryRequest:
 def write_repository(request: RepositoryRequest, out: Path, *, overwrite: bool = False) -> list[str]:
     """Write the repository atomically, and return the names of its models.
 
-    An existing folder must be empty, or have been written by this function if `overwrite`. Raises
+    An existing folder must be empty. With `overwrite`, it may also be one that this function wrote. Raises
     UnknownChoice, InvalidLayout, RequestMalformed, BackendUnusable, ModelMissing, ModelCorrupt,
-    EngineMissing, EngineCorrupt and OutputNotWritable.
+    EngineMissing, EngineCorrupt or OutputNotWritable.
     """
     request.page.check()
     if request.page.layout is not None:
@@ -123,7 +128,7 @@ def _graph_precision(request: RepositoryRequest) -> str:
 
 
 def _pipeline_config(request: RepositoryRequest) -> ModelConfig:
-    """Return the configuration of `ecgdigit`, which runs on the CPU wherever its networks run."""
+    """Return the configuration of `ecgdigit`. The model runs on the CPU, also if its networks use a GPU."""
     page = request.page
     parameters = {
         "models": request.models,
@@ -152,7 +157,7 @@ def _pipeline_config(request: RepositoryRequest) -> ModelConfig:
 
 
 def _stage_files(request: RepositoryRequest, family: ModelFamily) -> dict[str, bytes]:
-    """Return the configuration of every stage, and its graph or its engine."""
+    """Return the files of the stage models: the configuration and the graph or engine of each stage."""
     stored: Mapping[str, bytes] = family.graphs
     axes: dict[str, tuple[Axis, ...]] = {}
     metadata = {stage: {"models": str(family), "precision": family.precision} for stage in stored}

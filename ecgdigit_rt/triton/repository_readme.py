@@ -1,4 +1,4 @@
-"""README of a model repository, for readers who find it on a server."""
+"""README of a model repository, for users who find the repository on a server."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from ecgdigit_engine.spec import Port
 from ecgdigit_engine.triton.model_config import ModelConfig
 
 _DESCRIPTIONS = {
-    "image": "encoded file: PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, PDF; the first page of several",
-    "layout": "layout name or rows, as in `run --layout`; empty: detected",
-    "speed_mm_s": "paper speed; 0: as printed",
-    "gain_mm_mv": "gain; 0: as printed",
-    "lead_names": "leads found, in the standard order",
+    "image": "encoded file: PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF or PDF; the first page is digitized",
+    "layout": "layout name or rows, as in `run --layout`; detected if empty",
+    "speed_mm_s": "paper speed; as printed if 0",
+    "gain_mm_mv": "gain; as printed if 0",
+    "lead_names": "names of the digitized leads, in standard order",
     "signals_mv": "millivolts from the start of the record, NaN outside of a lead's window",
     "windows_s": "start and end of each lead",
     "rate_hz": "samples per second",
     "confidence": "0 to 1: share of columns in which the trace was detected with high confidence",
     "expected_error_mv": "expected root mean square error",
     "expected_db": "expected signal-to-noise ratio of the page",
-    "error_id": "empty, or the error id of a page that failed",
+    "error_id": "error id of a page that failed, otherwise empty",
     "report": "JSON, the object that `run --format json` writes",
 }
 
 _NOTES = """
-The axes `leads` and `samples` have the size of the largest page of a batch; the rest is empty or NaN. A
-request of one image that fails is answered with an error that begins with its id, such as E-INPUT-03. In a
-request of several images each one has its own `error_id`.
+The axes `leads` and `samples` have the size of the largest page of a request. Smaller pages are padded with
+empty strings or NaN. If the only image of a request fails, the response is an error that begins with its id,
+such as E-INPUT-03. In a request of several images, each image has its own `error_id`.
 
 To change threads, instances or defaults, edit `parameters` and `instance_group` in ecgdigit/config.pbtxt, or
 write the repository again with `ecgdigit-rt deploy triton --overwrite`. `ecgdigit-rt.json` contains the
@@ -37,7 +37,10 @@ The signals are for research. This is not a medical device.
 
 
 def repository_readme(pipeline: ModelConfig, metadata: Mapping[str, str], environment: str | None) -> str:
-    """Return the README as Markdown. `metadata` holds software, models, precision, backend and networks."""
+    """Return the README as Markdown.
+
+    `metadata` contains software, models, precision, backend and networks.
+    """
     place = "in the server's own Python, such as that of its container image"
     if environment is not None:
         place = f"in `{environment}` (EXECUTION_ENV_PATH in ecgdigit/config.pbtxt)"

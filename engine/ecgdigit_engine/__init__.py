@@ -1,1 +1,1 @@
-"""Stage specifications, and the runners that execute the networks."""
+"""Specifications of the stages, and runners that execute their networks."""

@@ -1,8 +1,8 @@
 """Batching of concurrent calls.
 
-Calls that wait while the device is busy are run together as the next batch. No call is delayed to fill a
-batch. On a GPU a batch of four strips costs little more than one strip. On a CPU batching gains nothing, so
-runners of the CPU are used directly.
+Calls that arrive while the device is busy wait and are run together as the next batch. No call is delayed to
+fill a batch. On a GPU, a batch of four strips takes little longer than one strip. On a CPU, batching has no
+benefit, so CPU runners are called directly.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from ecgdigit_engine.runner import Feed, Feeds, Fetches, Runner, SharedInput
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.profile import BATCH
 
-# Images of this many pixels or more are not batched. Chosen, not tuned.
+# Minimum number of pixels of a call that is not batched with others. Hand-picked, not tuned.
 _LARGE_PX = 4_000_000
 
 BatchKey = tuple[tuple[str, object], ...]
-"""Properties that calls of one batch have in common: for each input its name, and either its shape without
-the batch axis and its type, or the shared input itself."""
+"""Properties that all calls of a batch have in common.
+
+For each input, the key contains the name and a description. The description of a shared input is the input
+itself. That of an array is its type and its shape without the batch axis.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,22 +52,22 @@ def _input_key(value: Feed) -> object:
 
 
 def _memory_key(key: BatchKey) -> BatchKey:
-    """Return the part of a key that decides the use of memory, without references to shared inputs."""
+    """Return the key with shared inputs replaced with their shape and type."""
     return tuple(
         (name, (part.shape, part.dtype.str) if isinstance(part, SharedInput) else part) for name, part in key
     )
 
 
 class BatchingRunner:
-    """Runner that joins waiting calls of one shape along the batch axis. Satisfies `Runner`.
+    """Runner that joins waiting calls of equal shape along the batch axis. Satisfies `Runner`.
 
-    A shared input must be the same in all calls of a batch. `max_batch` limits a batch of several calls. One
+    All calls of a batch have the same shared inputs. `max_batch` limits a batch of several calls. A single
     call that is larger than the stage's batch axis is run in chunks.
 
-    If the device runs out of memory, the batch size is halved for that shape, permanently, and the call is
-    repeated. OutOfDeviceMemory is raised only if one image does not fit. An error of a batch is raised by
-    all its calls. If the worker thread itself ends, all pending and later calls raise WorkerDied, so that no
-    caller waits forever.
+    If the device runs out of memory, the batch size for that shape is halved permanently, and the batch is
+    run again. OutOfDeviceMemory is raised only if a single image does not fit. All calls of a batch raise its
+    error. If the worker thread itself ends, all pending and later calls raise WorkerDied, so that no caller
+    waits forever.
     """
 
     def __init__(self, runner: Runner, max_batch: int = 4) -> None:
@@ -87,7 +90,10 @@ class BatchingRunner:
         return self._runner.spec
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Enqueue a call, and return its outputs."""
+        """Enqueue a call, wait for it and return its outputs.
+
+        Raises the error of the batch, or WorkerDied if the worker thread has ended or the runner is closed.
+        """
         call = _call_from_feeds(feeds)
         with self._changed:
             if self._fatal_error is not None or self._closed:
@@ -98,7 +104,7 @@ class BatchingRunner:
         return call.result.result()
 
     def close(self) -> None:
-        """Complete all waiting calls, and end the worker thread."""
+        """Complete all waiting calls and end the worker thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -108,7 +114,7 @@ class BatchingRunner:
         try:
             while batch := self._next_batch():
                 self._run_batch(batch)
-        except BaseException as error:  # noqa: BLE001 waiting callers must be released in all cases
+        except BaseException as error:  # noqa: BLE001 waiting callers must always be released
             with self._changed:
                 self._fatal_error = error
                 for call in (*self._current, *self._waiting):
@@ -117,7 +123,10 @@ class BatchingRunner:
                 self._waiting.clear()
 
     def _next_batch(self) -> list[_Call]:
-        """Return the oldest call and the calls that fit its batch. Empty after `close`."""
+        """Wait for a call, and return it with the waiting calls that can be batched with it.
+
+        After `close`, return an empty list as soon as no call is waiting.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._waiting:
@@ -148,7 +157,7 @@ class BatchingRunner:
             start += call.size
 
     def _run_in_chunks(self, feeds: Feeds, key: BatchKey) -> Fetches:
-        """Run in chunks that fit in memory, and join their outputs."""
+        """Run a batch in chunks that fit in memory, and join their outputs."""
         size = next(value.shape[0] for value in feeds.values() if not isinstance(value, SharedInput))
         chunk = min(size, self._memory_limits.get(key, self._max_call or size))
         try:
@@ -165,7 +174,7 @@ class BatchingRunner:
 
 
 def _concatenate(values: list[Feed]) -> Feed:
-    """Join arrays along the batch axis. A shared input is the same in all calls."""
+    """Join arrays along the batch axis, or return the shared input that is the same in all calls."""
     batched = [value for value in values if isinstance(value, np.ndarray)]
     return np.concatenate(batched) if batched else values[0]
 

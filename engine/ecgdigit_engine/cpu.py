@@ -14,7 +14,8 @@ _QUOTA_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 def usable_cpus() -> int:
     """Return the number of CPUs that this process may use, at least 1.
 
-    It is limited by the process's affinity and by the quota of its container. A quota of 1.5 CPUs gives 2.
+    The affinity of the process and the quota of its container limit the number. A quota of 1.5 CPUs is
+    rounded up to 2.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_quota(_QUOTA_V2, _QUOTA_V1)
@@ -24,7 +25,7 @@ def usable_cpus() -> int:
 def cgroup_quota(v2: Path, v1: Path) -> float | None:
     """Return the CPU quota of the control group, or None if there is no limit.
 
-    `v2` is the file cpu.max of cgroup v2, `v1` the file cpu.cfs_quota_us of cgroup v1, both of Linux.
+    `v2` is the file cpu.max of Linux cgroup v2. `v1` is the file cpu.cfs_quota_us of cgroup v1.
     """
     try:
         quota, period = v2.read_text().split()
@@ -34,14 +35,14 @@ def cgroup_quota(v2: Path, v1: Path) -> float | None:
             period = v1.with_name("cpu.cfs_period_us").read_text().strip()
         except OSError:
             return None
-    if not quota.isdecimal():  # "max", or -1 in version 1
+    if not quota.isdecimal():  # "max" in version 2, -1 in version 1
         return None
     return int(quota) / int(period)
 
 
 @cache
 def _cpuinfo_value(*names: str) -> str:
-    """Return the first value in /proc/cpuinfo with one of these names, or "" on other systems than Linux."""
+    """Return the first value in /proc/cpuinfo whose name begins with one of `names`, or ""."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -50,12 +51,12 @@ def _cpuinfo_value(*names: str) -> str:
 
 
 def cpu_flags() -> frozenset[str]:
-    """Return the instruction sets as Linux names them, such as avx512_bf16. Empty on other systems."""
+    """Return the Linux names of the instruction sets, such as avx512_bf16. Empty on other systems."""
     return frozenset(_cpuinfo_value("flags", "Features").split())
 
 
 def has_bf16_dot_product() -> bool:
-    """Return whether the CPU multiplies bf16 in hardware. Emulated bf16 would be no faster than FP32."""
+    """Return whether the CPU multiplies bf16 in hardware. Emulated bf16 would not be faster than FP32."""
     return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
 
 

@@ -1,7 +1,7 @@
-"""CUDA stream of one thread, with reusable device and pinned buffers.
+"""CUDA stream of one thread, with reusable device buffers and pinned host buffers.
 
-All use of pycuda is in this module. It is imported only on machines with a GPU: pycuda compiles against the
-CUDA toolkit when it is installed.
+Only this module uses pycuda, and it imports pycuda only when a stream is opened. Installing pycuda requires
+the CUDA toolkit, so the package is usually missing on machines without a GPU.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ecgdigit_engine.errors import OutOfDeviceMemory
 from ecgdigit_engine.runner import SharedInput
 
 BufferName = tuple[str, str]
-"""Name of a buffer: the stage, which errors name too, and the port."""
+"""Name of a buffer: its stage, which also appears in errors, and its port."""
 
 
 @cache
 def _primary_context(gpu: int) -> Any:
-    """Return the primary context of a GPU, which the CUDA runtime, and so TensorRT, uses too."""
+    """Return the primary context of a GPU. The CUDA runtime, and therefore TensorRT, uses the same one."""
     import pycuda.driver as cuda
 
     cuda.init()
@@ -35,7 +35,10 @@ _thread_local = threading.local()
 
 
 def stream_of_thread(gpu: int) -> StreamContext:
-    """Return the calling thread's stream on a GPU. All stages of the thread share it and run in order."""
+    """Return the stream of the calling thread on a GPU.
+
+    All stages that the thread calls share the stream and run in order.
+    """
     streams: dict[int, StreamContext] = _thread_local.__dict__.setdefault("streams", {})
     if gpu not in streams:
         streams[gpu] = StreamContext(gpu)
@@ -51,14 +54,11 @@ class _DeviceBuffer:
 
 
 class StreamContext:
-    """A CUDA stream with named buffers in device memory and in pinned host memory.
-
-    Not safe for use by several threads.
-    """
+    """A CUDA stream with named buffers in device memory and in pinned host memory. Not thread-safe."""
 
     def __init__(self, gpu: int) -> None:
         self._gpu = gpu
-        _primary_context(gpu).push()  # stays current for the lifetime of this thread
+        _primary_context(gpu).push()  # it stays current for the lifetime of this thread
         import pycuda.driver as cuda
 
         self._cuda = cuda
@@ -69,7 +69,7 @@ class StreamContext:
 
     @property
     def handle(self) -> int:
-        """Handle of the stream, as TensorRT takes it."""
+        """Handle of the stream, as expected by TensorRT."""
         return int(self._stream.handle)
 
     def reserve(self, name: BufferName, size: int) -> int:
@@ -101,13 +101,19 @@ class StreamContext:
         return buffer[:size]
 
     def upload(self, name: BufferName, array: NDArray[Any]) -> int:
-        """Enqueue a copy of an array to the device, and return its device address."""
+        """Enqueue a copy of an array to the device and return its device address.
+
+        Raises OutOfDeviceMemory.
+        """
         address = self.reserve(name, array.nbytes)
         self._copy_to_device(name, array, address)
         return address
 
     def upload_shared(self, name: BufferName, value: SharedInput) -> int:
-        """Return the device address of a shared input, uploaded only if the device does not hold it."""
+        """Return the device address of a shared input. Upload it only if it is not in the cache.
+
+        Raises OutOfDeviceMemory.
+        """
 
         def create() -> Any:
             memory = self._allocate(name, value.array.nbytes)
@@ -122,9 +128,9 @@ class StreamContext:
         self._cuda.memcpy_htod_async(address, pinned, self._stream)
 
     def fetch(self, name: BufferName, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Enqueue a copy of a buffer to the host, and return its array.
+        """Enqueue a copy of a buffer to the host and return the array that will contain it.
 
-        The array is valid after `wait`, until the same buffer is fetched again.
+        The array is valid after `wait`, until the same buffer is used again.
         """
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         pinned = self._pinned_buffer(name, size)
@@ -132,5 +138,5 @@ class StreamContext:
         return pinned.view(dtype).reshape(shape)
 
     def wait(self) -> None:
-        """Wait until the stream has completed all its work."""
+        """Wait until all work in the stream is complete."""
         self._stream.synchronize()

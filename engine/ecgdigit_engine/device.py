@@ -1,4 +1,4 @@
-"""Compute devices, and the NVIDIA GPUs of this machine as reported by their driver."""
+"""Compute devices, and the NVIDIA GPUs that the driver of this machine reports."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import cache
 
 from ecgdigit_engine.errors import UnknownChoice
 
-# CUdevice_attribute of the CUDA driver API: COMPUTE_CAPABILITY_MAJOR and _MINOR.
+# CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of the CUDA driver API.
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Device that executes the networks: `cpu`, or `cuda` with the number of the GPU."""
+    """Device that executes the networks: `cpu`, or `cuda` with the index of the GPU."""
 
     kind: str
     index: int = 0
@@ -41,7 +41,7 @@ def device_from_text(text: str) -> Device | None:
 
 @dataclass(frozen=True, slots=True)
 class CudaDevice:
-    """One NVIDIA GPU. `capability` is its compute capability, such as (7, 5)."""
+    """An NVIDIA GPU. `capability` is its compute capability, such as (7, 5)."""
 
     index: int
     name: str
@@ -51,9 +51,9 @@ class CudaDevice:
 
 @cache
 def cuda_devices() -> tuple[CudaDevice, ...]:
-    """Return the NVIDIA GPUs of this machine, empty without a driver.
+    """Return the NVIDIA GPUs of this machine. Empty if there is no driver.
 
-    The driver's library is called directly, so that no package has to be installed or imported.
+    The library of the driver is called directly, so that no package needs to be installed or imported.
     """
     name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:

@@ -1,4 +1,4 @@
-"""Cache of the shared inputs that a device holds."""
+"""Cache of shared inputs in device memory."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from ecgdigit_engine.runner import SharedInput
 T = TypeVar("T")
 
 MAX_SHARED_INPUTS = 4
-"""Images that one thread holds on a device. A thread alternates between pages: with fewer, an image would be
-uploaded again for every call. Chosen, not tuned."""
+"""Maximum number of images that one thread keeps on a device. Hand-picked, not tuned.
+
+A thread may alternate between pages. With a smaller cache, it would upload an image again for every call.
+"""
 
 
 class DeviceLru(Generic[T]):
-    """Device values of the `capacity` shared inputs that were used last.
+    """Least-recently-used cache of the device values of at most `capacity` shared inputs.
 
-    `on_evict` is called with a value before it is dropped.
+    `on_evict` is called with each value that is removed.
     """
 
     def __init__(self, capacity: int, on_evict: Callable[[T], object] = lambda _: None) -> None:
@@ -26,11 +28,14 @@ class DeviceLru(Generic[T]):
         self._entries: OrderedDict[int, tuple[SharedInput, T]] = OrderedDict()
 
     def get_or_create(self, key: SharedInput, create: Callable[[], T]) -> T:
-        """Return the value for `key`. If it is missing, evict the oldest ones and store `create()`."""
+        """Return the value for `key`.
+
+        If it is missing, evict the least recently used value if the cache is full, and store `create()`.
+        """
         if id(key) not in self._entries:
             while len(self._entries) >= self._capacity:
                 _, (_, oldest) = self._entries.popitem(last=False)
                 self._on_evict(oldest)
-            self._entries[id(key)] = key, create()  # holds the key, so that its id is not reused
+            self._entries[id(key)] = key, create()  # the key is stored so that its id is not reused
         self._entries.move_to_end(id(key))
         return self._entries[id(key)][1]

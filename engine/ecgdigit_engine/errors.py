@@ -1,7 +1,7 @@
 """Root of the exception tree, and the errors of backends and engines.
 
-The whole tree is drawn in `ecgdigit_rt/errors/`. These classes are defined here because the engine package
-does not depend on the runtime.
+The docstring of `ecgdigit_rt.errors` shows the whole tree. The classes below are defined here because the
+engine package does not depend on the runtime package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import ClassVar
 class EcgDigitError(Exception):
     """Base class of all errors that are raised on purpose.
 
-    `message` states what happened and why, `hint` what to do next.
+    `message` describes what happened and why. `hint` describes what to do next.
     """
 
     id: ClassVar[str] = ""
@@ -27,13 +27,13 @@ class EcgDigitError(Exception):
 
 
 class SetupError(EcgDigitError):
-    """Missing or unusable part of the installation: a model, a package, a device or an engine."""
+    """A part of the installation is missing or unusable: a model, a package, a device or an engine."""
 
     exit_code = 3
 
 
 class BackendUnusable(SetupError, RuntimeError):
-    """A named backend, device or precision is not available. No other one is used in its place."""
+    """A named backend, device, precision or target is not available. It is never replaced with another."""
 
     id = "E-BACKEND-01"
 
@@ -44,7 +44,7 @@ class BackendUnusable(SetupError, RuntimeError):
 
 
 class UnknownChoice(EcgDigitError, ValueError):
-    """A backend, device, precision or target that does not exist."""
+    """An option has an unknown value, such as the name of a backend, device, precision or target."""
 
     id = "E-BACKEND-02"
     exit_code = 1
@@ -57,7 +57,7 @@ class UnknownChoice(EcgDigitError, ValueError):
 
 
 class ShapeOutsideProfile(EcgDigitError, ValueError):
-    """An input axis has a size that the network or the engine does not support."""
+    """An axis of an input has a size that the network or the engine does not support."""
 
     id = "E-SHAPE-01"
 
@@ -70,20 +70,20 @@ class ShapeOutsideProfile(EcgDigitError, ValueError):
 
 
 class EngineMissing(SetupError, FileNotFoundError):
-    """No stored engine matches a stage. `stale` states why the newest one of the stage does not."""
+    """No stored engine matches a stage. `stale` is the reason why the newest engine of the stage does not."""
 
     id = "E-ENGINE-01"
 
     def __init__(self, stage: str, folder: Path, command: str, stale: str = "") -> None:
         why = f" ({stale})" if stale else ""
-        super().__init__(f"No engine for {stage} in {folder}{why}", f"Build it: {command}.")
+        super().__init__(f"No engine for {stage} in {folder}{why}", f"Build it: {command}")
         self.stage = stage
         self.folder = folder
         self.stale = stale
 
 
 class EngineCorrupt(SetupError, ValueError):
-    """The SHA-256 of an engine differs from its manifest, or TensorRT cannot load it."""
+    """An engine cannot be read, its SHA-256 differs from its manifest, or TensorRT cannot load it."""
 
     id = "E-ENGINE-02"
 
@@ -97,14 +97,15 @@ class EngineCorrupt(SetupError, ValueError):
 
 
 class EngineBuildFailed(SetupError, RuntimeError):
-    """TensorRT could not build an engine. `messages` are its own error messages."""
+    """TensorRT could not build an engine. `messages` are the error messages of TensorRT."""
 
     id = "E-ENGINE-03"
 
     def __init__(self, stage: str, target: str, messages: Sequence[str]) -> None:
+        reason = "; ".join(messages) or "TensorRT reported no reason"
         super().__init__(
-            f"{stage} could not be built for {target}: {'; '.join(messages) or 'TensorRT gave no reason'}",
-            "Report it with the output of `ecgdigit-rt doctor`. Other targets may still build.",
+            f"{stage} could not be built for {target}: {reason}",
+            "Report this with the output of `ecgdigit-rt doctor`. Builds for other targets may succeed.",
         )
         self.stage = stage
         self.target = target
@@ -120,7 +121,7 @@ class OutOfDeviceMemory(EcgDigitError, MemoryError):
     def __init__(self, stage: str, device: str, reason: str) -> None:
         super().__init__(
             f"{stage}: {device} is out of memory: {reason}",
-            "Free GPU memory, use an image of lower resolution, or use --device cpu.",
+            "Free GPU memory, use an image of lower resolution, or pass --device cpu.",
         )
         self.stage = stage
         self.device = device
@@ -128,7 +129,7 @@ class OutOfDeviceMemory(EcgDigitError, MemoryError):
 
 
 class WorkerDied(EcgDigitError, RuntimeError):
-    """The thread that feeds a device has ended. All its pending and later calls fail with this error."""
+    """A worker thread has ended or was closed. All its pending and later calls fail with this error."""
 
     id = "E-DEVICE-02"
     exit_code = 70
@@ -136,21 +137,21 @@ class WorkerDied(EcgDigitError, RuntimeError):
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(
             f"The worker thread of {stage} has ended: {reason}",
-            "Run again. If it ends again, report it with the output of `ecgdigit-rt doctor`.",
+            "Run the command again. If it fails again, report it with the output of `ecgdigit-rt doctor`.",
         )
         self.stage = stage
         self.reason = reason
 
 
 class StageNotServed(EcgDigitError, RuntimeError):
-    """A Triton server returned an error for a stage. `reason` is its message."""
+    """A Triton server returned an error for a stage. `reason` is the message of the server."""
 
     id = "E-TRITON-01"
 
     def __init__(self, stage: str, model: str, reason: str) -> None:
         super().__init__(
             f"{stage}: Triton model {model} failed: {reason}",
-            "Check the server log: the model must be loaded. `--networks in-process` needs no stage models.",
+            "Check that the server has loaded the model. `--networks in-process` needs no stage models.",
         )
         self.stage = stage
         self.model = model

@@ -1,4 +1,4 @@
-"""Runner protocol, the inputs and outputs of a runner, and two stages run as one."""
+"""Runner protocol, inputs and outputs of a runner, and a runner of two stages."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ecgdigit_engine.spec import StageSpec
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedInput:
-    """An array that several calls share.
+    """An input array that several calls share.
 
-    Instances compare by identity. A device that still holds this instance does not upload it again.
+    Instances compare by identity. A backend caches them in device memory, so that later calls with the same
+    instance do not upload it again.
     """
 
     array: NDArray[Any] = field(repr=False)
@@ -37,8 +38,8 @@ class SharedInput:
 class DeviceTensor:
     """An output that stays in device memory for the next stage.
 
-    It is valid until the same thread calls the same stage again. `handle` identifies it to the backend, such
-    as by its address.
+    It is valid until the same thread calls the same stage again. `handle` identifies it to the backend, for
+    example by its address.
     """
 
     handle: Any
@@ -52,9 +53,9 @@ Fetches = dict[str, NDArray[Any]]
 
 
 class Runner(Protocol):
-    """Execution of one stage.
+    """Protocol of objects that execute one stage.
 
-    A runner may be called from several threads at once. The caller owns the returned arrays.
+    A runner may be called from several threads at the same time. The caller owns the returned arrays.
     """
 
     @property
@@ -63,23 +64,23 @@ class Runner(Protocol):
         ...
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name for inputs by name. Raises ShapeOutsideProfile."""
+        """Return the outputs by name for the inputs by name. Raises ShapeOutsideProfile."""
         ...
 
 
 class DeviceRunner(Runner, Protocol):
-    """Runner of a backend, which can also leave its outputs on the device."""
+    """Runner of a backend, which can also leave its outputs in device memory."""
 
     def run_on_device(self, feeds: Feeds, /) -> Mapping[str, Feed]:
-        """Run, and return outputs that stay in device memory for a stage of the same backend."""
+        """Run the stage and return outputs that stay in device memory for another stage of the backend."""
         ...
 
 
 class FusedRunner:
-    """Two stages run as one: the outputs of `first` are the inputs of `second`, by name.
+    """Runner of two consecutive stages. Satisfies `Runner`.
 
-    Both must be of the same backend and device, so that the intermediate values stay on the device.
-    Satisfies `Runner`.
+    The outputs of `first` are the inputs of `second` with the same names. Both runners must have the same
+    backend and device, so that the intermediate tensors stay in device memory.
     """
 
     def __init__(self, first: DeviceRunner, second: Runner) -> None:
@@ -87,7 +88,7 @@ class FusedRunner:
         self.spec = dataclasses.replace(second.spec, inputs=first.spec.inputs, axes=first.spec.axes)
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Run both stages, and return the outputs of the second."""
+        """Run both stages and return the outputs of the second."""
         return self._second.run(self._first.run_on_device(feeds))
 
 
@@ -96,6 +97,6 @@ def host_arrays(feeds: Feeds) -> dict[str, NDArray[Any]]:
     host: dict[str, NDArray[Any]] = {}
     for name, value in feeds.items():
         if isinstance(value, DeviceTensor):
-            raise TypeError(f"{name} is in the memory of another device")
+            raise TypeError(f"{name} is in device memory; a host array is required")
         host[name] = value.array if isinstance(value, SharedInput) else value
     return host

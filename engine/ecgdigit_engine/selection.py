@@ -26,7 +26,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class BackendSelection:
-    """A backend that is ready, with one of its devices and precisions.
+    """A usable backend with one of its devices and precisions.
 
     `is_auto` is true if the backend or the device was selected automatically.
     """
@@ -40,11 +40,11 @@ class BackendSelection:
 
     @property
     def graph_precision(self) -> str:
-        """Precision of the graphs to open, one of `GRAPH_PRECISIONS`."""
+        """Precision of the graphs to open. One of `GRAPH_PRECISIONS`."""
         return graph_precision(self.precision)
 
     def open_stage(self, request: StageRequest) -> Runner:
-        """Return a runner of one stage.
+        """Return a runner for one stage.
 
         On a GPU, calls that wait at the same time are joined into one batch.
         """
@@ -55,7 +55,7 @@ class BackendSelection:
         return runner if self.device == CPU else BatchingRunner(runner)
 
     def opener(self) -> StageOpener:
-        """Return the opener of stages on this backend."""
+        """Return an opener of stages on this backend."""
         return StageOpener(
             self.open_stage, str(self), self.graph_precision, self.notes, is_accelerator=self.device != CPU
         )
@@ -75,19 +75,20 @@ def select_backend(
 ) -> BackendSelection:
     """Return the best backend that is ready.
 
-    A named backend, device or precision is used or refused. Only `auto` falls back to another one.
+    A named backend, device or precision is used, or an error is raised if it is not available. Only `auto`
+    can select another one.
 
     Parameters
     ----------
     backend
         Name of a backend, or `auto`.
     device
-        `cpu`, `cuda` or `cuda:N`. `auto` is a GPU if a backend is ready for one, else the CPU.
+        `cpu`, `cuda` or `cuda:N`. `auto` selects a GPU if a backend is ready for one, otherwise the CPU.
     precision
-        `fp32`, `fp16`, `bf16` or `int8`. `auto` is the fastest one of the backend. The loss of accuracy of
-        each is limited at export (`ecgdigit_export.precision_check`).
+        `fp32`, `fp16`, `bf16` or `int8`. `auto` selects the fastest precision of the backend. The export
+        limits the loss of accuracy of FP16 and INT8 (`ecgdigit_export.precision_check`).
     graphs
-        Precisions in which the models have graphs, of `GRAPH_PRECISIONS`.
+        Precisions for which the models have graphs. Values are from `GRAPH_PRECISIONS`.
     backends
         Backends by name. Default: `all_backends()`.
 
@@ -104,21 +105,25 @@ def select_backend(
         raise UnknownChoice("precision", precision, (AUTO, *PRECISIONS))
     if backend != AUTO and backend not in known:
         raise UnknownChoice("backend", backend, (AUTO, *known))
-    candidates = [one for one in known.values() if backend == one.name or (backend == AUTO and one.is_auto)]
+    candidates = [
+        item for item in known.values() if backend == item.name or (backend == AUTO and item.is_auto)
+    ]
+    is_auto = AUTO in (backend, device)
     matches: list[BackendSelection] = []
-    refusals: list[BackendUnusable] = []
-    for one in candidates:
-        match = _match(one, one.probe(), requested, precision, graphs)
+    errors: list[BackendUnusable] = []
+    for candidate in candidates:
+        match = _match(candidate, candidate.probe(), requested, precision, graphs)
         if isinstance(match, BackendUnusable):
-            refusals.append(match)
+            errors.append(match)
         else:
             ready, matched_device, matched_precision = match
-            is_auto = AUTO in (backend, device)
             matches.append(
-                BackendSelection(one, ready.version, matched_device, matched_precision, is_auto, ready.notes)
+                BackendSelection(
+                    candidate, ready.version, matched_device, matched_precision, is_auto, ready.notes
+                )
             )
     if not matches:
-        raise _joint_refusal(refusals, backend, device, precision)
+        raise _joint_error(errors, backend, device, precision)
     return min(matches, key=lambda match: match.device == CPU)  # GPUs first, then the order of the backends
 
 
@@ -129,7 +134,10 @@ def _match(
     precision: str,
     graphs: Collection[str],
 ) -> tuple[Ready, Device, str] | BackendUnusable:
-    """Return a device and a precision of one backend that match the request, or why there are none."""
+    """Return a device and a precision of one backend that match the request.
+
+    If there are none, return an error with the reason.
+    """
     if isinstance(probed, Unusable):
         return BackendUnusable(backend.name, probed.reason, probed.fix)
     devices = [device for device in probed.devices if requested in (None, device)]
@@ -140,30 +148,39 @@ def _match(
             f"its available devices are {available}",
             f"Use --device auto or one of {available}.",
         )
-    for device in sorted(devices, key=lambda one: one == CPU):
-        precisions = [one for one in probed.devices[device] if graph_precision(one) in graphs]
+    usable = {
+        device: [name for name in probed.devices[device] if graph_precision(name) in graphs]
+        for device in devices
+    }
+    for device in sorted(devices, key=lambda device: device == CPU):
+        precisions = usable[device]
         if precisions and precision in (AUTO, *precisions):
             return probed, device, precisions[0] if precision == AUTO else precision
-    available = ", ".join(probed.devices[devices[0]])
+    first = devices[0]
+    if not usable[first]:
+        return BackendUnusable(
+            f"{backend.name} on {first}",
+            f"the models have no graphs in {' or '.join(probed.devices[first])}",
+            "Use other models or another backend.",
+        )
+    available = ", ".join(usable[first])
     return BackendUnusable(
-        f"{backend.name} in {precision} on {devices[0]}",
+        f"{backend.name} in {precision} on {first}",
         f"its available precisions are {available}",
-        f"Use --precision {available}.",
+        f"Use --precision auto or one of {available}.",
     )
 
 
-def _joint_refusal(
-    refusals: list[BackendUnusable], backend: str, device: str, precision: str
-) -> BackendUnusable:
-    """Return one error with the reasons of all backends."""
-    if len(refusals) == 1:
-        return refusals[0]
+def _joint_error(errors: list[BackendUnusable], backend: str, device: str, precision: str) -> BackendUnusable:
+    """Return an error with the reasons of all backends."""
+    if len(errors) == 1:
+        return errors[0]
     options = " ".join(
         f"--{name} {value}"
         for name, value in (("backend", backend), ("device", device), ("precision", precision))
         if value != AUTO
     )
-    reasons = "; ".join(f"{one.backend}: {one.reason}" for one in refusals)
+    reasons = "; ".join(f"{error.backend}: {error.reason}" for error in errors)
     return BackendUnusable(
-        options, reasons, "`ecgdigit-rt doctor` lists the backends and how to install them."
+        options, reasons, "Run `ecgdigit-rt doctor`, which lists the backends and how to install them."
     )

@@ -1,4 +1,4 @@
-"""Specification of a stage: its inputs, outputs and sizes, as stored in its graph."""
+"""Specification of a stage: the inputs, outputs and sizes that its graph (ONNX file) declares."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecgdigit_engine.errors import ShapeOutsideProfile
 
 
 class ArrayInfo(Protocol):
-    """Shape and type of an input: an array, a shared input, or a tensor on a device."""
+    """Protocol of inputs with a shape and a type: arrays, shared inputs and tensors on a device."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -28,7 +28,10 @@ class ArrayInfo(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One dynamic axis: its sizes from `low` to `high` in steps, and the size that engines are tuned for."""
+    """A dynamic axis, with the sizes from `low` to `high` in steps of `step`.
+
+    Engines are optimised for the size `tuned`.
+    """
 
     name: str
     low: int
@@ -38,14 +41,14 @@ class Axis:
 
     @property
     def range_text(self) -> str:
-        """The sizes, such as "32 to 1536 in steps of 32"."""
+        """Range of sizes, such as "32 to 1536 in steps of 32"."""
         steps = f" in steps of {self.step}" if self.step > 1 else ""
         return f"{self.low} to {self.high}{steps}"
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One input or output. `shape` has a number for a fixed dimension and an axis name for a dynamic one."""
+    """An input or output. `shape` contains a number for a fixed dimension and a name for a dynamic axis."""
 
     name: str
     dtype: str
@@ -54,7 +57,11 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:
-    """A stage: its ports, the dynamic axes of its inputs, and the metadata that export wrote to the graph."""
+    """Specification of a stage.
+
+    It contains the ports, the dynamic axes of the inputs, and the metadata that the export writes to the
+    graph.
+    """
 
     stage: str
     version: str
@@ -69,11 +76,14 @@ class StageSpec:
         return next((axis for axis in self.axes if axis.name == name), None)
 
     def check(self, feeds: Mapping[str, ArrayInfo], *, bounded: bool, hint: str = "") -> None:
-        """Check types and shapes of the inputs.
+        """Check the types and shapes of the inputs.
 
-        With `bounded`, sizes must also lie within the low and high of their axis, as an engine requires.
-        `hint` is the advice for a size that does not. Raises ShapeOutsideProfile, and TypeError or KeyError
-        for mistakes in the calling code.
+        A size must be a multiple of the step of its axis. If `bounded` is true, it must also be between the
+        minimum and the maximum of the axis, as engines require. `hint` is the hint of the error for a size
+        outside of this range.
+
+        Raises ShapeOutsideProfile for a wrong shape, KeyError for a missing input, or TypeError for a wrong
+        type.
         """
         for port in self.inputs:
             value = feeds[port.name]
@@ -99,11 +109,11 @@ class StageSpec:
         if axis is None:
             return
         if size % axis.step or size < 1:
-            allowed = f"it must be a multiple of {axis.step}"
-            raise ShapeOutsideProfile(self.stage, axis.name, size, allowed, _RESIZE_HINT)
+            limit = f"it must be a multiple of {axis.step}"
+            raise ShapeOutsideProfile(self.stage, axis.name, size, limit, _RESIZE_HINT)
         if bounded and not axis.low <= size <= axis.high:
-            allowed = f"the engine was built for {axis.range_text}"
-            raise ShapeOutsideProfile(self.stage, axis.name, size, allowed, hint or _RESIZE_HINT)
+            limit = f"the engine was built for {axis.range_text}"
+            raise ShapeOutsideProfile(self.stage, axis.name, size, limit, hint or _RESIZE_HINT)
 
 
 _RESIZE_HINT = "Pad or crop the input to a supported size."
@@ -114,7 +124,7 @@ def spec_from_metadata(
 ) -> StageSpec:
     """Return the specification of a graph from its ports and its metadata.
 
-    The metadata keys are those that export writes: `stage`, `version`, `precision` and `axes`.
+    The export writes the metadata keys `stage`, `version`, `precision` and `axes`.
     """
     sizes_by_axis = json.loads(metadata.get("axes", "{}"))
     return StageSpec(

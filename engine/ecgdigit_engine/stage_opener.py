@@ -1,4 +1,4 @@
-"""Opening of stage networks: the request, the opener, and runners that several callers share."""
+"""Opening of stages: requests, openers, and the sharing of runners between callers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ecgdigit_engine.runner import Runner
 
 @dataclass(frozen=True, slots=True)
 class StageRequest:
-    """One stage to open.
+    """Request to open one stage.
 
-    `graph` is its ONNX file, typed as the opener's `graph_precision` says. `threads` is the number of CPU
-    threads of one call, `concurrency` the number of threads that call the runner. `prefix_graph` is the graph
-    of a stage whose outputs are this one's inputs; the runner then executes both.
+    `graph` is the ONNX file of the stage, in the opener's `graph_precision`. `threads` is the number of CPU
+    threads of one call. `concurrency` is the number of threads that call the runner. `prefix_graph` is the
+    graph of a stage whose outputs are the inputs of this stage. If specified, the runner executes both.
     """
 
     graph: bytes = field(repr=False)
@@ -26,11 +26,11 @@ class StageRequest:
 
 @dataclass(frozen=True, slots=True)
 class StageOpener:
-    """A function that opens stages, with what a pipeline must know of it.
+    """A function that opens stages, and the properties of its backend.
 
-    `graph_precision` names the variant of the graphs to pass. `notes` are sentences for the user.
-    `is_accelerator` is true if inputs must be copied to the memory of a device. `description` names backend,
-    version, device and precision, for reports.
+    `description` names the backend, its version, the device and the precision, for reports.
+    `graph_precision` is the precision of the graphs to pass in requests. `notes` are sentences for the user.
+    `is_accelerator` is true if inputs must be copied to the memory of a device.
     """
 
     open: Callable[[StageRequest], Runner]
@@ -44,9 +44,9 @@ class StageOpener:
 
 
 def share_runners(opener: StageOpener, concurrency: int = 1) -> StageOpener:
-    """Return an opener that opens equal requests once and returns the same runner afterwards.
+    """Return an opener that opens equal requests only once, and returns the same runner for each of them.
 
-    `concurrency` is the minimum number of threads for which each runner is opened. Thread-safe.
+    Each runner is opened for at least `concurrency` calling threads. The opener is thread-safe.
     """
     runners: dict[StageRequest, Runner] = {}
     lock = threading.Lock()

@@ -1,1 +1,1 @@
-"""Page synthesis, training, and ONNX export of the stage networks. Needs the `export` extra."""
+"""Page synthesis, training and ONNX export of the stage networks. Requires the `export` extra."""

@@ -1,4 +1,4 @@
-"""Stages in eager PyTorch with the weights of their graphs, the reference for backends."""
+"""Stages in eager PyTorch with the weights of their graphs. They are the reference for the backends."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from ecgdigit_export.onnx_graph import fuse_batchnorm
 
 
 def eager_stages() -> StageOpener:
-    """Return an opener of stages as plain PyTorch modules in FP32.
+    """Return an opener of stages that are executed as PyTorch modules in FP32.
 
-    PyTorch's threads belong to the process, so `concurrency` is ignored, and so is `prefix_graph`.
+    `threads` sets PyTorch's number of threads for the whole process. `concurrency` and `prefix_graph` are
+    ignored.
     """
 
     def open_stage(request: StageRequest) -> Runner:
@@ -30,25 +31,25 @@ def eager_stages() -> StageOpener:
 
 
 def eager_module(graph: bytes) -> nn.Module:
-    """Return the PyTorch module of a stage, with fused norms and the weights of its FP32 graph."""
+    """Return the PyTorch module of a stage with the weights of its FP32 graph. Batch norms are fused."""
     spec = spec_from_graph(graph)
     model = fuse_batchnorm(stage_network(spec.metadata["family"], spec.stage).eval())
     tensors = onnx.load_from_string(graph).graph.initializer
-    weights = {one.name: torch.from_numpy(numpy_helper.to_array(one).copy()) for one in tensors}
+    weights = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in tensors}
     model.load_state_dict({name: weights[name] for name in model.state_dict()})
     return model
 
 
 class EagerRunner:
-    """Runner of a PyTorch module, which may be in training between the calls. Satisfies `Runner`."""
+    """Runner of a PyTorch module, which may be trained between calls. Satisfies `Runner`."""
 
     def __init__(self, spec: StageSpec, model: nn.Module) -> None:
         self.spec, self._model = spec, model
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name for inputs by name. Raises ShapeOutsideProfile."""
+        """Return the outputs by name for the inputs by name. Raises ShapeOutsideProfile."""
         self.spec.check(feeds, bounded=False)
         with torch.inference_mode():
             outputs = self._model(torch.from_numpy(np.ascontiguousarray(host_arrays(feeds)["pixels"])))
-        values = outputs if isinstance(outputs, tuple) else (outputs,)
-        return {port.name: value.numpy() for port, value in zip(self.spec.outputs, values, strict=True)}
+        tensors = outputs if isinstance(outputs, tuple) else (outputs,)
+        return {port.name: tensor.numpy() for port, tensor in zip(self.spec.outputs, tensors, strict=True)}

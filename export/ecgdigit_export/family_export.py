@@ -1,4 +1,4 @@
-"""Export of a family: trained weights to verified graphs in every precision, with a manifest."""
+"""Export of a model family: conversion of trained weights to verified graphs in all precisions."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ Graphs = dict[str, dict[str, bytes]]
 class ExportRequest:
     """Options of an export.
 
-    `weights` is a folder with STAGE.pt. `pages` is a folder that `synth` wrote, on which the precisions are
-    compared. `calibration` is another such folder. INT8 graphs are written only if it is given.
+    `weights` is a folder that contains STAGE.pt for each stage. `pages` is a folder of pages from `synth`, on
+    which the precisions are compared. `calibration` is another folder of pages, for the calibration of INT8
+    graphs. Without it, no INT8 graphs are written.
     """
 
     weights: Path
@@ -49,9 +50,11 @@ class ExportRequest:
 def export_family(request: ExportRequest) -> dict[str, Any]:
     """Write the graphs of a family and manifest.json, and return the content of the manifest.
 
-    The files are OUT/STAGE.onnx (FP32), STAGE.fp16.onnx and STAGE.int8.onnx. They are written after all
-    checks have passed. Raises ValueError if a graph differs too much from PyTorch or a precision loses too
-    much on pages, and FileNotFoundError for missing inputs.
+    The files of a stage are OUT/STAGE.onnx (FP32), OUT/STAGE.fp16.onnx and OUT/STAGE.int8.onnx. The sampler
+    has one file. All files are written after all checks have passed.
+
+    Raises FileNotFoundError if an input is missing. Raises ValueError if a graph differs too much from
+    PyTorch, or if a precision lowers the score of the pages too much.
     """
     graphs: Graphs = {precision: {} for precision in PRECISIONS}
     stages: dict[str, Any] = {}
@@ -97,7 +100,7 @@ def _export_stage(
 
 
 def _write_family(request: ExportRequest, graphs: Graphs, manifest: dict[str, Any]) -> None:
-    """Write all graphs, complete the manifest with their digests, and write it."""
+    """Write all graphs, add their digests to the manifest, and write the manifest."""
     request.out.mkdir(parents=True, exist_ok=True)
     sampler = sampler_graph({"family": request.family, "version": request.version})
     manifest[SAMPLER] = _write_graph(request.out, graph_file(SAMPLER, "fp32"), sampler)
@@ -116,7 +119,10 @@ def _write_graph(folder: Path, name: str, graph: bytes) -> dict[str, Any]:
 
 
 def _parity_images(folder: Path | None) -> list[NDArray[np.uint8]]:
-    """Return a corner of 512 × 640 px of each of the first four pages."""
+    """Return the lower left corner, 512 px high and 640 px wide, of each of the first four pages.
+
+    Pages with a side of less than 640 px are skipped.
+    """
     files = [] if folder is None else sorted(f for f in folder.iterdir() if f.suffix in (".png", ".jpg"))[:4]
     images = [cv2.imread(str(path)) for path in files]
     return [

@@ -1,8 +1,8 @@
-"""Quantisation of graphs to INT8 for CPUs, calibrated on the inputs of the stages in the pipeline.
+"""Quantisation of graphs to INT8 for CPUs, calibrated on the inputs that the stages receive in the pipeline.
 
-Static quantisation by ONNX Runtime's tool, with symmetric weights per channel, and activations by their
-minimum and maximum. The first and the last convolution, which take the pixels and give the outputs, stay in
-FP32.
+ONNX Runtime's tool quantises the graphs statically. Weights are quantised symmetrically per channel. The
+range of an activation is from its minimum to its maximum. The first convolution, whose input is the image,
+and the last one, which computes an output, stay in FP32.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from ecgdigit_rt.results import PageRef
 log = logging.getLogger(__name__)
 Images = list[NDArray[np.uint8]]
 
-# Maximum pixels of an image, to limit memory, and maximum number of images per stage. Chosen, not tuned.
+# Maximum number of pixels of an image, which limits memory, and maximum number of stored inputs per stage.
+# Hand-picked, not tuned.
 _MAX_PX = 640 * 1280
 _MAX_IMAGES = 32
 _QUANTISED = ("Conv", "Add", "Relu", "Resize")
 
 
 class _Recorder:
-    """Runner that stores random parts of its inputs in `images`. Satisfies `Runner`."""
+    """Runner that appends a random part of each input to `images`. Satisfies `Runner`."""
 
     def __init__(self, graph: bytes, images: Images, rng: np.random.Generator) -> None:
         self._runner = OnnxRuntimeRunner(graph, threads=2)
@@ -47,7 +48,7 @@ class _Recorder:
         return self._runner.spec
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Store a part of the input, and return the outputs."""
+        """Store a part of the input and return the outputs."""
         pixels = host_arrays(feeds)["pixels"]
         height, width = pixels.shape[1:3]
         stored_width = min(width, _MAX_PX // height // 32 * 32)
@@ -57,14 +58,14 @@ class _Recorder:
 
 
 def calibration_images(graphs: Mapping[str, bytes], pages: Path) -> dict[str, Images]:
-    """Return a random selection of the inputs of each stage while the pages of a folder are digitized.
+    """Digitize the pages of a folder, and return a random selection of the inputs of each stage.
 
-    `graphs` are FP32 graphs by stage. Every call selects the same. Raises FileNotFoundError if `pages`
-    contains no images.
+    `graphs` are FP32 graphs by stage. The selection is the same in every call. Raises FileNotFoundError if
+    `pages` contains no images.
     """
     files = sorted(path for path in pages.iterdir() if path.suffix in (".png", ".jpg"))
     if not files:
-        raise FileNotFoundError(f"no pages in {pages}. Write some with `ecgdigit-rt synth`.")
+        raise FileNotFoundError(f"{pages} contains no pages. Write pages with `ecgdigit-rt synth`.")
     rng = np.random.default_rng(0)
     inputs: dict[str, Images] = {stage: [] for stage in graphs}
     pipeline = Pipeline({stage: _Recorder(graph, inputs[stage], rng) for stage, graph in graphs.items()})
@@ -72,7 +73,7 @@ def calibration_images(graphs: Mapping[str, bytes], pages: Path) -> dict[str, Im
         page = PageRef(path)
         try:
             pipeline.read(rgb_from_page(page), page)
-        except PageError as error:  # the inputs up to the error are valid
+        except PageError as error:  # inputs before the error are valid
             log.info("%s: %s", path.name, error)
     return {stage: _select_images(images, rng) for stage, images in inputs.items()}
 
@@ -83,7 +84,10 @@ def _select_images(images: Images, rng: np.random.Generator) -> Images:
 
 
 def quantise_graph(graph: bytes, images: Images) -> bytes:
-    """Return an FP32 graph in INT8, as pairs of quantise and dequantise nodes, with its metadata."""
+    """Return the INT8 version of an FP32 graph, with the same metadata except for the precision.
+
+    It contains pairs of QuantizeLinear and DequantizeLinear nodes (QDQ format).
+    """
     disable_onnxruntime_telemetry()
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -97,7 +101,7 @@ def quantise_graph(graph: bytes, images: Images) -> bytes:
             return None if image is None else {"pixels": image}
 
     model = onnx.load_from_string(graph)
-    properties = {one.key: one.value for one in model.metadata_props} | {"precision": "int8"}
+    properties = {entry.key: entry.value for entry in model.metadata_props} | {"precision": "int8"}
     with tempfile.TemporaryDirectory() as folder:
         source, prepared, result = (str(Path(folder) / f"{k}.onnx") for k in range(3))
         Path(source).write_bytes(graph)

@@ -1,4 +1,4 @@
-"""Export of a trained network to an ONNX graph with metadata, and its check against PyTorch."""
+"""Export of a trained network to an ONNX graph with metadata, and comparison of the graph with PyTorch."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ ATTRIBUTION = (
 )
 PRECISIONS = ("fp32", "fp16")
 TOLERANCE = {"fp32": 2e-3, "fp16": 2e-2}
-"""Maximum difference between a graph in ONNX Runtime and PyTorch in FP32, relative to the largest value of
-the output, by the precision of the graph.
+"""Maximum difference between a graph in ONNX Runtime and the network in PyTorch in FP32, by precision.
 
-In FP32 both sum the same products in different orders, which after some twenty layers leaves about 1e-4. In
-FP16 every layer rounds to 11 bits, which leaves up to about a hundredth. The effect on the signals is
-measured on pages (`precision_check`).
+The difference is relative to the largest value of the output. In FP32, both sum the same products in
+different orders, which causes a difference of about 1e-4 after some twenty layers. In FP16, every layer
+rounds to 11 bits, which causes a difference of up to about 1e-2. `precision_check` measures the effect on the
+signals.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StagePorts:
-    """Ports of a stage: output names, dynamic axes, and the sizes of the input axes at run time."""
+    """Ports of a stage: output names, dynamic axes, and sizes of the input axes at run time."""
 
     outputs: tuple[str, ...]
     dynamic: dict[str, dict[int, str]]
@@ -52,7 +52,7 @@ STAGE_PORTS = {
         ("heatmaps", "turns"),
         {"pixels": _PAGE, "heatmaps": _MAP, "turns": {0: "batch"}},
         (
-            Axis("batch", 1, 1, 24),  # one page, or a batch of close-ups of text
+            Axis("batch", 1, 1, 24),  # a page, or close-ups of text
             Axis("height", SIDE_STEP, 608, LOCATE_SIDE, SIDE_STEP),
             Axis("width", SIDE_STEP, LOCATE_SIDE, LOCATE_SIDE, SIDE_STEP),
         ),
@@ -75,7 +75,7 @@ STAGE_PORTS = {
         },
         (
             Axis("batch", 1, 4, 8),
-            Axis("height", 320, 320, 1280, 320),  # 20, 40 and 80 mm above and below the baseline
+            Axis("height", 320, 320, 1280, 320),  # ±20 to ±80 mm around the baseline
             Axis("width", SIDE_STEP, 2752, 5504, SIDE_STEP),  # 250 mm and margins; 500 mm at 50 mm/s
         ),
     ),
@@ -83,7 +83,10 @@ STAGE_PORTS = {
 
 
 def fuse_batchnorm(model: nn.Module) -> nn.Module:
-    """Fuse each batch norm into the preceding convolution, in place. The model must be in eval mode."""
+    """Fuse each batch norm into the preceding convolution, in place, and return the model.
+
+    The model must be in eval mode.
+    """
     for child in model.children():
         if isinstance(child, nn.Sequential):
             for i in range(len(child) - 1):
@@ -95,7 +98,7 @@ def fuse_batchnorm(model: nn.Module) -> nn.Module:
 
 
 def load_trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dict[str, str]]:
-    """Return the stage's model in eval mode with stored weights, and the settings of its training."""
+    """Return the network of a stage in eval mode with stored weights, and the settings of its training."""
     state = torch.load(weights, map_location="cpu", weights_only=True)
     model = stage_network(family, stage)
     model.load_state_dict(state["weights"])
@@ -103,10 +106,11 @@ def load_trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dic
 
 
 def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], precision: str) -> bytes:
-    """Return the stage as an ONNX file: uint8 NHWC in, float32 out, with dynamic batch, height and width.
+    """Return a stage as an ONNX file.
 
-    `precision` is fp32 or fp16, the type of everything in between. It is part of the graph, because TensorRT
-    builds strongly typed networks.
+    The input is uint8 NHWC with dynamic batch size, height and width. The outputs are float32. `precision`
+    is fp32 or fp16, the type of the weights and activations. It is part of the graph, because TensorRT builds
+    strongly typed networks.
     """
     ports = STAGE_PORTS[stage]
     if precision == "fp16":
@@ -138,10 +142,10 @@ def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], pre
 
 
 def flops_per_pixel(model: nn.Module) -> float:
-    """Return the floating point operations per input pixel. A multiply-add counts as two.
+    """Return the number of floating-point operations per input pixel. A multiply-add counts as two.
 
-    Nearly all are in convolutions, so that their number is proportional to the size of the image. FP16 has
-    the same number.
+    Almost all operations are in convolutions, so their number is proportional to the number of pixels. It is
+    the same for all precisions.
     """
     pixels = torch.zeros((1, 320, 512, 3), dtype=torch.uint8)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -151,9 +155,9 @@ def flops_per_pixel(model: nn.Module) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ParityResult:
-    """Difference between a graph in ONNX Runtime and PyTorch in FP32.
+    """Difference between a graph in ONNX Runtime and the network in PyTorch in FP32.
 
-    `worst` is the largest difference relative to the largest value, over `cases` inputs.
+    `worst` is the largest difference over `cases` inputs, relative to the largest value of the output.
     """
 
     stage: str
@@ -165,10 +169,10 @@ class ParityResult:
 def check_parity(
     stage: str, model: nn.Module, graph: bytes, images: list[NDArray[np.uint8]], precision: str = "fp32"
 ) -> ParityResult:
-    """Compare a graph with PyTorch on random inputs of several shapes and on images.
+    """Compare a graph with PyTorch on two random inputs and on images, and return the difference.
 
-    `model` is in FP32 for all precisions of the graph. `images` are (height, width, 3) uint8 with sides
-    that are multiples of 32. Raises ValueError if they differ by more than `TOLERANCE`.
+    `model` is in FP32, whatever the precision of the graph. `images` are (height, width, 3) uint8 with sides
+    that are multiples of 32. Raises ValueError if the difference exceeds `TOLERANCE` or is NaN.
     """
     rng = np.random.default_rng(0)
     shapes = (
@@ -185,9 +189,9 @@ def check_parity(
         outputs = runner.run({"pixels": pixels})
         for name, reference in zip(STAGE_PORTS[stage].outputs, expected, strict=True):
             scale = float(reference.abs().max()) + 1e-6
-            worst = float(np.fmax(worst, np.abs(outputs[name] - reference.numpy()).max() / scale))
+            worst = float(np.maximum(worst, np.abs(outputs[name] - reference.numpy()).max() / scale))
     tolerance = TOLERANCE[precision]
-    if not worst <= tolerance:  # also refuses NaN
+    if not worst <= tolerance:  # also true for NaN
         raise ValueError(
             f"{stage}: the {precision} graph differs from PyTorch by {worst:.1e}, more than {tolerance:.0e}"
         )

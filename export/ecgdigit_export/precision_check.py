@@ -1,4 +1,4 @@
-"""Effect of the precision of graphs on the signals: signal-to-noise ratio on pages with truth."""
+"""Effect of the precision of graphs on the signals, as signal-to-noise ratio on pages with truth."""
 
 from __future__ import annotations
 
@@ -20,14 +20,22 @@ from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import PageRef
 
 MAX_MEDIAN_LOSS_DB, MAX_MEAN_LOSS_DB = 0.2, 0.5
-"""Maximum loss of a precision against FP32. The mean is limited too, because a few broken pages do not change
-the median. Chosen, not tuned."""
+"""Maximum loss of a precision compared with FP32: in the median and in the mean over the pages.
+
+The mean is limited too, because a few broken pages do not change the median. Hand-picked, not tuned.
+"""
 _MAX_DB = 25.84
-"""Cap of a page's score in the competition's metric (`ecgdigit_rt.evaluation.metric.PERFECT_RATIO`)."""
+"""Maximum score of a page in the metric of the PhysioNet competition.
+
+It corresponds to `ecgdigit_rt.evaluation.metric.PERFECT_RATIO`.
+"""
 
 
 def capped_page_db(pipeline: Pipeline, image: Path) -> float:
-    """Return the score of a synthetic page in dB by the competition's metric, limited to 0 to `_MAX_DB`."""
+    """Return the score of a synthetic page in the metric of the competition, clipped to 0 to `_MAX_DB` dB.
+
+    The score of a page that cannot be digitized is 0.
+    """
     page = PageRef(image)
     try:
         leads = pipeline.read(rgb_from_page(page), page).leads
@@ -42,10 +50,11 @@ def capped_page_db(pipeline: Pipeline, image: Path) -> float:
 
 
 def check_precisions(graphs: Mapping[str, Mapping[str, bytes]], pages: Path) -> dict[str, Any]:
-    """Return the mean dB over the pages and the median loss against FP32, by precision.
+    """Return the mean score in dB and the median loss compared with FP32, by precision.
 
-    `graphs` are ONNX files by precision and stage. `pages` is a folder that `synth` wrote. Raises ValueError
-    if a precision loses more than MAX_MEDIAN_LOSS_DB in the median or MAX_MEAN_LOSS_DB in the mean.
+    The result also contains the number of pages, as `pages`. `graphs` are ONNX files by precision and stage.
+    `pages` is a folder of pages from `synth`. Raises ValueError if the median loss of a precision exceeds
+    `MAX_MEDIAN_LOSS_DB` or the mean loss exceeds `MAX_MEAN_LOSS_DB`.
     """
     images = sorted(path for path in pages.glob("*.jpg") if path.with_suffix(".npz").exists())
     scores: dict[str, list[float]] = {}
@@ -53,14 +62,14 @@ def check_precisions(graphs: Mapping[str, Mapping[str, bytes]], pages: Path) -> 
         pipeline = Pipeline({stage: OnnxRuntimeRunner(graph, 2) for stage, graph in stages.items()})
         scores[precision] = [capped_page_db(pipeline, image) for image in images]
     summary: dict[str, Any] = {"pages": len(images)}
-    for precision, values in scores.items():
-        median_loss = median(a - b for a, b in zip(scores["fp32"], values, strict=True))
-        summary[precision] = {"mean_db": round(mean(values), 2), "median_lost_db": round(median_loss, 3)}
+    for precision, page_scores in scores.items():
+        median_loss = median(fp32 - db for fp32, db in zip(scores["fp32"], page_scores, strict=True))
+        summary[precision] = {"mean_db": round(mean(page_scores), 2), "median_lost_db": round(median_loss, 3)}
         if median_loss > MAX_MEDIAN_LOSS_DB:
             raise ValueError(
                 f"{precision} loses {median_loss:.2f} dB in the median, more than {MAX_MEDIAN_LOSS_DB}"
             )
-        mean_loss = mean(scores["fp32"]) - mean(values)
+        mean_loss = mean(scores["fp32"]) - mean(page_scores)
         if mean_loss > MAX_MEAN_LOSS_DB:
             raise ValueError(
                 f"{precision} loses {mean_loss:.2f} dB in the mean, more than {MAX_MEAN_LOSS_DB}"

@@ -1,7 +1,8 @@
-"""Network that samples strips on a device, and its export to ONNX.
+"""Sampler: a network that samples strips in device memory, and its export to ONNX.
 
-The image is uploaded once. Its strips are sampled in device memory, where stage 2 takes them. A strip of
-320 × 2752 px is described by some four thousand positions instead of two million.
+The image is uploaded once. The sampler writes its strips to device memory, where they are the input of the
+trace stage. For a strip of 320 × 2752 px, about four thousand positions are uploaded instead of two million
+values.
 """
 
 from __future__ import annotations
@@ -19,28 +20,35 @@ from ecgdigit_engine.spec import Axis
 from ecgdigit_export.onnx_graph import STAGE_PORTS
 from ecgdigit_rt.stages import PLACES_STEP, SAMPLER
 
-OPSET = 20  # the first in which GridSample has a mode named `cubic`, that of OpenCV
+OPSET = 20  # the first version in which GridSample supports `cubic`, the mode that OpenCV uses
 _IMAGE = (160, 1700, 4096), (160, 2200, 4096)
-"""Minimum, tuned and maximum height and width of images. Larger images are reduced before the upload."""
+"""Minimum, tuned and maximum height and width of images in pixels.
+
+Larger images are downscaled before the upload.
+"""
 
 
 class Sampler(nn.Module):
-    """Sampling of strips at positions in an image.
+    """Network that samples strips at positions in an image.
 
-    `image` is uint8 (1, height, width, 3), with pixel centres at integers. `places` is float32 (batch, 2,
-    down, along): x and y in the image at the centres of cells of PLACES_STEP × PLACES_STEP strip pixels, with
-    one additional cell on every side. Positions between them are interpolated linearly. On paper that bends
-    over centimetres the error is a hundredth of a pixel. The output `pixels` is uint8 (batch, height, width,
-    3), sampled as by `ecgdigit_rt.geometry.strips.strip_from_image`.
+    The inputs are:
+
+    - `image`, uint8 (1, height, width, 3). The centres of its pixels have integer coordinates.
+    - `places`, float32 (batch, 2, down, along): x and y in the image at the centres of cells of PLACES_STEP ×
+      PLACES_STEP strip pixels, with one additional cell on every side.
+
+    Positions between the centres are interpolated linearly. If the paper bends over centimetres, the error is
+    about a hundredth of a pixel. The output `pixels` is uint8 (batch, height, width, 3). It is sampled as in
+    `ecgdigit_rt.geometry.strips.strip_from_image`.
     """
 
     def forward(self, image: Tensor, places: Tensor) -> Tensor:
-        """Return `pixels`. All strips are sampled as one tall image, so that `image` is not repeated."""
+        """Return `pixels`. All strips are sampled as one tall image, so that `image` is not copied."""
         count = places.shape[0]
         fine = functional.interpolate(places, scale_factor=float(PLACES_STEP), mode="bilinear")
         fine = fine[:, :, PLACES_STEP:-PLACES_STEP, PLACES_STEP:-PLACES_STEP]
         height, width = fine.shape[2], fine.shape[3]
-        shape = shape_as_tensor(image)  # as a tensor; a Python number would be a constant of the graph
+        shape = shape_as_tensor(image)  # a tensor, because a Python number would become a constant
         size = torch.stack([shape[2], shape[1]]).float().view(1, 2, 1, 1)
         grid = ((2 * fine + 1) / size - 1).permute(0, 2, 3, 1).reshape(1, count * height, width, 2)
         planes = image.float().permute(0, 3, 1, 2)
@@ -50,12 +58,12 @@ class Sampler(nn.Module):
 
 
 def _places_axis(axis: Axis) -> tuple[int, ...]:
-    """Return the sizes of an axis of `places` for an axis of the strips."""
+    """Return the sizes and the step of an axis of `places` for an axis of the strips."""
     return (*(size // PLACES_STEP + 2 for size in (axis.low, axis.tuned, axis.high)), 1)
 
 
 def sampler_graph(metadata: dict[str, str]) -> bytes:
-    """Return the sampler as an ONNX file. It has no weights, and computes in FP32 for all precisions."""
+    """Return the sampler as an ONNX file. It has no weights and computes in FP32 for all precisions."""
     image = torch.zeros((1, 64, 96, 3), dtype=torch.uint8)
     places = torch.zeros((1, 2, 320 // PLACES_STEP + 2, 6))
     buffer = io.BytesIO()

@@ -1,1 +1,1 @@
-"""Numba kernels for signals and geometry, most of them with a NumPy reference for the tests."""
+"""Numba kernels for signals and geometry. Most of them have a NumPy reference for the tests."""

@@ -1,7 +1,7 @@
 """Symmetric positive definite banded systems, solved by a single-threaded Cholesky factorization.
 
-LAPACK offers the same, but its thread pool costs more than it gains on matrices of a few megabytes, and it
-waits long when other work keeps the cores busy.
+LAPACK provides the same solver. However, its thread pool costs more time than it saves on matrices of a few
+megabytes, and it waits long if other work occupies the cores.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.jit import fastmath_kernel
 
 _UNROLL = 8
-"""Rows subtracted at once: that many products share one load and store of the target. Chosen, not tuned."""
+"""Number of rows subtracted together. Their products share one load and store of the target row. Hand-picked,
+not tuned."""
 
 
 def solve_banded(band: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the solution x (n,) of A x = rhs.
 
-    `band` is (n, reach + 1): row c holds A[c, c], A[c + 1, c], ..., A[c + reach, c], and zeros beyond the
-    last row of A. `rhs` is (n,). Values must be finite. Raises ValueError if the shapes do not match and
-    numpy.linalg.LinAlgError if the matrix is not positive definite.
+    `band` is (n, reach + 1). Its row c contains A[c, c], A[c + 1, c], ..., A[c + reach, c], and zeros beyond
+    the last row of A. `rhs` is (n,). All elements must be finite. Raises ValueError if the shapes do not
+    match, or numpy.linalg.LinAlgError if the matrix is not positive definite.
     """
     if band.ndim != 2 or rhs.shape != band.shape[:1]:
         raise ValueError(f"band must be (n, reach + 1) and rhs (n,), got {band.shape} and {rhs.shape}")
-    # With zeros after each row, rows of different reach can be added at one length.
+    # Zeros after each row allow rows of different reach to be added with one length.
     work = np.zeros((band.shape[0], band.shape[1] + _UNROLL))
     work[:, : band.shape[1]] = band
     if not _factorize(work, band.shape[1]):
@@ -36,28 +37,33 @@ def solve_banded(band: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray
 def _factorize(work: NDArray[np.float64], width: int) -> bool:
     """Overwrite A with L of A = L L^T. Return False if a pivot is not positive."""
     for c in range(work.shape[0]):
-        own = work[c]
+        target = work[c]
         k = max(0, c - width + 1)
         while k + _UNROLL <= c:
-            _subtract_rows(own, work, k, c - k, width)
+            _subtract_rows(target, work, k, c - k, width)
             k += _UNROLL
         while k < c:
             line = work[k, c - k : width]
             factor = line[0]
             for r in range(line.size):
-                own[r] -= factor * line[r]
+                target[r] -= factor * line[r]
             k += 1
-        if not own[0] > 0.0:
+        if not target[0] > 0.0:
             return False
-        scale = 1.0 / np.sqrt(own[0])
+        scale = 1.0 / np.sqrt(target[0])
         for r in range(width):
-            own[r] *= scale
+            target[r] *= scale
     return True
 
 
 @fastmath_kernel
-def _subtract_rows(own: NDArray[np.float64], work: NDArray[np.float64], k: int, d: int, width: int) -> None:
-    """Subtract eight rows of `work` from `own`: each from the diagonal of `own` on, times its first value."""
+def _subtract_rows(
+    target: NDArray[np.float64], work: NDArray[np.float64], k: int, d: int, width: int
+) -> None:
+    """Subtract eight rows of `work` from `target`.
+
+    Each row starts at the diagonal of `target` and is multiplied by its first element.
+    """
     count = width - d + _UNROLL - 1
     x0, x1 = work[k, d : d + count], work[k + 1, d - 1 : d - 1 + count]
     x2, x3 = work[k + 2, d - 2 : d - 2 + count], work[k + 3, d - 3 : d - 3 + count]
@@ -65,9 +71,9 @@ def _subtract_rows(own: NDArray[np.float64], work: NDArray[np.float64], k: int, 
     x6, x7 = work[k + 6, d - 6 : d - 6 + count], work[k + 7, d - 7 : d - 7 + count]
     a0, a1, a2, a3, a4, a5, a6, a7 = x0[0], x1[0], x2[0], x3[0], x4[0], x5[0], x6[0], x7[0]
     for r in range(count):
-        one = a0 * x0[r] + a1 * x1[r] + a2 * x2[r] + a3 * x3[r]
-        two = a4 * x4[r] + a5 * x5[r] + a6 * x6[r] + a7 * x7[r]
-        own[r] -= one + two
+        first_four = a0 * x0[r] + a1 * x1[r] + a2 * x2[r] + a3 * x3[r]
+        last_four = a4 * x4[r] + a5 * x5[r] + a6 * x6[r] + a7 * x7[r]
+        target[r] -= first_four + last_four
 
 
 @fastmath_kernel

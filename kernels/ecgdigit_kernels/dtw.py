@@ -1,8 +1,8 @@
-"""Dynamic time warping in a band: distance of two curves that tolerates small shifts in time.
+"""Dynamic time warping in a band: a distance between two curves that tolerates small shifts in time.
 
-Sakoe and Chiba, Dynamic programming algorithm optimization for spoken word recognition, 1978: the
-symmetric form without a slope constraint (P = 0), whose weights add up to the number of samples of both
-curves.
+The algorithm is the symmetric form without a slope constraint (P = 0) of Sakoe and Chiba, Dynamic programming
+algorithm optimization for spoken word recognition, 1978. The weights of a path add up to the number of
+samples of both curves.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from ecgdigit_kernels.jit import kernel
 def dtw_distance(first: NDArray[np.float64], second: NDArray[np.float64], reach: int) -> float:
     """Return the minimum weighted mean of |first[i] - second[j]| over paths with |i - j| <= reach.
 
-    `first` (n,) and `second` (m,) are float64, finite and not empty; the distance has their unit. A path
-    leads from the first samples to the last ones. A step advances one curve by one sample (weight 1) or both
-    (weight 2), and the sum is divided by n + m. So the distance is 0 for equal curves and at most their mean
-    absolute difference. Takes O(n * reach) time and O(m) memory. Raises ValueError if a curve is empty, or if
-    reach < |n - m|, which leaves no path.
+    `first` (n,) and `second` (m,) are float64, finite and not empty. The distance has their unit. A path
+    leads from the first samples to the last ones. Each step advances one curve by one sample (weight 1) or
+    both curves (weight 2). The sum is divided by n + m. Therefore the distance is 0 for equal curves and, for
+    curves of equal length, at most their mean absolute difference.
+
+    The computation takes O(n * reach) time and O(m) memory. Raises ValueError if a curve is empty or not 1-D,
+    or if no path exists because reach < |n - m|.
     """
     if first.ndim != 1 or second.ndim != 1 or not first.size or not second.size:
         raise ValueError(f"curves must be 1-D and not empty, got {first.shape} and {second.shape}")
     if reach < abs(first.size - second.size):
         raise ValueError(f"reach {reach} is too small for curves of {first.size} and {second.size} samples")
-    one, other = (np.ascontiguousarray(curve, np.float64) for curve in (first, second))
-    return float(_min_sum(one, other, reach)) / (first.size + second.size)
+    first, second = (np.ascontiguousarray(curve, np.float64) for curve in (first, second))
+    return float(_min_sum(first, second, reach)) / (first.size + second.size)
 
 
 @kernel
 def _min_sum(first: NDArray[np.float64], second: NDArray[np.float64], reach: int) -> float:
     count = second.size
-    # Cell j stands for second[j - 1]; both edges of the band have a wall of infinity.
+    # Cell j belongs to second[j - 1]. Cells with infinite cost on both sides limit the band.
     before = np.full(count + 2, math.inf)
     here = np.full(count + 2, math.inf)
     before[0] = 0.0

@@ -1,4 +1,4 @@
-"""NumPy reference of `dtw_distance` with the whole table. The tests compare the kernel with it."""
+"""NumPy reference of `dtw_distance` with the complete table. The tests compare the kernel with it."""
 
 from __future__ import annotations
 

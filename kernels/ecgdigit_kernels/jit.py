@@ -1,4 +1,4 @@
-"""Compilation of kernels: cached on disk if that is safe, without the interpreter lock, typed for mypy."""
+"""Decorators that compile kernels without the interpreter lock and cache them on disk if that is safe."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ _PRECISE: dict[str, Any] = {"nogil": True}
 _FASTMATH: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
 
 CACHE_VARIABLE = "ECGDIGIT_KERNEL_CACHE"
-"""Environment variable. `off`: compile in every process, about ten seconds, and load no machine code."""
+"""Environment variable that controls the cache. With `off`, every process compiles the kernels, which takes
+about ten seconds, and loads no machine code from disk."""
 
 
 def kernel(function: F) -> F:
-    """Compile a function on its first call. Machine code is cached beside the module or for the user."""
+    """Compile a function on its first call. Its machine code is cached next to the module or per user."""
     return _compile(function, _PRECISE)
 
 
 def fastmath_kernel(function: F) -> F:
-    """Compile as `kernel` does, with sums that may be reordered into vector lanes. Inputs must be finite.
+    """Compile like `kernel`, but allow sums to be reordered for vectorization. Inputs must be finite.
 
     A division by zero raises no error, because the check for it prevents vectorization.
     """
@@ -39,9 +40,9 @@ def inline_kernel(function: F) -> F:
 
 
 def _compile(function: F, options: dict[str, Any]) -> F:
-    """Compile a function and cache its machine code unless other users can write to the folder.
+    """Compile a function, and cache its machine code unless the cache folder is world-writable.
 
-    Numba caches machine code as pickles, and loading a pickle can run any program.
+    Numba caches machine code as pickles, and loading a pickle can execute arbitrary code.
     """
     if os.environ.get(CACHE_VARIABLE) != "off":
         with suppress(RuntimeError):  # raised by Numba if no folder is writable

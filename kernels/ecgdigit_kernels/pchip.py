@@ -1,8 +1,9 @@
 """Monotone cubic interpolation (PCHIP) across gaps in equally spaced values.
 
-Fritsch and Butland, A method for constructing local monotone piecewise cubic interpolants, 1984; end slopes
-as in Moler, Numerical Computing with MATLAB, 2004, section 3.6. The cubic never exceeds the range of the
-values that it joins, and it depends on only two values on either side of the gap.
+The method is that of Fritsch and Butland, A method for constructing local monotone piecewise cubic
+interpolants, 1984. The end slopes are those of Moler, Numerical Computing with MATLAB, 2004, section 3.6. The
+cubic never exceeds the range of the values that it joins, and depends on only two values on each side of the
+gap.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from ecgdigit_kernels.jit import kernel
 
 
 def fill_gaps(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Replace invalid values by PCHIP between the valid ones, and by the nearest one beyond the ends.
+    """Replace invalid values with PCHIP between valid values, and with the nearest valid value beyond them.
 
     `values` is float32 (n,) and `valid` bool (n,). Returns float32 (n,), all zeros if no value is valid.
     Invalid values are never read and may be NaN. Raises ValueError if the shapes do not match.
     """
     if values.ndim != 1 or values.shape != valid.shape:
-        raise ValueError(f"values and valid must be 1-D of one length, got {values.shape} and {valid.shape}")
+        raise ValueError(f"values and valid must be 1-D and equally long, got {values.shape}, {valid.shape}")
     places = np.flatnonzero(valid)
     if places.size == 0:
         return np.zeros(values.size, np.float32)
@@ -40,7 +41,7 @@ def _fill(values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.
         span = float(last - first)
         low, high = float(values[first]), float(values[last])
         rise = (high - low) / span
-        left, right = rise, rise  # with two values in all, a straight line
+        left, right = rise, rise  # a straight line if there are only two valid values
         if k > 0:
             left = _slope(places[k - 1], first, last, values)
         elif count > 2:
@@ -49,7 +50,7 @@ def _fill(values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.
             right = _slope(first, last, places[k + 2], values)
         elif count > 2:
             right = _end_slope(last, first, places[k - 1], values)
-        # The cubic through both heights with both slopes, in Newton's form from the left end.
+        # Cubic through both values with both slopes, in Newton's form from the left end.
         bend = (3 * rise - 2 * left - right) / span
         twist = (left + right - 2 * rise) / (span * span)
         for place in range(first + 1, last):
@@ -60,7 +61,7 @@ def _fill(values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.
 
 @kernel
 def _slope(before: int, here: int, after: int, values: NDArray[np.float32]) -> float:
-    """Return the harmonic mean of the slopes on both sides, weighted by their lengths; 0 at an extremum."""
+    """Return the weighted harmonic mean of the slopes on both sides, or 0 at an extremum."""
     first, second = float(here - before), float(after - here)
     rise = (float(values[here]) - float(values[before])) / first
     fall = (float(values[after]) - float(values[here])) / second

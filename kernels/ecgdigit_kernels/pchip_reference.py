@@ -8,7 +8,7 @@ from scipy.interpolate import PchipInterpolator
 
 
 def fill_gaps_reference(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Interpolate through all valid values and hold the outermost ones beyond the ends."""
+    """Interpolate through all valid values, and repeat the outermost ones beyond the ends."""
     places = np.flatnonzero(valid)
     if places.size == 0:
         return np.zeros(values.size, np.float32)

@@ -1,8 +1,8 @@
 """Reduction of a phase field to half its size, with its local gradient.
 
-Neighbouring phases differ by the local gradient. After rotation by that gradient, the four pixels of a 2 x 2
-block differ only by noise, so their sum keeps all information and later steps process a quarter of the
-pixels.
+Neighbouring phases differ by the local gradient. After rotation by this gradient, the four pixels of a 2 x 2
+block differ only by noise. Therefore their sum preserves all information, and later steps process a quarter
+of the pixels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel
 Float = NDArray[np.float32]
 
 BOX = 3
-"""Side of the window, in folded pixels, over which the local gradient is averaged. Chosen, not tuned."""
+"""Side length of the window over which the local gradient is averaged, in folded pixels. Hand-picked, not
+tuned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,11 @@ def fold_phase(field: NDArray[np.complex64]) -> FoldedPhase:
 
 @fastmath_kernel
 def _neighbour_products(parts: Float) -> Float:
-    """Return per block the summed products of neighbours in x and y (real, imaginary) and their lengths."""
+    """Return the sums over each 2 x 2 block of the products of neighbours and of their lengths.
+
+    The result is (rows, columns, 6): real and imaginary part of the products in x, the same in y, and the
+    lengths in x and y.
+    """
     rows, columns = parts.shape[0] // 2, parts.shape[1] // 2
     out = np.zeros((rows, columns, 6), np.float32)
     length = np.empty(parts.shape[:2], np.float32)
@@ -62,13 +67,13 @@ def _neighbour_products(parts: Float) -> Float:
     for i in range(2 * rows):
         below = min(i + 1, 2 * rows - 1)
         for j in range(2 * columns):
-            beside = min(j + 1, 2 * columns - 1)
+            right = min(j + 1, 2 * columns - 1)
             step = out[i // 2, j // 2]
             x, y = parts[i, j, 0], parts[i, j, 1]
-            if beside > j:
-                step[0] += parts[i, beside, 0] * x + parts[i, beside, 1] * y
-                step[1] += parts[i, beside, 1] * x - parts[i, beside, 0] * y
-                step[4] += length[i, beside] * length[i, j]
+            if right > j:
+                step[0] += parts[i, right, 0] * x + parts[i, right, 1] * y
+                step[1] += parts[i, right, 1] * x - parts[i, right, 0] * y
+                step[4] += length[i, right] * length[i, j]
             if below > i:
                 step[2] += parts[below, j, 0] * x + parts[below, j, 1] * y
                 step[3] += parts[below, j, 1] * x - parts[below, j, 0] * y
@@ -78,7 +83,10 @@ def _neighbour_products(parts: Float) -> Float:
 
 @inline_kernel
 def _angle_periods(y: np.float32, x: np.float32) -> np.float32:
-    """Return the angle of (x, y) in periods, to 2e-6, by a minimax polynomial for an eighth of the circle."""
+    """Return the angle of (x, y) in periods, accurate to 2e-6.
+
+    A minimax polynomial approximates the arctangent in an eighth of the circle.
+    """
     low, high = min(abs(x), abs(y)), max(abs(x), abs(y))
     t = low / (high + np.float32(1e-30))
     s = t * t
@@ -114,7 +122,7 @@ def _fold(parts: Float, steps: Float) -> tuple[Float, Float, Float, Float, Float
             agree_x = np.sqrt(step[0] * step[0] + step[1] * step[1]) / (step[4] + np.float32(1e-9))
             agree_y = np.sqrt(step[2] * step[2] + step[3] * step[3]) / (step[5] + np.float32(1e-9))
             coherence[i, j] = min(agree_x, agree_y)
-            # The four pixel centres lie half a pixel from the block's centre: half a step in x and y.
+            # The four pixel centres are half a pixel from the block's centre in x and y: half a step each.
             ax, ay = _half_angle_vector(step[0], step[1])
             dx, dy = _half_angle_vector(step[2], step[3])
             sum_x, sum_y = ax * dx - ay * dy, ax * dy + ay * dx  # towards the lower right

@@ -1,4 +1,4 @@
-"""NumPy reference of `fold_phase`. The tests compare the kernels with it."""
+"""NumPy reference of `fold_phase`. The tests compare the kernel with it."""
 
 from __future__ import annotations
 

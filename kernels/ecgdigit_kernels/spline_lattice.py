@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel, kernel
 
-_NEWTON_STEPS = 12  # maximum iterations. Chosen, not tuned.
-_PAD = 16  # cells around the lattice in which the inverse is sought. Chosen, not tuned.
+# Hand-picked, not tuned.
+_NEWTON_STEPS = 12  # maximum number of iterations
+_PAD = 16  # number of cells around the lattice in which the inverse is searched
 
 
 def lattice_values(
@@ -36,8 +37,8 @@ def lattice_grid(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the values on an axis-aligned grid, times `scale` plus `offset`, as maps for `cv2.remap`.
 
-    `nodes` is (rows, columns, 2). `rows` and `columns` are the first coordinate, the step (positive) and the
-    count, in lattice units. Both components are float32 (count of rows, count of columns).
+    `nodes` is (rows, columns, 2). `rows` and `columns` are the first coordinate, the positive step and the
+    number of grid positions, in lattice units. Both maps are float32 (number of rows, number of columns).
     """
     _check(nodes)
     span_row = np.array([rows[0], rows[0] + rows[1] * (rows[2] - 1)])
@@ -61,8 +62,9 @@ def lattice_position(
 ) -> NDArray[np.float64]:
     """Return the coordinates (row, column) at which the spline takes the target values, by Newton's method.
 
-    `nodes` is (rows, columns, 2), `targets` (n, 2) and `guess` the (n, 2) coordinates to start from. The
-    result is (n, 2), NaN where the iteration does not converge within 16 cells around the lattice.
+    `nodes` is (rows, columns, 2), `targets` (n, 2), and `guess` the (n, 2) coordinates to start from. The
+    result is (n, 2), and NaN for targets at which the iteration does not converge within 16 cells around the
+    lattice.
     """
     _check(nodes)
     padded = extend_lattice(nodes, (_PAD, _PAD), (_PAD, _PAD))
@@ -81,9 +83,9 @@ def extend_lattice(
         shape[axis] = -1
         away = np.arange(before, 0, -1).reshape(shape)
         beyond = np.arange(1, after + 1).reshape(shape)
-        head = first + away * (first - second)
-        tail = last + beyond * (last - previous)
-        out = np.concatenate([head, out, tail], axis)
+        leading = first + away * (first - second)
+        trailing = last + beyond * (last - previous)
+        out = np.concatenate([leading, out, trailing], axis)
     return np.ascontiguousarray(out)
 
 
@@ -96,14 +98,14 @@ def _float64(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, np.float64)
 
 
-def _reach(places: NDArray[np.float64], count: int) -> tuple[int, int]:
-    """Return how many nodes are missing before and after, with one to spare on each side."""
-    if places.size == 0:
+def _reach(coordinates: NDArray[np.float64], count: int) -> tuple[int, int]:
+    """Return the numbers of nodes to add before and after `count` nodes, including a spare one each."""
+    if coordinates.size == 0:
         return 2, 2
-    if not np.all(np.isfinite(places)) or np.abs(places).max() > 1e4:
-        raise ValueError("places must be finite and near the lattice")
-    before = max(2, 2 - int(np.floor(places.min())))
-    after = max(2, int(np.floor(places.max())) + 4 - count)
+    if not np.all(np.isfinite(coordinates)) or np.abs(coordinates).max() > 1e4:
+        raise ValueError("coordinates must be finite and near the lattice")
+    before = max(2, 2 - int(np.floor(coordinates.min())))
+    after = max(2, int(np.floor(coordinates.max())) + 4 - count)
     return before, after
 
 
@@ -158,7 +160,7 @@ def _grid(
     column_step: float,
     column_count: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Evaluate the separable spline: per output row one line of nodes, then a cubic per cell."""
+    """Evaluate the separable spline. For each output row, interpolate one line of nodes, then each cell."""
     width = planes.shape[2]
     out = np.empty((2, row_count, column_count), np.float32)
     cell = np.empty(column_count, np.int64)

@@ -1,7 +1,7 @@
 """Anti-aliased strokes and blending for the page generator.
 
-OpenCV draws lines of whole-pixel widths only. A pen is 0.2 mm wide at any resolution, and the ground truth is
-only as exact as the drawing. Coverage is measured at pixel centres (i + 0.5).
+OpenCV draws only lines with a width of whole pixels. A pen is 0.2 mm wide at any resolution, and the ground
+truth is only as exact as the drawing. Coverage is computed at pixel centres (i + 0.5).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Float = NDArray[np.float32]
 
 @kernel
 def draw_polyline(coverage: Float, x: Float, y: Float, width: Float) -> None:
-    """Draw a polyline into `coverage` (height, width) float32, in place, where it exceeds the coverage there.
+    """Draw a polyline into `coverage` (height, width) float32, in place. Coverage never decreases.
 
     `x` and `y` are (n,) vertices in pixels, and `width` is the (n,) stroke width in pixels at each vertex.
     A segment with a NaN end is not drawn (lifted pen). Coverage falls linearly over one pixel at the edge of
-    the stroke, and a stroke thinner than a pixel is paler instead of thinner.
+    the stroke. A stroke thinner than a pixel is drawn paler instead of thinner.
     """
     height, columns = coverage.shape
     for i in range(x.size - 1):

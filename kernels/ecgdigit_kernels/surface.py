@@ -14,21 +14,21 @@ from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel
 
 
 def lattice_shape(height: int, width: int, spacing: float) -> tuple[int, int]:
-    """Return the (rows, columns) of nodes that give every pixel its 4 x 4 neighbours."""
+    """Return the (rows, columns) of a lattice in which every pixel has its 4 x 4 neighbouring nodes."""
     return int((height - 0.5) / spacing) + 4, int((width - 0.5) / spacing) + 4
 
 
 def normal_equations(
     weight: NDArray[np.float32], value: NDArray[np.float32], spacing: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the matrix and right-hand side of the weighted least squares for the node values.
+    """Return the matrix and right-hand side of the weighted least-squares fit of the node values.
 
     `weight` and `value` are (h, w), and `value` must be finite. Node (r, c) is unknown c * rows + r. The
     matrix is a band (unknowns, 3 * rows + 4) in the format of `banded.solve_banded`, and the right-hand side
-    is (unknowns,). Raises ValueError if the shapes differ.
+    is (unknowns,). Raises ValueError if the shapes differ or are not 2-D.
     """
     if weight.shape != value.shape or weight.ndim != 2:
-        raise ValueError(f"weight and value must have one 2-D shape, got {weight.shape} and {value.shape}")
+        raise ValueError(f"weight and value must have the same 2-D shape, got {weight.shape}, {value.shape}")
     rows, columns = lattice_shape(weight.shape[0], weight.shape[1], spacing)
     band, rhs = _normal(
         np.ascontiguousarray(weight, np.float32),
@@ -47,11 +47,11 @@ def add_roughness(
     ridge: float,
     term_weights: NDArray[np.float64] | None = None,
 ) -> None:
-    """Add the squared second differences of the nodes and a ridge to a band, in place.
+    """Add the thin-plate energy of the nodes, times `strength`, and a ridge to a band, in place.
 
-    The thin-plate energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice, times `strength`, fills holes
-    smoothly. `term_weights` is (3, columns, rows): weights of the three terms at each node, in the order of
-    `second_differences`, and 1 by default.
+    The energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice fills holes smoothly. `term_weights` is
+    (3, columns, rows), the weights of the three terms at each node in the order of `second_differences`. They
+    are 1 by default.
     """
     columns = band.shape[0] // rows
     weights = np.ones((3, columns, rows)) if term_weights is None else term_weights
@@ -61,7 +61,7 @@ def add_roughness(
 def second_differences(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return f_rr, f_cc and sqrt(2) f_rc of nodes (columns, rows) as (3, columns, rows).
 
-    Each difference stands at the first node of its stencil, and is 0 where the stencil leaves the lattice.
+    Each difference is stored at the first node of its stencil. It is 0 if the stencil leaves the lattice.
     """
     out = np.zeros((3, *nodes.shape))
     out[0, :, :-2] = np.diff(nodes, 2, axis=1)
@@ -110,7 +110,7 @@ def _normal(
     base_row, taps_row = _taps(h, spacing)
     base_column, taps_column = _taps(w, spacing)
     cells = columns - 3
-    pair = np.zeros((w, 16))  # ten products of two taps, two zeros that fill the vector lanes, four taps
+    pair = np.zeros((w, 16))  # ten products of two taps, two zeros as padding of vector lanes, and four taps
     for j in range(w):
         n = 0
         for a in range(4):
@@ -131,11 +131,11 @@ def _normal(
                 continue
             moment = amount * value[i, j]
             cell = line[base_column[j]]
-            own = pair[j]
+            products = pair[j]
             for n in range(12):
-                cell[n] += amount * own[n]
+                cell[n] += amount * products[n]
             for n in range(12, 16):
-                cell[n] += moment * own[n]
+                cell[n] += moment * products[n]
         for q in range(cells):
             for c in range(4):
                 tap = taps_row[i, c]

@@ -1,8 +1,8 @@
 """Trace through a strip: the best path over height bins, and its sub-bin position.
 
-The logits of a strip are float32 (bins, columns), C-contiguous, as the network returns them. Bin 0 is the
-top. The softmax over bins is never computed: a constant per column does not change the path, and the local
-expectation needs only the bins around it.
+The logits of a strip are float32 (bins, columns), C-contiguous, as the network returns them. Bin 0 is at the
+top. The softmax over bins is never stored, because a constant per column does not change the path, and the
+local expectation needs only the bins around it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel, kernel
 
 LOGIT_FLOOR = -20.0
-"""Minimum of a logit relative to the maximum of its column: no single column can veto a path. Not tuned."""
+"""Minimum of a logit relative to the maximum of its column, so that no single column can exclude a path.
+Hand-picked, not tuned."""
 
-_BLOCK = 64  # columns transposed at once: 64 x 160 float32 (40 KiB) fit an L1 cache of 48 KiB
+_BLOCK = 64  # number of columns transposed together: 64 x 160 float32 (40 KiB) fit an L1 cache of 48 KiB
 
 
 def trace_path(
@@ -23,12 +24,14 @@ def trace_path(
 ) -> NDArray[np.int32]:
     """Return the path k(c) that maximizes sum of weight[c] * log p(k, c) - jump_penalty * |k(c) - k(c-1)|.
 
-    `logits` is float32 (bins, columns). `weight` is float32 (columns,), not negative; 0 ignores a column.
-    `jump_penalty` is in nats per bin, positive. Returns int32 (columns,). The algorithm is Viterbi's
-    recursion. The minimum over all previous bins under a linear penalty is a distance transform
-    (Felzenszwalb and Huttenlocher, Distance transforms of sampled functions, 2012), computed here in
-    O(bins * log bins) per column instead of O(bins ** 2). Raises ValueError if the shapes do not match or
-    the penalty is not positive.
+    `logits` is float32 (bins, columns). log p is relative to its maximum in the column, and not less than
+    `LOGIT_FLOOR`. `weight` is float32 (columns,) and not negative. Columns of weight 0 are ignored.
+    `jump_penalty` is in nats per bin and positive. Returns int32 (columns,). Raises ValueError if the shapes
+    do not match or the penalty is not positive.
+
+    The algorithm is Viterbi's recursion. The minimum over all previous bins under a linear penalty is a
+    distance transform (Felzenszwalb and Huttenlocher, Distance transforms of sampled functions, 2012). It is
+    computed in O(bins * log bins) per column instead of O(bins ** 2).
     """
     _check(logits, weight.shape[0])
     if not jump_penalty > 0:
@@ -46,9 +49,9 @@ def subpixel_position(
     """Return the expected position over the bins within `half_width` of the path, per column.
 
     Returns (position, mass, spread), float32 (columns,) each. `position` is in bins, with the centre of bin k
-    at k + 0.5. `mass` is the probability in the window, 0 to 1. `spread` is the root mean square distance
-    from `position` under the whole distribution of the column, in bins. Raises ValueError if the shapes do
-    not match.
+    at k + 0.5. `mass` is the probability of the bins in the window, 0 to 1. `spread` is the root mean square
+    distance in bins from `position`, under the whole distribution of the column. Raises ValueError if the
+    shapes do not match.
     """
     _check(logits, path.shape[0])
     return _expectation(
@@ -65,7 +68,7 @@ def _check(logits: NDArray[np.float32], columns: int) -> None:
 
 @fastmath_kernel
 def _block_top(logits: NDArray[np.float32], first: int, count: int, top: NDArray[np.float32]) -> None:
-    """Write the maxima of `count` columns from `first` on to `top`."""
+    """Write the maxima of `count` columns, starting at column `first`, to `top`."""
     for c in range(count):
         top[c] = logits[0, first + c]
     for k in range(1, logits.shape[0]):
@@ -77,7 +80,7 @@ def _block_top(logits: NDArray[np.float32], first: int, count: int, top: NDArray
 @fastmath_kernel
 def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
     bins, columns = logits.shape
-    cost = np.empty((columns, bins), np.float32)  # of the best path that ends here
+    cost = np.empty((columns, bins), np.float32)  # cost of the best path that ends in each bin
     lowest = np.empty(columns, np.float32)
     block = np.empty((_BLOCK, bins), np.float32)
     top = np.empty(_BLOCK, np.float32)
@@ -113,12 +116,12 @@ def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.flo
             start = here[margin : margin + bins]
             for k in range(bins):
                 start[k] = before[k] - low
-            # The minimum over all j of before[j] + jump * |j - k|, by strides 1, 2, 4, ...: every distance
-            # is a sum of such strides. These are more sums than a running minimum needs, but all of
-            # them are vectorized.
+            # The minimum over all j of before[j] + jump * |j - k| is computed with strides 1, 2, 4, ...,
+            # because every distance is a sum of such strides. A running minimum would need fewer sums, but
+            # all of these are vectorized.
             stride = 1
             while stride < bins:
-                # A product of int64 and float32 would be float64.
+                # Without the conversion, the product of int64 and float32 would be float64.
                 _relax(here, there, margin, bins, stride, np.float32(stride) * jump)
                 here, there = there, here
                 stride *= 2
@@ -152,13 +155,13 @@ def _relax(
     right = source[margin + stride : margin + stride + bins]
     target = out[margin : margin + bins]
     for k in range(bins):
-        moved = min(left[k], right[k]) + step
-        target[k] = min(moved, centre[k])
+        shifted = min(left[k], right[k]) + step
+        target[k] = min(shifted, centre[k])
 
 
 @kernel
 def _backtrack(cost: NDArray[np.float32], lowest: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
-    """Return the path that ends in the bin of lowest cost. `lowest` holds the lowest cost of each column."""
+    """Return the path that ends in the bin of lowest cost. `lowest` is the lowest cost of each column."""
     columns, bins = cost.shape
     path = np.empty(columns, np.int32)
     k = int(np.argmin(cost[columns - 1]))
@@ -185,9 +188,10 @@ def _backtrack(cost: NDArray[np.float32], lowest: NDArray[np.float32], jump: np.
 
 @inline_kernel
 def _exp(x: np.float32) -> np.float32:
-    """Return exp(x) for LOGIT_FLOOR <= x <= 0 to 1e-4, by a short series at x / 64, squared six times.
+    """Return exp(x) for LOGIT_FLOOR <= x <= 0, accurate to 1e-4.
 
-    The code is free of branches, so that the compiler vectorizes it; the library call is eight times slower.
+    A short series at x / 64 is squared six times. The compiler vectorizes this code because it has no
+    branches. The library call is eight times slower.
     """
     t = max(x, np.float32(-20.0)) * np.float32(1.0 / 64.0)
     e = np.float32(1.0 / 24.0) + t * np.float32(1.0 / 120.0)
@@ -213,7 +217,7 @@ def _expectation(
     spread = np.empty(columns, np.float32)
     top = np.empty(_BLOCK, np.float32)
     total = np.empty(_BLOCK, np.float32)
-    first_moment = np.empty(_BLOCK, np.float32)  # both about the middle bin, for the precision of float32
+    first_moment = np.empty(_BLOCK, np.float32)  # both moments are about the middle bin, for precision
     second_moment = np.empty(_BLOCK, np.float32)
     middle = bins // 2
     for first in range(0, columns, _BLOCK):

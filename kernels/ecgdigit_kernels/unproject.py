@@ -58,9 +58,10 @@ def paper_from_pixels(
 ) -> Float:
     """Return the paper coordinates of each pixel centre of an image of `shape` (height, width).
 
-    `nodes` is (rows, columns, 2) float32, image x and y of the lattice nodes. Each cell is split into two
-    flat triangles. The result is (height, width, 2) float32, u and v in millimetres, and `OFF_PAPER` outside
-    all cells.
+    `nodes` is (rows, columns, 2) float32, image x and y of the lattice nodes. `origin_mm` is the paper
+    position of the first node, and `step_mm` the distance between nodes. Each cell is split into two flat
+    triangles. The result is (height, width, 2) float32, u and v in millimetres, and `OFF_PAPER` outside all
+    cells.
     """
     out = np.full((*shape, 2), OFF_PAPER, np.float32)
     _fill(out, np.ascontiguousarray(nodes, np.float32), origin_mm[0], origin_mm[1], step_mm)

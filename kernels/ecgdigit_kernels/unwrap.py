@@ -1,8 +1,8 @@
 """Quality-guided phase unwrapping.
 
-Flood fill in order of quality (Ghiglia and Pritt, Two-Dimensional Phase Unwrapping, 1998, chapter 4). The
-step to a neighbour is predicted from the local gradient, so that noisy steps of more than half a period per
-pixel can be followed.
+The algorithm is a flood fill in order of quality (Ghiglia and Pritt, Two-Dimensional Phase Unwrapping, 1998,
+chapter 4). The step to a neighbour is predicted from the local gradient, so that noisy steps of more than
+half a period per pixel can be followed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ Quality = NDArray[np.uint8]
 Label = NDArray[np.int32]
 
 MAX_PREDICTION_ERROR = 0.27
-"""Maximum distance of a neighbour's phase from its prediction, in periods. Chosen, not tuned."""
+"""Maximum difference between a neighbour's phase and its prediction, in periods. Hand-picked, not tuned."""
 
 
 def unwrap_phase(phase: Float, gradient_x: Float, gradient_y: Float, quality: Quality) -> tuple[Float, Label]:
     """Return the continuous phase of each connected region, and the label of each pixel's region.
 
-    `phase` is (h, w) in periods, on any branch. The gradients are in periods per pixel. `quality` is 0 (never
-    entered) to 255. The returned phase equals the input modulo 1. Labels count from 1; 0 marks pixels that
-    were not reached. Regions differ by unknown whole periods. Raises ValueError if the shapes differ.
+    `phase` is (h, w) in periods, on any branch. The gradients are in periods per pixel. `quality` is 0 to
+    255, and pixels of quality 0 are never entered. The returned phase equals the input modulo 1. Labels start
+    at 1, and 0 marks pixels that were not reached. The phases of regions differ by unknown whole periods.
+    Raises ValueError if the shapes differ or are not 2-D.
     """
     if not phase.shape == gradient_x.shape == gradient_y.shape == quality.shape or phase.ndim != 2:
-        raise ValueError(f"the four fields must have one 2-D shape, got {phase.shape} and {quality.shape}")
-    # With a border of quality 0 no step leaves the field, and one index identifies a pixel.
+        raise ValueError(f"all fields must have the same 2-D shape, got {phase.shape} and {quality.shape}")
+    # A border of quality 0 keeps all steps inside the field, so that one index identifies a pixel.
     shape = (phase.shape[0] + 2, phase.shape[1] + 2)
     out, label = _flood(_padded(phase), _padded(gradient_x), _padded(gradient_y), _padded(quality), shape[1])
     inside = (slice(1, -1), slice(1, -1))
@@ -53,13 +54,14 @@ def _padded(field: NDArray[T]) -> NDArray[T]:
 def _flood(
     phase: Float, gradient_x: Float, gradient_y: Float, quality: Quality, width: int
 ) -> tuple[Float, Label]:
-    """Grow one region after the other, each from the remaining pixel of highest quality."""
+    """Grow one region after another, each from the pixel of highest quality without a region."""
     out = np.zeros(phase.size, np.float32)
     label = np.zeros(phase.size, np.int32)
-    # One stack per quality instead of a heap: `head` is its top entry, `below` the entry under each one.
-    head = np.empty(256, np.int32)
-    head[:] = -1
-    below = np.empty(4 * phase.size, np.int32)  # entry 4 * pixel + side: a step out of that pixel
+    # One stack per quality replaces a heap. `newest` is the top entry of each stack, and `below` the entry
+    # below each entry. Entry 4 * pixel + side is the step out of a pixel over that side.
+    newest = np.empty(256, np.int32)
+    newest[:] = -1
+    below = np.empty(4 * phase.size, np.int32)
     region = 0
     for seed in _pixels_by_quality(quality):
         if label[seed] != 0:
@@ -67,13 +69,13 @@ def _flood(
         region += 1
         out[seed] = phase[seed]
         label[seed] = region
-        top = _push_steps(seed, width, quality, label, head, below)
+        top = _push_steps(seed, width, quality, label, newest, below)
         while top > 0:
-            entry = head[top]
+            entry = newest[top]
             if entry < 0:
                 top -= 1
                 continue
-            head[top] = below[entry]
+            newest[top] = below[entry]
             place = entry >> 2
             other, change = _step(place, entry & 3, width, gradient_x, gradient_y)
             if label[other] != 0:
@@ -84,13 +86,13 @@ def _flood(
                 continue
             out[other] = value
             label[other] = region
-            top = max(top, _push_steps(other, width, quality, label, head, below))
+            top = max(top, _push_steps(other, width, quality, label, newest, below))
     return out, label
 
 
 @kernel
 def _pixels_by_quality(quality: Quality) -> NDArray[np.int64]:
-    """Return the pixels of non-zero quality, best first, equal ones in image order (counting sort)."""
+    """Return the pixels of non-zero quality, best first, and equal ones in image order (counting sort)."""
     begin = np.zeros(257, np.int64)  # index of the first pixel of each quality, best quality first
     for place in range(quality.size):
         begin[256 - quality[place]] += 1
@@ -123,15 +125,15 @@ def _push_steps(
     width: int,
     quality: Quality,
     label: Label,
-    head: NDArray[np.int32],
+    newest: NDArray[np.int32],
     below: NDArray[np.int32],
 ) -> int:
-    """Push the steps out of a pixel on the stacks of their qualities. Return the highest quality, or 0."""
+    """Push the steps out of a pixel onto the stacks of their qualities, and return the highest one, or 0."""
     top = 0
     for side, other in enumerate((place + width, place - width, place + 1, place - 1)):
         here = int(quality[other])
         if here > 0 and label[other] == 0:
-            below[4 * place + side] = head[here]
-            head[here] = 4 * place + side
+            below[4 * place + side] = newest[here]
+            newest[here] = 4 * place + side
             top = max(top, here)
     return top

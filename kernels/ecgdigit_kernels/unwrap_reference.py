@@ -1,4 +1,4 @@
-"""Python reference of `unwrap_phase` with a heap. The tests compare the kernel with it."""
+"""Python reference of `unwrap_phase` that uses a heap. The tests compare the kernel with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Benchmark: result with speed and accuracy, instrumented runners, and the table of the README."""
+"""Tests of the benchmark: result with speed and accuracy, instrumented runners, and the README's table."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def test_benchmark_of_two_pages_compared_with_torch(
     assert printed == json.loads(out.read_text())
     assert printed["schema"] == "ecgdigit-rt/bench/1"
     assert set(printed) == {"schema", "provenance", "machine", "ours", "other", "times_as_fast"}
-    for one in (printed["ours"], printed["other"]):
-        assert set(one["latency_s"]) == {"p50", "p95", "mean"}
-        assert set(one["networks"]) == set(STAGES)
-        assert (one["folder"]["pages"], one["folder"]["failed"]) == (8, 0)
-        assert len(one["folder"]["resident_mb_by_quarter"]) == 4
-        assert one["accuracy"]["pages"] == 2
-        assert one["accuracy"]["mean_db"] > 12
-        assert {"decode", "locate", "grid", "rectify", "trace"} <= set(one["steps_ms"])
-        assert all(network["gflops"] > 1 for network in one["networks"].values())
+    for result in (printed["ours"], printed["other"]):
+        assert set(result["latency_s"]) == {"p50", "p95", "mean"}
+        assert set(result["networks"]) == set(STAGES)
+        assert (result["folder"]["pages"], result["folder"]["failed"]) == (8, 0)
+        assert len(result["folder"]["resident_mb_by_quarter"]) == 4
+        assert result["accuracy"]["pages"] == 2
+        assert result["accuracy"]["mean_db"] > 12
+        assert {"decode", "locate", "grid", "rectify", "trace"} <= set(result["steps_ms"])
+        assert all(network["gflops"] > 1 for network in result["networks"].values())
     assert abs(printed["ours"]["accuracy"]["mean_db"] - printed["other"]["accuracy"]["mean_db"]) < 0.5
 
 

@@ -1,4 +1,4 @@
-"""Ideal stages of loss_by_stage.py: true geometry and ideal distributions give the true signals."""
+"""Tests of loss_by_stage.py: true geometry and ideal distributions give the true signals."""
 
 from __future__ import annotations
 
@@ -80,6 +80,6 @@ def test_errors_are_split_by_cause() -> None:
 
 
 def test_page_without_leads_has_0_db_and_shares_of_the_signal(truth: PageTruth) -> None:
-    nothing = lead_errors(truth, {})
-    assert page_db(nothing) == pytest.approx(0.0)
-    assert sum(page_shares(nothing).values()) == pytest.approx(1.0)
+    errors = lead_errors(truth, {})
+    assert page_db(errors) == pytest.approx(0.0)
+    assert sum(page_shares(errors).values()) == pytest.approx(1.0)

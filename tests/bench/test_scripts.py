@@ -1,4 +1,4 @@
-"""Scripts in benchmarks/: each imports, and the ablations replace names that exist."""
+"""Tests of the scripts in benchmarks/: each can be imported, and the ablations replace existing names."""
 
 from __future__ import annotations
 
@@ -37,5 +37,7 @@ def test_ablations_replace_existing_names() -> None:
 def test_script_prints_its_help(name: str) -> None:
     path = BENCHMARKS / f"{name}.py"
     if "argparse" in path.read_text(encoding="utf-8"):
-        done = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True)
-        assert "usage:" in done.stdout
+        completed = subprocess.run(
+            [sys.executable, path, "--help"], capture_output=True, text=True, check=True
+        )
+        assert "usage:" in completed.stdout

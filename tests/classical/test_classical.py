@@ -52,46 +52,46 @@ def labelled(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return page
 
 
-def db(found: Digitized, truth: Truth) -> float:
-    return image_score(truth, {name: lead.mv.astype(float) for name, lead in found.leads.items()}).db
+def db(digitized: Digitized, truth: Truth) -> float:
+    return image_score(truth, {name: lead.mv.astype(float) for name, lead in digitized.leads.items()}).db
 
 
 def test_drawn_page_is_digitized(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
-    found = digitizer.digitize(page)
-    assert found.layout.name == "3x4+1"
-    assert found.notes == (
+    digitized = digitizer.digitize(page)
+    assert digitized.layout.name == "3x4+1"
+    assert digitized.notes == (
         "layout 3x4+1 assumed from 4 rows: the classical method reads no text",
         "25 mm/s assumed: no calibration pulse detected",
         "10 mm/mV assumed: no calibration pulse detected",
     )
-    assert set(found.leads) == set(LEADS)
-    for name, lead in found.leads.items():
+    assert set(digitized.leads) == set(LEADS)
+    for name, lead in digitized.leads.items():
         column = next(row.index(name) for row in ROWS if name in row)
         assert (lead.start_s, lead.duration_s) == pytest.approx(
             (0, 10) if name == "II" else (2.5 * column, 2.5), abs=0.004
         )
-    assert db(found, Truth("drawn", 500.0, signals(3))) > 18
+    assert db(digitized, Truth("drawn", 500.0, signals(3))) > 18
 
 
 def test_rotated_page_is_digitized(digitizer: Digitizer, page: NDArray[np.uint8]) -> None:
-    found = digitizer.digitize(np.ascontiguousarray(np.rot90(page)))
-    assert db(found, Truth("drawn", 500.0, signals(3))) > 18
-    x, y = found.leads["I"].curve_px.mean(0)
+    digitized = digitizer.digitize(np.ascontiguousarray(np.rot90(page)))
+    assert db(digitized, Truth("drawn", 500.0, signals(3))) > 18
+    x, y = digitized.leads["I"].curve_px.mean(0)
     assert (page.shape[1] - y, x) == pytest.approx((LEFT_PX + 1.25 * 196.85, BASELINES_PX[0]), abs=20)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.jpg")), ids=lambda path: str(path.stem))
 def test_examples_are_digitized_or_fail_with_a_known_error(digitizer: Digitizer, path: Path) -> None:
-    (found,) = digitizer.digitize_many([path])
+    (digitized,) = digitizer.digitize_many([path])
     if path.stem not in MIN_DB:
-        assert isinstance(found, Digitized) or found.error_id != "E-BUG-01"
+        assert isinstance(digitized, Digitized) or digitized.error_id != "E-BUG-01"
         return
-    assert not isinstance(found, Failed), found
+    assert not isinstance(digitized, Failed), digitized
     folder = EXAMPLES / "truth"
     truth = read_truth(folder / f"{path.stem}.csv", find_test_csv(folder).get(path.stem, ()))
-    assert db(found, truth) > MIN_DB[path.stem]
-    assert found.provenance is not None
-    assert (found.provenance.models, found.provenance.device) == ("none", "none (classical)")
+    assert db(digitized, truth) > MIN_DB[path.stem]
+    assert digitized.provenance is not None
+    assert (digitized.provenance.models, digitized.provenance.device) == ("none", "none (classical)")
 
 
 @pytest.mark.parametrize("name", list(NON_ECG_IMAGES))
@@ -104,8 +104,8 @@ def test_rows_without_names_or_pulses_need_a_layout_override(digitizer: Digitize
     bare = draw_page(signals(3))
     with pytest.raises(NotAnEcg, match="neither lead names nor a calibration pulse"):
         digitizer.digitize(bare)
-    found = Digitizer(threads=1, method="classical", layout="3x4+1").digitize(bare)
-    assert db(found, Truth("drawn", 500.0, signals(3))) > 18
+    digitized = Digitizer(threads=1, method="classical", layout="3x4+1").digitize(bare)
+    assert db(digitized, Truth("drawn", 500.0, signals(3))) > 18
 
 
 def test_blank_sheet_fails(digitizer: Digitizer) -> None:
@@ -115,10 +115,12 @@ def test_blank_sheet_fails(digitizer: Digitizer) -> None:
 
 def test_layout_overrides_are_used(page: NDArray[np.uint8]) -> None:
     rows = "V1,V2,V3,V4/V5,V6,I,II/III,aVR,aVL,aVF/V1"
-    found = Digitizer(threads=1, method="classical", layout=rows, speed_mm_s=50, gain_mm_mv=5).digitize(page)
-    assert [segment.lead for segment in found.layout.rows[0].segments] == ["V1", "V2", "V3", "V4"]
-    assert (found.layout.speed_mm_s, found.layout.gain_mm_mv, found.notes) == (50, 5, ())
-    assert found.duration_s == pytest.approx(5, abs=0.02)
+    digitized = Digitizer(threads=1, method="classical", layout=rows, speed_mm_s=50, gain_mm_mv=5).digitize(
+        page
+    )
+    assert [segment.lead for segment in digitized.layout.rows[0].segments] == ["V1", "V2", "V3", "V4"]
+    assert (digitized.layout.speed_mm_s, digitized.layout.gain_mm_mv, digitized.notes) == (50, 5, ())
+    assert digitized.duration_s == pytest.approx(5, abs=0.02)
     with pytest.raises(UnknownLayout, match="rows"):
         Digitizer(threads=1, method="classical", layout="12x1").digitize(page)
 
@@ -147,9 +149,9 @@ def test_no_inference_backend_is_needed(tmp_path: Path) -> None:
 
 def test_grid_frequency_is_that_of_the_major_lines() -> None:
     dark = 255 - grid()[:1100, :1500].min(2).astype(np.float32)
-    found = find_grid_frequencies(dark - dark.mean())
-    assert found.u == pytest.approx((1 / (5 * PX_PER_MM), 0), abs=2e-4)
-    assert found.v == pytest.approx((0, 1 / (5 * PX_PER_MM)), abs=2e-4)
+    frequencies = find_grid_frequencies(dark - dark.mean())
+    assert frequencies.u == pytest.approx((1 / (5 * PX_PER_MM), 0), abs=2e-4)
+    assert frequencies.v == pytest.approx((0, 1 / (5 * PX_PER_MM)), abs=2e-4)
 
 
 def test_mesh_of_a_flat_grid_is_planar_and_to_scale(page: NDArray[np.uint8]) -> None:
@@ -181,7 +183,7 @@ def test_baselines_are_at_the_drawn_rows(page: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize(("gain", "width"), [(10, 5.0), (20, 5.0), (5, 10.0)])
-def test_pulses_give_gain_and_speed(gain: int, width: float) -> None:
+def test_pulses_determine_gain_and_speed(gain: int, width: float) -> None:
     page = draw_page(signals(3))
     for baseline in BASELINES_PX:
         left, right = LEFT_PX - 1.2 * width * PX_PER_MM, LEFT_PX - 0.2 * width * PX_PER_MM
@@ -191,9 +193,9 @@ def test_pulses_give_gain_and_speed(gain: int, width: float) -> None:
     paper = paper_ink(brightest_channel(page), grid_mesh(page))
     pulses = find_pulses(paper, find_row_baselines(paper))
     assert (pulses.side, pulses.gain_mm_mv, pulses.speed_mm_s) == ("left", gain, 5 * width)
-    sides = pulses.median_sides_mm
-    assert sides is not None
-    assert sides[1] - sides[0] == pytest.approx(width, abs=0.4)
+    edges_mm = pulses.median_edges_mm
+    assert edges_mm is not None
+    assert edges_mm[1] - edges_mm[0] == pytest.approx(width, abs=0.4)
 
 
 def inked(curve_mm: NDArray[np.float64], radius_mm: float) -> InkRun:
@@ -212,11 +214,11 @@ def test_pen_centre_preserves_a_peak_that_the_run_centre_flattens(sign: int) -> 
     curve = sign * 10 * np.maximum(1 - np.abs(u - 10) / 0.5, 0)  # 10 mm high, 1 mm wide
     run = inked(curve, 0.2)
     assert run.radius_mm == pytest.approx(0.2, abs=0.01)
-    found = sign * pen_centre_mm(run, 0.2, 20)
+    centre = sign * pen_centre_mm(run, 0.2, 20)
     halfway = sign * (run.upper_mm + run.lower_mm) / 2
-    assert found.max() == pytest.approx(10, abs=0.3)
+    assert centre.max() == pytest.approx(10, abs=0.3)
     assert halfway.max() < 8.5
-    assert np.sqrt(np.mean((found - sign * curve) ** 2)) < 0.3
+    assert np.sqrt(np.mean((centre - sign * curve) ** 2)) < 0.3
 
 
 def test_run_edges_are_interpolated_between_pixels() -> None:
@@ -224,7 +226,7 @@ def test_run_edges_are_interpolated_between_pixels() -> None:
     ink[18:22] = 1
     ink[22] = 0.25
     run = ink_run_from_path(ink, np.full(3, 20, np.int32), 0.5, half_height_mm=2.5, px_per_mm=8)
-    # The upper edge lies halfway between the centres of rows 17 and 18, the lower one two thirds of the way
+    # The upper edge is halfway between the centres of rows 17 and 18, the lower one two thirds of the way
     # from row 21 to row 22.
     assert run.upper_mm == pytest.approx([2.5 - 18 / 8] * 3, abs=1e-4)
     assert run.lower_mm == pytest.approx([2.5 - (21.5 + 2 / 3) / 8] * 3, abs=1e-4)

@@ -1,4 +1,4 @@
-"""End-to-end tests of the command line: real image files, real output, every exit code."""
+"""End-to-end tests of the command line with real image files, real output and every exit code."""
 
 from __future__ import annotations
 
@@ -20,18 +20,23 @@ NAMES = ("01_render", "02_render")
 
 
 def all_commands() -> list[list[str]]:
-    """Return every command and every command of a group, as words."""
-    groups = [(group.name, group.typer_instance) for group in app.registered_groups]
+    """Return the words of every command, group, and command of a group."""
+    groups = [(str(group.name), group.typer_instance) for group in app.registered_groups]
     return [
         *([str(command.name)] for command in app.registered_commands),
-        *([str(name)] for name, _ in groups),
-        *([str(name), str(one.name)] for name, of in groups if of for one in of.registered_commands),
+        *([name] for name, _ in groups),
+        *(
+            [name, str(command.name)]
+            for name, group in groups
+            if group is not None
+            for command in group.registered_commands
+        ),
     ]
 
 
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Write two pages, install a digitizer that returns their truth, and change to their parent folder."""
+    """Write two pages, install a digitizer that returns their truth, and make their parent folder current."""
     return scans_folder(tmp_path, monkeypatch, NAMES, TruthDigitizer)
 
 
@@ -67,13 +72,13 @@ def test_test_csv_determines_the_submission(scans: Path, capsys: Capture) -> Non
     code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--test", "test.csv")
     assert code == 2, "one requested image is missing"
     submission = read_submission(Path("s.csv"))
-    counts = {image: {n: mv.size for n, mv in leads.items()} for image, leads in submission.items()}
+    counts = {image: {lead: mv.size for lead, mv in leads.items()} for image, leads in submission.items()}
     assert counts == {"02_render": {"II": 2500}, "01_render": {"V3": 2562}, "9": {"I": 1250}}
     assert not submission["9"]["I"].any()
     assert "[E-INPUT-07]" in err
     assert "1 skipped (not in test.csv)" in err
     code, out, _ = call(capsys, "evaluate", "s.csv", "truth", "--format", "json")
-    by_image = {i["image"]: i for i in json.loads(out)["images"]}
+    by_image = {image["image"]: image for image in json.loads(out)["images"]}
     assert by_image["02_render"]["leads"]["II"]["db"] > 35
     assert by_image["01_render"]["leads"]["V3"]["db"] > 30
     assert json.loads(out)["without_truth"] == ["9"]
@@ -210,7 +215,7 @@ def test_every_command_has_short_options(capsys: Capture, command: list[str]) ->
         (["--precision", "fp16", "--device", "cpu"], 3, "E-BACKEND-01"),
     ],
 )
-def test_specified_device_is_used_or_refused(
+def test_unavailable_device_is_rejected(
     tmp_path: Path, capsys: Capture, options: list[str], code: int, error_id: str
 ) -> None:
     write_page(tmp_path / "page.png", signals(0))
@@ -241,7 +246,7 @@ def test_layout_overrides_reach_the_digitizer(scans: Path, capsys: Capture) -> N
     overrides = ("--layout", "II", "--speed", "50", "--gain", "5", "--min-quality", "12.5")
     code, _, _ = call(capsys, "run", scans, "--out", "s.csv", *overrides)
     assert code == 0
-    options = TruthDigitizer.options_given
+    options = TruthDigitizer.received_options
     assert (options["layout"], options["speed_mm_s"], options["gain_mm_mv"]) == ("II", 50.0, 5.0)
     assert options["min_quality_db"] == 12.5
     code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--speed", "0")

@@ -1,4 +1,4 @@
-"""Runs on a local Ray cluster of two workers: the same rows as on one machine, each page exactly once."""
+"""Runs on a local Ray cluster of two workers, which write the same rows as a run on one machine."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from ecgdigit_rt.errors import (
     InputNotFound,
     NoGridFound,
     StorageUnusable,
+    UnreadableImage,
 )
 from ecgdigit_rt.results import PageRef, failed_from_error
 
@@ -52,8 +53,8 @@ if "--multiprocessing-fork" in sys.orig_argv:
         return digitize_or_exit
     DigitizeOptions.page_digitizer = open_digitizer
 """
-"""sitecustomize.py of the workers: a page called "crash" ends its process, a page called "lost" ends the
-worker itself, but only once."""
+"""Content of sitecustomize.py of the workers. A page called "crash" ends its process. A page called "lost"
+ends the worker itself, but only once."""
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_cluster_writes_the_same_rows_as_one_machine(cluster: str, scans: Path, 
     assert "2 digitized · 4 failed" in messages
     parts = {path: path.stat().st_mtime_ns for path in Path("many").iterdir()}
 
-    # By address: the files are fetched, and their pages are counted on the workers.
+    # Inputs by URL: the workers fetch the files and count their pages.
     address = scans.as_uri()
     shutil.copy(scans / "two.tif", scans / "crash.png")
     (scans / "lost.png").touch()
@@ -124,14 +125,14 @@ def test_cluster_writes_the_same_rows_as_one_machine(cluster: str, scans: Path, 
     assert [(row["page_id"], row["page"]) for row in crashed] == [("crash", 1), ("crash_p2", 2)]
     assert crashed[0]["message"].endswith("SIGSEGV")
     lost = [row["error_id"] for row in table.to_pylist() if row["page_id"] == "lost"]
-    assert lost == ["E-INPUT-03"], "its worker was lost, and another worker digitized it, once"
+    assert lost == ["E-INPUT-03"], "its worker was lost, and another worker digitized it exactly once"
     others = [row for row in table.to_pylist() if row["page_id"] not in ("crash", "crash_p2", "lost")]
     for row in others:
         for column in ("source", "message"):
             row[column] = row[column] and row[column].replace(address, "scans")
     assert pa.Table.from_pylist(others, schema=table.schema).equals(one)
 
-    # Resumed: pages in the output are skipped, new pages are added.
+    # Resumed run: pages in the output are skipped, and new pages are added.
     capsys.readouterr()
     assert exit_code(["run", "scans", "--out", "many", "--cluster", cluster]) == 2
     assert "resuming 6 of 9 pages are already done" in capsys.readouterr().err
@@ -142,15 +143,23 @@ def test_cluster_writes_the_same_rows_as_one_machine(cluster: str, scans: Path, 
     assert "E-JOURNAL-01" in capsys.readouterr().err
 
 
-def test_incompatible_options_are_refused(scans: Path, capsys: Capture) -> None:
-    refused = {
+def test_incompatible_options_are_rejected(scans: Path, capsys: Capture) -> None:
+    rejected = {
         ("run", "s3://bucket/scans", "--out", "x.parquet"): "E-CLUSTER-01",
         ("run", "scans", "--out", "gs://bucket/x.parquet"): "E-CLUSTER-01",
         ("run", "scans", "--out", "x", "--cluster", "auto", "--format", "csv"): "E-FORMAT-02",
-        ("run", "scans", "--out", "x", "--cluster", "auto", "--only-failed"): "--only-failed does not work",
+        (
+            "run",
+            "scans",
+            "--out",
+            "x",
+            "--cluster",
+            "auto",
+            "--only-failed",
+        ): "--only-failed cannot be combined",
         ("run", "scans", "--out", "x.csv", "--gpu-fraction", "0.5"): "--gpu-fraction needs",
     }
-    for arguments, reason in refused.items():
+    for arguments, reason in rejected.items():
         assert exit_code(list(arguments)) == 1
         assert reason in " ".join(capsys.readouterr().err.replace("│", " ").split()), arguments
 
@@ -160,7 +169,7 @@ def test_no_cluster_at_the_address(scans: Path, capsys: Capture) -> None:
     assert "E-CLUSTER-02" in capsys.readouterr().err
 
 
-def test_addresses_are_searched_like_folders(scans: Path) -> None:
+def test_urls_are_searched_like_folders(scans: Path) -> None:
     (scans / ".hidden").mkdir()
     shutil.copy(scans / "two.tif", scans / ".hidden/three.tif")
     (scans / "notes.txt").write_text("not a page")
@@ -186,8 +195,8 @@ def test_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_local_copy_of_a_remote_file(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = fsspec.filesystem("memory")
-    files.pipe("/scans/two.tif", (scans / "two.tif").read_bytes())
+    filesystem = fsspec.filesystem("memory")
+    filesystem.pipe("/scans/two.tif", (scans / "two.tif").read_bytes())
     with local_copy("memory://scans/two.tif") as path:
         assert path.name == "two.tif"
         assert path.read_bytes() == (scans / "two.tif").read_bytes()
@@ -199,6 +208,28 @@ def test_local_copy_of_a_remote_file(scans: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("ecgdigit_rt.cluster.fetch.MAX_FILE_BYTES", 10)
     with pytest.raises(FileTooLarge), local_copy("memory://scans/two.tif"):
         pass
+    assert page_count("memory://scans/two.tif") == 1, "the error occurs when the page is digitized"
+
+
+def test_page_count_of_a_file_that_cannot_be_fetched(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec.filesystem("memory").pipe("/scans/two.tif", (scans / "two.tif").read_bytes())
+    address = "memory://scans/two.tif"
+    errors = {
+        UnreadableImage(Path("two.tif"), "no permission"): 1,
+        PermissionError("no permission"): 1,
+        StorageUnusable(address, "no connection"): None,
+    }
+    for error, count in errors.items():
+
+        def fail(_: str, error: Exception = error) -> bytes:
+            raise error
+
+        monkeypatch.setattr("ecgdigit_rt.cluster.fetch._fetch", fail)
+        if count is None:
+            with pytest.raises(StorageUnusable):
+                page_count(address)
+        else:
+            assert page_count(address) == count
 
 
 def test_part_names_depend_on_pages() -> None:
@@ -208,7 +239,7 @@ def test_part_names_depend_on_pages() -> None:
     assert parts.configuration() is None
     assert parts.reports() == {}
     parts.write_configuration({"--tta": "none"})
-    for _ in range(2):  # a part that is written twice is one file
+    for _ in range(2):  # a part that is written twice is a single file
         parts.write(list(zip(pages, results, strict=True)))
     assert parts.configuration() == {"--tta": "none"}
     assert (

@@ -1,4 +1,4 @@
-"""DICOM decoding for every pixel encoding, and named errors for files without an image."""
+"""Decoding of DICOM files with every pixel encoding, and named errors for files without an image."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_frames_are_pages(path: Path, is_compressed: bool) -> None:
     assert found == [PageRef(path, 0), PageRef(path, 1), PageRef(path, 2)]
     for ref, expected in zip(found, frames, strict=True):
         assert_same(rgb_from_page(ref), expected)
-    with pytest.raises(UnreadableImage, match="3 pages, and page 4"):
+    with pytest.raises(UnreadableImage, match="3 pages, but page 4"):
         rgb_from_page(PageRef(path, 3))
 
 

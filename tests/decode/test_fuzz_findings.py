@@ -23,7 +23,7 @@ from ecgdigit_rt.formats.test_csv import read_test_csv
 from ecgdigit_rt.results import PageRef
 
 MUTATIONS = 25
-"""Per seed. fuzz/run.py runs without a limit."""
+"""Number of mutations per seed. fuzz/run.py runs without a limit."""
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
@@ -48,7 +48,7 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("name", SEEDS)
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about values that it repairs
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns about values that it repairs
 def test_mutated_files_raise_named_errors_or_decode(name: str) -> None:
     rng, check = random.Random(7), target(name)
     for seed in SEEDS[name]():
@@ -59,7 +59,7 @@ def test_mutated_files_raise_named_errors_or_decode(name: str) -> None:
 
 def test_chunk_longer_than_the_file_raises(tmp_path: Path) -> None:
     data = bytearray(bombs.png(300, 300, 300))
-    struct.pack_into(">I", data, 33, 0xFFFF0233)  # of IDAT: OpenCV allocated 4 GB for it
+    struct.pack_into(">I", data, 33, 0xFFFF0233)  # length of IDAT, which OpenCV would allocate: 4 GB
     (tmp_path / "page.png").write_bytes(data)
     with pytest.raises(UnreadableImage, match="ends inside a chunk"):
         rgb_from_file(tmp_path / "page.png")
@@ -67,7 +67,7 @@ def test_chunk_longer_than_the_file_raises(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_dicom_element_of_odd_length_raises(tmp_path: Path) -> None:
-    """The exceptions of pydicom are not ValueErrors; one of them ended a run while pages were counted."""
+    """Exceptions of pydicom that are not ValueErrors must not end the run while pages are counted."""
     path = tmp_path / "page.dcm"
     group_length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, 200)
     path.write_bytes(bytes(128) + b"DICM" + group_length + struct.pack("<HH2sHB", 2, 1, b"US", 1, 7))
@@ -90,8 +90,8 @@ def test_message_quotes_damaged_values_only_in_part(tmp_path: Path) -> None:
 
 
 def test_heic_of_unknown_version_raises(tmp_path: Path) -> None:
-    """Pillow-heif raises SyntaxError for it."""
-    data = bytearray(bombs.with_stated_size(SEEDS["heic"]()[0], 320, 200))
+    """Pillow-heif raises SyntaxError for an unknown version."""
+    data = bytearray(bombs.with_declared_size(SEEDS["heic"]()[0], 320, 200))
     data[data.index(b"iloc") + 4] = 10
     (tmp_path / "page.heic").write_bytes(data)
     with pytest.raises(UnreadableImage, match="HEIC"):
@@ -125,7 +125,7 @@ def test_endless_jpeg_header_raises(tmp_path: Path, fill: bytes) -> None:
 
 
 def test_os2_bitmap(tmp_path: Path) -> None:
-    """Its header has 16-bit sides; read as 32-bit ones they give billions of pixels."""
+    """The header has 16-bit sides, which would be billions of pixels if parsed as 32-bit sides."""
     rows = page()[::-1, :, ::-1]
     head = struct.pack("<IHHHH", 12, rows.shape[1], rows.shape[0], 1, 24)
     data = b"BM" + struct.pack("<IHHI", 26 + rows.size, 0, 0, 26) + head + rows.tobytes()

@@ -75,7 +75,7 @@ def test_listed_rows_are_parsed(rows: list[list[str]]) -> None:
 
 @st.composite
 def heatmaps(draw: st.DrawFn) -> PaperHeatmap:
-    """Draw a sheet with random baselines and marks, some outside the range of any network."""
+    """Draw heatmaps with random baselines and marks, partly outside the value range of a network."""
     height, width = draw(st.integers(2, 160)), draw(st.integers(2, 280))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     heat = np.asarray(rng.uniform(0, draw(st.sampled_from([0, 0.05, 0.4])), (len(HEATMAPS), height, width)))
@@ -110,7 +110,7 @@ def test_any_marks_are_a_layout_or_raise(heatmap: PaperHeatmap) -> None:
 
 @st.composite
 def phases(draw: st.DrawFn) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
-    """Draw phase fields of line patterns, noise or one value, with non-finite holes."""
+    """Draw phase fields of line patterns, noise or a constant, with holes of hostile values."""
     is_page = draw(st.booleans())
     shape = (160, 200) if is_page else draw(st.tuples(st.integers(1, 90), st.integers(1, 90)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -233,7 +233,7 @@ def test_submission_round_trip(tmp_path: Path, pages: dict[str, dict[str, NDArra
         assert found[image].keys() == leads.keys()
         for lead, mv in leads.items():
             np.testing.assert_allclose(found[image][lead], mv, atol=6e-6)
-    with path.open(encoding="utf-8", newline="") as text:  # as the csv module reads it
+    with path.open(encoding="utf-8", newline="") as text:  # parsed with the csv module
         ids = [cells[0].rsplit("_", 2)[0] for cells in csv.reader(text)][1:]
     assert set(ids) == set(pages)
 

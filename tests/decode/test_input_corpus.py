@@ -1,4 +1,4 @@
-"""Invalid inputs fail alone, with a named error, without hanging and with bounded memory."""
+"""Invalid inputs: each fails alone, with a named error, without hanging and with bounded memory."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ from ecgdigit_rt.results import PageRef, failed_from_error
 
 SUPPORT = Path(__file__).parents[1] / "support"
 MAX_REJECTED_MB = 60
-"""Memory growth of a rejected file. 20 MB are measured, for libraries that are loaded with it."""
+"""Maximum memory growth for a rejected file. Measured are 20 MB, for libraries that are loaded."""
+
 MAX_DECODED_MB = 150
-"""Memory growth of a valid page. 60 MB are measured, for 7 megapixels or 16 bits."""
+"""Maximum memory growth for a valid page. Measured are 60 MB, for 7 megapixels or 16 bits."""
+
 MAX_RUN_MB = 1500
-"""Memory of a whole run, including the networks."""
+"""Maximum memory of a whole run, including the networks."""
+
 NOBODY = 65534
 
 
@@ -80,7 +83,7 @@ code = exit_code(["run", *sys.argv[2:]])
 Path(sys.argv[1]).write_text(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 sys.exit(code)
 """
-"""The process reports its own peak, because the peak that the kernel reports includes the parent."""
+"""Script that reports its peak memory, because the peak that the kernel reports includes the parent."""
 
 
 def run(folder: Path, out: Path) -> RunResult:
@@ -189,7 +192,7 @@ def test_file_truncated_after_listing_raises(tmp_path: Path, kind: str) -> None:
         with pytest.raises(UnreadableImage):
             rgb_from_page(listed[0])
     path.unlink()
-    with pytest.raises(EcgDigitError, match="No such file"):
+    with pytest.raises(EcgDigitError, match="Input not found"):
         rgb_from_page(listed[0])
 
 

@@ -1,4 +1,4 @@
-"""The option max_pixels: it reaches the decoders, which check it before they allocate pixels."""
+"""The option max_pixels: decoders check it before they allocate memory for pixels."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_command_line_passes_max_pixels(
 ) -> None:
     scans = scans_folder(tmp_path, monkeypatch, ["1"], TruthDigitizer)
     code, _, _ = call(capsys, "run", scans, "--out", "s.csv", "--max-pixels", "4000000")
-    assert (code, TruthDigitizer.options_given["max_pixels"]) == (0, 4_000_000)
+    assert (code, TruthDigitizer.received_options["max_pixels"]) == (0, 4_000_000)
     call(capsys, "run", scans, "--out", "s.csv")
-    assert TruthDigitizer.options_given["max_pixels"] == MAX_PIXELS
+    assert TruthDigitizer.received_options["max_pixels"] == MAX_PIXELS
     code, _, err = call(capsys, "run", scans, "--out", "s.csv", "--max-pixels", "100")
     assert code == 1
     assert "--max-pixels" in err

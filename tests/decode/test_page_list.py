@@ -1,4 +1,4 @@
-"""Page list of the inputs: each page once, in natural order, with distinct ids."""
+"""Page list of the inputs: each page is listed once, in natural order, with a distinct id."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def test_folder_is_searched_recursively_in_natural_order(tmp_path: Path) -> None
 
 
 def test_folder_is_searched_for_every_suffix(tmp_path: Path) -> None:
-    given = ["a.pdf", "b.DCM", "c.dicom", "d.HEIC", "e.heif", "f.avif", "g.gif", "h.bmp", "i.jpeg", "j.tif"]
-    touch(tmp_path, *given, "k.svg", "l.docx")
-    assert names(tmp_path, tmp_path) == given  # all files are empty, and each is listed as one page
+    images = ["a.pdf", "b.DCM", "c.dicom", "d.HEIC", "e.heif", "f.avif", "g.gif", "h.bmp", "i.jpeg", "j.tif"]
+    touch(tmp_path, *images, "k.svg", "l.docx")
+    assert names(tmp_path, tmp_path) == images  # each file is empty and listed as one page
 
 
-def test_inputs_keep_their_order_without_duplicates(tmp_path: Path) -> None:
+def test_pages_are_in_input_order_without_duplicates(tmp_path: Path) -> None:
     touch(tmp_path, "z.png", "a.png", "sub/m.png")
-    given = [tmp_path / "z.png", tmp_path, tmp_path / "sub" / ".." / "a.png"]
-    assert names(tmp_path, *given) == ["z.png", "a.png", "sub/m.png"]
+    inputs = [tmp_path / "z.png", tmp_path, tmp_path / "sub" / ".." / "a.png"]
+    assert names(tmp_path, *inputs) == ["z.png", "a.png", "sub/m.png"]
 
 
 def test_globs(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_globs(tmp_path: Path) -> None:
     assert names(tmp_path, f"{tmp_path}/**/p1.png") == ["deep/er/p1.png"]
 
 
-def test_named_file_is_listed_whatever_its_suffix(tmp_path: Path) -> None:
+def test_file_passed_directly_is_listed_with_any_suffix(tmp_path: Path) -> None:
     touch(tmp_path, "scan.pdf", "[odd] name.png")
     assert names(tmp_path, tmp_path / "scan.pdf") == ["scan.pdf"]
     assert names(tmp_path, tmp_path / "[odd] name.png") == ["[odd] name.png"]
@@ -58,8 +58,10 @@ def test_named_file_is_listed_whatever_its_suffix(tmp_path: Path) -> None:
 
 def test_no_match_raises(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt")
-    with pytest.raises(NoPagesFound, match="No page images"):
+    with pytest.raises(NoPagesFound, match="No page images found in "):
         pages_from_inputs([tmp_path])
+    with pytest.raises(NoPagesFound, match="the list of inputs is empty"):
+        pages_from_inputs([])
     with pytest.raises(InputNotFound, match="absent"):
         pages_from_inputs([tmp_path / "absent"])
     with pytest.raises(InputNotFound, match=r"\*\.png"):
@@ -107,7 +109,7 @@ def test_damaged_files_do_not_stop_the_search(tmp_path: Path) -> None:
     assert names(tmp_path, tmp_path) == ["a.pdf", "b.tif", "c.dcm", "d.png", "e.jpg"]
 
 
-def test_digits_and_letters_at_the_same_position_sort(tmp_path: Path) -> None:
+def test_names_with_digits_or_letters_at_one_position_are_sorted(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "1.png", "10.png", "a1b.png", "²x.png")
     assert names(tmp_path, tmp_path) == ["1.png", "10.png", "a.png", "a1b.png", "²x.png"]
 

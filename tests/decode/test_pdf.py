@@ -1,4 +1,4 @@
-"""Rendering of PDFs: scans keep their pixels, drawings get 300 dpi, damage and passwords raise."""
+"""Rendering of PDFs: scans keep their pixels, drawings have 300 dpi, invalid files raise named errors."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def test_pages_are_in_order(path: Path) -> None:
     assert page_ids(found) == ["page", "page_p2", "page_p3", "page_p4", "page_p5"]
     for ref, grey in reversed(list(zip(found, greys, strict=True))):
         assert rgb_from_page(ref)[10, 10, 0] == pytest.approx(255 * grey, abs=1)
-    with pytest.raises(UnreadableImage, match="5 pages, and page 6"):
+    with pytest.raises(UnreadableImage, match="5 pages, but page 6"):
         rgb_from_page(PageRef(path, 5))
 
 
 def test_pdfium_is_called_by_one_thread_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads render concurrently, and each gets its own page."""
+    """Each of several threads receives its page, although the calls of PDFium do not overlap."""
     import pypdfium2
 
     greys = np.linspace(0, 1, 16)
@@ -155,12 +155,12 @@ def test_bytes_before_and_after_the_document_are_ignored(path: Path) -> None:
 def test_pdf_of_two_example_pages(tmp_path: Path) -> None:
     files = sorted(EXAMPLES.glob("*.jpg"))[:2]
     originals = [rgb_from_file(file) for file in files]
-    first, second = (Image.fromarray(each).resize((1100, 850)) for each in originals)
+    first, second = (Image.fromarray(original).resize((1100, 850)) for original in originals)
     save_image(tmp_path / "visit.pdf", first, save_all=True, append_images=[second], resolution=100)
     found = pages_from_inputs([tmp_path])
     assert page_ids(found) == ["visit", "visit_p2"]
     pages = [rgb_from_page(ref) for ref in found]
-    assert [each.shape for each in pages] == [(850, 1100, 3)] * 2
+    assert [pixels.shape for pixels in pages] == [(850, 1100, 3)] * 2
     assert_same(pages[0], np.array(first), tolerance=40)
     assert_same(pages[1], np.array(second), tolerance=40)
     assert np.abs(pages[0].astype(int) - pages[1]).mean() > 5

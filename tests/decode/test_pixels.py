@@ -1,4 +1,4 @@
-"""Conversion of arrays to RGB, and NotAnImageArray for invalid ones."""
+"""Conversion of arrays to RGB, and NotAnImageArray for invalid arrays."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_half_transparent_pixels_are_half_white() -> None:
     assert_same(rgb_from_array(rgba), np.rint(page() * (128 / 255) + 127).astype(np.uint8), tolerance=1)
 
 
-def test_array_in_target_form_is_not_copied() -> None:
-    given = page()
-    assert np.shares_memory(rgb_from_array(given), given)
+def test_contiguous_rgb_is_not_copied() -> None:
+    rgb = page()
+    assert np.shares_memory(rgb_from_array(rgb), rgb)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_array_in_target_form_is_not_copied() -> None:
         (np.full((300, 300), 255.0), "from 255 to 255"),
         (np.full((300, 300), -0.1), "from -0.1"),
         (np.full((300, 300), np.nan), "nan"),
-        (np.zeros((30, 300), np.uint8), "300 x 30 px; each side must have at least 160"),
+        (np.zeros((30, 300), np.uint8), "300 x 30 px; each side must be at least 160"),
         (np.zeros((0, 0), np.uint8), "0 x 0 px"),
         (np.broadcast_to(np.uint8(0), (20_000, 20_000)), "megapixels"),
         ([[1, 2], [3]], "inhomogeneous"),

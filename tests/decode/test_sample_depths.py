@@ -1,4 +1,4 @@
-"""Correct colours for every sample depth and colour model of the image formats."""
+"""Colours of images with every sample depth and colour model of the supported formats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BLACK_OR_WHITE = np.where(GREY > 100, 255, 0).astype(np.uint8)
 def tiff(bits: int, photometric: int, data: bytes, *, samples: int = 1, extra: int | None = None) -> bytes:
     """Return a TIFF of one uncompressed strip.
 
-    `photometric`: 0 for zero is white, 1 for zero is black, 2 for RGB, 5 for CMYK.
+    `photometric` is 0 if zero is white, 1 if zero is black, 2 for RGB and 5 for CMYK.
     """
     tags = [
         (256, WIDTH), (257, HEIGHT), (258, bits), (259, 1), (262, photometric), (273, 8),
@@ -80,7 +80,7 @@ def test_transparent_pixels_are_white(tmp_path: Path, kind: str) -> None:
 
 
 def test_half_transparent_tiff(tmp_path: Path) -> None:
-    """Libtiff multiplies by alpha; a second multiplication would darken the page."""
+    """Libtiff multiplies by alpha, so that a second multiplication would darken the page."""
     rgba = np.dstack([page(), np.full((HEIGHT, WIDTH), 128, np.uint8)])
     expected = np.rint(page() * (128 / 255) + 127).astype(np.uint8)
     path = save_image(tmp_path / "straight.tif", Image.fromarray(rgba))
@@ -124,10 +124,14 @@ def test_cmyk_tiff(tmp_path: Path, options: dict[str, str]) -> None:
 
 
 def ycck_jpeg() -> bytes:
-    """Return a JPEG as Photoshop writes it: inverted CMYK with three channels in YCbCr (Adobe 2)."""
+    """Return a JPEG like those of Photoshop: inverted CMYK with three channels in YCbCr (Adobe 2)."""
     black = np.zeros((HEIGHT, WIDTH), np.uint8)
-    ycc = np.asarray(Image.fromarray(255 - page()).convert("YCbCr"))  # of the ink, 255 - light
-    stored = np.dstack([255 - ycc, black])  # Pillow inverts when it writes, so that 255 - ink is stored
+    ycc = np.asarray(
+        Image.fromarray(255 - page()).convert("YCbCr")
+    )  # colours of the ink, which are 255 - light
+    stored = np.dstack(
+        [255 - ycc, black]
+    )  # Pillow inverts the values that it writes, so that 255 - ink is stored
     data = bytearray(
         image_bytes(Image.frombytes("CMYK", (WIDTH, HEIGHT), stored.tobytes()), "JPEG", quality=95)
     )
@@ -141,7 +145,7 @@ def test_cmyk_jpeg(tmp_path: Path) -> None:
     assert b"Adobe" in path.read_bytes()
     assert_same(rgb_from_file(path), page(), tolerance=2)
     path.write_bytes(ycck_jpeg())
-    with Image.open(path) as opened:  # verifies the file with Pillow
+    with Image.open(path) as opened:  # verifies the file itself
         assert opened.mode == "CMYK"
         assert_same(np.array(opened.convert("RGB")), page(), tolerance=3)
     assert_same(rgb_from_file(path), page(), tolerance=3)

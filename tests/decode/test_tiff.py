@@ -1,4 +1,4 @@
-"""Multi-page TIFF: pages are counted without decoding, and only damaged pages fail."""
+"""Multi-page TIFF: pages are counted without decoding, and only damaged pages raise errors."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def test_cyclic_directory_chain_ends(tmp_path: Path) -> None:
 
 def test_missing_page_raises(tmp_path: Path) -> None:
     path = save_image(tmp_path / "scan.tif", Image.fromarray(page()))
-    with pytest.raises(UnreadableImage, match="1 page, and page 3"):
+    with pytest.raises(UnreadableImage, match="1 page, but page 3"):
         rgb_from_page(PageRef(path, 2))
     path = save_image(tmp_path / "scan.png", Image.fromarray(page()))
-    with pytest.raises(UnreadableImage, match="1 page, and page 2"):
+    with pytest.raises(UnreadableImage, match="1 page, but page 2"):
         rgb_from_page(PageRef(path, 1))
 
 

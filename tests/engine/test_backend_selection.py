@@ -1,4 +1,4 @@
-"""Selection of backend, device and precision: `auto`, names, refusals and their hints."""
+"""Selection of backend, device and precision: `auto`, names, and errors with their hints."""
 
 from __future__ import annotations
 
@@ -45,11 +45,15 @@ MANUAL = Fake("manual", Ready("4", {GPU: ("fp16",)}), is_auto=False)
 
 
 def test_auto_prefers_a_gpu_and_then_the_first_backend() -> None:
-    found = select_backend(backends=backends(GONE, QUICK, SLOW, GPUS, MANUAL))
-    assert (found.backend.name, found.device, found.precision) == ("gpus", GPU, "fp16")
-    assert str(found) == "auto → gpus 3 (cuda:0, fp16)"
-    found = select_backend(backends=backends(GONE, QUICK, SLOW))
-    assert (found.backend.name, found.precision, found.graph_precision) == ("quick", "bf16", "fp32")
+    selection = select_backend(backends=backends(GONE, QUICK, SLOW, GPUS, MANUAL))
+    assert (selection.backend.name, selection.device, selection.precision) == ("gpus", GPU, "fp16")
+    assert str(selection) == "auto → gpus 3 (cuda:0, fp16)"
+    selection = select_backend(backends=backends(GONE, QUICK, SLOW))
+    assert (selection.backend.name, selection.precision, selection.graph_precision) == (
+        "quick",
+        "bf16",
+        "fp32",
+    )
 
 
 def test_a_named_device_or_precision_is_used() -> None:
@@ -73,7 +77,7 @@ def test_a_named_device_or_precision_is_used() -> None:
         (
             ("slow", "auto", "fp16"),
             "slow in fp16 on cpu cannot be used: its available precisions are fp32",
-            "--precision fp32",
+            "--precision auto or one of fp32.",
         ),
         (("auto", "cuda:7", "auto"), "--device cuda:7 cannot be used: gone: it is not", "doctor"),
     ],
@@ -98,8 +102,8 @@ def test_the_hint_for_an_unknown_name_lists_the_known_ones(options: tuple[str, s
 def packages(monkeypatch: pytest.MonkeyPatch, *names: str, gpus: int = 0) -> None:
     monkeypatch.setattr(onnxruntime, "has_int8_dot_product", lambda: False)
     monkeypatch.setattr(onnxruntime, "installed_variants", lambda: dict.fromkeys(names, "1.31.1"))
-    found = tuple(CudaDevice(k, "T4", (7, 5), 16 << 30) for k in range(gpus))
-    monkeypatch.setattr(onnxruntime, "cuda_devices", lambda: found)
+    gpu_devices = tuple(CudaDevice(k, "T4", (7, 5), 16 << 30) for k in range(gpus))
+    monkeypatch.setattr(onnxruntime, "cuda_devices", lambda: gpu_devices)
 
 
 def test_two_variants_of_onnxruntime_are_detected_with_the_repair(
@@ -108,7 +112,7 @@ def test_two_variants_of_onnxruntime_are_detected_with_the_repair(
     packages(monkeypatch, "onnxruntime", "onnxruntime-gpu", gpus=1)
     probed = OnnxRuntime("onnxruntime").probe()
     assert isinstance(probed, Ready)
-    assert list(probed.devices) == [CPU], "it is undefined which of the two is loaded for a GPU"
+    assert list(probed.devices) == [CPU], "with both packages, GPU support is undefined"
     assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install" in probed.notes[0]
     assert probed.notes[0].endswith("onnxruntime-gpu")
     with pytest.raises(BackendUnusable, match="its available devices are cpu"):
@@ -134,8 +138,10 @@ def test_int8_is_used_if_the_cpu_has_instructions_for_it(monkeypatch: pytest.Mon
     assert select_backend(graphs=("fp32", "fp16"), backends=known).precision == "fp32", (
         "models without an INT8 graph"
     )
-    with pytest.raises(BackendUnusable, match="in int8 on cpu"):
+    with pytest.raises(BackendUnusable, match=r"in int8 on cpu .* available precisions are fp32$"):
         select_backend(precision="int8", graphs=("fp32",), backends=known)
+    with pytest.raises(BackendUnusable, match="the models have no graphs in int8 or fp32"):
+        select_backend(graphs=("fp16",), backends=known)
 
 
 def test_cgroup_quota(tmp_path: Path) -> None:

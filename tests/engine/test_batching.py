@@ -1,4 +1,4 @@
-"""Batching of waiting calls, reduction of the batch if memory is short, and errors of the worker."""
+"""Batching of waiting calls, smaller batches if memory is insufficient, and errors of the worker."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ecgdigit_rt.models import load_models
 
 
 class Device:
-    """Runner that returns the mean of each image and records the batch sizes.
+    """Simulated runner that returns the mean of each image and records the batch sizes.
 
-    It can be blocked, made to fail, and limited to batches of `capacity` images.
+    It can be blocked, can raise an error, and can be limited to batches of `capacity` images.
     """
 
     spec = StageSpec("trace", "1", "fp32", (Port("pixels", "uint8", ("batch", "height", "width", 3)),), ())
@@ -59,7 +59,7 @@ def image(value: int, side: int = 8, batch: int = 1) -> dict[str, NDArray[np.uin
 
 
 def batched_results(device: Device, runner: BatchingRunner, calls: list[dict[str, Any]]) -> list[Fetches]:
-    """Return the results of calls that wait while the device is busy with another one."""
+    """Return the results of calls that are enqueued while the device is busy with another call."""
     device.unblocked.clear()
     with ThreadPoolExecutor(len(calls) + 1) as pool:
         busy = pool.submit(runner.run, image(0, side=4))
@@ -75,8 +75,8 @@ def batched_results(device: Device, runner: BatchingRunner, calls: list[dict[str
 def test_waiting_calls_are_batched_and_each_gets_its_own_result() -> None:
     device = Device()
     runner = BatchingRunner(device, max_batch=4)
-    found = batched_results(device, runner, [image(value) for value in range(6)])
-    assert [float(one["mean"][0]) for one in found] == [0, 1, 2, 3, 4, 5]
+    results = batched_results(device, runner, [image(value) for value in range(6)])
+    assert [float(result["mean"][0]) for result in results] == [0, 1, 2, 3, 4, 5]
     assert device.batches == [1, 4, 2]
     runner.close()
 
@@ -85,8 +85,8 @@ def test_different_shapes_and_large_images_are_not_batched() -> None:
     device = Device()
     runner = BatchingRunner(device, max_batch=4)
     feeds = [image(1), image(2, side=2048), image(3), image(4, side=2048), image(5, batch=3)]
-    found = batched_results(device, runner, feeds)
-    assert [one["mean"].tolist() for one in found] == [[1], [2], [3], [4], [5, 5, 5]]
+    results = batched_results(device, runner, feeds)
+    assert [result["mean"].tolist() for result in results] == [[1], [2], [3], [4], [5, 5, 5]]
     assert device.batches == [1, 2, 1, 1, 3]
     runner.close()
 
@@ -94,8 +94,8 @@ def test_different_shapes_and_large_images_are_not_batched() -> None:
 def test_out_of_memory_halves_the_batch_permanently() -> None:
     device = Device(capacity=1)
     runner = BatchingRunner(device, max_batch=4)
-    found = batched_results(device, runner, [image(value) for value in range(4)])
-    assert [float(one["mean"][0]) for one in found] == [0, 1, 2, 3]
+    results = batched_results(device, runner, [image(value) for value in range(4)])
+    assert [float(result["mean"][0]) for result in results] == [0, 1, 2, 3]
     assert device.batches == [1, 1, 1, 1, 1]
     assert list(runner._memory_limits.values()) == [1]
     device.capacity = 0
@@ -111,8 +111,8 @@ def test_calls_of_one_batch_have_the_same_shared_input() -> None:
     runner = BatchingRunner(device, max_batch=4)
     first, second = SharedInput(np.array([100.0])), SharedInput(np.array([200.0]))
     feeds = [{**image(k), "shared": value} for k, value in enumerate((first, first, second, first))]
-    found = batched_results(device, runner, feeds)
-    assert [float(one["mean"][0]) for one in found] == [100, 101, 202, 103]
+    results = batched_results(device, runner, feeds)
+    assert [float(result["mean"][0]) for result in results] == [100, 101, 202, 103]
     assert device.batches == [1, 3, 1]
     runner.close()
 
@@ -137,8 +137,8 @@ def test_memory_limits_are_stored_by_shape_without_references_to_images() -> Non
     device = Device(capacity=1)
     runner = BatchingRunner(device, max_batch=4)
     pages = [SharedInput(np.array([float(k)])) for k in range(3)]
-    found = [runner.run({**image(1, batch=4), "shared": page})["mean"].tolist() for page in pages]
-    assert found == [[1.0] * 4, [2.0] * 4, [3.0] * 4]
+    results = [runner.run({**image(1, batch=4), "shared": page})["mean"].tolist() for page in pages]
+    assert results == [[1.0] * 4, [2.0] * 4, [3.0] * 4]
     assert len(runner._memory_limits) == 1
     references = [weakref.ref(page.array) for page in pages]
     del pages
@@ -196,8 +196,8 @@ def test_a_network_gives_the_same_result_in_a_batch() -> None:
     rng = np.random.default_rng(0)
     feeds = [{"pixels": rng.integers(0, 256, (1, 320, 64, 3), dtype=np.uint8)} for _ in range(5)]
     with ThreadPoolExecutor(5) as pool:
-        found = list(pool.map(runner.run, feeds))
-    for outputs, inputs in zip(found, feeds, strict=True):
+        results = list(pool.map(runner.run, feeds))
+    for outputs, inputs in zip(results, feeds, strict=True):
         for name, expected in plain.run(inputs).items():
             assert np.abs(outputs[name] - expected).max() < 1e-3
     runner.close()

@@ -1,4 +1,4 @@
-"""Building, storing and matching of engines. Real engines are built for a T4 without a GPU."""
+"""Build, storage and selection of engines. Engines for a T4 are built without a GPU."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_one_engine_has_several_targets_and_the_specified_sizes(store: EngineSto
 
 @needs_rtx
 def test_a_failed_build_raises_an_error_and_leaves_no_engine(store: EngineStore) -> None:
-    """Stage 0 has a matrix product, which TensorRT does not support in FP32 on Turing."""
+    """The locate stage has a matrix product, which TensorRT does not support in FP32 on Turing."""
     with pytest.raises(EngineBuildFailed, match=r"locate could not be built for sm75.*GEMM"):
         build_engines(EngineBuildRequest(targets=("sm75",), precision="fp32"), store)
     assert list(store.folder.glob("*.engine")) == []
@@ -144,13 +144,13 @@ def test_builders_of_one_engine_exclude_each_other(store: EngineStore) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"backend_version": "1.6"}, "built for tensorrt-rtx 1.6, installed is 1.7"),
+        ({"backend_version": "1.6"}, "built for tensorrt-rtx 1.6, but 1.7 is installed"),
         (
             {"graph_sha256": "cd" * 32, "models": "lite 0.9"},
             "built from lite 0.9, which is not the model in use",
         ),
-        ({"targets": ("sm89",)}, "built for sm89, this GPU is sm75"),
-        ({"backend": "tensorrt"}, "built for tensorrt, requested is tensorrt-rtx"),
+        ({"targets": ("sm89",)}, "built for sm89, but this GPU is sm75"),
+        ({"backend": "tensorrt"}, "built for tensorrt, but tensorrt-rtx is requested"),
     ],
 )
 def test_the_mismatch_of_an_engine_is_explained(
@@ -168,9 +168,9 @@ def test_engines_are_stale_after_an_update_of_the_package(
 ) -> None:
     store.publish(IDENTITY, b"engine", 1.0, "2026-01-01")
     monkeypatch.setattr(engine_builds, "installed_version", lambda _: "11.4")
-    assert engine_statuses(store)[0].reason == "built for tensorrt-rtx 1.7, installed is 11.4"
+    assert engine_statuses(store)[0].reason == "built for tensorrt-rtx 1.7, but 11.4 is installed"
     monkeypatch.setattr(engine_builds, "installed_version", lambda _: "1.7")
-    assert engine_statuses(store)[0].reason.startswith("built from lite 1, installed is lite ")
+    assert engine_statuses(store)[0].reason.startswith("built from lite 1, but lite ")
 
 
 def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:

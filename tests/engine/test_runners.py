@@ -1,4 +1,4 @@
-"""Results of every backend that is ready, compared with ONNX Runtime in FP32."""
+"""Outputs of all backends that are ready, compared with ONNX Runtime in FP32."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from ecgdigit_rt.models import STAGES, load_models
 
 SHAPES = {"locate": [(1, 96, 160, 3), (3, 64, 96, 3)], "grid": [(1, 96, 160, 3)], "trace": [(2, 320, 96, 3)]}
 TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2, "bf16": 0.15, "int8": 0.7}
-"""Allowed difference relative to the largest value, by the cause of rounding: another order of summation in
-FP32, 11 bits per layer in FP16, 8 bits per layer in bf16, and INT8 ranges that were calibrated on pages, not
-on noise. The effect on signals is measured on pages at export."""
+"""Maximum difference relative to the largest value, by precision.
+
+FP32 sums in another order. FP16 rounds to 11 bits per layer, and bf16 to 8 bits. The ranges of INT8 are
+calibrated on pages, not on noise. The export measures the effect on the signals of pages.
+"""
 
 
 def ready_configurations() -> list[tuple[str, Device, str]]:
@@ -51,11 +53,11 @@ def test_outputs_agree_with_the_reference(configuration: tuple[str, dict[str, Ru
     reference = OnnxRuntimeRunner(load_models().graphs[stage], 1)
     for shape in SHAPES[stage]:
         feeds = {"pixels": random_bytes(shape)}
-        expected, found = reference.run(feeds), runners[stage].run(feeds)
-        assert list(found) == list(expected)
+        expected, outputs = reference.run(feeds), runners[stage].run(feeds)
+        assert list(outputs) == list(expected)
         for name, values in expected.items():
-            assert found[name].dtype == values.dtype == np.float32
-            assert np.abs(found[name] - values).max() <= TOLERANCE[precision] * np.abs(values).max()
+            assert outputs[name].dtype == values.dtype == np.float32
+            assert np.abs(outputs[name] - values).max() <= TOLERANCE[precision] * np.abs(values).max()
 
 
 def test_specs_have_ports_and_axes(configuration: tuple[str, dict[str, Runner]]) -> None:
@@ -67,7 +69,7 @@ def test_specs_have_ports_and_axes(configuration: tuple[str, dict[str, Runner]])
         assert all(axis.low <= axis.tuned <= axis.high and axis.tuned % axis.step == 0 for axis in spec.axes)
 
 
-def test_a_size_that_is_no_multiple_of_the_step_is_refused(
+def test_a_size_that_is_not_a_multiple_of_the_step_is_rejected(
     configuration: tuple[str, dict[str, Runner]],
 ) -> None:
     with pytest.raises(ShapeOutsideProfile, match="width is 100; it must be a multiple of 32") as caught:
@@ -76,7 +78,7 @@ def test_a_size_that_is_no_multiple_of_the_step_is_refused(
 
 
 def test_results_are_not_overwritten_by_later_calls(configuration: tuple[str, dict[str, Runner]]) -> None:
-    """The caller owns a result: neither the next call nor another thread changes it."""
+    """The caller owns a result. Neither the next call nor another thread changes it."""
     runner = configuration[1]["trace"]
     feeds = [{"pixels": random_bytes((1, 320, width, 3))} for width in (64, 96, 64, 96)]
     alone = [runner.run(one)["height_logits"] for one in feeds]
@@ -88,7 +90,7 @@ def test_results_are_not_overwritten_by_later_calls(configuration: tuple[str, di
         assert np.array_equal(other["height_logits"], copy)
 
 
-def test_fp16_graphs_state_their_precision() -> None:
+def test_fp16_graphs_declare_their_precision() -> None:
     for stage, graph in load_models(precision="fp16").graphs.items():
         spec = spec_from_graph(graph)
         assert (spec.stage, spec.precision) == (stage, "fp16")

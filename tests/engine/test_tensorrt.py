@@ -1,6 +1,6 @@
-"""TensorRT runner with a simulated GPU: addresses, shapes, profiles, and errors.
+"""TensorRT runner with a simulated GPU: addresses, shapes, profiles and errors.
 
-The results of a real GPU are checked by `benchmarks/gpu_check.py`.
+`benchmarks/gpu_check.py` checks the results on a real GPU.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GPU = Device("cuda", 0)
 
 
 class FakeStream:
-    """Stream whose addresses are numbers and whose memory is a dictionary."""
+    """Simulated stream, with consecutive numbers as addresses and a dictionary as memory."""
 
     handle = 7
     memory: ClassVar[dict[int, NDArray[Any]]] = {}
@@ -62,7 +62,7 @@ class FakeStream:
 
 
 class FakeContext:
-    """Execution context that runs the graph on the CPU, with inputs and outputs at the set addresses."""
+    """Simulated execution context, which runs the graph on the CPU."""
 
     def __init__(self, works: bool) -> None:
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -83,14 +83,14 @@ class FakeContext:
     def execute_async_v3(self, stream: int) -> bool:
         assert stream == FakeStream.handle
         if self.works:
-            found = OnnxRuntimeRunner(GRAPH, 1).run({"pixels": FakeStream.memory[self.addresses["pixels"]]})
-            FakeStream.memory[self.addresses["phase"]] = found["phase"]
+            outputs = OnnxRuntimeRunner(GRAPH, 1).run({"pixels": FakeStream.memory[self.addresses["pixels"]]})
+            FakeStream.memory[self.addresses["phase"]] = outputs["phase"]
         return self.works
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineStore:
-    """Return an empty store, and simulate TensorRT on a T4 that loads the engine b"engine"."""
+    """Return an empty store, and simulate TensorRT on a T4. The only valid engine is b"engine"."""
     state = SimpleNamespace(works=True)
 
     def deserialize(data: bytes) -> SimpleNamespace | None:
@@ -134,9 +134,9 @@ def test_outputs_agree_with_onnxruntime(store: EngineStore) -> None:
     assert probed.devices == {GPU: ("fp32",)}
     runner = backend.open_stage(GRAPH, ExecutionOptions(GPU, "fp32"))
     for shape in ((1, 64, 96, 3), (2, 96, 64, 3)):
-        found = runner.run(pixels(*shape))["phase"]
+        outputs = runner.run(pixels(*shape))["phase"]
         expected = OnnxRuntimeRunner(GRAPH, 1).run(pixels(*shape))["phase"]
-        assert np.allclose(found, expected, atol=1e-5)
+        assert np.allclose(outputs, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_outputs_agree_with_onnxruntime(store: EngineStore) -> None:
         ((1, 60, 64, 3), "height", "height is 60; it must be a multiple of 32"),
     ],
 )
-def test_a_shape_outside_the_profile_is_refused(
+def test_a_shape_outside_the_profile_is_rejected(
     store: EngineStore, shape: tuple[int, ...], axis: str, message: str
 ) -> None:
     publish(store)
@@ -165,8 +165,8 @@ def test_a_missing_or_stale_engine_has_the_build_command_as_hint(store: EngineSt
     assert isinstance(probed, Unusable)
     assert probed.fix == "ecgdigit-rt build-engines --backend tensorrt-rtx"
     publish(store, version="1.6")
-    assert isinstance(backend.probe(), Unusable), "engines of another version do not count"
-    with pytest.raises(EngineMissing, match=r"built for tensorrt-rtx 1\.6, installed is 1\.7") as caught:
+    assert isinstance(backend.probe(), Unusable), "the engine was built with another version"
+    with pytest.raises(EngineMissing, match=r"built for tensorrt-rtx 1\.6, but 1\.7 is installed") as caught:
         backend.open_stage(GRAPH, ExecutionOptions(GPU, "fp32"))
     assert "ecgdigit-rt build-engines --backend tensorrt-rtx" in caught.value.hint
 

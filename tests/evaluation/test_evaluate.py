@@ -1,4 +1,4 @@
-"""Scores of submissions against truth files, inferred rates, and the text and JSON reports."""
+"""Tests of scores against truth files, of inferred rates, and of the text and JSON reports."""
 
 from __future__ import annotations
 

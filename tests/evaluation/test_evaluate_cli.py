@@ -1,4 +1,4 @@
-"""`evaluate` end to end: inputs, HTML and CSV reports, and inspection of the worst pages."""
+"""Tests of the command `evaluate`: inputs, HTML and CSV reports, and inspection of the worst pages."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def run_evaluate(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-def document(capsys: Capture, given: str) -> dict[str, object]:
-    code, out, _ = run_evaluate(capsys, given, "truth", "--format", "json")
+def document(capsys: Capture, predictions: str) -> dict[str, object]:
+    code, out, _ = run_evaluate(capsys, predictions, "truth", "--format", "json")
     assert code == 0
     scores: dict[str, object] = json.loads(out)
     return scores
@@ -98,7 +98,7 @@ def test_layouts_of_the_truth_have_precedence_over_those_of_the_run(folder: Path
     assert json.loads(run_evaluate(capsys, "submission.csv", "truth", "--format", "json")[1])["layouts"] == {}
 
 
-def test_csv_folder_and_parquet_file_score_alike(folder: Path, capsys: Capture) -> None:
+def test_csv_folder_and_parquet_file_have_equal_scores(folder: Path, capsys: Capture) -> None:
     pytest.importorskip("pyarrow")
     (folder / "pages").mkdir()
     with FORMATS["parquet"].open_writer(OutputDestination(folder / "all.parquet")) as parquet:
@@ -109,8 +109,8 @@ def test_csv_folder_and_parquet_file_score_alike(folder: Path, capsys: Capture) 
             (folder / "pages" / f"{name}.json").write_text('{"layout": {"name": "3x4+1"}}')
         parquet.write("gone", Failed(PageRef(Path("gone.png")), "E-GRID-01", "no grid", "none"))
     expected = document(capsys, "submission.csv")
-    for given in ("pages", "all.parquet"):
-        scores = document(capsys, given)
+    for predictions in ("pages", "all.parquet"):
+        scores = document(capsys, predictions)
         assert scores["score_db"] == pytest.approx(expected["score_db"], abs=1e-3)
         assert scores["dtw_mv"] == pytest.approx(expected["dtw_mv"], abs=1e-5)
         images = scores["images"]
@@ -124,14 +124,14 @@ def test_invalid_predictions_are_reported(folder: Path, capsys: Capture) -> None
     (folder / "bad").mkdir()
     (folder / "bad" / "01_render.csv").write_text("time_s,X\n0,1\n")
     (folder / "bad.parquet").write_text("not a Parquet file")
-    for given, words in (
+    for predictions, words in (
         ("empty", "no NAME.csv"),
         ("bad", "does not name a lead"),
         ("bad.parquet", "bad.parquet"),
     ):
-        if given.endswith("parquet"):
+        if predictions.endswith("parquet"):
             pytest.importorskip("pyarrow")
-        code, out, err = run_evaluate(capsys, given, "truth")
+        code, out, err = run_evaluate(capsys, predictions, "truth")
         assert (code, out) == (1, "")
         assert words in err
         assert "[E-SUBMISSION-02]" in err
@@ -197,7 +197,7 @@ def test_worst_pages_are_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         writer.write(names[0], "II", np.sin(np.arange(5000.0)))
     monkeypatch.chdir(tmp_path)
     truth = str(EXAMPLES / "truth")
-    given = (
+    arguments = (
         "s.csv",
         truth,
         "--submitted-only",
@@ -208,7 +208,7 @@ def test_worst_pages_are_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "--inspect-dir",
         "inspected",
     )
-    code, out, err = run_evaluate(capsys, *given, "--threads", "1")
+    code, out, err = run_evaluate(capsys, *arguments, "--threads", "1")
     assert code == 0
     assert "score" in out
     facts = json.loads((tmp_path / "inspected" / names[0] / "inspect.json").read_text(encoding="utf-8"))
@@ -222,16 +222,16 @@ def test_worst_pages_are_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_absent_and_unreadable_worst_pages_are_reported(folder: Path, capsys: Capture) -> None:
     (folder / "scans").mkdir()
     (folder / "scans" / "02_photo.png").write_text("not an image")
-    given = ("submission.csv", "truth", "--worst", "2", "--pages", "scans", "--inspect-dir", "inspected")
-    code, _, err = run_evaluate(capsys, *given, "--threads", "1")
+    arguments = ("submission.csv", "truth", "--worst", "2", "--pages", "scans", "--inspect-dir", "inspected")
+    code, _, err = run_evaluate(capsys, *arguments, "--threads", "1")
     assert code == 0
-    assert "absent   03_photo: there is no such page in scans" in err
+    assert "absent   03_photo: no page with this id in scans" in err
     assert re.search(r"absent   02_photo: .*\[E-INPUT-03\]", err)
     assert not (folder / "inspected").exists()
 
 
-@pytest.mark.parametrize("given", [["--worst", "2"], ["--pages", "x"], ["--worst", "1", "--pages", "x"]])
-def test_worst_requires_pages_and_inspect_dir(folder: Path, capsys: Capture, given: list[str]) -> None:
-    code, out, err = run_evaluate(capsys, "submission.csv", "truth", *given)
+@pytest.mark.parametrize("options", [["--worst", "2"], ["--pages", "x"], ["--worst", "1", "--pages", "x"]])
+def test_worst_requires_pages_and_inspect_dir(folder: Path, capsys: Capture, options: list[str]) -> None:
+    code, out, err = run_evaluate(capsys, "submission.csv", "truth", *options)
     assert (code, out) == (1, "")
     assert "--inspect-dir" in err

@@ -1,4 +1,4 @@
-"""Tables and plots of the HTML report, and the extra that they need."""
+"""Tests of the tables and plots of the HTML report, and of the extra that they require."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def titles(svg: str) -> list[str | None]:
 
 
 def test_cells_are_escaped_and_have_sort_keys() -> None:
-    columns = [Column("x<y", 'a "b"'), Column("share", factor=100, digits=1)]
+    columns = [Column("x<y", 'a "b"'), Column("share", factor=100, decimals=1)]
     rows = [("<script>", 0.5), ("b", -0.25), ('"', math.nan), ("", math.inf), ("", 3)]
     cells = [[columns[0].cell(text), columns[1].cell(value)] for text, value in rows]
     template = template_environment().get_template("table.html.jinja")

@@ -1,4 +1,4 @@
-"""Accuracy measures other than dB, on curves with known errors."""
+"""Tests of the accuracy measures other than dB, on curves with known errors."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_summary_counts_every_lead_once_and_ignores_missing_measures() -> None:
         lead_agreement(LEAD, None, 500),
     ]
     total = summarize(got)
-    assert total.rmse_mv == pytest.approx(sum(one.rmse_mv for one in got) / 3)
+    assert total.rmse_mv == pytest.approx(sum(agreement.rmse_mv for agreement in got) / 3)
     assert total.pearson == pytest.approx(1), "the mean of two"
     assert (total.peaks.true, total.peaks.true_matched) == (36, 24)
     assert all(math.isnan(value) for value in measure_values(summarize([])).values())

@@ -1,4 +1,4 @@
-"""The metric against plain loops written from the competition's description."""
+"""Tests of the metric against plain loops that follow the competition's description."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reference(truth: Signal, predicted: Signal, rate_hz: float) -> tuple[float, 
     reach = int(0.2 * rate_hz)
     for d in sorted(range(-reach, reach + 1), key=lambda d: (abs(d), d)):
         total = sum(a[i] * b[i - d] for i in range(n) if 0 <= i - d < n)
-        if total > best + 1e-9:  # the smaller shift wins a tie
+        if total > best + 1e-9:  # the smallest shift wins a tie
             best, lag = total, d
     pairs = [(truth[i], predicted[i - lag]) for i in range(n) if 0 <= i - lag < n]
     offset = sum(t - p for t, p in pairs) / len(pairs)

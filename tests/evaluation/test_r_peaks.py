@@ -1,4 +1,4 @@
-"""R peaks: times, polarity, and matching of two curves."""
+"""Tests of R peaks: times, polarity, and matching of two curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Degradations, sweeps, and the command `robustness`."""
+"""Tests of degradations, sweeps, and the command `robustness`."""
 
 from __future__ import annotations
 
@@ -115,12 +115,12 @@ def test_perspective_moves_corners_by_at_most_the_share() -> None:
         corners = cv2.approxPolyDP(hull, 8, True)[:, 0].astype(float)
         assert len(corners) == 4
         old = np.array([[10, 10], [590, 10], [590, 390], [10, 390]])
-        nearest = np.array([corners[np.hypot(*(corners - one).T).argmin()] for one in old])
+        nearest = np.array([corners[np.hypot(*(corners - corner).T).argmin()] for corner in old])
         inward = (nearest - old) * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
         assert inward.min() > -2
         assert (inward <= np.array([601, 401]) * share + 2).all()
         inward_by_share[share] = inward
-    # The random draw is the same, twice as far.
+    # The random draw is the same, but the distances are doubled.
     np.testing.assert_allclose(inward_by_share[0.1], 2 * inward_by_share[0.05], atol=3.5)
     assert inward_by_share[0.1].max() > 20
 
@@ -160,15 +160,15 @@ EVERY: dict[str, Callable[[Image, int], Image]] = {
 def test_degradations_are_deterministic_and_do_not_modify_their_input(name: str) -> None:
     image = np.random.default_rng(1).integers(60, 200, (120, 180, 3)).astype(np.uint8)
     before = image.copy()
-    one, again, other = (EVERY[name](image, seed) for seed in (4, 4, 5))
+    first, same_seed, other_seed = (EVERY[name](image, seed) for seed in (4, 4, 5))
     np.testing.assert_array_equal(image, before)
-    np.testing.assert_array_equal(one, again)
-    assert one.dtype == np.uint8
-    assert one.flags.c_contiguous
-    assert one.shape[2] == 3
-    draws = name in {"noise", "perspective", "shading", "combined"}
-    assert (one.shape != other.shape or bool((one != other).any())) == draws
-    assert one.shape != image.shape or bool((one != image).any())
+    np.testing.assert_array_equal(first, same_seed)
+    assert first.dtype == np.uint8
+    assert first.flags.c_contiguous
+    assert first.shape[2] == 3
+    is_random = name in {"noise", "perspective", "shading", "combined"}
+    assert (first.shape != other_seed.shape or bool((first != other_seed).any())) == is_random
+    assert first.shape != image.shape or bool((first != image).any())
 
 
 class NoiseDigitizer:
@@ -249,8 +249,8 @@ def test_command_measures_real_pages(
     monkeypatch.setitem(SWEEPS, "combined", replace(SWEEPS["combined"], levels=(3,)))
     before = {path: path.read_bytes() for path in EXAMPLES.glob("*.jpg")}
     page, out, plot = EXAMPLES / "000001_colour_scan.jpg", tmp_path / "made" / "r.json", tmp_path / "r.svg"
-    given = ["--truth", str(EXAMPLES / "truth"), "--out", str(out), "--plot", str(plot), "--threads", "1"]
-    code = exit_code(["robustness", str(page), *given, "--sweep", "combined"])
+    options = ["--truth", str(EXAMPLES / "truth"), "--out", str(out), "--plot", str(plot), "--threads", "1"]
+    code = exit_code(["robustness", str(page), *options, "--sweep", "combined"])
     text, err = capsys.readouterr()
     assert code == 0, err
     result = json.loads(out.read_text(encoding="utf-8"))
@@ -281,8 +281,8 @@ def test_command_offers_all_sweeps() -> None:
 def test_bad_arguments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], words: str
 ) -> None:
-    given = [str(EXAMPLES), "--truth", str(EXAMPLES / "truth"), "--out", str(tmp_path / "r.json")]
-    assert exit_code(["robustness", *given, *extra]) == 1
+    arguments = [str(EXAMPLES), "--truth", str(EXAMPLES / "truth"), "--out", str(tmp_path / "r.json")]
+    assert exit_code(["robustness", *arguments, *extra]) == 1
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

@@ -28,7 +28,7 @@ PAGE = ROOT / "examples" / "000000_render.jpg"
 
 @pytest.fixture(scope="module")
 def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rectify one example, named as in the competition, and an image that is not a page."""
+    """Rectify an example, with a name as in the competition, and an image that is not a page."""
     folder = tmp_path_factory.mktemp("distill")
     (folder / "pages").mkdir()
     (folder / "pages" / "77-0001.jpg").write_bytes(PAGE.read_bytes())
@@ -82,7 +82,7 @@ def test_labels_of_several_teachers_are_their_mean(labelled_folder: Path) -> Non
 
 
 def test_the_shipped_network_agrees_with_itself(labelled_folder: Path) -> None:
-    """Shifted crops have shifted labels, so that trained weights have a small error on them."""
+    """Shifted crops have shifted labels, so the error of trained weights is small."""
     (path,) = rectified_labels(labelled_folder / "out")
     network = stage_network("lite", "trace").eval()
     weights = torch.load(ROOT / "export/checkpoints/trace.pt", weights_only=True)["weights"]

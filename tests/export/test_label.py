@@ -24,7 +24,7 @@ PAGES = ("000000_render", "000003_photo")
 
 @pytest.fixture(scope="module")
 def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Label two examples with their truth, one with that of another recording, and one without truth."""
+    """Label two examples with their truth, one with the truth of another page, and one without truth."""
     folder = tmp_path_factory.mktemp("own")
     for name in ("pages", "truth"):
         (folder / name).mkdir()
@@ -53,7 +53,7 @@ def test_pages_that_do_not_match_are_skipped(labelled_folder: Path) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_labels_equal_the_truth(name: str, labelled_folder: Path) -> None:
-    """The signals of the labels equal the truth, except for shifts by fractions of a sample."""
+    """The signals of the labels equal the truth, apart from shifts by fractions of a sample."""
     truth = load_truth(labelled_folder / "out" / f"{name}.npz")
     lines = (labelled_folder / "truth" / f"{name}.csv").read_text().splitlines()
     header = lines[0].split(",")
@@ -83,7 +83,7 @@ def test_the_curves_are_on_the_ink(name: str, labelled_folder: Path) -> None:
 def _grey_at(truth: PageTruth, image: np.ndarray, above_mm: float) -> np.ndarray:
     values = []
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
-        is_flat = np.abs(np.gradient(curve)) < 0.02  # there a stroke is as thin as the pen
+        is_flat = np.abs(np.gradient(curve)) < 0.02  # in flat parts, a stroke is as thin as the pen
         u = row.start_mm + np.flatnonzero(is_flat) / 20
         x, y = truth.pixels_from_mm(u, row.baseline_mm - curve[is_flat] - above_mm)
         values.append(image[y.astype(int), x.astype(int)].astype(float))
@@ -101,7 +101,7 @@ def test_networks_are_fine_tuned_on_labels(labelled_folder: Path, tmp_path: Path
     for stage in ("trace", "locate"):
         settings = load_settings("lite", [*paths, *quick, f"{stage}.steps=1", f"{stage}.batch=2"])
         train_stage(stage, settings, on_epoch=lambda summary: losses.append(summary.loss))
-    assert losses[0] < 2.5  # of trained weights; random ones start above 6
+    assert losses[0] < 2.5  # with random weights, the loss is above 6
 
 
 def test_truth_csv_of_labels_can_be_written(labelled_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Limits on the loss of a precision against FP32, in the median and in the mean over pages."""
+"""Limits of the loss of a precision compared with FP32, in the median and in the mean over pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_small_loss_is_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         ((20.0, 21.0, 22.0, 2.0, 24.0), "4.20 dB in the mean"),
     ],
 )
-def test_a_large_loss_is_refused(
+def test_a_large_loss_is_rejected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, int8_db: tuple[float, ...], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

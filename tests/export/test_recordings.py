@@ -23,7 +23,7 @@ TRUE = simulated_recording(np.random.default_rng(5))
 def write_record(
     folder: Path, name: str, mv: np.ndarray, rate_hz: float, leads: tuple[str, ...], unit: str = "mV"
 ) -> None:
-    """Write a WFDB record of (leads, samples) in mV."""
+    """Write a WFDB record. `mv` is (leads, samples)."""
     folder.mkdir(parents=True, exist_ok=True)
     scale = {"mV": 1.0, "uV": 1000.0}[unit]
     wfdb.wrsamp(
@@ -33,15 +33,15 @@ def write_record(
 
 
 def test_a_folder_such_as_ptb_xl(tmp_path: Path) -> None:
-    """Each record exists at 100 and 500 Hz, with lead names such as AVR. Those at 500 Hz are used."""
+    """Each record exists at 100 and at 500 Hz, with lead names such as AVR. The one at 500 Hz is used."""
     names = tuple(lead.upper() for lead in LEADS)
     write_record(tmp_path / "records500" / "00000", "00001_hr", TRUE, 500, names)
     write_record(tmp_path / "records100" / "00000", "00001_lr", TRUE[:, ::5], 100, names)
-    found = open_recordings(tmp_path)
-    assert len(found) == 1
-    assert found[0].shape == (12, 5000)
-    assert found[0].dtype == np.float32
-    assert np.abs(found[0] - TRUE).max() < 0.001
+    recordings = open_recordings(tmp_path)
+    assert len(recordings) == 1
+    assert recordings[0].shape == (12, 5000)
+    assert recordings[0].dtype == np.float32
+    assert np.abs(recordings[0] - TRUE).max() < 0.001
 
 
 def test_eight_leads_in_microvolts_are_sufficient(tmp_path: Path) -> None:
@@ -56,11 +56,11 @@ def test_other_rates_are_resampled_to_500_hz(tmp_path: Path) -> None:
     write_record(tmp_path, "a", slow, 1000, LEADS)
     off = np.abs(open_recordings(tmp_path)[0] - slow[:, :10_000:2])
     assert off[:, 50:-50].max() < 0.005
-    assert off.max() < 0.1  # the FFT has errors at the ends of the signal
+    assert off.max() < 0.1  # resampling by FFT has errors at the ends
 
 
 @pytest.mark.parametrize("what", ["short", "two leads", "no header", "empty"])
-def test_folders_without_recordings_are_refused(what: str, tmp_path: Path) -> None:
+def test_folders_without_recordings_are_rejected(what: str, tmp_path: Path) -> None:
     if what == "short":
         write_record(tmp_path, "a", TRUE[:, :3000], 500, LEADS)
     elif what == "two leads":
@@ -74,10 +74,10 @@ def test_folders_without_recordings_are_refused(what: str, tmp_path: Path) -> No
 def test_an_npz_of_millivolts(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, signals_mv=TRUE[None, :, ::2], rate_hz=250)
-    found = open_recordings(path)
-    assert len(found) == 1
+    recordings = open_recordings(path)
+    assert len(recordings) == 1
     inner = slice(200, 4800)
-    assert np.abs(found[0] - TRUE)[:, inner].max() < 0.15  # R peaks have more than 125 Hz
+    assert np.abs(recordings[0] - TRUE)[:, inner].max() < 0.15  # R peaks contain frequencies above 125 Hz
     np.savez(path, other=TRUE)
     with pytest.raises(RecordingsUnusable, match="its arrays are other"):
         open_recordings(path)

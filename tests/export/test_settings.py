@@ -30,7 +30,7 @@ def test_a_file_inherits_and_overrides_keys(tmp_path: Path) -> None:
     settings = load_settings(str(mine), ["seed=8", "trace.rate=3e-4", "init_from=weights"])
     assert settings.family == "base"
     assert settings.pages == tmp_path / "pages"  # relative to the settings file
-    assert settings.init_from == "weights"  # a change is relative to the working directory
+    assert settings.init_from == "weights"  # changes are relative to the working directory
     assert (settings.seed, settings.validation.count) == (8, 2)
     assert (settings.trace.batch, settings.trace.rate, settings.trace.steps) == (5, 3e-4, 40000)
     assert settings.grid.rate == 1e-4
@@ -39,12 +39,12 @@ def test_a_file_inherits_and_overrides_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "message"),
     [
-        ("ratte: 3", "ratte", "unknown key; known keys are family, pages"),
-        ("trace: {ratte: 3}", "trace.ratte", "known keys are steps, batch, rate, accumulate"),
-        ("synth: {cuont: 3}", "synth.cuont", "known keys are count, signals"),
+        ("ratte: 3", "ratte", "unknown key; use one of: family, pages"),
+        ("trace: {ratte: 3}", "trace.ratte", "use one of: steps, batch, rate, accumulate"),
+        ("synth: {cuont: 3}", "synth.cuont", "use one of: count, signals"),
         ("trace: {steps: -1}", "trace.steps", "greater than 0"),
         ("precision: fp8", "precision", "'fp16'"),
-        ("family: huge", "family", "unknown family huge; known families are lite"),
+        ("family: huge", "family", "unknown family huge; use one of: lite"),
         ("inherits: nothing", "", "cannot be read"),
         ("trace: [", "", "not valid YAML"),
         ("- a", "", "contains no keys"),
@@ -62,11 +62,11 @@ def test_errors_name_the_key(text: str, key: str, message: str, tmp_path: Path) 
 def test_missing_keys_are_named() -> None:
     with pytest.raises(SettingsMalformed, match="lite, pages: it is required"):
         load_settings("lite", ["out=o"])
-    with pytest.raises(SettingsMalformed, match="not of the form KEY=VALUE"):
+    with pytest.raises(SettingsMalformed, match="does not have the form KEY=VALUE"):
         load_settings("lite", ["pages"])
 
 
-def test_circular_inheritance_is_refused(tmp_path: Path) -> None:
+def test_circular_inheritance_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("inherits: b.yaml")
     (tmp_path / "b.yaml").write_text("inherits: a.yaml")
     with pytest.raises(SettingsMalformed, match="circular inheritance"):

@@ -1,4 +1,4 @@
-"""Synthetic pages: truth on the ink for all kinds, reproducibility, layouts, and files."""
+"""Synthetic pages: position of the truth for all kinds, reproducibility, layouts and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: loss, resuming, validation, initial weights, and export to graphs."""
+"""Training: loss, resumption, validation, initial weights, and export to graphs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def short_settings(pages: Path, out: Path, family: str, *changes: str) -> TrainSettings:
-    """Return settings of two steps of one sample each, without validation."""
+    """Return settings with two steps of one sample each, without validation."""
     small = [f"{stage}.{key}" for stage in RECIPES for key in ("steps=2", "batch=1")]
     quick = ["workers=0", "validation.count=0", "log=[]", "epoch_steps=1"]
     return load_settings(family, [f"pages={pages}", f"out={out}", *small, *quick, *changes])
@@ -102,7 +102,7 @@ def test_200_steps_lower_the_loss(pages: Path, tmp_path: Path) -> None:
 
 
 def test_validation_scores_pages_in_db(pages: Path, tmp_path: Path) -> None:
-    """The score is that of the whole pipeline with the network in training, here with trained weights."""
+    """The score is that of the whole pipeline with the current network, which has trained weights here."""
     summaries: list[EpochSummary] = []
     settings = short_settings(
         pages, tmp_path, "lite", "trace.steps=1", "trace.rate=1e-9", "validation.count=1",
@@ -121,7 +121,7 @@ def test_validation_scores_pages_in_db(pages: Path, tmp_path: Path) -> None:
 
 
 def test_workers_survive_a_validation(pages: Path, tmp_path: Path) -> None:
-    """Each epoch starts new workers, after validation from a process with several threads."""
+    """Each epoch starts new workers. After validation, the process has several threads."""
     settings = short_settings(pages, tmp_path, "lite", "trace.steps=2", "validation.count=1", "workers=1")
     steps: list[int] = []
     train_stage("trace", settings, on_epoch=lambda summary: steps.append(summary.step))
@@ -142,12 +142,12 @@ def test_fine_tuned_weights_are_exported_and_digitize_pages(pages: Path, tmp_pat
     )
     assert len(page.leads) == 12
     assert page.provenance is not None
-    assert page.provenance.models == "models 9.9.9"  # the models of a folder have its name
+    assert page.provenance.models == "models 9.9.9"  # the name of the folder is that of the models
 
 
 @pytest.mark.parametrize("stage", list(RECIPES))
 def test_a_network_initialised_from_a_graph_computes_the_same(stage: str) -> None:
-    """Fine-tuning starts from the outputs of the shipped graph, in which norms are fused."""
+    """The outputs equal those of the shipped graph, in which norms are fused."""
     graph = load_models("lite", precision="fp32").graphs[stage]
     network = stage_network("lite", stage)
     network_from_graph(network, graph)
@@ -203,11 +203,11 @@ def test_pages_stay_held_out_if_pages_are_added() -> None:
     small, large = split_held_out(names[:32], 4), split_held_out(names, 4)
     assert len(small[1]) == len(large[1]) == 4
     assert not set(small[0]) & set(small[1])
-    assert len(set(small[1]) & set(large[1])) >= 2  # a new page may replace one, but the others stay
+    assert len(set(small[1]) & set(large[1])) >= 2  # a new page may replace one of them
     assert split_held_out(names[:3], 4)[1] == []
 
 
-def test_a_folder_without_pages_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_pages_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(TrainingPagesMissing, match="No pages"):
         pages_with_truth(tmp_path)
 
@@ -222,7 +222,7 @@ def test_onnx_equals_torch(family: str, stage: str) -> None:
     torch.manual_seed(0)
     model = stage_network(family, stage)
     model.train()
-    with torch.no_grad():  # so that the statistics of the norms are not the initial ones
+    with torch.no_grad():  # change the initial statistics of the norms
         model(torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8))
     model = fuse_batchnorm(model.eval())
     graph = graph_from_model(stage, model, {"version": "test"}, "fp32")
@@ -238,6 +238,15 @@ def test_the_parity_check_detects_other_weights() -> None:
     with torch.no_grad():
         model.state_dict()["head.weight"].mul_(1.05)
     with pytest.raises(ValueError, match="differs from PyTorch"):
+        check_parity("trace", model, graph, [])
+
+
+def test_the_parity_check_rejects_nan() -> None:
+    model = stage_network("lite", "trace").eval()
+    with torch.no_grad():
+        model.state_dict()["head.bias"].fill_(float("nan"))
+    graph = graph_from_model("trace", model, {}, "fp32")
+    with pytest.raises(ValueError, match="differs from PyTorch by nan"):
         check_parity("trace", model, graph, [])
 
 
@@ -258,7 +267,7 @@ def test_both_precisions_train(precision: str, pages: Path, tmp_path: Path) -> N
     assert {value.dtype for value in state["weights"].values()} <= {torch.float32, torch.int64}
 
 
-def test_an_unknown_network_is_refused() -> None:
+def test_an_unknown_network_is_rejected() -> None:
     with pytest.raises(ValueError, match="base trace"):
         stage_network("huge", "trace")
 

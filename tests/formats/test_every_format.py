@@ -40,8 +40,8 @@ def test_report_lists_every_page(scans: Path, fmt: str) -> None:
     report = out / "report.json" if out.is_dir() else out.with_name("s.report.json")
     results = json.loads(report.read_text(encoding="utf-8"))["results"]
     assert [r["status"] for r in results] == ["digitized", "digitized", "failed"]
-    beside = [report.name, f"{out.name}.journal", f"{out.name}.spool"]  # kept for resuming: one page failed
-    assert {path.name for path in out.parent.iterdir()} == {out.name, *([] if out.is_dir() else beside)}
+    others = [report.name, f"{out.name}.journal", f"{out.name}.spool"]  # stored to resume the failed page
+    assert {path.name for path in out.parent.iterdir()} == {out.name, *([] if out.is_dir() else others)}
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -78,9 +78,9 @@ def test_interrupt_leaves_no_partial_file(tmp_path: Path, fmt: str) -> None:
         if not FORMATS[fmt].is_folder:
             assert not out.exists(), "the file appears when it is complete"
         raise KeyboardInterrupt
-    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert not [name for name in left if name.endswith(".part")]
-    assert bool(left) == FORMATS[fmt].is_folder, "complete files of finished pages stay"
+    remaining = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [name for name in remaining if name.endswith(".part")]
+    assert bool(remaining) == FORMATS[fmt].is_folder, "complete files of finished pages stay"
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -133,5 +133,5 @@ def test_row_groups_are_written_during_the_run(tmp_path: Path, monkeypatch: pyte
     with FORMATS["parquet"].open_writer(OutputDestination(tmp_path / "s.parquet")) as writer:
         for k in range(5):
             writer.write(str(k), page())
-    found = parquet.ParquetFile(tmp_path / "s.parquet").metadata
-    assert [found.row_group(k).num_rows for k in range(found.num_row_groups)] == [24, 24, 12]
+    metadata = parquet.ParquetFile(tmp_path / "s.parquet").metadata
+    assert [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)] == [24, 24, 12]

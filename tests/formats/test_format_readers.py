@@ -90,8 +90,8 @@ def test_parquet_reads_in_pandas_polars_and_duckdb(scans: Path) -> None:
     assert (lead.layout, lead.speed_mm_s, lead.gain_mm_mv, lead.page) == ("3x4+1", 25, 10, 1)
     bad = frame[frame.error_id.notna()].iloc[0]
     assert (bad.page_id, bad.error_id, pd.isna(bad.lead)) == ("03_bad", "E-INPUT-03", True)
-    found = pl.read_parquet(out).filter(pl.col("lead") == "II")["mv"].list.len().to_list()
-    assert found == [5000, 5000]
+    counts = pl.read_parquet(out).filter(pl.col("lead") == "II")["mv"].list.len().to_list()
+    assert counts == [5000, 5000]
     query = f"SELECT page_id, list_max(mv) FROM '{out}' WHERE lead = 'I' ORDER BY page_id"
     with duckdb.connect() as connection:
         rows = connection.execute(query).fetchall()
@@ -123,10 +123,10 @@ def test_wfdb_reads_in_millivolts(scans: Path) -> None:
 
 def test_record_names_are_valid_and_unique() -> None:
     ids = ["01_render", "a b", "a_b", "a/b", "é", "x" * 80, "x" * 81, "report", ""]
-    names = [record_name(one) for one in ids]
+    names = [record_name(page_id) for page_id in ids]
     assert len(set(names)) == len(ids)
     assert names[0] == "01_render"
-    assert names == [record_name(one) for one in ids]
+    assert names == [record_name(page_id) for page_id in ids]
     for name in names:
         assert name.replace("_", "").replace("-", "").isascii()
         assert all(c.isalnum() or c in "_-" for c in name)
@@ -137,21 +137,26 @@ def test_dicom_is_a_twelve_lead_ecg(scans: Path) -> None:
     out = run_format("dicom")
     assert visible_files(out) == {*(f"{n}.dcm" for n in NAMES), "report.json"}
     for seed, name in enumerate(NAMES):
-        found = pydicom.dcmread(out / f"{name}.dcm")
-        assert found.SOPClassUID.name == "12-lead ECG Waveform Storage"
-        (group,) = found.WaveformSequence
+        dataset = pydicom.dcmread(out / f"{name}.dcm")
+        assert dataset.SOPClassUID.name == "12-lead ECG Waveform Storage"
+        (group,) = dataset.WaveformSequence
         assert (group.SamplingFrequency, group.NumberOfWaveformSamples) == (500, 5000)
-        raw = multiplex_array(found, 0)
+        raw = multiplex_array(dataset, 0)
         padding = int.from_bytes(group.WaveformPaddingValue, "little", signed=True)
-        microvolt = np.where(raw == padding, np.nan, multiplex_array(found, 0, as_raw=False))
+        microvolt = np.where(raw == padding, np.nan, multiplex_array(dataset, 0, as_raw=False))
         assert_near(microvolt / 1000, expected_table(seed), STEP_MV)
         channels = group.ChannelDefinitionSequence
         assert [channel.ChannelLabel for channel in channels] == list(LEADS)
         assert {c.ChannelSensitivityUnitsSequence[0].CodeValue for c in channels} == {"uV"}
-    assert (found.Modality, found.PatientName, found.PatientID, found.StudyDate) == ("ECG", "", "", "")
-    assert found.ManufacturerModelName == PROVENANCE.models
-    assert list(found.SoftwareVersions) == [PROVENANCE.software, PROVENANCE.models, PROVENANCE.device]
-    first, *windows = found.WaveformAnnotationSequence
+    assert (dataset.Modality, dataset.PatientName, dataset.PatientID, dataset.StudyDate) == (
+        "ECG",
+        "",
+        "",
+        "",
+    )
+    assert dataset.ManufacturerModelName == PROVENANCE.models
+    assert list(dataset.SoftwareVersions) == [PROVENANCE.software, PROVENANCE.models, PROVENANCE.device]
+    first, *windows = dataset.WaveformAnnotationSequence
     assert "padding value" in first.UnformattedTextValue
     assert "02 plan.é.png, page 1" in first.UnformattedTextValue
     assert list(windows[6].ReferencedWaveformChannels) == [1, 7]
@@ -185,45 +190,45 @@ def test_dicom_with_missing_leads_is_a_general_ecg() -> None:
 def test_dicom_validates_with_other_tools(scans: Path, tool: str) -> None:
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
-    done = subprocess.run(
+    completed = subprocess.run(
         [tool, run_format("dicom") / "01_render.dcm"],
         capture_output=True,
         text=True,
         errors="replace",
         check=True,
     )
-    output = done.stdout + done.stderr
+    output = completed.stdout + completed.stderr
     assert "Error" not in output, output
     assert ("TwelveLeadECGWaveformStorage" if tool == "dcmdump" else "TwelveLeadECG") in output
 
 
 def test_npz_loads_without_pickle(scans: Path) -> None:
     out = run_format("npz")
-    with np.load(out / f"{NAMES[1]}.npz", allow_pickle=False) as found:
-        assert found["leads"].tolist() == list(LEADS)
+    with np.load(out / f"{NAMES[1]}.npz", allow_pickle=False) as arrays:
+        assert arrays["leads"].tolist() == list(LEADS)
         for name, mv in signals(1).items():
-            assert found[name].dtype == np.float32
-            assert_near(found[name], mv, 0)
-        assert set(found["rate_hz"]) == {500}
-        assert found["start_s"].tolist() == [0 if n == "II" else window_start_s(n) for n in LEADS]
-        assert found["end_s"][LEADS.index("V6")] == 10
-        metadata = json.loads(str(found["metadata"]))
+            assert arrays[name].dtype == np.float32
+            assert_near(arrays[name], mv, 0)
+        assert set(arrays["rate_hz"]) == {500}
+        assert arrays["start_s"].tolist() == [0 if n == "II" else window_start_s(n) for n in LEADS]
+        assert arrays["end_s"][LEADS.index("V6")] == 10
+        metadata = json.loads(str(arrays["metadata"]))
     assert (metadata["id"], metadata["unit"], metadata["models"]) == (NAMES[1], "mV", PROVENANCE.models)
 
 
 def schema() -> dict[str, object]:
     text = files("ecgdigit_rt.formats").joinpath("page.schema.json").read_text(encoding="utf-8")
-    found: dict[str, object] = json.loads(text)
-    return found
+    document: dict[str, object] = json.loads(text)
+    return document
 
 
 def test_json_lines_validate_against_the_schema(scans: Path) -> None:
     lines = run_format("json").read_text(encoding="utf-8").splitlines()
     pages = [json.loads(line) for line in lines]
     jsonschema.Draft202012Validator.check_schema(schema())
-    for one in pages:
-        jsonschema.validate(one, schema(), jsonschema.Draft202012Validator)
-    assert [(one["id"], one["status"]) for one in pages] == [
+    for line in pages:
+        jsonschema.validate(line, schema(), jsonschema.Draft202012Validator)
+    assert [(line["id"], line["status"]) for line in pages] == [
         (NAMES[0], "digitized"), (NAMES[1], "digitized"), ("03_bad", "failed")
     ]  # fmt: skip
     assert pages[2]["error_id"] == "E-INPUT-03"
@@ -243,11 +248,11 @@ def test_unknown_values_are_null(scans: Path) -> None:
     plain = digitized_page(PageRef(Path("a.png"), 2), {"I": signals(0)["I"]})
     with FORMATS["json"].open_writer(OutputDestination(Path("s.jsonl"))) as writer:
         writer.write("a_p3", plain)
-    found = json.loads(Path("s.jsonl").read_text(encoding="utf-8"))
-    jsonschema.validate(found, schema(), jsonschema.Draft202012Validator)
-    assert (found["page"], found["software"], found["expected_db"]) == (3, None, None)
-    assert found["leads"]["I"]["expected_error_mv"] is None
-    assert (found["status"], len(found["missing"])) == ("partial", 11)
+    line = json.loads(Path("s.jsonl").read_text(encoding="utf-8"))
+    jsonschema.validate(line, schema(), jsonschema.Draft202012Validator)
+    assert (line["page"], line["software"], line["expected_db"]) == (3, None, None)
+    assert line["leads"]["I"]["expected_error_mv"] is None
+    assert (line["status"], len(line["missing"])) == ("partial", 11)
 
 
 def test_dataframe_from_page() -> None:

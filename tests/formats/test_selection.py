@@ -1,4 +1,4 @@
-"""Tests of the format selection: the common case needs no option, and contradictions are rejected."""
+"""Tests of the format selection: common cases need no option, and contradictions are rejected."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_selected_format(
         (None, "there", False, FormatNotSpecified, "--format"),
         (None, "s.npz", False, FormatConflict, "--format"),
         (None, "s.dcm", False, FormatConflict, "--format"),
-        ("csv", "s.csv", False, FormatConflict, "Name a folder: --format csv --out s"),
-        ("wfdb", "s.parquet", False, FormatConflict, "Name a folder"),
+        ("csv", "s.csv", False, FormatConflict, "Set --out to a folder: --format csv --out s"),
+        ("wfdb", "s.parquet", False, FormatConflict, "Set --out to a folder"),
         ("json", "s.csv", False, FormatConflict, ".jsonl"),
         ("submission", "s.parquet", False, FormatConflict, ".csv"),
         ("parquet", "-", False, FormatConflict, "submission and json"),

@@ -59,7 +59,7 @@ def test_resampling_keeps_the_time_axis() -> None:
     assert np.abs(error).max() < 0.01
 
 
-def test_int16_steps() -> None:
+def test_int16_counts() -> None:
     mv = np.array([0.0004, 0.0006, -1.2345, np.nan, 40, -40], np.float32)
     assert int16_from_mv(mv).tolist() == [0, 1, -1234, INVALID_SAMPLE, 32767, -32767]
 
@@ -103,7 +103,7 @@ def test_file_names() -> None:
         "Report",
         "",
     ]
-    names = [file_stem(one) for one in ids]
+    names = [file_stem(page_id) for page_id in ids]
     assert names[:2] == ids[:2], "safe ids are unchanged"
     assert len(set(names)) == len(ids)
     for name in names[2:]:

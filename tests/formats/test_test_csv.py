@@ -1,4 +1,4 @@
-"""Tests of test.csv and submission.csv: exactly the requested samples, on the right time axis."""
+"""Tests of test.csv and submission.csv: exactly the requested samples, on the correct time axis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RATES = [250, 256, 500, 512, 1000, 1025]
 
 
 def band_limited(seconds: float, rate_hz: float = 500.0, seed: int = 0) -> NDArray[np.float64]:
-    """Return a sum of sines below 80 Hz, which is known at every time."""
+    """Return a sum of sines below 80 Hz, whose value is known at every time."""
     return at_times(np.arange(round(seconds * rate_hz)) / rate_hz, seed)
 
 

@@ -1,4 +1,4 @@
-"""Flat but rotated sheets are located as accurately as level ones."""
+"""Tests of the second run of the grid stage: flat but rotated sheets are located like level ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def runners() -> dict[str, OnnxRuntimeRunner]:
 
 
 def mesh_error_mm(mesh: Mesh, level: Mesh, shape: tuple[int, int]) -> float:
-    """Return the 95 % quantile of the error along time, compared with the rotated mesh of the level page."""
+    """Return the 95 % quantile of the error along time, relative to the rotated mesh of the level page."""
     height, width = shape
     rotation = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), DEGREES, 1.0), [0, 0, 1]])
     cos, sin = abs(np.cos(np.radians(DEGREES))), abs(np.sin(np.radians(DEGREES)))
@@ -53,7 +53,7 @@ def test_a_rotated_scan_is_located_like_a_level_one(runners: dict[str, OnnxRunti
     located = locate(runners["locate"], rotated)
     phase = grid_phase(runners["grid"], located)
     first, second = mesh_from_grid(phase), page_mesh(runners, located, phase)
-    assert level.nonplanarity < 1 < first.nonplanarity  # a surface was fitted, though the sheet is flat
+    assert level.nonplanarity < 1 < first.nonplanarity  # a surface was fitted although the sheet is flat
     assert second.nonplanarity < 1
     assert second.residual_px == pytest.approx(level.residual_px, rel=0.3)
     before, after = (mesh_error_mm(mesh, level, page.shape[:2]) for mesh in (first, second))
@@ -65,7 +65,7 @@ class UnusedRunner:
     """Runner that must not be called."""
 
     def run(self, feeds: object) -> dict[str, NDArray[np.float32]]:
-        raise AssertionError("stage 1 ran again")
+        raise AssertionError("the grid stage ran again")
 
 
 def sheet(nonplanarity: float) -> Mesh:
@@ -83,8 +83,8 @@ def test_flat_and_clearly_bent_sheets_are_not_deskewed(nonplanarity: float) -> N
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.7, 5.5])
-def test_the_view_shows_only_the_grid_and_deskewed(scale: float) -> None:
-    """Vertices are drawn as dots. In the view they form level rows, at the positions of its matrix."""
+def test_the_view_shows_only_the_deskewed_grid(scale: float) -> None:
+    """Dots are drawn at vertices. In the view they form level rows, and its matrix maps them to the image."""
     mesh = sheet(1.2)
     mesh = dataclasses.replace(mesh, pixels=mesh.pixels * np.float32(scale))
     image = np.full((round(620 * scale), round(820 * scale), 3), 255, np.uint8)

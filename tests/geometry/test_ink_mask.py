@@ -1,4 +1,4 @@
-"""Ink is distinguished from coloured and from dark grids."""
+"""Tests of the ink mask: ink is distinguished from coloured and from dark grids."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_black_grid_is_not_masked() -> None:
 
 
 def test_a_grid_with_dark_major_lines_is_not_masked() -> None:
-    """Copiers produce such grids: one cell in seven is dark, and most cells are near a dark one."""
+    """Copiers produce such grids. One cell in seven is dark, and most cells are near a dark one."""
     image = page((200, 200, 200))
     for at in range(0, 600, 45):
         cv2.line(image, (at, 0), (at, 399), (60, 60, 60), 2)

@@ -1,4 +1,4 @@
-"""Meshes of synthetic phase fields whose geometry is known exactly."""
+"""Tests of meshes fitted to synthetic phase fields with a known geometry."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PERIOD = 5.0  # mm
 
 @dataclass(frozen=True)
 class Sheet:
-    """Bent sheet in an image: paper position in mm of every field pixel, by a closed formula.
+    """Bent sheet in an image, with a closed formula for the paper position of every field pixel in mm.
 
-    px: field pixels per 5 mm at the centre. turn in degrees, tilt as relative depth per half page.
+    px: field pixels per 5 mm at the centre. turn: degrees. tilt: relative depth per half page.
     """
 
     height: int = 300
@@ -54,7 +54,7 @@ class Sheet:
     def errors(self, mesh: Mesh, inset: int = 3, step: float = 1.7) -> Array:
         """Return the absolute errors of u and v in mm at a dense set of positions, (h, w, 2).
 
-        The origin of a mesh is arbitrary in whole periods, so the median error is rounded to periods and
+        The origin of a mesh is an arbitrary whole period, so the median error is rounded to whole periods and
         subtracted.
         """
         x, y = np.meshgrid(

@@ -1,4 +1,4 @@
-"""Minor lines make a rough mesh exact."""
+"""Tests of the refinement of a rough mesh by minor lines."""
 
 from __future__ import annotations
 

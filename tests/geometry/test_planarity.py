@@ -1,4 +1,4 @@
-"""Flat pages are fitted by a plane, bent ones are not."""
+"""Tests of the plane fit: flat pages have a plane, bent pages do not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_flat_page_is_fitted_more_accurately_than_its_noise(hidden: float) -> 
 
 @pytest.mark.parametrize("bend", [0.02, 0.04, 0.06])
 def test_nonplanarity_is_relative_to_its_limit(bend: float) -> None:
-    """A half wave deviates from its best plane by about 0.4 of its height, and the limit is 0.02 periods."""
+    """A half wave deviates from its best plane by about 0.4 of its height. The limit is 0.02 periods."""
     wrapped_phase, weight = phases(bend, 0.008)
     plane = fit_plane(TRUE, wrapped_phase, weight, 3.1)
     assert plane is not None

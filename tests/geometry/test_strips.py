@@ -1,4 +1,4 @@
-"""Pixel-centre convention, end to end: ink drawn by a formula is found at its position in the strip."""
+"""Tests of the pixel-centre convention: ink drawn by a formula is at its position in the strip."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def curve(u: Array) -> Array:
 
 
 def draw_image(px_per_mm: float, kind: str, turn: float = 4.0) -> NDArray[np.uint8]:
-    """Draw ink 0.4 mm wide by its distance at several points per pixel, independent of any rasteriser."""
+    """Draw ink 0.4 mm wide, computed from its distance at several points per pixel, without a rasteriser."""
     width, height = int(125 * px_per_mm), int(95 * px_per_mm)
     fine = 4 if px_per_mm < 10 else 2
     t = np.deg2rad(turn)
@@ -54,8 +54,8 @@ def test_a_curve_is_found_at_its_height(px_per_mm: float) -> None:
     v = BASELINE - 20 + (np.arange(320) + 0.5) / 8
     ink = 230.0 - strip[..., 1]
     ink = np.where(np.abs(v[:, None] - curve(u)) < 2.5, np.maximum(ink - 10, 0), 0)
-    found = (ink * v[:, None]).sum(0) / ink.sum(0)
-    error = found - curve(u)
+    measured = (ink * v[:, None]).sum(0) / ink.sum(0)
+    error = measured - curve(u)
     # The curvature of a steep stroke moves its centroid, but the mean error must be zero.
     assert np.abs(np.mean(error)) < 0.003
     assert np.quantile(np.abs(error), 0.95) < 0.03
@@ -71,9 +71,9 @@ def test_a_vertical_line_is_found_at_its_time(px_per_mm: float) -> None:
     for line in range(7, 97, 10):
         expected = (line - (START - 0.025)) * 10  # strip pixels from its left edge
         near = np.abs(column - expected) < 20
-        found = (ink[:, near] * column[near]).sum() / ink[:, near].sum()
+        measured = (ink[:, near] * column[near]).sum() / ink[:, near].sum()
         # In output columns, two per pixel: the centre of column k, at k + 0.5, is at k * 0.05 mm.
-        assert abs(2 * found - 0.5 - (line - START) / 0.05) * 0.05 < 0.02
+        assert abs(2 * measured - 0.5 - (line - START) / 0.05) * 0.05 < 0.02
 
 
 def test_the_width_is_rounded_up() -> None:

@@ -46,7 +46,7 @@ def test_an_ill_conditioned_matrix_is_solved_accurately() -> None:
     np.testing.assert_allclose(solve_banded(band, matrix @ truth), truth, atol=1e-7)
 
 
-def test_indefinite_matrices_and_mismatched_shapes_are_refused() -> None:
+def test_indefinite_matrices_and_mismatched_shapes_are_rejected() -> None:
     band = positive_band(10, 3)
     band[4, 0] = -1
     with pytest.raises(np.linalg.LinAlgError, match="positive definite"):

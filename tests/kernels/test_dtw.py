@@ -1,4 +1,4 @@
-"""Dynamic time warping agrees with the whole table and with known distances."""
+"""Dynamic time warping agrees with the complete table and with known distances."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_stretched_curve_is_close_if_the_band_is_wide_enough() -> None:
     assert dtw_distance(bump, stretched, 3) > 0.3 * difference
 
 
-def test_empty_and_2d_curves_are_refused() -> None:
+def test_empty_and_2d_curves_are_rejected() -> None:
     with pytest.raises(ValueError, match="not empty"):
         dtw_distance(np.empty(0), np.ones(1), 3)
     with pytest.raises(ValueError, match="not empty"):

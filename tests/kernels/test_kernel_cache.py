@@ -1,4 +1,4 @@
-"""Compiled kernels are cached only where the cache is enabled, writable and safe."""
+"""Compiled kernels are cached only if the cache is enabled and its folder is writable and safe."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 SCRIPT = """
 import numpy as np
 from ecgdigit_kernels import pchip
-values, seen = np.array([1.0, 0.0, 2.0], np.float32), np.array([True, False, True])
-assert pchip.fill_gaps(values, seen)[1] == 1.5
+values, valid = np.array([1.0, 0.0, 2.0], np.float32), np.array([True, False, True])
+assert pchip.fill_gaps(values, valid)[1] == 1.5
 print(pchip._fill.stats.cache_path or "nowhere")
 """
 
@@ -38,7 +38,7 @@ def test_the_cache_can_be_turned_off(tmp_path: Path) -> None:
 
 
 def test_an_unwritable_cache_folder_is_no_error(tmp_path: Path) -> None:
-    """As in a container with a read-only root. A file in place of the folder blocks even root."""
+    """A container with a read-only root has no such folder. A file in its place blocks even root."""
     (tmp_path / "file").touch()
     only = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
     assert cache_folder(NUMBA_CACHE_DIR=str(tmp_path / "file"), **only) == "nowhere"

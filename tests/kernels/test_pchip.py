@@ -40,5 +40,5 @@ def test_invalid_values_are_never_read() -> None:
     got = fill_gaps(values, np.isfinite(values))
     np.testing.assert_allclose(got, [1, 1, 2, 3, 4, 4], atol=1e-6)
     np.testing.assert_array_equal(fill_gaps(values, np.zeros(6, bool)), np.zeros(6))
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="equally long"):
         fill_gaps(values, np.zeros(5, bool))

@@ -12,8 +12,8 @@ from ecgdigit_kernels.phase_fold_reference import fold_phase_reference
 
 def max_periodic_difference(a: NDArray[np.floating], b: NDArray[np.floating], period: float) -> float:
     """Return the largest difference modulo `period`."""
-    miss = a.astype(np.float64) - b
-    return float(np.abs(miss - period * np.round(miss / period)).max())
+    difference = a.astype(np.float64) - b
+    return float(np.abs(difference - period * np.round(difference / period)).max())
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (24, 38), (25, 37)])

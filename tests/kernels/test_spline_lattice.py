@@ -53,7 +53,7 @@ def test_position_inverts_values() -> None:
     np.testing.assert_allclose(lattice_position(bent_lattice(), targets, guess), places, atol=1e-6)
 
 
-def test_wrong_nodes_are_refused() -> None:
+def test_wrong_nodes_are_rejected() -> None:
     with pytest.raises(ValueError, match="nodes"):
         lattice_values(np.zeros((4, 5)), np.zeros(1), np.zeros(1))
     with pytest.raises(ValueError, match="finite"):

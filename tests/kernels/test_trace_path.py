@@ -35,12 +35,12 @@ def test_the_path_has_the_cost_of_the_reference(shape: tuple[int, int], jump: fl
 
 def test_the_path_follows_its_row_across_a_brighter_row() -> None:
     columns = np.arange(200, dtype=np.float64)
-    own = np.full(200, 30.3)
+    straight = np.full(200, 30.3)
     other = 80.0 - columns * 0.5  # crosses at column 100
-    logits = np.log(np.exp(gaussian_logits(own, 96)) + np.exp(gaussian_logits(other, 96)) * 0.8 + 1e-6)
+    logits = np.log(np.exp(gaussian_logits(straight, 96)) + np.exp(gaussian_logits(other, 96)) * 0.8 + 1e-6)
     logits[:, 95:105] += np.log(1 + 1.5 * np.exp(gaussian_logits(other[95:105], 96)))
     path = trace_path(logits.astype(np.float32), np.ones(200, np.float32), 0.3)
-    assert np.abs(path + 0.5 - own).max() < 2
+    assert np.abs(path + 0.5 - straight).max() < 2
 
 
 def test_columns_of_zero_weight_are_ignored() -> None:
@@ -82,7 +82,7 @@ def test_subpixel_position_recovers_fractions_of_a_bin() -> None:
     np.testing.assert_allclose(spread, 1, atol=0.03)  # the standard deviation of the Gaussian
 
 
-def test_wrong_shapes_are_refused() -> None:
+def test_wrong_shapes_are_rejected() -> None:
     logits = np.zeros((16, 5), np.float32)
     with pytest.raises(ValueError, match="columns"):
         trace_path(logits, np.ones(4, np.float32), 0.1)

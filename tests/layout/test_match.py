@@ -1,4 +1,4 @@
-"""Layouts of synthetic pages, read from ideal heatmaps."""
+"""Tests of layouts that are read from ideal heatmaps of synthetic pages."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ def test_a_specified_plan_takes_the_strongest_rows() -> None:
 
 
 @pytest.mark.parametrize("text", ["3x5", "I,II/V7", "", "I,,II"])
-def test_an_invalid_layout_is_refused(text: str) -> None:
+def test_an_invalid_layout_is_rejected(text: str) -> None:
     with pytest.raises(InvalidLayout, match="Unknown layout"):
         plan_from_text(text)
 
 
 def test_half_a_page_matches_no_layout() -> None:
-    """Its rows look like those of a whole page, and only the names contradict."""
+    """The rows look like those of a whole page. Only the lead names contradict the layout."""
     heatmap = ideal_heatmap(layout_page("I,aVR/II,aVL/III,aVF"))
     with pytest.raises(UnknownLayout, match="3 rows; I aVR; II aVL; III aVF") as caught:
         read_layout(heatmap)
@@ -132,7 +132,7 @@ def test_assumed_values_are_noted() -> None:
 
 
 @pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
-def test_pulses_give_the_gain_without_text(gain: float) -> None:
+def test_pulses_determine_the_gain_without_text(gain: float) -> None:
     style = replace(layout_style("3x4"), pulse="left", gain_mm_mv=gain)
     rng = np.random.default_rng(11)
     page = synthetic_page(simulated_recording(rng), rng, kind="render", style=style)
@@ -141,7 +141,7 @@ def test_pulses_give_the_gain_without_text(gain: float) -> None:
     assert read_layout(ideal_heatmap(page, located)).layout.gain_mm_mv == gain
 
 
-def test_a_page_without_rows_is_refused() -> None:
+def test_a_page_without_rows_is_rejected() -> None:
     page = layout_page("3x4")
     located = true_located(page)
     erase(located, [BASELINE])
@@ -153,7 +153,7 @@ def test_an_unknown_number_of_rows_lists_what_was_detected() -> None:
     page = layout_page("3x4")
     located = true_located(page)
     line = located.heatmaps[HEATMAPS.index(BASELINE)]
-    line[line.shape[0] // 2 - 5 :] = 0  # hides the lower rows
+    line[line.shape[0] // 2 - 5 :] = 0  # hide the lower rows
     with pytest.raises(UnknownLayout, match=r"[12] rows?;"):
         read_layout(ideal_heatmap(page, located))
 

@@ -1,4 +1,4 @@
-"""Order of the heatmap channels against the weights of the shipped networks."""
+"""The order of the heatmap channels matches the weights of the shipped networks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRINTED = (
     ("II", "aVL", "V2", "V5"),
     ("III", "aVF", "V3", "V6"),
 )
-"""Names as a person reads them on the example page, row by row."""
+"""Lead names printed on the example page, row by row."""
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_every_graph_matches_the_manifest() -> None:
-    family = load_models("lite")
-    assert set(family.graphs) == set(STAGES)
+    lite = load_models("lite")
+    assert set(lite.graphs) == set(STAGES)
     assert "PTB-XL" in json.loads((LITE / "manifest.json").read_text())["attribution"]
 
 
@@ -32,17 +32,17 @@ def test_shapes_of_the_outputs_of_trace(shape: tuple[int, ...]) -> None:
     runner = OnnxRuntimeRunner(load_models().graphs["trace"], threads=1)
     assert runner.spec.stage == "trace"
     assert runner.spec.inputs[0].dtype == "uint8"
-    found = runner.run({"pixels": np.zeros(shape, np.uint8)})
-    assert found["height_logits"].shape == (shape[0], shape[1] // 2, 2 * shape[2])
-    assert found["presence_logits"].shape == (shape[0], 2 * shape[2])
+    outputs = runner.run({"pixels": np.zeros(shape, np.uint8)})
+    assert outputs["height_logits"].shape == (shape[0], shape[1] // 2, 2 * shape[2])
+    assert outputs["presence_logits"].shape == (shape[0], 2 * shape[2])
 
 
 def test_locate_and_grid_have_outputs_at_stride_4() -> None:
     graphs = load_models().graphs
     pixels = np.zeros((1, 96, 160, 3), np.uint8)
-    found = OnnxRuntimeRunner(graphs["locate"], 1).run({"pixels": pixels})
-    assert found["heatmaps"].shape == (1, len(HEATMAPS), 24, 40)
-    assert found["turns"].sum() == pytest.approx(1, abs=1e-5)
+    outputs = OnnxRuntimeRunner(graphs["locate"], 1).run({"pixels": pixels})
+    assert outputs["heatmaps"].shape == (1, len(HEATMAPS), 24, 40)
+    assert outputs["turns"].sum() == pytest.approx(1, abs=1e-5)
     assert OnnxRuntimeRunner(graphs["grid"], 1).run({"pixels": pixels})["phase"].shape == (1, 4, 24, 40)
 
 
@@ -58,9 +58,9 @@ def open_all(root: Path) -> None:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """Return a copy of the shipped family in a folder, as `export` writes it."""
-    return Path(shutil.copytree(LITE, tmp_path / "own"))
+def family(tmp_path: Path) -> Path:
+    """Return a copy of the shipped family in a folder of the kind that `export` writes."""
+    return Path(shutil.copytree(LITE, tmp_path / "custom"))
 
 
 def test_every_shipped_graph_is_in_the_manifest() -> None:
@@ -70,40 +70,40 @@ def test_every_shipped_graph_is_in_the_manifest() -> None:
 
 
 @pytest.mark.parametrize("file", shipped_files())
-def test_a_graph_with_a_flipped_bit_is_refused(own: Path, file: str) -> None:
-    open_all(own)
-    data = bytearray((own / file).read_bytes())
-    digest = hashlib.sha256(data).hexdigest()
-    data[len(data) // 2] ^= 1
-    (own / file).write_bytes(data)
+def test_a_graph_with_a_flipped_bit_is_rejected(family: Path, file: str) -> None:
+    open_all(family)
+    graph = bytearray((family / file).read_bytes())
+    digest = hashlib.sha256(graph).hexdigest()
+    graph[len(graph) // 2] ^= 1
+    (family / file).write_bytes(graph)
     with pytest.raises(
         ModelCorrupt, match=f"{file} .found SHA-256 .*expected SHA-256 {digest[:12]}"
     ) as caught:
-        open_all(own)
-    assert (caught.value.expected, caught.value.found) == (digest, hashlib.sha256(data).hexdigest())
+        open_all(family)
+    assert (caught.value.expected, caught.value.found) == (digest, hashlib.sha256(graph).hexdigest())
 
 
-def test_the_command_refuses_a_damaged_graph(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = bytearray((own / "grid.int8.onnx").read_bytes())
-    data[-1] ^= 1
+def test_the_command_rejects_a_damaged_graph(family: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = bytearray((family / "grid.int8.onnx").read_bytes())
+    graph[-1] ^= 1
     for precision in ("int8", "fp32", "fp16"):
-        (own / graph_file("grid", precision)).write_bytes(data)
+        (family / graph_file("grid", precision)).write_bytes(graph)
     page = str(next(EXAMPLES.glob("*.jpg")))
-    assert exit_code(["run", page, "--out", str(own / "x.csv"), "--models", str(own)]) == 3
+    assert exit_code(["run", page, "--out", str(family / "x.csv"), "--models", str(family)]) == 3
     assert "E-MODEL-02" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("removed", ["stages/grid", "stages/trace/graphs", "sampler", "sampler/sha256"])
-def test_a_manifest_without_a_checksum_is_refused(own: Path, removed: str) -> None:
-    manifest = json.loads((own / "manifest.json").read_text())
+def test_a_manifest_without_a_checksum_is_rejected(family: Path, removed: str) -> None:
+    manifest = json.loads((family / "manifest.json").read_text())
     *parents, last = removed.split("/")
     node = manifest
     for key in parents:
         node = node[key]
     del node[last]
-    (own / "manifest.json").write_text(json.dumps(manifest))
+    (family / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelCorrupt, match="manifest"):
-        open_all(own)
+        open_all(family)
 
 
 def test_a_missing_family_is_named_in_the_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sampler graph compared with sampling on the host: strips, signals, and the choice between both."""
+"""Sampler graph compared with sampling on the host: strips, signals, and selection of one of them."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def test_strips_agree_with_the_host(
     image, mesh = noise_image(*size), bent_mesh(px_per_mm)
     expected = np.stack([strip_from_image(image, mesh, 20, 120, at, half_height_mm) for at in (60.0, 130.0)])
     places = np.stack([strip_coordinates(mesh, 20, 120, at, half_height_mm) for at in (60.0, 130.0)])
-    found = sampler.run({"image": image[None], "places": places})["pixels"]
-    assert found.shape == expected.shape
-    assert found.dtype == np.uint8
-    difference = np.abs(found.astype(int) - expected.astype(int))
+    sampled = sampler.run({"image": image[None], "places": places})["pixels"]
+    assert sampled.shape == expected.shape
+    assert sampled.dtype == np.uint8
+    difference = np.abs(sampled.astype(int) - expected.astype(int))
     # OpenCV rounds positions to 1/32 of a pixel and weights to 15 bits.
     assert difference.mean() < 0.6
     assert np.quantile(difference, 0.999) <= 6
@@ -66,7 +66,7 @@ def test_strips_agree_with_the_host(
 
 @pytest.mark.slow
 def test_signals_agree_with_the_host() -> None:
-    """The mean scores agree. A difference of one grey level may change a lead at a crossing."""
+    """The mean scores agree. Single leads may differ, because a grey level can change a path."""
     graphs = load_models().graphs
     host: dict[str, Runner] = {stage: OnnxRuntimeRunner(graphs[stage], 2) for stage in STAGES}
     sampled = RecordingRunner(FusedRunner(OnnxRuntimeRunner(load_sampler(), 2), host["trace"]))
@@ -75,7 +75,7 @@ def test_signals_agree_with_the_host() -> None:
         page = PageRef(path)
         leads = Pipeline(runners).read(rgb_from_page(page), page).leads
         truth = read_truth(EXAMPLES / "truth" / f"{path.stem}.csv")
-        return image_score(truth, {lead: found.mv.astype(float) for lead, found in leads.items()}).db
+        return image_score(truth, {name: lead.mv.astype(float) for name, lead in leads.items()}).db
 
     pages = sorted(EXAMPLES.glob("*.jpg"))
     on_host = [db(host, path) for path in pages]
@@ -87,7 +87,7 @@ def test_signals_agree_with_the_host() -> None:
 
 
 class RecordingRunner:
-    """Batching runner of a fused runner, which records its inputs."""
+    """Batching runner of a fused runner that records its inputs."""
 
     def __init__(self, fused: FusedRunner) -> None:
         self._runner = BatchingRunner(fused)

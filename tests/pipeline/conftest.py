@@ -1,4 +1,4 @@
-"""Digitizer that the tests of the pipeline share."""
+"""Digitizer shared by the tests of the pipeline."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecgdigit_engine.errors import UnknownChoice
 from ecgdigit_engine.runner import Runner
 from ecgdigit_engine.selection import select_backend
 from ecgdigit_engine.stage_opener import StageRequest
@@ -39,7 +40,7 @@ def test_every_example_is_digitized(digitizer: Digitizer, path: Path) -> None:
 
 
 def test_an_accelerator_gets_trace_runners_with_a_sampler() -> None:
-    """The CPU stands in for the accelerator: the same runners, fused as they are on a GPU."""
+    """The CPU replaces the accelerator, with the same runners, fused as on a GPU."""
     cpu = select_backend(device="cpu", precision="fp32")
     prefixes: list[bytes] = []
 
@@ -78,6 +79,28 @@ def test_a_bad_page_fails_alone(digitizer: Digitizer, tmp_path: Path) -> None:
     assert [type(result) for result in results] == [Digitized, Failed, Digitized]
     assert isinstance(results[1], Failed)
     assert results[1].error_id == "E-INPUT-03"
+
+
+@pytest.mark.parametrize("method", ["networks", "classical"])
+def test_an_unknown_test_time_augmentation_is_rejected(method: str) -> None:
+    with pytest.raises(UnknownChoice, match="tta 'mirror'"):
+        Digitizer(tta="mirror", method=method)
+
+
+@pytest.mark.parametrize("method", ["networks", "classical"])
+def test_a_closed_digitizer_digitizes_no_page(method: str) -> None:
+    with Digitizer(threads=2, method=method) as closed:
+        pass
+    with pytest.raises(ValueError, match="the digitizer is closed"):
+        closed.digitize(PAGES[0])
+    with pytest.raises(ValueError, match="the digitizer is closed"):
+        list(closed.digitize_many([PAGES[0]]))
+
+
+def test_the_classical_method_has_no_steps_of_the_networks() -> None:
+    page = PageRef(PAGES[0])
+    with pytest.raises(ValueError, match="method='networks'"):
+        Digitizer(method="classical").digitize_steps(rgb_from_page(page), page)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -15,8 +15,8 @@ from ecgdigit_rt.errors import InvalidLayout, QualityTooLow, UnknownLayout
 EXAMPLE = Path(__file__).parents[2] / "examples" / "000000_render.jpg"
 
 
-def test_a_strip_of_one_lead_is_read_with_a_specified_layout(digitizer: Digitizer) -> None:
-    """The rhythm strip is cut out of a page, without its name and pulse."""
+def test_a_strip_of_one_lead_is_digitized_with_a_specified_layout(digitizer: Digitizer) -> None:
+    """The strip is the rhythm strip of a page, cut out without its name and pulse."""
     image = rgb_from_page(PageRef(EXAMPLE))
     whole = digitizer.digitize(EXAMPLE)
     rhythm = whole.leads["II"].curve_px
@@ -35,11 +35,11 @@ def test_a_strip_of_one_lead_is_read_with_a_specified_layout(digitizer: Digitize
 
 
 def test_specified_speed_gain_and_layout_override_the_page(digitizer: Digitizer) -> None:
-    read = digitizer.digitize(EXAMPLE)
+    as_printed = digitizer.digitize(EXAMPLE)
     page = Digitizer(threads=2, speed_mm_s=50.0, gain_mm_mv=20.0).digitize(EXAMPLE)
     assert (page.layout.speed_mm_s, page.layout.gain_mm_mv) == (50.0, 20.0)
-    assert page.duration_s == pytest.approx(read.duration_s / 2, abs=0.01)
-    assert np.ptp(page.leads["II"].mv) == pytest.approx(np.ptp(read.leads["II"].mv) / 2, rel=0.05)
+    assert page.duration_s == pytest.approx(as_printed.duration_s / 2, abs=0.01)
+    assert np.ptp(page.leads["II"].mv) == pytest.approx(np.ptp(as_printed.leads["II"].mv) / 2, rel=0.05)
     with pytest.raises(UnknownLayout, match="rows"):
         Digitizer(threads=2, layout="12x1").digitize(EXAMPLE)
     with pytest.raises(InvalidLayout, match="Unknown layout: '3x5'") as caught:
@@ -47,7 +47,7 @@ def test_specified_speed_gain_and_layout_override_the_page(digitizer: Digitizer)
     assert "cabrera-3x4" in caught.value.hint
 
 
-def test_pages_below_the_minimum_quality_are_refused(digitizer: Digitizer) -> None:
+def test_pages_below_the_minimum_quality_are_rejected(digitizer: Digitizer) -> None:
     sharp = rgb_from_page(PageRef(EXAMPLE))
     expected = digitizer.digitize(sharp).expected_db
     blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 5), np.uint8)

@@ -97,7 +97,7 @@ def test_labels_are_at_the_lead_names(inspected: Inspected) -> None:
 
 @pytest.mark.parametrize("image", ["3-grid-vertical", "4-grid-horizontal"])
 def test_grid_lines_are_drawn_on_the_mesh(inspected: Inspected, image: str) -> None:
-    """Blue lines coincide with the mesh and do not appear half a period beside it."""
+    """Blue lines coincide with the mesh and do not appear half a period away from it."""
     steps = inspected.steps
     view = view_from_box(steps.located.image, steps.located.page_px)
     drawn = near(BLUE, below_caption(inspected.images[image], view.image.shape[0]), 110)
@@ -132,7 +132,7 @@ def test_mesh_lines_leave_the_page_between_them_unchanged(inspected: Inspected) 
 
 
 def test_rectified_page_has_a_constant_scale(inspected: Inspected) -> None:
-    """Lead boundaries and ends of the record are vertical lines at their position."""
+    """Lead boundaries and ends of the record are vertical lines at their positions."""
     rows, image = inspected.steps.page.layout.rows, inspected.images["6-rectified"]
     left_mm = max(inspected.steps.mesh.extent_mm[0], rows[0].start_mm - 25)
     scale = WIDTH_PX / (min(inspected.steps.mesh.extent_mm[2], rows[0].end_mm + 25) - left_mm)

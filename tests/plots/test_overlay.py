@@ -63,7 +63,7 @@ def test_curve_is_drawn_with_subpixel_accuracy() -> None:
     image = overlay_from_page(replace(result, leads={"V1": straight}), page)
     column = 255.0 - image[:1200, 1000].astype(float).sum(axis=1) / 3
     centre = float(np.sum((np.arange(1200) + 0.5) * column) / column.sum())
-    # OpenCV's antialiased lines are off by an eighth of a pixel; half a pixel would be an error of ours.
+    # OpenCV's antialiased lines are off by an eighth of a pixel. Half a pixel would be an overlay error.
     assert centre == pytest.approx(849.75, abs=0.2)
 
 

@@ -1,4 +1,4 @@
-"""Container images: the Dockerfile is linted, and the steps of the CPU image are executed in a folder.
+"""Container images: lint the Dockerfile, and execute the steps of the CPU image in a folder.
 
 The tests need no container engine. docs/howto/container.md lists what they do not cover.
 """
@@ -55,7 +55,10 @@ def instructions(stage: str, name: str) -> list[str]:
 
 
 class Sandbox:
-    """Executes the steps of a stage, with the image's folders below `root` and the Python of the tests."""
+    """Environment for the steps of a stage, with the folders of the image below `root`.
+
+    The steps use the Python interpreter of the tests.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -106,14 +109,16 @@ def is_in_context(path: str) -> bool:
     for pattern in ignored_patterns():
         plain = pattern.removeprefix("!")
         deep = plain.removeprefix("**/")
-        is_match = any(fnmatch.fnmatch(one, plain) and one.count("/") == plain.count("/") for one in prefixes)
+        is_match = any(
+            fnmatch.fnmatch(prefix, plain) and prefix.count("/") == plain.count("/") for prefix in prefixes
+        )
         if is_match or (deep != plain and deep in parts):
             included = pattern.startswith("!")
     return included
 
 
 def context() -> list[str]:
-    """Return the tracked and new files of the build context, without those that git ignores."""
+    """Return the files of the build context that git tracks or does not ignore."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True)
     return [path for path in done.stdout.decode().split("\0") if path and is_in_context(path)]
@@ -130,7 +135,7 @@ def copy_from_context(source: str, target: Path) -> None:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """Return the result of the stage `build`, with the environment of the target `cpu`."""
+    """Build the stage `build` in a folder, with the environment of the target `cpu`."""
     sandbox = Sandbox(tmp_path_factory.mktemp("image"))
     for step in steps():
         if step.stage == "build" or (step.stage == "cpu" and step.name in {"ENV", "WORKDIR"}):
@@ -155,10 +160,10 @@ def test_cpu_image_is_small_and_matches_the_lock(image: Sandbox) -> None:
     listed = image.run(
         f"{sys.executable} -m pip --python {image.root}/opt/ecgdigit/bin/python list --format json"
     )
-    found = {one["name"].lower().replace("_", "-"): one["version"] for one in json.loads(listed)}
-    assert found.pop("ecgdigit-rt") == ecgdigit_rt.__version__
+    installed = {item["name"].lower().replace("_", "-"): item["version"] for item in json.loads(listed)}
+    assert installed.pop("ecgdigit-rt") == ecgdigit_rt.__version__
     lock = (ROOT / "requirements/runtime.txt").read_text(encoding="utf-8")
-    assert found == dict(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
+    assert installed == dict(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
     size = sum(path.stat().st_size for path in (image.root / "opt/ecgdigit").rglob("*") if path.is_file())
     assert size < MAX_INSTALL_BYTES
 

@@ -37,7 +37,7 @@ def name_of(page: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folder for the blocks of a page, with examples/, the commands on PATH and a separate engine folder."""
+    """Folder for the blocks of a page, with examples/, the command on PATH, and a separate engine folder."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     monkeypatch.setenv("ECGDIGIT_ENGINES", str(tmp_path / "engines"))
@@ -64,7 +64,7 @@ def test_blocks_run_and_create_their_files(page: Path, folder: Path) -> None:
             assert not [name for name in block.makes if (folder / name).exists()], block.place
             run(block, names)
             missing = [name for name in block.makes if not (folder / name).is_file()]
-            assert not missing, f"{block.place} left no {', '.join(missing)}"
+            assert not missing, f"{block.place} did not create {', '.join(missing)}"
 
 
 def test_every_block_is_found() -> None:
@@ -86,10 +86,10 @@ def test_blocks_parse(block: Block) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_named_in_the_text_exist(page: Path) -> None:
-    assert [one for words in inline_commands(page) for one in unknown_options(words)] == []
+    assert [option for words in inline_commands(page) for option in unknown_options(words)] == []
 
 
-def test_a_wrong_option_would_be_found() -> None:
+def test_unknown_options_are_detected() -> None:
     assert commands_in("a && ecgdigit-rt run x \\\n  --out 'y z' | b") == [["run", "x", "--out", "y z"]]
     assert unknown_options(["run", "x", "--nonsense"]) == ["--nonsense"]
     with pytest.raises(Exception, match="nonsense"):
@@ -111,15 +111,19 @@ PUBLIC = (ecgdigit_rt.Digitizer, Digitized, Lead, Layout, Row, Segment, Provenan
 def test_the_python_reference_is_complete(kind: type) -> None:
     assert f"::: {kind.__module__}.{kind.__qualname__}\n" in (DOCS / "api.md").read_text(encoding="utf-8")
     text = inspect.getdoc(kind) or ""
-    fields = [one.name for one in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    fields = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
     names = set(fields or inspect.signature(kind).parameters)
     assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []
     members = {name: value for name, value in vars(kind).items() if not name.startswith("_")}
     functions = {name: value for name, value in members.items() if callable(value)}
     for name, function in functions.items():
         sections = inspect.getdoc(function) or ""
-        parameters = [one for one in inspect.signature(function).parameters if one != "self"]
-        assert all(re.search(rf"^{one} : |, {one} : ", sections, re.MULTILINE) for one in parameters), name
+        parameters = [name for name in inspect.signature(function).parameters if name != "self"]
+        documented = [
+            re.search(rf"^{parameter} : |, {parameter} : ", sections, re.MULTILINE)
+            for parameter in parameters
+        ]
+        assert all(documented), name
 
 
 def test_the_architecture_lists_the_declared_steps() -> None:
@@ -149,7 +153,7 @@ def test_pictures_are_small_and_used() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for picture in (DOCS / "images").iterdir():
         assert picture.stat().st_size < LARGEST_PICTURE, picture.name
-        assert f"images/{picture.name}" in text, f"{picture.name} stands in no page"
+        assert f"images/{picture.name}" in text, f"no page contains {picture.name}"
 
 
 @pytest.mark.slow
@@ -161,5 +165,5 @@ def test_the_site_builds_and_loads_nothing_from_other_hosts(tmp_path: Path) -> N
     loaded = re.compile(r"<(?:script|img|iframe)[^>]+src=\S*//|<link[^>]+href=\S*//|url\(\W?(?:https?:)?//")
     found = {page.name: loaded.findall(page.read_text("utf-8")) for page in tmp_path.rglob("*.html")}
     assert {"index.html", "tutorial.html", "cli.html", "readme.html"} <= set(found)
-    assert {name: what for name, what in found.items() if what} == {}
+    assert {name: matches for name, matches in found.items() if matches} == {}
     assert not (tmp_path / "tools").exists()

@@ -1,4 +1,4 @@
-"""Error classes: each has an id, a hint, an exit code, a builtin base class and a section in the docs."""
+"""Error classes: each has an id, a hint, an exit code, a built-in base class and a section in the docs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.NoPagesFound(["scans"], [".png"]),
     errors.UnreadableImage(HERE, "the file is empty"),
     errors.UnsupportedType(HERE, "a PDF", "Convert it."),
-    errors.ImageSizeOutOfRange(HERE, 3, 4, "too small"),
+    errors.ImageSizeOutOfRange(HERE, 3, 4, "each side must be at least 160 px", is_too_large=False),
     errors.AmbiguousPage("x", [HERE, Path("y/x.png")]),
     errors.RequestedPageMissing("x"),
     errors.PasswordProtected(HERE),
@@ -118,12 +118,14 @@ def test_attributes_of_each_error(error: EcgDigitError) -> None:
     assert re.fullmatch(r"E-[A-Z]+-\d\d", error.id)
     assert error.exit_code in {1, 2, 3, 4, 70}
     assert str(error) == error.message
-    assert error.hint.strip().endswith((".", "ecgdigit-rt", "]'")), error.hint
+    assert re.search(r"\.$|: (pip|qpdf|ecgdigit-rt) [^:]+$", error.hint), (
+        "a hint ends with a full stop or a command"
+    )
     builtins = [b for b in type(error).__mro__ if b.__module__ == "builtins"]
-    assert builtins[0] is not Exception, "a leaf class inherits a builtin exception"
+    assert builtins[0] is not Exception, "a leaf class inherits from a built-in exception"
 
 
-def test_data_are_attributes() -> None:
+def test_details_are_attributes() -> None:
     error = errors.TestCsvMalformed(HERE, 7, "lead", "unknown lead 'V9'")
     assert (error.path, error.line, error.column) == (HERE, 7, "lead")
     assert "line 7, column lead" in str(error)

@@ -1,4 +1,4 @@
-"""Import costs and boundaries: no heavy modules at import or for help, no training code in the runtime."""
+"""Imports: no heavy modules at import or for help, and no training code in the runtime."""
 
 from __future__ import annotations
 

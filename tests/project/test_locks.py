@@ -1,4 +1,4 @@
-"""Lock files: versions in the ranges of pyproject.toml, hashes, and no machine-specific lines."""
+"""Lock files: versions within the ranges of pyproject.toml, hashes, and no machine-specific lines."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_every_pin_has_hashes_and_no_index(lock: str) -> None:
 )
 @pytest.mark.parametrize("lock", sorted(LOCKS))
 def test_no_locked_package_has_a_known_vulnerability(lock: str) -> None:
-    """The test is skipped if the advisory service cannot be reached; pip-audit itself only warns."""
+    """Skipped if the advisory service cannot be reached, because pip-audit only warns in this case."""
     audit = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip", "--format", "json"]
     audit += ["--progress-spinner", "off", "-r", str(LOCKS[lock])]
     done = subprocess.run(audit, capture_output=True, text=True, check=False, timeout=300)

@@ -22,7 +22,7 @@ def test_no_house_words() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_house_words_would_be_found(tmp_path: Path) -> None:
+def test_house_words_are_detected(tmp_path: Path) -> None:
     text = '"""What is told."""\n\nX = "the file is no image"  # begun anew\n'
     lines = [line for _, line in prose.prose_of_python(text)]
     hits = [pattern.pattern for line in lines for pattern, _ in prose.house_words() if pattern.search(line)]
@@ -44,10 +44,10 @@ def is_number(node: ast.expr | None) -> bool:
 
 
 def unexplained_numbers(source: str) -> Iterator[str]:
-    """Yield names of module-level numbers without a comment or docstring.
+    """Yield the names of module-level numbers without a comment or docstring.
 
     Assignments without a blank line between them form a group. A comment above or in the group, or a string
-    below it, explains all of the group.
+    below the group, explains all numbers of the group.
     """
     lines = source.splitlines()
     group: list[tuple[str, bool]] = []
@@ -77,10 +77,10 @@ def unexplained_numbers(source: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_numbers_state_their_source(path: Path) -> None:
+def test_numbers_are_explained(path: Path) -> None:
     assert list(unexplained_numbers(path.read_text(encoding="utf-8"))) == []
 
 
-def test_an_unexplained_number_would_be_found() -> None:
+def test_unexplained_numbers_are_detected() -> None:
     source = '"""Module."""\n\n_A = 1\n_B = 2.5\n\n_C = 3  # measured\n_D = (1, 2)\n\n_E = 4\n"""Chosen."""\n'
     assert list(unexplained_numbers(source)) == ["_A", "_B"]

@@ -1,6 +1,6 @@
-"""Audit of a run: it neither unpickles inputs nor sends network requests.
+"""Audit of a run, which must neither unpickle inputs nor send network requests.
 
-Python's audit events report both. Only Numba unpickles: its own machine code from the cache folder, and
+Audit events of Python report both. Only Numba unpickles data: its machine code from the cache folder, and
 constants in memory. docs/security.md explains the consequences.
 """
 
@@ -43,7 +43,7 @@ finally:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Audit event: its name, the module that caused it, and its arguments, joined."""
+    """Audit event with its name, the module that caused it, and its arguments as one text."""
 
     name: str
     module: str
@@ -51,7 +51,7 @@ class Event:
 
 
 def events_of(code: str, *wrapper: str, **environment: str) -> list[Event]:
-    """Return the audit events of one statement in a new interpreter. `wrapper` is a command around it."""
+    """Return the audit events of one statement in a new interpreter, which `wrapper` starts."""
     script = AUDITED.format(prefixes=PROCESS_AND_NETWORK, code=code)
     plain = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
     done = subprocess.run(
@@ -95,8 +95,8 @@ def test_page_unpickles_only_kernels_and_sends_no_request(backend: str, tmp_path
     origins = {event.arguments.split(".")[0] for event in events}
     assert origins <= {"numba", "llvmlite", "numpy", "copyreg", "builtins", "collections"}
     files = [path for path in home.rglob("*") if path.is_file() and "numba" not in path.parts]
-    assert files == []  # no device id and no queued telemetry
-    if strace:  # covers native libraries
+    assert files == []  # neither a device id nor queued telemetry
+    if strace:  # includes requests of native libraries
         assert [line for line in trace.read_text().splitlines() if "socket(" in line] == []
 
 
@@ -107,7 +107,7 @@ def test_without_kernel_cache_no_file_is_unpickled() -> None:
     assert {(event.name, event.module) for event in events} <= {("pickle.find_class", NUMBA_MEMORY)}
     assert [path for path in runtime_files() if "njit" in path.read_text("utf-8")] == [
         JIT
-    ]  # so this holds for all kernels
+    ]  # the result applies to all kernels, because no other module compiles
 
 
 def test_runtime_has_no_unpickling_or_eval() -> None:

@@ -1,4 +1,4 @@
-"""Contents and metadata of wheel and sdist, the changelog, and the test command of the README."""
+"""Wheel, sdist, changelog, and test command of the README."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import ecgdigit_rt
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"ecgdigit_rt", "ecgdigit_export", "ecgdigit_engine", "ecgdigit_kernels"}
 MAX_WHEEL_BYTES = 60_000_000
-"""PyPI accepts files of up to 100 MB."""
+"""Maximum size of the wheel. PyPI accepts files of up to 100 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distributions:
-    """An sdist, the wheel built from it, and the wheel built from the source tree."""
+    """Source distribution, the wheel built from it, and the wheel built from the source tree."""
 
     sdist: Path
     wheel: Path

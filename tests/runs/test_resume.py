@@ -1,4 +1,4 @@
-"""Resumption: which pages a second run digitizes, what it refuses, and how it repairs damaged files."""
+"""Resumption: pages that a second run digitizes, rejected changes, and repair of damaged files."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ NAMES = ("a", "b", "c")
 
 
 class RecordingDigitizer(TruthDigitizer):
-    """Digitizer that records its pages, and gives each a different duration."""
+    """Digitizer that records its pages and returns a different duration for each of them."""
 
     pages: ClassVar[list[str]] = []
-    network_threads_given: ClassVar[set[int]] = set()
+    network_threads_used: ClassVar[set[int]] = set()
     parallel_from = 0
 
     def network_threads(self, pages: int) -> int:
         return 1 if pages >= self.parallel_from else 2
 
     def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int = 0) -> Iterator[Result]:
-        self.network_threads_given.add(network_threads)
+        self.network_threads_used.add(network_threads)
         return super().digitize_many(pages)
 
     def _digitize(self, page: PageRef) -> Digitized:
@@ -48,7 +48,7 @@ class RecordingDigitizer(TruthDigitizer):
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write three pages with truth, and make their folder's parent the working directory."""
-    RecordingDigitizer.pages, RecordingDigitizer.network_threads_given = [], set()
+    RecordingDigitizer.pages, RecordingDigitizer.network_threads_used = [], set()
     return scans_folder(tmp_path, monkeypatch, NAMES, RecordingDigitizer)
 
 
@@ -62,7 +62,7 @@ def run(capsys: Capture, *more: str, out: str = "s.csv", code: int = 0) -> tuple
 
 
 def fail(name: str) -> None:
-    """Make a page fail, by moving its truth."""
+    """Make a page fail by renaming its truth file."""
     (TruthDigitizer.truth / f"{name}.csv").rename(TruthDigitizer.truth / f"{name}.away")
 
 
@@ -111,7 +111,7 @@ def test_only_failed_pages_are_retried(scans: Path, capsys: Capture) -> None:
     assert not Path("s.csv.spool").exists()
 
 
-def test_only_failed_leaves_new_pages_out(scans: Path, capsys: Capture) -> None:
+def test_only_failed_excludes_new_pages(scans: Path, capsys: Capture) -> None:
     fail("a")
     run(capsys, code=2)
     write_page(scans / "d.png", signals(3))
@@ -120,7 +120,7 @@ def test_only_failed_leaves_new_pages_out(scans: Path, capsys: Capture) -> None:
     before = Path("s.csv").read_bytes()
     pages, messages = run(capsys, "--only-failed", code=2)
     assert pages == ["a"]
-    assert "skipped  1 page has never been digitized" in messages
+    assert "skipped  1 page has not been digitized yet" in messages
     assert Path("s.csv").read_bytes() == before
     assert run(capsys)[0] == ["d"]
 
@@ -132,10 +132,10 @@ def test_network_threads_depend_on_all_pages(
     fail("b")
     run(capsys, code=2)
     run(capsys, "--only-failed", code=2)
-    assert RecordingDigitizer.network_threads_given == {1}, "two threads sum in another order"
+    assert RecordingDigitizer.network_threads_used == {1}, "two threads sum in a different order"
     (scans / "c.png").unlink()
     assert run(capsys, code=2)[0] == ["a", "b"], "a run of two pages uses all threads"
-    assert RecordingDigitizer.network_threads_given == {1, 2}
+    assert RecordingDigitizer.network_threads_used == {1, 2}
 
 
 @pytest.mark.parametrize("out", ["s.csv", "npz"])
@@ -166,12 +166,12 @@ def test_deleted_files_of_a_folder_are_written_again(scans: Path, capsys: Captur
     assert run(capsys, *options, out="csv")[0] == []
 
 
-def test_changed_configuration_is_refused_if_pages_would_be_lost(scans: Path, capsys: Capture) -> None:
+def test_changed_configuration_is_rejected_if_pages_would_be_lost(scans: Path, capsys: Capture) -> None:
     fail("b")
     run(capsys, code=2)
     journal = Path("s.csv.journal").read_bytes()
     _, messages = run(capsys, "--speed", "50", code=1)
-    assert "--speed was not given and is 50.0" in messages
+    assert "--speed was not given and is now 50.0" in messages
     assert "[E-JOURNAL-01]" in messages
     assert "--restart" in messages
     assert Path("s.csv.journal").read_bytes() == journal
@@ -179,8 +179,8 @@ def test_changed_configuration_is_refused_if_pages_would_be_lost(scans: Path, ca
     repair("b")
     assert run(capsys, "--speed", "50", "--only-failed")[0] == ["b"]
     pages, messages = run(capsys)
-    assert pages == list(NAMES), "after a clean end only the output is replaced"
-    assert "the configuration changed: --speed was 50.0 and is not given" in messages
+    assert pages == list(NAMES), "after a run without failures, only the output is replaced"
+    assert "the configuration changed: --speed was 50.0 and is now not given" in messages
 
 
 def test_changed_configuration_restarts_if_every_page_failed(scans: Path, capsys: Capture) -> None:
@@ -247,7 +247,7 @@ def test_deleted_output_is_written_from_the_spool(scans: Path, capsys: Capture) 
 
 
 @pytest.mark.parametrize("text", ["diary\n", "diary", '{"journal": 99, "configuration": {}}\n', "[]\n"])
-def test_file_that_is_not_a_journal_is_kept(scans: Path, capsys: Capture, text: str) -> None:
+def test_file_that_is_not_a_journal_is_not_modified(scans: Path, capsys: Capture, text: str) -> None:
     Path("s.csv.journal").write_text(text)
     assert "[E-JOURNAL-02]" in run(capsys, code=1)[1]
     assert Path("s.csv.journal").read_text() == text
@@ -256,7 +256,9 @@ def test_file_that_is_not_a_journal_is_kept(scans: Path, capsys: Capture, text: 
 
 def test_stream_has_no_journal(scans: Path, capsys: Capture) -> None:
     assert "needs a journal" in run(capsys, "--only-failed", out="-", code=1)[1]
-    assert "--restart discards" in run(capsys, "--only-failed", "--restart", code=1)[1].replace("\n", " ")
+    assert "cannot be combined with --restart" in run(capsys, "--only-failed", "--restart", code=1)[
+        1
+    ].replace("\n", " ")
     run(capsys, out="-")
     assert {path.name for path in Path().iterdir()} == {"scans", "truth"}
 
@@ -292,22 +294,22 @@ def test_stored_result_gives_the_same_output(tmp_path: Path) -> None:
         restored = result_from_bytes(bytes_from_result(result), source)
         for form in ("submission", "json", "parquet"):
             texts = []
-            for one in (result, restored):
+            for stored in (result, restored):
                 path = tmp_path / f"{number}{FORMATS[form].suffixes[0]}"
                 with FORMATS[form].open_writer(OutputDestination(path)) as writer:
-                    writer.write("p", one)
+                    writer.write("p", stored)
                 texts.append(path.read_bytes())
             assert texts[0] == texts[1]
     assert result_from_bytes(bytes_from_result(failed), source) == failed
 
 
 def test_page_without_enough_memory_has_an_error_id() -> None:
-    class Full:
+    class FullMemory:
         def read(self, image: object, source: PageRef) -> Digitized:
             raise MemoryError
 
     page = PageRef(Path("x.png"))
-    result = _result(Full(), page, lambda: np.zeros((4, 4, 3), np.uint8))
+    result = _result(FullMemory(), page, lambda: np.zeros((4, 4, 3), np.uint8))
     assert isinstance(result, Failed)
     assert result.error_id == "E-PAGE-05"
 

@@ -1,4 +1,4 @@
-"""Runs in real processes: killed at any moment, stopped by signals, run twice at once, ended by a page."""
+"""Runs in real processes: killed, stopped by signals, run twice at the same time, ended by a page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIMEOUT_S = 60
 
 
 class Runs:
-    """Starter of runs of scans/ in a folder."""
+    """Processes that run over scans/ in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -138,19 +138,19 @@ def test_first_signal_stops_after_the_current_pages(
     assert f"9 digitized · 0 failed · {done} from an earlier run" in runs.run("s.csv", *more)
 
 
-def test_second_signal_stops_at_once(runs: Runs) -> None:
+def test_second_signal_stops_immediately(runs: Runs) -> None:
     (runs.folder / "scans/p00.png").rename(runs.folder / "scans/a_hang.png")
     process = runs.start("s.csv")
     wait_until((runs.folder / ".s.csv.lock").exists)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
-    assert process.poll() is None, "it waits for the current page"
+    assert process.poll() is None, "the run waits for the current page"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=TIMEOUT_S) == 130
 
 
-def test_second_run_on_the_same_output_is_refused(runs: Runs) -> None:
+def test_second_run_with_the_same_output_is_rejected(runs: Runs) -> None:
     first_page = runs.folder / "scans/p00.png"
     for out in ("s.csv", "csv"):
         hanging = first_page.rename(first_page.with_name("a_hang.png"))
@@ -163,7 +163,7 @@ def test_second_run_on_the_same_output_is_refused(runs: Runs) -> None:
         first.kill()
         first.wait()
         hanging.rename(first_page)
-        runs.run(out)  # the lock ended with its process
+        runs.run(out)  # the lock was released when the process ended
 
 
 def test_page_that_ends_its_process_fails_alone(runs: Runs) -> None:
@@ -193,9 +193,7 @@ def test_worker_that_ends_between_pages_fails_no_page(tmp_path: Path) -> None:
                 child.kill()
                 child.join()
     assert [name for name, _ in outcomes] == ["a", "b", "c", "d"]
-    assert sum(error == "E-PAGE-03" for _, error in outcomes) <= 1, (
-        "only a page that was in it at that moment"
-    )
+    assert sum(error == "E-PAGE-03" for _, error in outcomes) <= 1, "only the page in progress may fail"
 
 
 @pytest.mark.slow
@@ -205,14 +203,15 @@ def test_isolated_results_are_bit_identical(network_threads: int) -> None:
     options = DigitizeOptions()
     inside = options.digitizer(2).digitize_many(pages, network_threads=network_threads)
     isolated = IsolatedDigitizer(options.page_digitizer, threads=2).digitize_many(pages, network_threads)
-    for one, other in zip(inside, isolated, strict=True):
-        assert isinstance(one, Digitized)
-        assert isinstance(other, Digitized)
-        assert (one.layout, one.provenance, one.notes) == (other.layout, other.provenance, other.notes)
-        assert one.leads.keys() == other.leads.keys()
-        for name, lead in one.leads.items():
-            assert lead.mv.tobytes() == other.leads[name].mv.tobytes()
-            assert lead.curve_px.tobytes() == other.leads[name].curve_px.tobytes()
+    for expected, actual in zip(inside, isolated, strict=True):
+        assert isinstance(expected, Digitized)
+        assert isinstance(actual, Digitized)
+        assert (actual.layout, actual.provenance) == (expected.layout, expected.provenance)
+        assert actual.notes == expected.notes
+        assert actual.leads.keys() == expected.leads.keys()
+        for name, lead in expected.leads.items():
+            assert actual.leads[name].mv.tobytes() == lead.mv.tobytes()
+            assert actual.leads[name].curve_px.tobytes() == lead.curve_px.tobytes()
 
 
 def open_stub(threads: int) -> Callable[[PageRef], Result]:
@@ -253,7 +252,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_full_disk_keeps_finished_pages(runs: Runs) -> None:
-    """A limit on the file size stands in for a full disk: both end a write with an OSError."""
+    """A limit on the file size replaces a full disk, because both let a write fail with an OSError."""
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)); "
     start = "import runpy, sys; sys.orig_argv.append('ecgdigit_rt'); "

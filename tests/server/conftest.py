@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the service."""
+"""Fixtures for the tests of the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web page in a headless Chromium."""
+"""Web page, tested in a headless Chromium."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 
 
 def link(server: Server) -> str:
-    """Return the loopback address with the token."""
+    """Return the loopback URL with the token."""
     return f"{server.address}/#token={server.token}"
 
 
@@ -191,7 +191,7 @@ def test_phone_with_a_token(browser: Browser, server: Server) -> None:
     assert page.locator("#photo").get_attribute("capture") == "environment"
     digitize(page, PAGE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert server.log.count(token) == 2, "printed once, as itself and in the link"
+    assert server.log.count(token) == 2, "the token is printed once by itself and once in the link"
     phone.close()
 
 
@@ -199,9 +199,9 @@ def test_controls_have_names_and_text_has_contrast(page: Page) -> None:
     digitize(page, PAGE)
     page.locator("summary").click()
     unnamed = page.evaluate(
-        """() => [...document.querySelectorAll("button, input, select, a, summary")].filter(one =>
-            !(one.labels?.length || one.ariaLabel || one.textContent.trim() || one.hidden))
-            .map(one => one.outerHTML)"""
+        """() => [...document.querySelectorAll("button, input, select, a, summary")].filter(e =>
+            !(e.labels?.length || e.ariaLabel || e.textContent.trim() || e.hidden))
+            .map(e => e.outerHTML)"""
     )
     assert unnamed == []
     for theme in ("light", "dark"):
@@ -218,18 +218,18 @@ LOW_CONTRAST_ELEMENTS = """() => {
   const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => [r, g, b].map(v => linear(v / 255))
     .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
-  const ground = one => {
-    for (; one; one = one.parentElement) {
-      const colour = rgba(getComputedStyle(one).backgroundColor);
+  const background = element => {
+    for (; element; element = element.parentElement) {
+      const colour = rgba(getComputedStyle(element).backgroundColor);
       if (colour[3] > 200) return colour;
     }
     return [255, 255, 255, 255];
   };
-  const words = [...document.querySelectorAll("main *, header *")].filter(one => one.checkVisibility() &&
-    !one.closest("svg, .visually-hidden") &&
-    [...one.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()));
-  return words.filter(one => {
-    const [a, b] = [light(rgba(getComputedStyle(one).color)), light(ground(one))].sort((x, y) => y - x);
+  const words = [...document.querySelectorAll("main *, header *")].filter(e => e.checkVisibility() &&
+    !e.closest("svg, .visually-hidden") &&
+    [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()));
+  return words.filter(e => {
+    const [a, b] = [light(rgba(getComputedStyle(e).color)), light(background(e))].sort((x, y) => y - x);
     return (a + 0.05) / (b + 0.05) < 4.5;
-  }).map(one => one.outerHTML.slice(0, 120));
+  }).map(e => e.outerHTML.slice(0, 120));
 }"""

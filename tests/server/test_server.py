@@ -1,4 +1,4 @@
-"""The service as a client sees it: a real server, uploads, downloads, errors and limits."""
+"""HTTP API of a real server: uploads, downloads, errors, metrics and access control."""
 
 from __future__ import annotations
 
@@ -134,6 +134,7 @@ def test_pages_of_a_file_are_selected_by_number(client: httpx.Client, name: str,
         ("note.txt", b"Dear colleague, " * 9, {}, 415, "E-INPUT-04"),
         ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", {}, 415, "E-INPUT-04"),
         ("cut.png", blank_page()[:200], {}, 422, "E-INPUT-03"),
+        ("empty.png", b"", {}, 422, "E-INPUT-03"),
         ("tiny.png", blank_page(20, 20), {}, 422, "E-INPUT-05"),
         ("white.png", blank_page(), {}, 422, "E-GRID-01"),
         ("page.png", blank_page(), {"layout": "5x5"}, 422, "E-INPUT-10"),
@@ -163,7 +164,9 @@ def test_bodies_that_are_not_forms(client: httpx.Client) -> None:
         client.post("/v1/digitize", content=b"", headers={"content-type": "multipart/form-data"}),
         client.post("/v1/digitize", content=FIELD_WITHOUT_FILE, headers=kind),
     ]  # fmt: skip
-    assert [(one.status_code, one.json()["error_id"]) for one in responses] == [(422, "E-SERVE-01")] * 5
+    assert [(response.status_code, response.json()["error_id"]) for response in responses] == [
+        (422, "E-SERVE-01")
+    ] * 5
     assert client.get("/nowhere").json() == {
         "type": "about:blank", "title": "Not Found", "status": 404, "detail": "Not Found"
     }  # fmt: skip
@@ -197,7 +200,7 @@ def test_metrics_and_log_contain_nothing_of_a_page(server: Server, client: httpx
     assert 'ecgdigit_requests_total{method="POST",route="/v1/digitize",status="200"}' in metrics
     for step in ("wait", "decode", "locate", "trace", "write"):
         assert f'ecgdigit_step_seconds_count{{step="{step}"}}' in metrics
-    assert re.search(r"^ecgdigit_pages_in_flight 0.0$", metrics, re.MULTILINE)
+    assert re.search(r"^ecgdigit_requests_in_flight 0.0$", metrics, re.MULTILINE)
     assert client.get("/health/live").json() == {"status": "live"}
     server.wait_for("(POST /v1/digitize 415)")
     assert SECRET not in server.log
@@ -206,7 +209,7 @@ def test_metrics_and_log_contain_nothing_of_a_page(server: Server, client: httpx
     assert info["formats"]["pdf"] and "3x4+1" in info["layouts"] and "HEIC" in info["inputs"]
 
 
-def test_foreign_hosts_and_origins_are_refused(server: Server, client: httpx.Client) -> None:
+def test_foreign_hosts_and_origins_are_rejected(server: Server, client: httpx.Client) -> None:
     port = server.address.rpartition(":")[2]
     for headers, status in (
         ({"host": f"localhost:{port}"}, 200),
@@ -237,4 +240,4 @@ def test_web_pages_load_nothing_from_other_hosts(client: httpx.Client) -> None:
         response = client.get(path)
         assert response.status_code == 200
         hosts = re.findall(r"(?:https?:)?//[\w.-]+\.\w+", response.text)
-        assert [one for one in hosts if "www.w3.org" not in one] == [], path
+        assert [host for host in hosts if "www.w3.org" not in host] == [], path

@@ -31,7 +31,7 @@ def fuzz(server: Server, examples: int) -> set[tuple[str, int]]:
         )
         @given(case=operation.as_strategy())
         def call(case: Case[Any]) -> None:
-            # A file that the schema allows need not be a page that can be digitized.
+            # The schema allows files that cannot be digitized.
             response = case.call_and_validate(timeout=TIMEOUT_S, excluded_checks=[positive_data_acceptance])
             responses.add((case.path, response.status_code))
 

@@ -19,31 +19,31 @@ SECRET = "Jane-Doe-1961"
 
 @pytest.fixture(scope="module")
 def limited_server() -> Iterator[Server]:
-    """Run a server that needs a token, with two slots, a short time limit and small uploads."""
+    """Run a server with a token, two slots, a short time limit and a small upload limit."""
     options = ("--workers", "1", "--queue", "1", "--timeout", "6", "--max-upload-mb", "1")
     with running_server("--host", "0.0.0.0", *options) as running:
         yield running
 
 
 def stalled_upload(server: Server, token: str) -> socket.socket:
-    """Return a connection that has sent the beginning of a page and sends nothing more."""
+    """Return a connection that has sent the beginning of a page and sends no more."""
     host, port = server.address.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), TIMEOUT_S)
-    head = [
+    headers = [
         "POST /v1/digitize HTTP/1.1",
         f"Host: {host}",
         f"Authorization: Bearer {token}",
         "Content-Length: 900",
     ]
-    head.append("Content-Type: multipart/form-data; boundary=x")
-    connection.sendall("\r\n".join([*head, "", "--x\r\n"]).encode())
+    headers.append("Content-Type: multipart/form-data; boundary=x")
+    connection.sendall("\r\n".join([*headers, "", "--x\r\n"]).encode())
     return connection
 
 
 def wait_for_in_flight(client: httpx.Client, count: int) -> bool:
     end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
-        if f"ecgdigit_pages_in_flight {count}.0\n" in client.get("/metrics").text:
+        if f"ecgdigit_requests_in_flight {count}.0\n" in client.get("/metrics").text:
             return True
         time.sleep(0.05)
     return False
@@ -100,15 +100,15 @@ def test_limits_on_size_queue_and_time(limited_server: Server) -> None:
 def test_disconnected_clients_release_their_slots(limited_server: Server) -> None:
     token = limited_server.token
     with limited_server.client(token) as client:
-        impatient = limited_server.client(token)
+        hasty_client = limited_server.client(token)
         with pytest.raises(httpx.ReadTimeout):
-            impatient.post("/v1/digitize", files=upload_form(PAGE), timeout=0.15)
-        impatient.close()
+            hasty_client.post("/v1/digitize", files=upload_form(PAGE), timeout=0.15)
+        hasty_client.close()
         with (
             limited_server.client(token) as other,
             other.stream("POST", "/v1/digitize/stream", files=upload_form(PAGE)) as response,
         ):
-            assert response.status_code == 200  # then disconnect
+            assert response.status_code == 200  # the client then disconnects
         assert wait_for_in_flight(client, 0)
         assert 'outcome="cancelled"' in client.get("/metrics").text
 

@@ -1,4 +1,4 @@
-"""Parts of the service that a client cannot observe: memory files, pool, host names, settings."""
+"""Parts of the service that clients cannot observe, such as memory files, the pool and the settings."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from ecgdigit_rt.server.uploads import Upload, upload_from_request
 
 WEB = Path(__file__).parents[2] / "ecgdigit_rt" / "server" / "web"
 MM_PER_PT = 25.4 / 72
-HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
+FORM_START = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
 
 
 def form_request(name: bytes, data: bytes) -> Request:
     """Return a form request that arrives in chunks."""
-    body = HEAD % name + data + b"\r\n--x--\r\n"
+    body = FORM_START % name + data + b"\r\n--x--\r\n"
     chunks: Iterator[bytes] = iter([body[k : k + 65_536] for k in range(0, len(body), 65_536)])
 
     async def receive() -> Message:
@@ -112,7 +112,7 @@ def test_slots_are_released_when_their_work_has_ended() -> None:
     asyncio.run(scenario())
 
 
-def test_host_headers_that_are_allowed() -> None:
+def test_allowed_host_headers() -> None:
     allowed = ("localhost", "ecg.ward.example")
     for host in ("localhost", "localhost:8000", "ECG.ward.example", "10.0.0.7:8000", "[::1]:80", "[::1]"):
         assert is_allowed_host(host, allowed), host
@@ -131,7 +131,7 @@ def test_default_settings() -> None:
     assert [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1")] == [True] * 3
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.7", "ward")] == [False] * 4
     assert token_for_host("127.0.0.1", None) == token_for_host("::1", "") == (None, False)
-    assert token_for_host("0.0.0.0", "own") == token_for_host("localhost", "own") == ("own", False)
+    assert token_for_host("0.0.0.0", "mine") == token_for_host("localhost", "mine") == ("mine", False)
     generated = [token_for_host("0.0.0.0", token) for token in (None, "", None)]
     assert len(set(generated)) == 3
     assert all(is_generated and len(token or "") == 32 for token, is_generated in generated)

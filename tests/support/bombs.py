@@ -1,4 +1,4 @@
-"""Decompression bombs: small files that state, or decode to, very large images. Deterministic."""
+"""Decompression bombs: small, deterministic files that declare, or decode to, very large images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLANK = Image.new("L", (300, 300), 200)
 
 
 def png_from_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
-    """Return a PNG of these chunks, (type, body) each."""
+    """Return a PNG of these chunks, which are pairs (type, body)."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
@@ -25,7 +25,7 @@ def png_from_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def png(width: int, height: int, rows: int = 0) -> bytes:
-    """Return a grey PNG that states this size and contains this many rows."""
+    """Return a grey PNG that declares this size and contains `rows` rows."""
     return png_from_chunks(
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
         (b"IDAT", zlib.compress((b"\0" + b"\xc8" * width) * rows)),
@@ -34,7 +34,10 @@ def png(width: int, height: int, rows: int = 0) -> bytes:
 
 
 def tiff(tags: Sequence[tuple[int, int, int]], body: bytes = b"", order: str = "<") -> bytes:
-    """Return a TIFF with these tags, (tag, type, value) each. The pixels, `body`, start at byte 8."""
+    """Return a TIFF with these tags, which are triples (tag, type, value).
+
+    `body` contains the pixels and starts at byte 8.
+    """
     entries = b"".join(struct.pack(f"{order}HHII", tag, kind, 1, value) for tag, kind, value in tags)
     head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(body))
     return head + body + struct.pack(f"{order}H", len(tags)) + entries + struct.pack(f"{order}I", 0)
@@ -43,7 +46,7 @@ def tiff(tags: Sequence[tuple[int, int, int]], body: bytes = b"", order: str = "
 def grey_tiff(*sizes: tuple[int, int, int], tile: int = 0) -> bytes:
     """Return a deflated grey TIFF of 300 x 300 px.
 
-    `sizes` are the tags (tag, type, value) of width and height, of which there may be several.
+    `sizes` are the tags (tag, type, value) of width and height, which may be repeated.
     """
     body = zlib.compress(bytes(300 * 300))
     rest = [(258, 3, 8), (259, 3, 8), (262, 3, 1)]
@@ -69,12 +72,12 @@ def jpeg() -> bytes:
 
 
 def jpeg_with_side(side: int) -> bytes:
-    """Return a JPEG that has the size that it states."""
+    """Return a valid grey JPEG of `side` x `side` px."""
     return image_bytes(Image.new("L", (side, side), 200), "JPEG")
 
 
 def jpeg_with_scans(scans: int) -> bytes:
-    """Return a progressive JPEG whose last scan is repeated; each one is decoded over the whole image."""
+    """Return a progressive JPEG whose last scan is repeated. Each scan is decoded over the whole image."""
     data = image_bytes(_BLANK, "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * scans + data[-2:]
@@ -86,25 +89,25 @@ def webp() -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
-def with_stated_size(data: bytes, width: int, height: int) -> bytes:
-    """Return an AVIF or HEIC that states another size."""
+def with_declared_size(data: bytes, width: int, height: int) -> bytes:
+    """Return an AVIF or HEIC with another declared size."""
     at = data.index(b"ispe") + 8
     return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
 
 
 def avif() -> bytes:
-    return with_stated_size(image_bytes(_BLANK, "AVIF"), SIDE, SIDE)
+    return with_declared_size(image_bytes(_BLANK, "AVIF"), SIDE, SIDE)
 
 
 def heic() -> bytes:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    return with_stated_size(image_bytes(_BLANK, "HEIF"), SIDE, SIDE)
+    return with_declared_size(image_bytes(_BLANK, "HEIF"), SIDE, SIDE)
 
 
 def pdf_with_image(width: int, height: int, data: bytes, decoder: bytes) -> bytes:
-    """Return a PDF whose page is one grey image."""
+    """Return a PDF with one page, which is a grey image."""
     head = (
         b"<</Subtype/Image/Width %d/Height %d/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/%s/Length %d>>"
     )
@@ -121,7 +124,7 @@ def jpeg2000() -> bytes:
 
 
 def jpx_pdf() -> bytes:
-    """Return a PDF that states 300 x 300 px for larger JPEG 2000 data."""
+    """Return a PDF that declares 300 x 300 px for larger JPEG 2000 data."""
     return pdf_with_image(300, 300, jpeg2000(), b"JPXDecode")
 
 
@@ -136,12 +139,12 @@ def dicom(rows: int = SIDE) -> bytes:
 
 
 def dicom_with_frame(data: bytes, syntax: str) -> bytes:
-    """Return a DICOM file with the header of `grey_page` and any compressed frame."""
+    """Return a DICOM file with the header of `grey_page` and a compressed frame, valid or not."""
     return _saved(with_compressed_frames(image_dataset(GREY[..., 0], "MONOCHROME2"), syntax, data))
 
 
 def deflated_dicom(megabytes: int) -> bytes:
-    """Return a deflated DICOM file with this many megabytes of zeros before the image."""
+    """Return a deflated DICOM file with `megabytes` MiB of zeros before the image."""
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
     result = image_dataset(page(), "RGB")
@@ -157,7 +160,7 @@ def deflated_dicom(megabytes: int) -> bytes:
     out += [packer.flush(zlib.Z_FULL_FLUSH)]
     out += [
         packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    ] * megabytes  # independent of each other
+    ] * megabytes  # blocks that are independent of each other
     out += [packer.compress(plain[at + 4 :]), packer.flush()]
     return b"".join(out)
 

@@ -1,4 +1,4 @@
-"""The command line inside the test process."""
+"""Execution of the command line in the test process."""
 
 from __future__ import annotations
 

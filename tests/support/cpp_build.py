@@ -17,7 +17,7 @@ SANITIZER_EXIT_CODE = 99
 
 
 def unavailable_reason() -> str:
-    """Return why engine/cpp cannot be built on this machine, empty if it can."""
+    """Return the reason why engine/cpp cannot be built on this machine, or an empty string."""
     missing = [tool for tool in ("cmake", "c++") if shutil.which(tool) is None]
     if not missing:
         missing = [header for header in HEADERS if not _has_header(header)]
@@ -25,7 +25,7 @@ def unavailable_reason() -> str:
 
 
 def has_openvino() -> bool:
-    """Return whether the package with OpenVINO's headers is installed."""
+    """Return True if the package with OpenVINO's headers is installed."""
     return importlib.util.find_spec("openvino") is not None
 
 
@@ -36,7 +36,7 @@ def _has_header(name: str) -> bool:
 
 
 def build(folder: Path) -> None:
-    """Configure and build everything; warnings are errors. Raises AssertionError with the output."""
+    """Configure and build everything, with warnings as errors. Raises AssertionError with the output."""
     options = []
     if has_openvino():
         from openvino.utils import get_cmake_path
@@ -62,7 +62,7 @@ class Completed:
 
 
 def run(program: Path, *words: str | Path, leaks: bool = True) -> Completed:
-    """Run a program. Raises AssertionError if a sanitizer reports an error, or a leak if `leaks`."""
+    """Run a program. Raises AssertionError if a sanitizer reports an error, or if `leaks`, a leak."""
     options = f"halt_on_error=1:exitcode={SANITIZER_EXIT_CODE}:detect_leaks={int(leaks)}"
     # OpenVINO's TBB opens a library in a way that AddressSanitizer forbids unless this variable is set.
     sanitizer_variables = {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": options, "TBB_ENABLE_SANITIZERS": "1"}
@@ -76,5 +76,5 @@ def run(program: Path, *words: str | Path, leaks: bool = True) -> Completed:
 
 
 def run_client(folder: Path, url: str, *words: str | Path) -> Completed:
-    """Run the client with a server's URL."""
+    """Run the client with the URL of a server."""
     return run(folder / "ecgdigit-client", "--url", url, *words)

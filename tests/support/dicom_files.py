@@ -16,7 +16,7 @@ from pydicom.uid import (
 
 
 def dataset(uid: str = MultiFrameTrueColorSecondaryCaptureImageStorage, **elements: object) -> FileDataset:
-    """Return a dataset of the SOP class `uid` with these elements and without an image."""
+    """Return a dataset of the SOP class `uid` with these elements, but without an image."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = UID(uid)
@@ -33,8 +33,8 @@ def image_dataset(
 ) -> FileDataset:
     """Return a dataset with an uncompressed image.
 
-    `stored` is (height, width) or (height, width, 3), or with an axis of frames before. `interpretation`
-    is the PhotometricInterpretation.
+    `stored` has the shape (height, width) or (height, width, 3), optionally with a first axis of frames.
+    `interpretation` is the PhotometricInterpretation.
     """
     is_colour = stored.shape[-1] == 3
     frames = stored.ndim - 2 - is_colour
@@ -58,7 +58,7 @@ def image_dataset(
 
 
 def with_compressed_frames(base: FileDataset, syntax: str, *frames: bytes) -> FileDataset:
-    """Replace the pixels of `base` by compressed frames, in place, and return it."""
+    """Replace the pixels of `base` with compressed frames, in place, and return `base`."""
     base.file_meta.TransferSyntaxUID = UID(syntax)
     base.PixelData = encapsulate(list(frames))
     base["PixelData"].VR = "OB"

@@ -1,8 +1,9 @@
 """Code blocks of the documentation, and checks of the commands in them.
 
 The `bash` and `python` blocks of a page run in order, in one folder with a copy of examples/. The Python
-blocks of a page share their variables. A comment above a block adds `<!-- makes: FILE FILE -->`, files that
-it must create, or `<!-- not run: REASON -->`, if it is only parsed. Blocks of other languages are ignored.
+blocks of a page share their variables. The comment `<!-- makes: FILE FILE -->` above a block lists files
+that the block must create. A block below `<!-- not run: REASON -->` is only parsed. Blocks of other languages
+are ignored.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ _INLINE = re.compile(r"`(ecgdigit-rt [^`\n]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block. `place` is such as tutorial.md:12, `makes` are files that it must create."""
+    """One block.
+
+    `place` is its file and line, such as tutorial.md:12. `makes` are the files that it must create.
+    """
 
     place: str
     language: str
@@ -40,40 +44,40 @@ class Block:
 
 def blocks_of(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
-    for found in _BLOCK.finditer(text):
-        line = text.count("\n", 0, found.start("text"))
-        makes = tuple(found["value"].split()) if found["key"] == "makes" else ()
+    for match in _BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start("text"))
+        makes = tuple(match["value"].split()) if match["key"] == "makes" else ()
         place = f"{page.name}:{line}"
-        yield Block(place, found["language"], found["text"], makes, found["key"] != "not run")
+        yield Block(place, match["language"], match["text"], makes, match["key"] != "not run")
 
 
 def commands_in(shell: str) -> list[list[str]]:
     """Return the words after `ecgdigit-rt` of every command in a shell script."""
     lines = shell.replace("\\\n", " ")
-    return [shlex.split(found, comments=True)[1:] for found in _COMMAND.findall(lines)]
+    return [shlex.split(command, comments=True)[1:] for command in _COMMAND.findall(lines)]
 
 
 def inline_commands(page: Path) -> list[list[str]]:
-    """Return the words of commands in the text of a page. Values may be placeholders."""
-    return [found.split()[1:] for found in _INLINE.findall(page.read_text(encoding="utf-8"))]
+    """Return the words of the commands in code spans of a page. Values may be placeholders."""
+    return [command.split()[1:] for command in _INLINE.findall(page.read_text(encoding="utf-8"))]
 
 
 def parse(words: list[str]) -> None:
-    """Parse a command line without running it. Raises if the command would refuse it."""
+    """Parse a command line without running it. Raises the usage error of an invalid command line."""
     command, rest = _command(words)
     command.make_context("command", list(rest))
 
 
 def unknown_options(words: list[str]) -> list[str]:
-    """Return the options among the words that their command does not have."""
+    """Return the options among the words that do not exist in their command."""
     command, rest = _command(words)
-    known = {name for one in command.params for name in one.opts} | {"--help"}
+    known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
     return [word for word in rest if word.startswith("--") and word not in known]
 
 
 def _command(words: list[str]) -> tuple[Any, list[str]]:
-    found: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     rest = list(words)
-    while rest and rest[0] in getattr(found, "commands", {}):
-        found = found.commands[rest.pop(0)]
-    return found, rest
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest.pop(0)]
+    return command, rest

@@ -21,7 +21,7 @@ from ecgdigit_rt.results import Digitized, PageRef, Provenance
 NAMES = ("01_render", "02 plan.é")
 PROVENANCE = Provenance("ecgdigit-rt 9.8.7", "lite 4.5.6", "onnxruntime 1.31 (cpu, fp32)")
 CSV_MV, STEP_MV = 1e-5, 1e-3
-"""Last decimal of CSV and JSON values, and one 16-bit step, in millivolts. Rounding costs half of it."""
+"""Resolution of CSV and JSON values, and of 16-bit counts, in millivolts. Rounding errors are half of it."""
 
 TARGETS = {
     "submission": "out/s.csv",
@@ -41,14 +41,14 @@ def with_provenance(page: Digitized) -> Digitized:
 
 
 class ProvenanceDigitizer(TruthDigitizer):
-    """TruthDigitizer whose pages have provenance."""
+    """TruthDigitizer whose results have provenance."""
 
     def _digitize(self, page: PageRef) -> Digitized:
         return with_provenance(super()._digitize(page))
 
 
 def run_format(fmt: str, *more: str) -> Path:
-    """Run the command over the folder `scans` and return its output."""
+    """Run the command over the folder `scans` and return the path of the output."""
     out = Path(TARGETS[fmt])
     assert exit_code(["run", "scans", "--out", str(out), "--format", fmt, *more]) == 2, "one page fails"
     return out
@@ -60,7 +60,7 @@ def visible_files(folder: Path) -> set[str]:
 
 
 def page(**changes: Any) -> Digitized:  # noqa: ANN401 any field of Digitized
-    """Return a page with known signals and provenance, with some fields replaced."""
+    """Return a result with known signals and provenance, with some fields replaced."""
     return replace(
         with_provenance(digitized_page(PageRef(Path("scans/01_render.png")), signals(0))), **changes
     )
@@ -75,6 +75,9 @@ def expected_table(seed: int) -> NDArray[np.float64]:
     return table
 
 
-def assert_near(got: object, expected: NDArray[np.float64], step: float) -> None:
-    """Assert equal NaN, and values within half a step plus half of the fourth decimal of the truth."""
-    np.testing.assert_allclose(np.asarray(got, float), expected, rtol=0, atol=step / 2 + 5.1e-5)
+def assert_near(actual: object, expected: NDArray[np.float64], step: float) -> None:
+    """Assert that NaN are equal, and that values differ by at most half a step.
+
+    The tolerance includes half of the fourth decimal, to which the truth is rounded.
+    """
+    np.testing.assert_allclose(np.asarray(actual, float), expected, rtol=0, atol=step / 2 + 5.1e-5)

@@ -1,4 +1,4 @@
-"""Corpus of untrusted and invalid inputs, with valid pages of every format and with unusual names.
+"""Corpus of inputs: untrusted and invalid files, and valid pages of many formats with unusual names.
 
 `PYTHONPATH=tests/support python tests/support/input_corpus.py FOLDER` writes it to a folder.
 """
@@ -25,7 +25,7 @@ from sample_image import image_bytes
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PDF_PAGES = 500
 NOT_AN_ECG = "E-PAGE E-GRID E-ROWS E-LAYOUT"
-"""Prefixes of the error ids of images that are not ECG pages. The networks decide at which step they fail."""
+"""Prefixes of the error ids of images that are not ECG pages. They may fail at any of these steps."""
 
 Writer = Callable[[Path], object]
 
@@ -34,8 +34,8 @@ Writer = Callable[[Path], object]
 class CorpusFile:
     """A file of the corpus.
 
-    `name` may contain any bytes that a file system accepts. `error_id` is the id with which each of its
-    `pages` fails, empty for a valid page.
+    `name` may contain any bytes that a file system accepts. `error_id` is the id of the error with which
+    each of its `pages` fails, or empty for a valid page.
     """
 
     name: str
@@ -54,7 +54,7 @@ def _truncated(kind: str) -> bytes:
 
 
 def _socket(path: Path) -> None:
-    """Create a socket by its name alone, because the path of a socket is limited to 107 bytes."""
+    """Create a socket in the current folder, because the path of a socket is limited to 107 bytes."""
     previous = Path.cwd()
     os.chdir(path.parent)
     try:
@@ -160,7 +160,7 @@ INVALID = (
     CorpusFile("sick.png", lambda path: path.symlink_to("/proc/self/mem"), "E-INPUT-03"),
 )  # fmt: skip
 NO_PERMISSION = CorpusFile("closed.png", _unreadable, "E-INPUT-03")
-"""File without read permission. Root can read it, and then its image is not an ECG page."""
+"""File without read permission. Root can read it, and its image is not an ECG page."""
 
 
 def make_corpus(folder: Path, files: tuple[CorpusFile, ...] = (*VALID, *INVALID, NO_PERMISSION)) -> Path:

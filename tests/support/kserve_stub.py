@@ -1,4 +1,4 @@
-"""A stub of a KServe server on the loopback interface that sends prepared responses, valid or not."""
+"""Stub of a KServe server on the loopback interface, which sends prepared responses, valid or invalid."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ OUTPUT_NAMES = (
 def response_parts(tensors: Mapping[str, NDArray[Any]]) -> tuple[Header, bytes]:
     """Return the JSON header and the bytes of all tensors, as Triton writes them."""
     outputs, data = [], b""
-    for name, values in tensors.items():
-        tensor = _bytes_from_tensor(values)
-        datatype = "BYTES" if values.dtype == object else "FP32"
-        size = {"binary_data_size": len(tensor)}
-        outputs.append({"name": name, "datatype": datatype, "shape": list(values.shape), "parameters": size})
-        data += tensor
+    for name, tensor in tensors.items():
+        encoded = _bytes_from_tensor(tensor)
+        datatype = "BYTES" if tensor.dtype == object else "FP32"
+        size = {"binary_data_size": len(encoded)}
+        outputs.append({"name": name, "datatype": datatype, "shape": list(tensor.shape), "parameters": size})
+        data += encoded
     return {"model_name": "ecgdigit", "model_version": "1", "outputs": outputs}, data
 
 
-def _bytes_from_tensor(values: NDArray[Any]) -> bytes:
-    if values.dtype != object:
-        return bytes(values.astype("<f4").tobytes())
-    return b"".join(len(text).to_bytes(4, "little") + text for text in values.ravel().tolist())
+def _bytes_from_tensor(tensor: NDArray[Any]) -> bytes:
+    if tensor.dtype != object:
+        return bytes(tensor.astype("<f4").tobytes())
+    return b"".join(len(text).to_bytes(4, "little") + text for text in tensor.ravel().tolist())
 
 
 @dataclass(frozen=True, slots=True)
 class StubResponse:
-    """Response of the stub; the connection is closed after the body.
+    """Response of the stub. The connection is closed after the body.
 
     `body` is sent `times` times. `content_length` replaces the true length. `release` delays the response
     until the event is set.
@@ -69,7 +69,7 @@ def stub_response(header: Header | bytes, data: bytes, **headers: str) -> StubRe
 
 @dataclass
 class KServeStub:
-    """A running stub: its URL, its next response, and the last request."""
+    """Running stub, with its URL, its next response and the last request."""
 
     url: str
     response: StubResponse = field(default_factory=StubResponse)
@@ -80,7 +80,7 @@ class KServeStub:
 
 @contextmanager
 def running_stub() -> Iterator[KServeStub]:
-    """Run a stub for the block."""
+    """Run a stub until the end of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -106,7 +106,7 @@ def running_stub() -> Iterator[KServeStub]:
             except OSError:
                 pass  # the client has closed the connection
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 its name in the base class
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 name in the base class
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

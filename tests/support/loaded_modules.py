@@ -1,4 +1,4 @@
-"""Which modules a piece of code loads."""
+"""Names of the modules that a piece of code loads."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-
-
 HEAVY = (
     "torch", "onnxruntime", "onnx", "tensorrt", "openvino", "numba", "cv2", "matplotlib", "scipy",
     "pandas", "pyarrow", "wfdb", "pydicom", "fastapi", "uvicorn", "ecgdigit_export",
@@ -17,6 +15,7 @@ HEAVY = (
 
 
 def modules_after(code: str) -> set[str]:
+    """Return the names of all loaded modules after a new process has run the code."""
     probe = f"import sys, json\n{code}\nprint('\\n' + json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT.anchor

@@ -1,6 +1,7 @@
-"""Memory that decoding takes, for files listed on standard input (separated by NUL), as JSON lines.
+"""Measurement of the memory that decoding takes.
 
-Each file is decoded in a forked process with all libraries loaded, so that its growth is due to the file.
+The files are listed on standard input, separated by NUL. The results are printed as JSON lines. Each file is
+decoded in a forked process in which all libraries are already loaded, so that the growth is due to the file.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-import pillow_heif  # noqa: F401 loaded before measuring, like the next two
+import pillow_heif  # noqa: F401 loaded before the measurement, like the next two
 import pydicom.pixels  # noqa: F401
 import pypdfium2  # noqa: F401
 
@@ -21,7 +22,7 @@ from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.errors import EcgDigitError
 
 MAX_S = 60
-"""Time limit of one file. Only a hang takes that long."""
+"""Time limit per file. Only a hang takes that long."""
 
 
 def measure(path: Path) -> dict[str, object]:

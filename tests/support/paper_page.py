@@ -1,4 +1,4 @@
-"""Test pages with known signals, drawn in the competition's geometry, and a digitizer that returns them."""
+"""Test pages with known signals in the competition's geometry, and a digitizer that returns these signals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3"
 
 
 def beats(seconds: float, seed: int) -> NDArray[np.float64]:
-    """Return a lead in mV with P, QRS and T as Gaussians at 75 beats per minute; `seed` sets amplitudes."""
+    """Return a lead in mV at 75 beats per minute. Its waves are Gaussians; `seed` sets the amplitudes."""
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     rng = np.random.default_rng(seed)
     waves = [(0.1, -0.17, 0.02), (-0.12, -0.03, 0.01), (1.1, 0, 0.012), (-0.25, 0.03, 0.012)]
@@ -56,7 +56,7 @@ def signals(seed: int) -> dict[str, NDArray[np.float64]]:
 
 
 def window_start_s(lead: str) -> float:
-    """Return the start of a lead's window in the record."""
+    """Return the start of a lead's window in the record, in seconds."""
     return next(row.index(lead) for row in ROWS if lead in row) * 2.5
 
 
@@ -72,7 +72,7 @@ def write_truth(path: Path, leads: dict[str, NDArray[np.float64]], rows: int = 5
 
 
 def curve_px(name: str, mv: NDArray[np.float64], rate_hz: float) -> NDArray[np.float32]:
-    """Return x and y of a lead's samples on the competition's page at 200 dpi, (n, 2)."""
+    """Return x and y of a lead's samples (n, 2) on the competition's page at 200 dpi."""
     is_rhythm = mv.size / rate_hz > 5
     row = 3 if is_rhythm else next(i for i, row in enumerate(ROWS) if name in row)
     start_s = 0 if is_rhythm else window_start_s(name)
@@ -81,7 +81,7 @@ def curve_px(name: str, mv: NDArray[np.float64], rate_hz: float) -> NDArray[np.f
 
 
 def draw_page(leads: dict[str, NDArray[np.float64]]) -> NDArray[np.uint8]:
-    """Draw a red grid and black traces, (1700, 2200, 3) uint8 RGB."""
+    """Return a page with a red grid and black traces as (1700, 2200, 3) uint8 RGB."""
     page = np.full((1700, 2200, 3), 255, np.uint8)
     for k in range(300):
         at = round(k * 39.37 / 5)
@@ -95,13 +95,13 @@ def draw_page(leads: dict[str, NDArray[np.float64]]) -> NDArray[np.uint8]:
 
 
 def write_page(path: Path, leads: dict[str, NDArray[np.float64]]) -> None:
-    """Write the page of these leads as an image file."""
+    """Write a page with these leads as an image file."""
     cv2.imwrite(str(path), draw_page(leads)[..., ::-1])
 
 
 def digitized_page(source: PageRef, leads: dict[str, NDArray[np.float64]]) -> Digitized:
     """Return the result of a page in the competition's layout with these leads."""
-    found = {
+    lead_signals = {
         name: Lead(
             name,
             mv.astype(np.float32),
@@ -122,11 +122,11 @@ def digitized_page(source: PageRef, leads: dict[str, NDArray[np.float64]]) -> Di
         )
         for i, row in enumerate(ROWS)
     )
-    return Digitized(source, found, Layout("3x4+1", rows), 0.21, {"trace": 0.3})
+    return Digitized(source, lead_signals, Layout("3x4+1", rows), 0.21, {"trace": 0.3})
 
 
 class TruthDigitizer:
-    """Substitute for the Digitizer that returns the leads of the truth CSV in the folder `truth`.
+    """Substitute for the Digitizer, which returns the leads of the truth CSV in the folder `truth`.
 
     A page without truth fails with NoGridFound. A page whose name contains "bug" fails with an unexpected
     error, reported as the real digitizer does.
@@ -139,7 +139,7 @@ class TruthDigitizer:
     identity: ClassVar[dict[str, str]] = {"models": "truth"}
     threads = 1
 
-    options_given: ClassVar[dict[str, object]] = {}
+    received_options: ClassVar[dict[str, object]] = {}
 
     def __init__(
         self,
@@ -161,10 +161,10 @@ class TruthDigitizer:
             False,
         )
         assert (backend, device, precision) == ("auto", "auto", "auto")
-        type(self).options_given = options
+        type(self).received_options = options
 
     def network_threads(self, pages: int) -> int:
-        """Return the threads of each network."""
+        """Return the number of threads per network."""
         return 1
 
     def digitize_many(self, pages: Iterable[PageRef], /, network_threads: int = 1) -> Iterator[Result]:

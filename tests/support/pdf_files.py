@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sample_image import HEIGHT, WIDTH
 
-A4 = (595, 842)  # points
+A4 = (595, 842)  # width and height in points
 
 NOISE = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
 
@@ -13,7 +13,7 @@ NOISE = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
 def pdf(*contents: bytes, size: tuple[float, float] = A4, page_keys: bytes = b"", more: bytes = b"") -> bytes:
     """Return a PDF with one page per content stream.
 
-    `more` is object number 3. An encryption dictionary is also referenced from the trailer.
+    `more` is the body of object 3. If it is an encryption dictionary, the trailer refers to it.
     """
     pages = [4 + 2 * i for i in range(len(contents))]
     kids = b" ".join(b"%d 0 R" % number for number in pages)
@@ -51,13 +51,13 @@ def image_object(width: int, height: int, body: bytes, keys: bytes = b"/ColorSpa
 
 
 def encryption(method: bytes = b"/V 1/R 2") -> bytes:
-    """Return an encryption dictionary that needs a password."""
+    """Return an encryption dictionary, for a PDF that requires a password."""
     key = b"<" + b"41" * 32 + b">"
     return b"<</Filter/Standard" + method + b"/O" + key + b"/U" + key + b"/P -4>>"
 
 
 def scan(dpi: float, content: bytes = b"", **options: object) -> bytes:
-    """Return a PDF whose page is NOISE at the given resolution."""
+    """Return a PDF with one page, the image NOISE at this resolution."""
     size = WIDTH * 72 / dpi, HEIGHT * 72 / dpi
     drawing = b"q %f 0 0 %f 0 0 cm /Im Do Q " % size
     return pdf(drawing + content, size=size, more=image_object(WIDTH, HEIGHT, NOISE.tobytes()), **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Small asymmetric sample image, and its upright form for each EXIF orientation."""
+"""Small asymmetric sample image, and functions that make an image upright for each EXIF orientation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def page() -> NDArray[np.uint8]:
 
 
 def grey_page() -> NDArray[np.uint8]:
-    """Return its red channel: 250 top left, 15 top right, 25 bottom left, 90 elsewhere."""
+    """Return the red channel of `page`: 250 top left, 15 top right, 25 bottom left, 90 elsewhere."""
     return np.ascontiguousarray(page()[..., 0])
 
 
@@ -57,16 +57,16 @@ def image_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:  # noqa
 
 
 def exif(orientation: int) -> Image.Exif:
-    """Return EXIF data that state only the orientation."""
+    """Return EXIF data that contains only the orientation."""
     block = Image.Exif()
     block[274] = orientation
     return block
 
 
-def assert_same(got: NDArray[np.uint8], expected: NDArray[np.uint8], tolerance: int = 0) -> None:
-    """Assert equality within `tolerance` for 95 % of the samples: lossy encoders ring along edges."""
-    assert got.shape == expected.shape
-    assert got.dtype == np.uint8
-    assert got.flags.c_contiguous
-    error = np.abs(got.astype(int) - expected.astype(int))
+def assert_same(actual: NDArray[np.uint8], expected: NDArray[np.uint8], tolerance: int = 0) -> None:
+    """Assert that 95 % of the samples differ by at most `tolerance`. Lossy encoders ring along edges."""
+    assert actual.shape == expected.shape
+    assert actual.dtype == np.uint8
+    assert actual.flags.c_contiguous
+    error = np.abs(actual.astype(int) - expected.astype(int))
     assert np.quantile(error, 0.95) <= tolerance, error.max()

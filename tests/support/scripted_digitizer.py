@@ -1,4 +1,4 @@
-"""Digitizer for runs in real processes: it returns the pages' truth, and some pages fail on purpose.
+"""Digitizer for runs in real processes, which returns the truth of pages or fails on purpose.
 
 `install_scripted_digitizer` writes a sitecustomize.py that replaces the real digitizer in every process of
 a run.
@@ -31,9 +31,9 @@ if any("ecgdigit_rt" in word for word in sys.orig_argv) or "--multiprocessing-fo
 
 
 class ScriptedDigitizer(TruthDigitizer):
-    """Digitizer whose behaviour depends on the page's name.
+    """Digitizer whose behaviour depends on the name of the page.
 
-    "crash" ends the process, "hang" takes a minute, "memory" raises MemoryError.
+    "crash" in the name ends the process, "hang" takes a minute, and "memory" raises MemoryError.
     """
 
     device = "scripted"

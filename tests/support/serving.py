@@ -1,4 +1,4 @@
-"""A real `ecgdigit-rt serve` process on a free port."""
+"""Real `ecgdigit-rt serve` process on a free port."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from PIL import Image
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 TIMEOUT_S = 240.0
-"""Time limit of every wait. Machines that run tests may be busy, and no test here measures speed."""
+"""Time limit of every wait. It is generous because machines may be busy and no test here measures speed."""
 
 
 @dataclass
 class Server:
-    """Process of the service and the lines of its log."""
+    """Process of the service, with the lines of its log."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Server:
 
 @contextmanager
 def running_server(*options: str) -> Iterator[Server]:
-    """Run a server for the block, and wait until it is ready."""
+    """Run a server until the end of the block, which starts as soon as the server is ready."""
     command = [sys.executable, "-m", "ecgdigit_rt", "serve", "--port", "0", *options]
     environment = {name: value for name, value in os.environ.items() if name != "ECGDIGIT_TOKEN"}
     process = subprocess.Popen(
@@ -103,7 +103,7 @@ def running_server(*options: str) -> Iterator[Server]:
 
 
 def upload_form(path: Path, name: str | None = None) -> dict[str, tuple[str, bytes]]:
-    """Return a file as the form of a request."""
+    """Return the form of a request that uploads a file."""
     return {"file": (name or path.name, path.read_bytes())}
 
 

@@ -1,4 +1,4 @@
-"""Synthetic pages without degradation, one layout each."""
+"""Synthetic pages without degradation, with one layout per page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecgdigit_rt.layout.catalog import LAYOUTS, plan_from_text
 
 
 def plain_style(seed: int = 0) -> SheetStyle:
-    """Return the style of a clean page: thin black pen on white, pale grid, nothing printed on the trace."""
+    """Return the style of a clean page: thin black pen, white paper, pale grid, no marks over traces."""
     style = style_from_rng(np.random.default_rng(seed))
     grid = replace(style.grid, major_alpha=0.3, minor_alpha=0.0, major_colour=(255, 200, 200), dotted=False)
     return replace(

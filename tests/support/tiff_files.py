@@ -25,7 +25,7 @@ def bgr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def exif(orientation: int) -> bytes:
-    """Return an EXIF block that states only the orientation."""
+    """Return an EXIF block that contains only the orientation."""
     return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 274, 3, 1, orientation, 0, 0)
 
 

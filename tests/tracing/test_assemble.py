@@ -22,9 +22,9 @@ def traces_from_curve(layout: Layout, height: np.ndarray, start_mm: float) -> li
     """Return the same curve in all rows, cut into the segments of the layout."""
 
     def cut(from_mm: float, to_mm: float) -> LeadTrace:
-        own = slice(*(int(np.ceil((at - start_mm) * 20 - 0.4)) for at in (from_mm, to_mm)))
-        part = height[own].astype(np.float32)
-        return LeadTrace(part, np.ones_like(part), np.ones_like(part), start_mm + own.start / 20)
+        columns = slice(*(int(np.ceil((at - start_mm) * 20 - 0.4)) for at in (from_mm, to_mm)))
+        part = height[columns].astype(np.float32)
+        return LeadTrace(part, np.ones_like(part), np.ones_like(part), start_mm + columns.start / 20)
 
     return [[cut(lead.start_mm, lead.end_mm) for lead in row.segments] for row in layout.rows]
 

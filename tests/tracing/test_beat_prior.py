@@ -1,4 +1,4 @@
-"""Beats that are hidden in some leads are recovered from the others, and clear samples do not change."""
+"""Beats that are hidden in some leads are recovered from other leads, and clear samples do not change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLEAR_MV, HIDDEN_MV = 0.03, 1.0
 
 
 def drawn_beats(seed: int = 3) -> NDArray[np.float64]:
-    """Return (8, SAMPLES) mV: beats of the model with a size of 1 mV and one shape per record."""
+    """Return beats of the model, (8, SAMPLES) in mV, with a size of 1 mV and one shape per record."""
     model, rng = load_beat_model(), np.random.default_rng(seed)
     beat = model.mean + model.components @ rng.normal(0, 1, model.components.shape[-1])
     beat *= np.hanning(WINDOW + 2)[1:-1]  # starts and ends at the baseline
@@ -39,7 +39,7 @@ def drawn_beats(seed: int = 3) -> NDArray[np.float64]:
 def hidden_peaks(
     signal: NDArray[np.float64], rows: list[int], left: float = 0.5
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return signals whose peaks in `rows` are cut to a share, and their noise."""
+    """Return signals whose peaks in `rows` are cut to the share `left`, and their noise."""
     observed, noise = signal.copy(), np.full(signal.shape, CLEAR_MV)
     for row in rows:
         limit = left * np.abs(signal[row]).max()
@@ -54,7 +54,7 @@ def test_hidden_peaks_are_recovered(rows: list[int]) -> None:
     signal = drawn_beats()
     observed, noise = hidden_peaks(signal, rows)
     corrected = observed + posterior_correction(np.eye(8), observed, noise, 0.05)
-    before, after = (np.sqrt(np.mean((one - signal)[rows] ** 2)) for one in (observed, corrected))
+    before, after = (np.sqrt(np.mean((mv - signal)[rows] ** 2)) for mv in (observed, corrected))
     assert after < 0.55 * before
     assert np.array_equal(corrected[noise == CLEAR_MV], observed[noise == CLEAR_MV])
 
@@ -128,8 +128,8 @@ def test_traces_are_corrected_at_any_speed_and_gain(speed: float, gain: float) -
     corrected = apply_beat_prior(predicted, layout)
     for row in (5, 6):
         before, after = (
-            np.sqrt(np.mean((one[row][0].height_mm - truth[row][0].height_mm) ** 2))
-            for one in (predicted, corrected)
+            np.sqrt(np.mean((traces[row][0].height_mm - truth[row][0].height_mm) ** 2))
+            for traces in (predicted, corrected)
         )
         assert after < 0.7 * before
     assert all(corrected[row][0] is predicted[row][0] for row in (0, 1, 2))
@@ -157,7 +157,7 @@ def test_inverted_leads_have_the_same_effect() -> None:
 
 
 def test_the_model_is_fitted_to_recordings() -> None:
-    """For beats of one shape the mean is that shape, and the residual is small."""
+    """For beats of one shape, the mean is that shape, and the residual is small."""
     fitting = pytest.importorskip("ecgdigit_export.beat_model")
     derived = np.stack([lead_vector(name) for name in LEADS])
     recordings = [(derived @ drawn_beats(seed=7) * size).astype(np.float32) for size in (0.5, 1.0, 2.0)]

@@ -1,4 +1,4 @@
-"""Images that are not ECGs are refused, and segments that are not visible are dropped."""
+"""Images that are not ECGs are rejected, and segments that are not visible are dropped."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def digitizer() -> Digitizer:
 
 
 @pytest.mark.parametrize("name", list(NON_ECG_IMAGES))
-def test_images_that_are_not_ecgs_are_refused(digitizer: Digitizer, name: str) -> None:
+def test_images_that_are_not_ecgs_are_rejected(digitizer: Digitizer, name: str) -> None:
     with pytest.raises(PageError):
         digitizer.digitize(NON_ECG_IMAGES[name]())
 
 
-def test_rows_on_a_grid_without_marks_are_refused(digitizer: Digitizer) -> None:
+def test_rows_on_a_grid_without_marks_are_rejected(digitizer: Digitizer) -> None:
     with pytest.raises(NotAnEcg, match="neither lead names nor a calibration pulse") as caught:
         digitizer.digitize(NON_ECG_IMAGES["waves on grid"]())
     assert "--layout" in caught.value.hint

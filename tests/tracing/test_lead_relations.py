@@ -20,17 +20,17 @@ def lead(name: str, mv: np.ndarray, start_s: float = 0.0) -> Lead:
 def limb_leads() -> dict[str, Lead]:
     """Return I and III for 2.5 s, the augmented leads for the next 2.5 s, and II for ten seconds."""
     t = np.arange(5000) / RATE
-    one, two = np.sin(7 * t), 1.3 * np.sin(7 * t + 0.4) + np.exp(-(((t % 0.8) - 0.4) ** 2) / 2e-4)
-    augmented = {"aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}
+    i, ii = np.sin(7 * t), 1.3 * np.sin(7 * t + 0.4) + np.exp(-(((t % 0.8) - 0.4) ** 2) / 2e-4)
+    augmented = {"aVR": -(i + ii) / 2, "aVL": i - ii / 2, "aVF": ii - i / 2}
     first, second = slice(0, 1250), slice(1250, 2500)
-    leads = {"I": lead("I", one[first]), "II": lead("II", two), "III": lead("III", (two - one)[first])}
+    leads = {"I": lead("I", i[first]), "II": lead("II", ii), "III": lead("III", (ii - i)[first])}
     return leads | {name: lead(name, mv[second], 2.5) for name, mv in augmented.items()}
 
 
 def test_true_leads_satisfy_the_relations_of_simultaneous_leads() -> None:
     result = residuals(limb_leads())
     assert set(result) == {"I+III-II", "aVR+aVL+aVF", "aVF-aVR-1.5II"}
-    assert all(one.median_mv < 1e-6 and one.seconds == 2.5 for one in result.values())
+    assert all(residual.median_mv < 1e-6 and residual.seconds == 2.5 for residual in result.values())
 
 
 def test_a_wrong_baseline_is_an_offset() -> None:
@@ -44,7 +44,9 @@ def test_a_wrong_baseline_is_an_offset() -> None:
 def test_the_correction_reduces_noise_and_keeps_baselines() -> None:
     rng = np.random.default_rng(0)
     true = limb_leads()
-    noisy = {n: lead(n, one.mv + rng.normal(0, 0.03, one.mv.size), one.start_s) for n, one in true.items()}
+    noisy = {
+        n: lead(n, clean.mv + rng.normal(0, 0.03, clean.mv.size), clean.start_s) for n, clean in true.items()
+    }
     noisy["I"] = lead("I", noisy["I"].mv + 0.1)
     out = enforce_einthoven(noisy)
 

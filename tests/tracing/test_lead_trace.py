@@ -58,7 +58,7 @@ def test_gaps_are_interpolated_with_zero_confidence() -> None:
     assert np.abs(np.diff(trace.height_mm)).max() < 0.15
 
 
-def test_the_outermost_height_is_held_outside_the_extent() -> None:
+def test_the_outermost_height_is_repeated_outside_the_extent() -> None:
     logits = logits_from_height(np.full(900, 4.0))
     logits[:, :100] = logits_from_height(np.full(100, -15.0))
     trace = trace_strip(logits, presence_between(900, 100, 800), 0.0)

@@ -18,7 +18,7 @@ from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
 
 
 class TrueEnds:
-    """Stand-in for stage 2 that predicts a trace at half height over the extent of the ink."""
+    """Stand-in for the trace stage that predicts a trace at half height over the extent of the ink."""
 
     def __init__(self) -> None:
         self.spec = None

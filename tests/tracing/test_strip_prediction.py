@@ -28,7 +28,7 @@ def test_the_extent_bridges_gaps_and_ignores_specks() -> None:
     assert strip.extent_mm == pytest.approx((20.0, 95.0), abs=0.02)
 
 
-def test_mismatched_shapes_are_refused() -> None:
+def test_mismatched_shapes_are_rejected() -> None:
     with pytest.raises(ValueError, match="160 bins"):
         StripPrediction(np.zeros((320, 10), np.float32), np.zeros(10, np.float32), 0.0)
     with pytest.raises(ValueError, match="presence"):

@@ -11,7 +11,7 @@ from ecgdigit_rt.tracing.tta import TTA, predict_views
 
 
 class DarkestPixel:
-    """Stand-in for stage 2 that predicts the darkest pixel of every column and records its inputs."""
+    """Stand-in for the trace stage that predicts the darkest pixel of every column and records its inputs."""
 
     spec = SimpleNamespace(stage="trace")
 

@@ -1,4 +1,4 @@
-"""Session fixtures: a Triton server, the example pages digitized locally, and the C++ build."""
+"""Session fixtures: a Triton server, the locally digitized example pages, and the C++ build."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_server.S
 
 @pytest.fixture(scope="session")
 def local_results() -> dict[str, Digitized]:
-    """Digitize the example pages in this process. The results are by file name."""
+    """Digitize the example pages in this process and return the results by file name."""
     digitizer = Digitizer()
     return {path.name: digitizer.digitize(path) for path in sorted((ROOT / "examples").glob("*.jpg"))}
 
@@ -56,6 +56,6 @@ def stub() -> Iterator[KServeStub]:
 
 @pytest.fixture(scope="session")
 def parts(local_results: dict[str, Digitized]) -> tuple[Header, bytes]:
-    """Return header and tensors of a valid response to the first page."""
+    """Return the header and the tensors of a valid response for the first page."""
     first = next(iter(local_results.values()))
     return response_parts(outputs_from_results([first], OUTPUT_NAMES))

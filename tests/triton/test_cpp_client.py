@@ -1,4 +1,4 @@
-"""The C++ client with a real server and a stub, built with sanitizers."""
+"""C++ client, built with sanitizers, with a real server and with a stub."""
 
 from __future__ import annotations
 
@@ -42,15 +42,18 @@ def cells(text: str) -> list[list[str]]:
 
 
 def assert_equal_tables(actual: str, expected: str) -> None:
-    """Compare tables. Another order of summation may round values to the next 10 nanovolts."""
-    got, want = cells(actual), cells(expected)
-    assert got[0] == want[0]
-    assert [line[0] for line in got] == [line[0] for line in want]
-    assert [[not cell for cell in line] for line in got] == [[not cell for cell in line] for line in want]
-    values = [
-        np.array([float(cell or "nan") for line in table[1:] for cell in line]) for table in (got, want)
-    ]
-    np.testing.assert_allclose(values[0], values[1], rtol=0, atol=1.2e-5)
+    """Compare tables. A different order of summation may change values by one unit of 10 nanovolts."""
+    tables = cells(actual), cells(expected)
+    headers, times, empty_cells = (
+        [table[0] for table in tables],
+        [[line[0] for line in table] for table in tables],
+        [[[not cell for cell in line] for line in table] for table in tables],
+    )
+    assert headers[0] == headers[1]
+    assert times[0] == times[1]
+    assert empty_cells[0] == empty_cells[1]
+    mv = [np.array([float(cell or "nan") for line in table[1:] for cell in line]) for table in tables]
+    np.testing.assert_allclose(mv[0], mv[1], rtol=0, atol=1.2e-5)
 
 
 def test_tables_equal_those_of_run(
@@ -79,7 +82,7 @@ def test_tables_equal_those_of_run(
 @pytest.mark.parametrize(
     ("words", "error_id"), [(["--layout", "3x5"], "E-INPUT-10"), (["--speed", "1000"], "E-TRITON-02")]
 )
-def test_invalid_options_are_refused(
+def test_options_that_the_server_rejects(
     words: list[str], error_id: str, built: Path, server: triton_server.Server
 ) -> None:
     completed = run_client(built, f"http://{server.http}", *words, PAGE)

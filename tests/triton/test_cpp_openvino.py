@@ -1,4 +1,4 @@
-"""The C++ example that runs one network with OpenVINO; built with sanitizers."""
+"""C++ example that runs one network with OpenVINO, built with sanitizers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stage(built: Path) -> Path:
 
 
 def run_stage(stage: Path, *words: str | Path) -> Completed:
-    return cpp_build.run(stage, *words, leaks=False)  # OpenVINO's frontends leak some
+    return cpp_build.run(stage, *words, leaks=False)  # the frontends of OpenVINO leak memory
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,20 @@ def test_outputs_equal_those_of_python(
     [
         ([], 1, "usage"),
         (["{graph}", "1", "64", "64", "{pixels}", "{out}"], 1, "does not match BATCH, HEIGHT and WIDTH"),
-        (["{graph}", "1", "-1", "64", "{pixels}", "{out}"], 1, "not a positive whole number"),
+        (["{graph}", "1", "-1", "64", "{pixels}", "{out}"], 1, "must be positive whole numbers"),
         (["{pixels}", "1", "32", "32", "{pixels}", "{out}"], 3, "pixels.raw"),
         (["{graph}", "1", "32", "32", "nowhere", "{out}"], 1, "nowhere"),
         (["{graph}", "1", "32", "32", "{pixels}", "{out}/nowhere"], 4, "Cannot write"),
-        (["{sampler}", "1", "32", "32", "{pixels}", "{out}"], 1, "does not have one input of bytes"),
+        (["{sampler}", "1", "32", "32", "{pixels}", "{out}"], 1, "does not have exactly one uint8 input"),
     ],
 )
-def test_the_example_refuses_invalid_arguments(
+def test_the_example_rejects_invalid_arguments(
     words: list[str], code: int, message: str, stage: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "pixels.raw").write_bytes(bytes(32 * 32 * 3))
     root = load_models().root
     places = {"graph": root / "trace.onnx", "sampler": root / "sampler.onnx", "out": tmp_path}
-    given = [word.format(pixels=tmp_path / "pixels.raw", **places) for word in words]
-    completed = run_stage(stage, *given)
+    arguments = [word.format(pixels=tmp_path / "pixels.raw", **places) for word in words]
+    completed = run_stage(stage, *arguments)
     assert completed.code == code
     assert message in completed.err

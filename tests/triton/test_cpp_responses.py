@@ -1,4 +1,4 @@
-"""Malformed responses and refusals of a stub, received by the C++ client; built with sanitizers."""
+"""Malformed responses and rejections from a stub, received by the C++ client, built with sanitizers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAGE = min((Path(__file__).parents[2] / "examples").glob("*.jpg"))
 
 
 def output(header: Header, name: str) -> dict[str, Any]:
-    return next(one for one in header["outputs"] if one["name"] == name)
+    return next(entry for entry in header["outputs"] if entry["name"] == name)
 
 
 def set_shape(name: str, shape: list[Any]) -> Callable[[Header], None]:
@@ -82,7 +82,7 @@ HEADER_CHANGES: dict[str, tuple[Callable[[Header], object], str]] = {
 
 
 @pytest.mark.parametrize("case", HEADER_CHANGES)
-def test_malformed_headers_are_refused(
+def test_malformed_headers_are_rejected(
     case: str, built: Path, stub: KServeStub, parts: tuple[Header, bytes]
 ) -> None:
     change, reason = HEADER_CHANGES[case]
@@ -124,7 +124,7 @@ VALUE_CHANGES: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("case", VALUE_CHANGES)
-def test_impossible_values_are_refused(
+def test_impossible_values_are_rejected(
     case: str, built: Path, stub: KServeStub, local_results: dict[str, Digitized]
 ) -> None:
     change, reason = VALUE_CHANGES[case]
@@ -153,7 +153,7 @@ def test_impossible_values_are_refused(
         (b'{"outputs": []}', "15", "output signals_mv is missing"),
     ],
 )
-def test_malformed_bodies_are_refused(
+def test_malformed_bodies_are_rejected(
     body: bytes, length: str, reason: str, built: Path, stub: KServeStub
 ) -> None:
     stub.response = StubResponse(body, {LENGTH_HEADER: length})
@@ -161,7 +161,7 @@ def test_malformed_bodies_are_refused(
 
 
 @pytest.mark.parametrize("received", [0, 100, 1500, 60_000])
-def test_truncated_responses_are_refused(
+def test_truncated_responses_are_rejected(
     received: int, built: Path, stub: KServeStub, parts: tuple[Header, bytes]
 ) -> None:
     """Truncate the body, with the Content-Length of the whole body and with its own."""
@@ -171,7 +171,7 @@ def test_truncated_responses_are_refused(
         assert_malformed(run_client(built, stub.url, PAGE), "")
 
 
-def test_strings_longer_than_their_bytes_are_refused(
+def test_strings_longer_than_their_bytes_are_rejected(
     built: Path, stub: KServeStub, parts: tuple[Header, bytes]
 ) -> None:
     header, data = parts
@@ -186,7 +186,7 @@ def test_responses_that_are_too_large_are_aborted(built: Path, stub: KServeStub)
 
 
 def test_responses_with_random_changes(built: Path, stub: KServeStub, parts: tuple[Header, bytes]) -> None:
-    """Every failure must be a known error. `cpp_build.run` raises for reports of the sanitizers."""
+    """Every failure must be a known error. `cpp_build.run` raises if a sanitizer reports an error."""
     rng = np.random.default_rng(7)
     whole = stub_response(*parts)
     header_length = int(whole.headers[LENGTH_HEADER])
@@ -214,7 +214,7 @@ def test_responses_with_random_changes(built: Path, stub: KServeStub, parts: tup
             503,
             b'{"error": "Exceeds maximum queue size"}',
             3,
-            "The server refused the request: Exceeds maximum queue size",
+            "The server rejected the request: Exceeds maximum queue size",
         ),
         (404, b'{"error": 7}', 3, "HTTP status 404"),
         (502, b"<html>Bad gateway</html>", 3, "HTTP status 502   [E-CLIENT-04]"),
@@ -222,7 +222,7 @@ def test_responses_with_random_changes(built: Path, stub: KServeStub, parts: tup
         (400, b'{"error": "\\u001b[2J\\u202e gone\\n"}', 3, "\\x1b[2J\\xe2\\x80\\xae gone\\x0a"),
     ],
 )
-def test_refusals_are_reported(
+def test_rejections_are_reported(
     status: int, body: bytes, code: int, message: str, built: Path, stub: KServeStub
 ) -> None:
     stub.response = StubResponse(body, {"Location": "file:///etc/passwd"}, status)

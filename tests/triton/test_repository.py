@@ -1,4 +1,4 @@
-"""The model repository: configurations compared with the graphs, engines, and atomic writing."""
+"""Model repository: configurations that match the graphs, engines, and atomic writing."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ text_format = pytest.importorskip("google.protobuf.text_format")
 
 
 def load_config(repository: Path, model: str) -> Any:  # noqa: ANN401 has no types of its own
-    """Parse the configuration with Triton's schema: an unknown field is an error."""
+    """Parse the configuration with Triton's schema, which rejects unknown fields."""
     text = (repository / model / "config.pbtxt").read_text(encoding="utf-8")
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
 
 def ports_from_graph(graph: bytes) -> dict[str, tuple[str, list[int]]]:
-    """Return type and dimensions without the batch of every input and output, read with onnx."""
+    """Return the type and the dimensions after the batch of every input and output of an ONNX graph."""
     types = {onnx.TensorProto.UINT8: "TYPE_UINT8", onnx.TensorProto.FLOAT: "TYPE_FP32"}
     ports = {}
     model = onnx.load_from_string(graph).graph
-    for one in [*model.input, *model.output]:
-        sizes = [axis.dim_value or -1 for axis in one.type.tensor_type.shape.dim]
+    for value in [*model.input, *model.output]:
+        sizes = [axis.dim_value or -1 for axis in value.type.tensor_type.shape.dim]
         assert sizes[0] == -1, "Triton batches requests along the first axis"
-        ports[one.name] = types[one.type.tensor_type.elem_type], sizes[1:]
+        ports[value.name] = types[value.type.tensor_type.elem_type], sizes[1:]
     return ports
 
 
@@ -59,7 +59,7 @@ def test_stage_configurations_match_the_graphs(precision: str, tmp_path: Path) -
         config = load_config(out, STAGE_MODELS[stage])
         graph = (out / STAGE_MODELS[stage] / "1" / "model.onnx").read_bytes()
         ports = [*config.input, *config.output]
-        configured = {one.name: (_type_name(one.data_type), list(one.dims)) for one in ports}
+        configured = {port.name: (_type_name(port.data_type), list(port.dims)) for port in ports}
         assert configured == ports_from_graph(graph)
         assert config.platform == "onnxruntime_onnx"
         axes = {prop.key: prop.value for prop in onnx.load_from_string(graph).metadata_props}["axes"]
@@ -83,8 +83,8 @@ def test_the_pipeline_configuration_contains_the_settings(tmp_path: Path) -> Non
     config = load_config(out, "ecgdigit")
     assert (config.backend, config.max_batch_size, config.instance_group[0].count) == ("python", 4, 3)
     assert config.dynamic_batching.default_queue_policy.max_queue_size > 0
-    assert {one.name for one in config.input if one.optional} == {"layout", "speed_mm_s", "gain_mm_mv"}
-    assert {key: one.string_value for key, one in config.parameters.items()} == {
+    assert {port.name for port in config.input if port.optional} == {"layout", "speed_mm_s", "gain_mm_mv"}
+    assert {key: value.string_value for key, value in config.parameters.items()} == {
         "models": "lite",
         "networks": "in-process",
         "backend": "auto",
@@ -100,7 +100,7 @@ def test_the_pipeline_configuration_contains_the_settings(tmp_path: Path) -> Non
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     readme = (out / "README.md").read_text(encoding="utf-8")
-    assert all(f"`{one.name}`" in readme for one in [*config.input, *config.output])
+    assert all(f"`{port.name}`" in readme for port in [*config.input, *config.output])
 
 
 def test_protobuf_parses_the_text_unchanged() -> None:
@@ -118,7 +118,7 @@ def test_protobuf_parses_the_text_unchanged() -> None:
     assert not parsed.input[1].optional
 
 
-def test_a_graph_that_triton_cannot_batch_is_refused() -> None:
+def test_a_graph_that_triton_cannot_batch_is_rejected() -> None:
     spec = StageSpec("sampler", "1", "fp32", (Port("image", "uint8", (1, "height", "width", 3)),), ())
     with pytest.raises(ValueError, match="batch"):
         stage_config("x", spec, spec.axes, "onnxruntime", Instances(), {})
@@ -139,9 +139,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> EngineStore:
 def relabel_as_tensorrt(store: EngineStore, folder: Path) -> EngineStore:
     """Publish the same engines as if tensorrt on a GPU had built them."""
     other = EngineStore(folder)
-    for one in store.engines():
-        identity = dataclasses.replace(one.identity, backend="tensorrt", backend_version="10.11")
-        other.publish(identity, one.read(), 1.0, "2026-01-01T00:00:00+00:00")
+    for engine in store.engines():
+        identity = dataclasses.replace(engine.identity, backend="tensorrt", backend_version="10.11")
+        other.publish(identity, engine.read(), 1.0, "2026-01-01T00:00:00+00:00")
     return other
 
 
@@ -150,13 +150,15 @@ def test_engines_are_written_as_plans(engines: EngineStore, tmp_path: Path) -> N
     out = tmp_path / "models"
     command = ["deploy", "triton", "--out", str(out), "--backend", "tensorrt", "--device", "cuda:1"]
     assert exit_code([*command, "--engines", str(store.folder), "--target", "sm75"]) == 0
-    built = {one.identity.stage: one for one in store.engines()}
+    built = {engine.identity.stage: engine for engine in store.engines()}
     for stage in STAGES:
         config = load_config(out, STAGE_MODELS[stage])
         plan = (out / STAGE_MODELS[stage] / "1" / "model.plan").read_bytes()
         assert plan == built[stage].read()
         assert config.platform == "tensorrt_plan"
-        assert config.max_batch_size == 3, "the profile of the engine, not the axis of the graph"
+        assert config.max_batch_size == 3, (
+            "the batch size is that of the engine's profile, not of the graph's axis"
+        )
         (group,) = config.instance_group
         assert (group.kind, list(group.gpus), list(group.profile)) == (group.KIND_GPU, [1], ["0"])
         assert config.parameters["tensorrt"].string_value == "10.11"
@@ -167,7 +169,7 @@ def test_engines_are_written_as_plans(engines: EngineStore, tmp_path: Path) -> N
     assert pipeline.instance_group[0].kind == pipeline.instance_group[0].KIND_CPU
 
 
-def test_engines_that_triton_cannot_load_are_refused(engines: EngineStore, tmp_path: Path) -> None:
+def test_engines_that_triton_cannot_load_are_rejected(engines: EngineStore, tmp_path: Path) -> None:
     out = tmp_path / "models"
     request = RepositoryRequest(backend="tensorrt", engines=engines.folder)
     with pytest.raises(EngineMissing, match="tensorrt-rtx, whose engines Triton") as caught:
@@ -179,9 +181,9 @@ def test_engines_that_triton_cannot_load_are_refused(engines: EngineStore, tmp_p
         write_repository(dataclasses.replace(request, engines=store.folder, target="sm86"), out)
     with pytest.raises(EngineMissing, match="not from the selected models"):
         write_repository(dataclasses.replace(request, engines=store.folder, precision="fp32"), out)
-    one = next(one for one in store.engines() if one.identity.stage == "grid")
-    store.remove(one.path)
-    store.publish(dataclasses.replace(one.identity, backend_version="10.12"), b"plan", 1.0, "2026-02-01")
+    grid = next(engine for engine in store.engines() if engine.identity.stage == "grid")
+    store.remove(grid.path)
+    store.publish(dataclasses.replace(grid.identity, backend_version="10.12"), b"plan", 1.0, "2026-02-01")
     with pytest.raises(EngineMissing, match="different versions or targets"):
         write_repository(dataclasses.replace(request, engines=store.folder), out)
     assert not out.exists()
@@ -200,7 +202,7 @@ def test_engines_that_triton_cannot_load_are_refused(engines: EngineStore, tmp_p
         (RepositoryRequest(page=PageOptions(speed_mm_s=1000)), RequestMalformed),
     ],
 )
-def test_invalid_settings_are_refused(
+def test_invalid_settings_are_rejected(
     settings: RepositoryRequest, error: type[Exception], tmp_path: Path
 ) -> None:
     with pytest.raises(error):

@@ -1,4 +1,4 @@
-"""The model `ecgdigit` with the stage models of the same server.
+"""Model `ecgdigit` whose networks run as stage models of the same server.
 
 The server of these tests lacks Triton's ONNX Runtime backend. Python models run the same graphs instead, with
 the names and ports of the repository.
@@ -33,16 +33,16 @@ class TritonPythonModel:
     def initialize(self, args):
         path = f"{args['model_repository']}/{args['model_version']}/model.onnx"
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        self.names = [one.name for one in self.session.get_outputs()]
+        self.names = [output.name for output in self.session.get_outputs()]
 
     def execute(self, requests):
-        answers = []
+        responses = []
         for request in requests:
-            feeds = {one.name(): one.as_numpy() for one in request.inputs()}
+            feeds = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
             values = self.session.run(self.names, feeds)
-            tensors = [pb_utils.Tensor(*one) for one in zip(self.names, values)]
-            answers.append(pb_utils.InferenceResponse(tensors))
-        return answers
+            tensors = [pb_utils.Tensor(*pair) for pair in zip(self.names, values)]
+            responses.append(pb_utils.InferenceResponse(tensors))
+        return responses
 """
 
 

@@ -1,4 +1,4 @@
-"""The model `ecgdigit` on a real Triton server: pages, batches, invalid requests, and recovery."""
+"""Model `ecgdigit` on a real Triton server: pages, batches, invalid requests, and recovery."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def infer(
     options: dict[str, list[Any]] | None = None,
     output_names: list[str] | None = None,
 ) -> Tensors:
-    """Send one request. `options` holds one value per image by input. Raises InferenceServerException."""
+    """Send one request. `options` maps inputs to one value per image. Raises InferenceServerException."""
     kind = CLIENTS[protocol]
     inputs = []
     for name, values in {"image": images, **(options or {})}.items():
@@ -55,17 +55,17 @@ def infer(
 
 
 def error_message(server: triton_server.Server, image: bytes, **options: list[Any]) -> str:
-    """Return the error of a request of one image."""
+    """Return the error message of a request with one image."""
     with pytest.raises(RequestError) as caught:
         infer(server, [image], options=options)
     return str(caught.value.message())
 
 
 def assert_is_page(outputs: Tensors, index: int, page: Digitized) -> None:
-    """Check the values of a page, and the padding beside them."""
+    """Check the values of a page and their padding."""
     names, table = lead_names(page), signal_table(page).T
     count, samples = table.shape
-    assert outputs["lead_names"][index].tolist() == [one.encode() for one in names] + [b""] * (
+    assert outputs["lead_names"][index].tolist() == [name.encode() for name in names] + [b""] * (
         outputs["lead_names"].shape[1] - count
     )
     signals = outputs["signals_mv"][index]
@@ -129,7 +129,7 @@ def test_waiting_requests_are_batched_and_fail_separately(
     files = [path.read_bytes() for path in PAGES[:4]]
     files[1] = files[1][: len(files[1]) // 2]
 
-    def one(image: bytes) -> Tensors | str:
+    def outputs_or_error(image: bytes) -> Tensors | str:
         try:
             return infer(server, [image])
         except RequestError as error:
@@ -137,7 +137,7 @@ def test_waiting_requests_are_batched_and_fail_separately(
 
     before = execution_count(server)
     with ThreadPoolExecutor(8) as clients:
-        responses = list(clients.map(one, files))
+        responses = list(clients.map(outputs_or_error, files))
     assert execution_count(server) - before < len(responses), "no two requests were batched"
     for index, response in enumerate(responses):
         if index == 1:
@@ -190,7 +190,7 @@ def test_images_without_a_page_have_an_error_id(
         ({"gain_mm_mv": [float("inf")]}, "E-TRITON-02"),
     ],
 )
-def test_invalid_options_are_refused(
+def test_invalid_options_are_rejected(
     options: dict[str, list[Any]], error_id: str, server: triton_server.Server
 ) -> None:
     assert error_message(server, PAGES[0].read_bytes(), **options).startswith(f"{error_id} ")
@@ -211,7 +211,7 @@ def test_options_override_the_page(server: triton_server.Server, local_results: 
 
 
 @pytest.mark.parametrize("protocol", CLIENTS)
-def test_wrong_types_and_shapes_are_refused(protocol: str, server: triton_server.Server) -> None:
+def test_wrong_types_and_shapes_are_rejected(protocol: str, server: triton_server.Server) -> None:
     kind = CLIENTS[protocol]
     image = np.array([[PAGES[0].read_bytes()]], object)
     with kind.InferenceServerClient(server.http if protocol == "http" else server.grpc) as client:
@@ -243,7 +243,7 @@ def post(server: triton_server.Server, body: bytes, **headers: str) -> tuple[int
 
 
 def raw_request(image: bytes, length: int | None = None) -> tuple[bytes, dict[str, str]]:
-    """Return body and headers as `curl` would send them. `length` is written before the image."""
+    """Return the body and headers that `curl` would send. `length` is the length prefix of the image."""
     data = (len(image) if length is None else length).to_bytes(4, "little") + image
     header = {
         "inputs": [
@@ -275,7 +275,7 @@ def test_a_page_posted_without_a_client_library(
 
 
 @pytest.mark.parametrize("length", [0, 3, 4000, 2**31, 2**32 - 1])
-def test_wrong_lengths_are_refused(length: int, server: triton_server.Server) -> None:
+def test_wrong_lengths_are_rejected(length: int, server: triton_server.Server) -> None:
     body, headers = raw_request(b"0123456789", length)
     status, response = post(server, body, **headers)
     assert status in (400, 500)
@@ -285,15 +285,15 @@ def test_wrong_lengths_are_refused(length: int, server: triton_server.Server) ->
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"inputs": 3}', b"\x00" * 100])
-def test_invalid_bodies_are_refused(body: bytes, server: triton_server.Server) -> None:
+def test_invalid_bodies_are_rejected(body: bytes, server: triton_server.Server) -> None:
     status, response = post(server, body)
     assert status in (400, 500)  # Triton itself answers invalid JSON with 500
     assert response["error"]
     assert server.is_ready("ecgdigit")
 
 
-def test_a_backend_that_corrupts_arrays_is_refused_at_start(tmp_path: Path) -> None:
-    """The server of these tests does not support NumPy 2: its first request would crash it."""
+def test_a_backend_that_corrupts_arrays_is_rejected_at_start(tmp_path: Path) -> None:
+    """Start a server that does not support NumPy 2: its first request would crash it."""
     if UNAVAILABLE:
         pytest.skip(UNAVAILABLE)
     environment = str(triton_server.create_environment(tmp_path / "environment", numpy_2=True))
@@ -309,7 +309,7 @@ def test_a_backend_that_corrupts_arrays_is_refused_at_start(tmp_path: Path) -> N
 def test_metadata_lists_the_outputs(server: triton_server.Server) -> None:
     with http.InferenceServerClient(server.http) as client:
         metadata = client.get_model_metadata("ecgdigit")
-        assert {one["name"]: one["datatype"] for one in metadata["outputs"]} == {
+        assert {output["name"]: output["datatype"] for output in metadata["outputs"]} == {
             port.name: "BYTES" if port.dtype == "bytes" else "FP32" for port in OUTPUTS
         }
     assert server.process.poll() is None

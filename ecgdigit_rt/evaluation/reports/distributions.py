@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 LabelledValues = Sequence[tuple[str, float]]
 """Values in dB, each with the label of its tooltip."""
 
-_BIN_DB = 2.0
-_WHISKER = 1.5  # Tukey's definition, in interquartile ranges
+_BIN_DB = 2.0  # width of a bin of the histogram. Hand-picked, not tuned.
+_WHISKER = 1.5  # maximum length of a whisker in interquartile ranges, as defined by Tukey
+
+# Width of a plot, and heights of a histogram, of a row of a box plot and of its axis. Hand-picked, not tuned.
 _WIDTH_PX, _HISTOGRAM_PX, _ROW_PX, _AXIS_PX = 720, 222, 26, 56
+
 _MAX_LABEL = 40
-"""Characters of a group's name. A longer name would leave no room for the plot."""
+"""Maximum number of characters of a group name. A longer name would leave no room for the plot."""
 
 
 def histogram_svg(values: Sequence[float], noun: str) -> str:
-    """Return a histogram of the finite values in bins of 2 dB, or an empty string without any.
+    """Return a histogram of the finite values in bins of 2 dB, or an empty string if there are none.
 
-    `noun` is the plural of what is counted.
+    `noun` is the plural noun of the counted items.
     """
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
@@ -56,8 +59,9 @@ def histogram_svg(values: Sequence[float], noun: str) -> str:
 def box_plot_svg(groups: Mapping[str, LabelledValues], noun: str) -> str:
     """Return a box plot with one row per group, or an empty string without finite values.
 
-    Each value is a dot. The box spans the quartiles, with a bar at the median and whiskers to the last value
-    within 1.5 interquartile ranges. Values that are not finite are left out. `noun` names the kind of group.
+    Each value is a dot. The box spans the quartiles, with a bar at the median. The whiskers extend to the
+    last value within 1.5 interquartile ranges. Values that are not finite are left out. `noun` names the kind
+    of group.
     """
     finite = {name: [pair for pair in pairs if math.isfinite(pair[1])] for name, pairs in groups.items()}
     finite = {name: pairs for name, pairs in finite.items() if pairs}

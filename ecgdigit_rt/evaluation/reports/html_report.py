@@ -1,6 +1,6 @@
-"""An evaluation as one HTML file: sortable tables, plots and definitions (extra `report`).
+"""HTML report of an evaluation: one file with sortable tables, plots and definitions (extra `report`).
 
-The file makes no network request: a content security policy forbids it.
+The file makes no network requests. A content security policy prevents them.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ class Cell:
 class Column:
     """One column of a table: its heading and tooltip, and the format of its numbers.
 
-    Numbers are shown multiplied by `factor`, with `digits` decimals.
+    Numbers are multiplied by `factor` and shown with `decimals` decimals.
     """
 
     name: str
     meaning: str = ""
-    digits: int = 2
+    decimals: int = 2
     factor: float = 1
 
     def cell(self, value: str | float) -> Cell:
-        """Return the cell of a value. NaN is a missing value, shown as a dash."""
+        """Return the cell of a value. NaN is a missing value and is shown as a dash."""
         if isinstance(value, str):
             return Cell(value, value, is_text=True)
         if isinstance(value, int):
             return Cell(f"{value}", f"{value}")
         if math.isnan(value):
             return Cell("–", None)
-        text = f"{value * self.factor:.{self.digits}f}" if math.isfinite(value) else f"{value}"
+        text = f"{value * self.factor:.{self.decimals}f}" if math.isfinite(value) else f"{value}"
         return Cell(
             text.replace("inf", "∞").replace("-", "−"),
             f"{value:.6g}".replace("inf", "Infinity"),
@@ -104,7 +104,7 @@ _SCORE = Column("score", f"competition score: mean ratio over images, capped at 
 
 
 def html_from_evaluation(evaluation: Evaluation, title: str) -> str:
-    """Return the HTML document. `title` names what was evaluated. Raises DependencyMissing."""
+    """Return the HTML document. `title` is the name of the evaluated output. Raises DependencyMissing."""
     images = evaluation.images
     by_lead = {
         name: [(image.image, image.leads[name].db) for image in images if name in image.leads]

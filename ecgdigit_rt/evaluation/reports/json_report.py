@@ -1,4 +1,4 @@
-"""An evaluation as JSON and as CSV."""
+"""JSON and CSV reports of an evaluation."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def csv_from_evaluation(evaluation: Evaluation) -> str:
 
 
 def _escape_formula(text: str) -> str:
-    """Return text that a spreadsheet does not execute as a formula. Names are untrusted input."""
+    """Return text that a spreadsheet does not execute as a formula, because names are untrusted input."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 

@@ -1,4 +1,4 @@
-"""An evaluation as text tables."""
+"""Text report of an evaluation."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def _db(value: float) -> str:
     return f"{value:6.2f}" if math.isfinite(value) else f"{value:6}"
 
 
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
+def _number(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}" if math.isfinite(value) else "–"
 
 
 def _percent(fraction: float) -> str:

@@ -1,9 +1,9 @@
 """Degradations of a page image, each with one parameter.
 
-Every function takes an image (height, width, 3) uint8 RGB and returns a new one of this form. The input is
-not modified. Random degradations take a seed: equal seeds give equal pixels. One seed gives the same random
-draw at every level, scaled by the level, so a curve over levels shows the effect of the level alone. Results
-are rounded and clipped to 0 to 255.
+Every function takes an image (height, width, 3) uint8 RGB and returns a new image of this type. The input is
+not modified. Random degradations take a seed, and equal seeds give equal pixels. A seed gives the same random
+numbers at every level, and the level only scales them. A curve over levels therefore shows the effect of the
+level alone. Pixel values are rounded and clipped to the range 0 to 255.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ def rotate(image: Image, degrees: float) -> Image:
 
 
 def blur(image: Image, size_px: int) -> Image:
-    """Convolve with a Gaussian kernel of size_px × size_px, odd, with σ = 0.3·((size_px − 1)/2 − 1) + 0.8 px.
+    """Blur with a Gaussian kernel of `size_px` × `size_px` pixels. `size_px` is odd.
 
-    This is the rule of OpenCV for a kernel without a given σ: 0.8 px for size 3, 2.0 px for size 11.
+    σ is 0.3·((size_px − 1)/2 − 1) + 0.8 px: 0.8 px for size 3, and 2.0 px for size 11. This is OpenCV's rule
+    for a kernel without a specified σ.
     """
     sigma_px = 0.3 * ((size_px - 1) / 2 - 1) + 0.8
     return np.asarray(cv2.GaussianBlur(image, (size_px, size_px), sigma_px), np.uint8)
@@ -56,19 +57,19 @@ def add_noise(image: Image, sigma: float, seed: int) -> Image:
 
 
 def compress_jpeg(image: Image, quality: int) -> Image:
-    """Encode as JPEG and decode.
+    """Encode the image as JPEG with 4:2:0 chroma subsampling, and decode it.
 
-    `quality` is 1 to 100 on the scale of libjpeg, with 4:2:0 chroma subsampling.
+    `quality` is 1 to 100 on the scale of libjpeg.
     """
     encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.ascontiguousarray(np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
 def warp_perspective(image: Image, share: float, seed: int) -> Image:
-    """Warp in perspective at constant size, with cubic interpolation.
+    """Apply a random perspective warp with cubic interpolation. The size of the image is unchanged.
 
-    Each corner moves inward by up to `share` of width and height, drawn uniformly and independently for x and
-    y. The background is that of `rotate`.
+    Each corner moves inward by up to `share` of width and height. The distances are drawn uniformly and
+    independently for x and y. The background has the same colour as in `rotate`.
     """
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
@@ -87,16 +88,16 @@ def warp_perspective(image: Image, share: float, seed: int) -> Image:
 
 
 def downscale(image: Image, scale: float) -> Image:
-    """Resize to `scale`, at most 1, of width and height. Each pixel is the mean of the area it covers."""
+    """Scale width and height by `scale`, at most 1. Each pixel is the mean of the area that it covers."""
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def add_shading(image: Image, share: float, seed: int) -> Image:
-    """Shade as under a single lamp above a random place of the image.
+    """Simulate the light of a single lamp above a random point of the image.
 
-    Brightness falls linearly with the distance from the lamp, by `share` at the farthest pixel.
+    Brightness decreases linearly with the distance from the lamp, by `share` at the farthest pixel.
     """
     height, width = image.shape[:2]
     x, y = np.random.default_rng(seed).uniform(0, 1, 2) * (width - 1, height - 1)
@@ -106,10 +107,11 @@ def add_shading(image: Image, share: float, seed: int) -> Image:
 
 
 def combine(image: Image, strength: float, seed: int) -> Image:
-    """Apply several degradations, as in a hasty phone photo. Strength 2 is meant to be moderate.
+    """Apply several degradations, as in a hasty phone photo. Strength 2 is moderate.
 
-    At strength s, in this order: rotation by 2·s degrees, perspective of 0.015·s, shading of 0.15·s, blur of
-    1 + 2·s px (s rounded), noise of 0.01·s, JPEG quality 95 − 15·s. The factors were chosen, not tuned.
+    At strength s they are, in this order: rotation by 2·s degrees, perspective of 0.015·s, shading of 0.15·s,
+    blur of 1 + 2·s px (s rounded), noise of 0.01·s, and JPEG quality 95 − 15·s. The factors are hand-picked,
+    not tuned.
     """
     page = warp_perspective(rotate(image, 2 * strength), 0.015 * strength, seed)
     page = blur(add_shading(page, 0.15 * strength, seed + 1), 1 + 2 * round(strength))

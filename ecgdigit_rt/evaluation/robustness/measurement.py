@@ -1,4 +1,4 @@
-"""Measurement of every sweep on pages with truth."""
+"""Measurement of sweeps on pages with truth."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ArrayDigitizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageWithTruth:
-    """One page with its truth. `requests` are its lines of test.csv, None without a test.csv."""
+    """One page with its truth. `requests` are its lines of test.csv, or None if there are none."""
 
     id: str
     source: PageRef
@@ -48,8 +48,8 @@ def pages_with_truth(
 ) -> list[PageWithTruth]:
     """Return the pages that have a NAME.csv in `truth_dir`.
 
-    With `count`, at most that many, evenly spaced over the list. Raises TruthMissing if no page has truth,
-    and TruthMalformed.
+    If `count` is not None, at most `count` pages are returned, evenly spaced over the list. Raises
+    TruthMissing if no page has truth, or TruthMalformed.
     """
     paths, requests_by_id = truth_paths(truth_dir), find_test_csv(truth_dir)
     with_truth = [(name, ref) for name, ref in zip(page_ids(sources), sources, strict=True) if name in paths]
@@ -73,11 +73,12 @@ def measure_robustness(
 ) -> dict[str, Any]:
     """Measure the pages without degradation (`clean`) and at every level of every sweep.
 
-    The form of the result is `SCHEMA`. `advance` is called after every page. A failed page counts as 0 dB, as
-    in the metric: all its leads are missing. Page k uses seed + 10·k at every level.
+    `SCHEMA` names the format of the result. `advance` is called after every page. A failed page counts as
+    0 dB, as in the metric, because all its leads are missing. Page k uses the seed `seed` + 10·k at every
+    level.
     """
 
-    def images() -> Iterator[NDArray[np.uint8]]:  # decoded again each time, since pages may be many and large
+    def images() -> Iterator[NDArray[np.uint8]]:  # decoded each time, because all may not fit in memory
         return (rgb_from_page(page.source) for page in pages)
 
     def measure(degraded: Iterable[NDArray[np.uint8]]) -> dict[str, Any]:
@@ -104,8 +105,8 @@ def measure_robustness(
 def score_level(pages: Sequence[PageWithTruth], results: Sequence[Result]) -> dict[str, Any]:
     """Score the results of one level.
 
-    `mean_db` and `median_db` are over pages, uncapped. `score_db` is the competition score. `page_db` holds
-    the dB of each page and `failed` the error id of each failed page.
+    `mean_db` and `median_db` are the uncapped mean and median over pages. `score_db` is the competition
+    score. `page_db` contains the dB of each page, and `failed` the error id of each failed page.
     """
     scores = [
         image_score(
@@ -131,5 +132,5 @@ def score_level(pages: Sequence[PageWithTruth], results: Sequence[Result]) -> di
 
 
 def mean_dbs(sweep: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Return level and mean dB of each level of a measured sweep."""
+    """Return pairs of level and mean dB of a measured sweep."""
     return [(float(level["at"]), float(level["mean_db"])) for level in sweep["levels"]]

@@ -1,4 +1,4 @@
-"""Measured robustness as a text table and as SVG curves (extra `report`)."""
+"""Reports of measured robustness: a text table, and curves as SVG (extra `report`)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLUMNS, _PANEL_PX, _HEAD_PX = 4, (240, 200), 34
+_COLUMNS, _PANEL_PX, _HEADING_PX = 4, (240, 200), 34
 _STEP_DB = 5.0
 _MARGIN = 0.05
 _MIN_TICK_GAP = 0.13
-"""Minimum distance of two tick labels, as a fraction of the axis. The second of two closer ones is left
-out."""
+"""Layout of the plot. Hand-picked, not tuned.
+
+- number of columns, size of a panel, and height of the heading
+- multiple to which the ends of the dB axis are rounded
+- margin at both ends of the level axis, as a fraction of the range of levels
+- minimum distance between two tick labels, as a fraction of the axis; the second of two closer labels is
+  left out
+"""
 
 
 def text_from_robustness(measured: Mapping[str, Any]) -> str:
-    """Return a table per sweep: levels, mean dB, and the change from clean pages."""
+    """Return one table per sweep: levels, mean dB, and the difference from clean pages."""
     pages, clean = measured["pages"], measured["clean"]
     lines = [f"clean {clean['mean_db']:.2f} dB, mean over {len(pages)} pages: {', '.join(pages)}"]
     if clean["failed"]:
@@ -37,9 +43,9 @@ def text_from_robustness(measured: Mapping[str, Any]) -> str:
         if any(level["failed"] for level in sweep["levels"]):
             rows["failed"] = [str(len(level["failed"]) or "") for level in sweep["levels"]]
         lines.append("")
-        for number, (head, cells) in enumerate(rows.items()):
+        for number, (heading, cells) in enumerate(rows.items()):
             end = f"  {sweep['level']}" if number == 0 else ""
-            lines.append((f"{head:<12}" + "".join(f"{cell:>8}" for cell in cells) + end).rstrip())
+            lines.append((f"{heading:<12}" + "".join(f"{cell:>8}" for cell in cells) + end).rstrip())
         lines += [
             f"at {level['at']:g}: {_failed_pages(level)}" for level in sweep["levels"] if level["failed"]
         ]
@@ -53,8 +59,8 @@ def _failed_pages(level: Mapping[str, Any]) -> str:
 def svg_from_robustness(measured: Mapping[str, Any]) -> str:
     """Return an SVG document with one panel of curves per sweep. Raises DependencyMissing.
 
-    Thin lines are single pages and the thick line is their mean. The horizontal line is the mean of the clean
-    pages.
+    Each thin line is a page, and the thick line is the mean of all pages. The horizontal line is the mean of
+    the clean pages.
     """
     sweeps, clean = measured["sweeps"], measured["clean"]
     columns, rows = min(_COLUMNS, len(sweeps)), math.ceil(len(sweeps) / _COLUMNS)
@@ -74,12 +80,12 @@ def svg_from_robustness(measured: Mapping[str, Any]) -> str:
             titles[name] = _draw_sweep(axes, name, sweep, clean)
         return titles
 
-    size_px = (columns * _PANEL_PX[0], _HEAD_PX + rows * _PANEL_PX[1])
+    size_px = (columns * _PANEL_PX[0], _HEADING_PX + rows * _PANEL_PX[1])
     return svg_from_drawing(draw, size_px, "curves of dB by level of degradation", is_file=True) + "\n"
 
 
 def _draw_sweep(axes: Axes, name: str, sweep: Mapping[str, Any], clean: Mapping[str, Any]) -> list[str]:
-    """Draw one panel. The mean curve has the `gid` of the sweep's name. Return the tooltips of its points."""
+    """Draw one panel, and return the tooltips of the points of the mean curve, whose `gid` is `name`."""
     levels, means = zip(*mean_dbs(sweep), strict=True)
     axes.set_title(name, loc="left")
     axes.set_title(sweep["level"], loc="right", fontweight="normal", color=COLOURS["quiet"])

@@ -1,4 +1,4 @@
-"""Sweeps: one degradation each, at the levels at which it is measured."""
+"""Sweeps: series of levels of one degradation each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from ecgdigit_rt.evaluation.robustness.degradations import (
 class Sweep:
     """One degradation at several levels.
 
-    `level` names the quantity of a level. `degrade` returns a new image from image, level and seed.
+    `level` names the quantity or the unit of the levels. `degrade` returns a new image from image, level and
+    seed.
     """
 
     name: str
@@ -46,5 +47,7 @@ SWEEPS = {
         Sweep("combined", "strength", (1, 2, 3), combine),
     )
 }
-"""Sweeps by name. Levels were chosen, not tuned. Blur, noise and JPEG act on the pixels of the image, so they
-matter less on a larger image."""
+"""Sweeps by name. The levels are hand-picked, not tuned.
+
+Blur, noise and JPEG act on the pixels of the image, so they matter less on a larger image.
+"""

@@ -1,1 +1,1 @@
-"""Inspection: eight images of the steps of one page, to find the step that went wrong."""
+"""Inspection of one page: eight images of the steps, to find the step that went wrong."""

@@ -16,17 +16,17 @@ Image = NDArray[np.uint8]
 Legend = Sequence[tuple[Colour, str]]
 
 WIDTH_PX = 1600
-"""Width of every image, and maximum height of the page in it."""
+"""Width of every image, and maximum height of the page in the image."""
 
 INK, GREY = (38, 42, 54), (112, 118, 132)
 WHITE, BACKGROUND = (255, 255, 255), (236, 238, 241)
 BLUE, GREEN, PURPLE, TEAL = (0, 100, 190), (0, 130, 85), (125, 60, 165), (0, 135, 150)
 WARNING, ALARM = (240, 120, 0), (200, 30, 30)
-"""Cool colours for detected marks, warm colours for what is missing or uncertain."""
+"""Colours. Detected marks have cool colours, missing or uncertain ones have warm colours."""
 
-# Sizes of the captions, chosen, not tuned.
+# Height and left margin of captions. Hand-picked, not tuned.
 _CAPTION_PX, _LEFT_PX = 92, 24
-# Font sizes, chosen, not tuned.
+# Font sizes. Hand-picked, not tuned.
 _TITLE_SIZE, _TEXT_SIZE, _TAG_SIZE = 30, 22, 20
 
 
@@ -34,8 +34,8 @@ _TITLE_SIZE, _TEXT_SIZE, _TAG_SIZE = 30, 22, 20
 class View:
     """Crop of the upright image, scaled to the width of the canvas.
 
-    `image` is (h, w, 3) uint8 RGB. `corner_px` is the left top corner of the crop in the upright image, and
-    `scale` the number of view pixels per pixel of the upright image.
+    `image` is (h, w, 3) uint8 RGB. `corner_px` is the upper left corner of the crop in the upright image.
+    `scale` is the number of view pixels per pixel of the upright image.
     """
 
     image: Image
@@ -45,15 +45,15 @@ class View:
     def points_from_image(
         self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]
     ) -> NDArray[np.float64]:
-        """Return points of the upright image, of any shape, in view coordinates, (..., 2)."""
+        """Return the view coordinates (..., 2) of points of the upright image. `x` and `y` have any shape."""
         return np.asarray((np.stack([x, y], -1) - np.array(self.corner_px)) * self.scale, np.float64)
 
     def resample_field(
         self, field: NDArray[np.float32], cell_px: float, corner_px: tuple[float, float]
     ) -> NDArray[np.float32]:
-        """Return a field (rows, columns) sampled at the view's pixels, (h, w), 0 outside of the field.
+        """Return a field (rows, columns) sampled at the view's pixels, (h, w). It is 0 outside the field.
 
-        Cells measure `cell_px` and start at `corner_px` of the upright image.
+        A cell is `cell_px` pixels wide and high. The field starts at `corner_px` of the upright image.
         """
         step = cell_px * self.scale
         shift = [(corner_px[k] - self.corner_px[k]) * self.scale + step / 2 - 0.5 for k in range(2)]
@@ -63,7 +63,7 @@ class View:
 
 
 def view_from_box(image: Image, box_px: tuple[int, int, int, int]) -> View:
-    """Return the view of the box left, top, right, bottom of an upright image (height, width, 3)."""
+    """Return the view of a box (left, top, right, bottom) of an upright image (height, width, 3)."""
     left, top, right, bottom = box_px
     crop = image[top:bottom, left:right]
     scale = WIDTH_PX / max(crop.shape[:2])
@@ -74,7 +74,7 @@ def view_from_box(image: Image, box_px: tuple[int, int, int, int]) -> View:
 
 
 def fade_to_grey(image: Image) -> Image:
-    """Return the image in pale grey: colours drawn on it stand out, and its ink remains visible."""
+    """Return the image in pale grey, on which colours stand out and ink remains visible."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     paper = max(float(np.percentile(grey[::8, ::8], 80)), 1.0)
     pale = 255 - 0.5 * (255 - np.clip(grey * (245 / paper), 0, 255))
@@ -82,7 +82,7 @@ def fade_to_grey(image: Image) -> Image:
 
 
 def blend_colour(image: Image, colour: Colour, strength: NDArray[np.floating[Any]]) -> Image:
-    """Return the image blended with a colour; `strength` (h, w) is the opacity, 0 to 1."""
+    """Return the image blended with a colour. `strength` (h, w) is the opacity, 0 to 1."""
     opacity = np.clip(strength, 0, 1)[..., None]
     return np.asarray(image + opacity * (np.array(colour, np.float32) - image), np.uint8)
 
@@ -90,7 +90,7 @@ def blend_colour(image: Image, colour: Colour, strength: NDArray[np.floating[Any
 def add_caption(image: Image, title: str, facts: str, legend: Legend = (), alarm: str = "") -> Image:
     """Return the image centred below a caption of title, `facts` and legend.
 
-    `alarm` is an error text, in red after `facts`.
+    `alarm` is an error text that is drawn in red after `facts`.
     """
     band = np.full((_CAPTION_PX, WIDTH_PX, 3), WHITE, np.uint8)
     end = cv2.putText(band, title, (_LEFT_PX, 38), INK, FONT, _TITLE_SIZE, 700)[0]
@@ -105,7 +105,7 @@ def add_caption(image: Image, title: str, facts: str, legend: Legend = (), alarm
 
 
 def centre_on_canvas(image: Image) -> Image:
-    """Return the image in the middle of a canvas of `WIDTH_PX`."""
+    """Return the image centred on a canvas of width `WIDTH_PX`."""
     canvas = np.full((image.shape[0], WIDTH_PX, 3), BACKGROUND, np.uint8)
     left = (WIDTH_PX - image.shape[1]) // 2
     canvas[:, left : left + image.shape[1]] = image
@@ -115,7 +115,10 @@ def centre_on_canvas(image: Image) -> Image:
 def draw_curves(
     image: Image, curves: Sequence[NDArray[np.float64]], colour: Colour, thickness: int = 1
 ) -> None:
-    """Draw curves of x, y (n, 2). The centre of pixel i is i + 0.5; OpenCV draws centres at integers."""
+    """Draw curves (n, 2) of x and y. Curves that are not finite are omitted.
+
+    The centre of pixel i is at i + 0.5 in a curve, but at i in OpenCV.
+    """
     limit = 4 * max(image.shape)
     shapes = [
         np.round(np.clip(curve - 0.5, -limit, limit) * (1 << SUBPIXEL_BITS)).astype(np.int32)
@@ -128,7 +131,10 @@ def draw_curves(
 def draw_tag(
     image: Image, text: str, corner: tuple[float, float], colour: Colour, size: int = _TAG_SIZE
 ) -> None:
-    """Draw white text on a colour, clipped to the image; `corner` is its left bottom corner."""
+    """Draw white text on a coloured background, whose lower left corner is `corner`.
+
+    It is moved into the image if necessary.
+    """
     left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), FONT, size, 700)
     width, height = left + width + 10, size + 4
     x = round(min(max(corner[0], 0), max(0, image.shape[1] - width)))
@@ -145,5 +151,5 @@ def draw_text(
     size: int = _TAG_SIZE,
     weight: int = 400,
 ) -> None:
-    """Draw text; `origin` is the start of its font baseline."""
+    """Draw text. `origin` is the left end of its font baseline."""
     cv2.putText(image, text, (round(origin[0]), round(origin[1])), colour, FONT, size, weight)

@@ -1,4 +1,4 @@
-"""Inspection image of stage 2: the traces on the page."""
+"""Inspection image of the trace stage: the traces on the page."""
 
 from __future__ import annotations
 
@@ -35,14 +35,20 @@ LEAD_COLOURS: dict[str, Colour] = dict(
         strict=True,
     )
 )  # fmt: skip
-"""All cool, so that warnings stand out. Leads that are adjacent in common layouts differ clearly."""
+"""Colours of the leads.
+
+All are cool, so that warnings stand out. Leads that are adjacent in common layouts have clearly different
+colours.
+"""
 
 _HIGH_CONFIDENCE, _LOW_CONFIDENCE = 0.95, 0.5
-"""Confidence above which a trace has the colour of its lead, and below which that of the warning. Chosen,
-not tuned."""
+"""Confidence above which a trace has the colour of its lead, and confidence below which it is orange.
+
+Hand-picked, not tuned.
+"""
 
 _SHADES = 6
-"""Number of steps between both colours."""
+"""Number of shades from the colour of a lead to orange."""
 
 
 def curves_from_traces(
@@ -50,7 +56,7 @@ def curves_from_traces(
 ) -> Image:
     """Return image 7: the traces on the page, in warmer colours where their confidence is low.
 
-    `traces` holds one trace per segment of every row of the layout.
+    `traces` contains the traces of every row of the layout, one per segment.
     """
     view = view_from_box(located.image, located.page_px)
     image = fade_to_grey(view.image)
@@ -67,7 +73,7 @@ def curves_from_traces(
             draw_tag(image, segment.lead, (x + 4, y + 46), colour)
             uncertain += int(np.count_nonzero(trace.confidence < _HIGH_CONFIDENCE))
             columns += trace.confidence.size
-    facts = f"traced by stage 2: {100 * (1 - uncertain / columns):.1f} % with high confidence"
+    facts = f"traced by the trace stage: {100 * (1 - uncertain / columns):.1f} % with high confidence"
     legend = (
         (LEAD_COLOURS["I"], "trace, in the colour of its lead"),
         (WARNING, "low confidence"),
@@ -77,9 +83,9 @@ def curves_from_traces(
 
 
 def _shaded_pieces(confidence: NDArray[np.float32]) -> Iterator[tuple[slice, int]]:
-    """Yield pieces of equal shade, from 0 (high confidence) to `_SHADES` (not detected).
+    """Yield pieces of equal shade, and their shade from 0 (high confidence) to `_SHADES` (not detected).
 
-    Each piece extends to the first column of the next one.
+    Each piece extends to the first column of the next piece.
     """
     uncertainty = (_HIGH_CONFIDENCE - confidence) / (_HIGH_CONFIDENCE - _LOW_CONFIDENCE)
     shades = np.ceil(np.clip(uncertainty, 0, 1) * (_SHADES - 1)).astype(int)
@@ -90,7 +96,7 @@ def _shaded_pieces(confidence: NDArray[np.float32]) -> Iterator[tuple[slice, int
 
 
 def _shaded_colour(colour: Colour, shade: int) -> Colour:
-    """Return the colour of a lead, blended with the warning by its shade."""
+    """Return the colour of a lead blended with orange according to the shade, or red for `_SHADES`."""
     if shade == _SHADES:
         return ALARM
     share = shade / (_SHADES - 1)

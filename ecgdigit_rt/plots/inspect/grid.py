@@ -1,4 +1,4 @@
-"""Inspection images of stage 1: the detected grid lines, and the mesh."""
+"""Inspection images of the grid stage: the detected grid lines, and the mesh."""
 
 from __future__ import annotations
 
@@ -26,28 +26,37 @@ from ecgdigit_rt.plots.inspect.canvas import (
 )
 
 _LINE_RAD = 0.16
-"""Half width of a drawn line, in radians of the phase: an eighth of a millimetre."""
+"""Half width of a drawn line, in radians of the phase. It equals an eighth of a millimetre.
+
+Hand-picked, not tuned.
+"""
 
 _MIN_CONFIDENCE = 0.5
-"""Confidence above which a pixel counts as detected. Chosen, not tuned."""
+"""Confidence above which a pixel counts as detected. Hand-picked, not tuned."""
 
 _BOLD_INTERVAL, _MESH_OPACITY = 5, 0.7
 _DETAILS, _DETAIL_MM, _GAP_PX = 4, 15.0, 8
-"""Every fifth line of the mesh is bold; number, size and distance of the magnified details."""
+"""Drawing of the mesh: interval of bold lines, opacity, and number, size and distance of magnified details.
+
+Hand-picked, not tuned.
+"""
 
 
 def vertical_lines_from_phase(located: Located, phase: GridPhase) -> Image:
-    """Return image 3: the vertical lines, where u is a multiple of 5 mm."""
+    """Return image 3: the vertical grid lines, at which u is a multiple of 5 mm."""
     return _line_map(located, phase.phase_u, phase, "3  Vertical lines")
 
 
 def horizontal_lines_from_phase(located: Located, phase: GridPhase) -> Image:
-    """Return image 4: the horizontal lines, where v is a multiple of 5 mm."""
+    """Return image 4: the horizontal grid lines, at which v is a multiple of 5 mm."""
     return _line_map(located, phase.phase_v, phase, "4  Horizontal lines")
 
 
 def _line_map(located: Located, field: NDArray[np.complex64], phase: GridPhase, title: str) -> Image:
-    """Return the lines, where the phase is near 0, with the confidence as opacity; amber where it is low."""
+    """Return the image of the lines, at which the phase is near 0.
+
+    The opacity of a line is its confidence. Areas of low confidence are amber.
+    """
     view = view_from_box(located.image, located.page_px)
     real, imaginary = (
         view.resample_field(np.ascontiguousarray(part), phase.cell_px, phase.corner_px)
@@ -58,7 +67,7 @@ def _line_map(located: Located, field: NDArray[np.complex64], phase: GridPhase, 
     image = blend_colour(fade_to_grey(view.image), WARNING, 0.32 * (1 - confidence))
     image = blend_colour(image, BLUE, line)
     detected = float((np.abs(field) > _MIN_CONFIDENCE).mean())
-    facts = f"every 5 mm, predicted by stage 1: detected on {100 * detected:.0f} % of the sheet"
+    facts = f"every 5 mm, predicted by the grid stage: detected on {100 * detected:.0f} % of the sheet"
     legend = ((BLUE, "line; opacity is confidence"), (WARNING, "low confidence, or ink: not used"))
     return add_caption(image, title, facts, legend)
 
@@ -80,7 +89,7 @@ def mesh_from_located(located: Located, mesh: Mesh) -> Image:
 
 
 def _draw_mesh(image: Image, view: View, mesh: Mesh, thickness: int) -> None:
-    """Draw the lines between the nodes, in four pieces per period."""
+    """Draw the lines through the nodes as curves, with four pieces between two nodes."""
     u0, v0, u1, v1 = mesh.extent_mm
     rows, columns = mesh.pixels.shape[:2]
     for is_vertical, count, first in ((True, columns, u0), (False, rows, v0)):
@@ -95,7 +104,7 @@ def _draw_mesh(image: Image, view: View, mesh: Mesh, thickness: int) -> None:
 
 
 def _magnified_details(located: Located, mesh: Mesh) -> Image:
-    """Return four details of the sheet side by side, one of each quarter."""
+    """Return four magnified details of the sheet side by side, one from each quarter of the sheet."""
     side = (WIDTH_PX - (_DETAILS - 1) * _GAP_PX) // _DETAILS
     band = np.full((side + _GAP_PX, WIDTH_PX, 3), WHITE, np.uint8)
     left, top, right, bottom = located.page_px

@@ -32,11 +32,11 @@ IMAGE_NAMES = (
 
 @dataclass(slots=True)
 class Inspection:
-    """Results of the steps of one page; None for steps that were not reached.
+    """Results of the steps of one page. They are None for steps that were not reached.
 
     `observe` is an observer for `Digitizer.digitize_steps`. `image` is the decoded image, (height, width, 3)
-    uint8 RGB. `steps` are the names of the completed steps, `truth` the leads with known truth, and
-    `failed` the error of a failed page.
+    uint8 RGB. `steps` are the names of the completed steps. `truth` contains the leads with known truth.
+    `failed` is the result of a failed page.
     """
 
     source: PageRef
@@ -82,8 +82,8 @@ def images_from_inspection(inspection: Inspection) -> Iterator[tuple[str, Image]
         yield IMAGE_NAMES[3], horizontal_lines_from_phase(located, phase)
     if mesh is not None:
         yield IMAGE_NAMES[4], mesh_from_located(located, mesh)
-        rough = inspection.reading.layout if inspection.reading is not None else None
-        yield IMAGE_NAMES[5], rectified_from_mesh(located, mesh, page.layout if page is not None else rough)
+        matched = inspection.reading.layout if inspection.reading is not None else None
+        yield IMAGE_NAMES[5], rectified_from_mesh(located, mesh, page.layout if page is not None else matched)
         if page is not None:
             yield IMAGE_NAMES[6], curves_from_traces(located, mesh, page.layout, inspection.traces)
             yield IMAGE_NAMES[7], plot_from_leads(page, inspection.truth)

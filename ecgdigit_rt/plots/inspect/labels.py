@@ -1,4 +1,4 @@
-"""Inspection images of stage 0: the detected marks, and the sheet."""
+"""Inspection images of the locate stage: the detected marks, and the sheet."""
 
 from __future__ import annotations
 
@@ -36,8 +36,13 @@ _MIN_ACTIVATION, _CLEAR_ACTIVATION = 0.2, 0.4
 _SMALL_TEXT, _PULSE_LEFT_PX = 15, 72
 _SPACING_CELLS = 5
 _NEAR_MM = 4.0
-"""Activation of marks that are drawn, and of marks drawn in full size; sizes of text; the minimum distance
-of two marks; the reach around a mark in the close-up. Chosen by eye."""
+"""Drawing of the marks. Hand-picked, not tuned.
+
+- minimum activation of a mark, and of a mark in full size
+- font size of other marks, and distance of the text to the left of a pulse
+- minimum distance between two marks, in cells
+- maximum distance between a mark and its name in the close-up
+"""
 
 _TEXTS = {f"speed_{v:g}": f"{v:g} mm/s" for v in SPEEDS.values()} | {
     f"gain_{v:g}": f"{v:g} mm/mV" for v in GAINS.values()
@@ -47,7 +52,7 @@ _SCALES = (*SPEEDS, *GAINS)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Detected mark: channel of the highest activation, and position in the upright image."""
+    """Detected mark: channel with the highest activation, and position in the upright image."""
 
     name: str
     activation: float
@@ -76,9 +81,10 @@ def marks_from_located(located: Located, names: Sequence[str]) -> list[Mark]:
 def labels_from_located(
     located: Located, heatmap: PaperHeatmap | None = None, mesh: Mesh | None = None
 ) -> Image:
-    """Return image 1: the upright page with the marks of stage 0.
+    """Return image 1: the upright page with the marks that the locate stage detected.
 
-    `heatmap` is that of the close-up, on the paper of `mesh`. Names that differ there are shown with both.
+    `heatmap` is the prediction on close-ups of the text, in the paper coordinates of `mesh`. If its name of a
+    mark is different, both names are drawn.
     """
     height, width = located.image.shape[:2]
     view = view_from_box(located.image, (0, 0, width, height))
@@ -91,11 +97,11 @@ def labels_from_located(
     colours = {LEADS: GREEN, (PULSE,): PURPLE, _SCALES: TEAL}
     marks = {names: marks_from_located(located, names) for names in colours}
     for names, colour in colours.items():
-        for mark in reversed(marks[names]):  # the strongest on top
+        for mark in reversed(marks[names]):  # the strongest mark is drawn last, on top
             _draw_mark(image, view, mark, _closeup_name(mark, names, heatmap, mesh), colour)
     turns = f"rotated back by {90 * located.quarter_turns}°" if located.quarter_turns else "upright"
     clear = {names: sum(mark.activation >= _CLEAR_ACTIVATION for mark in marks[names]) for names in colours}
-    facts = f"detected by stage 0: {turns} · {clear[LEADS]} lead names · {clear[(PULSE,)]} pulses"
+    facts = f"detected by the locate stage: {turns} · {clear[LEADS]} lead names · {clear[(PULSE,)]} pulses"
     legend = (
         (INK, "sheet"), (BLUE, "baselines"), (GREEN, "lead names"), (PURPLE, "calibration pulses"),
         (TEAL, "speed, gain"), (GREY, "low activation"), (WARNING, "different name in the close-up"),
@@ -120,7 +126,7 @@ def sheet_from_located(located: Located) -> Image:
 
 
 def _fade_outside_sheet(view: View, located: Located) -> Image:
-    """Return the page in pale grey, darker outside of the detected sheet."""
+    """Return the page in pale grey, darker outside the detected sheet."""
     mask = view.resample_field(located.channel(PAGE_MASK), located.cell_px, located.corner_px)
     return blend_colour(fade_to_grey(view.image), (120, 126, 138), 0.45 * (1 - np.clip(mask, 0, 1)))
 
@@ -135,9 +141,9 @@ def _draw_sheet_outline(image: Image, view: View, located: Located) -> None:
 
 
 def _draw_mark(image: Image, view: View, mark: Mark, closeup: tuple[str, float], colour: Colour) -> None:
-    """Draw the name and the activation beside a mark, small and grey if the activation is low.
+    """Draw the name and the activation of a mark next to it, small and grey if the activation is low.
 
-    `closeup` holds the name and its activation in the close-up.
+    `closeup` is the name of the mark in the close-up and its activation there.
     """
     x, y = view.points_from_image(np.array(mark.x_px), np.array(mark.y_px))
     if mark.name == PULSE:

@@ -27,23 +27,28 @@ _LEFT_MM, _RIGHT_MM, _BOTTOM_MM = 14.0, 4.0, 6.0
 _CLEARANCE_MM, _MAX_EXCURSION_MM = 3.0, 45.0
 _NAME_MM = 4.0
 _TEXT_SIZE, _NAME_PX = 18, 56
-"""Margins of the paper, clearance and limit of a trace, height of the line of names, and text sizes. Chosen
-by eye."""
+"""Colour of the truth, and sizes. Hand-picked, not tuned.
+
+The sizes are the margins of the paper, clearance and maximum excursion of a trace, height of the line of
+names, font size, and distance of the text after a name.
+"""
 
 _MIN_HALF_ROWS_MM, _MAX_MIN_HALF_ROW_MM = 45.0, 9.0
-"""Minimum space above the baselines of all rows together, and the same below; a single row needs at most the
-second value."""
+"""Minimum space above the baselines of all rows together, and its maximum for a single row.
+
+The same values apply below the baselines. Hand-picked, not tuned.
+"""
 
 _LOW_DB = 10.0
-"""Signal-to-noise ratio below which a lead is marked in red. Chosen, not tuned."""
+"""Signal-to-noise ratio below which the agreement of a lead is drawn in red. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrueLead:
-    """Truth of a lead, aligned in time and offset with the estimate, and their agreement.
+    """Truth of a lead, aligned in time and offset with the prediction, and their agreement.
 
-    `mv` is float64 (samples,), from `start_s` on. `db` is the signal-to-noise ratio, `nrmse_percent` the
-    root mean square error in percent of the truth's range, `pearson` the correlation coefficient.
+    `mv` is float64 (samples,), from `start_s` on. `db` is the signal-to-noise ratio, `nrmse_percent` is the
+    root mean square error in percent of the truth's range, and `pearson` is the correlation coefficient.
     """
 
     mv: NDArray[np.float64] = field(repr=False)
@@ -66,7 +71,10 @@ class _Paper:
 
 
 def plot_from_leads(page: Digitized, truth: Mapping[str, TrueLead]) -> Image:
-    """Return image 8: rows as on the page at 25 mm/s and 10 mm/mV, and the agreement of each lead."""
+    """Return image 8: rows as on the page at 25 mm/s and 10 mm/mV.
+
+    Each lead has its agreement with the truth, or its confidence if no truth is known.
+    """
     seconds = max([page.duration_s, *(segment.end_s for row in page.layout.rows for segment in row.segments)])
     extents = [_extent_mm(row, page, truth) for row in page.layout.rows]
     height_mm = sum(above + below for above, below in extents) + _BOTTOM_MM
@@ -98,7 +106,7 @@ def _samples_in_segment(
 
 
 def _extent_mm(row: Row, page: Digitized, truth: Mapping[str, TrueLead]) -> tuple[float, float]:
-    """Return the space above and below the baseline of a row, with the line of names."""
+    """Return the space in mm above and below the baseline of a row, including the line of names."""
     above = below = min(_MAX_MIN_HALF_ROW_MM, _MIN_HALF_ROWS_MM / len(page.layout.rows))
     for segment in row.segments:
         for lead in (page.leads.get(segment.lead), truth.get(segment.lead)):
@@ -125,7 +133,7 @@ def _empty_paper(width_mm: float, height_mm: float) -> _Paper:
 
 
 def _draw_pulse(paper: _Paper, baseline_mm: float) -> None:
-    """Draw the calibration pulse of 1 mV and 0.2 s."""
+    """Draw the calibration pulse, 1 mV high and 0.2 s wide."""
     x = np.array([3.0, 4.5, 4.5, 9.5, 9.5, 11.0])
     y = baseline_mm - GAIN_MM_MV * np.array([0.0, 0, 1, 1, 0, 0])
     draw_curves(paper.image, [paper.curve(x, y)], INK, 2)
@@ -134,7 +142,7 @@ def _draw_pulse(paper: _Paper, baseline_mm: float) -> None:
 def _draw_segment(
     paper: _Paper, segment: Segment, page: Digitized, truth: Mapping[str, TrueLead], y_mm: tuple[float, float]
 ) -> None:
-    """Draw truth, estimate, name and agreement of a segment. `y_mm` is the row's top and its baseline."""
+    """Draw truth, prediction, name and agreement of a segment. `y_mm` is top and baseline of the row."""
     top, baseline = y_mm
     left = _LEFT_MM + segment.start_s * SPEED_MM_S
     true, lead = truth.get(segment.lead), page.leads.get(segment.lead)

@@ -25,19 +25,25 @@ from ecgdigit_rt.plots.inspect.canvas import (
 )
 from ecgdigit_rt.results import Layout, Row
 
-_BESIDE_MM, _ABOVE_MM = 25.0, 28.0
+_SIDE_MM, _ABOVE_MM = 25.0, 28.0
 _TICK_MM = 2.5
 _TYPICAL_ROW_GAP_MM = 25.0
 _EDGE_PX, _CORNER_PX = 6, 40
-"""Margins beside and above the rows, ruler ticks, row distance of a single row, the image border that the
-mask of valid pixels omits, and the corner that both rulers share. Chosen by eye."""
+"""Sizes. Hand-picked, not tuned.
+
+- margins at the sides of the rows, and above and below them
+- length of ruler ticks
+- row distance that is assumed for a single row
+- width of the image border that the mask of valid pixels omits
+- size of the corner that both rulers share
+"""
 
 Box = tuple[float, float, float, float]
-"""Left, top, right, bottom on paper."""
+"""Left, top, right and bottom on paper, in millimetres."""
 
 
 def rectified_from_mesh(located: Located, mesh: Mesh, layout: Layout | None = None) -> Image:
-    """Return image 6: the page with a constant scale, and its rows, segments and lead boundaries.
+    """Return image 6: the page at a constant scale, with its rows, segments and lead boundaries.
 
     Without `layout` the whole mesh is shown.
     """
@@ -63,7 +69,7 @@ def rectified_from_mesh(located: Located, mesh: Mesh, layout: Layout | None = No
 
 
 def _outside_mask(image: Image, mesh: Mesh, scale: float) -> NDArray[np.float32]:
-    """Return 1 where the rectified page extends beyond the image, whose edge pixels are repeated there."""
+    """Return a mask that is 1 where the rectified page extends beyond the image, and 0 inside the image."""
     inside = np.zeros_like(image)
     inside[_EDGE_PX:-_EDGE_PX, _EDGE_PX:-_EDGE_PX] = 255
     return np.float32(1) - rectify_page(inside, mesh, scale)[..., 0].astype(np.float32) / np.float32(255)
@@ -76,9 +82,9 @@ def _box_mm(mesh: Mesh, layout: Layout | None) -> Box:
         return u0, v0, u1, v1
     rows = layout.rows
     return (
-        max(u0, min(row.start_mm for row in rows) - _BESIDE_MM),
+        max(u0, min(row.start_mm for row in rows) - _SIDE_MM),
         max(v0, min(row.baseline_mm for row in rows) - _ABOVE_MM),
-        min(u1, max(row.end_mm for row in rows) + _BESIDE_MM),
+        min(u1, max(row.end_mm for row in rows) + _SIDE_MM),
         min(v1, max(row.baseline_mm for row in rows) + _ABOVE_MM),
     )
 
@@ -130,7 +136,7 @@ def _draw_line(
 
 
 def _draw_rulers(image: Image, box: Box, scale: float) -> None:
-    """Draw ticks every 10 mm along the top and the left, numbered every 50 mm from the first grid line."""
+    """Draw ticks every 10 mm along the top and the left edge, with their position every 50 mm."""
     for axis in range(2):
         for mm in range(int(np.ceil(box[axis] / 10)) * 10, int(box[axis + 2]) + 1, 10):
             tick = _TICK_MM if mm % 50 == 0 else _TICK_MM / 2
@@ -140,6 +146,6 @@ def _draw_rulers(image: Image, box: Box, scale: float) -> None:
             _draw_line(image, box, scale, start, end, INK)
             if mm % 50 == 0:
                 x, y = (end[0] - box[0]) * scale, (end[1] - box[1]) * scale
-                if axis == 1 and y < _CORNER_PX:  # occupied by the other ruler's number
+                if axis == 1 and y < _CORNER_PX:  # a number of the other ruler may be here
                     continue
                 draw_text(image, f"{mm} mm", (x + 6, y + (2 if axis == 0 else 6)), INK, 17)

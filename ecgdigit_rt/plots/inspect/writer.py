@@ -1,4 +1,4 @@
-"""Output folder of an inspection: the images as PNG, and their values as JSON."""
+"""Output folder of an inspection: the images as PNG, and the values behind them as JSON."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def metadata_from_inspection(inspection: Inspection, written: Sequence[Path] = (
 
 
 def _lead_metadata(page: Digitized, truth: Mapping[str, TrueLead]) -> dict[str, dict[str, float | None]]:
-    """Return times and confidence by lead, and the agreement with the truth where it is known."""
+    """Return the times and the confidence of each lead, and the agreement of leads with known truth."""
     leads: dict[str, dict[str, float | None]] = {}
     for name, lead in page.leads.items():
         leads[name] = {

@@ -1,6 +1,6 @@
-// Web page: file selection, progress, results and downloads. The file stays in the browser.
+// Web page: file selection, progress, results and downloads.
 
-import { digitizeStream, download, serviceInfo, setToken, takeTokenFromAddress } from "./client.js";
+import { digitizeStream, download, serviceInfo, setToken, takeTokenFromUrl } from "./client.js";
 import { html } from "./drawing.js";
 import { showDownloads, showLeadChips, showPage, showProblem } from "./results.js";
 import { Steps } from "./steps.js";
@@ -205,7 +205,7 @@ function addOverrideListeners() {
   });
 }
 
-takeTokenFromAddress();
+takeTokenFromUrl();
 addFileListeners();
 addViewListeners();
 addOverrideListeners();

@@ -1,4 +1,4 @@
-// HTTP client of the service. The token is stored for this tab only; it comes from the URL fragment or the form.
+// HTTP client of the service. The token comes from the URL fragment or the form, and is stored for this tab only.
 
 const TOKEN_KEY = "token";
 
@@ -9,7 +9,7 @@ export class Problem extends Error {
   }
 }
 
-export function takeTokenFromAddress() {
+export function takeTokenFromUrl() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return;
   setToken(token);
@@ -25,7 +25,7 @@ function headers() {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-// Returns a response with a successful status, or throws a Problem.
+// Returns a response with a successful status. Otherwise throws a Problem, or an AbortError.
 async function request(path, options = {}) {
   let response;
   try {
@@ -58,7 +58,7 @@ export async function serviceInfo() {
   return (await request("v1/about")).json();
 }
 
-// Calls onEvent(name, data) for every event of a page. Throws a Problem for the event `problem`.
+// Calls onEvent(name, data) for every event of a page except `problem`, which is thrown as a Problem.
 export async function digitizeStream(file, query, onEvent, signal) {
   const path = `v1/digitize/stream?${queryString({ ...query, previews: true })}`;
   const response = await request(path, { method: "POST", body: form(file), signal });

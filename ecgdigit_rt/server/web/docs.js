@@ -5,9 +5,9 @@ import { html } from "./drawing.js";
 const byId = (id) => document.getElementById(id);
 
 function table(headings, rows) {
-  const head = html("tr", {}, ...headings.map((text) => html("th", { scope: "col" }, text)));
+  const header = html("tr", {}, ...headings.map((text) => html("th", { scope: "col" }, text)));
   const body = rows.map((cells) => html("tr", {}, ...cells.map((cell) => html("td", {}, cell))));
-  return html("div", { class: "scroll" }, html("table", {}, html("thead", {}, head), html("tbody", {}, ...body)));
+  return html("div", { class: "scroll" }, html("table", {}, html("thead", {}, header), html("tbody", {}, ...body)));
 }
 
 function code(text) {
@@ -28,8 +28,8 @@ function operationArticle(path, method, operation, schemas) {
   if (operation.parameters) {
     parts.push(html("h3", {}, "Query parameters"));
     const rows = operation.parameters.map(({ name, schema, description }) => {
-      const preset = schema.default == null ? "" : ` (${schema.default})`;
-      return [code(name), `${typeName(schema, schemas)}${preset}`, (description ?? "").replaceAll("`", "")];
+      const byDefault = schema.default == null ? "" : `, default ${schema.default}`;
+      return [code(name), `${typeName(schema, schemas)}${byDefault}`, (description ?? "").replaceAll("`", "")];
     });
     parts.push(table(["Name", "Type", "Description"], rows));
   }
@@ -43,9 +43,9 @@ function operationArticle(path, method, operation, schemas) {
 
 const description = await (await fetch("openapi.json")).json();
 byId("description").textContent = description.info.description.replaceAll("`", "");
-const header = description.components.securitySchemes ? ' -H "Authorization: Bearer $ECGDIGIT_TOKEN"' : "";
-const address = location.href.replace(/docs.*$/, "");
-byId("example").textContent = `curl -F file=@scan.jpg${header} "${address}v1/digitize?format=csv" -o scan.csv`;
+const authorization = description.components.securitySchemes ? ' -H "Authorization: Bearer $ECGDIGIT_TOKEN"' : "";
+const baseUrl = location.href.replace(/docs.*$/, "");
+byId("example").textContent = `curl -F file=@scan.jpg${authorization} "${baseUrl}v1/digitize?format=csv" -o scan.csv`;
 for (const [path, operations] of Object.entries(description.paths)) {
   for (const [method, operation] of Object.entries(operations)) {
     byId("operations").append(operationArticle(path, method, operation, description.components.schemas));

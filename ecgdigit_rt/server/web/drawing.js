@@ -23,7 +23,7 @@ export function pathData(flat, isClosed = false) {
   return isClosed ? `${path}Z` : path;
 }
 
-// Highlights a lead in the image and on the ECG paper; an empty name ends the highlight.
+// Highlights a lead in the image and on the ECG paper. An empty name removes the highlight.
 export function highlightLead(lead) {
   for (const element of document.querySelectorAll("[data-lead]")) {
     element.classList.toggle("highlighted", element.dataset.lead === lead);

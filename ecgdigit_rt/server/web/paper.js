@@ -6,8 +6,8 @@ const LEFT = 14;
 const SPEED = 25;
 const GAIN = 10;
 
-// Distances in millimetres around a row: margin beyond its trace, room for the lead name, maximum per side.
-// Chosen, not tuned.
+// Distances around a row in millimetres: margin of the trace, height of the lead name, maximum above and below.
+// Hand-picked, not tuned.
 const MARGIN = 3.5;
 const NAME_HEIGHT = 4.2;
 const MAX_SIDE = 32;
@@ -48,7 +48,8 @@ function gridPattern() {
   return svg("defs", {}, svg("pattern", attributes, minor, major));
 }
 
-// Returns the samples of a segment as time, mV, time, mV, … with their extremes; null points for a missing lead.
+// Returns the samples of a segment as time, mV, time, mV, … with their extremes. The points of a missing lead are
+// null.
 function segmentSamples(lead, { start_s, end_s }) {
   if (!lead) return { points: null, max: 0, min: 0 };
   const points = [];

@@ -4,7 +4,7 @@ import { highlightLead, html, LEADS } from "./drawing.js";
 import { ecgPaper, leadTableRows } from "./paper.js";
 
 // Expected signal-to-noise ratios in dB: lower bounds of "good" and "fair", and the full scale of the meter.
-// Chosen, not tuned.
+// Hand-picked, not tuned.
 const GOOD_DB = 18;
 const FAIR_DB = 12;
 const METER_DB = 30;
@@ -20,16 +20,16 @@ const FORMATS = [
   ["json", "JSON", "all results"],
 ];
 
-// Optional dependencies whose names differ from the format's.
+// Extras whose names differ from the names of their formats.
 const EXTRAS = { pdf: "serve" };
 
 const byId = (id) => document.getElementById(id);
 
 export function showPage(page, rows) {
-  const found = Object.keys(page.leads);
+  const names = Object.keys(page.leads);
   byId("page-name").textContent = page.page > 1 ? `${page.source}, page ${page.page}` : page.source;
   const isComplete = page.missing.length === 0;
-  byId("badge").textContent = isComplete ? `${found.length} leads` : `${page.missing.join(", ")} missing`;
+  byId("badge").textContent = isComplete ? `${names.length} leads` : `${page.missing.join(", ")} missing`;
   byId("badge").className = isComplete ? "badge good" : "badge warn";
   byId("summary").replaceChildren(...summary(page));
   byId("notes").replaceChildren(...page.notes.map((note) => html("li", {}, note)));

@@ -2,13 +2,13 @@
 
 import { html } from "./drawing.js";
 
-// The dots of the bar. `steps` are names of `step` events: "decode" and the declared steps of the pipeline.
-const STAGES = [
+// Dots of the progress bar. `steps` are the names of the `step` events of a dot: "decode" and the pipeline steps.
+const DOTS = [
   { label: "Open", completed: "Image decoded", steps: ["decode"] },
-  { label: "Page", completed: "Page found", steps: ["locate"] },
+  { label: "Page", completed: "Page located", steps: ["locate"] },
   { label: "Grid", completed: "Grid detected", steps: ["grid", "rectify"] },
   { label: "Text", completed: "Text read", steps: ["text"] },
-  { label: "Layout", completed: "Layout read", steps: ["layout"] },
+  { label: "Layout", completed: "Layout detected", steps: ["layout"] },
   { label: "Traces", completed: "Leads traced", steps: ["predict", "extent", "trace"] },
   { label: "Leads", completed: "Leads assembled", steps: ["assemble"] },
 ];
@@ -17,8 +17,8 @@ export class Steps {
   constructor(list, announce) {
     this.list = list;
     this.announce = announce;
-    this.items = STAGES.map((stage) => {
-      const item = html("li", {}, html("span", { class: "dot" }), html("span", { class: "label" }, stage.label));
+    this.items = DOTS.map((dot) => {
+      const item = html("li", {}, html("span", { class: "dot" }), html("span", { class: "label" }, dot.label));
       item.append(html("span", { class: "seconds" }));
       return item;
     });
@@ -36,13 +36,13 @@ export class Steps {
 
   complete(step, seconds) {
     this.seconds[step] = seconds;
-    const index = STAGES.findIndex((stage) => stage.steps.includes(step));
-    if (index < 0 || step !== STAGES[index].steps.at(-1)) return;
-    const total = STAGES[index].steps.reduce((sum, name) => sum + (this.seconds[name] ?? 0), 0);
+    const index = DOTS.findIndex((dot) => dot.steps.includes(step));
+    if (index < 0 || step !== DOTS[index].steps.at(-1)) return;
+    const total = DOTS[index].steps.reduce((sum, name) => sum + (this.seconds[name] ?? 0), 0);
     this.mark(index, "done");
     this.items[index].querySelector(".seconds").textContent = `${total.toFixed(2)} s`;
-    if (index + 1 < STAGES.length) this.mark(index + 1, "current");
-    this.announce(STAGES[index].completed);
+    if (index + 1 < DOTS.length) this.mark(index + 1, "current");
+    this.announce(DOTS[index].completed);
   }
 
   fail() {

@@ -1,4 +1,4 @@
-// The page image with its overlays. Zoom and pan by wheel, touch, keys and buttons.
+// Page image with overlays. It can be zoomed and panned with wheel, touch, keys and buttons.
 
 import { highlightLead, LEADS, pathData, svg } from "./drawing.js";
 
@@ -94,7 +94,7 @@ export class Viewer {
     this.apply();
   }
 
-  // Limits the view to the image with a margin, and shows it.
+  // Restricts the view to the image with a margin, and shows it.
   apply() {
     const { width, height } = this.size;
     const view = this.view;
@@ -115,7 +115,7 @@ export class Viewer {
     return new DOMPoint(clientX, clientY).matrixTransform(this.scene.getScreenCTM().inverse());
   }
 
-  // Magnifies by the factor around a point of the image, by default the centre of the view.
+  // Zooms by the factor around a point of the image. The default is the centre of the view.
   zoom(factor, around) {
     if (!this.size) return;
     const view = this.view;
@@ -128,7 +128,7 @@ export class Viewer {
     this.apply();
   }
 
-  // Moves the view by a share of its size.
+  // Moves the view by fractions of its size.
   move(dx, dy) {
     if (!this.size) return;
     this.view.x += dx * this.view.width;
@@ -167,7 +167,7 @@ export class Viewer {
     }
   }
 
-  // One pointer moves the image, two also zoom it.
+  // Pans with one pointer, pans and zooms with two.
   drag(event) {
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
@@ -188,7 +188,7 @@ export class Viewer {
   }
 }
 
-// The outline of a segment with its lead name in the corner. `unit` is a hundredth of the image width.
+// Returns the outline of a segment with its lead name in the corner. `unit` is 1 % of the image width.
 function boxElement({ lead, outline }, unit) {
   const group = svg("g", { "data-lead": lead }, svg("path", { d: pathData(outline, true) }));
   const name = svg("text", { x: outline[0] + 0.5 * unit, y: outline[1] + 1.7 * unit, "font-size": 1.5 * unit });
@@ -197,7 +197,7 @@ function boxElement({ lead, outline }, unit) {
   return group;
 }
 
-// A detected lead name: a ring with the name beside it.
+// Returns a ring at a detected lead name, with the name next to it.
 function markElement(mark, unit) {
   const group = svg("g", { transform: `translate(${mark.x} ${mark.y})` });
   const ring = svg("circle", { r: 1.5 * unit });

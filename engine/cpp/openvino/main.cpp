@@ -1,7 +1,7 @@
 // ecgdigit-stage GRAPH BATCH HEIGHT WIDTH PIXELS DIR [THREADS]: runs one network on raw bytes.
 //
 // PIXELS is a file of BATCH × HEIGHT × WIDTH × 3 bytes. The values of each output are written to DIR/NAME.f32
-// as float32 in this machine's byte order, its name and shape to standard output.
+// as float32 in the byte order of this machine. The name and shape of each output are printed.
 
 #include <charconv>
 #include <fstream>
@@ -30,7 +30,7 @@ std::optional<std::size_t> size_from_text(std::string_view text) {
     return value;
 }
 
-// Returns nothing if the size of the file does not match the shape.
+// Returns nothing if the file cannot be read or its size does not match the shape.
 std::optional<std::vector<std::uint8_t>> pixels_from_file(const fs::path& path, const ov::Shape& shape) {
     std::error_code problem;
     const std::size_t size = ov::shape_size(shape);  // at most 20 000³ × 3, which does not overflow
@@ -42,7 +42,7 @@ std::optional<std::vector<std::uint8_t>> pixels_from_file(const fs::path& path, 
     return pixels;
 }
 
-// Returns whether the output could be written.
+// Prints name and shape of an output and writes its values. Returns whether they could be written.
 bool write_output(const stage::Output& output, const fs::path& folder) {
     const fs::path path = folder / (output.name + ".f32");
     std::ofstream file(path, std::ios::binary);
@@ -71,7 +71,8 @@ int main(int count, char** words) {
     const auto width = size_from_text(words[4]);
     const auto threads = count == 8 ? size_from_text(words[7]) : std::optional<std::size_t>(0);
     if (!batch || !height || !width || !threads)
-        return fail(invalid_arguments, "a size is not a positive whole number");
+        return fail(invalid_arguments,
+                    "BATCH, HEIGHT, WIDTH and THREADS must be positive whole numbers up to 20000");
     try {
         stage::Images images{{*batch, *height, *width, channels}, {}};
         auto pixels = pixels_from_file(words[5], images.shape);

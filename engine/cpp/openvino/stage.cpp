@@ -5,7 +5,7 @@
 namespace stage {
 namespace {
 
-// The settings of ecgdigit-rt's runner in FP32, so that the results are identical.
+// Returns the settings that ecgdigit-rt uses for FP32, so that the results are identical.
 ov::AnyMap settings(int threads) {
     ov::AnyMap settings{ov::hint::inference_precision(ov::element::f32), ov::num_streams(1)};
     if (threads > 0) settings.insert(ov::inference_num_threads(threads));
@@ -18,13 +18,13 @@ Stage::Stage(const std::filesystem::path& graph, int threads) {
     ov::Core core;
     const auto model = core.read_model(graph.string());
     if (model->inputs().size() != 1 || model->input().get_element_type() != ov::element::u8) {
-        throw std::invalid_argument("the graph does not have one input of bytes");
+        throw std::invalid_argument("the graph does not have exactly one uint8 input");
     }
     for (const auto& output : model->outputs()) {
         if (output.get_element_type() != ov::element::f32) {
             throw std::invalid_argument("the graph has an output that is not float32");
         }
-        names_.push_back(output.get_any_name());  // before compiling, which adds names
+        names_.push_back(output.get_any_name());  // before compilation, which adds names
     }
     compiled_ = core.compile_model(model, "CPU", settings(threads));
     request_ = compiled_.create_infer_request();
@@ -33,10 +33,10 @@ Stage::Stage(const std::filesystem::path& graph, int threads) {
 std::vector<Output> Stage::run(const Images& images) {
     if (images.pixels.size() != ov::shape_size(images.shape) ||
         !compiled_.input().get_partial_shape().compatible(images.shape)) {
-        throw std::invalid_argument("the graph accepts the shape " +
+        throw std::invalid_argument("the images do not match the input shape of the graph: " +
                                     compiled_.input().get_partial_shape().to_string());
     }
-    // OpenVINO has no const tensors. It only reads the input.
+    // OpenVINO has no const tensors, but it does not modify the input.
     request_.set_input_tensor(
         ov::Tensor(ov::element::u8, images.shape, const_cast<std::uint8_t*>(images.pixels.data())));
     request_.infer();

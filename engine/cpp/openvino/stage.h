@@ -1,4 +1,4 @@
-// One network of ecgdigit-rt, run in this process with OpenVINO.
+// Execution of one network of ecgdigit-rt in this process, with OpenVINO.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,16 @@ struct Output {
     ov::Tensor values;  // float32
 };
 
-// A graph, compiled for the CPU in float32. Not thread-safe: create one stage per thread. Errors of OpenVINO
-// are thrown as ov::Exception.
+// A graph that is compiled for the CPU in float32. Not thread-safe: create one stage per thread. Errors of
+// OpenVINO are thrown as ov::Exception.
 class Stage {
   public:
-    // `threads` is the number of CPU threads, 0 for OpenVINO's default.
+    // `threads` is the number of CPU threads, or 0 for OpenVINO's default. Throws std::invalid_argument if
+    // the graph does not have exactly one uint8 input and float32 outputs.
     Stage(const std::filesystem::path& graph, int threads);
 
-    // Throws std::invalid_argument if the graph does not accept the shape. The values are valid until the
-    // next call.
+    // Returns the outputs, whose values are valid until the next call. Throws std::invalid_argument if the
+    // images do not match the input shape of the graph.
     std::vector<Output> run(const Images& images);
 
   private:

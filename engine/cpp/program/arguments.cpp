@@ -12,9 +12,9 @@
 namespace program {
 namespace {
 
-constexpr double max_timeout_s = 86'400;
+constexpr double max_timeout_s = 86'400;  // one day
 
-// Returns a positive, finite number.
+// Returns the number, or nothing if it is not positive and finite.
 std::optional<double> number_from_text(const char* text) {
     double value = 0;
     const char* const last = text + std::strlen(text);
@@ -25,7 +25,7 @@ std::optional<double> number_from_text(const char* text) {
 
 std::optional<float> float_from_text(const char* text) {
     const auto value = number_from_text(text);
-    if (!value || *value > 1e6) return std::nullopt;  // larger values could overflow a float
+    if (!value || *value > 1e6) return std::nullopt;  // a larger value could overflow a float
     return static_cast<float>(*value);
 }
 
@@ -56,12 +56,12 @@ bool set_option(Arguments& arguments, int option, const char* value) {
     }
 }
 
-// Returns an error if pages and output do not fit together.
+// Returns an error if the pages cannot all be written to the specified output.
 std::optional<UsageError> check_output(const Arguments& arguments) {
     if (arguments.pages.empty()) return UsageError{"No PAGE specified"};
     if (arguments.out == "-") {
         if (arguments.pages.size() == 1) return std::nullopt;
-        return UsageError{"Several pages require a folder: --out DIR"};
+        return UsageError{"Several pages require a folder. Pass --out DIR"};
     }
     std::set<std::filesystem::path> names;
     for (const auto& page : arguments.pages) {
@@ -79,16 +79,16 @@ const char* const usage =
     "\n"
     "Send page images to a Triton server with the model ecgdigit, and write the leads as CSV.\n"
     "\n"
-    "  --url URL       URL of the server (http://localhost:8000)\n"
-    "  --out DIR       folder for one CSV per page, or - for standard output (-)\n"
-    "  --layout NAME   layout of the pages, such as 3x4+1 (detected)\n"
-    "  --speed MM_S    paper speed in mm/s (as printed)\n"
-    "  --gain MM_MV    gain in mm/mV (as printed)\n"
-    "  --timeout S     time limit per page in seconds (120)\n"
+    "  --url URL       URL of the server (default: http://localhost:8000)\n"
+    "  --out DIR       folder for one CSV per page, or - for standard output (default: -)\n"
+    "  --layout NAME   layout of the pages, such as 3x4+1 (default: detected)\n"
+    "  --speed MM_S    paper speed in mm/s (default: as printed)\n"
+    "  --gain MM_MV    gain in mm/mV (default: as printed)\n"
+    "  --timeout S     time limit per page in seconds (default: 120)\n"
     "  --help          show this text\n"
     "\n"
     "Exit codes: 0 success, 1 invalid arguments, 2 some pages failed or lack leads,\n"
-    "3 server not reachable or not usable, 4 output not writable.\n";
+    "3 server unreachable or unusable, 4 output not writable.\n";
 
 std::variant<Arguments, UsageError> arguments_from_command(int count, char** words) {
     static const std::array<option, 8> options = {{{"url", required_argument, nullptr, 'u'},
@@ -100,19 +100,19 @@ std::variant<Arguments, UsageError> arguments_from_command(int count, char** wor
                                                    {"help", no_argument, nullptr, 'h'},
                                                    {nullptr, 0, nullptr, 0}}};
     Arguments arguments;
-    opterr = 0;  // getopt prints nothing; the messages are in this file
+    opterr = 0;  // getopt_long prints nothing, since the messages are in this file
     int index = 0;
     for (;;) {
         const int position = optind;
-        const int found = getopt_long(count, words, ":", options.data(), &index);
-        if (found == -1) break;
-        if (found == 'h') {
+        const int option_code = getopt_long(count, words, ":", options.data(), &index);
+        if (option_code == -1) break;
+        if (option_code == 'h') {
             arguments.is_help = true;
             return arguments;
         }
-        if (found == ':') return UsageError{std::string(words[optind - 1]) + " requires a value"};
-        if (found == '?') return UsageError{"Unknown option " + std::string(words[position])};
-        if (!set_option(arguments, found, optarg)) {
+        if (option_code == ':') return UsageError{std::string(words[optind - 1]) + " requires a value"};
+        if (option_code == '?') return UsageError{"Unknown option " + std::string(words[position])};
+        if (!set_option(arguments, option_code, optarg)) {
             const std::string name = options.at(static_cast<std::size_t>(index)).name;
             return UsageError{"Invalid value for --" + name + ": " + optarg};
         }

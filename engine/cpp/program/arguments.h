@@ -17,7 +17,7 @@ struct Arguments {
     bool is_help = false;
 };
 
-// An invalid command line, with the message for the user.
+// Reason why the command line is invalid.
 struct UsageError {
     std::string reason;
 };

@@ -32,8 +32,8 @@ void print_error(const std::string& prefix, const Error& error) {
     if (!error.hint.empty()) std::cerr << "         " << escape_control_chars(error.hint) << '\n';
 }
 
-// Prints the error and returns its exit code. Only errors of a page let the run continue: others would occur
-// again with every page that follows.
+// Prints the error and returns its exit code. The run continues only after errors of a page, because other
+// errors would occur again with every page.
 ExitCode report_error(const Error& error, const fs::path& path) {
     switch (error.fault) {
         case Fault::page:

@@ -17,7 +17,7 @@ constexpr std::uintmax_t max_file = 2'000'000'000;  // bytes, as in ecgdigit-rt
 
 Error not_writable(const fs::path& path, const std::string& reason) {
     return {"E-OUTPUT-01", Fault::caller, "Cannot write " + path.string() + ": " + reason,
-            "Check the permissions and the free space, or choose another --out."};
+            "Check the permissions and the free space, or pass another --out."};
 }
 
 Error unreadable(const fs::path& path, const std::string& reason) {
@@ -40,8 +40,8 @@ std::variant<std::string, Error> read_page(const fs::path& path) {
     if (problem) return unreadable(path, problem.message());
     if (size > max_file) {
         return Error{"E-INPUT-11", Fault::page,
-                     "Cannot read " + path.string() + ": the file has more than 2 GB",
-                     "Split it into files with fewer pages."};
+                     "Cannot read " + path.string() + ": the file is larger than 2 GB",
+                     "Split the file into files with fewer pages."};
     }
     std::ifstream file(path, std::ios::binary);
     std::string bytes(static_cast<std::size_t>(size), '\0');

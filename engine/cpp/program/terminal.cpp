@@ -17,7 +17,7 @@ bool is_control(unsigned char letter) { return letter < 0x20 || letter == 0x7f; 
 std::size_t bytes_to_escape(std::string_view text) {
     const auto first = static_cast<unsigned char>(text[0]);
     if (is_control(first)) return 1;
-    // U+0080 to U+009F
+    // Control characters U+0080 to U+009F
     if (first == 0xc2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xa0) return 2;
     for (const std::string_view mark : direction_marks) {
         if (text.substr(0, mark.size()) == mark) return mark.size();

@@ -6,7 +6,7 @@
 namespace program {
 
 // Returns the text on one line, with control characters, line breaks and bidirectional marks escaped. File
-// names and messages of a server are untrusted input.
+// names and server messages are untrusted input.
 std::string escape_control_chars(std::string_view text);
 
 }  // namespace program

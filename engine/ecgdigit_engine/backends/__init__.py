@@ -1,6 +1,6 @@
-"""Backends that can run the networks, one module each.
+"""Backends that run the networks, one module each.
 
-A new backend is a module with a class that satisfies `Backend`, and a line in `all_backends`.
+To add a backend, write a module with a class that satisfies `Backend`, and add it to `all_backends`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ecgdigit_engine.backends.backend import Backend
 
 @cache
 def all_backends() -> dict[str, Backend]:
-    """Return all backends by name. Of those that are ready for a device, `auto` selects the first one."""
+    """Return all backends by name, in the order in which `auto` prefers them."""
     from ecgdigit_engine.backends.onnxruntime import OnnxRuntime
     from ecgdigit_engine.backends.openvino import OpenVino
     from ecgdigit_engine.backends.tensorrt import TensorRt

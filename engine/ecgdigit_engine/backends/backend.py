@@ -1,4 +1,4 @@
-"""Backend protocol, the result of a probe, and the options of execution."""
+"""Backend protocol, results of a probe, and execution options."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from ecgdigit_engine.runner import DeviceRunner
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 GRAPH_PRECISIONS = ("fp32", "fp16", "int8")
-"""Precisions that have their own graphs."""
+"""Precisions for which there are separate graphs. bf16 uses the FP32 graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A usable backend: its version, and the precisions of each device, the fastest one first."""
+    """A usable backend: its version, and the precisions that each device supports.
+
+    The fastest precision is the first. `notes` are sentences for the user.
+    """
 
     version: str
     devices: dict[Device, tuple[str, ...]]
@@ -26,7 +29,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """An unusable backend: the reason, and how to fix it."""
+    """An unusable backend: the reason, and the instruction or command that makes it usable."""
 
     reason: str
     fix: str
@@ -34,10 +37,10 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionOptions:
-    """Options of the execution of a stage.
+    """Options for running a stage.
 
-    `threads` is the number of CPU threads of one call, `concurrency` the number of threads that call the
-    runner. `engines` is the folder of built engines, for backends that need them.
+    `threads` is the number of CPU threads of one call. `concurrency` is the number of threads that call the
+    runner. `engines` is the folder of built engines, used only by the TensorRT backends.
     """
 
     device: Device
@@ -52,7 +55,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the backend, as for `--backend`."""
+        """Name of the backend, as passed to `--backend`."""
         ...
 
     @property
@@ -63,17 +66,21 @@ class Backend(Protocol):
     def probe(self) -> Ready | Unusable:
         """Check whether the backend can be used.
 
-        Only package metadata and drivers are read. Nothing heavy is imported.
+        The check reads only package metadata, driver information and stored manifests. It does not import
+        the runtime of the backend.
         """
         ...
 
     def open_stage(self, graph: bytes, options: ExecutionOptions) -> DeviceRunner:
-        """Return a runner of a stage. `graph` is its ONNX file in the precision of `graph_precision`."""
+        """Return a runner for a stage.
+
+        `graph` is the ONNX file of the stage in the precision that `graph_precision` returns.
+        """
         ...
 
 
 def graph_precision(precision: str) -> str:
-    """Return the precision of the graph to open. For bf16 the FP32 graph is used; the backend converts it."""
+    """Return the precision of the graph to open. For bf16 it is fp32, and the backend converts the graph."""
     return precision if precision in GRAPH_PRECISIONS else "fp32"
 
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime backend, for the CPU, where it is always available, and for NVIDIA GPUs."""
+"""ONNX Runtime backend for CPUs and NVIDIA GPUs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _DTYPES = {"float": "float32", "float16": "float16", "uint8": "uint8", "int64": 
 
 @cache
 def installed_variants() -> dict[str, str]:
-    """Return the versions of the installed packages that provide the module `onnxruntime`.
+    """Return the versions of the installed packages that provide the module `onnxruntime`, by package name.
 
-    Two of them overwrite each other's files.
+    Only one should be installed, because the packages overwrite each other's files.
     """
     versions = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
     return {name: versions[name] for name in _PACKAGES if name in versions}
@@ -39,18 +39,21 @@ def installed_variants() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class OnnxRuntime:
-    """ONNX Runtime with its CPU and CUDA providers, or with another provider ahead of the CUDA provider."""
+    """ONNX Runtime with the CPU and CUDA providers.
+
+    Another `provider` takes precedence over the CUDA provider, and the backend then supports GPUs only.
+    """
 
     name: str
     provider: str = "CUDAExecutionProvider"
 
     @property
     def is_auto(self) -> bool:
-        """True if this is the variant without another provider."""
+        """True if no other provider precedes the CUDA provider."""
         return self.name == "onnxruntime"
 
     def probe(self) -> Ready | Unusable:
-        """Check which packages are installed, and whether there is a GPU."""
+        """Check the installed packages and the available GPUs."""
         variants = installed_variants()
         if not variants:
             return Unusable("onnxruntime is not installed", "pip install onnxruntime")
@@ -59,7 +62,9 @@ class OnnxRuntime:
         is_conflict = len(variants) > 1
         if is_conflict:
             repair = _REPAIR.format(package="onnxruntime-gpu" if cuda_devices() else "onnxruntime")
-            notes = (f"onnxruntime and onnxruntime-gpu overwrite each other's files. Repair: {repair}",)
+            notes = (
+                f"onnxruntime and onnxruntime-gpu overwrite each other's files. Install only one: {repair}",
+            )
         if "onnxruntime-gpu" in variants and not is_conflict:
             devices |= {Device("cuda", gpu.index): ("fp16", "fp32") for gpu in cuda_devices()}
         if self.is_auto:
@@ -72,7 +77,7 @@ class OnnxRuntime:
         return Unusable("the installed onnxruntime has no GPU support", fix)
 
     def open_stage(self, graph: bytes, options: ExecutionOptions) -> DeviceRunner:
-        """Return a runner of a stage."""
+        """Return a runner for a stage."""
         if options.device == CPU:
             return OnnxRuntimeRunner(graph, options.threads)
         return CudaOnnxRuntimeRunner(graph, options.device.index, self.provider)
@@ -105,12 +110,12 @@ def _spec_from_session(session: ort.InferenceSession) -> StageSpec:
 
 
 def spec_from_graph(graph: bytes) -> StageSpec:
-    """Return the specification of a graph, which is read without optimising it."""
+    """Return the specification of a graph. The graph is loaded without optimisation."""
     return _spec_from_session(_create_session(graph, 1, ["CPUExecutionProvider"], optimised=False))
 
 
 class OnnxRuntimeRunner:
-    """One session on `threads` CPU threads. Satisfies `DeviceRunner`."""
+    """Runner of a session on `threads` CPU threads. Satisfies `DeviceRunner`."""
 
     def __init__(self, graph: bytes, threads: int) -> None:
         self._session = _create_session(graph, threads, ["CPUExecutionProvider"])
@@ -118,7 +123,7 @@ class OnnxRuntimeRunner:
         self._names = [port.name for port in self.spec.outputs]
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name for inputs by name. Raises ShapeOutsideProfile."""
+        """Return the outputs by name for the inputs by name. Raises ShapeOutsideProfile."""
         self.spec.check(feeds, bounded=False)
         return dict(zip(self._names, self._session.run(self._names, host_arrays(feeds)), strict=True))
 
@@ -126,10 +131,11 @@ class OnnxRuntimeRunner:
 
 
 class CudaOnnxRuntimeRunner:
-    """One session on an NVIDIA GPU. Satisfies `DeviceRunner`.
+    """Runner of a session on an NVIDIA GPU. Satisfies `DeviceRunner`.
 
-    cuDNN's exhaustive search of algorithms would run again for every new size. The heuristic search does not.
-    Inputs and outputs are bound, so that ONNX Runtime copies each of them once, and none between two stages.
+    cuDNN selects its algorithms heuristically, because its exhaustive search would run again for every new
+    input size. Inputs and outputs are bound to the session. ONNX Runtime therefore copies each of them once,
+    and copies nothing between two stages.
     """
 
     def __init__(self, graph: bytes, gpu: int, provider: str) -> None:
@@ -144,12 +150,15 @@ class CudaOnnxRuntimeRunner:
         self._thread_local = threading.local()
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name for inputs by name. Raises ShapeOutsideProfile, OutOfDeviceMemory."""
+        """Return the outputs by name for the inputs by name.
+
+        Raises ShapeOutsideProfile or OutOfDeviceMemory.
+        """
         values = self._run_bound(feeds, "cpu").copy_outputs_to_cpu()
         return {port.name: value for port, value in zip(self.spec.outputs, values, strict=True)}
 
     def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
-        """Run, and return outputs that stay in device memory."""
+        """Run the session and return outputs that stay in device memory."""
         values = self._run_bound(feeds, "cuda").get_outputs()
         return {
             port.name: DeviceTensor(value, tuple(value.shape()), np.dtype(port.dtype))
@@ -157,7 +166,7 @@ class CudaOnnxRuntimeRunner:
         }
 
     def _run_bound(self, feeds: Feeds, output_device: str) -> Any:
-        """Run the session, and return its binding, with the outputs in the memory of `output_device`."""
+        """Run the session and return its binding, with the outputs in the memory of `output_device`."""
         self.spec.check(feeds, bounded=False)
         binding = self._session.io_binding()
         try:
@@ -172,14 +181,14 @@ class CudaOnnxRuntimeRunner:
                 binding.bind_output(port.name, output_device, 0 if output_device == "cpu" else self._gpu)
             self._session.run_with_iobinding(binding)
             binding.synchronize_outputs()
-        except RuntimeError as error:  # ONNX Runtime has no own class for this; only the message differs
+        except RuntimeError as error:  # ONNX Runtime reports this only in the message
             if "allocate memory" in str(error) or "out of memory" in str(error).lower():
                 raise OutOfDeviceMemory(self.spec.stage, self._device, str(error)[:200]) from error
             raise
         return binding
 
     def _upload_shared(self, value: SharedInput) -> Any:
-        """Return the value in device memory, uploaded only if this thread does not hold it there."""
+        """Return the value in device memory. Upload it only if it is not in this thread's cache."""
         import onnxruntime as ort
 
         if not hasattr(self._thread_local, "shared"):

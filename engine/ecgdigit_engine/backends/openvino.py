@@ -1,6 +1,6 @@
-"""OpenVINO backend, for the CPU.
+"""OpenVINO backend for CPUs.
 
-Against ONNX Runtime in INT8 it takes a quarter off the latency of a page (docs/performance.md).
+In INT8, the latency of a page is a quarter lower than with ONNX Runtime (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ecgdigit_engine.runner import DeviceRunner, Feeds, Fetches, host_arrays
 
 @dataclass(frozen=True, slots=True)
 class OpenVino:
-    """OpenVINO's CPU plugin, in FP32, and in INT8 and bf16 if the CPU has instructions for them."""
+    """OpenVINO with its CPU plugin, in FP32, and in INT8 or bf16 if the CPU has instructions for them."""
 
     name: str = "openvino"
 
     @property
     def is_auto(self) -> bool:
-        """True if there is a short type: in FP32, OpenVINO is no faster than ONNX Runtime."""
+        """True if the CPU supports INT8 or bf16. In FP32, OpenVINO is not faster than ONNX Runtime."""
         return len(_precisions()) > 1
 
     def probe(self) -> Ready | Unusable:
@@ -38,7 +38,7 @@ class OpenVino:
         return Ready(version, {CPU: _precisions()})
 
     def open_stage(self, graph: bytes, options: ExecutionOptions) -> DeviceRunner:
-        """Return a runner of a stage."""
+        """Return a runner for a stage."""
         return OpenVinoRunner(graph, options)
 
 
@@ -48,7 +48,10 @@ def _precisions() -> tuple[str, ...]:
 
 
 class OpenVinoRunner:
-    """One compiled network, with one inference request per calling thread. Satisfies `DeviceRunner`."""
+    """Runner of a compiled network. Satisfies `DeviceRunner`.
+
+    There is one inference request per calling thread.
+    """
 
     def __init__(self, graph: bytes, options: ExecutionOptions) -> None:
         with without_openvino_telemetry():
@@ -56,7 +59,7 @@ class OpenVinoRunner:
 
         self.spec = spec_from_graph(graph)
         core = openvino.Core()
-        # In INT8 graphs, the layers that are not quantised then run in bf16.
+        # With this setting, the layers of an INT8 graph that are not quantised run in bf16.
         is_bf16 = options.precision != "fp32" and has_bf16_dot_product()
         self._compiled: Any = core.compile_model(
             core.read_model(graph, b""),
@@ -65,13 +68,13 @@ class OpenVinoRunner:
                 "INFERENCE_PRECISION_HINT": "bf16" if is_bf16 else "f32",
                 "INFERENCE_NUM_THREADS": options.threads * options.concurrency,
                 "NUM_STREAMS": options.concurrency,
-                "ENABLE_CPU_PINNING": False,  # Python threads use the same cores
+                "ENABLE_CPU_PINNING": False,  # Python's threads use the same cores
             },
         )
         self._thread_local = threading.local()
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name for inputs by name. Raises ShapeOutsideProfile."""
+        """Return the outputs by name for the inputs by name. Raises ShapeOutsideProfile."""
         self.spec.check(feeds, bounded=False)
         request = getattr(self._thread_local, "request", None)
         if request is None:

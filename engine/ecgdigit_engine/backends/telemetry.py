@@ -1,8 +1,8 @@
-"""Telemetry of the runtimes, disabled before they are imported: a run makes no network request.
+"""Deactivation of the telemetry of the runtimes, so that a run makes no network requests.
 
-ONNX Runtime since 1.31 stores a device id in the user's cache folder and sends events to Microsoft over HTTPS
-(its Privacy.md). The Python package of OpenVINO reports its import to Google Analytics from a child process,
-through the package openvino-telemetry, which is installed with it.
+Since version 1.31, ONNX Runtime stores a device id in the user's cache folder and sends events to Microsoft
+over HTTPS (see its Privacy.md). The Python package of OpenVINO depends on the package openvino-telemetry. On
+import, it starts a child process that sends an event to Google Analytics.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ _OPENVINO_TELEMETRY = "openvino_telemetry"
 
 
 def disable_onnxruntime_telemetry() -> None:
-    """Disable the telemetry of ONNX Runtime. Call it before onnxruntime is first imported.
+    """Disable the telemetry of ONNX Runtime.
 
-    An existing ORT_DISABLE_TELEMETRY in the environment is not changed.
+    Call this before the first import of onnxruntime. If the environment already contains
+    ORT_DISABLE_TELEMETRY, its value is not changed.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 @contextmanager
 def without_openvino_telemetry() -> Iterator[None]:
-    """Hide openvino-telemetry while openvino is imported, which then works without it."""
+    """Hide the package openvino-telemetry while openvino is imported. OpenVINO does not require it."""
     previous = sys.modules.get(_OPENVINO_TELEMETRY)
-    sys.modules[_OPENVINO_TELEMETRY] = cast("ModuleType", None)  # None makes the import fail
+    sys.modules[_OPENVINO_TELEMETRY] = cast("ModuleType", None)  # with None, the import fails
     try:
         yield
     finally:

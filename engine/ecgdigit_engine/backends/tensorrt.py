@@ -1,4 +1,4 @@
-"""TensorRT backends, for NVIDIA GPUs: `tensorrt` and `tensorrt-rtx`, which have the same API."""
+"""TensorRT backends for NVIDIA GPUs: `tensorrt` and `tensorrt-rtx`, which have the same API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ecgdigit_engine.tensorrt.store import EngineStore, StoredEngine, engine_fol
 
 @dataclass(frozen=True, slots=True)
 class TensorRt:
-    """Engines that `build-engines` built with the package of this name."""
+    """TensorRT with stored engines. `name` is the package that builds and runs them."""
 
     name: str
     is_auto: bool = True
@@ -35,7 +35,7 @@ class TensorRt:
         return f"ecgdigit-rt build-engines --backend {self.name}"
 
     def probe(self) -> Ready | Unusable:
-        """Check packages, GPUs and stored engines."""
+        """Check the packages, the GPUs and the stored engines."""
         version = installed_version(self.name)
         if version is None:
             return Unusable(f"{self.name} is not installed", f"pip install {self.name}")
@@ -48,10 +48,14 @@ class TensorRt:
             )
         devices: dict[Device, tuple[str, ...]] = {}
         identities = [engine.identity for engine in EngineStore(engine_folder()).engines()]
-        identities = [one for one in identities if (one.backend, one.backend_version) == (self.name, version)]
+        identities = [
+            identity
+            for identity in identities
+            if (identity.backend, identity.backend_version) == (self.name, version)
+        ]
         for gpu in cuda_devices():
             target = f"sm{gpu.capability[0]}{gpu.capability[1]}"
-            built = {one.precision for one in identities if target in one.targets}
+            built = {identity.precision for identity in identities if target in identity.targets}
             if built:
                 devices[Device("cuda", gpu.index)] = tuple(p for p in ("fp16", "fp32") if p in built)
         if not devices:
@@ -59,9 +63,9 @@ class TensorRt:
         return Ready(version, devices)
 
     def open_stage(self, graph: bytes, options: ExecutionOptions) -> DeviceRunner:
-        """Return a runner of a stage.
+        """Return a runner for a stage.
 
-        Raises EngineMissing, with the reason why stored engines do not match, and EngineCorrupt.
+        Raises EngineMissing, with the reason why the newest stored engine does not match, or EngineCorrupt.
         """
         spec = spec_from_graph(graph)
         store = EngineStore(options.engines or engine_folder())
@@ -76,13 +80,17 @@ class TensorRt:
 
 
 class TensorRtRunner:
-    """One engine, with an execution context and a CUDA stream per thread. Satisfies `DeviceRunner`."""
+    """Runner of an engine. Satisfies `DeviceRunner`.
+
+    There is one execution context and one CUDA stream per calling thread.
+    """
 
     def __init__(self, backend: str, engine: StoredEngine, spec: StageSpec, gpu: int) -> None:
         self.spec = dataclasses.replace(spec, axes=engine.identity.axes)
         self._gpu, self._backend = gpu, backend
         self._hint = (
-            f"Build an engine for it: ecgdigit-rt build-engines --backend {backend} with --batch, --max-side."
+            f"Build an engine for this size with --batch or --max-side: "
+            f"ecgdigit-rt build-engines --backend {backend}"
         )
         self._thread_local = threading.local()
         stream_of_thread(gpu)  # the GPU's context must exist before the engine is loaded
@@ -90,7 +98,7 @@ class TensorRtRunner:
         self._runtime = trt.Runtime(tensorrt_logger(backend))
         self._engine = self._runtime.deserialize_cuda_engine(engine.read())
         if self._engine is None:
-            reason = "; ".join(tensorrt_logger(backend).messages) or "TensorRT cannot load it"
+            reason = "; ".join(tensorrt_logger(backend).messages) or "TensorRT could not load it"
             raise EngineCorrupt(engine.path, reason)
         self._dtypes: dict[str, np.dtype[Any]] = {
             port.name: np.dtype(trt.nptype(self._engine.get_tensor_dtype(port.name)))
@@ -103,7 +111,10 @@ class TensorRtRunner:
         return self._thread_local.context
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name for inputs by name. Raises ShapeOutsideProfile, OutOfDeviceMemory."""
+        """Return the outputs by name for the inputs by name.
+
+        Raises ShapeOutsideProfile or OutOfDeviceMemory.
+        """
         stream, stage = stream_of_thread(self._gpu), self.spec.stage
         tensors = self.run_on_device(feeds)
         fetched = {name: stream.fetch((stage, name), t.shape, t.dtype) for name, t in tensors.items()}
@@ -111,7 +122,7 @@ class TensorRtRunner:
         return {name: value.copy() for name, value in fetched.items()}
 
     def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
-        """Enqueue a run, and return outputs for later work in the thread's stream."""
+        """Enqueue a run and return its outputs, which are valid for later work in the thread's stream."""
         self.spec.check(feeds, bounded=True, hint=self._hint)
         stream, context = stream_of_thread(self._gpu), self._context()
         for name, value in feeds.items():
@@ -125,7 +136,7 @@ class TensorRtRunner:
             outputs[port.name] = DeviceTensor(address, shape, dtype)
         if not context.execute_async_v3(stream.handle):
             messages = tensorrt_logger(self._backend).messages
-            reason = (messages or ["TensorRT gave no reason"])[-1]
+            reason = (messages or ["TensorRT reported no reason"])[-1]
             raise OutOfDeviceMemory(self.spec.stage, f"cuda:{self._gpu}", reason)
         return outputs
 

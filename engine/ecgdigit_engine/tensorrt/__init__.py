@@ -1,1 +1,1 @@
-"""Building, storage and matching of TensorRT engines."""
+"""Build, storage and selection of TensorRT engines."""

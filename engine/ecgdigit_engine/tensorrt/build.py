@@ -1,7 +1,7 @@
-"""Building of one TensorRT engine from the graph of a stage.
+"""Build of a TensorRT engine from the graph of a stage.
 
-`tensorrt` and `tensorrt-rtx` have the same API under two module names. The network is strongly typed, so that
-the types of the graph are used: export decides and verifies where FP16 is sufficient.
+`tensorrt` and `tensorrt-rtx` have the same API under two module names. The network is strongly typed:
+TensorRT uses the types of the graph, which the export has verified.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 
 
 def tensorrt_module(backend: str) -> Any:
-    """Import and return the module of a package. This loads hundreds of megabytes of libraries."""
+    """Import and return the module of a package. The import loads libraries of hundreds of megabytes."""
     return importlib.import_module(MODULES[backend])
 
 
 @cache
 def tensorrt_logger(backend: str) -> Any:
-    """Return the logger, of which TensorRT allows one per process.
+    """Return the logger of this process. TensorRT allows only one.
 
-    It collects the error messages in `messages`.
+    The logger collects error messages in `messages`.
     """
     trt = tensorrt_module(backend)
 
@@ -56,8 +56,8 @@ def build_engine(
 ) -> bytes:
     """Return a serialized engine of `graph` for the sizes of `axes`.
 
-    One engine can serve several targets only if all are compiled ahead of time. `timing_cache` is read if it
-    exists, and updated. Raises EngineBuildFailed.
+    An engine can have several targets only if it is compiled ahead of time. The file `timing_cache` is read
+    if it exists, and written after the build. Raises EngineBuildFailed.
     """
     trt, logger = tensorrt_module(backend), tensorrt_logger(backend)
     logger.messages.clear()

@@ -1,4 +1,4 @@
-"""Optimization profile of an engine: the axes of a stage, adjusted to the sizes that the user specified."""
+"""Optimization profile of an engine: the axes of a stage, limited to the sizes that the user specified."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ BATCH = "batch"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Specified sizes, for all stages.
+    """Sizes that the user specified for all stages.
 
-    `batch` is the minimum, the tuned and the maximum batch size, `max_side` the longest side in pixels.
+    `batch` contains the minimum, the tuned and the maximum batch size. `max_side` is the maximum side of an
+    input in pixels.
     """
 
     batch: tuple[int, int, int] | None = None
@@ -23,7 +24,10 @@ class Sizes:
 
 
 def batch_from_text(text: str) -> tuple[int, int, int]:
-    """Return the batch sizes of `1:4:8`, or of one number for all three. Raises UnknownChoice."""
+    """Return the minimum, tuned and maximum batch size for a text such as `1:4:8`.
+
+    A single number applies to all three. Raises UnknownChoice.
+    """
     parts = text.split(":")
     if not all(part.isdecimal() for part in parts) or len(parts) not in (1, 3):
         raise UnknownChoice("batch", text, ("LOW:TUNED:HIGH, such as 1:4:8",))
@@ -34,9 +38,10 @@ def batch_from_text(text: str) -> tuple[int, int, int]:
 
 
 def resize_axes(spec: StageSpec, sizes: Sizes) -> tuple[Axis, ...]:
-    """Return the axes of a stage with the specified sizes.
+    """Return the axes of a stage, limited to the specified sizes.
 
-    Sides are rounded down to their step, and the tuned size is limited to the maximum.
+    `max_side` is rounded down to a multiple of the step of each axis. It can lower the maximum of an axis and
+    the tuned size, but not the minimum. It does not apply to the sampler's axes of positions (`places_…`).
     """
     return tuple(_resize_axis(axis, sizes) for axis in spec.axes)
 
@@ -53,7 +58,7 @@ def _resize_axis(axis: Axis, sizes: Sizes) -> Axis:
 def profile_shapes(
     port: Port, axes: tuple[Axis, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Return the minimum, the tuned and the maximum shape of an input."""
+    """Return the minimum, tuned and maximum shape of an input."""
     by_name = {axis.name: axis for axis in axes}
 
     def shape(part: str) -> tuple[int, ...]:

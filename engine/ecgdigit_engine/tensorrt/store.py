@@ -1,4 +1,4 @@
-"""Content-addressed store of engines, each with a manifest, published atomically."""
+"""Content-addressed store of engines. Each engine has a manifest and is published atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER_VARIABLE = "ECGDIGIT_ENGINES"
 
 
 def engine_folder() -> Path:
-    """Return the default folder of engines: ECGDIGIT_ENGINES, or a folder in the user's cache."""
+    """Return the default folder of engines: $ECGDIGIT_ENGINES if set, or a folder in the user's cache."""
     specified = os.environ.get(FOLDER_VARIABLE)
     if specified:
         return Path(specified)
@@ -30,9 +30,9 @@ def engine_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class EngineIdentity:
-    """All properties that determine an engine. The fields are those of the manifest on disk.
+    """All properties that determine an engine. The manifest on disk contains the same fields.
 
-    `models` is the name of the family and its version, such as "lite 0.5.0".
+    `models` is the name and version of the model family, such as "lite 0.5.0".
     """
 
     stage: str
@@ -47,19 +47,19 @@ class EngineIdentity:
 
     @property
     def key(self) -> str:
-        """Digest of all properties, 16 hexadecimal digits."""
+        """Digest of all properties, as 16 hexadecimal digits."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def file_name(self) -> str:
-        """Name of the engine's file."""
+        """File name of the engine."""
         return f"{self.stage}-{'-'.join(self.targets)}-{self.key}.engine"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEngine:
-    """An engine in a store. `seconds` is the time that the build took."""
+    """An engine in a store. `seconds` is the duration of the build."""
 
     path: Path
     identity: EngineIdentity
@@ -69,7 +69,7 @@ class StoredEngine:
     built_at: str
 
     def read(self) -> bytes:
-        """Return the engine's bytes, verified against its SHA-256. Raises EngineCorrupt."""
+        """Return the content of the engine file, verified against its SHA-256. Raises EngineCorrupt."""
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -80,7 +80,7 @@ class StoredEngine:
 
     @property
     def is_intact(self) -> bool:
-        """True if the file can be read and has the SHA-256 of its manifest."""
+        """True if the file can be read and its SHA-256 matches the manifest."""
         try:
             self.read()
         except EngineCorrupt:
@@ -90,12 +90,15 @@ class StoredEngine:
 
 @dataclass(frozen=True, slots=True)
 class EngineStore:
-    """A folder of engines, each NAME.engine with NAME.json. The first write creates the folder."""
+    """A folder of engines. Each engine is a file NAME.engine with a manifest NAME.json.
+
+    The folder is created when the first engine is locked or published.
+    """
 
     folder: Path
 
     def engines(self) -> list[StoredEngine]:
-        """Return the engines with a readable manifest, sorted by name."""
+        """Return all engines with a readable manifest, sorted by name."""
         engines = (_engine_from_manifest(path) for path in sorted(self.folder.glob("*.json")))
         return [engine for engine in engines if engine is not None]
 
@@ -110,11 +113,11 @@ class EngineStore:
         return broken + sorted(orphans)
 
     def find(self, identity: EngineIdentity) -> StoredEngine | None:
-        """Return the engine of this identity, or None."""
+        """Return the engine with this identity, or None. The engine file itself is not checked."""
         return _engine_from_manifest((self.folder / identity.file_name).with_suffix(".json"))
 
     def publish(self, identity: EngineIdentity, data: bytes, seconds: float, built_at: str) -> StoredEngine:
-        """Store an engine: first its file, then its manifest, each of them atomically."""
+        """Write an engine file and then its manifest, each atomically, and return the stored engine."""
         path = self.folder / identity.file_name
         digest = hashlib.sha256(data).hexdigest()
         engine = StoredEngine(path, identity, digest, len(data), round(seconds, 2), built_at)
@@ -129,7 +132,7 @@ class EngineStore:
 
     @contextmanager
     def lock(self, identity: EngineIdentity) -> Iterator[None]:
-        """Lock one engine against other processes, so that a second builder waits and then finds it built."""
+        """Hold an exclusive lock on one engine, so that a second builder waits for the first one."""
         import filelock
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -162,7 +165,7 @@ def _manifest_from_engine(engine: StoredEngine) -> bytes:
 
 
 def _engine_from_manifest(path: Path) -> StoredEngine | None:
-    """Return the engine of a manifest, or None if the manifest is missing or invalid."""
+    """Return the engine that a manifest describes, or None if the manifest is missing or invalid."""
     try:
         fields: Mapping[str, Any] = json.loads(path.read_text())
         identity = EngineIdentity(

@@ -1,4 +1,4 @@
-"""Targets of an engine: the GPU of this machine, or compute capabilities compiled ahead of time."""
+"""Targets of an engine: the GPU of this machine, or compute capabilities for ahead-of-time compilation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ecgdigit_engine.device import cuda_devices
 from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 
 AOT_TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")
-"""Targets that tensorrt-rtx compiles ahead of time, without a GPU: T4, A100, A10, L4, and GeForce 50."""
+"""Targets that tensorrt-rtx compiles ahead of time, without a GPU: T4, A100, A10, L4, GeForce 50 and GB10."""
 LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One compute capability, such as sm75 of a T4. `is_aot` is true for compilation ahead of time."""
+    """A compute capability, such as sm75 for a T4. `is_aot` is true for ahead-of-time compilation."""
 
     capability: tuple[int, int]
     is_aot: bool
@@ -25,15 +25,15 @@ class Target:
 
 
 def target_from_text(text: str) -> Target:
-    """Return the target for a name of `AOT_TARGETS`, or for `local`, which is the first GPU.
+    """Return the target for a name in `AOT_TARGETS`, or for `local`, the first GPU of this machine.
 
-    Raises UnknownChoice, and BackendUnusable if there is no GPU.
+    Raises UnknownChoice for another name, or BackendUnusable for `local` if there is no GPU.
     """
     if text == LOCAL:
         gpus = cuda_devices()
         if not gpus:
             others = ", ".join(AOT_TARGETS[1:])
-            fix = f"Specify a target, such as --target {AOT_TARGETS[0]} (T4). Others: {others}."
+            fix = f"Pass a target, such as --target {AOT_TARGETS[0]} (T4). Other targets are {others}."
             raise BackendUnusable("--target local", "there is no NVIDIA GPU or no driver", fix)
         return Target(gpus[0].capability, is_aot=False)
     if text not in AOT_TARGETS:
@@ -42,5 +42,5 @@ def target_from_text(text: str) -> Target:
 
 
 def targets_from_texts(texts: Sequence[str]) -> tuple[Target, ...]:
-    """Return the targets in order, without duplicates."""
+    """Return the targets in the order of their names, without duplicates."""
     return tuple(dict.fromkeys(target_from_text(text) for text in texts))

@@ -1,1 +1,1 @@
-"""Stages as models of NVIDIA's Triton Inference Server: configuration files and calls."""
+"""Stages as models of NVIDIA Triton Inference Server: configuration files and calls."""

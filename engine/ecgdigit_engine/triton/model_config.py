@@ -1,4 +1,4 @@
-"""`config.pbtxt` of a Triton model, generated from the specification of a stage."""
+"""Configuration file `config.pbtxt` of a Triton model, generated from the specification of a stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecgdigit_engine.tensorrt.profile import BATCH
 from ecgdigit_engine.triton.text_proto import EnumValue, Fields, text_from_fields
 
 VERSION = "1"
-"""The single version of a model that is written, and the name of its folder."""
+"""Version of each written model, which is also the name of its folder."""
 
 _TYPES = {"uint8": "TYPE_UINT8", "int64": "TYPE_INT64", "float16": "TYPE_FP16", "float32": "TYPE_FP32"}
 _TYPES |= {"bytes": "TYPE_STRING"}
@@ -18,7 +18,7 @@ _TYPES |= {"bytes": "TYPE_STRING"}
 
 @dataclass(frozen=True, slots=True)
 class ModelFormat:
-    """Platform of a Triton model, and the name of its file in the version folder."""
+    """Platform of a Triton model and its file name in the version folder."""
 
     platform: str
     file_name: str
@@ -32,14 +32,14 @@ MODEL_FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """Number of instances of a model that run in parallel, on GPU number `gpu`, or on the CPU if None."""
+    """Parallel instances of a model. `gpu` is the index of their GPU. If it is None, they run on the CPU."""
 
     count: int = 1
     gpu: int | None = None
 
     @property
     def fields(self) -> Fields:
-        """Fields of the instance group."""
+        """Fields of the instance group in `config.pbtxt`."""
         if self.gpu is None:
             return {"count": self.count, "kind": EnumValue("KIND_CPU")}
         return {"count": self.count, "kind": EnumValue("KIND_GPU"), "gpus": [self.gpu]}
@@ -49,9 +49,11 @@ class Instances:
 class ModelConfig:
     """Configuration of one Triton model.
 
-    The first axis of each port is the batch. It is not written to the dimensions. `backend_field` is the
-    field `platform` or `backend` and its value. `optional` are inputs that a request may omit. `queue` is the
-    number of requests that may wait, 0 for no limit; further requests are refused at once.
+    The first axis of each port is the batch axis, which is omitted from the dimensions in the file.
+    `backend_field` is the field `platform` or `backend` and its value. `optional` contains the names of the
+    inputs that a request may omit. `queue` is the maximum number of waiting requests, or 0 for no limit.
+    Further requests are rejected immediately. `profile` is the index of the optimization profile of an
+    engine.
     """
 
     name: str
@@ -104,9 +106,10 @@ def stage_config(
     instances: Instances,
     parameters: Mapping[str, str],
 ) -> ModelConfig:
-    """Return the configuration of the graph or engine of a stage, built for the sizes of `axes`.
+    """Return the configuration for the graph or engine of a stage with the sizes of `axes`.
 
-    Raises ValueError if a port does not begin with the batch axis, because Triton then cannot batch requests.
+    Raises ValueError if the first axis of a port is not the batch axis, because Triton then cannot batch
+    requests.
     """
     ports = (*spec.inputs, *spec.outputs)
     batch = next((axis for axis in axes if axis.name == BATCH), None)
@@ -120,5 +123,5 @@ def stage_config(
         outputs=spec.outputs,
         instances=instances,
         parameters=parameters,
-        profile="0" if backend == "tensorrt" else None,  # build-engines writes one profile, for all sizes
+        profile="0" if backend == "tensorrt" else None,  # `build-engines` writes a single profile
     )

@@ -1,4 +1,4 @@
-"""Stages executed by models of a Triton server, called from a Python model of the same server."""
+"""Runner of stages that are models of a Triton server, for a Python model of the same server."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ecgdigit_engine.stage_opener import StageOpener, StageRequest
 
 @dataclass(frozen=True, slots=True)
 class TritonStageRunner:
-    """Runner that sends each call to the Triton model of a stage, which batches the calls of all callers.
+    """Runner that sends each call to the Triton model of a stage. Satisfies `Runner`.
 
-    `server` is the module `triton_python_backend_utils`, which exists only inside of Triton. Satisfies
-    `Runner`.
+    Triton batches the calls of all callers. `server` is the module `triton_python_backend_utils`, which
+    exists only inside Triton.
     """
 
     spec: StageSpec
@@ -28,9 +28,9 @@ class TritonStageRunner:
     server: Any
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name.
+        """Return the outputs by name for the inputs by name.
 
-        Raises ShapeOutsideProfile, and StageNotServed if Triton returns an error.
+        Raises ShapeOutsideProfile, or StageNotServed if Triton returns an error.
         """
         self.spec.check(feeds, bounded=True)
         pb = self.server
@@ -49,10 +49,10 @@ class TritonStageRunner:
 
 
 def triton_stages(server: Any, models: Mapping[str, str]) -> StageOpener:
-    """Return an opener whose stages are executed by models of the same Triton server.
+    """Return an opener of stages that models of the same Triton server execute.
 
-    `models` maps stage names to model names. Threads and concurrency are decided by the server's
-    configuration. The graphs only provide the ports, which are the same in all precisions.
+    `models` maps stage names to model names. The configuration of the server determines threads and
+    concurrency. The graphs of requests only declare the ports, which are the same in all precisions.
     """
 
     def open_stage(request: StageRequest) -> Runner:

@@ -1,4 +1,4 @@
-"""Protobuf text format, in which Triton's `config.pbtxt` is written."""
+"""Writer of the Protobuf text format, the format of Triton's `config.pbtxt`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INDENT = "  "
 
 @dataclass(frozen=True, slots=True)
 class EnumValue:
-    """Value of an enum, written without quotes."""
+    """Enum value, which is written without quotes."""
 
     text: str
 
@@ -22,7 +22,7 @@ Fields = Mapping[str, Value]
 
 
 def text_from_fields(fields: Fields, depth: int = 0) -> str:
-    """Return fields in text format: one line per field, and a block per message."""
+    """Return fields in text format, with one line per scalar field and one block per message."""
     return "".join(_field_text(name, value, _INDENT * depth, depth) for name, value in fields.items())
 
 

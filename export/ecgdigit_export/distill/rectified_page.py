@@ -1,16 +1,15 @@
-"""Rectified page with the predictions of teachers for its rows, and its files.
+"""Rectified pages with the predictions of teachers for their rows, and their files.
 
-    rectified/ID/NAME.rect.png             the sheet, 10 px/mm along time and 8 px/mm in height
-    rectified_labels/ID/NAME.npy           uint8 (rows, 160, 2 · width): for each output column the
-                                           probability of each height, × 255, in the strip ±20 mm around a
-                                           row
-    rectified_labels/ID/NAME.tall.npy      uint8 (rows, 320, 2 · width): the same in the strip ±40 mm
-    rectified_labels/ID/NAME.presence.npy  uint8 (rows, 2 · width): the share of the column that the trace
-                                           covers, × 255
+    rectified/ID/NAME.rect.png             image of the sheet, 10 px/mm along time and 8 px/mm in height
+    rectified_labels/ID/NAME.npy           uint8 (rows, 160, 2 · width): probability × 255 of each height in
+                                           each output column of the strip ±20 mm around a row
+    rectified_labels/ID/NAME.tall.npy      uint8 (rows, 320, 2 · width): the same for the strip ±40 mm
+    rectified_labels/ID/NAME.presence.npy  uint8 (rows, 2 · width): fraction × 255 of each output column that
+                                           the trace covers
     rectified_labels/ID/NAME.json          layout, speed, gain and rows of the page; `middle_px` is the pixel
-                                           row of the middle of a row's strips
+                                           row at the middle of the strips of a row
 
-ID is NAME without the type suffix of the competition: `1234-0005` belongs to `1234`.
+ID is NAME without the type suffix of the competition. For example, the ID of `1234-0005` is `1234`.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ from numpy.typing import NDArray
 from ecgdigit_rt.stages import STRIP_HALF_HEIGHT_MM
 
 HALF_HEIGHTS_MM: Mapping[str, float] = {"": STRIP_HALF_HEIGHT_MM, ".tall": 2 * STRIP_HALF_HEIGHT_MM}
-"""Half heights of the strips, by the suffix of the label file."""
+"""Half heights of the strips by suffix of the label file."""
 
 _NAME_WITH_TYPE = re.compile(r"(.+)-\d{4}")
 FULL = 255
-"""Value that stands for a probability or share of 1."""
+"""Stored value of a probability or fraction of 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class RectifiedRow:
-    """One row of the page: its leads, and the pixel row of the middle of its strips."""
+    """A row of the page: its leads, and the pixel row at the middle of its strips."""
 
     middle_px: int
     leads: tuple[str, ...]
@@ -47,8 +46,9 @@ class RectifiedRow:
 class RectifiedPage:
     """A rectified page and its labels.
 
-    `pixels` are uint8 (height, width, 3) RGB. `heights`, by suffix, and `presence` are as in their files.
-    `origin_mm` is the paper position of the upper left corner. `teachers` are the names of the families.
+    `pixels` is uint8 (height, width, 3) RGB. `heights` contains the arrays of the label files by suffix.
+    `presence` is the array of the presence file. `origin_mm` is the paper position of the upper left corner.
+    `teachers` are the names of the model families.
     """
 
     pixels: NDArray[np.uint8] = field(repr=False)
@@ -63,13 +63,13 @@ class RectifiedPage:
 
 
 def page_group(name: str) -> str:
-    """Return the ID of a page's name."""
+    """Return the ID of a page."""
     match = _NAME_WITH_TYPE.fullmatch(name)
     return match.group(1) if match else name
 
 
 def save_rectified(page: RectifiedPage, name: str, folder: Path) -> Path:
-    """Write the files of a page below `folder`, the JSON file last, and return its path."""
+    """Write the files of a page below `folder` and return the JSON file, which is written last."""
     images = folder / "rectified" / page_group(name)
     labels = folder / "rectified_labels" / page_group(name)
     for subfolder in (images, labels):
@@ -92,12 +92,15 @@ def save_rectified(page: RectifiedPage, name: str, folder: Path) -> Path:
 
 
 def rectified_labels(folder: Path) -> list[Path]:
-    """Return the JSON files of all complete pages below `folder`, sorted by name."""
+    """Return the JSON files of all complete pages below `folder`, sorted by path."""
     return sorted((folder / "rectified_labels").glob("*/*.json"))
 
 
 def load_rectified(path: Path) -> RectifiedPage:
-    """Read a page that `save_rectified` wrote. Labels are memory-mapped. Raises OSError without an image."""
+    """Read a page that `save_rectified` wrote. Labels are memory-mapped.
+
+    Raises OSError if the image is missing or damaged.
+    """
     name, labels = path.stem, path.parent
     image = labels.parent.parent / "rectified" / labels.name / f"{name}.rect.png"
     pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)

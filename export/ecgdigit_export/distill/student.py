@@ -1,4 +1,4 @@
-"""Training of a student: samples from rectified pages, the loss, and the curriculum."""
+"""Training of a student network: samples of rectified pages, the loss, and the curriculum."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ from ecgdigit_export.train.trace import importance
 from ecgdigit_rt.errors import TrainingPagesMissing
 from ecgdigit_rt.stages import BINS_PER_MM, STRIP_ROWS_PER_MM
 
-# Samples per page, as in training from truth. Chosen, not tuned.
+# Number of samples per page, as in training on pages with truth. Hand-picked, not tuned.
 _CROPS = 16
 _SHAPES = {"": (512, 0.85), ".tall": (256, 0.15)}
-"""Width (px) and share of the crops, by suffix. Chosen, not tuned."""
+"""Width (px) and share of the crops by suffix of the label file. Hand-picked, not tuned."""
 _ROWS_PER_BIN = round(STRIP_ROWS_PER_MM / BINS_PER_MM)
-# Maximum vertical shift of a crop. Chosen, not tuned.
+# Maximum vertical shift of a crop. Hand-picked, not tuned.
 _MAX_SHIFT_BINS = 16
 
 
 def rectified_samples(path: Path, rng: np.random.Generator) -> Iterator[Sample]:
     """Yield crops of random rows of a page.
 
-    They are shifted up and down, so that the student does not learn a fixed position of the trace.
+    The crops are shifted vertically at random, so that the student does not learn a fixed position of the
+    trace.
     """
     page = load_rectified(path)
     suffixes = list(_SHAPES)
@@ -67,9 +68,10 @@ def _crop(page: RectifiedPage, row: int, suffix: str, rng: np.random.Generator) 
 
 
 def distill_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Return the cross-entropy against the distributions and the presence of the teachers, and metrics.
+    """Return the cross-entropy with the height distributions and presence of the teachers, and metrics.
 
-    `error_mm` is the mean distance of the expected heights, weighted as in the loss.
+    `error_mm` is the mean difference between the expected heights, weighted as in the loss. `presence` is the
+    loss of presence.
     """
     logits, presence = model(batch["pixels"])
     target = batch["heights"].float()
@@ -78,7 +80,7 @@ def distill_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[s
     covered = batch["covered"].float() / FULL
     centres = torch.arange(logits.shape[1], device=logits.device) + 0.5
     expected = (target * centres[:, None]).sum(1)
-    # A shift may move the trace out of the crop.
+    # The shift of a crop may move the trace out of it.
     is_labelled = (covered > 0.5) & (total > 0.5 * FULL)
     weight = is_labelled.float() * importance(torch.where(is_labelled, expected, torch.nan)).nan_to_num(1.0)
     total_weight = weight.sum().clamp_min(1)
@@ -99,8 +101,8 @@ DISTILLATION = Recipe(rectified_samples, distill_loss, 320 * 512)
 def student_curriculum(folder: Path, settings: TrainSettings) -> Curriculum:
     """Return the curriculum of all rectified pages in a folder.
 
-    Validation uses the pages with truth of the settings, if specified. Raises TrainingPagesMissing if
-    there are no rectified pages.
+    If the settings specify pages with truth for validation, these are used. Otherwise there is no validation.
+    Raises TrainingPagesMissing if a folder contains no pages.
     """
     paths = rectified_labels(folder)
     if not paths:

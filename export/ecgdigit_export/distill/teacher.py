@@ -1,4 +1,4 @@
-"""Teachers: an ensemble of families that labels rectified pages."""
+"""Teachers: an ensemble of model families that labels rectified pages."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ from ecgdigit_rt.models import graph_precisions, load_models
 from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.stages import SIDE_STEP, STRIP_PX_PER_MM, STRIP_ROWS_PER_MM
 
-# Margins along time and in height, for the strips of the outer rows (±40 mm).
+# Margins around the rows, along time and in height. The vertical margin contains the tall strips (±40 mm) of
+# the outer rows.
 _MARGIN_MM = (12.0, 42.0)
 _WHITE = 255
 
 
 class Teachers:
-    """An ensemble of families. The first one rectifies the page, and all of them predict its traces.
+    """An ensemble of model families. The first one rectifies a page, and all of them predict its traces.
 
-    `models` are families of the package or folders that `export` wrote. Raises ModelMissing, ModelCorrupt.
+    `models` are names of shipped families or folders that `export` wrote. Raises ModelMissing or
+    ModelCorrupt.
     """
 
     def __init__(self, models: Sequence[str], threads: int | None = None) -> None:
@@ -103,7 +105,7 @@ class Teachers:
 
 
 def strip_at(rectified: NDArray[np.uint8], middle_px: int, half_height_mm: float) -> NDArray[np.uint8]:
-    """Return the strip around a pixel row of a rectified page, white beyond its edges."""
+    """Return the strip around a pixel row of a rectified page. It is white beyond the edges of the page."""
     half = round(half_height_mm * STRIP_ROWS_PER_MM)
     strip = np.full((2 * half, *rectified.shape[1:]), _WHITE, np.uint8)
     first, stop = max(0, middle_px - half), min(rectified.shape[0], middle_px + half)
@@ -120,8 +122,8 @@ def write_rectified(
 ) -> Iterator[PageOutcome]:
     """Rectify and label pages, and yield the outcomes.
 
-    `pages` are pairs of a name and a page. Pages that are complete in `folder` are not repeated. Pages that
-    cannot be digitized are skipped.
+    `pages` are pairs of a name and a page. Pages that are already complete in `folder` are not labelled
+    again. Pages that cannot be digitized are skipped.
     """
     for name, page in pages:
         if (folder / "rectified_labels" / page_group(name) / f"{name}.json").is_file():

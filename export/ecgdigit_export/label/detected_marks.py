@@ -1,4 +1,4 @@
-"""Marks of a page that stage 0 detected and that agree with its layout."""
+"""Marks (printed labels) that the locate stage detects on a page and that match its layout."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 
-# Maximum distance of a lead name from the start of its segment, maximum height of a pulse's peak above or
-# below its row, and sizes (width, height) that are stored for all marks. Chosen, not tuned.
+# Maximum distance of a lead name from the start of its segment, maximum vertical distance of a pulse from the
+# baseline of its row, and box sizes (width, height) of texts and of pulses. Hand-picked, not tuned.
 _MAX_LABEL_DISTANCE_MM = 25.0
 _MAX_PULSE_DISTANCE_MM = 12.0
 _BOX_MM = (6.0, 4.0)
@@ -19,7 +19,7 @@ _PULSE_BOX_MM = (5.0, 10.0)
 
 
 def detected_marks(heatmap: PaperHeatmap, layout: Layout) -> tuple[Mark, ...]:
-    """Return the lead names near their segments, the pulses, and the texts of speed and gain."""
+    """Return the marks of lead names near their segments, of pulses, and of speed and gain."""
     starts = {
         (segment.lead, segment.start_mm, row.baseline_mm) for row in layout.rows for segment in row.segments
     }
@@ -47,7 +47,7 @@ def detected_marks(heatmap: PaperHeatmap, layout: Layout) -> tuple[Mark, ...]:
 def _peak(heatmap: PaperHeatmap, name: str, baseline_mm: float | None = None) -> tuple[float, float] | None:
     """Return the position (mm) of the maximum of a channel, or None if it is below the threshold.
 
-    With `baseline_mm`, the search is limited to positions near this baseline.
+    If `baseline_mm` is specified, only positions near this baseline are searched.
     """
     activation = heatmap.channel(name)
     if baseline_mm is not None:

@@ -1,4 +1,4 @@
-"""Folders of training pages from scanned pages with truth."""
+"""Folders of training pages, made from scanned pages with truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMW
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """Result for one page. `problem` states why the page was skipped; it is empty if the page was written."""
+    """Outcome of one page. `problem` is the reason why the page was skipped, or empty if it was written."""
 
     page: str
     problem: str = ""
@@ -39,10 +39,11 @@ def label_pages(
     folder: Path,
     min_quality_db: float = MIN_QUALITY_DB,
 ) -> Iterator[PageOutcome]:
-    """Write NAME.jpg (upright) and NAME.npz for each page with truth, and yield the outcomes.
+    """Write the upright image NAME.jpg and the truth NAME.npz of each page, and yield the outcomes.
 
-    A preview NAME.png is written to FOLDER-preview. `pages` are pairs of a name and a page, `truths` are
-    files by name. Pages that cannot be digitized or do not match their truth are skipped.
+    A preview is written to FOLDER-preview/NAME.png. `pages` are pairs of a name and a page. `truths` are
+    truth files by page name. `requests` are the requests of test.csv by page name. A page is skipped if it
+    has no truth, cannot be digitized or does not match its truth.
     """
     previews = folder.with_name(f"{folder.name}-preview")
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def label_pages(
 
 
 def draw_truth(image: NDArray[np.uint8], truth: PageTruth) -> NDArray[np.uint8]:
-    """Return the page, faded, with the true curves in green."""
+    """Return a lightened image of the page with the true curves in green."""
     preview = (128 + image // 2).astype(np.uint8)
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
         u = row.start_mm + np.arange(curve.size) / COLUMNS_PER_MM

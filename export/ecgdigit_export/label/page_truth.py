@@ -1,8 +1,8 @@
-"""Truth of a scanned page from its known signals, in the form of the truth of synthetic pages.
+"""Truth of a scanned page with known signals, in the same form as that of synthetic pages.
 
-The pipeline provides the geometry of the paper and the layout, the recording provides the exact signals. The
-signal of each lead is aligned with the trace: along time to a fraction of a column, and in height, because
-the offset of a recorder and the start of a page are arbitrary.
+The pipeline provides the geometry of the paper and the layout. The recording provides the exact signals. The
+start of the page and the offset of the recorder are arbitrary. Therefore the signal of each lead is aligned
+with the trace, along time to a fraction of a column, and in height.
 """
 
 from __future__ import annotations
@@ -25,23 +25,26 @@ from ecgdigit_rt.results import Row, Segment
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 STEP_MM = 2.5
-"""Lattice step, that of synthetic pages."""
+"""Lattice step, which is the same as for synthetic pages."""
 LABELLED = "own"
 """`PageTruth.kind` of labelled pages."""
 
-# Maximum shift along time, that of the competition's metric, and the fractions of a column that are tried.
+# Maximum shift along time, as in the metric of the competition, and the fractions of a column that are tried.
 _MAX_LAG_S = 0.2
 _FRACTIONS = np.linspace(-1, 1, 41)
 MIN_QUALITY_DB = 8.0
-"""Minimum agreement of the traces with the truth. Below it, the truth is assumed to belong to another page.
-Chosen, not tuned."""
+"""Minimum signal-to-noise ratio of the traces. Hand-picked, not tuned.
+
+Below it, the truth is assumed to belong to another page.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LeadFit:
-    """The truth of one segment on paper, (columns,) mm above the baseline.
+    """Aligned truth of one segment.
 
-    `signal` and `error` are the energies of the truth and of its difference from the trace.
+    `height_mm` is (columns,), the height above the baseline. `signal` is the energy of the truth. `error` is
+    the energy of the difference between the truth and the trace.
     """
 
     height_mm: NDArray[np.float64] = field(repr=False)
@@ -52,7 +55,8 @@ class LeadFit:
 def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALITY_DB) -> PageTruth:
     """Return the truth of the upright image `state.located.image`.
 
-    Raises TruthMismatch if a lead of the page has no truth, or the traces do not agree with it.
+    Raises TruthMismatch if a lead of the page has no truth, or if the signal-to-noise ratio of the traces is
+    less than `min_quality_db`.
     """
     layout = state.page.layout
     starts_s = _lead_starts_s(state)
@@ -62,7 +66,7 @@ def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALI
         curve = np.zeros(columns)
         for segment, trace in zip(row.segments, traces, strict=True):
             if segment.lead not in truth.leads:
-                raise TruthMismatch(truth.image, f"it has no lead {segment.lead}")
+                raise TruthMismatch(truth.image, f"it does not contain lead {segment.lead}")
             gain = -layout.gain_mm_mv if segment.is_inverted else layout.gain_mm_mv
             delay_s = segment.start_s - starts_s[segment.lead]
             spline = _Spline(truth.leads[segment.lead] * gain, truth.rate_hz, layout.speed_mm_s, delay_s)
@@ -72,10 +76,10 @@ def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALI
             curve[first:stop] = fit.height_mm
             fits.append(fit)
         curves.append(curve.astype(np.float32))
-    error = sum(one.error for one in fits)
-    db = db_from_ratio(sum(one.signal for one in fits) / error) if error else np.inf
+    error = sum(fit.error for fit in fits)
+    db = db_from_ratio(sum(fit.signal for fit in fits) / error) if error else np.inf
     if db < min_quality_db:
-        raise TruthMismatch(truth.image, f"the traces agree with it by only {db:.1f} dB")
+        raise TruthMismatch(truth.image, f"the traces match it with only {db:.1f} dB")
     mesh, image = state.mesh, state.located.image
     return PageTruth(
         kind=LABELLED,
@@ -94,9 +98,10 @@ def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALI
 
 
 class _Spline:
-    """Spline of a lead's truth on paper, in mm over mm from the start of a segment, constant beyond its ends.
+    """Spline of the truth of a lead: height in mm by distance from the start of a segment in mm.
 
-    `delay_s` is the time from the first sample of the truth to the start of the segment.
+    It is constant beyond the ends of the truth. `delay_s` is the time from the first sample of the truth to
+    the start of the segment.
     """
 
     def __init__(
@@ -108,7 +113,7 @@ class _Spline:
         self.max_lag = round(_MAX_LAG_S * speed_mm_s * COLUMNS_PER_MM)  # in columns
 
     def at(self, from_start_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the height at distances from the start of the segment."""
+        """Return the heights at distances from the start of the segment."""
         sample = np.clip(self._first + from_start_mm * self._per_mm, 0, self._last)
         return np.asarray(self._spline(sample), np.float64)
 
@@ -116,9 +121,9 @@ class _Spline:
 def _fit_segment(
     spline: _Spline, trace: LeadTrace, segment: Segment, columns_mm: NDArray[np.float64]
 ) -> LeadFit:
-    """Return the truth at `columns_mm`, aligned with the trace.
+    """Return the truth at the positions `columns_mm`, aligned with the trace.
 
-    The shift along time minimises the variance of the difference over the columns with confidence.
+    The shift along time minimises the variance of the difference over the columns with a confidence above 0.
     """
     traced = trace.height_mm.astype(np.float64)
     along = trace.start_mm - segment.start_mm + np.arange(traced.size) / trace.columns_per_mm
@@ -126,7 +131,7 @@ def _fit_segment(
     shifted = {share: spline.at(along - (lag + share) / trace.columns_per_mm) for share in _FRACTIONS}
     is_confident = trace.confidence > 0
     is_confident = is_confident if is_confident.any() else np.ones_like(is_confident)
-    variances = {share: float(np.var((traced - one)[is_confident])) for share, one in shifted.items()}
+    variances = {share: float(np.var((traced - true)[is_confident])) for share, true in shifted.items()}
     best = min(variances, key=lambda share: variances[share])
     offset = float(np.mean((traced - shifted[best])[is_confident]))
     height = spline.at(columns_mm - segment.start_mm - (lag + best) / trace.columns_per_mm) + offset
@@ -136,7 +141,7 @@ def _fit_segment(
 
 
 def _segment_columns(row: Row, segment: Segment) -> tuple[int, int]:
-    """Return the first column of a segment in its row, and the one after its last."""
+    """Return the first column of a segment in its row, and the column after its last one."""
     columns = round((row.end_mm - row.start_mm) * COLUMNS_PER_MM)
     first = round((segment.start_mm - row.start_mm) * COLUMNS_PER_MM)
     is_last = segment is row.segments[-1]
@@ -144,7 +149,7 @@ def _segment_columns(row: Row, segment: Segment) -> tuple[int, int]:
 
 
 def _lead_starts_s(state: PageState) -> Mapping[str, float]:
-    """Return the start of each lead's truth: that of its longest segment, as in results."""
+    """Return the time at which the truth of each lead starts: the start of its longest segment."""
     longest: dict[str, Segment] = {}
     for row in state.page.layout.rows:
         for segment in row.segments:
@@ -155,7 +160,7 @@ def _lead_starts_s(state: PageState) -> Mapping[str, float]:
 
 
 def _lattice_nodes(mesh: Mesh) -> NDArray[np.float32]:
-    """Return the image positions of a lattice with step `STEP_MM`."""
+    """Return the image positions of the nodes of a lattice with step `STEP_MM`."""
     left, top, right, bottom = mesh.extent_mm
     u = left + STEP_MM * np.arange(round((right - left) / STEP_MM) + 1)
     v = top + STEP_MM * np.arange(round((bottom - top) / STEP_MM) + 1)

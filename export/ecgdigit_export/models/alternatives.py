@@ -1,7 +1,7 @@
-"""Alternative networks of stage 2, for experiments. docs/alternatives.md compares them with `Trace`.
+"""Alternative networks of the trace stage, for experiments. docs/alternatives.md compares them with `Trace`.
 
-Both have the outputs of stage 2, so that the rest of the pipeline is unchanged: the regressed height is
-converted to a Laplace distribution over the bins, with the predicted scale.
+Both networks have the same outputs as `Trace`, so the rest of the pipeline is unchanged. The regressed height
+is converted to a Laplace distribution over the bins, with the predicted scale.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ecgdigit_export.models.stages import Body
 from ecgdigit_export.models.unet import planes_from_bytes
 
 _COLUMNS = 8  # output columns per column of features at stride 4
-_HIDDEN = 96
+_HIDDEN = 96  # channels of the layers along time; hand-picked, not tuned
 
 
 class HeightRegression(NamedTuple):
-    """Regression by output column, each (batch, columns).
+    """Regression outputs, each (batch, columns), with one value per output column.
 
-    `height` is that of the trace, in bins from the top of the strip. `log_scale` is the logarithm of the
-    scale of the Laplace distribution in bins. `presence` is the logit of the share of the column that the
+    `height` is the height of the trace in bins from the top of the strip. `log_scale` is the logarithm of the
+    scale of the Laplace distribution in bins. `presence` is the logit of the fraction of the column that the
     trace covers.
     """
 
@@ -35,8 +35,8 @@ class HeightRegression(NamedTuple):
 class MultiTaskOutput(NamedTuple):
     """Outputs of the multi-task network.
 
-    `mask` (batch, rows / 4, columns / 4) are logits of the row's trace, `starts` (batch, columns / 4) logits
-    of the start of a lead.
+    `mask`, (batch, height / 4, width / 4), contains the logits of the mask of the row's trace. `starts`,
+    (batch, width / 4), contains the logits of lead starts.
     """
 
     regression: HeightRegression
@@ -45,13 +45,13 @@ class MultiTaskOutput(NamedTuple):
 
 
 def _laplace_logits(regression: HeightRegression, bins: int) -> Tensor:
-    """Return log probabilities up to a constant, (batch, bins, columns)."""
+    """Return the log probabilities of the bins up to a constant, (batch, bins, columns)."""
     centres = torch.arange(bins, device=regression.height.device, dtype=torch.float32) + 0.5
     return -(centres.view(1, -1, 1) - regression.height[:, None]).abs() / regression.log_scale.exp()[:, None]
 
 
 class _Heights(nn.Module):
-    """Head from column features (batch, channels, columns / 8) to heights around the middle of the strip."""
+    """Head that converts column features, (batch, channels, columns / 8), to a regression of heights."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -66,9 +66,9 @@ class _Heights(nn.Module):
 
 
 def _pool_height(features: Tensor) -> Tensor:
-    """Return the mean, the maximum and the soft position of the maximum of each channel over the height.
+    """Return the mean, the maximum and the softmax-weighted position of each channel over the height.
 
-    `features` is (batch, channels, height, width), the result (batch, 3 · channels, width).
+    `features` is (batch, channels, height, width). The result is (batch, 3 · channels, width).
     """
     down = coordinates(features)[:, 1:]
     weight = features.softmax(2)
@@ -76,13 +76,16 @@ def _pool_height(features: Tensor) -> Tensor:
 
 
 def _planes_with_offset(pixels: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return planes with a channel of the distance from the strip's centre, as in `Trace`."""
+    """Return planes with an additional channel, the distance from the centre of the strip, as in `Trace`."""
     planes = planes_from_bytes(pixels, dtype)
     return torch.cat([planes, coordinates(planes)[:, 1:] * (planes.shape[2] / 320.0)], 1)
 
 
 class Direct(nn.Module):
-    """Direct regression of heights: features pooled over the height, then convolutions along time."""
+    """Network that regresses heights directly.
+
+    Features are pooled over the height and followed by convolutions along time.
+    """
 
     def __init__(self, body: Body) -> None:
         super().__init__()
@@ -94,7 +97,7 @@ class Direct(nn.Module):
         self.heights = _Heights(_HIDDEN)
 
     def regress(self, pixels: Tensor) -> HeightRegression:
-        """Return the regression by output column."""
+        """Return the regression of all output columns."""
         features, _ = self.body(_planes_with_offset(pixels, self.heights.out.weight.dtype))
         regression: HeightRegression = self.heights(self.along(_pool_height(features)), pixels.shape[1] // 2)
         return regression
@@ -106,9 +109,10 @@ class Direct(nn.Module):
 
 
 class MultiTask(nn.Module):
-    """Network for three tasks: mask of the trace, starts of leads, and recurrent regression of heights.
+    """Network for three tasks: the mask of the trace, the starts of leads, and the regression of heights.
 
-    A bidirectional LSTM runs along the strip over the pooled features, which are weighted by the mask.
+    The features are weighted by the mask and pooled over the height. A bidirectional LSTM along the strip
+    regresses the heights from them.
     """
 
     def __init__(self, body: Body) -> None:

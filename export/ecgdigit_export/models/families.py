@@ -1,8 +1,10 @@
-"""Families of networks: the body of each stage. A new family is an entry here.
+"""Families of networks. To add a family, add an entry to `FAMILIES`.
 
-`lite` has about a million parameters per stage, for two CPU cores. `base` has ResNets such as in published
-solutions, with 14 to 25 million parameters per stage, for GPUs. `direct` and `multitask` are experiments that
-differ from `lite` only in stage 2 (docs/alternatives.md).
+- `lite` has about a million parameters per stage, and is intended for two CPU cores.
+- `base` has ResNet encoders as in published solutions, with 14 to 25 million parameters per stage. It is
+  intended for GPUs.
+- `direct` and `multitask` are experiments. They differ from `lite` only in the trace stage
+  (docs/alternatives.md).
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ FAMILIES: Mapping[str, Stages] = {
 
 
 def stage_network(family: str, stage: str) -> nn.Module:
-    """Return a stage's network with random weights. Raises ValueError for an unknown family or stage."""
+    """Return the network of a stage with random weights. Raises ValueError for an unknown family or stage."""
     if family not in FAMILIES or stage not in FAMILIES[family]:
         known = ", ".join(f"{name} {part}" for name, parts in FAMILIES.items() for part in parts)
-        raise ValueError(f"unknown network {family} {stage}; known: {known}")
+        raise ValueError(f"unknown network {family} {stage}; use one of: {known}")
     return FAMILIES[family][stage]()

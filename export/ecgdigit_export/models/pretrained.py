@@ -9,10 +9,10 @@ from ecgdigit_export.eager import eager_module
 
 
 def network_from_graph(network: nn.Module, graph: bytes) -> None:
-    """Initialise `network`, in place, so that it computes what the graph computes.
+    """Initialise `network`, in place, so that its outputs equal those of the graph.
 
-    `network` must be of the graph's family and stage. A fused norm is restored as one that only adds the
-    fused bias. Its statistics are meaningless, so it must stay in eval mode (`freeze_norms`).
+    `network` must have the family and stage of the graph. Each fused batch norm is restored as a norm that
+    only adds the fused bias. Its statistics are meaningless, so it must stay in eval mode (`freeze_norms`).
     """
     fused = dict(eager_module(graph).named_parameters())
     with torch.no_grad():
@@ -36,7 +36,7 @@ def _restore_norms(layers: nn.Sequential, name: str, fused: dict[str, nn.Paramet
 
 
 def freeze_norms(network: nn.Module) -> None:
-    """Freeze the statistics of all batch norms. Their weights and biases are still trained."""
+    """Freeze the statistics of all batch norms. Their weights and biases remain trainable."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()

@@ -1,9 +1,10 @@
 """U-Nets with ResNet encoders and coordinate channels in the decoder: the bodies of the `base` family.
 
-He et al., Deep Residual Learning for Image Recognition, 2015; the -D variants (three small convolutions in
-the stem, an average pooling before the shortcut's convolution) are those of He et al., Bag of Tricks for
-Image Classification with Convolutional Neural Networks, 2018. Coordinate channels as in Liu et al., An
-Intriguing Failing of Convolutional Neural Networks and the CoordConv Solution, 2018.
+The encoders are from He et al., Deep Residual Learning for Image Recognition, 2015. The -D variants are from
+He et al., Bag of Tricks for Image Classification with Convolutional Neural Networks, 2018. They have three
+small convolutions in the stem, and average pooling before the convolution of a shortcut. The coordinate
+channels are from Liu et al., An Intriguing Failing of Convolutional Neural Networks and the CoordConv
+Solution, 2018.
 """
 
 from __future__ import annotations
@@ -22,10 +23,7 @@ _DECODER_WIDTHS = (32, 64, 128, 256)  # channels at strides 2, 4, 8, 16
 
 
 class BasicBlock(nn.Module):
-    """Two convolutions of 3 × 3 and a shortcut. The first block of a level downsamples and adds channels.
-
-    `averaged` selects the shortcut of the -D variants.
-    """
+    """Two 3 × 3 convolutions and a shortcut. `averaged` selects the shortcut of the -D variants."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, averaged: bool) -> None:
         super().__init__()
@@ -46,9 +44,10 @@ class BasicBlock(nn.Module):
 
 
 class ResNetUNet(nn.Module):
-    """Encoder with `blocks` per level and strides from 2 (the stem) to 32, and a decoder.
+    """U-Net with a ResNet encoder, whose strides are from 2 (the stem) to 32.
 
-    `finest` is the level of the output: 0 for stride 2, 1 for stride 4. `deep_stem` selects the -D variants.
+    `blocks` contains the number of blocks of each level. `finest` is the level of the output: 0 for stride 2,
+    1 for stride 4. `deep_stem` selects the -D variants.
     """
 
     def __init__(self, inputs: int, blocks: Sequence[int], finest: int, deep_stem: bool) -> None:
@@ -83,7 +82,7 @@ class ResNetUNet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the finest and the deepest features.
 
-        `x` is (batch, inputs, height, width), with sides that are multiples of 32.
+        `x` is (batch, inputs, height, width). Its sides are multiples of 32.
         """
         x = self.stem(x)
         skips = [x]
@@ -100,7 +99,7 @@ class ResNetUNet(nn.Module):
 
 
 def coordinates(like: Tensor) -> Tensor:
-    """Return the horizontal and vertical coordinate of each pixel, -1 to 1, as (batch, 2, height, width)."""
+    """Return the x and y coordinates of each pixel, from -1 to 1, as (batch, 2, height, width)."""
     batch, _, height, width = like.shape
     across = (torch.arange(width, device=like.device, dtype=torch.float32) + 0.5) * 2 / width - 1
     down = (torch.arange(height, device=like.device, dtype=torch.float32) + 0.5) * 2 / height - 1

@@ -1,9 +1,10 @@
-"""The three stage networks, each a body (a U-Net) and a head. Families differ in their bodies.
+"""Networks of the three stages. Each consists of a body (a U-Net) and a head. Families differ in the bodies.
 
-Every network takes uint8 NHWC RGB images whose sides are multiples of 32. It computes in the type of its
-weights. Its outputs are FP32, which sums and exponentials over the height of a strip need.
+The inputs of a network are uint8 NHWC RGB images whose sides are multiples of 32. A network computes in the
+type of its weights. The outputs are FP32, because sums and exponentials over the height of a strip require
+it.
 
-Attribute names of modules are keys of the stored weights and names in the exported graphs.
+The attribute names of the modules are keys of the stored weights and names in the exported graphs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from ecgdigit_rt.stages import HEATMAPS
 
 
 class Body(Protocol):
-    """Network from planes to the finest features (`width` channels) and the deepest (`deep_width`)."""
+    """Protocol of networks that convert planes to features.
+
+    The finest features have `width` channels, and the deepest features have `deep_width` channels.
+    """
 
     width: int
     deep_width: int
@@ -30,11 +34,13 @@ class Body(Protocol):
 
 
 class Locate(nn.Module):
-    """Stage 0: heatmaps of the sheet, the baselines and the marks, and the rotation of the image.
+    """Network of the locate stage: heatmaps of the sheet, baselines and marks, and rotation of the image.
 
-    Outputs are `heatmaps` (batch, len(HEATMAPS), height/4, width/4), probabilities in the order of
-    `ecgdigit_rt.stages.HEATMAPS`, and `turns` (batch, 4), the probabilities of a clockwise rotation by 0,
-    90, 180 and 270 degrees.
+    The outputs are:
+
+    - `heatmaps` (batch, len(HEATMAPS), height/4, width/4), probabilities in the order of
+      `ecgdigit_rt.stages.HEATMAPS`;
+    - `turns` (batch, 4), the probabilities of a clockwise rotation by 0, 90, 180 and 270 degrees.
     """
 
     def __init__(self, body: Body) -> None:
@@ -56,10 +62,10 @@ class Locate(nn.Module):
 
 
 class Grid(nn.Module):
-    """Stage 1: phase of the 5 mm grid, `phase` (batch, 4, height/4, width/4).
+    """Network of the grid stage: phase of the 5 mm grid, `phase` (batch, 4, height/4, width/4).
 
-    The channels are cos and sin of 2πu/5 mm, then cos and sin of 2πv/5 mm. As the network is trained with
-    the squared error, the length of each pair is its confidence, near 0 if the grid is not visible.
+    The channels are cos and sin of 2πu/5 mm, then cos and sin of 2πv/5 mm. The network is trained with the
+    squared error. The length of each pair is therefore its confidence, which is near 0 if no grid is visible.
     """
 
     def __init__(self, body: Body) -> None:
@@ -74,12 +80,12 @@ class Grid(nn.Module):
 
 
 class Trace(nn.Module):
-    """Stage 2: height of a row's trace in every output column.
+    """Network of the trace stage: height of a row's trace in each output column.
 
-    The inputs are strips (batch, height, width, 3) of 8 px/mm in height and 10 px/mm along time. The outputs
-    are `height_logits` (batch, height/2, 2·width), for a softmax over the height, and `presence_logits`
-    (batch, 2·width). An additional input channel with the distance from the strip's centre separates rows
-    that cross.
+    The inputs are strips (batch, height, width, 3) with 8 px/mm in height and 10 px/mm along time. The
+    outputs are `height_logits` (batch, height/2, 2·width), for a softmax over the height, and
+    `presence_logits` (batch, 2·width). An additional input channel contains the distance from the centre of
+    the strip, so that the network can separate rows that cross.
     """
 
     def __init__(self, body: Body) -> None:
@@ -103,6 +109,6 @@ class Trace(nn.Module):
 
 
 def _interleave_columns(maps: Tensor) -> Tensor:
-    """Reshape (batch, 4, height, width) to (batch, height, 4·width): each channel is one of four columns."""
+    """Reshape (batch, 4, height, width) to (batch, height, 4·width). The channels are adjacent columns."""
     batch, _, height, width = maps.shape
     return maps.permute(0, 2, 3, 1).reshape(batch, height, 4 * width)

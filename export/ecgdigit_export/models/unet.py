@@ -1,4 +1,4 @@
-"""Small U-Net, the body of all `lite` stages."""
+"""Small U-Net, which is the body of all stages of `lite`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 class ConvUnit(nn.Sequential):
-    """Convolution of 3 × 3, batch norm and ReLU. The norm is fused into the convolution at export."""
+    """A 3 × 3 convolution, batch norm and ReLU. The export fuses the norm into the convolution."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__(
@@ -22,7 +22,7 @@ class ConvUnit(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two convolutions and a shortcut."""
+    """Two 3 × 3 convolutions and a shortcut."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,20 +30,22 @@ class Residual(nn.Module):
         self.second = nn.Sequential(
             nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels)
         )
-        nn.init.zeros_(cast("Tensor", self.second[1].weight))  # initially the identity
+        nn.init.zeros_(cast("Tensor", self.second[1].weight))  # initially the block is the identity
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the features, of the shape of `x`."""
+        """Return the features, with the same shape as `x`."""
         return functional.relu(x + self.second(self.first(x)))
 
 
 class UNet(nn.Module):
-    """Encoder and decoder with `channels` per level. Level k has stride 2^(k+1).
+    """Encoder and decoder with skip connections. Level k has stride 2^(k+1).
 
-    `finest` is the level of the output: 0 for stride 2, 1 for stride 4. The deepest features are returned
-    too, for properties of the whole image. Skip connections are added and followed by one convolution.
-    Concatenation and two convolutions would double the time of the network, most of which is spent on the
-    finest level. `finish` is the number of residual blocks at the end.
+    `channels` and `blocks` contain the number of channels and of residual blocks of each level. `finest` is
+    the level of the output: 0 for stride 2, 1 for stride 4. `finish` is the number of residual blocks at the
+    end. The deepest features are an additional output, for properties of the whole image.
+
+    Skip connections are added and followed by one convolution. Concatenation with two convolutions would
+    double the time of the network, because most of it is spent on the finest level.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the finest and the deepest features.
 
-        `x` is (batch, inputs, height, width), with sides that are multiples of 2^levels.
+        `x` is (batch, inputs, height, width). Its sides are multiples of 2^levels.
         """
         skips: list[Tensor] = []
         for stage in self.down:
@@ -79,13 +81,13 @@ class UNet(nn.Module):
 
 
 def planes_from_bytes(pixels: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return uint8 NHWC images as normalised NCHW planes, which is exact in FP16 too.
+    """Convert uint8 NHWC images to normalised NCHW planes. The result is exact, also in FP16.
 
-    They are cast before they are transposed, because TensorRT cannot transpose uint8.
+    The images are cast before they are transposed, because TensorRT cannot transpose uint8.
     """
     return normalise(pixels.to(dtype).permute(0, 3, 1, 2))
 
 
 def normalise(planes: Tensor) -> Tensor:
-    """Return values of 0 to 255 in the scale of the networks' inputs, -2 to 2."""
+    """Scale values from 0 to 255 to the range of the networks' inputs, -2 to 2."""
     return (planes - 128.0) / 64.0

@@ -9,8 +9,8 @@ from ecgdigit_export.synth.surface import Lattice
 
 Float = NDArray[np.float32]
 
-# Long side of photographs and its probabilities. Chosen, not tuned. 4032 px is that of a phone of 12
-# megapixels.
+# Long sides of photographs and their probabilities. Hand-picked, not tuned. A phone camera with 12 megapixels
+# has 4032 px.
 _LONG_SIDES_PX = (1200, 1600, 2000, 2600, 3024, 3500, 4032)
 _LONG_SIDE_CHANCES = (0.08, 0.14, 0.18, 0.18, 0.28, 0.08, 0.06)
 
@@ -35,8 +35,8 @@ def _rotation(rng: np.random.Generator, tilt_deg: float, roll_deg: float) -> NDA
 def project_photo(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
     """Return the nodes in pixels, (rows, columns, 2) float32, and the image size (width, height).
 
-    The camera is a pinhole with slight radial distortion. It is tilted and rotated by up to about 25°, and so
-    near that the sheet fills most of the frame and sometimes exceeds it.
+    The camera is a pinhole with slight radial distortion. The standard deviation of its tilt is 9° in both
+    directions, and that of its rotation is 5°. The sheet fills most of the frame and sometimes exceeds it.
     """
     u, v = np.meshgrid(lattice.u - lattice.u.mean(), lattice.v - lattice.v.mean())
     extent = float(max(np.ptp(lattice.u), np.ptp(lattice.v)))
@@ -47,7 +47,7 @@ def project_photo(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple
     plane = plane * (1 + rng.normal(0, 0.012) * radius2)
     low, high = plane.min((0, 1)), plane.max((0, 1))
     long_side = int(rng.choice(_LONG_SIDES_PX, p=_LONG_SIDE_CHANCES))
-    if rng.random() < 0.25:  # cropped to the sheet
+    if rng.random() < 0.25:  # the image is cropped to the sheet
         ratio = float((high - low)[1] / (high - low)[0]) * rng.uniform(0.92, 1.08)
     else:
         ratio = 0.75
@@ -60,7 +60,10 @@ def project_photo(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple
 
 
 def project_scan(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
-    """Return nodes and size for a flatbed or sheet-fed scanner: small rotation, uneven feed, and crop."""
+    """Return the nodes and the image size as in `project_photo`, for a flatbed or sheet-fed scanner.
+
+    The scan has a small rotation, an uneven feed and a random crop.
+    """
     u, v = np.meshgrid(lattice.u, lattice.v)
     width, height = float(np.ptp(lattice.u)), float(np.ptp(lattice.v))
     px_per_mm = rng.choice((3.94, 5.9, 7.874, 7.66, 11.81), p=(0.06, 0.18, 0.36, 0.3, 0.1)) * rng.uniform(
@@ -81,7 +84,7 @@ def project_scan(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tup
 
 
 def project_render(lattice: Lattice, px_per_mm: float) -> tuple[Float, tuple[int, int]]:
-    """Return the nodes in the raster of the sheet. The size is (0, 0)."""
+    """Return the nodes in pixels of the raster of the sheet. The returned image size is (0, 0)."""
     u, v = np.meshgrid(lattice.u - lattice.u[0], lattice.v - lattice.v[0])
     nodes = np.stack([u, v], -1) * px_per_mm
     return nodes.astype(np.float32), (0, 0)

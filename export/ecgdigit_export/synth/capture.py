@@ -1,4 +1,4 @@
-"""Images of a flat sheet: rendered, scanned, faxed, photographed, or photographed off a screen."""
+"""Images of a flat sheet: rendered, scanned, faxed, photographed, or photographed from a screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """An image (height, width, 3) uint8 RGB, and the pixel positions of the lattice nodes in it."""
+    """An image, (height, width, 3) uint8 RGB, and the positions of the lattice nodes in it in pixels."""
 
     image: Image
     lattice: Lattice
@@ -32,7 +32,7 @@ class Capture:
 def _warp_sheet(
     sheet: Sheet, lattice: Lattice, nodes: Float, size: tuple[int, int], background: Image
 ) -> Image:
-    """Return the raster of the sheet warped onto `background` (height, width, 3)."""
+    """Warp the raster of the sheet onto `background`, (height, width, 3), in place, and return it."""
     ppm = sheet.style.px_per_mm
     spacing = np.median(np.hypot(*np.diff(nodes, axis=1).reshape(-1, 2).T)) / STEP_MM
     raster = sheet.raster
@@ -51,7 +51,7 @@ def _warp_sheet(
 
 def _noise_tile(rng: np.random.Generator, sigma: float) -> NDArray[np.int16]:
     tile = gaussian_noise((257, 257, 3), sigma, rng)
-    if rng.random() < 0.5:  # luminance noise, as of a scanner
+    if rng.random() < 0.5:  # luminance noise, as in scans
         tile[:] = tile[..., :1]
     return tile
 
@@ -79,7 +79,7 @@ def _recompress(image: Image, quality: int) -> Image:
 
 
 def _adjust_tone(image: Image, rng: np.random.Generator, strength: float) -> Image:
-    """Change contrast, brightness and gamma with one lookup table."""
+    """Change contrast, brightness and gamma with a single lookup table."""
     level = np.arange(256) / 255
     curve = level ** np.exp(rng.normal(0, 0.18 * strength)) * (1 + rng.normal(0, 0.07 * strength))
     curve = 0.5 + (curve - 0.5) * (1 + rng.normal(0, 0.12 * strength)) + rng.normal(0, 0.03 * strength)
@@ -87,7 +87,7 @@ def _adjust_tone(image: Image, rng: np.random.Generator, strength: float) -> Ima
 
 
 def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
-    """Convert to grey with high contrast, as a copier, or to dithered black and white, as a fax."""
+    """Convert an image to grey with high contrast, like a copier, or to black and white, like a fax."""
     weights = rng.dirichlet((3, 5, 3)).astype(np.float32)
     grey = cv2.transform(image, weights[None])
     speckle = gaussian_noise(grey.shape[:2], rng.uniform(2, 16), rng)
@@ -111,7 +111,7 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
 
 
 def render(sheet: Sheet, rng: np.random.Generator) -> Capture:
-    """Return the raster, at random downscaled, as images on the web often are, and recompressed."""
+    """Return the raster of the sheet. It is downscaled, made grey, made noisy or recompressed at random."""
     lattice = lattice_over(sheet.style.paper)
     nodes, _ = project_render(lattice, sheet.style.px_per_mm)
     image = sheet.raster
@@ -132,7 +132,7 @@ def render(sheet: Sheet, rng: np.random.Generator) -> Capture:
 
 
 def scan(sheet: Sheet, rng: np.random.Generator, black_and_white: bool = False) -> Capture:
-    """Return a flatbed or sheet-fed scan."""
+    """Return a scan of the sheet by a flatbed or sheet-fed scanner."""
     lattice = lattice_over(sheet.style.paper)
     nodes, size = project_scan(lattice, rng)
     lid = rng.choice((255, 250, 235, 120, 20), p=(0.5, 0.2, 0.1, 0.1, 0.1))
@@ -162,7 +162,7 @@ def _desk(rng: np.random.Generator, size: tuple[int, int]) -> Image:
 
 
 def _draw_second_sheet(image: Image, sheet: Sheet, nodes: Float, rng: np.random.Generator) -> None:
-    """Draw another sheet, which will be visible at the edges of the first."""
+    """Draw another sheet, which will be visible at the edges of the first one."""
     height, width = sheet.raster.shape[:2]
     corners = nodes[[0, 0, -1, -1], [0, -1, -1, 0]] + rng.normal(0, 0.07 * np.ptp(nodes[..., 0]), 2)
     corners = corners + rng.normal(0, 0.02 * np.ptp(nodes[..., 0]), (4, 2))
@@ -175,7 +175,7 @@ def _draw_second_sheet(image: Image, sheet: Sheet, nodes: Float, rng: np.random.
 
 
 def _illumination(rng: np.random.Generator, size: tuple[int, int]) -> Float:
-    """Return a field of illumination: a gradient, the fall-off of a lamp, and soft and hard shadows."""
+    """Return an illumination field with a gradient, the fall-off of a lamp, and soft or hard shadows."""
     shape = (max(8, size[1] // 16), max(8, size[0] // 16))
     y, x = np.mgrid[0 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j].astype(np.float32)
     light = 1 + rng.normal(0, 0.16) * (x - 0.5) + rng.normal(0, 0.16) * (y - 0.5)
@@ -203,7 +203,7 @@ def _draw_finger(image: Image, rng: np.random.Generator) -> None:
 
 
 def photo(sheet: Sheet, rng: np.random.Generator, crumple: float = 0.0) -> Capture:
-    """Return a photograph of a sheet on a table. `crumple` is as in `heights_mm`."""
+    """Return a photograph of the sheet on a table. `crumple` is as in `heights_mm`. Modifies the raster."""
     lattice = lattice_over(sheet.style.paper)
     z = heights_mm(lattice, rng, crumple)
     nodes, size = project_photo(lattice, z, rng)
@@ -222,7 +222,7 @@ def photo(sheet: Sheet, rng: np.random.Generator, crumple: float = 0.0) -> Captu
 
 
 def _develop(image: Image, rng: np.random.Generator) -> Image:
-    """Apply the blur of the lens, illumination, sensor noise, a tone curve, and JPEG compression."""
+    """Apply lens blur, illumination, sensor noise, a tone curve and JPEG compression."""
     scale = max(image.shape) / 3024
     image = _blur(image, rng, rng.uniform(0, 1.5) * scale)
     white = np.exp(rng.normal(0, 0.07, 3)).astype(np.float32) * np.float32(rng.uniform(0.7, 1.08))
@@ -259,4 +259,4 @@ CAPTURES: dict[str, tuple[float, Callable[[Sheet, np.random.Generator], Capture]
     "crumpled": (0.12, lambda sheet, rng: photo(sheet, rng, crumple=float(rng.uniform(0.2, 1)))),
     "screen": (0.10, screen),
 }
-"""Functions by kind of image, each with its share of a training set. The shares were chosen, not tuned."""
+"""Functions by kind of image, with their shares of a training set. The shares are hand-picked, not tuned."""

@@ -1,4 +1,4 @@
-"""Degradations of a sheet of paper: stains, mould, handwriting, stamps, erased names, and folds."""
+"""Degradations of a sheet of paper: stains, mould, handwriting, stamps, covered names and folds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Float = NDArray[np.float32]
 
 
 def _tint(raster: Raster, alpha: Float, colour: tuple[float, float, float]) -> None:
-    """Multiply the raster by a colour with weight `alpha`, as a transparent stain does."""
+    """Multiply the raster by a colour with weight `alpha`, in place, like a transparent stain."""
     for channel in range(3):
         gain = 1 - alpha * (1 - colour[channel] / 255)
         raster[..., channel] = cv2.multiply(raster[..., channel], gain, dtype=cv2.CV_8U)
 
 
 def stain(raster: Raster, _: float, rng: np.random.Generator) -> None:
-    """Draw stains of tea, age and damp: soft brown or grey areas with darker edges."""
+    """Draw stains of tea, age and damp, which are soft brown or grey areas with darker edges."""
     field = smooth_noise(rng, raster.shape[:2], rng.uniform(3, 12))
     alpha = np.clip((field - rng.uniform(-0.6, 0.8)) * rng.uniform(0.6, 3), 0, 1)
     rim = np.clip(1 - np.abs(alpha - 0.5) * 3, 0, 1) * rng.uniform(0, 0.3)
@@ -34,7 +34,7 @@ def stain(raster: Raster, _: float, rng: np.random.Generator) -> None:
 
 
 def mould(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Draw areas with dark spots of mould. The darkest ones hide the trace."""
+    """Draw areas with dark spots of mould. The darkest spots hide the trace."""
     shape = raster.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         y, x = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
@@ -49,7 +49,7 @@ def mould(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
 
 
 def handwriting(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Draw handwriting: scribbled words, or a circle around a beat."""
+    """Draw handwriting, which consists of scribbled words and circles."""
     alpha = np.zeros(raster.shape[:2], np.float32)
     for _ in range(int(rng.integers(1, 5))):
         start = rng.uniform(0, 1, 2) * raster.shape[1::-1]
@@ -69,7 +69,7 @@ def handwriting(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> N
 
 
 def stamp(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Draw a rubber stamp: a word in a box, unevenly inked."""
+    """Draw an unevenly inked rubber stamp with a word in a box."""
     word = str(rng.choice(("COPY", "RECEIVED", "CARDIOLOGY", "CONFIRMED", "SCANNED")))
     fonts = font_files()
     mask = word_mask(word, fonts[rng.integers(len(fonts))], rng.uniform(3, 6) * px_per_mm)
@@ -86,7 +86,7 @@ def stamp(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
 
 
 def patches(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Draw rectangles, as of names that are blacked or whited out, and of stickers."""
+    """Draw rectangles, such as stickers and covered names."""
     for _ in range(int(rng.integers(1, 4))):
         width, height = rng.uniform(10, 60) * px_per_mm, rng.uniform(2, 9) * px_per_mm
         x, y = rng.uniform(0, raster.shape[1]), rng.uniform(0, 0.16) * raster.shape[0]
@@ -95,7 +95,7 @@ def patches(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
 
 
 def fold_marks(raster: Raster, px_per_mm: float, rng: np.random.Generator) -> None:
-    """Draw worn lines along folds, where ink and grid are rubbed off."""
+    """Draw worn lines along folds, where the ink and the grid are rubbed off."""
     alpha = np.zeros(raster.shape[:2], np.float32)
     height, width = raster.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
@@ -120,4 +120,4 @@ DEGRADATIONS: dict[str, tuple[float, Callable[[Raster, float, np.random.Generato
     "patches": (0.10, patches),
     "fold_marks": (0.14, fold_marks),
 }
-"""Functions by name, each with its probability on a page that is not a render. Chosen, not tuned."""
+"""Functions by name, with their probabilities on a page that is not a render. Hand-picked, not tuned."""

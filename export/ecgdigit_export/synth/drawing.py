@@ -13,7 +13,7 @@ from ecgdigit_kernels.stroke import blend, blend_grid, draw_polyline
 
 
 def draw_sheet(style: SheetStyle, signals: NDArray[np.float32], rng: np.random.Generator) -> Sheet:
-    """Draw a flat sheet. `signals` are (12, n) float32 mV at 500 Hz in the order of `LEADS`."""
+    """Draw and return a flat sheet. `signals` is (12, n) float32 in mV at 500 Hz, in the order of `LEADS`."""
     sheet = blank_sheet(style, signals, rng)
     _draw_grid(sheet, style.grid)
     if style.qr_code:
@@ -31,7 +31,10 @@ def draw_sheet(style: SheetStyle, signals: NDArray[np.float32], rng: np.random.G
 
 
 def _line_coverage(positions_px: NDArray[np.floating], width_px: float, size: int) -> NDArray[np.float32]:
-    """Return the coverage of `size` pixels by lines of `width_px`, with edges one pixel wide."""
+    """Return the fraction of each of `size` pixels that lines of width `width_px` cover.
+
+    The edges of the lines are one pixel wide.
+    """
     centres = np.arange(size) + 0.5
     if positions_px.size == 0:
         return np.zeros(size, np.float32)
@@ -44,7 +47,7 @@ def _line_coverage(positions_px: NDArray[np.floating], width_px: float, size: in
 
 
 def _draw_grid(sheet: Sheet, grid: GridStyle) -> None:
-    """Draw the lines of both families: every 1 mm and every 5 mm."""
+    """Draw the minor grid lines (every 1 mm) and the major grid lines (every 5 mm)."""
     ppm = sheet.style.px_per_mm
     left, top, right, bottom = grid.box
     x0, x1 = (max(0, int(np.ceil(float(sheet.x_px(e))))) for e in (left, right))
@@ -69,7 +72,7 @@ def _draw_grid(sheet: Sheet, grid: GridStyle) -> None:
 
 
 def _pen_width_px(sheet: Sheet, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the pen width along `count` columns, which varies slowly by about a tenth."""
+    """Return the pen width in each of `count` columns. It varies slowly by about a tenth."""
     knots = 1 + 0.08 * rng.standard_normal(count // 80 + 2)
     wobble = np.interp(np.arange(count) / 80, np.arange(knots.size), knots)
     return (sheet.style.pen_width_mm * sheet.style.px_per_mm * wobble).astype(np.float32)
@@ -86,13 +89,13 @@ def _draw_traces(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random.Gen
         if style.separator == "gap":
             for cut in cuts:
                 x[cut - 8 : cut + 8] = np.nan
-        elif not style.joins_leads:  # no line from the last sample of a lead to the first of the next
+        elif not style.joins_leads:  # do not connect the last sample of a lead with the next lead
             x, y, width = (np.insert(a, cuts, np.nan) for a in (x, y, width))
         draw_polyline(coverage, x, y, width)
 
 
 def _draw_pulses(sheet: Sheet, coverage: NDArray[np.float32]) -> None:
-    """Draw a calibration pulse of 1 mV beside each row, where there is space, and add its mark."""
+    """Draw a calibration pulse of 1 mV next to each row if there is space, and add its mark."""
     style = sheet.style
     if style.pulse == "none":
         return
@@ -118,7 +121,7 @@ def _draw_separators(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random
     is_bar = style.separator == "bar"
     half = rng.uniform(1.4, 4.0) if is_bar else rng.uniform(0.8, 1.5)
     width = max(rng.uniform(0.25, 0.9), style.pen_width_mm) if is_bar else style.pen_width_mm
-    follows = rng.random() < 0.5  # centred on the trace or on the baseline
+    follows = rng.random() < 0.5  # separators are centred on the trace, otherwise on the baseline
     for row, curve in zip(sheet.layout.rows, sheet.curves, strict=True):
         for segment in row.segments[1:]:
             at = round((segment.start_mm - row.start_mm) * COLUMNS_PER_MM)

@@ -1,4 +1,4 @@
-"""Folders of synthetic pages with truth, written by several processes, and their contact sheet."""
+"""Folders of synthetic pages with truth, written by several processes, and contact sheets of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ def _start_worker(signals: Path | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SynthesisRequest:
-    """Kind and layout of all pages, random if None, and whether photographs may be rotated."""
+    """Options of synthesis.
+
+    `kind` and `layout` apply to all pages. If None, they are selected at random for each page. `turn` allows
+    the rotation of pages by 90, 180 or 270 degrees.
+    """
 
     kind: str | None = None
     layout: str | None = None
@@ -50,7 +54,7 @@ def _write_page(job: tuple[int, int, Path, SynthesisRequest]) -> str:
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]
     cv2.imwrite(str(folder / f"{name}.jpg"), page.image[..., ::-1], options)
-    save_truth(page.truth, folder / f"{name}.npz")  # written last: a page without truth is incomplete
+    save_truth(page.truth, folder / f"{name}.npz")  # written last, so that a page with truth is complete
     return name
 
 
@@ -66,12 +70,12 @@ def write_pages(
 ) -> Iterator[str]:
     """Write pages `first` to `first + count - 1` as NAME.jpg and NAME.npz, and yield their names.
 
-    A page depends only on `seed` and its index, so that a folder can be extended later or written by several
-    machines. `signals` is a path for `open_recordings`. Without it recordings are simulated. Raises
-    RecordingsUnusable.
+    A page depends only on the recordings, `seed`, `request` and its index, so that a folder can be extended
+    later or written by several machines. `signals` is a path for `open_recordings`. If it is None, recordings
+    are simulated. Raises the errors of `open_recordings`.
     """
     if signals is not None:
-        open_recordings(signals)  # raises errors here instead of in every worker
+        open_recordings(signals)  # raise errors here instead of in every worker
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(i, seed, folder, request) for i in range(first, first + count)]
     context = get_context("spawn")
@@ -80,7 +84,7 @@ def write_pages(
 
 
 def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, max_pages: int = 24) -> NDArray[np.uint8]:
-    """Return the first pages of a folder as one image (height, width, 3) uint8 BGR."""
+    """Return an image of the first pages of a folder, (height, width, 3) uint8 BGR."""
     tiles = []
     for path in sorted(folder.glob("*.jpg"))[:max_pages]:
         image = cv2.imread(str(path))
@@ -103,9 +107,9 @@ def contact_sheet(folder: Path, columns: int = 4, tile: int = 640, max_pages: in
 
 
 def write_contact_sheet(folder: Path) -> Path:
-    """Write FOLDER-contact-sheet.png, and return its path.
+    """Write FOLDER-contact-sheet.png and return its path.
 
-    It is beside the folder, because all images in the folder are pages.
+    The file is written next to the folder, because all images in the folder are pages.
     """
     path = folder.with_name(f"{folder.name}-contact-sheet.png")
     cv2.imwrite(str(path), contact_sheet(folder))

@@ -1,4 +1,7 @@
-"""Random noise by OpenCV's fast generator, seeded from NumPy's, so that pages stay reproducible."""
+"""Random noise from OpenCV's fast generator.
+
+Its seed is drawn from NumPy's generator, so that pages are reproducible.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from numpy.typing import NDArray
 
 
 def gaussian_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> NDArray[np.int16]:
-    """Return integers of mean 0 and standard deviation `sigma`, (height, width) or (height, width, 3)."""
+    """Return random integers with mean 0 and standard deviation `sigma`.
+
+    `shape` is (height, width) or (height, width, 3).
+    """
     out = np.empty(shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))
     channels = shape[2] if len(shape) == 3 else 1
@@ -17,9 +23,9 @@ def gaussian_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generato
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], cells: float) -> NDArray[np.float32]:
-    """Return smooth noise of unit variance, (height, width) float32.
+    """Return smooth noise with a variance of about 1, (height, width) float32.
 
-    It has about `cells` maxima and minima along the long side.
+    The noise is interpolated between about `cells` random values along the long side.
     """
     height, width = shape
     long_side = max(height, width)

@@ -1,4 +1,4 @@
-"""Synthetic pages: images with truth, from a recording and a random generator."""
+"""Synthetic pages: images with truth, drawn from a recording with random properties."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecgdigit_export.synth.surface import STEP_MM
 from ecgdigit_export.synth.truth import PageTruth
 
 _PACEMAKER_SHARE = 0.06
-"""Share of pages with the spikes of a pacemaker. Chosen, not tuned."""
+"""Share of pages with pacemaker spikes. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,11 @@ def synthetic_page(
     style: SheetStyle | None = None,
     turn: bool = False,
 ) -> SyntheticPage:
-    """Return one page: a sheet that is drawn, degraded, and captured.
+    """Draw, degrade and capture a sheet, and return the page.
 
-    `signals` are (12, n) float32 mV at 500 Hz. `kind` is one of `CAPTURES`, `layout` one of `LAYOUTS`.
-    `style` includes a layout. All three are random if None. `turn` allows rotation by 90, 180 or 270 degrees.
+    `signals` is (12, n) float32 in mV at 500 Hz. `kind` is a key of `CAPTURES`. `layout` is a key of
+    `LAYOUTS`. `style` includes the layout, so that `layout` is ignored if both are specified. Each of the
+    three is random if None. `turn` allows rotation by 90, 180 or 270 degrees.
     """
     names = list(CAPTURES)
     weights = np.array([CAPTURES[name][0] for name in names])

@@ -53,8 +53,9 @@ def _print_word(
 ) -> float:
     """Print `word` with its left edge at `u_mm` and its middle at `v_mm`, and return its width in mm.
 
-    With a `name`, a mark is added. It is centred on the `number` that the word begins with, if given, because
-    the network reads best what is under the mark.
+    If `name` is specified, a mark with this name is added. Its box contains the `number` at the beginning of
+    the word, or the whole word if `number` is empty. The network recognises the text at the centre of a mark
+    best.
     """
     style = sheet.style
     mask = word_mask(word, style.font, cap_mm * style.px_per_mm)
@@ -74,7 +75,7 @@ def _print_word(
 
 
 def print_labels(sheet: Sheet, rng: np.random.Generator) -> None:
-    """Print the name of each segment's lead, with its mark."""
+    """Print the lead name of each segment and add its mark."""
     style = sheet.style
     if not style.has_labels:
         return
@@ -93,7 +94,7 @@ def print_labels(sheet: Sheet, rng: np.random.Generator) -> None:
 
 
 def print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
-    """Print lines of a header, and in most cases speed and gain in a footer, with their marks."""
+    """Print the lines of the header and, on most pages, speed and gain in a footer with their marks."""
     style = sheet.style
     left, top, right, _ = style.paper
     cap = float(rng.uniform(1.6, 2.6))
@@ -119,7 +120,7 @@ def print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
 
 
 def place_qr_code(sheet: Sheet, rng: np.random.Generator) -> None:
-    """Draw a QR code in the upper right corner."""
+    """Draw a QR code in the upper right corner of the sheet."""
     style = sheet.style
     code = cv2.QRCodeEncoder.create().encode(f"ECG-{rng.integers(10**9)}")
     size = round(rng.uniform(14, 22) * style.px_per_mm)

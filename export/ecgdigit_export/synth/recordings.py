@@ -1,4 +1,4 @@
-"""Recordings of twelve leads, from an npz file or a folder of WFDB records such as PTB-XL."""
+"""Twelve-lead recordings from an npz file, or from a folder of WFDB records such as PTB-XL."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from ecgdigit_rt.results import LEADS
 SAMPLES = RATE_HZ * DURATION_S
 _INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 _MIN_RATE_HZ = 250.0
-"""Minimum sampling rate, unless all records are below it. PTB-XL has each record at 100 and at 500 Hz."""
+"""Minimum sampling rate of a record, unless the rates of all records are lower.
+
+PTB-XL contains each record at 100 and at 500 Hz.
+"""
 
 
 class Recordings(Protocol):
-    """Sequence of recordings, each (12, 5000) float32 mV at 500 Hz in the order of `LEADS`."""
+    """Sequence of recordings, each (12, 5000) float32 in mV at 500 Hz, in the order of `LEADS`."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Signals: ...
@@ -30,15 +33,18 @@ class Recordings(Protocol):
 def open_recordings(path: Path) -> Recordings:
     """Return the recordings of a folder of WFDB records, or of an npz file.
 
-    The npz file contains `signals_mv` (count, 12, samples) in the order of `LEADS` and `rate_hz`, or
-    `delta_uv` (count, 8, 5000), first differences in microvolts of I, II, V1 to V6 at 500 Hz.
-    Raises RecordingsUnusable, and DependencyMissing for WFDB records if the extra `wfdb` is not installed.
+    An npz file contains either
+
+    - `signals_mv` (count, 12, samples), in the order of `LEADS`, and `rate_hz`, or
+    - `delta_uv` (count, 8, 5000), the first differences of I, II and V1 to V6 in microvolts at 500 Hz.
+
+    Raises RecordingsUnusable, or DependencyMissing for WFDB records if the extra `wfdb` is not installed.
     """
     return WfdbFolder(path) if path.is_dir() else NpzRecordings(path)
 
 
 class NpzRecordings:
-    """Recordings of an npz file, all in memory."""
+    """Recordings of an npz file. All of them are kept in memory."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -58,7 +64,7 @@ class NpzRecordings:
             self._recordings = [_resample_leads(one, rate_hz) for one in mv]
         else:
             names = ", ".join(arrays) or "none"
-            problem = f"its arrays are {names}; expected are signals_mv and rate_hz, or delta_uv"
+            problem = f"its arrays are {names}, but signals_mv and rate_hz, or delta_uv are required"
             raise RecordingsUnusable(path, problem)
         if not self._recordings:
             raise RecordingsUnusable(path, "it contains no recordings")
@@ -71,10 +77,13 @@ class NpzRecordings:
 
 
 class WfdbFolder:
-    """The first ten seconds of the WFDB records in a folder and its subfolders, read one at a time.
+    """First ten seconds of the WFDB records in a folder and its subfolders. Records are read on access.
 
-    Records are skipped if they lack one of I, II and V1 to V6, if they are shorter than ten seconds, or if
-    their rate is below 250 Hz and there are others.
+    A record is skipped if
+
+    - it does not contain all of I, II and V1 to V6,
+    - it is shorter than ten seconds, or
+    - its sampling rate is below 250 Hz and there are records with a higher rate.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -97,7 +106,7 @@ class WfdbFolder:
         fast = [record for record, rate_hz in usable if rate_hz >= _MIN_RATE_HZ]
         self._records = fast or [record for record, _ in usable]
         if not self._records:
-            problem = f"it has no record of {DURATION_S} s with {', '.join(_INDEPENDENT)}"
+            problem = f"it contains no record of at least {DURATION_S} s with {', '.join(_INDEPENDENT)}"
             raise RecordingsUnusable(folder, problem)
 
     def __len__(self) -> int:
@@ -116,7 +125,7 @@ class WfdbFolder:
 
 
 def _in_mv(samples: NDArray[np.float64], units: Sequence[str], record: str) -> NDArray[np.float64]:
-    """Return (leads, samples) in mV, with 0 for missing samples.
+    """Return samples as (leads, samples) in mV. Missing samples are 0.
 
     Raises RecordingsUnusable for units other than V, mV and µV.
     """
@@ -129,5 +138,5 @@ def _in_mv(samples: NDArray[np.float64], units: Sequence[str], record: str) -> N
 
 
 def _resample_leads(leads: NDArray[np.floating], rate_hz: float) -> Signals:
-    """Return the first ten seconds at 500 Hz, (leads, samples)."""
+    """Return the first ten seconds at 500 Hz, as (leads, samples)."""
     return np.stack([resample(lead, rate_hz, RATE_HZ, SAMPLES) for lead in leads]).astype(np.float32)

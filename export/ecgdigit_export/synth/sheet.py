@@ -1,4 +1,4 @@
-"""Flat sheet before it is drawn: blank paper, and the layout and curves that are its truth."""
+"""Flat sheet before it is drawn: blank paper, and the layout and curves of its truth."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Sheet:
     marks: list[Mark] = field(default_factory=list)
 
     def x_px(self, u_mm: NDArray[np.floating] | float) -> NDArray[np.floating] | float:
-        """Return raster columns for horizontal paper positions."""
+        """Return the raster columns of horizontal paper positions."""
         return (u_mm - self.style.paper[0]) * self.style.px_per_mm
 
     def y_px(self, v_mm: NDArray[np.floating] | float) -> NDArray[np.floating] | float:
-        """Return raster rows for vertical paper positions."""
+        """Return the raster rows of vertical paper positions."""
         return (v_mm - self.style.paper[1]) * self.style.px_per_mm
 
 
 def blank_sheet(style: SheetStyle, signals: NDArray[np.float32], rng: np.random.Generator) -> Sheet:
-    """Return a sheet without ink. `signals` are (12, n) float32 mV at 500 Hz in the order of `LEADS`."""
+    """Return a sheet without ink. `signals` is (12, n) float32 in mV at 500 Hz, in the order of `LEADS`."""
     layout = _layout(style)
     curves = tuple(_row_curve(style, row, signals) for row in layout.rows)
     return Sheet(style, _blank_paper(style, rng), layout, curves)
@@ -53,7 +53,7 @@ def _layout(style: SheetStyle) -> Layout:
 
 
 def _row_curve(style: SheetStyle, row: Row, signals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the height of a row's trace in mm above the baseline, at `COLUMNS_PER_MM`."""
+    """Return the height of a row's trace above the baseline in mm, with `COLUMNS_PER_MM` columns per mm."""
     columns = round((row.end_mm - row.start_mm) * COLUMNS_PER_MM)
     u = row.start_mm + np.arange(columns) / COLUMNS_PER_MM
     curve = np.empty(columns, np.float32)

@@ -1,4 +1,4 @@
-"""Signals of twelve leads: derived from eight, with a pacemaker, or simulated."""
+"""Twelve-lead signals: derivation from eight leads, pacemaker spikes, and simulation."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ DURATION_S = 10
 
 
 def with_derived_leads(eight: Signals) -> Signals:
-    """Return twelve leads (12, n) from I, II, V1 to V6 (8, n) by Einthoven's and Goldberger's equations."""
+    """Return twelve leads, (12, n), derived from I, II and V1 to V6, (8, n).
+
+    III follows from Einthoven's equation, and aVR, aVL and aVF from Goldberger's equations.
+    """
     i, ii = eight[0], eight[1]
     limb = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2])
     return np.concatenate([limb, eight[2:]]).astype(np.float32)
 
 
 def with_pacemaker(recording: Signals, rng: np.random.Generator) -> Signals:
-    """Return the recording (12, n) with spikes of a pacemaker.
+    """Return the recording, (12, n), with added pacemaker spikes.
 
-    The spikes are one or two samples wide, with a different height in each lead. They are easily mistaken for
-    grid lines. They are not aligned with the beats of the recording.
+    The spikes are one or two samples wide and have a different height in each lead. They are not aligned with
+    the beats of the recording. They resemble grid lines.
     """
     interval = round(60 / rng.uniform(55, 95) * RATE_HZ)
     spikes = np.zeros(recording.shape[1], np.float32)
@@ -32,8 +35,9 @@ def with_pacemaker(recording: Signals, rng: np.random.Generator) -> Signals:
     return recording + with_derived_leads(height[:, None] * spikes)
 
 
-# Phase (fraction of a beat), width and height (mV) of P, Q, R, S, T in a typical lead II, after
-# McSharry et al., "A dynamical model for generating synthetic ECG signals", IEEE TBME 2003.
+# Time relative to the R peak (s), width (s) and height (mV) of the waves P, Q, R, S and T in a typical lead
+# II, after McSharry et al., "A dynamical model for generating synthetic ECG signals", IEEE TBME 2003. P and T
+# are compressed in beats of less than 1 s.
 _WAVES = (
     (-0.20, 0.025, 0.12),
     (-0.030, 0.008, -0.10),
@@ -42,7 +46,7 @@ _WAVES = (
     (0.30, 0.05, 0.3),
 )
 
-# Strength of each wave (P, Q, R, S, T) in I, II, V1 to V6, relative to `_WAVES`. Chosen, not fitted.
+# Factors of the heights in `_WAVES` by lead (I, II, V1 to V6) and wave. Hand-picked, not fitted.
 _PROJECTION = np.array(
     [
         [0.6, 0.6, 0.6, 0.3, 0.6],
@@ -58,7 +62,10 @@ _PROJECTION = np.array(
 
 
 def simulated_recording(rng: np.random.Generator) -> Signals:
-    """Return a simulated recording (12, 5000) float32 mV: beats as sums of Gaussians, wander and noise."""
+    """Return a simulated recording, (12, 5000) float32 in mV.
+
+    It consists of beats, which are sums of Gaussians, of baseline wander and of noise.
+    """
     time = np.arange(RATE_HZ * DURATION_S) / RATE_HZ
     interval = 60 / rng.uniform(50, 110)
     beats = np.cumsum(interval * (1 + 0.04 * rng.standard_normal(40))) - rng.uniform(0, 1)

@@ -1,4 +1,4 @@
-"""Random style of a sheet: paper, grid, pen, font and layout."""
+"""Random styles of sheets: paper, grid, pen, font and layout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class GridStyle:
-    """Style of the grid lines at every 1 mm (minor) and every 5 mm (major). An alpha of 0 omits them."""
+    """Style of the minor (1 mm) and major (5 mm) grid lines. Lines with an alpha of 0 are omitted."""
 
     box: Box
     major_colour: Colour
@@ -36,9 +36,9 @@ class GridStyle:
 
 @dataclass(frozen=True, slots=True)
 class SheetStyle:
-    """All properties of a sheet, in millimetres.
+    """All properties of a sheet. Lengths and positions are in millimetres.
 
-    Vertical positions grow downwards. Major grid lines are at multiples of 5 mm.
+    Vertical positions increase downwards. Major grid lines are at multiples of 5 mm.
     """
 
     px_per_mm: float
@@ -68,7 +68,7 @@ class SheetStyle:
     qr_code: bool
 
 
-# Colours of pens, grids and papers, RGB. Chosen, not tuned.
+# RGB colours of pens, grids and papers. Hand-picked, not tuned.
 _INKS = ((0, 0, 0), (15, 15, 20), (30, 30, 60), (10, 10, 90), (60, 20, 20), (40, 40, 40), (20, 20, 25))
 _HUES = (
     (235, 130, 130),
@@ -104,7 +104,7 @@ def _jitter(rng: np.random.Generator, colour: tuple[int, int, int], spread: floa
 
 
 def _paper_colour(rng: np.random.Generator) -> Colour:
-    if rng.random() < 0.12:  # dyed paper, which may be rather dark
+    if rng.random() < 0.12:  # dyed paper, which may be dark
         return _jitter(rng, tuple(rng.uniform(130, 255, 3).astype(int)), 0)
     return _jitter(rng, _PAPERS[rng.integers(len(_PAPERS))], 3)
 
@@ -118,11 +118,11 @@ def _grid(rng: np.random.Generator, box: Box) -> GridStyle:
         major_alpha, minor_alpha = float(rng.uniform(0.08, 0.3)), float(rng.uniform(0.0, 0.15))
     elif variant < 0.27:  # only the 5 mm lines
         minor_alpha = 0.0
-    elif variant < 0.32:  # same alpha: major lines differ only in width
+    elif variant < 0.32:  # major lines differ only in width
         minor_alpha = major_alpha
     elif variant < 0.40:  # black
         hue = (20, 20, 20)
-    elif variant < 0.42:  # none
+    elif variant < 0.42:  # no grid
         major_alpha = minor_alpha = 0.0
     major_width = float(rng.uniform(0.14, 0.42))
     return GridStyle(
@@ -153,9 +153,9 @@ def _plan(rng: np.random.Generator, layout: str | None) -> LayoutPlan:
 def _frame(
     rng: np.random.Generator, plan: LayoutPlan, trace_width: float
 ) -> tuple[float, float, float, float, tuple[float, ...]]:
-    """Return paper width and height, start of the rows, position of the footer, and baselines, in mm."""
+    """Return the paper width, paper height, row start, footer position and baselines in mm."""
     rows = len(plan.rows)
-    if rng.random() < 0.4 and plan.name == "3x4+1" and trace_width == 250:  # the competition's page
+    if rng.random() < 0.4 and plan.name == "3x4+1" and trace_width == 250:  # the page of the competition
         baselines = (89.9, 125.9, 161.9, 194.8)
         return 279.4, 215.9, 14.94 + rng.normal(0, 0.5), 207.0, baselines
     width = trace_width + rng.uniform(14, 48)
@@ -168,13 +168,14 @@ def _frame(
 
 
 def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> SheetStyle:
-    """Return a random style. `layout` is a name of `ecgdigit_rt.layout.catalog.LAYOUTS`, random if None.
+    """Return a random style.
 
-    The page of the competition is frequent, because the pages of most archives are similar.
+    `layout` is a key of `ecgdigit_rt.layout.catalog.LAYOUTS`. It is random if None. The page format of the
+    PhysioNet competition is frequent, because the pages of most archives are similar.
     """
     plan = _plan(rng, layout)
     speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.70, 0.20, 0.10)))
-    is_dense = len(plan.rows) >= 6  # rows 14 mm apart are not printed at double gain
+    is_dense = len(plan.rows) >= 6  # rows with little space are not printed at double gain
     gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.70, 0.30, 0) if is_dense else (0.70, 0.15, 0.15)))
     trace_width = 125.0 if speed == 12.5 else 250.0
     width, height, start, footer, baselines = _frame(rng, plan, trace_width)

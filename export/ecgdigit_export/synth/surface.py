@@ -1,4 +1,4 @@
-"""Surface of a sheet in space: bent, curled, folded or crumpled."""
+"""Surface of a bent, curled, folded or crumpled sheet in space."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from ecgdigit_export.synth.noise import smooth_noise
 
 Float = NDArray[np.float32]
 STEP_MM = 2.5
-"""Lattice step of the page's geometry. With a radius of 10 cm, a bend deviates 0.01 mm from its chords."""
+"""Lattice step of the geometry of a page.
+
+A bend with a radius of 10 cm deviates from the chords between nodes by less than 0.01 mm.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Paper coordinates of the nodes, u (columns,) and v (rows,) in mm. They cover the sheet."""
+    """Lattice that covers a sheet. `u`, (columns,), and `v`, (rows,), are paper coordinates in mm."""
 
     u: Float
     v: Float
@@ -28,7 +31,7 @@ class Lattice:
 
 
 def lattice_over(paper: tuple[float, float, float, float]) -> Lattice:
-    """Return a lattice with a node every `STEP_MM`, from the left and top edges of the sheet."""
+    """Return a lattice with a node every `STEP_MM`. The first node is the upper left corner of the sheet."""
     left, top, right, bottom = paper
     columns, rows = int(np.ceil((right - left) / STEP_MM)), int(np.ceil((bottom - top) / STEP_MM))
     u = left + STEP_MM * np.arange(columns + 1, dtype=np.float32)
@@ -37,10 +40,10 @@ def lattice_over(paper: tuple[float, float, float, float]) -> Lattice:
 
 
 def heights_mm(lattice: Lattice, rng: np.random.Generator, crumple: float) -> Float:
-    """Return the height of each node above the table, (rows, columns) float32.
+    """Return the height of each node above the table in mm, (rows, columns) float32.
 
     It is a sum of long waves for bends, a raised corner or edge for curls, kinks for folds, and fractal noise
-    for crumples. `crumple` is 0 for a smooth sheet and 1 for one that was crumpled to a ball.
+    for crumples. `crumple` is 0 for a smooth sheet and 1 for a sheet that was crumpled into a ball.
     """
     u, v = np.meshgrid(lattice.u - lattice.u.mean(), lattice.v - lattice.v.mean())
     z = np.zeros_like(u)
@@ -65,7 +68,7 @@ def heights_mm(lattice: Lattice, rng: np.random.Generator, crumple: float) -> Fl
 
 
 def shading(z: Float, rng: np.random.Generator) -> Float:
-    """Return the shading of the nodes by Lambert's law, (rows, columns) float32, 1 for flat parts."""
+    """Return the shading of the nodes by Lambert's law, (rows, columns) float32. It is 1 in flat parts."""
     dz_dv, dz_du = np.gradient(z, STEP_MM)
     towards = rng.uniform(0, 2 * np.pi)
     slant = rng.uniform(0.2, 1.1)

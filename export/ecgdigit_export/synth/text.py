@@ -1,4 +1,4 @@
-"""Printed words as alpha masks, in the fonts that are installed."""
+"""Alpha masks of printed words in the installed fonts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-# Parts of the file names of fonts without Latin letters.
+# Substrings of the file names of fonts that are not used, such as fonts without Latin letters.
 _EXCLUDED = (
     "STIXSiz",
     "STIXNonUni",
@@ -25,20 +25,20 @@ _EXCLUDED = (
     "Dingbat",
 )
 
-# Characters of lead names, speed and gain.
+# Characters that a usable font must contain: those of lead names, and digits.
 _PAGE_CHARACTERS = "aVRLFI123456"
 
 
 @lru_cache(maxsize=1)
 def font_files() -> tuple[Path, ...]:
-    """Return the TrueType and OpenType text fonts of matplotlib and of the system, in a stable order."""
+    """Return the TrueType and OpenType text fonts of Matplotlib and of the system, in a stable order."""
     folders = (Path(mpl.get_data_path()) / "fonts" / "ttf", Path("/usr/share/fonts"))
     files = [f for folder in folders for f in sorted(folder.rglob("*.[to]tf"))]
     return tuple(f for f in files if not any(word in f.name for word in _EXCLUDED) and _has_letters(f))
 
 
 def _has_letters(path: Path) -> bool:
-    """Return whether the characters of a page differ in shape. In a symbol font all are the same box."""
+    """Return whether all `_PAGE_CHARACTERS` differ in shape. In a symbol font, all are the same box."""
     face = _font(path, 24)
     shapes = {(mask.size, bytes(mask)) for mask in (face.getmask(letter) for letter in _PAGE_CHARACTERS)}
     return len(shapes) == len(_PAGE_CHARACTERS)
@@ -50,9 +50,9 @@ def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
 
 
 def word_mask(word: str, font: Path, cap_height_px: float) -> NDArray[np.float32]:
-    """Return a mask of `word`, (height, width) float32, cropped to its ink.
+    """Return a mask of `word`, (height, width) float32, cropped to its ink with a border of one pixel.
 
-    Its capitals are `cap_height_px` tall.
+    The height of its capitals is about `cap_height_px`.
     """
     size = max(6, round(cap_height_px * 1.38))
     face = _font(font, size)

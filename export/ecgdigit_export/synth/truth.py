@@ -1,4 +1,4 @@
-"""Truth of a synthetic page: one geometry from which the targets of all stages are derived."""
+"""Truth of a synthetic page: the geometry and signals from which the targets of all stages are derived."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from ecgdigit_rt.results import Layout, Row, Segment
 
 COLUMNS_PER_MM = 20
-"""Columns per mm of `PageTruth.curves`: at 25 mm/s one column is one sample at 500 Hz."""
+"""Columns per mm of `PageTruth.curves`. At 25 mm/s, a column corresponds to a sample at 500 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A printed mark: the name of a lead, a calibration pulse, the speed or the gain.
 
-    `name` is a lead, `pulse`, or a text such as `speed_25` or `gain_10`. The box is given by its centre,
-    width and height on the paper.
+    `name` is the name of a lead, `pulse`, or a text such as `speed_25` or `gain_10`. The other fields are the
+    centre, width and height of its box on the paper.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Mark:
 class PageTruth:
     """Exact geometry and signals of one synthetic page.
 
-    `nodes_px` (rows, columns, 2) float32 are the image x, y of a lattice with step `step_mm`, whose node (0,
-    0) is at `origin_mm` on the paper. Major grid lines are at multiples of 5 mm. `paper_mm` and `grid_mm` are
-    left, top, right and bottom of the sheet and of the printed grid. `curves` has for each row of the layout
-    the height in mm above the baseline, (columns,) float32. Column k is at `row.start_mm + k /
-    COLUMNS_PER_MM`.
+    `nodes_px`, (rows, columns, 2) float32, contains the image x and y of the nodes of a lattice with step
+    `step_mm`. Node (0, 0) is at `origin_mm` on the paper. Major grid lines are at multiples of 5 mm.
+    `paper_mm` and `grid_mm` are the left, top, right and bottom edges of the sheet and of the printed grid.
+    `curves` contains an array (columns,) float32 for each row of the layout, the height above the baseline in
+    mm. Column k is at `row.start_mm + k / COLUMNS_PER_MM`.
     """
 
     kind: str
@@ -56,14 +56,17 @@ class PageTruth:
 
     @property
     def px_per_mm(self) -> float:
-        """Median resolution of the page in the image."""
+        """Median resolution of the page in the image, in pixels per mm."""
         spacing = np.hypot(*np.diff(self.nodes_px, axis=1).reshape(-1, 2).T)
         return float(np.median(spacing)) / self.step_mm
 
     def pixels_from_mm(
         self, u: NDArray[np.floating], v: NDArray[np.floating]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return image x, y of paper positions: bilinear between nodes, and linear beyond the lattice."""
+        """Return the image x and y of paper positions, interpolated bilinearly between the nodes.
+
+        Positions beyond the lattice are extrapolated.
+        """
         rows, columns, _ = self.nodes_px.shape
         gx = (np.asarray(u, float) - self.origin_mm[0]) / self.step_mm
         gy = (np.asarray(v, float) - self.origin_mm[1]) / self.step_mm
@@ -78,7 +81,7 @@ class PageTruth:
 
 
 def save_truth(truth: PageTruth, path: Path) -> None:
-    """Write `truth` to a compressed npz file: its arrays, and the rest as a JSON string."""
+    """Write `truth` to a compressed npz file: its arrays, and the other fields as a JSON string."""
     meta = {
         "kind": truth.kind,
         "image_size": truth.image_size,

@@ -13,7 +13,7 @@ RATE_HZ = 500.0
 
 
 def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]]]:
-    """Return for each lead its longest printed segment: start in s, and samples in mV at 500 Hz."""
+    """Return the start in s and the samples in mV at 500 Hz of the longest printed segment of each lead."""
     leads: dict[str, tuple[float, NDArray[np.float64]]] = {}
     for row, curve in zip(truth.layout.rows, truth.curves, strict=True):
         for segment in row.segments:
@@ -27,7 +27,7 @@ def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]
 
 
 def truth_csv(truth: PageTruth) -> str:
-    """Return a CSV table with a column per lead in mV, empty outside of its segment."""
+    """Return a CSV table with one column per lead in mV. Cells outside of the lead's segment are empty."""
     leads = lead_signals(truth)
     length = max(round(start * RATE_HZ) + mv.size for start, mv in leads.values())
     table = np.full((length, len(leads)), "", dtype=object)

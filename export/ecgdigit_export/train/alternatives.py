@@ -1,4 +1,4 @@
-"""Losses of the networks that regress heights, with a Laplace likelihood in place of the cross-entropy."""
+"""Losses of the networks that regress heights. They use a Laplace likelihood instead of the cross-entropy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecgdigit_export.models.alternatives import Direct, HeightRegression, MultiT
 from ecgdigit_export.train.trace import importance, presence_entropy
 from ecgdigit_rt.stages import BINS_PER_MM
 
-# Standard deviation of the target at the start of a lead, in output columns. Chosen, not tuned.
+# Standard deviation of the target at the start of a lead, in output columns. Hand-picked, not tuned.
 _START_COLUMNS = 4.0
 _STRIDE = 4  # rows and columns of a strip per cell of the mask
 
@@ -21,9 +21,10 @@ def direct_loss(model: Direct, batch: dict[str, Tensor]) -> tuple[Tensor, dict[s
 
 
 def multitask_loss(model: MultiTask, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Return the loss of `direct_loss` with cross-entropies of the mask and of the starts, and metrics.
+    """Return the sum of the loss of `direct_loss` and the losses of mask and lead starts, and metrics.
 
-    `mask` is the share of the true cells of the mask that are predicted.
+    The metric `mask` is the fraction of the true cells of the mask that are predicted. The others are those
+    of `direct_loss`.
     """
     predicted = model.predict(batch["pixels"])
     loss, metrics = _regression_loss(predicted.regression, batch)
@@ -59,7 +60,7 @@ def _regression_loss(
 
 
 def _mask_target(batch: dict[str, Tensor], rows: int) -> Tensor:
-    """Return the mask of the trace, (batch, rows, columns / 8), at least one cell thick."""
+    """Return the mask of the trace, (batch, rows, columns / 8). It is at least one cell thick."""
     bins = batch["bins"]
     count, columns = bins.shape
     cells = torch.nan_to_num(bins, nan=-1.0).view(count, columns // (2 * _STRIDE), 2 * _STRIDE) * 2 / _STRIDE

@@ -10,9 +10,10 @@ from ecgdigit_export.synth.noise import gaussian_noise
 
 
 def augment_colours(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return pixels with random contrast, brightness, channel order, grey, blur or noise.
+    """Return pixels with random changes of contrast, brightness, colour and sharpness.
 
-    `pixels` is (height, width, 3) uint8.
+    Contrast and brightness always change. The channels may be permuted or averaged, and the pixels may be
+    blurred or noisy. `pixels` is (height, width, 3) uint8.
     """
     level = np.arange(256, dtype=np.float32)
     contrast, offset = np.exp(rng.normal(0, 0.15)), rng.normal(0, 14)

@@ -1,4 +1,4 @@
-"""Callbacks of a training run: averaged weights, and a summary of each epoch."""
+"""Callbacks of a training run: averaging of weights, and a summary of each epoch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-# Maximum decay of the moving average, a memory of about 400 steps. Chosen, not tuned.
+# Maximum decay of the moving average, which corresponds to about 400 steps. Hand-picked, not tuned.
 _MAX_DECAY = 0.9975
 
 
 def _update_average(average: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-    """Return the updated exponential moving average, whose decay grows from 0.1 to `_MAX_DECAY`."""
+    """Return the updated exponential moving average. Its decay increases from 0.1 to `_MAX_DECAY`."""
     if not average.dtype.is_floating_point:
         return current
     count = int(updates)
@@ -26,14 +26,14 @@ def _update_average(average: Tensor, current: Tensor, updates: Tensor | int) -> 
 
 
 def weight_averaging() -> WeightAveraging:
-    """Return the callback that averages weights. They are validated, saved and exported."""
+    """Return the callback that averages weights. The averaged weights are validated, saved and exported."""
     return WeightAveraging(avg_fn=_update_average)
 
 
 class StageWeights(pl.Callback):
-    """Writes OUT/STAGE.pt, the input of `export` and `--init-from`, whenever a checkpoint is saved.
+    """Callback that writes OUT/STAGE.pt, the input of `export` and `--init-from`, with each checkpoint.
 
-    It must follow `weight_averaging()`, which puts the averaged weights into the checkpoint.
+    It must come after `weight_averaging()`, which writes the averaged weights to the checkpoint.
     """
 
     def __init__(self, path: Path, options: dict[str, str]) -> None:
@@ -63,8 +63,8 @@ class StageWeights(pl.Callback):
 class EpochSummary:
     """Summary of one epoch.
 
-    `db` is the mean over the validation pages, None without any. `failed` is the number of them that could
-    not be digitized.
+    `db` is the mean score of the validation pages, or None if there are none. `failed` is the number of
+    validation pages that could not be digitized.
     """
 
     stage: str
@@ -85,7 +85,7 @@ class EpochSummary:
 
 
 class EpochReporter(pl.Callback):
-    """Calls `on_epoch` with the summary of each epoch."""
+    """Callback that passes the summary of each epoch to `on_epoch`."""
 
     def __init__(self, stage: str, steps: int, on_epoch: Callable[[EpochSummary], None]) -> None:
         self._stage, self._steps, self._on_epoch = stage, steps, on_epoch
@@ -93,7 +93,7 @@ class EpochReporter(pl.Callback):
         self._loss, self._seconds_per_step = 0.0, 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Start the timer, and reset the mean loss."""
+        """Start the timer and reset the mean loss."""
         self._started, self._first_step, self._loss = time.perf_counter(), trainer.global_step, 0.0
 
     def on_train_batch_end(
@@ -109,7 +109,7 @@ class EpochReporter(pl.Callback):
         self._loss += (loss - self._loss) / (batch_idx + 1)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Stop the timer, which excludes validation."""
+        """Stop the timer, so that it excludes validation."""
         self._stop_timer(trainer)
 
     def _stop_timer(self, trainer: pl.Trainer) -> None:

@@ -1,4 +1,4 @@
-"""Training settings from YAML files with inheritance. Unknown keys are refused."""
+"""Training settings from YAML files with inheritance. Unknown keys are rejected."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _PATHS = ("pages", "out", "init_from", "validation.pages", "synth.signals")
 
 
 def shipped_configs() -> list[str]:
-    """Return the names of the shipped settings, such as `lite`, for `inherits` and `--config`."""
+    """Return the names of the shipped settings, such as `lite`, which `inherits` and `--config` accept."""
     return sorted(path.name[:-5] for path in _shipped().iterdir() if path.name.endswith(".yaml"))
 
 
 def load_settings(source: str, changes: Sequence[str] = ()) -> TrainSettings:
-    """Return the settings of a YAML file or a shipped name.
+    """Return the settings of a YAML file or of the shipped settings with this name.
 
-    `changes` are texts such as "trace.steps=200", of which later ones override earlier ones. Raises
-    SettingsMalformed, with the key.
+    `changes` are texts such as "trace.steps=200". Later changes override earlier ones. Raises
+    SettingsMalformed with the key.
     """
     tree = _load_tree(source, ())
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
-            raise SettingsMalformed(change, "", "it is not of the form KEY=VALUE")
+            raise SettingsMalformed(change, "", "it does not have the form KEY=VALUE")
         _set_key(tree, key.strip(), _parse_yaml(value, change))
     try:
         settings = TrainSettings.model_validate(tree)
@@ -43,7 +43,7 @@ def load_settings(source: str, changes: Sequence[str] = ()) -> TrainSettings:
         key = ".".join(str(part) for part in first["loc"])
         raise SettingsMalformed(source, key, _problem(first["type"], first["msg"], key)) from error
     if settings.family not in FAMILIES:
-        problem = f"unknown family {settings.family}; known families are {', '.join(FAMILIES)}"
+        problem = f"unknown family {settings.family}; use one of: {', '.join(FAMILIES)}"
         raise SettingsMalformed(source, "family", problem)
     return settings
 
@@ -53,9 +53,9 @@ def _shipped() -> Traversable:
 
 
 def _load_tree(source: str, children: tuple[str, ...]) -> dict[str, Any]:
-    """Return the keys of a file, merged over those of the file that it inherits from.
+    """Return the keys of a file and of the file from which it inherits. Its own keys take precedence.
 
-    `children` are the files that inherit from this one.
+    `children` are the files that inherit from this file.
     """
     name, text, folder = _read(source)
     if name in children:
@@ -74,7 +74,7 @@ def _load_tree(source: str, children: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _read(source: str) -> tuple[str, str, Path | None]:
-    """Return name, text and folder of a file. The folder of shipped settings is None."""
+    """Return the name, text and folder of a file. The folder is None for shipped settings."""
     if source in shipped_configs():
         return source, (_shipped() / f"{source}.yaml").read_text(encoding="utf-8"), None
     path = Path(source)
@@ -82,7 +82,7 @@ def _read(source: str) -> tuple[str, str, Path | None]:
         return str(path.resolve()), path.read_text(encoding="utf-8"), path.parent
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(shipped_configs())
-        problem = f"it cannot be read ({error}). Shipped settings: {known}"
+        problem = f"it cannot be read ({error}). The shipped settings are {known}"
         raise SettingsMalformed(source, "", problem) from error
 
 
@@ -94,7 +94,7 @@ def _parse_yaml(text: str, source: str) -> object:
 
 
 def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `overrides`. Nested mappings are merged key by key."""
+    """Return `base` with the keys of `overrides`. Nested mappings are merged key by key."""
     merged = dict(base)
     for key, value in overrides.items():
         nested = merged.get(key)
@@ -105,7 +105,7 @@ def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, A
 
 
 def _resolve_path(tree: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
-    """Make a relative path in `tree` relative to `folder`, in place."""
+    """Prepend `folder` to the path with these keys in `tree`, in place, unless the path is absolute."""
     inner: Any = tree
     for key in keys[:-1]:
         inner = inner.get(key) if isinstance(inner, dict) else None
@@ -130,7 +130,7 @@ def _problem(kind: str, message: str, key: str) -> str:
     if kind == "extra_forbidden":
         outer = key.rpartition(".")[0]
         known = _fields_of(outer)
-        return f"unknown key; known keys are {', '.join(known)}"
+        return f"unknown key; use one of: {', '.join(known)}"
     return "it is required" if kind == "missing" else message[:1].lower() + message[1:]
 
 

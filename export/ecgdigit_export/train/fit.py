@@ -1,4 +1,4 @@
-"""Training of one stage, from settings to checkpoints and weights."""
+"""Training of one stage: settings, initial weights, checkpoints and trained weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecgdigit_rt.errors import CheckpointExists
 from ecgdigit_rt.models import load_models
 
 log = logging.getLogger(__name__)
-_DEBUG_STEPS = 3
+_DEBUG_STEPS = 3  # steps of a run in debug mode
 
 
 def train_stage(
@@ -32,9 +32,9 @@ def train_stage(
     mode: RunMode = STANDARD_RUN,
     on_epoch: Callable[[EpochSummary], None] = log.info,
 ) -> Path:
-    """Train one stage on pages with truth, and return OUT/STAGE.pt, the averaged weights.
+    """Train one stage on pages with truth and return the path of the averaged weights, OUT/STAGE.pt.
 
-    `on_epoch` is called with the summary of each epoch. Raises TrainingPagesMissing, and the errors of
+    `on_epoch` is called with the summary of each epoch. Raises TrainingPagesMissing or the errors of
     `train_on_curriculum`.
     """
     return train_on_curriculum(page_curriculum(stage, settings, mode), stage, settings, mode, on_epoch)
@@ -47,10 +47,12 @@ def train_on_curriculum(
     mode: RunMode = STANDARD_RUN,
     on_epoch: Callable[[EpochSummary], None] = log.info,
 ) -> Path:
-    """Train one stage on a curriculum, and return OUT/STAGE.pt.
+    """Train one stage on a curriculum and return the path of the averaged weights, OUT/STAGE.pt.
 
-    OUT/STAGE.ckpt, from which a run can be resumed, is written after every epoch, and metrics to
-    OUT/logs/STAGE. Raises CheckpointExists if there is a checkpoint and `mode` neither resumes nor restarts.
+    After every epoch, the checkpoint OUT/STAGE.ckpt is written, from which a run can be resumed. Metrics are
+    written to OUT/logs/STAGE. In debug mode, OUT is the subfolder `debug` of the output folder.
+
+    Raises CheckpointExists as `resolve_checkpoint`, or ModelMissing or ModelCorrupt for initial weights.
     """
     if mode.debug:
         settings = _debug_settings(settings, stage)
@@ -71,9 +73,9 @@ def train_on_curriculum(
 
 
 def resolve_checkpoint(stage: str, settings: TrainSettings, mode: RunMode) -> Path:
-    """Return the path of the run's checkpoint.
+    """Return the path of the checkpoint of a run.
 
-    Raises CheckpointExists if it exists and `mode` would not allow to overwrite it.
+    Raises CheckpointExists if it exists and `mode` neither resumes, nor restarts, nor debugs.
     """
     checkpoint = settings.out / f"{stage}.ckpt"
     if checkpoint.exists() and not (mode.resume or mode.restart or mode.debug):
@@ -82,9 +84,9 @@ def resolve_checkpoint(stage: str, settings: TrainSettings, mode: RunMode) -> Pa
 
 
 def initial_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, bool]:
-    """Return the stage's network with its initial weights, and whether its norms are frozen.
+    """Return the network of a stage with its initial weights, and whether its batch norms are frozen.
 
-    Raises ModelMissing and ModelCorrupt.
+    Raises ModelMissing or ModelCorrupt.
     """
     pl.seed_everything(settings.seed, verbose=False)
     network = stage_network(settings.family, stage)
@@ -100,7 +102,10 @@ def initial_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, boo
 
 
 def page_curriculum(stage: str, settings: TrainSettings, mode: RunMode = STANDARD_RUN) -> Curriculum:
-    """Return pages with truth for training, and others for validation. Raises TrainingPagesMissing."""
+    """Return the curriculum of pages with truth for training and validation.
+
+    Raises TrainingPagesMissing.
+    """
     recipe = select_recipe(settings.family, stage)
     paths = pages_with_truth(settings.pages)
     validation = settings.validation
@@ -114,14 +119,16 @@ def page_curriculum(stage: str, settings: TrainSettings, mode: RunMode = STANDAR
 
 
 def _load_matching_weights(network: nn.Module, path: Path) -> None:
-    """Load the weights whose name and shape match, so that weights of an earlier network are usable too."""
+    """Load the weights whose name and shape match, so that weights of a similar network can be used too."""
     stored = torch.load(path, map_location="cpu", weights_only=True)["weights"]
-    own = network.state_dict()
+    current = network.state_dict()
     matching = {
-        name: value for name, value in stored.items() if name in own and own[name].shape == value.shape
+        name: value
+        for name, value in stored.items()
+        if name in current and current[name].shape == value.shape
     }
     network.load_state_dict(matching, strict=False)
-    log.info("%d of %d tensors initialised from %s", len(matching), len(own), path)
+    log.info("%d of %d tensors initialised from %s", len(matching), len(current), path)
 
 
 def _debug_settings(settings: TrainSettings, stage: str) -> TrainSettings:

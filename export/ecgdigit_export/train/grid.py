@@ -1,4 +1,4 @@
-"""Training of stage 1: samples with the phase of the 5 mm grid at every fourth pixel, and the loss."""
+"""Training of the grid stage: samples with the phase of the 5 mm grid at every fourth pixel, and the loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CROP_PX = 448
 def grid_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Yield four crops of the page, at random scales around that of the runtime (`GRID_SIDE`)."""
+    """Yield four crops of the page at a random scale near that of the runtime (`GRID_SIDE`)."""
     scale = float(np.clip(np.exp(rng.normal(np.log(5.3), 0.22)), 3.2, 9.0)) / truth.px_per_mm
     width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -54,9 +54,9 @@ def grid_samples(
 def _mirror(
     crop: NDArray[np.uint8], phase: NDArray[np.floating], inside: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.floating], NDArray[np.bool_]]:
-    """Mirror a crop at random.
+    """Mirror a crop, its phase and its mask at random.
 
-    As u and v still grow to the right and downwards, their phases are conjugated.
+    The phase of a mirrored axis is conjugated, because u and v still increase to the right and downwards.
     """
     phase = phase.copy()
     if rng.random() < 0.5:
@@ -71,8 +71,8 @@ def _mirror(
 def grid_loss(model: Grid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Return the squared error of the phasors, and metrics.
 
-    Outside of the grid the target is 0, with a lower weight. `error_mm` is the median error of the phase
-    inside the grid, `length` the mean length of the phasors there.
+    Outside of the grid, the target is 0 and the weight is lower. The metrics apply to the phasors of u inside
+    the grid: `error_mm` is the median error of their phase, and `length` is their mean length.
     """
     phase = model(batch["pixels"])
     inside = batch["inside"][:, None].float()

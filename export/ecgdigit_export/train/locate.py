@@ -1,4 +1,4 @@
-"""Training of stage 0: heatmaps of the sheet, baselines and marks, and the rotation of the image."""
+"""Training of the locate stage: heatmaps of the sheet, baselines and marks, and rotation of the image."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from ecgdigit_rt.stages import (
     SPEEDS,
 )
 
-# Close-ups per page. With this number half of the training steps are close-ups (docs/architecture.md).
+# Number of close-ups per page. With 24, half of the training steps use close-ups (docs/architecture.md).
 _CLOSE_UPS = 24
-UNKNOWN_TURN = -100  # ignored by the cross-entropy
-# Standard deviations of the Gaussians of marks and across baselines, in cells. Chosen, not tuned.
+UNKNOWN_TURN = -100  # default `ignore_index` of PyTorch's cross-entropy
+# Standard deviations, in cells, of the Gaussians of marks and baselines. Hand-picked, not tuned.
 _MARK_CELLS = 1.5
 _LINE_CELLS = 1.2
 
 
 def _draw_gaussian(heatmap: NDArray[np.float32], x: float, y: float, sigma: float) -> None:
-    """Raise `heatmap` to a Gaussian of height 1 at x, y (cells), in place."""
+    """Take the element-wise maximum of `heatmap` and a Gaussian of height 1 at x, y (cells), in place."""
     reach = int(4 * sigma) + 1
     left, right = max(0, int(x) - reach), min(heatmap.shape[1], int(x) + reach + 1)
     top, bottom = max(0, int(y) - reach), min(heatmap.shape[0], int(y) + reach + 1)
@@ -53,7 +53,7 @@ def heatmaps_from_truth(
 ) -> NDArray[np.float32]:
     """Return the target heatmaps of a page, (channels, rows, columns) float32.
 
-    `scale` converts image x and y to cells. `cells` are the numbers of rows and columns.
+    `scale` contains the factors that convert image x and y to cells. `cells` is (rows, columns).
     """
     heatmaps = np.zeros((len(HEATMAPS), *cells), np.float32)
     nodes = np.asarray(truth.nodes_px * scale, np.float32)
@@ -75,7 +75,7 @@ def heatmaps_from_truth(
 def page_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Yield the whole image, at a random scale and rotation, and close-ups as used for reading text."""
+    """Yield the whole image at a random scale and rotation, and close-ups as used for text detection."""
     yield _whole_page(image, truth, rng)
     for _ in range(_CLOSE_UPS):
         yield _close_up(image, truth, rng)
@@ -86,7 +86,7 @@ def _whole_page(
 ) -> dict[str, NDArray[np.generic]]:
     small, heatmaps = _scale_page(image, truth, LOCATE_SIDE / max(image.shape[:2]) * rng.uniform(0.72, 1.0))
     turns = int(rng.integers(1, 4)) if rng.random() < 0.4 else 0
-    # Rotated before it is padded: the position of a margin would reveal the rotation.
+    # The image is rotated before it is padded, because the position of the padding would reveal the rotation.
     return _on_canvas(
         np.rot90(small, -turns),
         np.rot90(heatmaps, -turns, axes=(1, 2)),
@@ -99,13 +99,13 @@ def _whole_page(
 def _close_up(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> dict[str, NDArray[np.generic]]:
-    """Return a close-up at about the scale of text reading, in most cases with a mark in it."""
+    """Return a close-up at about the scale of text detection. Most close-ups contain a mark."""
     scale = CLOSE_PX_PER_MM * np.exp(rng.normal(0, 0.15)) / truth.px_per_mm
     size = np.array(CLOSE_SIZE_PX) / scale
     middle = rng.uniform(0, 1, 2) * image.shape[1::-1]
     if truth.marks and rng.random() < 0.85:
         scale_marks = [mark for mark in truth.marks if mark.name in SPEEDS or mark.name in GAINS]
-        # Only two of about twenty marks are speed and gain, but they determine all millivolts.
+        # Only two of about twenty marks are speed and gain, but they determine the scale of all signals.
         candidates = scale_marks if scale_marks and rng.random() < 0.4 else truth.marks
         mark = candidates[int(rng.integers(len(candidates)))]
         x, y = truth.pixels_from_mm(np.array(mark.u_mm), np.array(mark.v_mm))
@@ -121,7 +121,7 @@ def _close_up(
 def _scale_page(
     image: NDArray[np.uint8], truth: PageTruth, scale: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return the image at another scale, and its heatmaps."""
+    """Return the scaled image and its heatmaps."""
     width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
@@ -136,7 +136,7 @@ def _on_canvas(
     turns: int,
     rng: np.random.Generator,
 ) -> dict[str, NDArray[np.generic]]:
-    """Return a sample with image and heatmaps cropped or padded to `size` (width, height)."""
+    """Return a sample in which image and heatmaps are cropped or padded to `size` (width, height)."""
     canvas = np.full((size[1], size[0], 3), rng.integers(256), np.uint8)
     image = image[: size[1], : size[0]]
     canvas[: image.shape[0], : image.shape[1]] = image
@@ -147,24 +147,24 @@ def _on_canvas(
 
 
 def locate_loss(model: Locate, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Return the sum of the losses of mask, marks, baselines, rotation and names, and metrics.
+    """Return the weighted sum of the losses of mask, marks, baselines, rotation and names, and metrics.
 
     `mask` is the loss of the page mask. `marks` and `line` are the mean predictions at the centres of marks
-    and on baselines. `named` is the share of marks with the correct name.
+    and on baselines. `named` is the fraction of mark cells with the correct name.
     """
     logits, turn_logits = model.logits(batch["pixels"])
     target, turns = batch["heatmaps"], batch["turns"]
     mask = functional.binary_cross_entropy_with_logits(logits[:, 0], target[:, 0])
     upright = ((turns == 0) | (turns == UNKNOWN_TURN)).float().view(-1, 1, 1, 1)
     p = logits[:, 1:].sigmoid()
-    # The targets of a rotated page have no marks: names are only read on upright pages.
+    # The targets of rotated pages contain no marks, because names are predicted only on upright pages.
     expected = torch.cat([target[:, 1:2], target[:, 2:] * upright], 1)
-    # Quality focal loss (Li et al., 2020) for soft targets: easy background has almost no weight.
+    # Quality focal loss (Li et al., 2020) for soft targets, in which easy background has almost no weight.
     focal = (
         functional.binary_cross_entropy_with_logits(logits[:, 1:], expected, reduction="none")
         * (p - expected).abs().square()
     )
-    # A batch of rotated pages has no marks. A page has about 200 cells of them.
+    # A page has about 200 mark cells. The lower limit is for batches of rotated pages, which have no marks.
     marks = focal[:, 1:].sum() / expected[:, 1:].sum().clamp_min(200)
     line = focal[:, :1].sum() / expected[:, :1].sum().clamp_min(1)
     is_known = bool((turns != UNKNOWN_TURN).any())
@@ -172,7 +172,7 @@ def locate_loss(model: Locate, batch: dict[str, Tensor]) -> tuple[Tensor, dict[s
     peak = expected[:, 1:] > 0.8
     is_mark = expected[:, 1:].amax(1) > 0.6
     names, predicted = expected[:, 1:].argmax(1)[is_mark], logits[:, 2:].permute(0, 2, 3, 1)[is_mark]
-    # The focal loss alone tolerates weak predictions of all names at a mark.
+    # With the focal loss alone, the network may predict all names weakly at a mark.
     naming = functional.cross_entropy(predicted, names) if names.numel() else predicted.sum()
     metrics = {
         "mask": float(mask.detach()),

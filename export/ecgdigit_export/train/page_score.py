@@ -1,4 +1,4 @@
-"""Validation of a stage's network: score of the whole pipeline in dB on pages that are held out."""
+"""Validation of the network of a stage: score of the whole pipeline in dB on held-out pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ecgdigit_rt.results import Digitized, Result
 
 
 def opener_with_network(stage: str, network: nn.Module) -> StageOpener:
-    """Return an opener of the shipped networks that opens `network` in place of `stage`'s."""
+    """Return an opener of the shipped networks in which the network of `stage` is replaced with `network`."""
     shipped = select_backend("onnxruntime", "cpu", "fp32", graph_precisions("lite")).opener()
 
     def open_stage(request: StageRequest) -> Runner:
@@ -36,9 +36,9 @@ def opener_with_network(stage: str, network: nn.Module) -> StageOpener:
 
 
 def page_db(truth: PageTruth, result: Result) -> float:
-    """Return the signal-to-noise ratio of a page in dB by the competition's metric, without a cap.
+    """Return the signal-to-noise ratio of a page in dB in the metric of the competition, without a cap.
 
-    A page that failed has 0 dB.
+    The score of a page that failed is 0 dB.
     """
     signals = {lead: mv for lead, (_, mv) in lead_signals(truth).items()}
     requests = [LeadRequest(lead, RATE_HZ, mv.size) for lead, mv in signals.items()]
@@ -47,7 +47,10 @@ def page_db(truth: PageTruth, result: Result) -> float:
 
 
 class PageScore(pl.Callback):
-    """Logs `db`, the mean over the validation pages, and `failed`, the number that could not be digitized."""
+    """Callback that logs the score of the validation pages.
+
+    `db` is the mean score. `failed` is the number of pages that could not be digitized.
+    """
 
     def __init__(self, stage: str, threads: int) -> None:
         self._stage, self._threads = stage, threads
@@ -56,7 +59,7 @@ class PageScore(pl.Callback):
         self._failed = 0
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Reset the scores, and open the digitizer with the network in training."""
+        """Reset the scores. In the first epoch, open a digitizer with the network that is trained."""
         self._scores_db, self._failed = [], 0
         if self._digitizer is None:
             opener = opener_with_network(self._stage, pl_module.network)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Training pages on disk, and endless streams of batches from them."""
+"""Training pages on disk, and endless streams of batches of their samples."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from ecgdigit_rt.errors import TrainingPagesMissing
 Sample = dict[str, NDArray[np.generic]]
 PageSampler = Callable[[NDArray[np.uint8], PageTruth, np.random.Generator], Iterator[Sample]]
 Sampler = Callable[[Path, np.random.Generator], Iterator[Sample]]
-"""Function that yields several random samples of a file."""
+"""Function that yields several random samples of the page in a file."""
 
 Batch = dict[str, torch.Tensor]
 
-# Minimum number of pages for each one that is held out. Chosen, not tuned.
+# Minimum number of pages per held-out page. Hand-picked, not tuned.
 _MIN_PAGES_PER_HELD_OUT = 4
 
 
 def pages_with_truth(folder: Path) -> list[Path]:
-    """Return the truth files (NAME.npz with NAME.jpg) of a folder that `synth` or `label` wrote, sorted.
+    """Return the sorted truth files of a folder that `synth` or `label` wrote.
 
-    Raises TrainingPagesMissing if there are none.
+    A truth file is NAME.npz with an image NAME.jpg. Raises TrainingPagesMissing if there are none.
     """
     truths = sorted(path for path in folder.glob("*.npz") if path.with_suffix(".jpg").is_file())
     if not truths:
@@ -41,9 +41,10 @@ def pages_with_truth(folder: Path) -> list[Path]:
 
 
 def split_held_out(truths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:
-    """Return the pages for training and the pages that are held out, at most `count` and a quarter of all.
+    """Return the training pages and the held-out pages.
 
-    They are selected by the digest of their names, so that they stay held out when pages are added.
+    At most `count` pages, and at most a quarter of all pages, are held out. They are selected by the digest
+    of their names, so that most of them remain held out if pages are added.
     """
     shuffled = sorted(truths, key=lambda path: sha256(path.stem.encode()).digest())
     held_out = set(shuffled[: min(count, len(truths) // _MIN_PAGES_PER_HELD_OUT)])
@@ -60,7 +61,7 @@ def load_page(path: Path) -> tuple[NDArray[np.uint8], PageTruth]:
 
 @dataclass(frozen=True, slots=True)
 class PageFileSampler:
-    """A `Sampler` of page files, from a sampler of loaded pages."""
+    """A `Sampler` that loads the page of a truth file and passes it to a `PageSampler`."""
 
     sampler: PageSampler
 
@@ -70,12 +71,12 @@ class PageFileSampler:
 
 
 class PageStream(IterableDataset[Batch]):
-    """Endless batches of one stage.
+    """Endless stream of batches of one stage.
 
-    Several samples are taken of each page that is read. A buffer shuffles the samples of many pages. All
-    samples of a batch have the same shape: there is a buffer per shape, and a batch has as many samples as
-    `batch_px` pixels allow, so that all steps take about the same time. The batches depend only on `seed` and
-    the number of workers.
+    Each page that is loaded provides several samples. A buffer shuffles the samples of many pages. There is
+    one buffer per shape, so that all samples of a batch have the same shape. The number of samples in a batch
+    is such that it contains about `batch_px` pixels, and all steps take about the same time. The batches
+    depend only on the pages, `seed` and the number of workers.
     """
 
     def __init__(
@@ -111,9 +112,9 @@ class PageStream(IterableDataset[Batch]):
 
 
 def ensure_pages(settings: TrainSettings, report: Callable[[str], None]) -> None:
-    """Write synthetic pages until the folder has `settings.synth.count` of them.
+    """Write synthetic pages until the folder contains `settings.synth.count` pages.
 
-    `report` is called with a message before they are written.
+    `report` is called with a message before pages are written. Does nothing if `settings.synth` is None.
     """
     synth = settings.synth
     if synth is None:

@@ -1,4 +1,4 @@
-"""Recipes of training, samples and loss of each stage, and the curriculum of a run."""
+"""Training recipes (samples and loss of each stage), and the curriculum of a run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ecgdigit_export.train.pages import PageFileSampler, Sampler
 from ecgdigit_export.train.trace import strip_samples, trace_loss
 
 Loss = Callable[[Any, dict[str, Tensor]], tuple[Tensor, dict[str, float]]]
-"""Function from a network and a batch to the loss and metrics."""
+"""Function that returns the loss and the metrics of a network for a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Samples and loss of a stage.
 
-    `sample_px` is the number of pixels of a sample of the standard shape. A batch has more samples of smaller
-    shapes.
+    `sample_px` is the number of pixels of a sample with the standard shape. Batches of smaller samples
+    contain more samples.
     """
 
     sampler: Sampler
@@ -34,7 +34,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
-    """Recipe and files of a training run, and the truth files of the pages for validation."""
+    """Recipe of a training run, the files to train on, and the truth files of the validation pages."""
 
     recipe: Recipe
     paths: Sequence[Path]

@@ -23,7 +23,7 @@ Image = NDArray[np.uint8]
 
 
 def write_sample_sheet(stage: str, curriculum: Curriculum, out: Path) -> None:
-    """Write a PNG file with samples of the first pages."""
+    """Write a PNG file with samples of the first pages and their targets."""
     rng = np.random.default_rng(0)
     paths, sampler = curriculum.paths, curriculum.recipe.sampler
     samples = []
@@ -38,7 +38,7 @@ def write_sample_sheet(stage: str, curriculum: Curriculum, out: Path) -> None:
 
 
 def _tile(image: Image) -> Image:
-    """Return an image scaled to a tile."""
+    """Return a tile that contains the scaled image."""
     scale = min(_TILE[0] / image.shape[1], _TILE[1] / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     canvas = np.full((_TILE[1], _TILE[0], 3), 48, np.uint8)
@@ -47,13 +47,13 @@ def _tile(image: Image) -> Image:
 
 
 def _blend(image: Image, colour: NDArray[np.int_], share: NDArray[np.floating]) -> Image:
-    """Return `image` blended with `colour` by `share` (height, width), at most 60 %."""
+    """Return `image` blended with `colour`. The weight is 60 % of `share`, (height, width)."""
     weight = 0.6 * np.asarray(share)[..., None]
     return (image * (1 - weight) + colour * weight).astype(np.uint8)
 
 
 def _strip_overlay(sample: Sample) -> Image:
-    """Return a strip with the trace in green."""
+    """Return the strip with the trace in green."""
     image = np.asarray(sample["pixels"], np.uint8).copy()
     bins = np.asarray(sample["bins"], float)
     columns = np.flatnonzero(np.isfinite(bins))
@@ -67,7 +67,7 @@ def _strip_overlay(sample: Sample) -> Image:
 
 
 def _grid_overlay(sample: Sample) -> Image:
-    """Return a crop with vertical grid lines in red and horizontal ones in blue, by their phase."""
+    """Return the crop with the grid lines of its phase: vertical ones in red, horizontal ones in blue."""
     image = np.asarray(sample["pixels"], np.uint8)
     phase = np.asarray(sample["phase"], float)
     for cos, sin, colour in ((0, 1, _RED), (2, 3, _BLUE)):
@@ -78,7 +78,7 @@ def _grid_overlay(sample: Sample) -> Image:
 
 
 def _locate_overlay(sample: Sample) -> Image:
-    """Return the image with the background darkened, baselines in blue and marks in red."""
+    """Return the image with a darkened background, baselines in blue and marks in red."""
     image = np.asarray(sample["pixels"], np.uint8)
     heatmaps = np.asarray(sample["heatmaps"], float)
     sheet, rows = HEATMAPS.index(PAGE_MASK), HEATMAPS.index(BASELINE)
@@ -89,7 +89,7 @@ def _locate_overlay(sample: Sample) -> Image:
 
 
 def _upsample(cells: NDArray[np.floating], image: Image) -> NDArray[np.float32]:
-    """Return a map of cells at the size of the image."""
+    """Return a map of cells, scaled to the size of the image."""
     size = (image.shape[1], image.shape[0])
     return np.asarray(cv2.resize(cells.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
 

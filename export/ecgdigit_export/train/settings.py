@@ -15,9 +15,9 @@ class _Strict(BaseModel):
 class StageSettings(_Strict):
     """Settings of one stage.
 
-    `steps` is the number of optimizer steps and the length of the cosine schedule. `batch` is the number of
-    samples per step and device. `rate` is the maximum learning rate. `accumulate` is the number of batches
-    whose gradients are summed for one step.
+    `steps` is the number of optimizer steps, and the length of the cosine schedule. `batch` is the number of
+    samples with the standard shape per batch and device. `rate` is the maximum learning rate. `accumulate` is
+    the number of batches whose gradients are accumulated for one step.
     """
 
     steps: PositiveInt
@@ -29,7 +29,8 @@ class StageSettings(_Strict):
 class ValidationSettings(_Strict):
     """Settings of validation after every epoch.
 
-    `pages` is a folder of validation pages. Without it, `count` pages of the training folder are held out.
+    `count` is the maximum number of validation pages. They are from the folder `pages`, if it is specified.
+    Otherwise they are pages of the training folder that are held out.
     """
 
     pages: Path | None = None
@@ -37,9 +38,10 @@ class ValidationSettings(_Strict):
 
 
 class SynthSettings(_Strict):
-    """Synthetic pages that are written before training if the folder has fewer than `count`.
+    """Settings of synthetic pages.
 
-    `signals` is as for `ecgdigit-rt synth --signals`. Without it recordings are simulated.
+    They are written before training if the training folder contains fewer than `count` pages. `signals` is as
+    for `ecgdigit-rt synth --signals`. If it is None, recordings are simulated.
     """
 
     count: PositiveInt = 2000
@@ -56,23 +58,24 @@ class TrainSettings(_Strict):
     Attributes
     ----------
     pages
-        Folder that `synth` or `label` wrote.
+        Folder of training pages from `synth` or `label`.
     out
         Folder for weights, checkpoints and logs.
     init_from
-        Initial weights, for fine-tuning: a folder with STAGE.pt, or models as for `run --models`, such as
-        lite.
+        Initial weights for fine-tuning: a folder that contains STAGE.pt, or models as for `run --models`,
+        such as `lite`.
     freeze_norms
-        Freezes the statistics of batch norms, which few or uniform pages would degrade. Always true if
-        `init_from` are models.
+        If true, the statistics of batch norms are frozen. Few or uniform pages would degrade them. They are
+        always frozen if `init_from` is a name or folder of models.
     epoch_steps
         Steps between two validations, and between two checkpoints.
     precision
-        `fp32`, `bf16` or `fp16` (mixed, with FP32 weights), or `auto`: bf16 if the device supports it.
+        `fp32`, `bf16`, `fp16` or `auto`. bf16 and fp16 are mixed precisions with FP32 weights. `auto` selects
+        bf16 if the device supports it natively, otherwise fp32.
     threads
-        CPU threads of PyTorch.
+        Number of CPU threads of PyTorch.
     workers
-        Processes that prepare samples.
+        Number of processes that prepare samples.
     log
         Loggers in addition to OUT/logs/STAGE/metrics.csv.
     """

@@ -1,4 +1,4 @@
-"""Lightning modules of a stage's training: loss, optimizer, schedule, and data."""
+"""Lightning modules for training a stage: loss, optimizer, schedule and data."""
 
 from __future__ import annotations
 
@@ -21,27 +21,30 @@ from ecgdigit_export.train.pages import Batch, PageStream
 from ecgdigit_export.train.recipes import Curriculum, Recipe
 from ecgdigit_export.train.settings import StageSettings, TrainSettings
 
-# Steps of the warm-up, final learning rate as a share of the maximum, and weight decay of AdamW. Chosen, not
-# tuned.
+# Steps of the warm-up, final learning rate as a fraction of the maximum, and weight decay of AdamW.
+# Hand-picked, not tuned.
 _WARMUP_STEPS = 100
 _MIN_RATE = 0.02
 _WEIGHT_DECAY = 0.01
 
 
 def rate_share(step: int, steps: int) -> float:
-    """Return the learning rate at a step as a share of the maximum: a warm-up, and a cosine down to 2 %."""
+    """Return the learning rate at a step as a fraction of the maximum.
+
+    After a linear warm-up, it follows a cosine down to 2 %.
+    """
     warmup = min(1.0, (step + 1) / _WARMUP_STEPS)
     return warmup * (_MIN_RATE + (1 - _MIN_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def epoch_ends(steps: int, epoch_steps: int) -> list[int]:
-    """Return the step at which each epoch ends. Epochs of about `epoch_steps` add up to `steps`."""
+    """Return the step at which each epoch ends. Each epoch has about `epoch_steps` steps."""
     epochs = max(1, round(steps / epoch_steps))
     return [round(steps * (k + 1) / epochs) for k in range(epochs)]
 
 
 class StageTraining(pl.LightningModule):
-    """Training of `network` with `recipe`. Loss and metrics of each batch are logged."""
+    """Training of `network` with `recipe`. The loss and the metrics of each batch are logged."""
 
     def __init__(
         self, network: nn.Module, recipe: Recipe, settings: StageSettings, freeze_norms: bool
@@ -52,12 +55,12 @@ class StageTraining(pl.LightningModule):
         self._freeze_norms = freeze_norms
 
     def on_train_batch_start(self, _: Batch, __: int) -> None:
-        """Freeze the norms again, because validation has reset all modules to training mode."""
+        """Freeze the norms again, because Lightning may have set all modules to training mode."""
         if self._freeze_norms:
             freeze_norms(self.network)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the loss of a batch, and log it with the metrics."""
+        """Return the loss of a batch. Log the loss and the metrics."""
         loss, metrics = self._loss(self.network, batch)
         self.log_dict({"loss": loss.detach(), **metrics}, on_step=True, on_epoch=False)
         return loss
@@ -76,9 +79,10 @@ class StageTraining(pl.LightningModule):
 
 
 class EpochLoader:
-    """Batches of one epoch, from an endless loader.
+    """Batches of one epoch from an endless loader.
 
-    With `repeat`, the same number of batches is repeated, to test whether the network can overfit them.
+    If `repeat` is specified, the epoch repeats this number of batches, to test whether the network can
+    overfit them.
     """
 
     def __init__(self, loader: DataLoader[Batch], batches: int, repeat: int | None) -> None:
@@ -97,8 +101,8 @@ class EpochLoader:
 class StagePages(pl.LightningDataModule):
     """Batches of each epoch, and pages for validation.
 
-    The batches of an epoch depend only on seed, epoch, rank and the number of workers, so that a resumed run
-    continues with the same batches. `repeat` is as in `EpochLoader`.
+    The batches of an epoch depend only on the pages, the seed, the epoch, the rank and the number of workers.
+    A resumed run therefore continues with the same batches. `repeat` is as in `EpochLoader`.
     """
 
     def __init__(
@@ -140,9 +144,9 @@ class StagePages(pl.LightningDataModule):
 
 
 def _worker_context() -> BaseContext:
-    """Return a start method other than fork.
+    """Return a multiprocessing context that does not fork this process.
 
-    A worker that is forked while other threads hold locks, as those of validation do, hangs.
+    A worker that is forked while another thread holds a lock, as in validation, would hang.
     """
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")

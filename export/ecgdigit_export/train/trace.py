@@ -1,4 +1,4 @@
-"""Training of stage 2: strips with the height of the middle row's trace in each column, and the loss."""
+"""Training of the trace stage: strips with the height of the middle row's trace, and the loss."""
 
 from __future__ import annotations
 
@@ -30,14 +30,18 @@ _SHAPES = (
     (2 * STRIP_HALF_HEIGHT_MM, 256, 0.15),
     (4 * STRIP_HALF_HEIGHT_MM, 128, 0.05),
 )
-"""Half height (mm), width (px) and share of the crops: standard strips, and taller ones for tall leads.
-Chosen, not tuned."""
-# Samples per page. Chosen, not tuned.
+"""Half height (mm), width (px) and share of the crops: standard strips, and taller strips for tall leads.
+
+Hand-picked, not tuned.
+"""
+# Number of random samples per page. Hand-picked, not tuned.
 _CROPS = 16
 _MEETING_MM = (3.0, -3.0)
-"""Maximum gap between the traces of two rows that meet, and of two that cross. These positions are rare, but
-have most of the error, so they are sampled more often. Chosen, not tuned."""
-# Columns around the start and the end of a record in which presence has a higher weight. Chosen, not tuned.
+"""Maximum gap between the traces of two rows that meet, and of two rows that cross. Hand-picked, not tuned.
+
+Such positions are sampled more often, because they are rare but cause most of the error.
+"""
+# Columns on each side of the ends of a record in which presence has a higher weight. Hand-picked, not tuned.
 _END_COLUMNS = 16
 ABSENT = np.float32(np.nan)
 
@@ -52,12 +56,14 @@ def _crop(
     width: int,
     about_mm: float | None,
 ) -> dict[str, NDArray[np.generic]]:
-    """Return one sample: a crop of a strip, and its targets per output column.
+    """Return one sample: a crop of a strip, and a target for each output column.
 
-    `pixels` is (16 * half_height_mm, width, 3). The targets are (2 * width,): `bins` is the height in bins
-    from the top, NaN without a trace, `covered` the share of the column that the trace covers, and
-    `from_start` the distance from the nearest start of a lead. The crop is anywhere on the row, including its
-    ends, or contains the position `about_mm`.
+    The crop contains the position `about_mm`. If it is None, the crop is at a random position of the row,
+    including its ends. `pixels` is (16 * half_height_mm, width, 3). The targets are (2 * width,):
+
+    - `bins`: the height in bins from the top, or NaN without a trace.
+    - `covered`: the fraction of the column that the trace covers.
+    - `from_start`: the distance in columns from the nearest start of a lead.
     """
     span_mm = width / STRIP_PX_PER_MM
     if about_mm is None:
@@ -74,8 +80,8 @@ def _crop(
     ratio = truth.px_per_mm / float(np.sqrt(STRIP_PX_PER_MM * STRIP_ROWS_PER_MM))
     strip = sample_image(image, map_x, map_y, ratio, cv2.INTER_CUBIC)  # as at run time
     at = (start - row.start_mm) * COLUMNS_PER_MM + np.arange(2 * width)
-    # A sample extends half a column to both sides. A column that the first or the last sample covers partly
-    # has a fractional presence, so that the sum of presence gives the exact ends of the record.
+    # A sample extends half a column to both sides. Columns that the first or the last sample covers partly
+    # have a fractional presence. The sum of the presence therefore determines the exact ends of the record.
     covered = np.clip(np.minimum(at + 1, curve.size - at), 0, 1)
     height_mm = np.interp(at, np.arange(curve.size), curve) + (centre - row.baseline_mm)
     bins = (half_height_mm - height_mm) * BINS_PER_MM
@@ -92,7 +98,7 @@ def _crop(
 def strip_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Yield crops of random rows of a page, and as many again of positions at which rows meet."""
+    """Yield crops of random rows of a page, and up to as many crops of positions at which rows meet."""
     rows = truth.layout.rows
     picks: list[tuple[int, float | None]] = [(int(row), None) for row in rng.integers(0, len(rows), _CROPS)]
     for reach_mm in _MEETING_MM:
@@ -105,7 +111,10 @@ def strip_samples(
 
 
 def _find_meetings(truth: PageTruth, reach_mm: float) -> list[tuple[int, float]]:
-    """Return index and position (mm) of both rows where the gap between their traces is below `reach_mm`."""
+    """Return the positions at which the gap between the traces of adjacent rows is less than `reach_mm`.
+
+    For each position, the result contains the index of each of the two rows with the position in mm.
+    """
     meetings: list[tuple[int, float]] = []
     pairs = list(zip(truth.layout.rows, truth.curves, strict=True))
     for index in range(len(pairs) - 1):
@@ -119,23 +128,22 @@ def _find_meetings(truth: PageTruth, reach_mm: float) -> list[tuple[int, float]]
 
 
 def importance(bins: Tensor) -> Tensor:
-    """Return the weight of each column.
+    """Return the weight of each column, which increases with the distance from the median.
 
-    It grows with the distance from the median, because the score is a ratio of energies, most of which are in
-    QRS complexes.
+    The score is a ratio of energies, and most of the energy is in QRS complexes.
     """
     median = bins.nanmedian(dim=1, keepdim=True).values
     return 1 + (torch.nan_to_num(bins - median).abs() / 10).clamp(max=6)
 
 
 def presence_entropy(presence: Tensor, covered: Tensor) -> Tensor:
-    """Return the cross-entropy of presence, with a higher weight at the ends of the record."""
+    """Return the cross-entropy of presence. The ends of the record have a higher weight."""
     entropy = functional.binary_cross_entropy_with_logits(presence, covered, reduction="none")
     return (_end_weight(covered) * entropy).mean()
 
 
 def _end_weight(covered: Tensor) -> Tensor:
-    """Return the weight of each column for presence: 10 near the start or the end of a record, else 1."""
+    """Return the weight of each column for presence: 10 near the ends of a record, otherwise 1."""
     changes = functional.pad((covered.diff(dim=1) != 0).float(), (1, 0))
     near = functional.max_pool1d(changes[:, None], 2 * _END_COLUMNS + 1, 1, _END_COLUMNS)[:, 0]
     return 1 + 9 * near
@@ -144,15 +152,17 @@ def _end_weight(covered: Tensor) -> Tensor:
 def trace_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Return the loss of heights and presence, and metrics.
 
-    The target in each column is a Gaussian with a standard deviation of one bin. `error_mm` is the mean error
-    of the local expectation, `lost` the share of columns whose maximum is more than 4 bins off, and
-    `presence` the loss of presence.
+    The target in each column is a Gaussian with a standard deviation of one bin. The metrics are:
+
+    - `error_mm`: the weighted mean error of the expected height near the trace.
+    - `lost`: the number of columns whose maximum is more than 4 bins off, divided by the sum of the weights.
+    - `presence`: the loss of presence.
     """
     logits, presence = model(batch["pixels"])
     bins = batch["bins"]
     height = logits.shape[1]
     inside = torch.isfinite(bins)
-    bins = bins.clamp(0.5, height - 0.5)  # the target of a trace outside of the strip is its edge
+    bins = bins.clamp(0.5, height - 0.5)  # outside of the strip, the target is its edge
     centres = torch.arange(height, device=bins.device) + 0.5
     target = torch.exp(-0.5 * (centres[None, :, None] - torch.nan_to_num(bins)[:, None]) ** 2)
     target = target / target.sum(1, keepdim=True).clamp_min(1e-6)

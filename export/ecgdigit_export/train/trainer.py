@@ -1,4 +1,4 @@
-"""Configuration of Lightning's trainer, and the modes of a run."""
+"""Configuration of the Lightning trainer, and modes of a run."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _PRECISIONS: dict[str, _Precision] = {"fp32": "32-true", "bf16": "bf16-mixed", "
 class RunMode:
     """Mode of a training run.
 
-    `resume` continues from OUT/STAGE.ckpt, if it exists. `restart` ignores an existing checkpoint. `overfit`
-    is a number of batches that are repeated; validation uses the pages that they come from. `debug` runs
-    three steps with anomaly detection, and writes a contact sheet of samples.
+    `resume` continues from OUT/STAGE.ckpt if it exists. `restart` ignores an existing checkpoint. `overfit`
+    is the number of batches that are repeated. Training and validation then use at most as many pages.
+    `debug` runs three steps with anomaly detection and writes a contact sheet of samples.
     """
 
     resume: bool = False
@@ -44,7 +44,7 @@ STANDARD_RUN = RunMode()
 def has_native_bf16(accelerator: str) -> bool:
     """Return whether an accelerator computes bf16 natively.
 
-    Emulated, as on CPUs without AVX512-BF16, it is slower than FP32.
+    Emulated bf16 is slower than FP32.
     """
     if accelerator == "cuda" or (accelerator == "auto" and torch.cuda.is_available()):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -61,7 +61,7 @@ def stage_trainer(
 ) -> pl.Trainer:
     """Return the trainer of a stage.
 
-    The order of the callbacks matters: `weight_averaging` must come before those that store weights.
+    The callback `weight_averaging` must come before the callbacks that store weights.
     """
     stage_settings = settings.of_stage(stage)
     options = {key: str(value) for key, value in settings.model_dump(mode="json").items()}
@@ -112,7 +112,7 @@ def _loggers(settings: TrainSettings, stage: str) -> list[Logger]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Suppress Lightning's banner, and its advice on data loaders, which does not fit endless streams."""
+    """Suppress the banner and the warnings of Lightning. Its advice does not apply to endless streams."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
 """Fuzzer of one reader, based on atheris: python tests/support/fuzz/run.py NAME [libFuzzer options].
 
-NAME is a key of SEEDS in seeds.py. An input that breaks its target is written to the current folder as
-crash-…, oom-… or timeout-…; `python tests/support/fuzz/run.py NAME crash-…` runs that file alone.
+NAME is a key of SEEDS in seeds.py. If an input breaks its target, it is written to the current folder as
+crash-…, oom-… or timeout-…. `python tests/support/fuzz/run.py NAME crash-…` runs only that file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seeds of the fuzzers: small valid files of every format."""
+"""Seeds of the fuzzers: small valid files of all formats."""
 
 from __future__ import annotations
 

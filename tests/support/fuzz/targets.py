@@ -1,4 +1,4 @@
-"""Fuzz targets: for any bytes, a reader raises a named error or returns a valid value."""
+"""Fuzz targets, which check that a reader of any bytes raises a named error or returns a valid value."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ecgdigit_rt.formats.test_csv import MAX_RATE_HZ, MAX_ROWS, read_test_csv
 from ecgdigit_rt.results import LEADS, PageRef
 
 MAX_PIXELS = 2_000_000
-_MAX_PAGES = 3  # of a file that states many, which are alike
+_MAX_PAGES = 3  # maximum number of pages decoded, because a file may declare many equal pages
 
 _FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 
 
 def check_decoding(file_format: FileFormat, data: bytes) -> None:
-    """Decode the pages of a file with these bytes, unless they are of another format with its own target."""
+    """Decode the pages of a file with these bytes, unless the bytes are of another format."""
     if not file_format.matches(data[:HEAD_BYTES]):
         return
     path = _FOLDER / "page"

@@ -18,8 +18,8 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 Result Client::digitize(std::string_view image, const PageOptions& options, std::string_view id) {
     if (image.size() > max_image) {
-        return Error{"E-INPUT-11", Fault::page, "The file has more than 2 GB",
-                     "Split it into files with fewer pages."};
+        return Error{"E-INPUT-11", Fault::page, "The file is larger than 2 GB",
+                     "Split the file into files with fewer pages."};
     }
     const auto response = connection_->post(request_from_page(image, options, id));
     if (const auto* error = std::get_if<Error>(&response)) return *error;

@@ -6,7 +6,7 @@
 namespace ecgdigit {
 namespace {
 
-constexpr std::size_t max_body = std::size_t{64} << 20U;  // the response to a page has less than 1 MB
+constexpr std::size_t max_body = std::size_t{64} << 20U;  // the response to a page is smaller than 1 MB
 constexpr std::size_t max_length_digits = 40;
 constexpr long connect_ms = 10'000;
 constexpr std::string_view length_header = "inference-header-content-length:";
@@ -16,14 +16,14 @@ struct SlistDeleter {
 };
 using Headers = std::unique_ptr<curl_slist, SlistDeleter>;
 
-// Initialises libcurl once per process. It is never cleaned up, since other code may use libcurl too.
+// Initialises libcurl once per process. There is no cleanup, because other code may use libcurl too.
 bool is_initialised() {
     static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     return code == CURLE_OK;
 }
 
-// Callback of libcurl for the body. A return value other than `size` aborts the transfer. It must not throw,
-// since libcurl is C.
+// Callback of libcurl for the body. A return value other than `size` aborts the transfer. The callback must
+// not throw, since libcurl is written in C.
 std::size_t append_body(char* data, std::size_t /*always 1*/, std::size_t size, void* response) noexcept {
     auto& body = static_cast<Response*>(response)->body;
     if (size > max_body - body.size()) return 0;
@@ -58,7 +58,7 @@ std::size_t read_header(char* data, std::size_t /*always 1*/, std::size_t size, 
     return size;
 }
 
-// Returns the request headers, null if memory is exhausted.
+// Returns the request headers, or null if memory is exhausted.
 Headers request_headers(std::size_t header_length) {
     const std::array lines = {
         "Inference-Header-Content-Length: " + std::to_string(header_length),

@@ -1,4 +1,4 @@
-// HTTP connection: one libcurl handle that posts requests and keeps its connection open.
+// HTTP connection: a libcurl handle that posts requests and reuses its connection.
 #pragma once
 
 #include <curl/curl.h>

@@ -8,7 +8,7 @@
 namespace ecgdigit {
 namespace {
 
-// Uses std::to_chars, since printf would write the decimal separator of the locale.
+// Uses std::to_chars, because printf would use the decimal separator of the locale.
 void append_fixed(std::string& text, double value, int decimals) {
     std::array<char, 400> digits{};  // the largest double has 309 digits before the point
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value,

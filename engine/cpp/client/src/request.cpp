@@ -52,7 +52,7 @@ Request request_from_page(std::string_view image, const PageOptions& options, st
     for (const char* name : output_names) {
         header["outputs"].push_back({{"name", name}, {"parameters", {{"binary_data", true}}}});
     }
-    // JSON must be UTF-8; a file name need not be.
+    // JSON must be UTF-8, but file names may contain other bytes.
     const std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
     return {text + tensors, text.size()};
 }

@@ -14,7 +14,8 @@ struct Request {
     std::size_t header_length;  // of the JSON before the tensors
 };
 
-// `image` must be shorter than 2³² bytes, since its length is sent in 4 bytes.
+// Returns the request for an encoded image, which must be shorter than 2³² bytes: its length is sent in 4
+// bytes.
 Request request_from_page(std::string_view image, const PageOptions& options, std::string_view id);
 
 }  // namespace ecgdigit

@@ -19,7 +19,8 @@ constexpr long ok = 200;
 constexpr long bad_request = 400;
 constexpr std::size_t max_message = 2000;
 
-// Copies the finite samples of a lead, which is NaN before and after its window. Throws MalformedResponse.
+// Copies the samples of a lead, without the NaN before and after its window. Throws MalformedResponse if
+// there are none, or if one is not finite.
 void set_samples(Lead& lead, const float* begin, const float* end) {
     const auto is_printed = [](float value) { return !std::isnan(value); };
     const float* const first = std::find_if(begin, end, is_printed);
@@ -32,8 +33,8 @@ void set_samples(Lead& lead, const float* begin, const float* end) {
     lead.mv.assign(first, last);
 }
 
-// Returns whether the first sample is the one nearest to the start. The start is transferred as float32, so a
-// difference of one sample is accepted.
+// Returns whether the window is valid and starts at the first sample, up to 1.5 samples: the start is
+// transferred as float32.
 bool starts_at_window(const Lead& lead, float rate_hz) {
     const double start = std::max(0.0, static_cast<double>(lead.start_s) * static_cast<double>(rate_hz));
     if (!std::isfinite(lead.start_s) || !std::isfinite(lead.end_s)) return false;
@@ -82,8 +83,8 @@ Page page_from_tensors(const Tensors& tensors) {
     return page;
 }
 
-// Returns the server's message of a refused request, or the status if there is none.
-std::string refusal_message(const Response& response) {
+// Returns the server's message for a rejected request, or the HTTP status if there is none.
+std::string rejection_message(const Response& response) {
     const json body = json::parse(response.body, nullptr, false);
     if (body.is_object() && body.contains("error") && body["error"].is_string()) {
         return body["error"].get<std::string>().substr(0, max_message);
@@ -96,23 +97,24 @@ Fault fault_from_id(const std::string& id, long status) {
     return id == "E-INPUT-10" || id == "E-TRITON-02" ? Fault::caller : Fault::page;
 }
 
-// Errors of the model begin with their id. All others are from Triton or from a proxy.
-Error error_from_refusal(const Response& response) {
-    const std::string message = refusal_message(response);
+// Returns the error of a rejected request. Errors of the model begin with their id. Others are from Triton or
+// a proxy.
+Error error_from_rejection(const Response& response) {
+    const std::string message = rejection_message(response);
     static const std::regex id_pattern("(E-[A-Z]{1,20}-[0-9]{2}) ");
     std::smatch match;
     if (std::regex_search(message, match, id_pattern, std::regex_constants::match_continuous)) {
         const std::string id = match[1];
         return {id, fault_from_id(id, response.status), match.suffix(), ""};
     }
-    return {"E-CLIENT-04", Fault::server, "The server refused the request: " + message,
+    return {"E-CLIENT-04", Fault::server, "The server rejected the request: " + message,
             "See the log of the server. GET /v2/models/ecgdigit/ready reports whether the model is loaded."};
 }
 
 }  // namespace
 
 Result result_from_response(const Response& response) {
-    if (response.status != ok) return error_from_refusal(response);
+    if (response.status != ok) return error_from_rejection(response);
     try {
         require(!response.header_length.empty(), "Inference-Header-Content-Length is missing");
         return page_from_tensors(tensors_from_body(response.body, response.header_length));
@@ -124,7 +126,7 @@ Result result_from_response(const Response& response) {
 Error malformed_response(const std::string& reason) {
     return {
         "E-CLIENT-03", Fault::server, "The response cannot be used: " + reason,
-        "Check that the URL is that of a Triton server whose model ecgdigit is as recent as this client."};
+        "Check that the URL belongs to a Triton server whose model ecgdigit is as recent as this client."};
 }
 
 }  // namespace ecgdigit

@@ -1,4 +1,4 @@
-// HTTP responses, and their strict validation.
+// HTTP responses and their strict validation.
 #pragma once
 
 #include <string>
@@ -7,14 +7,14 @@
 
 namespace ecgdigit {
 
-// An HTTP response. `header_length` is empty if the server sent no such header, as with its errors.
+// An HTTP response. `header_length` is empty if the server did not send this header, as in error responses.
 struct Response {
     long status = 0;
     std::string header_length;
     std::string body;
 };
 
-// Returns the page, or an error if the server refuses the request or the response is malformed.
+// Returns the page, or an error if the server rejected the request or the response is malformed.
 Result result_from_response(const Response& response);
 
 // Returns the error of a response that cannot be used.

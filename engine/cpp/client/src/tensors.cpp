@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t length_bytes = 4;  // before each string
+constexpr std::size_t length_bytes = 4;  // length prefix of each string
 
 std::size_t size_from_json(const json& value) {
     require(value.is_number_unsigned(), "a size is not a whole number: " + value.dump());
@@ -62,17 +62,17 @@ std::size_t value_count(const std::vector<std::size_t>& shape) {
 }
 
 const Tensor& find_tensor(const Tensors& tensors, std::string_view name) {
-    const auto found = tensors.find(name);
-    require(found != tensors.end(), "output " + std::string(name) + " is missing");
-    return found->second;
+    const auto entry = tensors.find(name);
+    require(entry != tensors.end(), "output " + std::string(name) + " is missing");
+    return entry->second;
 }
 
 const Tensor& checked_tensor(const Tensors& tensors, std::string_view name, std::string_view datatype,
                              const std::vector<std::size_t>& shape) {
-    const Tensor& found = find_tensor(tensors, name);
-    require(found.datatype == datatype, std::string(name) + " has type " + found.datatype);
-    require(found.shape == shape, "the shape of " + std::string(name) + " does not match the other outputs");
-    return found;
+    const Tensor& tensor = find_tensor(tensors, name);
+    require(tensor.datatype == datatype, std::string(name) + " has type " + tensor.datatype);
+    require(tensor.shape == shape, "the shape of " + std::string(name) + " does not match the other outputs");
+    return tensor;
 }
 
 }  // namespace
@@ -89,14 +89,14 @@ Tensors tensors_from_body(std::string_view body, std::string_view header_length)
     Tensors tensors;
     for (const json& output : header["outputs"]) {
         const std::string name = string_from_json(output, "name");
-        Tensor one{string_from_json(output, "datatype"), {}, {}};
+        Tensor tensor{string_from_json(output, "datatype"), {}, {}};
         require(output.contains("shape") && output["shape"].is_array(), name + " has no shape");
-        for (const json& side : output["shape"]) one.shape.push_back(size_from_json(side));
+        for (const json& side : output["shape"]) tensor.shape.push_back(size_from_json(side));
         const std::size_t size = binary_size(output, name);
         require(size <= rest.size(), "the body ends inside " + name);
-        one.bytes = rest.substr(0, size);
+        tensor.bytes = rest.substr(0, size);
         rest.remove_prefix(size);
-        require(tensors.emplace(name, std::move(one)).second, name + " occurs twice");
+        require(tensors.emplace(name, std::move(tensor)).second, name + " occurs twice");
     }
     require(rest.empty(), "the body is longer than the header declares");
     return tensors;
@@ -104,43 +104,44 @@ Tensors tensors_from_body(std::string_view body, std::string_view header_length)
 
 std::vector<float> floats(const Tensors& tensors, std::string_view name,
                           const std::vector<std::size_t>& shape) {
-    const Tensor& found = checked_tensor(tensors, name, "FP32", shape);
+    const Tensor& tensor = checked_tensor(tensors, name, "FP32", shape);
     const std::size_t size = value_count(shape);
-    // A division, since size * 4 may overflow.
-    require(found.bytes.size() % sizeof(float) == 0 && found.bytes.size() / sizeof(float) == size,
+    // Divided rather than multiplied, since size * 4 may overflow.
+    require(tensor.bytes.size() % sizeof(float) == 0 && tensor.bytes.size() / sizeof(float) == size,
             "the size of " + std::string(name) + " does not match its shape");
     std::vector<float> values;
     values.reserve(size);
     for (std::size_t k = 0; k < size; ++k) {
-        values.push_back(wire::float_at(found.bytes.substr(k * sizeof(float))));
+        values.push_back(wire::float_at(tensor.bytes.substr(k * sizeof(float))));
     }
     return values;
 }
 
 std::vector<std::string> strings(const Tensors& tensors, std::string_view name,
                                  const std::vector<std::size_t>& shape) {
-    const Tensor& found = checked_tensor(tensors, name, "BYTES", shape);
+    const Tensor& tensor = checked_tensor(tensors, name, "BYTES", shape);
     const std::size_t size = value_count(shape);
-    std::string_view rest = found.bytes;
+    std::string_view rest = tensor.bytes;
     std::vector<std::string> values;
     for (std::size_t k = 0; k < size; ++k) {
         require(rest.size() >= length_bytes, std::string(name) + " has fewer strings than its shape");
         const std::size_t length = wire::uint32_at(rest);
         rest.remove_prefix(length_bytes);
-        require(length <= rest.size(), "a string of " + std::string(name) + " exceeds its bytes");
+        require(length <= rest.size(),
+                "a string of " + std::string(name) + " exceeds the size of the output");
         values.emplace_back(rest.substr(0, length));
         rest.remove_prefix(length);
     }
-    require(rest.empty(), std::string(name) + " has more bytes than its shape requires");
+    require(rest.empty(), std::string(name) + " has more bytes than its strings");
     return values;
 }
 
 const std::vector<std::size_t>& shape_of(const Tensors& tensors, std::string_view name,
                                          std::size_t axis_count) {
-    const Tensor& found = find_tensor(tensors, name);
-    require(found.shape.size() == axis_count,
+    const Tensor& tensor = find_tensor(tensors, name);
+    require(tensor.shape.size() == axis_count,
             std::string(name) + " does not have " + std::to_string(axis_count) + " axes");
-    return found.shape;
+    return tensor.shape;
 }
 
 }  // namespace ecgdigit

@@ -10,7 +10,7 @@
 
 namespace ecgdigit {
 
-// A response that the model cannot have sent. It is caught in `result_from_response`.
+// Reason why a response is malformed. The exception is caught in `result_from_response`.
 class MalformedResponse : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
@@ -19,7 +19,7 @@ class MalformedResponse : public std::runtime_error {
 // Throws MalformedResponse with `reason` if the condition is false.
 void require(bool condition, const std::string& reason);
 
-// One output. `bytes` refers to the body from which it was read.
+// One output. `bytes` is a view of the response body, which must outlive it.
 struct Tensor {
     std::string datatype;
     std::vector<std::size_t> shape;
@@ -28,11 +28,11 @@ struct Tensor {
 
 using Tensors = std::map<std::string, Tensor, std::less<>>;
 
-// `header_length` is the value of the HTTP header `Inference-Header-Content-Length`. Throws
-// MalformedResponse.
+// Returns the tensors of a body by name. `header_length` is the value of the HTTP header
+// `Inference-Header-Content-Length`. Throws MalformedResponse.
 Tensors tensors_from_body(std::string_view body, std::string_view header_length);
 
-// Return the values of a tensor of known shape. Throw MalformedResponse if type, shape and bytes disagree.
+// Return the values of a tensor. Throw MalformedResponse if its type, shape or size is not as expected.
 std::vector<float> floats(const Tensors& tensors, std::string_view name,
                           const std::vector<std::size_t>& shape);
 std::vector<std::string> strings(const Tensors& tensors, std::string_view name,

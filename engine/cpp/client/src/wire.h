@@ -8,7 +8,7 @@
 
 namespace ecgdigit::wire {
 
-// Returns the number in the first four bytes, which must exist.
+// Returns the number in the first four bytes. `bytes` must not be shorter.
 inline std::uint32_t uint32_at(std::string_view bytes) {
     std::uint32_t value = 0;
     for (unsigned k = 0; k < 4; ++k) {

@@ -1,4 +1,4 @@
-// Client of a Triton server with the model `ecgdigit`: page images in, leads out.
+// Client of a Triton server with the model `ecgdigit`. It sends page images and receives leads.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,9 @@
 
 namespace ecgdigit {
 
-// Overrides of what is printed on a page. Unset values are detected by the server.
+// Overrides of the values that are detected on a page.
 struct PageOptions {
-    std::string layout;  // a name such as 3x4+1, or rows such as I,II/III,aVR; empty: detected
+    std::string layout;  // a name such as 3x4+1, or rows such as I,II/III,aVR; detected if empty
     std::optional<float> speed_mm_s;
     std::optional<float> gain_mm_mv;
 };
@@ -27,9 +27,9 @@ struct Server {
 
 using Result = std::variant<Page, Error>;
 
-// One connection, kept open between pages. Not thread-safe: create one client per thread.
+// Client with one connection, which is reused for all pages. Not thread-safe: create one client per thread.
 //
-// Every response of a server becomes a Page or an Error. No exception is thrown except std::bad_alloc.
+// Every response of a server becomes a Page or an Error. The only exception thrown is std::bad_alloc.
 class Client {
   public:
     explicit Client(Server server = {});
@@ -39,8 +39,8 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // Sends one encoded image (PNG, JPEG, TIFF, PDF, …) and waits for the result. `id` names the page in
-    // messages and in the report.
+    // Sends one encoded image (PNG, JPEG, TIFF, PDF, …) and waits for the result. `id` identifies the page
+    // in messages and in the report.
     Result digitize(std::string_view image, const PageOptions& options = {}, std::string_view id = {});
 
   private:

@@ -6,8 +6,8 @@
 
 namespace ecgdigit {
 
-// Returns the text that `ecgdigit-rt run --format csv` writes: `time_s`, then one column per lead. There is
-// one line per sample, in millivolts with 5 decimals, empty outside of a lead's window.
+// Returns the table that `ecgdigit-rt run --format csv` writes: the column `time_s`, then one column per lead
+// in millivolts with 5 decimals. Each sample has a line. Cells outside of a lead's window are empty.
 std::string csv_from_page(const Page& page);
 
 }  // namespace ecgdigit

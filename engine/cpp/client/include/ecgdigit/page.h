@@ -1,4 +1,4 @@
-// Result types: plain values without behaviour.
+// Types of results: plain values.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace ecgdigit {
 
-// One lead. Sample k of mv is at (first + k) / rate_hz seconds of the record.
+// One lead. The time of mv[k] in the record is (first + k) / rate_hz seconds.
 struct Lead {
     std::string name;  // I, II, III, aVR, aVL, aVF, V1 … V6
     std::size_t first = 0;
@@ -21,20 +21,21 @@ struct Lead {
 // A digitized page.
 struct Page {
     float rate_hz = 0;
-    std::vector<Lead> leads;           // in the standard order
+    std::vector<Lead> leads;           // in standard order
     std::vector<std::string> missing;  // leads of the layout that were not found
     float expected_db = 0;             // expected signal-to-noise ratio; NaN if unknown
     std::string report;                // JSON, the object that `ecgdigit-rt run --format json` writes
 };
 
-// Origin of an error, and thus where to correct it.
+// Cause of an error, which determines where to correct it.
 enum class Fault {
     caller,  // invalid arguments: a URL, a layout, a paper speed
-    page,    // this image cannot be digitized; others may
+    page,    // this image cannot be digitized, but others may be
     server,  // no response, or an unusable one
 };
 
-// Reason why there is no page. The id is stable and has a heading in docs/errors.md or docs/howto/cpp.md.
+// Reason why a page was not digitized. The id is stable and documented in docs/errors.md or
+// docs/howto/cpp.md.
 struct Error {
     std::string id;
     Fault fault = Fault::server;
