@@ -30,10 +30,10 @@ def _field_text(name: str, value: Value, margin: str, depth: int) -> str:
     if isinstance(value, Mapping):
         return f"{margin}{name} {{\n{text_from_fields(value, depth + 1)}{margin}}}\n"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        messages = [one for one in value if isinstance(one, Mapping)]
+        messages = [item for item in value if isinstance(item, Mapping)]
         if messages:
-            return "".join(_field_text(name, one, margin, depth) for one in messages)
-        scalars = ", ".join(_scalar_text(one) for one in value if not isinstance(one, Mapping))
+            return "".join(_field_text(name, message, margin, depth) for message in messages)
+        scalars = ", ".join(_scalar_text(item) for item in value if not isinstance(item, Mapping))
         return f"{margin}{name}: [{scalars}]\n"
     return f"{margin}{name}: {_scalar_text(value)}\n"
 

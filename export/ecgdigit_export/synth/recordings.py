@@ -54,14 +54,14 @@ class NpzRecordings:
             raise RecordingsUnusable(path, str(error)) from error
         if "delta_uv" in arrays:
             eight = np.cumsum(arrays["delta_uv"], axis=2, dtype=np.int32).astype(np.float32) / 1000
-            self._recordings = [with_derived_leads(one) for one in eight]
+            self._recordings = [with_derived_leads(leads) for leads in eight]
         elif {"signals_mv", "rate_hz"} <= set(arrays):
             mv, rate_hz = arrays["signals_mv"], float(arrays["rate_hz"])
             if mv.ndim != 3 or mv.shape[1] != len(LEADS):
                 raise RecordingsUnusable(path, f"signals_mv is {mv.shape}, not (count, 12, samples)")
             if mv.shape[2] < rate_hz * DURATION_S:
                 raise RecordingsUnusable(path, f"its recordings are shorter than {DURATION_S} s")
-            self._recordings = [_resample_leads(one, rate_hz) for one in mv]
+            self._recordings = [_resample_leads(leads, rate_hz) for leads in mv]
         else:
             names = ", ".join(arrays) or "none"
             problem = f"its arrays are {names}, but signals_mv and rate_hz, or delta_uv are required"

@@ -108,7 +108,7 @@ class PageStream(IterableDataset[Batch]):
             batch = max(1, round(self._batch_px / (height * width)))
             if len(pool) == self._buffer + batch:
                 picked = [pool.pop(int(rng.integers(len(pool)))) for _ in range(batch)]
-                yield {key: torch.as_tensor(np.stack([one[key] for one in picked])) for key in sample}
+                yield {key: torch.as_tensor(np.stack([item[key] for item in picked])) for key in sample}
 
 
 def ensure_pages(settings: TrainSettings, report: Callable[[str], None]) -> None:

@@ -86,7 +86,7 @@ def _crop(
     height_mm = np.interp(at, np.arange(curve.size), curve) + (centre - row.baseline_mm)
     bins = (half_height_mm - height_mm) * BINS_PER_MM
     bins = np.where(covered > 0, bins, ABSENT).astype(np.float32)
-    starts = np.array([(one.start_mm - row.start_mm) * COLUMNS_PER_MM for one in row.segments])
+    starts = np.array([(segment.start_mm - row.start_mm) * COLUMNS_PER_MM for segment in row.segments])
     return {
         "pixels": augment_colours(strip, rng),
         "bins": bins,
