@@ -13,7 +13,7 @@ from ecgdigit_rt import __version__
 from ecgdigit_rt.cluster.listing import list_files
 from ecgdigit_rt.cluster.parts import ClusterPage, PartFolder, chunks
 from ecgdigit_rt.cluster.ray_cluster import reraise_as_cluster_error, worker_count
-from ecgdigit_rt.cluster.worker import PartDigitizer, json_from_pages, page_counts, report_from_text
+from ecgdigit_rt.cluster.worker import PartDigitizer, json_from_pages, page_counts, report_from_json
 from ecgdigit_rt.decode.page_list import page_ids
 from ecgdigit_rt.errors import ConfigurationChanged, EcgDigitError
 from ecgdigit_rt.results import PageRef
@@ -196,4 +196,4 @@ def _reports(
     )
     with reraise_as_cluster_error(run.cluster, ray):
         for row in digitized.iter_rows():
-            yield report_from_text(row["report"])
+            yield report_from_json(row["report"])

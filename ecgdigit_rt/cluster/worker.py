@@ -1,4 +1,7 @@
-"""Worker on a machine of the cluster, which digitizes the pages of a part one after another."""
+"""Cluster worker, which digitizes the pages of one part after another.
+
+A part is a Parquet file of the output.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,19 @@ from ecgdigit_rt.runs.options import DigitizeOptions
 from ecgdigit_rt.runs.report import PageReport, page_report
 
 Batch = dict[str, Any]
-"""Rows of Ray Data as columns by name."""
+"""Batch of Ray Data: a dictionary from column name to column."""
 
 _REPORTED = ("id", "status", "error_id", "message", "hint", "expected_db", "notes")
-"""Fields of a page's report that the worker returns. The leads are in the part."""
+"""Fields of a page's report that the worker returns. The signals are in the part."""
 
 
 class PartDigitizer:
     """Digitizer of parts, opened once per worker.
 
-    Pages are digitized in a child process. As on one machine, a crash in native code fails only the page in
-    progress. If the worker itself is lost, Ray passes its part to another worker. `folder` is the output
-    folder. `working_folder` is the folder in which the run was started; relative paths are resolved against
-    it.
+    Pages are digitized in a child process. As in a run on a single machine, a crash in native code affects
+    only the page in progress. If the worker itself is lost, Ray passes its part to another worker. `folder`
+    is the output folder. `working_folder` is the folder in which the run was started; relative paths are
+    resolved against it.
     """
 
     def __init__(
@@ -53,18 +56,18 @@ class PartDigitizer:
         for part in batch["pages"]:
             results = list(self._digitize(pages_from_json(part)))
             self._parts.write(results)
-            reports += [_text_from_report(page, result) for page, result in results]
+            reports += [_report_json(page, result) for page, result in results]
         return {"report": reports}
 
     def _digitize(self, pages: Sequence[ClusterPage]) -> Iterator[tuple[ClusterPage, Result]]:
-        """Yield the result of each page. A file is fetched once for all its consecutive pages."""
+        """Yield the result of each page. Consecutive pages of one file share one fetch."""
         for source, group in groupby(pages, lambda page: page.source):
             members = list(group)
             with ExitStack() as stack:
                 try:
                     file = stack.enter_context(local_copy(source, self._working_folder))
                 except StorageUnusable:
-                    raise  # it affects all pages, not only this one
+                    raise  # the storage is unusable for every file, not only this one
                 except InputError as error:
                     for page in members:
                         ref = PageRef(Path(source), page.number)
@@ -81,12 +84,12 @@ def page_counts(batch: Batch) -> Batch:
     return {"source": batch["source"], "count": [page_count(str(source)) for source in batch["source"]]}
 
 
-def report_from_text(text: str) -> PageReport:
+def report_from_json(text: str) -> PageReport:
     """Return the report of a page from the JSON of a worker."""
     return PageReport(**json.loads(text))
 
 
-def _text_from_report(page: ClusterPage, result: Result) -> str:
+def _report_json(page: ClusterPage, result: Result) -> str:
     """Return the report of a page as JSON, with the fields that the summary of a run needs."""
     report = page_report(page.name, result, missing_leads(result))
     fields = {name: getattr(report, name) for name in _REPORTED}
@@ -96,7 +99,7 @@ def _text_from_report(page: ClusterPage, result: Result) -> str:
 def json_from_pages(pages: Sequence[ClusterPage]) -> str:
     """Return pages as JSON.
 
-    JSON escapes file names that are not valid UTF-8, which Arrow would reject.
+    File names that are not valid UTF-8, which Arrow rejects, are escaped in JSON.
     """
     return json.dumps([asdict(page) for page in pages])
 

@@ -1,7 +1,8 @@
 """Format `submission`: one CSV file with a line per sample, and the reader of this format.
 
-A line is `{image}_{row}_{lead},{millivolt}`. Rows are counted from 0 within each lead. With test.csv requests
-the file contains exactly the requested samples, otherwise every digitized lead of every page.
+A line is `{image}_{row}_{lead},{millivolts}`, where `row` is the index of the sample within the lead, from 0.
+If a test.csv is passed, the file contains exactly the samples that it requests. Otherwise the file contains
+every digitized lead of every page.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from ecgdigit_rt.results import Result
 HEADER = "id,value\n"
 
 _MAX_PHYSICAL_LINES = 256
-"""Maximum number of physical lines of one quoted line.
+"""Maximum number of physical lines that a record with a quoted id may span.
 
-A file name of 255 bytes may consist of line breaks.
+A file name has at most 255 bytes, all of which may be line breaks.
 """
 
 Submission = dict[str, dict[str, NDArray[np.float64]]]
@@ -47,29 +48,29 @@ class SubmissionPageWriter:
 
     def __init__(self, destination: OutputDestination) -> None:
         self._requests = destination.requests
-        self._lines = SubmissionWriter(destination.path, destination.stream)
+        self._writer = SubmissionLeadWriter(destination.path, destination.stream)
 
     def __enter__(self) -> Self:
-        self._lines.__enter__()
+        self._writer.__enter__()
         return self
 
     def write(self, page_id: str, result: Result) -> None:
         """Write the samples of one page. Raises OutputNotWritable."""
         requests = None if self._requests is None else self._requests[page_id]
         for lead, mv in values_for(result, requests).values.items():
-            self._lines.write(page_id, lead, mv)
+            self._writer.write(page_id, lead, mv)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.__exit__(kind, error, trace)
+        self._writer.__exit__(kind, error, trace)
 
 
 def rows_text(image: str, lead: str, mv: NDArray[np.floating[Any]]) -> str:
     """Return the lines of one lead as text, with 5 decimals (10 nV).
 
-    A page has tens of thousands of lines, so they are formatted with one template instead of a loop. Raises
-    ValueError if a value is not finite.
+    A page has tens of thousands of lines, so the lines of a lead are formatted with a single template
+    instead of one by one. Raises ValueError if a value is not finite.
     """
     if not np.isfinite(mv).all():
         raise ValueError(f"lead {lead} of {image} contains values that are not finite")
@@ -87,17 +88,18 @@ def _template(lead: str, count: int) -> str:
     return "".join(f"\0_{row}_{lead},%.5f\n" for row in range(count))
 
 
-class SubmissionWriter:
-    """Atomic writer of a submission, lead by lead.
+class SubmissionLeadWriter:
+    """Writer of a submission, which appends one lead at a time.
 
-    The new file replaces `path` when the writer is closed. After an error it is discarded and `path` stays
-    unchanged. `stream` and targets that are not regular files (a pipe, /dev/stdout) are written to directly.
+    The new file replaces `path` when the writer is closed. After an error the new file is discarded and
+    `path` remains unchanged. `stream` and targets that are not regular files (a pipe, /dev/stdout) are
+    written to directly.
     """
 
     def __init__(self, path: Path, stream: TextIO | None = None) -> None:
         self._path = path
         self._stream = stream
-        self._open = ExitStack()
+        self._resources = ExitStack()
         self._text: TextIO | None = None
 
     def __enter__(self) -> Self:
@@ -105,7 +107,7 @@ class SubmissionWriter:
             self._text = opened.enter_context(atomic_text_file(self._path, self._stream))
             with reraise_as_output_error(self._path):
                 self._text.write(HEADER)
-            self._open = opened.pop_all()
+            self._resources = opened.pop_all()
         return self
 
     def write(self, image: str, lead: str, mv: NDArray[np.floating[Any]]) -> None:
@@ -119,13 +121,14 @@ class SubmissionWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        self._resources.__exit__(kind, error, trace)
 
 
 def read_submission(path: Path) -> Submission:
     """Read a submission. Lines may be in any order, but no row may occur twice.
 
-    Raises InputNotFound, or SubmissionMalformed with the number of the line.
+    Raises InputNotFound or SubmissionMalformed. For a duplicate row, the error contains the first line number
+    of the lead's last block.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -135,7 +138,7 @@ def read_submission(path: Path) -> Submission:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputNotFound(str(path)) from error
     except UnicodeDecodeError as error:
-        raise SubmissionMalformed(path, 1, "not a text file in UTF-8") from error
+        raise SubmissionMalformed(path, 1, "not a UTF-8 text file") from error
 
 
 _LeadBlock = tuple[int, str, str, list[int], list[float]]
@@ -156,7 +159,7 @@ def _lead_blocks(path: Path, lines: Iterable[str]) -> Iterator[_LeadBlock]:
             image, row, lead = key.rsplit("_", 2)
             index, mv = int(row), float(value)
         except (ValueError, csv.Error) as error:
-            raise SubmissionMalformed(path, number, f"cannot read {text[:60]!r}") from error
+            raise SubmissionMalformed(path, number, f"cannot parse {text[:60]!r}") from error
         if not 0 <= index < MAX_ROWS:
             raise SubmissionMalformed(path, number, f"row number {index} is out of range")
         if block is None or block[1] != image or block[2] != lead:

@@ -1,8 +1,8 @@
 """Refinement of a mesh by minor grid lines 1 mm apart, for paper without major lines.
 
-Such a grid repeats every millimetre, so it cannot locate the page. The rows determine a mesh whose scale is
-accurate to a few per cent. The frequency of the lines then corrects the scale to a few parts in a hundred
-thousand.
+Such a grid looks the same after every millimetre, so it does not determine the position of the page. The
+initial mesh, which is derived from the ECG rows, has a scale that is accurate to a few per cent. The spatial
+frequency of the lines then corrects the scale to a few parts in a hundred thousand.
 """
 
 from __future__ import annotations
@@ -19,36 +19,37 @@ from ecgdigit_rt.geometry.strips import rectify_page
 # Hand-picked, not tuned.
 _PX_PER_MM = 4.0  # resolution of the rectified page
 _MAX_FREQUENCY_ERROR = 0.06  # maximum deviation of the lines' frequency from one per millimetre
-_MAX_DARKNESS = 40.0  # limit in grey levels, so that traces and text do not outweigh the lines
-_RESIDUAL_MM = 0.05  # residual reported for a refined mesh
+_MAX_CONTRAST = 40.0  # local contrast is clipped to ± this, in grey levels, so that text does not dominate
+_RESIDUAL_MM = 0.05  # residual assumed, not measured, for a refined mesh
 
 _MIN_CONTRAST = 15.0
 """Minimum ratio of the spectral peak to the median around it. Measured: text alone reaches 8, lines reach
-150. A lower limit would detect faint lines on a scan, but it also accepts text and loses one page (22 to 0.2
-dB)."""
+150. With a lower limit, faint lines were also detected on one scan, but text was accepted as lines: one page
+fell from 22 to 0.2 dB."""
 
 
 def refine_with_minor_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
-    """Transform the mesh affinely so that the lines are at whole millimetres.
+    """Transform the mesh affinely so that the lines lie at integer coordinates in millimetres.
 
-    `image` is the image that the mesh belongs to, (height, width, 3) uint8. Returns `mesh` itself if no minor
-    lines are detected.
+    `image` is the image that the mesh belongs to, (height, width, 3) uint8. Returns `mesh` itself unless
+    lines are detected in both directions.
     """
     dark = 255.0 - rectify_page(image, mesh, _PX_PER_MM).min(2).astype(np.float32)
-    dark = np.clip(dark - cv2.blur(dark, (11, 11)), -_MAX_DARKNESS, _MAX_DARKNESS)
+    dark = np.clip(dark - cv2.blur(dark, (11, 11)), -_MAX_CONTRAST, _MAX_CONTRAST)
     dark *= np.outer(*(np.hanning(length).astype(np.float32) for length in dark.shape))
     spectrum = np.abs(np.fft.fft2(dark)).astype(np.float32)
-    waves = [_line_frequency(spectrum, axis) for axis in (0, 1)]
-    if waves[0] is None or waves[1] is None:
+    wave_vectors = [_line_wave_vector(spectrum, axis) for axis in (0, 1)]
+    if wave_vectors[0] is None or wave_vectors[1] is None:
         return mesh
-    lines = np.array([waves[0], waves[1]])  # refined millimetres per millimetre of `mesh`
-    corner = np.array([_lines_at_corner(dark, wave) for wave in lines])
+    refined_per_mesh_mm = np.array([wave_vectors[0], wave_vectors[1]])
+    corner = np.array([_phase_at_corner(dark, wave) for wave in refined_per_mesh_mm])
     _, _, last_u, last_v = mesh.extent_mm
-    extent = lines @ (np.array([last_u, last_v]) - mesh.origin_mm)
+    extent = refined_per_mesh_mm @ (np.array([last_u, last_v]) - mesh.origin_mm)
     nodes = np.stack(
         np.meshgrid(np.arange(0, extent[0], mesh.step_mm), np.arange(0, extent[1], mesh.step_mm)), -1
     )
-    node_mm = (nodes - (corner - np.round(corner))) @ np.linalg.inv(lines).T + np.array(mesh.origin_mm)
+    refined_mm = nodes - (corner - np.round(corner))
+    node_mm = refined_mm @ np.linalg.inv(refined_per_mesh_mm).T + np.array(mesh.origin_mm)
     x, y = mesh.pixels_from_mm(node_mm[..., 0], node_mm[..., 1])
     residual = (
         _RESIDUAL_MM * mesh.px_per_mm((mesh.origin_mm[0] + last_u) / 2, (mesh.origin_mm[1] + last_v) / 2)[0]
@@ -56,8 +57,8 @@ def refine_with_minor_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     return dataclasses.replace(mesh, pixels=np.stack([x, y], -1).astype(np.float32), residual_px=residual)
 
 
-def _line_frequency(spectrum: NDArray[np.float32], axis: int) -> tuple[float, float] | None:
-    """Return the frequency of the lines that mark u (axis 0) or v (axis 1), in lines per mm along u and v.
+def _line_wave_vector(spectrum: NDArray[np.float32], axis: int) -> tuple[float, float] | None:
+    """Return the wave vector (u, v), in cycles per mm, of the lines of constant u (axis 0) or v (axis 1).
 
     Returns None if no such lines are detected.
     """
@@ -73,17 +74,17 @@ def _line_frequency(spectrum: NDArray[np.float32], axis: int) -> tuple[float, fl
 
 
 def _peak_offset(amplitudes: list[float]) -> float:
-    """Return the vertex of the parabola through the logarithms of the amplitudes at -1, 0 and 1.
+    """Return the vertex of the parabola through the logarithms of the amplitudes, as a position.
 
-    The spectral peak of a Hann window is nearly such a parabola.
+    The amplitudes are those at -1, 0 and 1. The spectral peak of a Hann window is nearly such a parabola.
     """
     before, at, after = np.log(np.maximum(amplitudes, 1e-9))
     curvature = before - 2 * at + after
     return float(0.5 * (before - after) / curvature) if curvature < 0 else 0.0
 
 
-def _lines_at_corner(dark: NDArray[np.floating], wave: NDArray[np.float64]) -> float:
-    """Return the number of lines at the page's corner, modulo 1. Lines are at whole numbers."""
+def _phase_at_corner(dark: NDArray[np.floating], wave: NDArray[np.float64]) -> float:
+    """Return the phase at the corner of the page, in cycles (-0.5 to 0.5). Lines have phase 0."""
     v, u = ((np.arange(length) + 0.5) / _PX_PER_MM for length in dark.shape)
     phasor = np.exp(-2j * np.pi * wave[1] * v) @ dark @ np.exp(-2j * np.pi * wave[0] * u)
     return float(np.angle(phasor)) / (2 * np.pi)

@@ -1,8 +1,8 @@
 """Digitization in worker processes: if a process ends unexpectedly, only the page in progress fails.
 
 A crash in native code or the system's out-of-memory killer ends a process without a Python exception. Each
-worker is a `ProcessPoolExecutor` of one process. The standard library starts the process, passes pages and
-results, and detects its end.
+worker is a `ProcessPoolExecutor` of one process, which starts the process, transfers pages and results, and
+reports when the process dies.
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 
 _MAX_STARTS = 3
-"""Maximum number of attempts to start a process that ends before its first page, because memory may be short
-temporarily. Hand-picked, not tuned."""
+"""Number of attempts to start a worker process. A memory shortage may be temporary, so there is more than
+one. Hand-picked, not tuned."""
 
 DigitizePage = Callable[[PageRef], Result]
 OpenPageDigitizer = Callable[[int], DigitizePage]
-"""Function that opens a page digitizer with a number of threads. It is pickled, so it must be importable."""
+"""Function that opens a page digitizer that uses the given number of threads. It is pickled, so it must be
+importable."""
 
 
 class IsolatedDigitizer:
     """Digitizer that runs every page in a worker process.
 
     The number of workers equals the number of pages that a `Digitizer` with the same `threads` digitizes in
-    parallel. The results are the same. Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`.
+    parallel. The results are those of `Digitizer`, except that a crash or a timeout gives `Failed`. Satisfies
+    `ecgdigit_rt.runs.jobs.PageDigitizer`.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class IsolatedDigitizer:
     def digitize_many(self, pages: Iterable[PageRef], network_threads: int) -> Iterator[Result]:
         """Yield one result per page, in the same order. The result of a failed page is `Failed`.
 
-        Raises WorkerDied if a process ends before its first page.
+        Raises WorkerDied if a worker process repeatedly fails to start.
         """
         count = max(1, self._threads // network_threads)
         workers = [
@@ -76,7 +78,7 @@ class IsolatedDigitizer:
 class WorkerProcess:
     """Process that digitizes one page at a time. Only one thread at a time may use it.
 
-    The process is started for its first page, and started again after it has ended.
+    A process is started for the first page. After it has ended, a new one is started for the next page.
     """
 
     def __init__(self, open_digitizer: Callable[[], DigitizePage], timeout_s: float | None) -> None:
@@ -87,7 +89,7 @@ class WorkerProcess:
     def digitize(self, page: PageRef) -> Result:
         """Return the result of a page, which is `Failed` after a crash or a timeout.
 
-        Raises WorkerDied if the process repeatedly ends before it receives a page.
+        Raises WorkerDied if the process repeatedly fails to start.
         """
         result = self._submit(page)
         try:
@@ -97,12 +99,12 @@ class WorkerProcess:
             self.close(kill=True)
             return failed_from_error(page, PageTimedOut(limit_s))
         except BrokenProcessPool:
-            return failed_from_error(page, PageCrashed(self._exit_reason()))
+            return failed_from_error(page, PageCrashed(self._clean_up_after_crash()))
         except MemoryError as error:  # the process had enough memory left to raise an exception
             return failed_from_error(page, error)
 
     def close(self, *, kill: bool = False) -> None:
-        """End the process after its current page, or immediately if `kill`."""
+        """End the process after its current page, or immediately if `kill` is true."""
         if kill and self._process is not None:
             self._process.kill()
         if self._pool is not None:
@@ -121,10 +123,13 @@ class WorkerProcess:
                 return self._start().submit(_digitize, page)
             except BrokenProcessPool:
                 self.close()
-        raise WorkerDied("isolated pages", f"{_MAX_STARTS} processes ended while loading the networks")
+        raise WorkerDied("The worker process", f"it ended {_MAX_STARTS} times while loading the networks")
 
     def _start(self) -> ProcessPoolExecutor:
-        """Start a process and wait until its digitizer is open. The time limit of a page excludes this."""
+        """Start a process and wait until its digitizer is open.
+
+        This time does not count towards the time limit of the page.
+        """
         self._pool = pool = ProcessPoolExecutor(
             1, multiprocessing.get_context("spawn"), initializer=_open, initargs=(self._open_digitizer,)
         )
@@ -134,11 +139,8 @@ class WorkerProcess:
         self._process = children.get(pid.result())
         return pool
 
-    def _exit_reason(self) -> str:
-        """Clean up after the process has ended, and describe how it ended.
-
-        The next page starts a new process.
-        """
+    def _clean_up_after_crash(self) -> str:
+        """Close the pool of a process that has ended, and return how the process ended."""
         self.close()
         if self._process is None:
             return "unknown reason"
@@ -149,7 +151,10 @@ class WorkerProcess:
 
 @contextmanager
 def _blocked_stop_signals() -> Iterator[None]:
-    """Block Ctrl-C and SIGTERM in processes that are started inside, so that they can finish their page."""
+    """Block SIGINT and SIGTERM while a process is started.
+
+    The process inherits the signal mask, so it can finish its page when the run is stopped.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -160,14 +165,14 @@ def _blocked_stop_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_digitizer: list[DigitizePage] = []
-"""Digitizer of this worker process, empty until it is open."""
+_open_digitizers: list[DigitizePage] = []
+"""Contains the digitizer of this worker process. Empty until it is open."""
 
 
 def _open(open_digitizer: Callable[[], DigitizePage]) -> None:
     """Initialize a worker process."""
     Thread(target=_exit_with_parent, daemon=True).start()
-    _digitizer.append(open_digitizer())
+    _open_digitizers.append(open_digitizer())
 
 
 def _exit_with_parent() -> None:
@@ -180,4 +185,4 @@ def _exit_with_parent() -> None:
 
 def _digitize(page: PageRef) -> Result:
     """Digitize a page in a worker process."""
-    return _digitizer[0](page)
+    return _open_digitizers[0](page)

@@ -1,4 +1,4 @@
-"""Downloads of digitized pages: formats of `run --format`, and a printable PDF."""
+"""Downloads of digitized pages: the formats of `run --format` except `submission`, and a printable PDF."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ MEDIA_TYPES = {
 }
 """Media types by format name."""
 
-_REQUIRED_PACKAGES = {"wfdb": "wfdb", "parquet": "pyarrow", "dicom": "pydicom", "pdf": "fpdf"}
+_REQUIRED_MODULES = {"wfdb": "wfdb", "parquet": "pyarrow", "dicom": "pydicom", "pdf": "fpdf"}
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """File to send. `name` includes the suffix and is valid on every operating system."""
+    """Downloadable file. `name` includes the suffix and is valid on every operating system."""
 
     name: str
     media_type: str
     data: bytes = field(repr=False)
 
 
-def available_formats() -> dict[str, bool]:
-    """Return, by format name, whether the package that the format requires is installed."""
+def format_availability() -> dict[str, bool]:
+    """Return, for each format name, whether the package that the format requires is installed."""
     return {
-        name: name not in _REQUIRED_PACKAGES or find_spec(_REQUIRED_PACKAGES[name]) is not None
+        name: name not in _REQUIRED_MODULES or find_spec(_REQUIRED_MODULES[name]) is not None
         for name in MEDIA_TYPES
     }
 
@@ -58,7 +58,7 @@ def download_from_page(page: Digitized, format_name: str) -> Download:
     if format_name == "csv":
         return Download(f"{stem}.csv", MEDIA_TYPES[format_name], csv_from_page(page).encode())
     if format_name == "pdf":
-        with missing_dependency_as_error("a PDF to print", "fpdf2", "serve"):
+        with missing_dependency_as_error("Writing a printable PDF", "fpdf2", "serve"):
             from ecgdigit_rt.server.paper_pdf import pdf_from_page
         return Download(f"{stem}.pdf", MEDIA_TYPES[format_name], pdf_from_page(page))
     return _download_by_writer(page, stem, format_name)
@@ -73,7 +73,7 @@ def json_from_page(page: Digitized) -> str:
 
 
 def _download_by_writer(page: Digitized, stem: str, format_name: str) -> Download:
-    """Return the file that the writer of the format creates, or a zip archive of its files."""
+    """Return the file that the writer of the format creates, or for WFDB a zip archive of the files."""
     output_format = FORMATS[format_name]
     with memory_folder() as folder:
         out = folder / "out"

@@ -28,8 +28,8 @@ from ecgdigit_rt.errors import (
 MEDIA_TYPE = "application/problem+json"
 
 _RETRY_AFTER_S = 2
-"""Seconds that a client should wait after status 503. Hand-picked, not tuned: in this time a few pages are
-digitized."""
+"""Seconds that a client should wait after status 503. Hand-picked, not tuned: it is enough time to
+digitize a few pages."""
 
 _STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (FormMalformed, 422),
@@ -44,11 +44,11 @@ _STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (DependencyMissing, 501),
     (OutOfDeviceMemory, 503),
 )
-"""HTTP statuses by error class. The first matching class applies. Any other error has status 500."""
+"""HTTP statuses by error class. The first matching class applies. All other errors have status 500."""
 
 
 class Problem(BaseModel):
-    """Problem details of RFC 9457. Each `error_id` has a heading in the documentation."""
+    """Problem details of RFC 9457. Each `error_id` is a heading in docs/errors.md."""
 
     type: str = Field(examples=["urn:ecgdigit-rt:error:E-GRID-01"])
     title: str
@@ -59,7 +59,10 @@ class Problem(BaseModel):
 
 
 def http_status(error: EcgDigitError) -> int:
-    """Return the HTTP status of an error: 422 for an image that is too small, 413 if it is too large."""
+    """Return the HTTP status of an error.
+
+    Only ImageSizeOutOfRange has two: 422 if the image is too small, 413 if it is too large.
+    """
     if isinstance(error, ImageSizeOutOfRange):
         return 422 if min(error.width, error.height) < MIN_SIDE_PX else 413
     return next((status for error_class, status in _STATUSES if isinstance(error, error_class)), 500)
@@ -79,7 +82,7 @@ def problem_from_error(error: EcgDigitError) -> Problem:
 
 
 def problem_from_status(status: int, detail: str) -> Problem:
-    """Return the problem details of an HTTP status that has no error id, such as 404 for an unknown path."""
+    """Return the problem details of a response without an error id, such as 404 for an unknown path."""
     return Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
 
 

@@ -17,7 +17,7 @@ from ecgdigit_rt.decode.limits import MAX_PIXELS, MIN_SIDE_PX
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.layout.catalog import LAYOUTS
 from ecgdigit_rt.server.digitizers import Digitizers
-from ecgdigit_rt.server.downloads import Download, available_formats
+from ecgdigit_rt.server.downloads import Download, format_availability
 from ecgdigit_rt.server.events import EventStream
 from ecgdigit_rt.server.handlers import PageHandler, PageRequest
 from ecgdigit_rt.server.metrics import Metrics
@@ -105,7 +105,7 @@ def service_info(digitizer: Digitizer, settings: Settings) -> dict[str, Any]:
         "models": digitizer.models,
         "device": digitizer.device,
         "inputs": [*_BASE_INPUTS, *heic, *dicom],
-        "formats": available_formats(),
+        "formats": format_availability(),
         "layouts": list(LAYOUTS),
         "limits": {
             "upload_mb": settings.max_upload_mb,

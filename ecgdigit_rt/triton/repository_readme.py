@@ -1,4 +1,4 @@
-"""README of a model repository, for users who find the repository on a server."""
+"""README of a model repository, for people who come across the repository on a server."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ecgdigit_engine.triton.model_config import ModelConfig
 _DESCRIPTIONS = {
     "image": "encoded file: PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF or PDF; the first page is digitized",
     "layout": "layout name or rows, as in `run --layout`; detected if empty",
-    "speed_mm_s": "paper speed; as printed if 0",
-    "gain_mm_mv": "gain; as printed if 0",
+    "speed_mm_s": "paper speed; 0 means the speed printed on the page",
+    "gain_mm_mv": "gain; 0 means the gain printed on the page",
     "lead_names": "names of the digitized leads, in standard order",
-    "signals_mv": "millivolts from the start of the record, NaN outside of a lead's window",
-    "windows_s": "start and end of each lead",
+    "signals_mv": "millivolts from the start of the record, NaN outside the time window of the lead",
+    "windows_s": "start and end of the time window of each lead",
     "rate_hz": "samples per second",
-    "confidence": "0 to 1: share of columns in which the trace was detected with high confidence",
+    "confidence": "0 to 1: fraction of columns in which the trace was detected with high confidence",
     "expected_error_mv": "expected root mean square error",
     "expected_db": "expected signal-to-noise ratio of the page",
     "error_id": "error id of a page that failed, otherwise empty",
@@ -24,13 +24,14 @@ _DESCRIPTIONS = {
 }
 
 _NOTES = """
-The axes `leads` and `samples` have the size of the largest page of a request. Smaller pages are padded with
-empty strings or NaN. If the only image of a request fails, the response is an error that begins with its id,
-such as E-INPUT-03. In a request of several images, each image has its own `error_id`.
+The length of the axis `leads` is the largest number of leads of a page in the request. The length of the axis
+`samples` is the largest number of samples. Other pages are padded with empty strings or NaN. If a request
+contains a single image and it fails, the response is an error message that begins with the error id, such as
+E-INPUT-03. In a request with several images, each image has its own `error_id`.
 
 To change threads, instances or defaults, edit `parameters` and `instance_group` in ecgdigit/config.pbtxt, or
 write the repository again with `ecgdigit-rt deploy triton --overwrite`. `ecgdigit-rt.json` contains the
-SHA-256 of every file.
+SHA-256 of every other file.
 
 The signals are for research. This is not a medical device.
 """
@@ -41,9 +42,9 @@ def repository_readme(pipeline: ModelConfig, metadata: Mapping[str, str], enviro
 
     `metadata` contains software, models, precision, backend and networks.
     """
-    place = "in the server's own Python, such as that of its container image"
+    place = "installed in the Python environment of the server, for example in its container image"
     if environment is not None:
-        place = f"in `{environment}` (EXECUTION_ENV_PATH in ecgdigit/config.pbtxt)"
+        place = f"installed in `{environment}` (EXECUTION_ENV_PATH in ecgdigit/config.pbtxt)"
     models = f"{metadata['models']} ({metadata['precision']})"
     return "\n".join(
         [
@@ -70,16 +71,19 @@ def _start_lines(name: str, metadata: Mapping[str, str]) -> list[str]:
     start = "    tritonserver --model-repository THIS_FOLDER"
     if metadata["networks"] == "stage-models":
         return [
-            "Its networks run as the stage models of this repository,",
+            f"`{name}` calls the stage models of this repository to run the networks,",
             f"so the server also requires the backend {metadata['backend']}.",
             "",
             start,
         ]
     return [
-        "It runs its networks itself. The stage models are for other clients.",
-        f"On a server without the backend {metadata['backend']}, load `{name}` alone:",
+        f"`{name}` runs the networks in its own process. The stage models are for other clients.",
+        "Start the server with all models:",
         "",
         start,
+        "",
+        f"If the server lacks the backend {metadata['backend']}, load only `{name}`:",
+        "",
         f"{start} --model-control-mode explicit --load-model {name}",
     ]
 

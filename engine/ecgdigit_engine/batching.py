@@ -98,7 +98,7 @@ class BatchingRunner:
         with self._changed:
             if self._fatal_error is not None or self._closed:
                 reason = str(self._fatal_error or "the runner was closed")
-                raise WorkerDied(self.spec.stage, reason) from self._fatal_error
+                raise WorkerDied(f"The worker thread of {self.spec.stage}", reason) from self._fatal_error
             self._waiting.append(call)
             self._changed.notify()
         return call.result.result()
@@ -119,7 +119,8 @@ class BatchingRunner:
                 self._fatal_error = error
                 for call in (*self._current, *self._waiting):
                     if not call.result.done():
-                        call.result.set_exception(WorkerDied(self.spec.stage, str(error)))
+                        died = WorkerDied(f"The worker thread of {self.spec.stage}", str(error))
+                        call.result.set_exception(died)
                 self._waiting.clear()
 
     def _next_batch(self) -> list[_Call]:

@@ -1,4 +1,4 @@
-"""Properties of the CPU: usable cores, name, and instruction sets."""
+"""Properties of the CPU: number of usable CPUs, name, and feature flags."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cgroup_quota(v2: Path, v1: Path) -> float | None:
 
 @cache
 def _cpuinfo_value(*names: str) -> str:
-    """Return the first value in /proc/cpuinfo whose name begins with one of `names`, or ""."""
+    """Return the value of the first line of /proc/cpuinfo that begins with one of `names`, or ""."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -51,19 +51,22 @@ def _cpuinfo_value(*names: str) -> str:
 
 
 def cpu_flags() -> frozenset[str]:
-    """Return the Linux names of the instruction sets, such as avx512_bf16. Empty on other systems."""
+    """Return the CPU feature flags with their Linux names, such as avx512_bf16. Empty on other systems."""
     return frozenset(_cpuinfo_value("flags", "Features").split())
 
 
 def has_bf16_dot_product() -> bool:
-    """Return whether the CPU multiplies bf16 in hardware. Emulated bf16 would not be faster than FP32."""
+    """Return whether an x86 CPU has dot products of bf16. Emulated bf16 is not faster than FP32.
+
+    Always False on Arm.
+    """
     return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
 
 
 def has_int8_dot_product() -> bool:
     """Return whether the CPU has dot products of 8-bit integers.
 
-    Without them INT8 is hardly faster than FP32, and the 16-bit sums of AVX2 may overflow.
+    Without them INT8 is hardly faster than FP32, and the 16-bit intermediate sums of AVX2 may saturate.
     """
     return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
 

@@ -129,17 +129,20 @@ class OutOfDeviceMemory(EcgDigitError, MemoryError):
 
 
 class WorkerDied(EcgDigitError, RuntimeError):
-    """A worker thread has ended or was closed. All its pending and later calls fail with this error."""
+    """A worker has ended or was closed. All its pending and later calls fail with this error.
+
+    `worker` names the thread or process, as the subject of a sentence.
+    """
 
     id = "E-DEVICE-02"
     exit_code = 70
 
-    def __init__(self, stage: str, reason: str) -> None:
+    def __init__(self, worker: str, reason: str) -> None:
         super().__init__(
-            f"The worker thread of {stage} has ended: {reason}",
+            f"{worker} has ended: {reason}",
             "Run the command again. If it fails again, report it with the output of `ecgdigit-rt doctor`.",
         )
-        self.stage = stage
+        self.worker = worker
         self.reason = reason
 
 

@@ -1,7 +1,7 @@
 """Symmetric positive definite banded systems, solved by a single-threaded Cholesky factorization.
 
-LAPACK provides the same solver. However, its thread pool costs more time than it saves on matrices of a few
-megabytes, and it waits long if other work occupies the cores.
+LAPACK provides an equivalent solver (pbsv). However, the threads of its BLAS cost more time than they save on
+matrices of a few megabytes, and they wait for each other if other work occupies the cores.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.jit import fastmath_kernel
 
 _UNROLL = 8
-"""Number of rows subtracted together. Their products share one load and store of the target row. Hand-picked,
-not tuned."""
+"""Number of rows subtracted together, so that each element of the target row is loaded and stored once for
+eight rows. `_subtract_rows` is written for exactly this number. Hand-picked, not tuned."""
 
 
 def solve_banded(band: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the solution x (n,) of A x = rhs.
 
-    `band` is (n, reach + 1). Its row c contains A[c, c], A[c + 1, c], ..., A[c + reach, c], and zeros beyond
-    the last row of A. `rhs` is (n,). All elements must be finite. Raises ValueError if the shapes do not
-    match, or numpy.linalg.LinAlgError if the matrix is not positive definite.
+    `band` is (n, bandwidth + 1), where bandwidth is the number of subdiagonals. Its row c is column c of the
+    lower triangle: A[c, c], A[c + 1, c], ..., A[c + bandwidth, c], with zeros beyond the last row of A. `rhs`
+    is (n,). All elements must be finite. Raises ValueError if the shapes do not match, or
+    numpy.linalg.LinAlgError if the matrix is not positive definite.
     """
     if band.ndim != 2 or rhs.shape != band.shape[:1]:
-        raise ValueError(f"band must be (n, reach + 1) and rhs (n,), got {band.shape} and {rhs.shape}")
-    # Zeros after each row allow rows of different reach to be added with one length.
+        raise ValueError(f"band must be (n, bandwidth + 1) and rhs (n,), got {band.shape} and {rhs.shape}")
+    # Zeros after each row let eight rows that end at different columns be subtracted in one loop.
     work = np.zeros((band.shape[0], band.shape[1] + _UNROLL))
     work[:, : band.shape[1]] = band
     if not _factorize(work, band.shape[1]):
@@ -62,7 +63,8 @@ def _subtract_rows(
 ) -> None:
     """Subtract eight rows of `work` from `target`.
 
-    Each row starts at the diagonal of `target` and is multiplied by its first element.
+    Row k + i is read from the element that is aligned with the diagonal of `target`, and is multiplied by
+    that element.
     """
     count = width - d + _UNROLL - 1
     x0, x1 = work[k, d : d + count], work[k + 1, d - 1 : d - 1 + count]
@@ -78,7 +80,7 @@ def _subtract_rows(
 
 @fastmath_kernel
 def _substitute(work: NDArray[np.float64], width: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Overwrite the right-hand side `x` with the solution of L L^T x = rhs, and return it."""
+    """Solve L L^T x = b in place: `x` contains b at the start and the solution at the end. Return `x`."""
     n = x.size
     for c in range(n):
         line = work[c]

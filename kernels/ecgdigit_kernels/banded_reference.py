@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def matrix_from_band(band: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the symmetric (n, n) matrix of a band (n, reach + 1) in the format of `solve_banded`."""
+    """Return the symmetric (n, n) matrix of a band (n, bandwidth + 1) in the format of `solve_banded`."""
     n, width = band.shape
     upper = np.zeros((n, n + width))
     for c, line in enumerate(band):

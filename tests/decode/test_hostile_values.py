@@ -26,7 +26,7 @@ from ecgdigit_rt.errors import (
 )
 from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.formats.page_folder import file_stem
-from ecgdigit_rt.formats.submission_csv import SubmissionWriter, read_submission
+from ecgdigit_rt.formats.submission_csv import SubmissionLeadWriter, read_submission
 from ecgdigit_rt.formats.test_csv import COLUMNS, LeadRequest, read_test_csv
 from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
 from ecgdigit_rt.layout.catalog import LAYOUTS, plan_from_text
@@ -223,7 +223,7 @@ SIGNALS = stn.arrays(np.float64, st.integers(1, 5), elements=st.floats(-20, 20))
 @example({"7_0": {"I": np.zeros(1)}, "%s,%d": {"I": np.ones(1)}, "=1+1": {"I": np.ones(1)}})
 def test_submission_round_trip(tmp_path: Path, pages: dict[str, dict[str, NDArray[np.float64]]]) -> None:
     path = tmp_path / "submission.csv"
-    with SubmissionWriter(path) as writer:
+    with SubmissionLeadWriter(path) as writer:
         for image, leads in pages.items():
             for lead, mv in leads.items():
                 writer.write(image, lead, mv)

@@ -16,7 +16,7 @@ from paper_page import digitized_page, signals, write_truth
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.formats.csv_folder import csv_from_page
 from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
-from ecgdigit_rt.formats.submission_csv import SubmissionWriter
+from ecgdigit_rt.formats.submission_csv import SubmissionLeadWriter
 from ecgdigit_rt.results import Failed, PageRef
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -34,7 +34,7 @@ def predict(k: int) -> dict[str, NDArray[np.float64]]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folder with the truth of three pages, submission.csv with its report, and a layout file of one page."""
     (tmp_path / "truth").mkdir()
-    with SubmissionWriter(tmp_path / "submission.csv") as writer:
+    with SubmissionLeadWriter(tmp_path / "submission.csv") as writer:
         for k, name in enumerate(NAMES):
             write_truth(tmp_path / "truth" / f"{name}.csv", signals(k))
             for lead, mv in predict(k).items():
@@ -181,7 +181,7 @@ def test_html_report_contains_the_scores_and_makes_no_network_request(folder: Pa
 
 def test_html_and_text_of_pages_without_predictions(folder: Path, capsys: Capture) -> None:
     """All leads are missing or zero."""
-    with SubmissionWriter(folder / "none.csv") as writer:
+    with SubmissionLeadWriter(folder / "none.csv") as writer:
         writer.write("02_photo", "I", np.zeros(1250))
     code, out, _ = run_evaluate(capsys, "none.csv", "truth", "--html", "none.html")
     assert code == 0
@@ -193,7 +193,7 @@ def test_html_and_text_of_pages_without_predictions(folder: Path, capsys: Captur
 
 def test_worst_pages_are_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     names = ("000000_render", "000001_colour_scan")
-    with SubmissionWriter(tmp_path / "s.csv") as writer:
+    with SubmissionLeadWriter(tmp_path / "s.csv") as writer:
         writer.write(names[0], "II", np.sin(np.arange(5000.0)))
     monkeypatch.chdir(tmp_path)
     truth = str(EXAMPLES / "truth")

@@ -16,7 +16,7 @@ from ecgdigit_rt.errors import (
     SubmissionMalformed,
     TestCsvMalformed,
 )
-from ecgdigit_rt.formats.submission_csv import SubmissionWriter, read_submission, rows_text
+from ecgdigit_rt.formats.submission_csv import SubmissionLeadWriter, read_submission, rows_text
 from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv, values_for
 from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import LEADS, Digitized, Failed, Layout, Lead, PageRef, Row, Segment
@@ -179,7 +179,7 @@ def test_rows_have_the_competition_format() -> None:
 def test_submission_round_trip(tmp_path: Path, image: str) -> None:
     path = tmp_path / "new" / "submission.csv"
     signal = band_limited(2.5)
-    with SubmissionWriter(path) as writer:
+    with SubmissionLeadWriter(path) as writer:
         writer.write(image, "I", signal)
         writer.write(image, "V6", signal[:10])
         assert not path.exists(), "the file appears when it is complete"
@@ -193,7 +193,7 @@ def test_submission_round_trip(tmp_path: Path, image: str) -> None:
 
 def test_error_keeps_the_old_file(tmp_path: Path) -> None:
     path = write(tmp_path / "submission.csv", "old")
-    with pytest.raises(KeyboardInterrupt), SubmissionWriter(path) as writer:
+    with pytest.raises(KeyboardInterrupt), SubmissionLeadWriter(path) as writer:
         writer.write("1", "I", np.zeros(10))
         raise KeyboardInterrupt
     assert path.read_text(encoding="utf-8") == "old"
@@ -203,14 +203,14 @@ def test_error_keeps_the_old_file(tmp_path: Path) -> None:
 def test_unwritable_target_fails_on_entry(tmp_path: Path) -> None:
     blocker = write(tmp_path / "file", "")
     for path in (blocker / "submission.csv", tmp_path):
-        with pytest.raises(OutputNotWritable) as caught, SubmissionWriter(path):
+        with pytest.raises(OutputNotWritable) as caught, SubmissionLeadWriter(path):
             pass
         assert caught.value.path == path
 
 
 def test_writing_a_page_takes_less_than_100_ms(tmp_path: Path) -> None:
     signal = band_limited(2.5)
-    with SubmissionWriter(tmp_path / "s.csv") as writer:
+    with SubmissionLeadWriter(tmp_path / "s.csv") as writer:
         writer.write("warm", "I", signal)
         start = time.process_time()
         for image in range(5):

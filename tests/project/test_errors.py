@@ -54,7 +54,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.EngineCorrupt(HERE, "the file is truncated"),
     errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
     errors.OutOfDeviceMemory("trace", "cuda:0", "cudaErrorMemoryAllocation"),
-    errors.WorkerDied("trace", "segment lost"),
+    errors.WorkerDied("The worker thread of trace", "segment lost"),
     errors.StageNotServed("trace", "ecgdigit_trace", "no such model"),
     errors.FormMalformed("gain: not a number"),
     errors.UploadTooLarge(50_000_000),

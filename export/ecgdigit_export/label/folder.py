@@ -19,7 +19,7 @@ from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.formats.test_csv import LeadRequest
 from ecgdigit_rt.results import PageRef
 
-_GREEN = (0, 150, 0)
+_GREEN = (0, 150, 0)  # RGB colour of the true curves in previews
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 

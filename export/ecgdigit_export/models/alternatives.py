@@ -15,7 +15,7 @@ from ecgdigit_export.models.resnet import coordinates
 from ecgdigit_export.models.stages import Body
 from ecgdigit_export.models.unet import planes_from_bytes
 
-_COLUMNS = 8  # output columns per column of features at stride 4
+_COLUMNS = 8  # number of output columns per column of features at stride 4
 _HIDDEN = 96  # channels of the layers along time; hand-picked, not tuned
 
 

@@ -18,6 +18,8 @@ from ecgdigit_export.models.resnet import ResNetUNet
 from ecgdigit_export.models.stages import Grid, Locate, Trace
 from ecgdigit_export.models.unet import UNet
 
+# Channels of the levels of `lite` (hand-picked, not tuned), and blocks of the levels of ResNet-18 and
+# ResNet-34 (He et al., 2015).
 _LITE = (16, 32, 64, 96, 128)
 _RESNET_18, _RESNET_34 = (2, 2, 2, 2), (3, 4, 6, 3)
 

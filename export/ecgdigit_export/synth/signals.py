@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Signals = NDArray[np.float32]
 RATE_HZ = 500
 DURATION_S = 10
+"""Sampling rate and duration of all recordings, as in PTB-XL."""
 
 
 def with_derived_leads(eight: Signals) -> Signals:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth, load_truth
 
 RATE_HZ = 500.0
+"""Sampling rate of the truth, which is that of the recordings."""
 
 
 def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]]]:

@@ -12,7 +12,7 @@ from ecgdigit_rt.stages import BINS_PER_MM
 
 # Standard deviation of the target at the start of a lead, in output columns. Hand-picked, not tuned.
 _START_COLUMNS = 4.0
-_STRIDE = 4  # rows and columns of a strip per cell of the mask
+_STRIDE = 4  # number of strip rows, and of strip columns, per cell of the mask
 
 
 def direct_loss(model: Direct, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:

@@ -15,7 +15,7 @@ from ecgdigit_export.train.augment import augment_colours
 from ecgdigit_kernels.unproject import paper_from_pixels
 from ecgdigit_rt.stages import GRID_PERIOD_MM, MAP_STRIDE
 
-CROP_PX = 448
+CROP_PX = 448  # sides of a crop; hand-picked, not tuned
 
 
 def grid_samples(

@@ -14,9 +14,10 @@ from ecgdigit_export.train.pages import Sample
 from ecgdigit_export.train.recipes import Curriculum
 from ecgdigit_rt.stages import BASELINE, HEATMAPS, PAGE_MASK
 
+# Number of samples, tiles per row, and tile size (width, height) in pixels.
 _SAMPLES = 12
 _ACROSS = 3
-_TILE = (512, 384)  # width, height
+_TILE = (512, 384)
 _GREEN, _RED, _BLUE = np.array((0, 160, 0)), np.array((220, 0, 0)), np.array((0, 60, 220))
 
 Image = NDArray[np.uint8]
