@@ -5,7 +5,7 @@
     with Digitizer() as digitizer:
         page = digitizer.digitize("scan.png")
 
-The names in `__all__` are loaded on first use, so importing the package takes only a few milliseconds.
+The classes in `__all__` are imported on first use, so that importing the package itself is fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Entry point of `python -m ecgdigit_rt`, which is the same as `ecgdigit-rt`."""
+"""Entry point of `python -m ecgdigit_rt`. This command is the same as `ecgdigit-rt`."""
 
 from ecgdigit_rt.cli.app import main
 

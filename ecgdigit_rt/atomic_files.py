@@ -16,7 +16,10 @@ _DEVICES = Path("/dev")
 
 @contextmanager
 def reraise_as_output_error(path: Path) -> Iterator[None]:
-    """Turn an OSError inside the block into OutputNotWritable for `path`."""
+    """Turn an OSError inside the block into OutputNotWritable for `path`.
+
+    An EcgDigitError or a BrokenPipeError propagates unchanged.
+    """
     try:
         yield
     except (EcgDigitError, BrokenPipeError):
@@ -27,10 +30,11 @@ def reraise_as_output_error(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file in the same folder, which replaces `path` at the end of the block.
+    """Yield a path for a temporary file. At the end of the block, this file replaces the file at `path`.
 
-    If the block fails, the temporary file is removed and the exception propagates. Parent folders are
-    created. Raises OutputNotWritable.
+    The block must create the temporary file. It is in the same folder as `path`, and missing parent folders
+    are created. If the block fails, the temporary file is removed and the exception propagates. Raises
+    OutputNotWritable.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     with reraise_as_output_error(path):
@@ -46,9 +50,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether `path` is a pipe or a device, which can be written to but not replaced.
+    """Return whether `path` is a pipe, a socket or a device. Such a file must not be replaced.
 
-    /dev/stdout counts as a device even if it is redirected to a file.
+    Every file below /dev counts as a device, even /dev/stdout that is redirected to a file.
     """
     if not path.exists() or path.is_dir():
         return False
@@ -57,9 +61,10 @@ def is_stream(path: Path) -> bool:
 
 @contextmanager
 def atomic_text_file(path: Path, stream: TextIO | None = None) -> Iterator[TextIO]:
-    """Yield a UTF-8 text file that replaces `path` at the end of the block, or `stream` if given.
+    """Yield a UTF-8 text file that replaces `path` at the end of the block.
 
-    A pipe or a device is written to directly. Raises OutputNotWritable.
+    If `stream` is given, it is yielded instead, and flushed at the end of the block. A pipe or a device at
+    `path` is written to directly. Raises OutputNotWritable.
     """
     if stream is not None:
         yield stream
@@ -80,7 +85,7 @@ def write_text_atomically(text: str, path: Path) -> None:
 
 
 def check_file_writable(path: Path) -> None:
-    """Raise OutputNotWritable unless the file can be created or replaced. Creates nothing."""
+    """Raise OutputNotWritable unless a file at `path` can be created or replaced. Nothing is created."""
     with reraise_as_output_error(path):
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
@@ -88,7 +93,7 @@ def check_file_writable(path: Path) -> None:
 
 
 def check_folder_writable(path: Path) -> None:
-    """Raise OutputNotWritable unless the folder is writable or can be created. Creates nothing."""
+    """Raise OutputNotWritable unless the folder is writable or can be created. Nothing is created."""
     with reraise_as_output_error(path):
         nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
         if not nearest.is_dir():
@@ -109,9 +114,10 @@ def _open_text(file: Path, path: Path) -> Iterator[TextIO]:
 
 
 class AppendOnlyFile:
-    """File that is created by the first `append` and written without a buffer.
+    """File that is written without a buffer. The first `append` creates it if it does not exist.
 
-    `size` is the offset of the next append, which truncates all bytes behind this offset.
+    `size` is the offset at which the next append writes. An append first removes all bytes from this offset
+    on.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -119,9 +125,10 @@ class AppendOnlyFile:
         self._handle: int | None = None
 
     def append(self, data: bytes) -> int:
-        """Write all of `data` and return its offset in the file.
+        """Write all of `data` at the end, and return the offset of `data` in the file.
 
-        If a write fails, the next append truncates the bytes that it wrote. Raises OutputNotWritable.
+        If a write fails, `size` does not change, so the next append removes the bytes that were written.
+        Raises OutputNotWritable.
         """
         with reraise_as_output_error(self.path):
             if self._handle is None:
@@ -136,7 +143,7 @@ class AppendOnlyFile:
         return start
 
     def read(self, start: int, size: int) -> bytes:
-        """Return up to `size` bytes from offset `start`, or no bytes if the file does not exist."""
+        """Return up to `size` bytes from offset `start` on, or no bytes if the file does not exist."""
         try:
             with self.path.open("rb") as file:
                 file.seek(start)

@@ -1,4 +1,4 @@
-"""Public entry point of the runtime: `Digitizer` digitizes pages and distributes them over threads."""
+"""Public entry point of the runtime: `Digitizer` digitizes pages, and distributes many pages to threads."""
 
 from __future__ import annotations
 
@@ -32,22 +32,25 @@ from ecgdigit_rt.tracing.tta import TTA
 from ecgdigit_rt.warmup import start_warmup
 
 _PARALLEL_PAGES_PER_THREAD = 3
-"""Minimum number of pages per thread at which pages are digitized in parallel. With fewer pages, threads
-would idle at the end of a run. Hand-picked, not tuned."""
+"""Minimum number of pages per thread from which pages are digitized in parallel.
+
+With fewer pages, threads would be idle for a large part of the run. Hand-picked, not tuned.
+"""
 
 NETWORKS, CLASSICAL = METHODS = ("networks", "classical")
-"""Values of `method`: the three networks of a family, or the classical pipeline without networks."""
+"""Values of `method`: the three networks of a model family, or the classical pipeline without networks."""
 
 _NEURAL_DEFAULTS = {"models": "lite", "tta": "none", "backend": AUTO, "device": AUTO, "precision": AUTO}
-"""Options that apply only to networks, with the values that mean "not specified"."""
+"""Options that apply only to networks, with the default values, which mean "not specified"."""
 
 
 class Digitizer:
     """Digitizer of ECG pages, with the networks of one model family or with the classical method.
 
-    Few pages are digitized one after another, each with all threads. Many pages are digitized in parallel,
-    one per thread, because a network that uses one thread never waits for another thread. Use the digitizer
-    as a context manager, or call `close`, to release networks and threads early.
+    In a run with fewer than three pages per thread, pages are digitized one after another, each with all
+    threads. In a larger run, pages are digitized in parallel, one per thread, because a network that uses one
+    thread never waits for another thread. Use the digitizer as a context manager, or call `close`, to release
+    networks and threads early.
 
     Parameters
     ----------
@@ -58,48 +61,51 @@ class Digitizer:
     tta : {"none", "flip", "photometric", "full"}
         Test-time augmentation of the trace stage.
     enforce_einthoven : bool
-        Correct limb leads that nearly satisfy Einthoven's law. Samples that clearly violate it do not change.
+        Correct limb leads that nearly satisfy Einthoven's law. Samples that clearly violate the law do not
+        change.
     no_beat_prior : bool
-        Leave low-confidence columns as predicted. By default they are corrected from the other leads of the
-        same beat.
+        Leave columns of the trace with low confidence as predicted. By default, they are corrected from the
+        other leads of the same beat.
     layout : str, optional
-        Layout of all pages: a name, or a list of rows such as ``"I,II,III/aVR,aVL,aVF"``. Default: detected.
+        Layout of all pages: a name, or a list of rows such as ``"I,II,III/aVR,aVL,aVF"``. By default, the
+        layout of each page is detected.
     speed_mm_s, gain_mm_mv : float, optional
-        Paper speed in mm/s and gain in mm/mV. They override the printed values.
+        Paper speed in mm/s and gain in mm/mV. They override the values that are printed on the page.
     min_quality_db : float, optional
-        Reject pages whose expected signal-to-noise ratio in dB is lower or unknown.
+        Reject pages whose expected signal-to-noise ratio in dB is lower than this or unknown.
     backend, device, precision : str
-        Runtime, device and numeric type of the networks. A specified value is used or rejected, and never
-        replaced with another one.
+        Runtime, device and numeric type of the networks. A specified value that is not available is rejected,
+        and never replaced with another value.
     opener : StageOpener, optional
-        Opener of the networks, used instead of `backend`, `device` and `precision`. Its runners may be
-        shared, so `close` leaves them open.
+        Object that opens the networks. If it is specified, `backend`, `device` and `precision` are ignored.
+        The opened networks may be shared with other callers, so `close` leaves them open.
     method : {"networks", "classical"}
-        The classical method runs no network. It rejects `models`, `tta`, `backend`, `device` and `precision`,
-        and ignores `no_beat_prior` and `opener`.
+        The classical method runs no network. It rejects values of `models`, `tta`, `backend`, `device` and
+        `precision` other than the defaults, and ignores `no_beat_prior` and `opener`.
     max_pixels : int
-        Reject images with more pixels. Files are rejected before they are decoded.
+        Reject images that have more pixels than this. Image files are rejected before they are decoded.
 
     Attributes
     ----------
     threads : int
         Number of CPU threads.
     device, models : str
-        Descriptions for display: backend, device, precision and threads; model family, version and size.
+        Descriptions for display. `device` describes backend, device, precision and threads. `models`
+        describes model family, version and size.
     notes : tuple of str
         Remarks about the selected method and backend, for display.
     identity : mapping of str to str
-        Everything about software, models and device that affects results.
+        Descriptions of the software, the models and the device, which together affect the results.
 
     Raises
     ------
     UnknownChoice
-        If `method`, `tta`, `backend`, `device` or `precision` is unknown, or if an option of the networks is
-        specified for the classical method.
+        If `method`, `tta`, `backend`, `device` or `precision` is unknown, or if an option that applies only
+        to networks is specified for the classical method.
     InvalidLayout
         If `layout` is neither a known name nor a list of rows.
     BackendUnusable
-        If a specified backend, device or precision is not available.
+        If a specified backend, device or precision is not available, or if no backend is available.
     ModelMissing, ModelCorrupt
         If a file of the model family does not exist, or does not match its manifest.
 
@@ -177,8 +183,9 @@ class Digitizer:
         Parameters
         ----------
         source : str, Path, PageRef or ndarray
-            A file, of which the first page is digitized; a page of a file; or an image array. Arrays are
-            (height, width) or (height, width, 1, 3 or 4), with channels in the order RGB.
+            Page to digitize: the first page of a file, a specified page of a file, or an image array. The
+            shape of an array is (height, width) or (height, width, 1, 3 or 4). Its channels are in RGB or
+            RGBA order.
 
         Returns
         -------
@@ -190,9 +197,9 @@ class Digitizer:
         InputError
             If the source cannot be read.
         PageError
-            If no ECG can be digitized from it.
+            If no ECG can be digitized from the page, or if `min_quality_db` rejects it.
         SetupError
-            If a network cannot be opened.
+            If a network cannot be opened, or if the package that decodes the format is not installed.
         ValueError
             If the digitizer is closed.
         """
@@ -207,7 +214,7 @@ class Digitizer:
         image : ndarray of uint8, (height, width, 3)
             RGB image.
         source : PageRef
-            Source of the image, stored with the result.
+            Page that the image shows. It is stored with the result and not read.
 
         Returns
         -------
@@ -217,7 +224,7 @@ class Digitizer:
         Raises
         ------
         PageError
-            If no ECG can be digitized from the image.
+            If no ECG can be digitized from the image, or if `min_quality_db` rejects it.
         SetupError
             If a network cannot be opened.
         ValueError
@@ -235,23 +242,23 @@ class Digitizer:
         image : ndarray of uint8, (height, width, 3)
             RGB image.
         source : PageRef
-            Source of the image, stored with the result.
+            Page that the image shows. It is stored with the result and not read.
         observer : callable, optional
             Called with the name and the value of each step as soon as the step is complete.
 
         Returns
         -------
         PageState
-            Values of all steps.
+            Image, options, and the values of all steps.
 
         Raises
         ------
         PageError
-            If no ECG can be digitized from the image.
+            If no ECG can be digitized from the image, or if `min_quality_db` rejects it.
         SetupError
             If a network cannot be opened.
         ValueError
-            If the method is classical, because its steps are different, or if the digitizer is closed.
+            If the digitizer is closed, or if its method is classical, which has other steps.
         """
         self._check_open()
         if not isinstance(self._method, NeuralMethod):
@@ -259,7 +266,7 @@ class Digitizer:
         return self._method.reader(self.threads).run(image, source, observer)
 
     def network_threads(self, pages: int) -> int:
-        """Return the number of CPU threads that each network uses in a run.
+        """Return the number of CPU threads that each network uses in a run of `pages` pages.
 
         Parameters
         ----------
@@ -281,16 +288,18 @@ class Digitizer:
         Parameters
         ----------
         sources : iterable of str, Path, PageRef or ndarray
-            Files, folders, globs, pages of files, and image arrays. Pages are decoded ahead.
+            Files, folders, globs, pages of files, and image arrays. While pages are digitized one after
+            another, the next page is already decoded.
         network_threads : int, optional
-            Number of CPU threads that each network uses, 1 or `threads`. By default the number of pages
-            determines it. The number affects the order of floating-point sums, and therefore the last digits
-            of the signals.
+            Number of CPU threads that each network uses, either 1 or `threads`. By default, it is
+            the result of the method `network_threads`. The number of threads affects the order of
+            floating-point sums, and therefore the last digits of the signals.
 
         Yields
         ------
         Digitized or Failed
-            One result per page, in input order. An error of a page or source becomes a `Failed`.
+            One result per page, in input order. An exception of a page, or of a source that cannot be read,
+            becomes a `Failed`.
 
         Raises
         ------
@@ -337,7 +346,7 @@ class Digitizer:
 
 
 def _check_classical(method: str, options: Mapping[str, str]) -> None:
-    """Raise UnknownChoice if `method` is unknown, or if an option that applies only to networks is set."""
+    """Raise UnknownChoice for an unknown `method`, or for an option with another value than its default."""
     if method not in METHODS:
         raise UnknownChoice("method", method, METHODS)
     for option, value in options.items():
@@ -349,5 +358,5 @@ def _check_classical(method: str, options: Mapping[str, str]) -> None:
 def _result(reader: PageReader, source: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
     try:
         return reader.read(image(), source)
-    except Exception as error:  # noqa: BLE001 boundary of a page: its error becomes its result
+    except Exception as error:  # noqa: BLE001 an error of one page must not stop the other pages
         return failed_from_error(source, error)

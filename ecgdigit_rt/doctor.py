@@ -1,4 +1,4 @@
-"""State of the installation: versions, devices, backends, models and engines."""
+"""Report of `ecgdigit-rt doctor` about the installation: versions, devices, backends, models and engines."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Line of the report.
+    """One line of the report.
 
-    `ok` is None if the line is only information.
+    `ok` is true if the line reports success, false if it reports a problem, and None if it is only
+    information.
     """
 
     category: str
@@ -37,7 +38,7 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    """Return all findings in the order in which they are displayed."""
+    """Examine the installation, and return the findings in the order in which they are displayed."""
     return [*_machine(), *_packages(), *_backends(), *_models(), *_engines(), _selection()]
 
 

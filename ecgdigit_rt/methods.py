@@ -35,10 +35,10 @@ class PageReader(Protocol):
 
 
 class Method(Protocol):
-    """Digitization method that creates page readers and describes itself.
+    """Digitization method. It creates page readers.
 
     `device` and `models` are descriptions for display, and `notes` are remarks for the user. `identity`
-    contains everything about software, models and device that affects results.
+    describes the software, the models and the device, which together affect the results.
     """
 
     @property
@@ -54,7 +54,7 @@ class Method(Protocol):
     def identity(self) -> Mapping[str, str]: ...  # noqa: D102
 
     def reader(self, threads: int) -> PageReader:
-        """Return a page reader. Its networks, if any, use `threads` CPU threads."""
+        """Return a page reader whose networks, if it has any, use `threads` CPU threads each."""
         ...
 
     def close(self) -> None:
@@ -63,10 +63,11 @@ class Method(Protocol):
 
 
 class NeuralMethod:
-    """Neural pipelines with the networks of one family, which are opened once per number of threads.
+    """Method that runs the networks of one model family. It opens them once per number of threads.
 
-    `threads` is the number of CPU threads of the process. `owns_runners` is false if the runners of `opener`
-    are shared with other callers and must stay open. Raises ModelMissing or ModelCorrupt.
+    `threads` is the number of CPU threads of the digitizer. `owns_runners` is false if the runners that
+    `opener` opens are shared with other callers, so that `close` must leave them open. Raises ModelMissing or
+    ModelCorrupt.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class NeuralMethod:
         return self._pipelines[threads]
 
     def close(self) -> None:
-        """Release the networks, and stop the threads that feed a GPU."""
+        """Release the networks. If this method owns them, also stop the threads that feed a GPU."""
         self._pipelines.clear()
         self._opened.close()
 
@@ -113,7 +114,7 @@ class NeuralMethod:
 
 
 class ClassicalMethod:
-    """Classical pipeline, which uses no networks."""
+    """Method that runs the classical pipeline. It uses no networks."""
 
     device = "none (classical)"
     models = "none"
@@ -125,7 +126,7 @@ class ClassicalMethod:
         self._pipeline = ClassicalPipeline(overrides, replace(options, provenance=provenance))
 
     def reader(self, threads: int) -> ClassicalPipeline:  # noqa: ARG002
-        """Return the pipeline. It uses one thread."""
+        """Return the pipeline. `threads` has no effect, because there are no networks."""
         return self._pipeline
 
     def close(self) -> None:

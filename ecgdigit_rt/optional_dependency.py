@@ -1,4 +1,4 @@
-"""Conversion of import errors to errors that name the missing extra."""
+"""Conversion of import errors to errors that name the extra of ecgdigit-rt to install."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ecgdigit_rt.errors import DependencyMissing
 
 @contextmanager
 def missing_dependency_as_error(needed_for: str, package: str, extra: str) -> Iterator[None]:
-    """Turn a ModuleNotFoundError inside the block into DependencyMissing, which names the extra.
+    """Turn a ModuleNotFoundError inside the block into a DependencyMissing that names `extra`.
 
-    `package` is named if the ModuleNotFoundError does not name a module.
+    DependencyMissing also names the module that was not found, or `package` if that module is unknown.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Parallel map with threads, and with results in input order."""
+"""Parallel map over threads that yields the results in input order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ R = TypeVar("R")
 def ordered_map(call: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """Yield `call(item)` for each item in input order, computed by `threads` threads.
 
-    At most `threads + 1` items are in progress: one per thread, and one that waits for a free thread.
+    At most `threads + 1` items are submitted whose results are not yielded yet. An exception of `call` is
+    raised in place of its result.
     """
     with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future[R]] = deque()

@@ -1,6 +1,6 @@
 """Neural pipeline of one page, from an image to calibrated leads.
 
-`STEPS` declares the order of the steps. Timing, `inspect`, the progress events of the server and the
+`STEPS` is the list of its steps, in order. Timing, `inspect`, the progress events of the server and the
 documentation use this list.
 """
 
@@ -46,9 +46,9 @@ from ecgdigit_rt.tracing.tta import TTA
 class PipelineOptions:
     """Options of the neural pipeline.
 
-    `tta` is a name in `ecgdigit_rt.tracing.tta.TTA`. `overrides` take precedence over the marks on the page.
-    `no_beat_prior` leaves low-confidence columns as predicted. `assembly` contains the options of the last
-    step.
+    `tta` is a key of `ecgdigit_rt.tracing.tta.TTA`. `overrides` take precedence over the marks on the page.
+    `no_beat_prior` leaves columns of the trace with low confidence as predicted. `assembly` contains the
+    options of the last step.
     """
 
     tta: str = "none"
@@ -57,7 +57,7 @@ class PipelineOptions:
     assembly: AssemblyOptions = DEFAULT_ASSEMBLY
 
     def with_provenance(self, provenance: Provenance) -> PipelineOptions:
-        """Return these options with `provenance` stored in every page."""
+        """Return a copy of these options that stores `provenance` in every digitized page."""
         return replace(self, assembly=replace(self.assembly, provenance=provenance))
 
 
@@ -65,8 +65,10 @@ class PipelineOptions:
 class PageState:
     """Input of the pipeline, and the values of the completed steps.
 
-    `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field of a step is
-    unset until the step is complete. `strips` and `traces` have one entry per row of the layout.
+    `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field that contains
+    the value of a step is unset until the step is complete. `predictor` is set by the step `predict`.
+    `seconds` maps step names to durations in seconds. `strips` and `traces` have one entry per row of the
+    layout.
     """
 
     source: PageRef
@@ -105,7 +107,10 @@ def _rectify(state: PageState) -> Mesh:
 
 
 def _read_text(state: PageState) -> PaperHeatmap:
-    """Project the heatmaps of the locate stage onto the paper, and predict magnified text again."""
+    """Project the heatmaps of the locate stage onto the paper, and predict the text a second time.
+
+    The second prediction has a larger scale.
+    """
     heatmap = paper_heatmap(state.located, state.mesh)
     return refine_text_heatmaps(state.runners["locate"], state.located.image, state.mesh, heatmap)
 
@@ -170,8 +175,8 @@ STEPS: tuple[Step[PageState], ...] = (
 class Pipeline:
     """Neural pipeline with the runners of the three stages. Thread-safe.
 
-    `runners` maps stage names to networks. With an entry `SAMPLED_TRACE`, strips may be sampled on the
-    device.
+    `runners` maps stage names to networks. If it has an entry `SAMPLED_TRACE`, strips may be sampled on the
+    device of this network.
     """
 
     def __init__(self, runners: Mapping[str, Runner], options: PipelineOptions = PipelineOptions()) -> None:
@@ -199,9 +204,10 @@ def page_mesh(
     phase: GridPhase,
     overrides: LayoutOverrides = NO_OVERRIDES,
 ) -> Mesh:
-    """Return the mesh of the grid, or a mesh measured from the rows if no grid is detected.
+    """Return the mesh of the grid, or a mesh measured from the rows if no major grid lines are detected.
 
-    The mesh of the rows is refined with the minor grid lines. Raises NoGridFound if both fail.
+    The mesh of the rows is refined with the minor grid lines, if any are detected. Raises NoGridFound if
+    neither the grid nor the rows determine a mesh.
     """
     try:
         return deskew(runners["grid"], located.image, mesh_from_grid(phase))

@@ -1,4 +1,4 @@
-"""Resampling of a signal to another rate and an exact number of samples.
+"""Resampling of a signal to another sampling rate and an exact number of samples.
 
 The ground truth of the PhysioNet competition was made from 500 Hz originals by FFT resampling, so this
 module uses FFT resampling too. The time axis is never stretched to fit a rounded number of samples: the
@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 EDGE_FILL_S = 0.2
-"""Duration for which the last value of a short signal is repeated. The rest is filled with the median.
+"""Maximum duration for which the last value of a signal that is too short is repeated.
 
-Hand-picked, not tuned.
+The remaining samples are filled with the median of the signal. Hand-picked, not tuned.
 """
 
 _MARGIN = 64
-"""Number of padding samples on each side, which keep the ringing of the periodic FFT outside the signal.
+"""Minimum number of padding samples on each side of the signal, at its original rate.
 
-Hand-picked, not tuned.
+The FFT treats the signal as periodic, which causes ringing at its ends. The padding keeps the ringing outside
+the signal. Hand-picked, not tuned.
 """
 
 
@@ -31,8 +32,8 @@ def resample(
 ) -> NDArray[np.float64]:
     """Resample the signal `mv`, (samples,) in mV at `rate_hz`, to `count` samples at `to_rate_hz`.
 
-    The signal and the result start at the same time. A long signal is cut, a short signal is filled (see
-    EDGE_FILL_S), and an empty signal results in zeros.
+    The signal and the result start at the same time. A signal that is longer than the result is cut, a signal
+    that is shorter is filled (see EDGE_FILL_S), and an empty signal results in zeros.
     """
     if mv.size == 0:
         return np.zeros(count)
@@ -54,7 +55,7 @@ def resample(
 
 
 def _fit_length(mv: NDArray[np.float64], needed: int, rate_hz: float) -> NDArray[np.float64]:
-    """Return `mv` cut or filled to `needed` samples, followed by up to _MARGIN further samples of `mv`."""
+    """Fill `mv` to `needed` samples, or cut it so that at most _MARGIN samples follow the first `needed`."""
     missing = needed - mv.size
     if missing <= 0:
         return mv[: needed + _MARGIN]

@@ -1,6 +1,6 @@
-"""Results of the pipeline, as frozen values.
+"""Result types: immutable values that describe a digitized page or a failed page.
 
-`Digitized | Failed` is the result of one page. Neither contains the pixels of the page.
+The result of one page is either `Digitized` or `Failed`. Neither type contains the pixels of the page.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ _CONVERTERS = {
     "wfdb": ("ecgdigit_rt.formats.wfdb_folder", "wfdb_from_page"),
     "figure": ("ecgdigit_rt.plots.figure", "figure_from_page"),
 }
-"""Module and function of each conversion that is a method of `Digitized`. They are imported on first use,
-because the modules of the formats import this one."""
+"""Module and function of each method of `Digitized` that converts the page to another format.
+
+The modules are imported on first use, because they import this module.
+"""
 
 
 def _converter(name: str) -> Callable[..., Any]:
@@ -60,7 +62,7 @@ class PageRef:
 
     @property
     def id(self) -> str:
-        """Image id: the stem of the file name, with `_p2`, `_p3`, ... from the second page on."""
+        """Image id: the stem of the file name. `_p2`, `_p3`, ... is appended from the second page on."""
         return self.path.stem if self.page == 0 else f"{self.path.stem}_p{self.page + 1}"
 
 
@@ -73,12 +75,12 @@ class Segment:
     lead : str
         Name of the lead.
     start_mm, end_mm : float
-        Extent on paper along the row.
+        Positions of the start and the end on paper, along the row.
     start_s, end_s : float
-        Extent in time, from the start of the record.
+        Times of the start and the end, in seconds from the start of the record.
     is_inverted : bool
-        Whether the lead is printed upside down, such as -aVR in the Cabrera layout. The digitized signal is
-        not inverted.
+        Whether the lead is printed with inverted polarity, such as -aVR in the Cabrera layout. The digitized
+        signal has the normal polarity.
     """
 
     lead: str
@@ -96,7 +98,7 @@ class Row:
     Attributes
     ----------
     baseline_mm : float
-        Position of 0 mV on paper. It increases downwards.
+        Vertical position of 0 mV on paper. Positions increase downward.
     segments : tuple of Segment
         Segments from left to right.
     """
@@ -106,12 +108,12 @@ class Row:
 
     @property
     def start_mm(self) -> float:
-        """Start of the first segment."""
+        """Start of the first segment on paper, along the row."""
         return self.segments[0].start_mm
 
     @property
     def end_mm(self) -> float:
-        """End of the last segment."""
+        """End of the last segment on paper, along the row."""
         return self.segments[-1].end_mm
 
 
@@ -122,7 +124,7 @@ class Layout:
     Attributes
     ----------
     name : str
-        Name in the catalog, or the list of rows.
+        Name of the layout in the catalog, or its list of rows, such as "I,II,III/aVR,aVL,aVF".
     rows : tuple of Row
         Rows from top to bottom.
     speed_mm_s, gain_mm_mv : float
@@ -150,11 +152,12 @@ class Lead:
     start_s : float
         Time of sample 0 in seconds from the start of the record.
     confidence : float
-        Mean confidence of the samples, 0 to 1. Samples in gaps and outside the image count as 0.
+        Mean confidence of the samples, from 0 to 1. Samples in gaps of the trace and samples outside the
+        image have a confidence of 0.
     curve_px : ndarray of float32, (samples, 2)
-        Position x, y of each sample in the decoded image of the page, in pixels.
+        Position (x, y) of each sample in the decoded image of the page, in pixels.
     expected_error_mv : float
-        Expected root mean square error, see docs/accuracy.md. NaN if unknown.
+        Expected root mean square error in millivolts, see docs/accuracy.md. NaN if unknown.
     """
 
     name: str
@@ -172,7 +175,7 @@ class Lead:
 
     @property
     def end_s(self) -> float:
-        """End in seconds from the start of the record: one sampling interval after the last sample."""
+        """Time in seconds from the start of the record, one sampling interval after the last sample."""
         return self.start_s + self.duration_s
 
 
@@ -185,7 +188,7 @@ class Provenance:
     software : str
         Name and version, such as "ecgdigit-rt 0.5.0".
     models : str
-        Family and version, such as "lite 0.5.0".
+        Model family and version, such as "lite 0.5.0".
     device : str
         Backend with device and precision, such as "onnxruntime 1.31 (cpu, fp32)".
     """
@@ -204,21 +207,24 @@ class Digitized:
     source : PageRef
         Page that was digitized.
     leads : mapping of str to Lead
-        Longest confident segment of each lead. A rhythm strip replaces the short segment of its lead.
+        Signals by lead name, in conventional order. Of several segments of a lead, such as a short segment
+        and a rhythm strip, this is the longest one that was digitized with sufficient confidence.
     layout : Layout
         Arrangement and scale of the leads on paper.
     residual_px : float or None
-        Robust standard deviation of the detected grid from the mesh along one axis, in image pixels. None if
-        no grid was detected and the rows determined the scale.
+        Robust standard deviation of the distance between the detected grid and the fitted mesh along one
+        axis, in image pixels. It is an assumed value, not a measured one, if the scale was determined by the
+        rows and refined with minor grid lines. None if only the rows determined the scale.
     seconds : mapping of str to float
         Duration of each step in seconds.
     repeat_difference_mv : mapping of str to float
-        Median absolute difference, without offset, between the two segments of each lead that is printed
-        twice.
+        For each lead that is printed twice, the median absolute difference between both segments, after the
+        median difference is subtracted.
     provenance : Provenance or None
         Software, models and device.
     notes : tuple of str
-        Assumptions, and contradictions between the page and the specified values.
+        Assumptions that were made, and contradictions between the page and the values that the user
+        specified.
     """
 
     source: PageRef
@@ -236,7 +242,7 @@ class Digitized:
 
     @property
     def duration_s(self) -> float:
-        """Duration of the record in seconds: the end of its last lead."""
+        """Duration of the record in seconds: the latest end of a lead."""
         return max((lead.end_s for lead in self.leads.values()), default=0.0)
 
     @property
@@ -275,7 +281,7 @@ class Digitized:
         Returns
         -------
         Path
-            Path of the header.
+            Path of the header file.
 
         Raises
         ------
@@ -295,12 +301,12 @@ class Digitized:
         Parameters
         ----------
         axes : matplotlib.axes.Axes, optional
-            Axes to draw into. By default, those of a new figure.
+            Axes to draw into. By default, a new figure with new axes is created.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Figure of the axes.
+            Figure that contains the axes.
 
         Raises
         ------
@@ -324,9 +330,9 @@ class Failed:
     error_id : str
         Error id, such as "E-PAGE-01". docs/errors.md describes each one.
     message : str
-        What happened, and why.
+        What failed, and why.
     hint : str
-        What to do.
+        What the user can do about it.
     """
 
     source: PageRef
@@ -338,11 +344,15 @@ class Failed:
 Result = Digitized | Failed
 
 _OPENCV_NO_MEMORY = -4
-"""`code` of a `cv2.error` if memory is exhausted (OpenCV, `cv::Error::StsNoMem`)."""
+"""Value of `code` in a `cv2.error` that reports exhausted memory (`cv::Error::StsNoMem` of OpenCV)."""
 
 
 def failed_from_error(source: PageRef, error: Exception) -> Failed:
-    """Return the result of a page that raised `error`. Unexpected errors become E-BUG-01."""
+    """Return the result of a page whose digitization raised `error`.
+
+    Exhausted memory of the process is reported as E-PAGE-05. An exception that is not an EcgDigitError is
+    reported as E-BUG-01.
+    """
     known: EcgDigitError
     if isinstance(error, EcgDigitError):
         known = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 CONTROL_CHARS = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Characters that are escaped, for a character class of a regular expression.
+"""Characters that are escaped, written as the content of a character class of a regular expression.
 
 The class contains control characters, lone surrogates (invalid UTF-8), line separators, and marks that
 change the text direction.
@@ -15,5 +15,8 @@ _UNSAFE = re.compile(f"[{CONTROL_CHARS}]")
 
 
 def escape_control_chars(text: str) -> str:
-    r"""Return the text on one line, with each character of CONTROL_CHARS escaped, such as `\x1b`."""
+    r"""Return the text with each character of CONTROL_CHARS replaced with an escape sequence such as `\x1b`.
+
+    The returned text is a single line, because line breaks are escaped too.
+    """
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

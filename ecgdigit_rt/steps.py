@@ -1,4 +1,4 @@
-"""Declared steps of a page pipeline and their timed execution."""
+"""Steps of a page pipeline: their declaration, execution and timing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def run_steps(
 ) -> None:
     """Run `steps` in order on `state`, and store the duration of each one in `seconds`.
 
-    An error ends the run and is propagated. The values of the completed steps remain in `state`.
+    The duration of a step that fails is stored too. An exception of a step or of `observer` ends the run and
+    propagates. The values of the completed steps remain in `state`.
     """
     for step in steps:
         started = time.perf_counter()

@@ -16,10 +16,10 @@ _PERIOD_PX = 9.0  # grid period of the synthetic page; hand-picked, not tuned
 
 
 def load_kernels() -> None:
-    """Call each kernel that is needed to digitize a page once, with minimal inputs.
+    """Call each kernel that digitizing a page needs, with minimal inputs, so that Numba loads all kernels.
 
-    Loading the kernels from the cache of Numba takes more than 0.5 s. This is most of the time that the first
-    page spends in geometry.
+    Loading the kernels from the cache of Numba takes more than 0.5 s, which is most of the time that geometry
+    takes on the first page.
     """
     v, u = np.mgrid[0:96, 0:96] / _PERIOD_PX
     u += 0.1 * np.sin(v)  # for a flat page, only half of the kernels are called
@@ -33,9 +33,9 @@ def load_kernels() -> None:
 
 @cache
 def start_warmup() -> Thread:
-    """Start `load_kernels` in a thread once per process, and return the thread.
+    """Start `load_kernels` in a thread, and return the thread. Later calls return the same thread.
 
-    A caller that needs a kernel before it is loaded waits for it.
+    A caller that needs a kernel that is not loaded yet waits until it is loaded.
     """
     thread = Thread(target=load_kernels, name="kernels")
     thread.start()

@@ -1,4 +1,8 @@
-"""Benchmark of one stage opener: latency, throughput, memory, speed of the networks, and accuracy."""
+"""Benchmark of one stage opener: latency, throughput, memory, speed of the networks, and accuracy.
+
+The folder run measures the throughput: many pages are digitized in parallel, as in `ecgdigit-rt run` on a
+folder.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +31,15 @@ from ecgdigit_rt.results import Digitized, PageRef
 SCHEMA = "ecgdigit-rt/bench/1"
 
 _WARMUP_PAGES_PER_THREAD = 3
-"""Number of warm-up pages per thread before the folder run is timed. Hand-picked, not tuned."""
+"""Maximum number of warm-up pages per thread before the folder run. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSet:
-    """Pages with truth. The folder run has `count` pages and repeats `pages` in turn."""
+    """Pages, and the folder `truth` with their truth.
+
+    The folder run has `count` pages. It repeats `pages` in turn.
+    """
 
     pages: tuple[PageRef, ...]
     truth: Path
@@ -45,12 +52,13 @@ class BenchmarkSet:
 
 
 def run_benchmark(benchmark_set: BenchmarkSet, opener: StageOpener, threads: int) -> dict[str, Any]:
-    """Measure one opener. `SCHEMA` names the format of the result. docs/performance.md explains it."""
+    """Measure one opener. `SCHEMA` names the format of the result, and docs/performance.md describes it."""
     counters = StageCounters()
     with Digitizer(threads=threads, opener=count_calls(opener, counters)) as digitizer:
         latency, steps_ms = _measure_latency(digitizer, benchmark_set.pages)
-        counters.clear()
-        folder = _measure_folder(digitizer, benchmark_set, threads)
+        _warm_up(digitizer, benchmark_set, threads)
+        counters.clear()  # only the calls of the folder run are counted
+        folder = _measure_folder(digitizer, benchmark_set)
         networks = {
             stage: {
                 "calls_per_page": round(counter.calls / benchmark_set.count, 2),
@@ -89,9 +97,10 @@ def speedups(ours: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, flo
 def _measure_latency(
     digitizer: Digitizer, pages: Sequence[PageRef]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the seconds from file to signals, and the median milliseconds of each step.
+    """Return the latency from file to signals in seconds, and the median milliseconds of each step.
 
-    Each page is digitized alone on all threads. The first page is digitized once before, as a warm-up.
+    Each page is digitized alone, with all threads. As a warm-up, the first page is digitized once before the
+    measurement.
     """
     seconds: list[float] = []
     steps: dict[str, list[float]] = {}
@@ -109,9 +118,12 @@ def _measure_latency(
     return latency, {step: round(1000 * median(values), 1) for step, values in steps.items()}
 
 
-def _measure_folder(digitizer: Digitizer, benchmark_set: BenchmarkSet, threads: int) -> dict[str, Any]:
-    """Measure the folder run, including the resident memory after each quarter."""
+def _warm_up(digitizer: Digitizer, benchmark_set: BenchmarkSet, threads: int) -> None:
     list(digitizer.digitize_many(islice(benchmark_set.repeated, _WARMUP_PAGES_PER_THREAD * threads)))
+
+
+def _measure_folder(digitizer: Digitizer, benchmark_set: BenchmarkSet) -> dict[str, Any]:
+    """Measure the folder run, including the resident memory after each quarter of the pages."""
     total, done, failed, resident_mb = benchmark_set.count, 0, 0, []
     started = time.perf_counter()
     for done, result in enumerate(digitizer.digitize_many(benchmark_set.repeated), 1):
@@ -125,17 +137,23 @@ def _measure_folder(digitizer: Digitizer, benchmark_set: BenchmarkSet, threads: 
         "pages_per_s": round(total / seconds, 3),
         "s_per_page": round(seconds / total, 3),
         "resident_mb_by_quarter": resident_mb,
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": _peak_mb(),
     }
 
 
 def _resident_mb() -> int:
-    """Return the resident memory on Linux, and the peak memory on other systems."""
+    """Return the resident memory in MiB on Linux, and the peak memory on other systems."""
     status = Path("/proc/self/status")
     if sys.platform == "linux":
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
         return round(int(line.split()[1]) / 1024)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return _peak_mb()
+
+
+def _peak_mb() -> int:
+    """Return the peak resident memory of this process in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, else in KiB
+    return round(peak / (1024**2 if sys.platform == "darwin" else 1024))
 
 
 def _measure_accuracy(digitizer: Digitizer, benchmark_set: BenchmarkSet) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Limits of this machine for any pipeline: speed of matrix products, and of image decoding."""
+"""Speed of matrix products and of image decoding on this machine, which limits any pipeline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def machine_limits(pages: Sequence[PageRef], threads: int) -> dict[str, float]:
 
 
 def gemm_flops() -> float:
-    """Return the FP32 operations per second of NumPy's matrix product on all its threads, as a median."""
+    """Return the median FP32 operations per second of NumPy's matrix product, on all threads of NumPy."""
     a = np.random.default_rng(0).standard_normal((_SIDE, _SIDE), np.float32)
     seconds = []
     for _ in range(_REPEATS):
@@ -36,7 +36,7 @@ def gemm_flops() -> float:
 
 
 def decoded_pages_per_s(pages: Sequence[PageRef], threads: int) -> float:
-    """Return the number of pages that are decoded per second."""
+    """Return the number of pages per second that `threads` threads decode."""
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         for image in pool.map(rgb_from_page, pages):

@@ -1,4 +1,4 @@
-"""Instrumented runners: calls, seconds and operations of each stage."""
+"""Instrumented runners, which count the calls, seconds and floating-point operations of each stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecgdigit_rt.stages import PLACES_STEP
 
 @dataclass(slots=True)
 class StageCounter:
-    """Totals of one stage over all threads. `seconds` is the sum over all calls, even concurrent ones."""
+    """Totals of one stage over all threads. The seconds of concurrent calls are added."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -72,7 +72,9 @@ def count_calls(opener: StageOpener, counters: StageCounters) -> StageOpener:
 def _pixels(feeds: Feeds) -> int:
     """Return the number of input pixels of a call.
 
-    The input is either pixels (batch, height, width, 3), or places at which pixels are sampled.
+    The input of most runners is pixels (batch, height, width, 3). The input of the sampler contains `places`,
+    a grid of image positions with a margin of one position. The network then has PLACES_STEP × PLACES_STEP
+    pixels per inner position.
     """
     if "places" in feeds:
         batch, _, height, width = feeds["places"].shape

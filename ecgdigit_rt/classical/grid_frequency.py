@@ -22,16 +22,16 @@ Wave = tuple[float, float]
 
 # Hand-picked, not tuned.
 _SIZE = 2048  # side of the transform, at least the long side of the image
-_MAX_PERIOD_PX, _MIN_PERIOD_PX = 60.0, 9.0  # limits of the 5 mm period in an image of 1536 px
+_MAX_PERIOD_PX, _MIN_PERIOD_PX = 60.0, 9.0  # limits of the 5 mm period if the long side is 1536 px
 _MIN_LINE_PERIOD_PX = 2.3  # minimum period of a spectral peak
 _MIN_PEAK = 8.0  # minimum amplitude of a peak, relative to the median
 _MAX_PEAKS = 14  # maximum number of peaks per direction
-_MULTIPLES = (1, 2, 3, 4, 5)  # numbers of the harmonics that a peak may be
+_MULTIPLES = (1, 2, 3, 4, 5)  # harmonic numbers that a peak may have
 _MIN_PROMINENCE = 0.8  # minimum prominence of a harmonic in nats; real harmonics reach at least 2
 _MIN_HARMONIC_PX = 3.5  # minimum period of a harmonic; finer harmonics are easily blurred on a bent sheet
 _MIN_SCORE = 2.0  # minimum score of a grid, summed over both directions
 _MAX_RATIO = 1.15  # maximum ratio of the two frequencies of a photographed grid
-_MAX_SKEW_DEG = 6.0  # maximum deviation of their directions from a right angle
+_MAX_SKEW_DEG = 6.0  # maximum deviation of the angle between the two directions from 90°
 _NEIGHBOURHOOD = 2  # distance from a harmonic within which its peak is searched, in cells of the spectrum
 
 
@@ -44,7 +44,7 @@ class GridFrequencies:
 
     @property
     def period_px(self) -> float:
-        """Mean length of 5 mm in pixels."""
+        """Length of 5 mm in pixels: the reciprocal of the mean frequency."""
         return 2 / (float(np.hypot(*self.u)) + float(np.hypot(*self.v)))
 
 
@@ -66,9 +66,10 @@ class _Spectrum:
     def score(self, wave: Wave) -> float:
         """Return the excess of the harmonics of a frequency over the amplitudes halfway between, in nats.
 
-        At half of the grid frequency, every second multiple is not a harmonic of the grid. At twice the grid
-        frequency, the positions halfway between multiples are harmonics. A harmonic therefore lowers the
-        score if it exceeds the amplitudes around it by less than `_MIN_PROMINENCE`.
+        A multiple of the frequency lowers the score if it exceeds the amplitudes halfway to its neighbours by
+        less than `_MIN_PROMINENCE`. This rejects two wrong candidates. At half of the grid frequency, every
+        second multiple is not a harmonic of the grid. At twice the grid frequency, harmonics of the grid are
+        also halfway between the multiples.
         """
         count = int(1 / (_MIN_HARMONIC_PX * np.hypot(*wave)))
         level = [np.log1p(self.peak_near(k / 2 * wave[0], k / 2 * wave[1])) for k in range(1, 2 * count + 2)]

@@ -1,11 +1,12 @@
 """Mesh of the grid by demodulation, instead of the grid stage.
 
-An image of lines is multiplied by its carrier and averaged over about one period. The result is the local
-phase of the grid. The mesh is fitted to it in the same way as to the phase that the grid stage predicts.
+The image of the grid lines is multiplied by a complex carrier at the frequency of the grid and averaged over
+about one period. The result gives the local phase of the grid. The mesh is fitted to this phase in the same
+way as to the phase that the grid stage predicts.
 
 Near ink, the phase is wrong by some hundredths of a period, and the mesh follows these errors. To decide
-whether a sheet is flat, the phase is averaged over several periods: bends remain and the errors vanish. The
-mesh of a flat sheet is replaced with a plane.
+whether a sheet is flat, the phase is averaged over several periods, which preserves bends and suppresses
+these errors. The mesh of a flat sheet is replaced with a plane.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _CELL_PX = 4  # side of a cell of the phase
 _INK_REACH_PX = 5  # distance from ink within which pixels are ignored
 _MIN_VALID_SHARE = 0.5  # minimum fraction of pixels that remain if ink is ignored
 _BACKGROUND_PX = 61  # side of the window over which the background is averaged
-_MAX_CONTRAST = 2.0  # maximum relative to strong lines, so that one dark line cannot outweigh many pale ones
+_MAX_CONTRAST = 2.0  # limit relative to strong lines, so that one dark line cannot outweigh many pale ones
 _SIGMA_PERIODS = 0.8  # width of the Gaussian that separates the grid frequency from its harmonics
 _FLAT_SIGMA_PERIODS = 2.5  # width of the Gaussian for the decision whether a sheet is flat
-_ALREADY_FLAT_MM = 0.005  # maximum distance from a plane at which the mesh is returned unchanged
+_ALREADY_FLAT_MM = 0.005  # maximum RMS distance from a plane at which the mesh is returned unchanged
 _TYPICAL_QUANTILE = 0.7  # quantile of the strength that counts as a clear grid
 
 _FLAT_MM = 0.2
@@ -79,7 +80,8 @@ def planar_mesh(mesh: Mesh) -> Mesh:
     rows, columns = mesh.pixels.shape[:2]
     nodes = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(np.float64)
     pixels = mesh.pixels[inner].reshape(-1, 2).astype(np.float64)
-    # The fit is from pixels to nodes, because its priors expect targets that count periods.
+    # The fit is from pixels to nodes, because the constants of `fit_homography` assume targets in
+    # periods.
     matrix = fit_homography(pixels, nodes[inner].reshape(-1, 2), np.ones(len(pixels)))
     inverse = np.asarray(np.linalg.inv(matrix), np.float64)
     return dataclasses.replace(mesh, pixels=apply_homography(inverse, nodes).astype(np.float32))

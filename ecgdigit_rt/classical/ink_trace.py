@@ -23,13 +23,13 @@ ROWS_PER_MM = 8  # vertical resolution of a strip
 HALF_HEIGHT_MM = 45.0  # half of the height of a strip
 _MARGIN_MM = 12.0  # margin of a strip beyond each end of its row
 _INK_EVIDENCE = 4.0  # evidence in favour of ink over paper, in nats per column
-_JUMP_PENALTY = 0.05  # penalty of a vertical step in nats per row; a 10 mm spike costs 8, up and down
+_JUMP_PENALTY = 0.05  # penalty of a vertical step in nats per row; a 10 mm spike costs 8 nats, 4 each way
 _MAX_LETTER_MM = (8.0, 6.0)  # maximum width and height of a letter
 _MIN_LETTER_HEIGHT_MM = 1.2  # minimum height of a letter; lower components are pieces of traces
 _ROW_REACH = 0.6  # maximum distance of a component's centre from its row, relative to the row spacing
 _FOREIGN_PENALTY = 2.0  # penalty of ink of letters and other rows, in nats
-_DISTANCE_PENALTY = 0.03  # penalty in nats per mm from the baseline, for a choice between equally dark traces
-_STROKE_QUANTILE = 0.8  # quantile of the ink along a path that is the density of the stroke
+_DISTANCE_PENALTY = 0.03  # penalty in nats per mm from the baseline, to choose between equally dark traces
+_STROKE_QUANTILE = 0.8  # quantile of the ink along a path, taken as the density of the stroke
 _LEVEL_SHARE = 0.5  # threshold of ink, relative to the density of the stroke
 _SEPARATOR_REACH_MM = 0.6  # maximum distance of a separator's ink from the lead boundary
 _MIN_SEPARATOR_MM = 3.0  # minimum height of a separator's ink
@@ -40,8 +40,8 @@ class InkStrip:
     """Ink of one row.
 
     `ink` is float32 (2 * HALF_HEIGHT_MM * ROWS_PER_MM, columns), 0 to 1. The centre of column k is at
-    start_mm + k / COLUMNS_PER_MM. Densities above `level` are ink. `evidence` is the log-likelihood of the
-    trace in nats, of the same shape.
+    start_mm + k / COLUMNS_PER_MM. Densities above `level` are ink. `evidence` has the same shape. It is
+    the evidence for the trace at each pixel, in nats.
     """
 
     ink: Float = field(repr=False)

@@ -25,10 +25,10 @@ PX_PER_MM = 4  # resolution of the whole page
 _PAPER_WINDOW_MM = 3.0  # side of the window for the brightness of the paper; wider than any stroke
 _PERIOD_MM = 5.0  # period of the major lines
 _MIN_PERIODS = 3  # minimum number of periods from which the density of lines is measured
-_LINE_STRIDE = 5  # step between the pixels of a line that are measured
+_LINE_STRIDE = 5  # distance in pixels between the measured pixels of a line
 _EDGE_MM = 2.5  # ignored border of the image and the grid: frames, shadows and the edge of the sheet
 _BESIDE_GRID_MM = 8.0  # width of the included area to the left and right of the grid, for pulses
-_STROKE_QUANTILE = 0.993  # quantile of the density of strokes; about this share of a page is not ink
+_STROKE_QUANTILE = 0.993  # quantile of the page taken as the density of strokes; assumes 0.7 % of ink
 _LEVEL_SHARE = 0.45  # threshold of ink, relative to the density of strokes
 _MIN_STROKE_DENSITY = 0.1  # minimum density of strokes
 
@@ -38,7 +38,7 @@ class PaperInk:
     """Ink density of the whole page, upright or rotated.
 
     `ink` is float32 (rows, columns), 0 to 1, with `PX_PER_MM` pixels per millimetre. `corner_mm` is the
-    position of the first pixel on the unrotated paper. Densities above `level` are ink.
+    position of the first pixel. Densities above `level` are ink.
     """
 
     ink: Float
@@ -51,7 +51,7 @@ class PaperInk:
         return self.ink > self.level
 
     def rotated(self, quarter_turns: int) -> PaperInk:
-        """Return the page rotated counterclockwise. Positions then refer to the rotated paper."""
+        """Return the page rotated counterclockwise. Its first pixel keeps the position `corner_mm`."""
         ink = np.ascontiguousarray(np.rot90(self.ink, quarter_turns))
         return dataclasses.replace(self, ink=ink)
 
@@ -113,11 +113,11 @@ def _paper_brightness(patch: NDArray[np.uint8], px_per_mm: tuple[float, float]) 
 
 
 def _line_density(dark: Float, phase: NDArray[np.floating]) -> Float:
-    """Return the density of the grid lines along the columns, float32 (columns,).
+    """Return the density of the vertical grid lines in every column, float32 (columns,).
 
     `dark` is (rows, columns). `phase` is the position within the grid period in whole pixels, (columns,). The
-    density is the median over all columns of the same phase. Traces hardly change it, because they cross the
-    lines or follow only one of many lines.
+    density is the median over all columns of the same phase, or 0 if there are fewer than `_MIN_PERIODS`.
+    Traces hardly change it, because they cross the lines or follow only one of many lines.
     """
     columns = np.median(dark[::_LINE_STRIDE], axis=0).astype(np.float32)
     out = np.empty_like(columns)
@@ -142,7 +142,8 @@ def _grid_mask(size: tuple[int, int]) -> NDArray[np.bool_]:
 
     The mesh extends beyond the detected grid by `MARGIN_PERIODS` on every side. A horizontal edge of the
     sheet could be mistaken for a row, so the mask ends inside the grid at the top and bottom. Vertical edges
-    cannot, and pulses may be next to the grid, so the mask includes `_BESIDE_GRID_MM` on the left and right.
+    cannot be mistaken for rows, and pulses may be next to the grid, so the mask includes `_BESIDE_GRID_MM` on
+    the left and right.
     """
     out = np.zeros(size[::-1], bool)
     horizontal = round((MARGIN_PERIODS * STEP_MM + _EDGE_MM) * PX_PER_MM)

@@ -3,9 +3,9 @@
 A round pen that follows a curve leaves a stroke of ink. Its upper edge is the curve dilated by the disc of
 the pen, and its lower edge is the curve eroded by the disc. Erosion of the upper edge yields the curve closed
 by the disc. Dilation of the lower edge yields the curve opened by the disc (Serra, Image Analysis and
-Mathematical Morphology, 1982). Both equal the curve, except where the curve is narrower than the pen. There a
-peak survives only in the closed curve, and a valley only in the opened one. The usual estimate, the middle of
-the vertical ink run, flattens peaks and valleys, especially QRS complexes.
+Mathematical Morphology, 1982). Both equal the curve, except at peaks and valleys narrower than the pen. There
+a peak survives only in the closed curve, and a valley only in the opened one. The usual estimate, the middle
+of the vertical ink run, flattens peaks and valleys, especially QRS complexes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 
 # Hand-picked, not tuned.
-_LEVEL_QUANTILE = 0.2  # quantile of the run heights that is the height of a horizontal stroke
+_LEVEL_QUANTILE = 0.2  # quantile of the run heights, taken as the height of a horizontal stroke
 _NEIGHBOURHOOD_MM = 0.8  # width of the neighbourhood whose mean distinguishes peaks from valleys
-_NARROW_MM = 0.1  # gap of closed and opened curve from which the curve is narrower than the pen
+_NARROW_MM = 0.1  # gap between closed and opened curve from which the curve is narrower than the pen
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _ink(state: ClassicalState) -> PaperInk:
 
 
 def _orient(state: ClassicalState) -> int:
-    """Rotate the image to the most plausible orientation, and measure grid and ink again if it changed.
+    """Rotate the image to the most plausible orientation, and measure grid and ink again if it was rotated.
 
     Returns the number of quarter turns. Raises the error of the unrotated page if no orientation has a
     layout.
@@ -89,7 +89,7 @@ def _sample_strips(state: ClassicalState) -> Sequence[InkStrip]:
 
 
 def _measure_extent(state: ClassicalState) -> Layout:
-    """Return the layout between the measured start and end of the record."""
+    """Return the layout, spread over the measured extent of the record."""
     rough, pulses = state.reading.layout, state.reading.pulses
     edges_mm = pulses.median_edges_mm
     detected = [
@@ -135,9 +135,9 @@ CLASSICAL_STEPS: tuple[Step[ClassicalState], ...] = (
 class ClassicalPipeline:
     """Pipeline without networks, a reference for accuracy tables. Thread-safe.
 
-    Text is not read. Number and position of the rows and labels determine the layout, and the calibration
-    pulses determine speed and gain, unless `overrides` specifies them. Expected errors are computed by the
-    formula of the neural pipeline and are rough estimates.
+    Text is not read. The number of rows and the positions of labels determine the layout, and the calibration
+    pulses determine speed and gain, unless `overrides` specifies them. Without pulses, standard values are
+    assumed. Expected errors are computed by the formula of the neural pipeline and are rough estimates.
     """
 
     def __init__(
@@ -155,7 +155,8 @@ class ClassicalPipeline:
 def _best_turns(ink: PaperInk, overrides: LayoutOverrides) -> int:
     """Return the number of counterclockwise quarter turns after which the page scores best.
 
-    A rotated page requires detected marks, even if `overrides` specifies its layout.
+    A rotation is possible only if marks are detected on the rotated page, even if `overrides` specifies the
+    layout.
     """
     scores: dict[int, float] = {}
     errors: list[PageError] = []

@@ -39,8 +39,11 @@ def find_label_candidates(paper: PaperInk, frame: RowFrame) -> list[Label]:
     return sorted(labels, key=lambda label: label.u_mm)
 
 
-def labelled_cell_share(plan: LayoutPlan, frame: RowFrame, labels: Sequence[Label]) -> float:
-    """Return the share of the plan's cells with a label at their start, reduced by misplaced labels."""
+def label_score(plan: LayoutPlan, frame: RowFrame, labels: Sequence[Label]) -> float:
+    """Return the fraction of the plan's cells with a label at their start, minus a penalty.
+
+    The penalty is proportional to the fraction of labels that are misplaced.
+    """
     cells = labelled = 0
     for baseline, leads in zip(frame.baselines, plan.rows, strict=True):
         for column in range(len(leads)):

@@ -49,7 +49,7 @@ class Pulse:
 class PagePulses:
     """Pulses of the rows of a page, and the gain and speed that they determine.
 
-    `side` is the end of the rows with the pulses: `left`, `right`, or empty without pulses.
+    `side` is the end of the rows at which the pulses are: `left`, `right`, or empty without pulses.
     """
 
     pulses: Sequence[Pulse]

@@ -24,7 +24,7 @@ _MAX_GAP_MM = 8.0  # maximum gap between strokes of one row
 def find_row_baselines(paper: PaperInk) -> list[Baseline]:
     """Return the baselines of the rows from the top down. Raises NoRowsFound.
 
-    Their strength is the total length of flat strokes at that height, in millimetres.
+    The strength of a baseline is the total length of flat strokes near its height, in millimetres.
     """
     strokes = _flat_strokes(paper.mask)
     histogram = strokes.sum(1).astype(np.float32) / PX_PER_MM

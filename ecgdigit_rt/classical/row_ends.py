@@ -48,7 +48,8 @@ def drop_outlier_ends(ends: Sequence[RowEnds]) -> list[RowEnds]:
     """Return the ends, with those that differ from the consensus of the rows set to None.
 
     The tip of a row may be too pale, or a dark speck may extend it. Of equally frequent positions, the outer
-    one is the consensus. If no two rows agree, all ends are returned unchanged.
+    one is the consensus. Starts and ends are compared separately. If no two starts agree, all starts are
+    returned unchanged, and likewise for ends.
     """
     start = _consensus([row.start_mm for row in ends], -1)
     end = _consensus([row.end_mm for row in ends], 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgdigit_rt.classical.paper_ink import PaperInk
-from ecgdigit_rt.classical.printed_labels import find_label_candidates, labelled_cell_share
+from ecgdigit_rt.classical.printed_labels import find_label_candidates, label_score
 from ecgdigit_rt.classical.pulse import PagePulses, find_pulses
 from ecgdigit_rt.classical.row_baselines import find_row_baselines
 from ecgdigit_rt.errors import NotAnEcg, UnknownLayout
@@ -27,8 +27,8 @@ from ecgdigit_rt.results import Layout
 _GAP_WEIGHT, _EVENNESS_WEIGHT, _LABEL_WEIGHT = 0.6, 1.0, 0.7  # weights of the terms of a plan's score
 _RARE_PENALTY = 0.3  # penalty of a rare layout
 _CLEAR_ROW = 0.7  # strength relative to the strongest row, above which a plan cannot leave out a row
-_MIN_LABELLED_SHARE = 0.35  # minimum share of labelled cells that is evidence of an ECG
-_RAGGEDNESS_MM = 30.0  # mean misalignment of the rows' ends that reduces the evenness by a factor of e
+_MIN_LABEL_SCORE = 0.35  # minimum score of the labels that is evidence of an ECG
+_RAGGEDNESS_MM = 30.0  # mean misalignment of a row (sum of both ends) that divides the evenness by e
 
 _CANDIDATES = tuple(plan for plan in LAYOUTS.values() if not plan.name.startswith("cabrera"))
 """Plans that can be recognised without reading lead names."""
@@ -49,11 +49,11 @@ class ClassicalLayout:
 
 @dataclass(frozen=True, slots=True)
 class _PlanMatch:
-    """Plan with the baselines of its rows, the share of labelled cells and the total score."""
+    """Plan with the baselines of its rows, the score of its labels and the total score."""
 
     plan: LayoutPlan
     baselines: list[Baseline]
-    labelled_share: float
+    label_score: float
     score: float
 
 
@@ -73,7 +73,7 @@ def read_layout(
     else:
         match = _match_plan(paper, baselines, overrides.plan)
     pulses = find_pulses(paper, match.baselines)
-    if requires_marks and match.labelled_share < _MIN_LABELLED_SHARE and not pulses.pulses:
+    if requires_marks and match.label_score < _MIN_LABEL_SCORE and not pulses.pulses:
         raise NotAnEcg("neither lead names nor a calibration pulse were detected at its rows")
     frame = frame_from_baselines(match.baselines)
     layout = layout_from_plan(
@@ -114,14 +114,14 @@ def _match_plan(paper: PaperInk, baselines: list[Baseline], plan: LayoutPlan) ->
     """Return the plan on the strongest baselines, with its score. Raises UnknownLayout."""
     count = len(plan.rows)
     if len(baselines) < count:
-        detected = f"{row_count_text(len(baselines))}, but {plan.name} has {count}"
+        detected = f"{row_count_text(len(baselines))}, but the specified layout {plan.name} has {count}"
         raise UnknownLayout([detected], list(LAYOUTS))
     ranked = sorted(baselines, key=lambda baseline: -baseline.strength)
     rows = sorted(ranked[:count], key=lambda baseline: baseline.v_mm)
     next_strength = ranked[count].strength if len(ranked) > count else 0.0
     gap = (ranked[count - 1].strength - next_strength) / ranked[0].strength
     frame = frame_from_baselines(rows)
-    labelled = labelled_cell_share(plan, frame, find_label_candidates(paper, frame))
+    labelled = label_score(plan, frame, find_label_candidates(paper, frame))
     score = _GAP_WEIGHT * gap + _EVENNESS_WEIGHT * _evenness(rows) + _LABEL_WEIGHT * labelled
     return _PlanMatch(plan, rows, labelled, score - _RARE_PENALTY * plan.is_rare)
 

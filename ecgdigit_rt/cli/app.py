@@ -1,4 +1,4 @@
-"""Command-line application: commands, exit codes, and the boundary where errors become messages."""
+"""Command-line application: it registers the commands, and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ecgdigit_rt.cli import (
 from ecgdigit_rt.cli.console import BAD_ARGUMENTS, INTERRUPTED, print_message
 from ecgdigit_rt.errors import EcgDigitError, InternalError
 
-# Typer bundles a copy of click and exports only one of its usage errors, BadParameter.
+# Typer bundles a copy of click. Of the usage errors of click, Typer exports only BadParameter.
 UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 
 app = typer.Typer(
@@ -87,14 +87,15 @@ def _options(
 
 def main() -> None:
     """Run the `ecgdigit-rt` command and exit."""
-    # Errors of this package name the damaged page. Warnings of the decoders do not.
+    # Warnings of the decoders are hidden, because they do not name the damaged page. Errors of this package
+    # name it.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     sys.exit(exit_code(sys.argv[1:]))
 
 
 def exit_code(arguments: list[str]) -> int:
-    """Run the command line and return its exit code. Messages are printed to stderr."""
+    """Run a command with its arguments and return the exit code. Error messages are printed to stderr."""
     try:
         result = typer.main.get_command(app).main(
             args=arguments, prog_name="ecgdigit-rt", standalone_mode=False
@@ -106,7 +107,7 @@ def exit_code(arguments: list[str]) -> int:
         return 0
     except EcgDigitError as error:
         return _print_error(error)
-    except Exception as error:  # noqa: BLE001 the boundary: every error gets an id
+    except Exception as error:  # noqa: BLE001 every error is printed with an id
         if isinstance(error, UsageError) and hasattr(error, "show"):
             error.show()
             return BAD_ARGUMENTS

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt bench`: measure speed and accuracy on this machine."""
+"""`ecgdigit-rt bench`: measure the speed and accuracy of digitization on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(StrEnum):
-    """Runtime that is measured for comparison."""
+    """Runtime that `--compare-with` measures in addition."""
 
     torch = "torch"
 
@@ -28,7 +28,12 @@ def bench(
         typer.Option("--truth", help="Folder with the true signals: NAME.csv per page, as for `evaluate`."),
     ],
     count: Annotated[
-        int, typer.Option("--pages", min=8, help="Number of pages for throughput. Pages are repeated.")
+        int,
+        typer.Option(
+            "--pages",
+            min=8,
+            help="Number of pages to measure throughput. Pages are repeated if necessary.",
+        ),
     ] = 48,
     backend: Backend = "auto",
     device: Device = "auto",
@@ -44,7 +49,7 @@ def bench(
 ) -> None:
     """Measure latency, throughput, memory and network speed on this machine, and print them as JSON.
 
-    The same pages are scored against their truth, so that each speed is reported with an accuracy.
+    The same pages are also scored against their truth, so that the speed is reported with the accuracy.
     """
     from ecgdigit_engine.cpu import usable_cpus
     from ecgdigit_engine.selection import select_backend
@@ -75,6 +80,7 @@ def bench(
 
 
 def _opener_to_compare(comparison: Comparison | None) -> StageOpener | None:
+    """Return the stage opener of the compared runtime, or None without a comparison."""
     if comparison is None:
         return None
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error

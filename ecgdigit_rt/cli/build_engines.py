@@ -19,7 +19,10 @@ class EnginePrecision(StrEnum):
 def build_engines(
     models: Annotated[str, typer.Option("--models", help="Model family, such as lite.")] = "lite",
     backend: Annotated[
-        str, typer.Option("--backend", help="tensorrt, tensorrt-rtx, or auto: the installed one.")
+        str,
+        typer.Option(
+            "--backend", help="tensorrt, tensorrt-rtx, or auto: an installed one that can build for --target."
+        ),
     ] = "auto",
     target: Annotated[
         list[str] | None,
@@ -30,12 +33,15 @@ def build_engines(
     batch: Annotated[
         str | None,
         typer.Option(
-            "--batch", help="MINIMUM:TYPICAL:MAXIMUM, such as 1:4:8. Default: depends on the stage."
+            "--batch",
+            help="Batch size as MINIMUM:TYPICAL:MAXIMUM, such as 1:4:8. Default: depends on the stage.",
         ),
     ] = None,
     max_side: Annotated[
         int | None,
-        typer.Option("--max-side", min=320, help="Longest side in pixels. Default: depends on the stage."),
+        typer.Option(
+            "--max-side", min=320, help="Maximum image side in pixels. Default: depends on the stage."
+        ),
     ] = None,
     precision: Annotated[
         EnginePrecision, typer.Option("--precision", help="Numeric type of the engines.")

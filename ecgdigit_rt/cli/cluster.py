@@ -1,4 +1,4 @@
-"""`ecgdigit-rt run --cluster`: options and messages of a run on a cluster."""
+"""`ecgdigit-rt run --cluster`: check the options of a run on a cluster, execute it and print messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_cluster(
     """Digitize the pages that are not yet in the output, and return the exit code.
 
     `unsupported` are the values of options that `--cluster` does not support, by flag. Raises BadParameter,
-    FormatConflict, or an error of `ecgdigit_rt.cluster.cluster_run.start_or_resume`.
+    FormatConflict, or an error of `ecgdigit_rt.cluster.cluster_run`.
     """
     for option, value in unsupported.items():
         if value:
@@ -43,18 +43,18 @@ def run_cluster(
         problem = "--cluster writes a folder of Parquet files"
         raise FormatConflict(str(form), problem, f"Remove --format, or use --format {_FORMAT}")
     from ecgdigit_rt.cli.console import RunMessages, print_message
-    from ecgdigit_rt.cluster.cluster_run import ClusterRun, digitize_remaining, start_or_resume
+    from ecgdigit_rt.cluster.cluster_run import ClusterRun, digitize_remaining, prepare_or_resume
     from ecgdigit_rt.cluster.ray_cluster import ray_connection
     from ecgdigit_rt.runs.report import summary_lines
 
     folder = out if is_address(out) else str(Path(out).absolute())
     run = ClusterRun(inputs, folder, cluster, options, threads, gpu_fraction, timeout_s)
     with ray_connection(cluster) as ray:
-        started = start_or_resume(run, ray, restart=restart)
+        prepared = prepare_or_resume(run, ray, restart=restart)
         print_message(
-            "cluster", f"{started.workers} worker{'' if started.workers == 1 else 's'} on {cluster}"
+            "cluster", f"{prepared.workers} worker{'' if prepared.workers == 1 else 's'} on {cluster}"
         )
-        outcome = digitize_remaining(started, RunMessages())
+        outcome = digitize_remaining(prepared, RunMessages())
     for line in summary_lines(outcome.report, outcome.seconds, has_report=False):
         typer.echo(line, err=True)
     print_message("written", out)

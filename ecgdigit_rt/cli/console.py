@@ -32,7 +32,7 @@ def print_digitizer(digitizer: Digitizer) -> None:
 
 
 class RunMessages:
-    """Printer of a run's events. Satisfies `ecgdigit_rt.runs.execution.RunObserver`."""
+    """Observer that prints the events of a run. Satisfies `ecgdigit_rt.runs.execution.RunObserver`."""
 
     def on_digitizer(self, digitizer: Digitizer) -> None:
         """Print the device, the models and the notes of the digitizer."""
@@ -43,12 +43,13 @@ class RunMessages:
         print_message("restart", f"the configuration changed: {'; '.join(changes)}")
 
     def on_resume(self, done: int, total: int) -> None:
-        """Print the number of pages that an earlier run has completed."""
+        """Print the number of pages that earlier runs have completed."""
         print_message("resuming", f"{done} of {total} pages are already done")
 
     def on_stop(self, done: int, total: int) -> None:
         """Print the number of completed pages, and how to resume."""
-        print_message("stopped", f"{done} of {total} pages are done. Run the same command to resume.")
+        message = f"{done} of {total} pages are done. Run the same command without --restart to resume."
+        print_message("stopped", message)
 
     def progress(self, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
         """Return a context manager that shows a progress bar."""
@@ -56,7 +57,7 @@ class RunMessages:
 
 
 class PageOutcome(Protocol):
-    """Interface of `ecgdigit_export.label.folder.PageOutcome`, which requires the extra `export`."""
+    """Interface of `ecgdigit_export.label.folder.PageOutcome`, a class that needs the extra `export`."""
 
     @property
     def page(self) -> str:
@@ -69,10 +70,10 @@ class PageOutcome(Protocol):
         ...
 
 
-def count_skipped(outcomes: Iterable[PageOutcome], pages: int) -> int:
-    """Print the skipped pages among the outcomes, and return their number.
+def print_skipped(outcomes: Iterable[PageOutcome], pages: int) -> int:
+    """Consume the outcomes of `pages` pages with a progress bar, then print the skipped pages.
 
-    A progress bar of `pages` pages is shown while the outcomes are consumed.
+    Return the number of skipped pages.
     """
     skipped = []
     with page_progress(pages) as advance:
@@ -86,9 +87,9 @@ def count_skipped(outcomes: Iterable[PageOutcome], pages: int) -> int:
 
 @contextmanager
 def page_progress(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
-    """Show a progress bar of pages. Yield a function, which must be called after each page.
+    """Show a progress bar. Yield a function that must be called after each page.
 
-    At the start, `done` of `total` pages are done.
+    At the start, `done` of `total` pages are done. If stderr is not a terminal, nothing is shown.
     """
     if not sys.stderr.isatty():
         yield lambda: None
@@ -124,7 +125,10 @@ def page_progress(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def elapsed_spinner() -> Iterator[Callable[[str], None]]:
-    """Show a spinner with the elapsed time. Yield a function, which must be called with each new activity."""
+    """Show a spinner with the elapsed time. Yield a function that must be called with each new activity.
+
+    If stderr is not a terminal, nothing is shown.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -141,13 +145,14 @@ def elapsed_spinner() -> Iterator[Callable[[str], None]]:
         yield show
 
 
+# Exit codes of commands. If a command ends with an error, its exit code is the `exit_code` of the error.
+# docs/cli.md lists all exit codes.
 BAD_ARGUMENTS = 1
 SOME_FAILED = 2
 SETUP_INCOMPLETE = 3
-INTERRUPTED = 130
-"""Exit codes of commands. Exit codes of errors are in their `exit_code`. docs/cli.md lists all."""
+INTERRUPTED = 130  # the convention of shells for SIGINT: 128 + 2
 
-_STDERR = 2  # file descriptor, because the signal may have interrupted a write to `sys.stderr`
+_STDERR = 2  # file descriptor. `sys.stderr` is not reentrant, and a signal may interrupt a write to it
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -155,7 +160,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stop_signals() -> Iterator[Callable[[], bool]]:
     """Yield a function that returns True after Ctrl-C or SIGTERM, so that a run can finish its current pages.
 
-    A second signal ends the process immediately. Pages that are in the journal are not lost.
+    A second signal ends the process immediately. Pages that are in the journal are not lost. In threads other
+    than the main thread, the function always returns False.
     """
     received: list[int] = []
 

@@ -21,7 +21,7 @@ class StageBackend(StrEnum):
 
 
 class NetworkMode(StrEnum):
-    """Location in which the model `ecgdigit` runs its networks."""
+    """Place in which the networks of the model `ecgdigit` run: its own process or the stage models."""
 
     auto = "auto"
     in_process = "in-process"
@@ -64,7 +64,9 @@ def triton(
     ] = 1,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, help="CPU threads per instance. Default: an equal share."),
+        typer.Option(
+            "--threads", min=1, help="CPU threads per instance. Default: CPUs divided by instances."
+        ),
     ] = None,
     batch: Annotated[
         int, typer.Option("--batch", min=1, help="Maximum number of images per batch of `ecgdigit`.")
@@ -77,7 +79,8 @@ def triton(
         typer.Option("--environment", help="Python environment on the server (EXECUTION_ENV_PATH)."),
     ] = None,
     engines: Annotated[
-        Path | None, typer.Option("--engines", help="Folder of engines. Default: the user's cache folder.")
+        Path | None,
+        typer.Option("--engines", help="Folder of engines. Default: the user's cache folder."),
     ] = None,
     target: Annotated[
         str | None,
@@ -89,9 +92,10 @@ def triton(
 ) -> None:
     """Write a Triton model repository.
 
-    It contains the model `ecgdigit`, from image files to signals, and one model per stage. --layout, --speed
-    and --gain apply to requests that do not specify them. With --backend tensorrt, engines must first be
-    built with `build-engines` and the same --backend, on a GPU of the same type as the server's.
+    The repository contains the model `ecgdigit`, which converts image files to signals, and one model per
+    stage. --layout, --speed and --gain apply to requests that do not specify them. With --backend tensorrt,
+    engines must first be built with `build-engines` and the same --backend, on a GPU of the same type as that
+    of the server.
     """
     from ecgdigit_rt.triton.page_service import PageOptions
     from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository

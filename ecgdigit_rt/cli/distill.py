@@ -1,4 +1,4 @@
-"""`ecgdigit-rt distill`: train a small trace network on the output of larger ones."""
+"""`ecgdigit-rt distill`: train a trace network on the output of other, usually larger networks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def distill(
     ] = None,
     validation: Annotated[
         Path | None,
-        typer.Option("--validation", help="Pages from `synth` or `label` to score after every epoch."),
+        typer.Option(
+            "--validation",
+            help="Pages from `synth` or `label`, to score the student after every epoch.",
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Number of optimizer steps.")] = None,
     changes: Annotated[
@@ -58,7 +61,7 @@ def distill(
     that already have labels are not labelled again. Pages that cannot be digitized are skipped and listed at
     the end, and the exit code is 2.
     """
-    from ecgdigit_rt.cli.console import count_skipped, print_message
+    from ecgdigit_rt.cli.console import print_message, print_skipped
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
@@ -80,10 +83,10 @@ def distill(
     settings = load_settings(student, [*flags, *(changes or ())])
     mode = RunMode(resume, restart)
     if not labels_only:
-        resolve_checkpoint("trace", settings, mode)  # before the pages are labelled, which takes long
+        resolve_checkpoint("trace", settings, mode)  # before the slow labelling of the pages
     teachers = Teachers(teacher or ["lite"], threads)
     print_message("teacher", " and ".join(teachers.names))
-    skipped = count_skipped(write_rectified(named, teachers, out), len(named))
+    skipped = print_skipped(write_rectified(named, teachers, out), len(named))
     print_message("labelled", f"{len(named) - skipped} pages in {out}")
     if not labels_only:
         curriculum = student_curriculum(out, settings)

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt doctor`: report on the installation, for people and bug reports."""
+"""`ecgdigit-rt doctor`: check the installation. The output can be attached to bug reports."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Folder = Annotated[
 
 @app.command("list")
 def list_engines(folder: Folder = None, form: PrintFormatName = PrintFormat.text) -> None:
-    """List the engines, and the reason if an engine cannot be used."""
+    """List the engines. For each engine that cannot be used, show the reason."""
     from dataclasses import asdict
 
     from ecgdigit_rt.models.engine_builds import engine_statuses
@@ -50,7 +50,10 @@ def list_engines(folder: Folder = None, form: PrintFormatName = PrintFormat.text
 
 @app.command("verify")
 def verify(folder: Folder = None) -> None:
-    """Check that every engine is intact and matches the installed software. The exit code is 3 if not."""
+    """Check that every engine is intact and matches the installed packages and models.
+
+    The exit code is 3 if any engine fails this check.
+    """
     from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
@@ -67,7 +70,7 @@ def clean(
     broken: Annotated[bool, typer.Option("--broken", help="Remove only damaged engines.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Remove all engines.")] = False,
 ) -> None:
-    """Remove engines that are damaged or out of date. `build-engines` rebuilds them."""
+    """Remove engines that are damaged or out of date. To rebuild engines, use `build-engines`."""
     from ecgdigit_rt.models.engine_builds import engine_statuses
 
     store = _store(folder)
@@ -82,6 +85,7 @@ def clean(
 
 
 def _line(name: str, reason: str) -> str:
+    """Return a line with the file name of an engine, and the reason why it cannot be used, if any."""
     return f"{name}  {reason or 'ok'}"
 
 

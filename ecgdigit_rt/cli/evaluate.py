@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ecgdigit_rt.evaluation.scores import Evaluation
 
 _LISTED = 5
-"""Maximum number of images without truth in the message; the JSON lists all. Hand-picked, not tuned."""
+"""Maximum number of images without truth in the message. The JSON lists all. Hand-picked, not tuned."""
 
 
 class Format(StrEnum):
@@ -30,7 +30,7 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="SUBMISSION",
-            help="Output of `run`: submission.csv, a folder of NAME.csv or a .parquet file.",
+            help="Output of `run`: submission.csv, a folder of NAME.csv files or a .parquet file.",
         ),
     ],
     truth_dir: Annotated[
@@ -53,7 +53,7 @@ def evaluate(
     worst: Annotated[
         int | None,
         typer.Option(
-            "--worst", min=1, help="Digitize the N pages with the lowest scores again, and show every step."
+            "--worst", metavar="N", min=1, help="Run `inspect` on the N pages with the lowest scores."
         ),
     ] = None,
     pages: Annotated[
@@ -62,7 +62,7 @@ def evaluate(
     inspect_dir: Annotated[
         Path | None,
         typer.Option(
-            "--inspect-dir", help="With --worst: folder for the output of `inspect`, NAME/ per page."
+            "--inspect-dir", help="With --worst: folder for the output of `inspect`, a folder NAME/ per page."
         ),
     ] = None,
     threads: Annotated[

@@ -28,8 +28,8 @@ def export(
 ) -> None:
     """Export all stages as ONNX graphs in FP32 and FP16, and in INT8 if --calibration is specified.
 
-    Before the graphs are written, each one is compared with PyTorch. With --pages, each precision is also
-    compared with FP32 on these pages.
+    Before the graphs are written, each FP32 and FP16 graph is compared with PyTorch. With --pages, FP16 and
+    INT8 are also compared with FP32 on these pages.
     """
     from ecgdigit_rt.cli.console import print_message
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error

@@ -71,7 +71,7 @@ def inspect(
 
 
 def _print_result(inspection: Inspection, truth: Truth | None) -> None:
-    """Print the detected layout, and the score if the truth is known."""
+    """Print the layout and, if the truth is known, the score. Print nothing for a failed page."""
     if inspection.page is None:
         return
     layout = inspection.page.layout

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt label`: turn your own pages and their signals into training pages."""
+"""`ecgdigit-rt label`: turn scanned pages and their true signals into training pages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def label(
     the previews in OUT-preview: the networks will learn the green curve. Pages whose signals do not match the
     image are skipped and listed at the end, and the exit code is 2.
     """
-    from ecgdigit_rt.cli.console import count_skipped, print_message
+    from ecgdigit_rt.cli.console import print_message, print_skipped
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.evaluation.truth import find_test_csv, truth_paths
@@ -50,6 +50,6 @@ def label(
     digitizer = Digitizer(
         models, threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain, backend="onnxruntime"
     )
-    skipped = count_skipped(label_pages(named, truths, requests, digitizer, out, min_db), len(named))
+    skipped = print_skipped(label_pages(named, truths, requests, digitizer, out, min_db), len(named))
     print_message("labelled", f"{len(named) - skipped} pages in {out} · previews in {out}-preview")
     raise typer.Exit(SOME_FAILED if skipped else 0)

@@ -20,8 +20,8 @@ def report(
 ) -> None:
     """List the pages of a run, worst first.
 
-    Failed pages come first, then pages with missing leads, then all others. Each group is sorted by expected
-    quality.
+    Failed pages come first, then pages with missing leads, then all others. In each group, pages are sorted
+    by expected quality, lowest first.
     """
     from ecgdigit_rt.errors import InputNotFound, ReportMalformed
     from ecgdigit_rt.sanitize import escape_control_chars
@@ -41,13 +41,13 @@ def report(
 
 
 def _rank(page: dict[str, Any]) -> tuple[int, float]:
-    """Return the sort key of a page: status, then expected quality."""
+    """Return the sort key of a page: status, then expected quality. An unknown quality sorts first."""
     order = ("failed", "partial", "digitized").index(page["status"])
     return order, page["expected_db"] if page.get("expected_db") is not None else -1e9
 
 
 def _cells(page: dict[str, Any]) -> tuple[str, ...]:
-    """Return the cells of one line of the table."""
+    """Return the cells of the table row of one page."""
     quality = page.get("expected_db")
     errors = {name: lead.get("expected_error_mv") for name, lead in page["leads"].items()}
     worst = max(errors, key=lambda name: errors[name] or 0, default=None)

@@ -61,7 +61,7 @@ def robustness(
 
     The degradations are rotation, blur, noise, JPEG compression, perspective, low resolution, shading, and
     all of these combined. Every page is degraded at every level, digitized and scored against its truth.
-    Files are not modified. A failed page counts as 0 dB.
+    The image files are not modified. A failed page counts as 0 dB.
     """
     from ecgdigit_rt.atomic_files import write_text_atomically
     from ecgdigit_rt.bench.provenance import provenance

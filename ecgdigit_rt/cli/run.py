@@ -76,7 +76,7 @@ def run(
     Without --test, all detected leads are written at 500 Hz. The formats csv, wfdb, dicom and npz write a
     folder with files for each page; the other formats write a single file. If a page cannot be digitized, the
     run continues. The page is listed at the end and in the report next to the output, and the exit code is 2.
-    To resume an interrupted run, run the same command again.
+    To resume an interrupted run, run the same command again, without --restart.
     """
     from ecgdigit_rt.cli.console import RunMessages
     from ecgdigit_rt.runs.execution import RunRequest, execute_run

@@ -31,8 +31,8 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Images, PDF, TIFF or DICOM files, folders or globs. '-' reads a list from standard input. "
-        "With --cluster also URLs such as s3://bucket/scans.",
+        help="Image, PDF, TIFF or DICOM files, folders or globs. '-' reads a list of these from standard "
+        "input. With --cluster also URLs such as s3://bucket/scans.",
     ),
 ]
 Out = Annotated[
@@ -71,13 +71,15 @@ NoBeatPrior = Annotated[
     bool,
     typer.Option(
         "--no-beat-prior",
-        help="Do not correct low-confidence parts of a beat with the other leads of that beat.",
+        help="Do not use the other leads of a beat to correct its parts with low confidence.",
     ),
 ]
 MinQuality = Annotated[
     float | None,
     typer.Option(
-        "--min-quality", metavar="DB", help="Minimum expected quality in dB. Pages below it are rejected."
+        "--min-quality",
+        metavar="DB",
+        help="Minimum expected quality in dB. Pages with a lower expected quality fail.",
     ),
 ]
 MethodName = Annotated[
@@ -97,7 +99,7 @@ Restart = Annotated[
 ]
 Isolate = Annotated[
     bool,
-    typer.Option("--isolate", help="Digitize in worker processes, so that a crash fails only one page."),
+    typer.Option("--isolate", help="Digitize in worker processes, so that a crash affects only one page."),
 ]
 Timeout = Annotated[
     float | None,
@@ -110,8 +112,8 @@ ClusterAddress = Annotated[
     typer.Option(
         "--cluster",
         metavar="auto|ADDRESS",
-        help="Digitize on a Ray cluster, and write a folder of Parquet files. auto: the running cluster, "
-        "or else this machine alone.",
+        help="Digitize on a Ray cluster, and write a folder of Parquet files. Each worker uses --threads "
+        "CPUs, 1 by default. auto: the running cluster, or else this machine alone.",
     ),
 ]
 GpuFraction = Annotated[

@@ -1,4 +1,4 @@
-"""`ecgdigit-rt serve`: serve a web page and an HTTP interface."""
+"""`ecgdigit-rt serve`: serve a web page for uploads and an HTTP API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgdigit_rt.cli.options import Backend, Device, ModelsName, Precision
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
 
-TOKEN_VARIABLE = "ECGDIGIT_TOKEN"  # noqa: S105 name of the variable, not a token
+TOKEN_VARIABLE = "ECGDIGIT_TOKEN"  # noqa: S105 name of an environment variable, not a token
 
 
 def serve(
@@ -38,7 +38,12 @@ def serve(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, max=64, help="Number of parallel pages. Default: one per two CPUs."),
+        typer.Option(
+            "--workers",
+            min=1,
+            max=64,
+            help="Number of pages in parallel. Default: one per two CPUs.",
+        ),
     ] = None,
     threads: Annotated[
         int | None,
@@ -46,7 +51,7 @@ def serve(
     ] = None,
     queue: Annotated[
         int,
-        typer.Option("--queue", min=0, help="Maximum number of waiting requests. Others are rejected (503)."),
+        typer.Option("--queue", min=0, help="Maximum number of waiting requests. More are rejected (503)."),
     ] = 32,
     timeout: Annotated[
         float,
@@ -60,18 +65,18 @@ def serve(
     ] = 50.0,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="Additional host name of the service. May be repeated."),
+        typer.Option("--allow-host", help="Additional host name in URLs of the service. May be repeated."),
     ] = None,
     models: ModelsName = "lite",
     backend: Backend = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
 ) -> None:
-    """Serve a web page that digitizes single pages, and its HTTP interface.
+    """Serve a web page that digitizes single ECG pages, and an HTTP API.
 
-    By default, only this machine can reach the service. With another --host, every request for data requires
-    a token, which is generated and printed if none is specified. Page contents are neither stored nor logged.
-    Ctrl-C stops the service as soon as the pages in progress are done.
+    By default, only this machine can reach the service. If other machines can reach --host, every request for
+    data requires a token. It is generated and printed if none is specified. Page contents are neither stored
+    nor logged. After Ctrl-C, the service completes the pages in progress and stops.
     """
     from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
@@ -115,6 +120,7 @@ def serve(
 
 
 def _print_summary(digitizer: Digitizer, workers: int, url: str) -> None:
+    """Print the device, the models, the notes and the URL of the service."""
     pages = "1 page" if workers == 1 else f"{workers} pages"
     typer.echo(f"device   {digitizer.device} per page, {pages} at a time", err=True)
     typer.echo(f"models   {digitizer.models}", err=True)
@@ -124,7 +130,10 @@ def _print_summary(digitizer: Digitizer, workers: int, url: str) -> None:
 
 
 def _print_token(url: str, token: str) -> None:
-    """Print the token once. It is never logged. Browsers do not send it with the URL, as it is a fragment."""
+    """Print the token, and a URL that contains it. The token is never logged.
+
+    The token is the fragment of the URL, because browsers do not send fragments to servers.
+    """
     typer.echo(f"token    {token}\nopen     {url}#token={token}", err=True)
     if sys.stderr.isatty():
         from ecgdigit_rt.server.terminal_qr import qr_lines

@@ -26,8 +26,9 @@ def inspect_worst_pages(
 ) -> None:
     """Write the output of `inspect` to INSPECT_DIR/NAME/ for the `count` images with the lowest scores.
 
-    `pages` is the folder of the page images, which are matched by id. Absent and unreadable pages are
-    reported and skipped. Raises NoPagesFound, InputNotFound or OutputNotWritable.
+    `pages` is the folder of the page images. A score belongs to the page whose id is the name of the scored
+    image. If this page is absent or unreadable, a message is printed and the page is skipped. Raises
+    NoPagesFound, InputNotFound or OutputNotWritable.
     """
     from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
     from ecgdigit_rt.digitizer import Digitizer
@@ -58,6 +59,7 @@ def inspect_worst_pages(
 
 
 def _inspect_page(source: PageRef, digitizer: Digitizer, truth: Truth) -> Inspection:
+    """Digitize a page and return its inspection. If a step fails, the inspection ends there."""
     from ecgdigit_rt.decode.file_formats import rgb_from_page
     from ecgdigit_rt.errors import PageError
     from ecgdigit_rt.evaluation.alignment import align_truth

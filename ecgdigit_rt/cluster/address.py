@@ -20,7 +20,7 @@ _EXTRAS = {
     "abfss": "az",
     "adl": "az",
 }
-"""Extra of this package that installs the file system of a URL scheme."""
+"""Extra of this package that installs the file system of each URL scheme."""
 
 
 def file_system(address: str) -> tuple[Any, str]:
@@ -43,7 +43,7 @@ def file_system(address: str) -> tuple[Any, str]:
 
 @contextmanager
 def reraise_as_storage_error(address: str) -> Iterator[None]:
-    """Turn an OSError or ValueError of a file system inside the block into StorageUnusable."""
+    """Turn an OSError or a ValueError that is raised inside the block into StorageUnusable."""
     try:
         yield
     except EcgDigitError:
@@ -53,7 +53,7 @@ def reraise_as_storage_error(address: str) -> Iterator[None]:
 
 
 def _package(error: ImportError) -> str:
-    """Return the name of the missing package.
+    """Return the name of the missing package, or the message of the error if it names no package.
 
     Messages of fsspec have the form "Install s3fs to access S3".
     """

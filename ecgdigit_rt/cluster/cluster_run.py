@@ -1,4 +1,8 @@
-"""Execution of a run on a cluster: list the pages, skip those in the output and distribute the others."""
+"""Execution of a run on a cluster.
+
+The pages are listed, pages that are already in the output are skipped, and the others are distributed to
+workers.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +26,13 @@ from ecgdigit_rt.runs.options import DigitizeOptions, configuration, differences
 from ecgdigit_rt.runs.report import PageReport, Report
 
 MAX_PAGES_PER_PART = 64
-"""Maximum number of pages per part: about 5 MB of Parquet, and half a minute of work, which is lost if a
-machine is lost. Hand-picked, not tuned."""
+"""Maximum number of pages per part: about 5 MB of Parquet and half a minute of work. If a machine fails, the
+work on its current parts is lost. Hand-picked, not tuned."""
 _MIN_PARTS_PER_WORKER = 4
-"""Minimum number of parts per worker, so that all workers finish at about the same time. Hand-picked, not
-tuned."""
-_FILES_PER_COUNT = 256
-"""Number of files per page-counting task. Hand-picked, not tuned."""
+"""Minimum number of parts per worker in a run with enough pages. With several parts per worker, all workers
+finish at about the same time. Hand-picked, not tuned."""
+_FILES_PER_COUNTING_TASK = 256
+"""Maximum number of files per task that counts pages. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,12 @@ class ClusterRun:
 
 
 @dataclass(frozen=True, slots=True)
-class StartedRun:
-    """Run whose pages have been listed.
+class PreparedRun:
+    """Run whose pages have been listed, but not yet digitized.
 
-    `pages` are all pages. `done` are the outcomes of the pages that earlier runs have written. `workers` is
-    the number of parallel workers. `reports` digitizes the remaining pages and yields their outcomes.
+    `pages` are all pages. `done` are the reports of pages that earlier runs have completed, including failed
+    pages. `workers` is the number of parallel workers. `reports` is lazy: iterating over it digitizes the
+    remaining pages and yields their reports.
     """
 
     pages: Sequence[ClusterPage]
@@ -62,12 +67,12 @@ class StartedRun:
     reports: Iterator[PageReport]
 
 
-def start_or_resume(run: ClusterRun, ray: ModuleType, *, restart: bool) -> StartedRun:
-    """List the pages of a run, and find those that an earlier run has written.
+def prepare_or_resume(run: ClusterRun, ray: ModuleType, *, restart: bool) -> PreparedRun:
+    """List the pages of a run, and find the pages that earlier runs have completed.
 
-    If `restart`, the output of an earlier run is deleted first. Raises ConfigurationChanged,
-    JournalMalformed, NoPagesFound, InputNotFound, StorageUnusable, OutputNotWritable, ModelMissing,
-    ModelCorrupt or ClusterUnusable.
+    If `restart`, the output of earlier runs is deleted after the pages have been listed. Raises
+    ConfigurationChanged, JournalMalformed, NoPagesFound, InputNotFound, StorageUnusable, OutputNotWritable,
+    ModelMissing, ModelCorrupt, DependencyMissing or ClusterUnusable.
     """
     parts = PartFolder(run.folder)
     workers = worker_count(run.cluster, ray.cluster_resources(), run.threads, run.gpu_fraction)
@@ -80,24 +85,25 @@ def start_or_resume(run: ClusterRun, ray: ModuleType, *, restart: bool) -> Start
     work = list(chunks(remaining, _pages_per_part(len(pages), workers)))
     count = min(workers, len(work))
     done = [reports[page.key] for page in pages if page.key in reports]
-    return StartedRun(pages, done, count, _reports(run, ray, work, count))
+    return PreparedRun(pages, done, count, _reports(run, ray, work, count))
 
 
-def digitize_remaining(started: StartedRun, observer: RunObserver) -> RunOutcome:
+def digitize_remaining(prepared: PreparedRun, observer: RunObserver) -> RunOutcome:
     """Digitize the remaining pages of a run.
 
-    Raises ClusterUnusable, StorageUnusable or OutputNotWritable.
+    Raises ClusterUnusable. An error in a worker, such as StorageUnusable or OutputNotWritable, is also raised
+    as ClusterUnusable.
     """
-    report, total = Report(), len(started.pages)
-    report.resumed = len(started.done)
-    if started.done:
+    report, total = Report(), len(prepared.pages)
+    report.resumed = len(prepared.done)
+    if prepared.done:
         observer.on_resume(report.resumed, total)
     start = time.perf_counter()
-    for page in started.done:
+    for page in prepared.done:
         report.add(page)
     try:
         with observer.progress(total, report.resumed) as advance:
-            for page in started.reports:
+            for page in prepared.reports:
                 report.add(page)
                 advance()
     except (EcgDigitError, KeyboardInterrupt):
@@ -107,18 +113,19 @@ def digitize_remaining(started: StartedRun, observer: RunObserver) -> RunOutcome
 
 
 def _pages_per_part(pages: int, workers: int) -> int:
-    """Return the size of a part in pages.
+    """Return the number of pages per part.
 
-    It depends on the number of all pages, not of the remaining ones, so that a resumed run uses the same
-    size.
+    It depends on the total number of pages, not on the number of remaining pages, so that a resumed run with
+    the same number of workers uses the same size.
     """
     return min(MAX_PAGES_PER_PART, max(1, pages // (_MIN_PARTS_PER_WORKER * workers)))
 
 
 def _check_configuration(parts: PartFolder, now: Mapping[str, str]) -> None:
-    """Write the configuration to a new folder, or compare it with that of an earlier run.
+    """Write the configuration to a new output folder, or compare it with that of an earlier run.
 
-    Raises ConfigurationChanged if they differ.
+    Raises ConfigurationChanged if the two configurations differ. Raises JournalMalformed, StorageUnusable or
+    OutputNotWritable.
     """
     before = parts.configuration()
     if before is None:
@@ -130,9 +137,9 @@ def _check_configuration(parts: PartFolder, now: Mapping[str, str]) -> None:
 
 
 def _configuration(options: DigitizeOptions, threads: int) -> dict[str, str]:
-    """Return all settings that affect results.
+    """Return the specified settings that affect results.
 
-    The device that `auto` selects on each machine is not included. It is recorded in the rows of the output.
+    The device that `auto` selects may differ between machines. It is recorded in the output rows instead.
     """
     models = "none"
     if options.method == "networks":
@@ -153,15 +160,15 @@ def _configuration(options: DigitizeOptions, threads: int) -> dict[str, str]:
 
 
 def _pages(run: ClusterRun, ray: ModuleType) -> list[ClusterPage]:
-    """Return all pages, with the same ids as in a run on one machine."""
+    """Return all pages of the inputs, with the same ids as in a run on one machine."""
     files = list_files(run.inputs)
     items = [{"source": file} for file in files if isinstance(file, str)]
     counts: dict[str, int] = {}
     if items:
-        blocks = -(-len(items) // _FILES_PER_COUNT)
+        blocks = -(-len(items) // _FILES_PER_COUNTING_TASK)
         dataset = ray.data.from_items(items, override_num_blocks=blocks)
         with reraise_as_cluster_error(run.cluster, ray):
-            for row in dataset.map_batches(page_counts, batch_size=_FILES_PER_COUNT).iter_rows():
+            for row in dataset.map_batches(page_counts, batch_size=_FILES_PER_COUNTING_TASK).iter_rows():
                 counts[row["source"]] = int(row["count"])
     refs: list[PageRef] = []
     sources: list[str] = []
@@ -181,7 +188,7 @@ def _reports(
     work: Sequence[Sequence[ClusterPage]],
     workers: int,
 ) -> Iterator[PageReport]:
-    """Digitize every part, and yield the outcomes of its pages as soon as the part is written."""
+    """Digitize every part, and yield the reports of its pages as soon as the part is written."""
     if not work:
         return
     rows = [{"pages": json_from_pages(part)} for part in work]

@@ -1,4 +1,4 @@
-"""Local copies of remote files, because decoders need a path."""
+"""Local copies of remote files. They are necessary because the decoders read local paths."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def local_copy(source: str, working_folder: str = "") -> Iterator[Path]:
     """Yield a local path to the file at a path or URL.
 
     A relative path is resolved against `working_folder`. A URL is fetched into a temporary folder, which is
-    deleted at the end of the block. The copy has the name of the file, because page ids are made from it.
-    Raises InputNotFound, UnreadableImage, FileTooLarge, DependencyMissing or StorageUnusable.
+    deleted at the end of the block. The copy has the same name as the remote file, because page ids are made
+    from file names. For a URL, raises InputNotFound, UnreadableImage, FileTooLarge, DependencyMissing or
+    StorageUnusable.
     """
     if not is_address(source):
         yield Path(working_folder, source)
@@ -41,7 +42,10 @@ def local_copy(source: str, working_folder: str = "") -> Iterator[Path]:
 
 
 def with_address_in_message(result: Result, file: Path, source: str) -> Result:
-    """Return the result, with the path `file` in its message replaced with `source`, a path or URL."""
+    """Return the result. In the message of a `Failed`, the path `file` is replaced with `source`.
+
+    `source` is a path or URL. `Path(source)`, which merges the slashes of a URL, is replaced as well.
+    """
     if isinstance(result, Failed):
         message = result.message.replace(str(file), source)
         return replace(result, message=message.replace(str(Path(source)), source))
@@ -52,8 +56,8 @@ def page_count(address: str) -> int:
     """Return the number of pages of the file at a URL.
 
     For formats with a single page, only the first bytes are fetched. If the file cannot be fetched or
-    decoded, the number is 1, and the error is raised again when that page is digitized. Raises
-    DependencyMissing or StorageUnusable.
+    decoded, the number is 1: digitizing that page then fails with the error. Raises DependencyMissing or
+    StorageUnusable.
     """
     filesystem, path = file_system(address)
     try:
@@ -69,7 +73,10 @@ def page_count(address: str) -> int:
 
 
 def _fetch(address: str) -> bytes:
-    """Return the content of the file at a URL. Raises FileTooLarge, InputNotFound or UnreadableImage."""
+    """Return the content of the file at a URL.
+
+    Raises FileTooLarge, InputNotFound, UnreadableImage, DependencyMissing or StorageUnusable.
+    """
     filesystem, path = file_system(address)
     try:
         size = filesystem.size(path)

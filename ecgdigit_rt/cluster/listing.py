@@ -1,4 +1,4 @@
-"""Input files of a run on a cluster. Paths are listed as on one machine, URLs through fsspec."""
+"""Input files of a run on a cluster. Paths are listed as in a run on one machine, URLs through fsspec."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ ListedFile = list[PageRef] | str
 def list_files(inputs: Iterable[str]) -> list[ListedFile]:
     """Return all files that the inputs refer to, in order and without duplicates.
 
-    URLs of folders and globs are searched in the same way as paths: for the same suffixes, without hidden
-    files, in natural order. Raises InputNotFound, NoPagesFound, DependencyMissing or StorageUnusable.
+    A URL may also be a folder, which is searched without hidden files, or a glob. Both give files with the
+    suffixes of `IMAGE_SUFFIXES`, in natural order. Raises InputNotFound, NoPagesFound, DependencyMissing or
+    StorageUnusable.
     """
     items = list(inputs)
     names = [name for item in items for name in (names_from_stdin() if item == STANDARD_INPUT else [item])]
@@ -45,7 +46,7 @@ def list_files(inputs: Iterable[str]) -> list[ListedFile]:
 
 
 def _addresses(address: str) -> Iterator[str]:
-    """Yield the URLs of a file, of the images that match a glob, or of the images below a folder."""
+    """Yield the URL of a file, or the URLs of all images that match a glob or are below a folder."""
     filesystem, path = file_system(address)
     with reraise_as_storage_error(address):
         if "*" in path or "?" in path:

@@ -1,7 +1,8 @@
-"""Output of a run on a cluster: a folder with the configuration and Parquet files (parts) of several pages.
+"""Output of a run on a cluster: a folder with the configuration of the run and Parquet files.
 
-Each part is written atomically, under a name that depends only on its pages. If a part is digitized twice,
-because a machine was lost or the run was resumed meanwhile, the second file replaces the first.
+Each Parquet file, called a part, contains several pages. It is written atomically, under a name that depends
+only on its pages. If the same part is digitized twice, for example because a machine failed, the second file
+replaces the first.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class ClusterPage:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Source and page number, from 1, as in the Parquet columns."""
+        """Values of the Parquet columns `source` and `page`. Page numbers start from 1 there."""
         return escape_surrogates(self.source), self.number + 1
 
 
@@ -48,7 +49,10 @@ class PartFolder:
     folder: str
 
     def configuration(self) -> Mapping[str, str] | None:
-        """Return the configuration of the parts, or None in a new folder. Raises JournalMalformed."""
+        """Return the configuration of the run that wrote the folder, or None for a new folder.
+
+        Raises JournalMalformed, DependencyMissing or StorageUnusable.
+        """
         filesystem, root = file_system(self.folder)
         try:
             facts = json.loads(filesystem.cat_file(f"{root}/{_CONFIGURATION_FILE}"))
@@ -72,7 +76,7 @@ class PartFolder:
                     filesystem.rm_file(path)
 
     def reports(self) -> dict[tuple[str, int], PageReport]:
-        """Return the outcomes of the pages in all parts, by `ClusterPage.key`. Raises StorageUnusable."""
+        """Return the reports of the pages in all parts, by `ClusterPage.key`. Raises StorageUnusable."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -94,7 +98,7 @@ class PartFolder:
         from pyarrow import parquet
 
         rows = [
-            {**row, "source": escape_surrogates(page.source)}  # a Path would merge the slashes of a URL
+            {**row, "source": escape_surrogates(page.source)}  # a Path merges slashes
             for page, result in pages
             for row in rows_from_page(page.name, result)
         ]
@@ -104,14 +108,14 @@ class PartFolder:
         self._write(part_name([page for page, _ in pages]), stream.getvalue())
 
     def _paths(self) -> list[str]:
-        """Return the paths of all parts on the file system."""
+        """Return the paths of all parts, on the file system of the folder."""
         filesystem, root = file_system(self.folder)
         with reraise_as_storage_error(self.folder):
             filesystem.invalidate_cache()
             return sorted(filesystem.glob(f"{root}/part-*.parquet")) if filesystem.exists(root) else []
 
     def _write(self, name: str, data: bytes) -> None:
-        """Write a file atomically."""
+        """Write a file of the folder atomically. Raises OutputNotWritable or StorageUnusable."""
         filesystem, root = file_system(self.folder)
         if "file" in (
             filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,)
@@ -122,7 +126,7 @@ class PartFolder:
             return
         with reraise_as_storage_error(self.folder):
             filesystem.makedirs(root, exist_ok=True)
-            filesystem.pipe_file(f"{root}/{name}", data)  # in object stores only complete files are visible
+            filesystem.pipe_file(f"{root}/{name}", data)  # atomic: object stores show only complete files
 
 
 def chunks(pages: Sequence[ClusterPage], size: int) -> Iterator[Sequence[ClusterPage]]:
@@ -138,7 +142,7 @@ def part_name(pages: Sequence[ClusterPage]) -> str:
 
 
 def _report(row: Mapping[str, Any]) -> PageReport:
-    """Return the outcome of a page, without its leads, from one of its rows."""
+    """Return the report of a page, without its leads, from any of the rows of the page."""
     error_id, message = row["error_id"] or "", row["message"] or ""
     if row["status"] == "partial":
         error_id, message = LeadsMissing.id, "Leads not found"

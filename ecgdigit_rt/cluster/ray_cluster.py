@@ -1,9 +1,10 @@
-"""Connection to a Ray cluster, its errors, and the number of workers that fit into it."""
+"""Connection to a Ray cluster, its errors, and the number of workers that the cluster can run."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
@@ -12,22 +13,24 @@ from ecgdigit_rt.errors import ClusterUnusable
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
 
 AUTO = "auto"
+"""Address that selects a running cluster, or else this machine."""
 
 
 @contextmanager
 def ray_connection(cluster: str) -> Iterator[ModuleType]:
-    """Connect to the cluster at an address, and return the module `ray`.
+    """Connect to the cluster at an address, and yield the module `ray`.
 
-    An existing connection is used and left open. `auto` selects the cluster in RAY_ADDRESS, or else the
-    cluster that is running on this machine. If there is none, a cluster of this machine alone is started
-    and stopped at the end of the block. Raises DependencyMissing or ClusterUnusable.
+    An existing connection is used and left open. `auto` selects the cluster in the environment variable
+    RAY_ADDRESS, or else the cluster that is running on this machine. If neither exists, a cluster of this
+    machine alone is started, and stopped at the end of the block. Raises DependencyMissing or
+    ClusterUnusable.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data about a run leaves the cluster
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray must not send usage statistics
     with missing_dependency_as_error("--cluster", "ray", "cluster"):
         import ray
         import ray.data
     ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)  # the caller shows the progress
+    logging.getLogger("ray.data").setLevel(logging.WARNING)  # the caller shows its own progress bar
     if ray.is_initialized():
         yield ray
         return
@@ -48,19 +51,34 @@ def ray_connection(cluster: str) -> Iterator[ModuleType]:
 
 @contextmanager
 def reraise_as_cluster_error(cluster: str, ray: ModuleType) -> Iterator[None]:
-    """Turn a RayError inside the block into ClusterUnusable, with the last line of its message as reason."""
+    """Turn a RayError that is raised inside the block into ClusterUnusable.
+
+    Ray raises an error of a worker as a RayError.
+    """
     try:
         yield
     except ray.exceptions.RayError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise ClusterUnusable(cluster, lines[-1] if lines else type(error).__name__) from error
+        raise ClusterUnusable(cluster, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason of a RayError as one line.
+
+    If a worker raised an exception, the message of the RayError begins with the traceback of this exception,
+    whose last line is the reason. In all other cases the reason is the last line of the message.
+    """
+    root, chained, _ = str(error).partition("\n\nThe above exception was the direct cause")
+    lines = [line.strip() for line in root.splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return re.sub(r"^[\w.]+\.(?=\w+: )", "", lines[-1]) if chained else lines[-1]
 
 
 def worker_count(cluster: str, resources: Mapping[str, float], cpus: int, gpu_fraction: float) -> int:
-    """Return the number of workers that fit into the resources of a cluster.
+    """Return the number of workers that a cluster with these resources can run in parallel.
 
-    Each worker needs `cpus` CPUs and `gpu_fraction` GPUs, which may be less than 1. Raises ClusterUnusable
-    if not even one worker fits.
+    Each worker needs `cpus` CPUs and `gpu_fraction` GPUs. `gpu_fraction` may be less or more than 1. Raises
+    ClusterUnusable if the resources are insufficient for one worker.
     """
     count = int(resources.get("CPU", 0) // cpus)
     if gpu_fraction:

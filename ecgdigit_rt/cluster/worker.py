@@ -1,6 +1,6 @@
-"""Cluster worker, which digitizes the pages of one part after another.
+"""Cluster worker, which digitizes one part after another.
 
-A part is a Parquet file of the output.
+A part is a Parquet file of the output, and contains several pages.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from ecgdigit_rt.runs.options import DigitizeOptions
 from ecgdigit_rt.runs.report import PageReport, page_report
 
 Batch = dict[str, Any]
-"""Batch of Ray Data: a dictionary from column name to column."""
+"""Batch of Ray Data: the columns by name."""
 
 _REPORTED = ("id", "status", "error_id", "message", "hint", "expected_db", "notes")
-"""Fields of a page's report that the worker returns. The signals are in the part."""
+"""Fields of a page's report that the worker returns, except `path`. The signals are in the part."""
 
 
 class PartDigitizer:
-    """Digitizer of parts, opened once per worker.
+    """Digitizer of parts. Each worker creates one.
 
-    Pages are digitized in a child process. As in a run on a single machine, a crash in native code affects
-    only the page in progress. If the worker itself is lost, Ray passes its part to another worker. `folder`
-    is the output folder. `working_folder` is the folder in which the run was started; relative paths are
-    resolved against it.
+    Pages are digitized in a child process. As in a run with `--isolate` on one machine, a crash in native
+    code affects only the page in progress. If the worker itself dies, Ray passes its part to another worker.
+    `folder` is the output folder. `working_folder` is the folder in which the run was started. Relative paths
+    are resolved against it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class PartDigitizer:
         self._parts, self._working_folder = PartFolder(folder), working_folder
 
     def __call__(self, batch: Batch) -> Batch:
-        """Digitize and write the parts of a batch. Return the report of each page as JSON."""
+        """Digitize and write the parts of a batch. Return the report of each page as JSON, in one column."""
         reports: list[str] = []
         for part in batch["pages"]:
             results = list(self._digitize(pages_from_json(part)))
@@ -60,7 +60,7 @@ class PartDigitizer:
         return {"report": reports}
 
     def _digitize(self, pages: Sequence[ClusterPage]) -> Iterator[tuple[ClusterPage, Result]]:
-        """Yield the result of each page. Consecutive pages of one file share one fetch."""
+        """Yield each page with its result. A file is fetched once for all its consecutive pages."""
         for source, group in groupby(pages, lambda page: page.source):
             members = list(group)
             with ExitStack() as stack:
@@ -80,7 +80,7 @@ class PartDigitizer:
 
 
 def page_counts(batch: Batch) -> Batch:
-    """Return the number of pages of each file in a batch."""
+    """Return the sources of a batch of files, each with its number of pages."""
     return {"source": batch["source"], "count": [page_count(str(source)) for source in batch["source"]]}
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MAX_BOXES = 10_000
-"""Maximum number of boxes in a sequence. Hand-picked, not tuned: files have about ten."""
+"""Maximum number of boxes that are read in one sequence. Hand-picked, not tuned: files have about ten."""
 
 _MAX_META_BYTES = 2**24
-"""Maximum size of the metadata box, which describes images but contains no pixels. Hand-picked."""
+"""Maximum size of the metadata box. The box describes images but contains no pixels.
 
-# EXIF orientations by (quarter turns anticlockwise, mirror: 0 top-bottom, 1 left-right, None).
+Hand-picked, not tuned.
+"""
+
+# EXIF orientation for each (counterclockwise quarter turns, mirror). Mirror: 0 exchanges top and bottom,
+# 1 exchanges left and right, None does nothing.
 _ORIENTATIONS = {
     (0, None): 1, (0, 1): 2, (2, None): 3, (0, 0): 4, (2, 1): 4, (2, 0): 2,
     (1, 0): 5, (3, 1): 5, (3, None): 6, (1, 1): 7, (3, 0): 7, (1, None): 8,
@@ -24,7 +28,8 @@ class PrimaryImage:
     """Properties of the primary image.
 
     `width` and `height` are those of the stored pixels, before `orientation` is applied. `orientation` is the
-    equivalent EXIF orientation. `is_high_bit_depth` marks more than 8 bits per channel.
+    EXIF orientation that is equivalent to the declared rotation and mirroring. `is_high_bit_depth` is true if
+    there are more than 8 bits per channel.
     """
 
     width: int
@@ -34,7 +39,7 @@ class PrimaryImage:
 
 
 def brands_from_head(head: bytes) -> frozenset[bytes]:
-    """Return the major and the compatible brands that a file declares, or an empty set."""
+    """Return the major brand and the compatible brands in the first bytes of a file, or an empty set."""
     if head[4:8] != b"ftyp":
         return frozenset()
     (size,) = struct.unpack_from(">I", head)
@@ -43,9 +48,9 @@ def brands_from_head(head: bytes) -> frozenset[bytes]:
 
 
 def primary_image(data: bytes) -> PrimaryImage | None:
-    """Return the properties of the primary image, or None if the metadata do not declare its size.
+    """Return the properties of the primary image, or None if the metadata does not declare its size.
 
-    Raises struct.error or IndexError if the metadata are truncated.
+    Raises struct.error or IndexError if the metadata is truncated.
     """
     body = dict(_boxes(data)).get(b"meta", b"")[4:]
     meta = dict(_boxes(body)) if len(body) <= _MAX_META_BYTES else {}
@@ -66,7 +71,7 @@ def primary_image(data: bytes) -> PrimaryImage | None:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the type and the body of each box in a sequence. The sequence ends at an invalid box."""
+    """Yield the type and the body of each box in a sequence, up to the first invalid box."""
     at = 0
     for _ in range(_MAX_BOXES):
         if at + 8 > len(data):
@@ -84,7 +89,10 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _associations(ipma: bytes) -> dict[int, list[int]]:
-    """Map each item to the indices (from 1) of its properties, in the order in which they are applied."""
+    """Return the indices of the properties of each image item, in the order in which they are applied.
+
+    Indices count from 1.
+    """
     if not ipma:
         return {}
     item_form = ">I" if ipma[0] else ">H"

@@ -1,7 +1,7 @@
-"""DICOM files: secondary captures and scans, of which each frame is a page, and encapsulated PDFs.
+"""DICOM files: images, in which each frame is a page, and encapsulated PDFs.
 
-They are decoded by pydicom (extra `dicom`). DICOM files without an image, such as waveforms and reports,
-are rejected with a message that names their type.
+pydicom (extra `dicom`) decodes these files. DICOM files without an image, such as waveforms and reports, are
+rejected with a message that names their type.
 """
 
 from __future__ import annotations
@@ -27,24 +27,25 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileMetaDataset
 
 MAX_INFLATED_BYTES = 2**28
-"""Maximum inflated size of a deflated file, which pydicom inflates as a whole.
+"""Maximum size in bytes to which a deflated file is inflated. pydicom inflates such a file as a whole.
 
 Hand-picked, not tuned: a page is about 30 MB.
 """
 
 _MAX_REASON_CHARS = 200
-"""Maximum length of a quoted error message of pydicom. Hand-picked, not tuned."""
+"""Maximum length of an error message of pydicom that is quoted. Hand-picked, not tuned."""
 
 _LARGE_ELEMENT_BYTES = 2**20
-"""Size from which an element is loaded only when it is accessed. Hand-picked, not tuned."""
+"""Size in bytes from which an element is loaded only when it is accessed. Hand-picked, not tuned."""
 
 _BLOCK_BYTES = 2**20
-"""Size of the blocks in which a deflated file is checked. Hand-picked, not tuned."""
+"""Size in bytes of the blocks in which a deflated file is inflated to check it. Hand-picked, not tuned."""
 
 _PREAMBLE_BYTES = 128
-_GROUP_LENGTH_END = _PREAMBLE_BYTES + 4 + 12  # end of "DICM" and of the element with the meta group length
-_FRAGMENT_BYTES = 8  # header of an empty fragment of compressed pixels
-# Tags with which files without a preamble begin, in little-endian byte order.
+# End of the element that follows "DICM". It contains the length of the rest of the file meta information.
+_GROUP_LENGTH_END = _PREAMBLE_BYTES + 4 + 12
+_FRAGMENT_BYTES = 8  # minimum size of a fragment of compressed pixels: its header
+# First tags of files that have no preamble, in little-endian byte order.
 _FIRST_TAGS = (b"\2\0\0\0", b"\x08\0\0\0", b"\x08\0\1\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\x08\0\x16\0")
 
 # Exceptions that pydicom raises for invalid content.
@@ -65,13 +66,16 @@ _DAMAGE = (
 def matches(head: bytes) -> bool:
     """Return whether a file that starts with these bytes is DICOM.
 
-    The preamble may be missing: some archives store files without it.
+    Files without a preamble are accepted, because some archives omit it.
     """
     return head[_PREAMBLE_BYTES:][:4] == b"DICM" or head.startswith(_FIRST_TAGS)
 
 
 def page_count(path: Path) -> int:
-    """Return the number of frames, or the number of pages of an encapsulated PDF."""
+    """Return the number of frames or of pages of an encapsulated PDF, or 1 if the file has no image.
+
+    Raises UnreadableImage, PasswordProtected, UnsupportedType or DependencyMissing.
+    """
     with _damage_as_unreadable_image(path, "header is"):
         header = _header(path)
         document = _encapsulated_pdf(header)
@@ -89,7 +93,7 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
         header = _header(path)
         document = _encapsulated_pdf(header)
         if document is None and ("Rows" not in header or "Columns" not in header):
-            raise _without_image(path, header)
+            raise _no_image_error(path, header)
     if document is not None:
         return pdf.rgb_from_pdf(path, document, page, max_pixels)
     with _damage_as_unreadable_image(path, "pixel data are"):
@@ -118,7 +122,11 @@ def _damage_as_unreadable_image(path: Path, subject: str) -> Iterator[None]:
 
 
 def _header(path: Path) -> Dataset:
-    """Return all elements before the pixel data. Large elements are loaded when they are accessed."""
+    """Return all elements before the pixel data.
+
+    Unless the file is deflated, large elements are loaded when they are accessed. Raises UnreadableImage and
+    the exceptions of pydicom.
+    """
     from pydicom import dcmread
     from pydicom.filereader import read_file_meta_info
     from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -149,10 +157,10 @@ def _check_inflated_size(path: Path, meta: FileMetaDataset) -> None:
 
 
 def _frame_count(path: Path, header: Dataset) -> int:
-    """Return the declared number of frames, limited to one more than fit into the file.
+    """Return the declared number of frames, but at most one more than the file can contain.
 
-    This limits the errors of a truncated file to one missing frame instead of thousands. Raises
-    UnreadableImage for an impossible number, and the exceptions of pydicom for invalid values.
+    A truncated file therefore reports at most one missing frame instead of thousands. Raises UnreadableImage
+    if the declared number exceeds MAX_PAGES, and the exceptions of pydicom for invalid values.
     """
     declared = max(1, int(header.get("NumberOfFrames") or 1))
     check_count(path, declared)
@@ -170,7 +178,8 @@ def _encapsulated_pdf(header: Dataset) -> bytes | None:
     return document if isinstance(document, bytes) and document.startswith(b"%PDF-") else None
 
 
-def _without_image(path: Path, header: Dataset) -> UnreadableImage | UnsupportedType:
+def _no_image_error(path: Path, header: Dataset) -> UnreadableImage | UnsupportedType:
+    """Return the error that describes a DICOM file without an image."""
     kind = header.get("SOPClassUID")
     if kind is None:
         return UnreadableImage(path, "the DICOM header is truncated")

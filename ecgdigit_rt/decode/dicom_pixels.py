@@ -1,4 +1,4 @@
-"""Pixels of a DICOM frame: decompress the stored values and convert them to RGB."""
+"""Pixels of a DICOM frame: decompression of the stored values, and their conversion to RGB."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def stored_frame(path: Path, header: Dataset, frame: int) -> NDArray[np.generic]:
     """Return the stored values of one frame, (height, width) or (height, width, 3).
 
-    YBR colours are converted to RGB. Raises UnsupportedType if no installed decoder supports the
-    compression, UnreadableImage if the size of the compressed frame differs from the header, and the
+    YBR colors are converted to RGB. Raises UnsupportedType if no installed decoder supports the compression,
+    UnreadableImage if the size of the compressed frame differs from the size in the DICOM header, and the
     exceptions of pydicom for damaged data.
     """
     from pydicom.pixels.decoders.base import get_decoder
@@ -65,12 +65,12 @@ def rgb_from_frame(frame: NDArray[np.generic], header: Dataset) -> NDArray[np.ui
     low, high = _window(header)
     slope, offset = _number(header, "RescaleSlope", 1), _number(header, "RescaleIntercept", 0)
     low, high = (low - offset) / slope, (high - offset) / slope
-    grey = _scale_to_8_bits(frame, low, high)
-    return rgb_from_pixels(255 - grey if interpretation == "MONOCHROME1" else grey)
+    gray = _scale_to_8_bits(frame, low, high)
+    return rgb_from_pixels(255 - gray if interpretation == "MONOCHROME1" else gray)
 
 
 def _dataset_with_syntax(path: Path) -> Dataset:
-    """Return the whole file, with the transfer syntax set according to the encoding that pydicom detects."""
+    """Read the whole file, and set the transfer syntax that matches the encoding that pydicom detects."""
     from pydicom import dcmread
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -92,7 +92,10 @@ def _compressed_frame(path: Path, header: Dataset, frame: int) -> bytes:
 
 
 def _check_codestream(path: Path, header: Dataset, data: bytes) -> None:
-    """Raise UnreadableImage if the size of a compressed frame differs from the DICOM header."""
+    """Raise UnreadableImage if a compressed frame has another size than its DICOM header declares.
+
+    Only JPEG and JPEG 2000 frames are checked.
+    """
     size = jpeg2000_size(data)
     if size is None and kind_from_head(data) == "JPEG":
         try:
@@ -107,10 +110,10 @@ def _check_codestream(path: Path, header: Dataset, data: bytes) -> None:
 
 
 def _window(header: Dataset) -> tuple[float, float]:
-    """Return the rescaled values that are displayed as black and as white.
+    """Return the values that MONOCHROME2 displays as black and as white, in units after rescaling.
 
-    They are the limits of the first window in the file (C.11.2.1.2.1, LINEAR). Without a window, they are
-    the limits of the range of the stored bits.
+    These values are the limits of the first window in the file (PS3.3 C.11.2.1.2.1, LINEAR). If the file has
+    no window, they are the limits of the range of the stored bits.
     """
     width = _number(header, "WindowWidth", 0)
     if width > 1:
@@ -124,7 +127,7 @@ def _window(header: Dataset) -> tuple[float, float]:
 
 
 def _number(header: Dataset, keyword: str, default: float) -> float:
-    """Return the first value of an element, or the default if it is absent or empty."""
+    """Return the first value of an element, or `default` if the element is absent or empty."""
     if keyword not in header or header[keyword].VM == 0:
         return default
     value = header[keyword].value

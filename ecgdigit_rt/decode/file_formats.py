@@ -1,6 +1,6 @@
-"""File formats: their protocol, their table, and the decoding of a page according to the format of its file.
+"""File formats: the protocol, the list of formats, and the decoding of pages with the detected format.
 
-To add a format, write a module with the functions of `FileFormat`, and add it to `FILE_FORMATS`.
+To add a format, write a module with the functions of `FileFormat`, and add the module to `FILE_FORMATS`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from ecgdigit_rt.errors import InputError, UnreadableImage, UnsupportedType
 from ecgdigit_rt.results import PageRef
 
 HEAD_BYTES = 1024
-"""Number of bytes from which the format is detected. The header of a PDF may start this late in the file."""
+"""Number of bytes at the start of a file from which the format is detected.
+
+The header of a PDF may start anywhere in these bytes.
+"""
 
 
 class FileFormat(Protocol):
@@ -29,32 +32,32 @@ class FileFormat(Protocol):
         ...
 
     def page_count(self, path: Path, /) -> int:
-        """Return the number of pages of a file, without decoding them.
+        """Return the number of pages of a file, without decoding the pages.
 
-        Raises InputError if the file is damaged, and SetupError if a package is missing.
+        Raises InputError if the file cannot be read, and SetupError if a package is not installed.
         """
         ...
 
     def rgb(self, path: Path, page: int, max_pixels: int, /) -> NDArray[np.uint8]:
         """Decode the page with index `page` to (height, width, 3) uint8 RGB, upright and C-contiguous.
 
-        A page of more than `max_pixels` pixels is rejected before memory for them is allocated. Raises
+        A page of more than `max_pixels` pixels is rejected before memory for its pixels is allocated. Raises
         InputError or SetupError.
         """
         ...
 
 
-# Formats in the order in which they are tried. Formats with strict signatures come first, because the
-# signature of a PDF may be anywhere in the first HEAD_BYTES.
+# Formats in the order in which they are tried. PDF is last, because its signature may be anywhere in the
+# first HEAD_BYTES, also by chance in a file of another format.
 FILE_FORMATS: tuple[FileFormat, ...] = (opencv_image, tiff, heic, dicom, pdf)
 
 
 def rgb_from_page(page: PageRef, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Decode one page of a file to (height, width, 3) uint8 RGB, C-contiguous.
 
-    The EXIF orientation is applied, transparent pixels are blended with white, and 16 bits are reduced
-    to 8. A page of a PDF is rendered at the resolution of its scan, or at 300 dpi. A page of more than
-    `max_pixels` pixels is rejected before memory for them is allocated. The function is thread-safe.
+    The EXIF orientation is applied, transparent pixels are blended with white, and 16-bit channels are
+    reduced to 8 bits. A page of a PDF is rendered as `ecgdigit_rt.decode.pdf` describes. A page of more than
+    `max_pixels` pixels is rejected before memory for its pixels is allocated. The function is thread-safe.
 
     Raises InputNotFound, UnreadableImage, UnsupportedType, FileTooLarge, ImageSizeOutOfRange,
     PasswordProtected or DependencyMissing.

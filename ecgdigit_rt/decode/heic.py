@@ -22,12 +22,12 @@ def matches(head: bytes) -> bool:
 
 
 def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
-    """Return 1: the primary image is the only page, without thumbnails and other images of a burst."""
+    """Return 1: only the primary image is a page. Thumbnails and the other images of a burst are not."""
     return 1
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode the primary image. 10 bits are reduced to 8.
+    """Decode the primary image. Channels of more than 8 bits are reduced to 8 bits.
 
     libheif applies the rotation that the file declares. The EXIF orientation describes the same rotation
     and must not be applied again. Raises UnreadableImage, ImageSizeOutOfRange or DependencyMissing.

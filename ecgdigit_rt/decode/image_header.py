@@ -1,7 +1,7 @@
 """Headers of image files: type, size and EXIF orientation, read without decoding.
 
 The size is checked before a decoder allocates memory for the image. The orientation is applied after
-decoding, because OpenCV ignores it for images with an alpha channel. TIFF has a separate module.
+decoding, because OpenCV ignores it for images with an alpha channel. The module `tiff` reads TIFF headers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame 
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _FILL = re.compile(rb"\xff*")
 
-_MAX_PARTS = 100_000
-"""Maximum number of segments or chunks.
+_MAX_CHUNKS = 100_000
+"""Maximum number of chunks of a PNG or WebP, and of segments of a JPEG.
 
 Hand-picked, not tuned: files have about twenty, or one per 8 kB of pixel data.
 """
 
 _MAX_SCANS = 500
-"""Maximum number of scans of a progressive JPEG, each of which covers the image.
+"""Maximum number of scans of a progressive JPEG. Decoding a scan can process the whole image.
 
 Hand-picked, not tuned: encoders write about ten.
 """
@@ -42,7 +42,7 @@ class ImageHeader:
     """Header of an image file.
 
     `width` and `height` are those of the stored pixels, before `orientation` (EXIF, 1 to 8) is applied.
-    `is_high_bit_depth` marks an AVIF with 10 or 12 bits per channel.
+    `is_high_bit_depth` is true for an AVIF with 10 or 12 bits per channel.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class ImageHeader:
 
 
 class InvalidHeader(ValueError):
-    """The header of an image file is truncated or damaged, or its signature is unknown."""
+    """The header of an image file is truncated or damaged, or the signature of the file is unknown."""
 
 
 def kind_from_head(head: bytes) -> str | None:
@@ -82,9 +82,9 @@ def header_from_bytes(data: bytes) -> ImageHeader:
 
 
 def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
-    """Return the width and height of the first JPEG 2000 codestream in `data`, or None.
+    """Return the width and height of the first JPEG 2000 codestream in `data`, or None if there is none.
 
-    The container, a PDF or a DICOM file, may declare another size.
+    The PDF or DICOM file that contains the codestream may declare another size.
     """
     start = data.find(_CODESTREAM)
     if start < 0 or len(data) < start + 24:
@@ -96,7 +96,7 @@ def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
 def _png(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from(">II", data, 16)
     orientation, at = 1, 8
-    for _ in range(_MAX_PARTS):
+    for _ in range(_MAX_CHUNKS):
         if at + 12 > len(data):
             return ImageHeader("PNG", width, height, orientation)
         (length,) = struct.unpack_from(">I", data, at)
@@ -105,12 +105,12 @@ def _png(data: bytes) -> ImageHeader:
         if data[at + 4 : at + 8] == b"eXIf":
             orientation = _exif_orientation(data[at + 8 : at + 8 + length])
         at += 12 + length
-    raise InvalidHeader(f"it has more than {_MAX_PARTS} chunks")
+    raise InvalidHeader(f"it has more than {_MAX_CHUNKS} chunks")
 
 
 def _jpeg(data: bytes) -> ImageHeader:
     orientation, at = 1, 2
-    for _ in range(_MAX_PARTS):
+    for _ in range(_MAX_CHUNKS):
         if data[at] != 0xFF:
             break
         at = _FILL.match(data, at).end() - 1  # type: ignore[union-attr] # matches at least the byte above
@@ -161,7 +161,7 @@ def _webp(data: bytes) -> ImageHeader:
     width = int.from_bytes(data[24:27], "little") + 1
     height = int.from_bytes(data[27:30], "little") + 1
     orientation, at = 1, 12
-    for _ in range(_MAX_PARTS):
+    for _ in range(_MAX_CHUNKS):
         if at + 8 > len(data):
             break
         (length,) = struct.unpack_from("<I", data, at + 4)

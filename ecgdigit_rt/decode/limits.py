@@ -7,35 +7,36 @@ from pathlib import Path
 from ecgdigit_rt.errors import ImageSizeOutOfRange, UnreadableImage
 
 MIN_SIDE_PX = 160
-"""Minimum side of a page. Hand-picked, not tuned: a trace of 10 s then has only 16 px per second."""
+"""Minimum width and height of a page. Hand-picked, not tuned: 160 px for 10 s are only 16 px per second."""
 
 MAX_PIXELS = 150_000_000
-"""Default maximum size of a page. A4 at 1200 dpi has 139 megapixels, which are 417 MB as RGB."""
+"""Default maximum number of pixels of a page. A4 at 1200 dpi has 139 megapixels, which are 417 MB as RGB."""
 
 DECODABLE_PIXELS = 2**30
-"""Maximum size that OpenCV decodes, and therefore the maximum of every user-defined limit."""
+"""Maximum number of pixels that OpenCV decodes, and therefore the maximum value of `--max-pixels`."""
 
 MAX_FILE_BYTES = 2**31
-"""Maximum size of a file that is read into memory. MAX_PIXELS of uncompressed 16-bit RGBA are 1.2 GB."""
+"""Maximum size in bytes of a file. Files are read into memory. An uncompressed 16-bit RGBA image of
+MAX_PIXELS pixels has 1.2 GB."""
 
 MAX_PAGES = 100_000
 """Maximum number of pages in one file. Hand-picked, not tuned: a damaged header may declare any number."""
 
 
 def max_pixels_text(max_pixels: int) -> str:
-    """Return a phrase that describes the size limit, for messages."""
+    """Return the part of an error message that states the maximum size."""
     return f"the maximum is {max_pixels / 1e6:g} megapixels"
 
 
 def size_problem(width: int, height: int, max_pixels: int) -> str | None:
-    """Return the reason why a page of this size (px) is rejected, or None."""
+    """Return why a page of this size in pixels is rejected, or None if it is accepted."""
     if min(width, height) < MIN_SIDE_PX:
         return f"each side must be at least {MIN_SIDE_PX} px"
     return max_pixels_text(max_pixels) if width * height > max_pixels else None
 
 
 def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
-    """Raise ImageSizeOutOfRange if a page of this size (px) is rejected."""
+    """Raise ImageSizeOutOfRange if a page of this size in pixels is too small or too large."""
     problem = size_problem(width, height, max_pixels)
     if problem is not None:
         raise ImageSizeOutOfRange(
@@ -50,7 +51,10 @@ def check_count(path: Path, count: int) -> None:
 
 
 def check_page(path: Path, page: int, count: int) -> None:
-    """Raise UnreadableImage if the file has no such page (counted from 0)."""
+    """Raise UnreadableImage if a file of `count` pages has no page with index `page`, counted from 0.
+
+    UnreadableImage is also raised if `count` exceeds MAX_PAGES.
+    """
     check_count(path, count)
     if not 0 <= page < count:
         pages = "1 page" if count == 1 else f"{count} pages"

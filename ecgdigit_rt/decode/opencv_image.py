@@ -16,14 +16,17 @@ from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
 
 AS_STORED = cv2.IMREAD_UNCHANGED
-"""Flags of OpenCV that keep the stored depth and channels."""
+"""OpenCV flags for decoding with the stored bit depth and channels."""
 
 DIRECTLY_TO_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-"""Flags of OpenCV that decode to three channels of 8 bits, without a second pass over the pixels."""
+"""OpenCV flags for decoding to three channels of 8 bits in RGB order.
+
+The decoded pixels need no further conversion, which would be a second pass over them.
+"""
 
 
 def matches(head: bytes) -> bool:
-    """Return whether a file that starts with these bytes has one of these types."""
+    """Return whether a file that starts with these bytes is PNG, JPEG, BMP, WebP, GIF or AVIF."""
     return kind_from_head(head) is not None
 
 
@@ -41,16 +44,19 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     except InvalidHeader as error:
         raise UnreadableImage(path, str(error)) from error
     check_size(path, header.width, header.height, max_pixels)
-    # With AS_STORED, OpenCV does not scale 10 bits of an AVIF to 16 bits, and it decodes OS/2 BMP as grey.
+    # JPEG contains no alpha, so it is decoded directly to RGB. AVIF of high bit depth and OS/2 BMP must be
+    # decoded directly: with AS_STORED, OpenCV does not scale 10 bits of an AVIF to 16 bits, and it decodes
+    # OS/2 BMP as gray.
     is_direct = header.kind in ("JPEG", OS2_BMP) or header.is_high_bit_depth
     pixels = decode_with_opencv(path, data, header.kind, DIRECTLY_TO_RGB if is_direct else AS_STORED)
     return apply_orientation(rgb_from_pixels(pixels), header.orientation)
 
 
 def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: int = AS_STORED) -> MatLike:
-    """Decode the first image of `data` to grey, RGB or RGBA of uint8 or uint16.
+    """Decode the first image in `data` to gray, RGB or RGBA pixels of type uint8 or uint16.
 
-    Raises UnreadableImage or UnsupportedType for `path`. `kind` is the name of the format in messages.
+    `path` and `kind`, the name of the format, are used only in error messages. Raises UnreadableImage or
+    UnsupportedType.
     """
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

@@ -1,7 +1,8 @@
-"""Page list of the inputs: files, folders, globs, and a list on standard input.
+"""List of the pages of the inputs: files, folders, globs, and a list on standard input.
 
-The id of a page is the stem of its file, which is also the image id in test.csv. If several inputs have the
-same stem, `page_ids` adds their folders or suffixes to make the ids distinct.
+The id of a page is `PageRef.id`, the stem of its file with `_p2`, `_p3`, ... from the second page on. It is
+also the image id in test.csv. If several pages have the same id, `page_ids` adds their folders or suffixes to
+make the ids distinct.
 """
 
 from __future__ import annotations
@@ -22,23 +23,26 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"}
     | {".heic", ".heif", ".avif", ".pdf", ".dcm", ".dicom"}
 )
-"""Suffixes of files that are listed when a folder is searched. Case is ignored."""
+"""Suffixes of the files that are listed when a folder or glob is searched. Case is ignored."""
 
 STANDARD_INPUT = "-"
+"""Input that means that the list of inputs is read from standard input."""
 
 
 def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     """Return the pages of files, folders and globs, each page once.
 
     Pages are in the order of the inputs. Within a folder or glob, names are in natural order ("page 2" before
-    "page 10"), and the pages of a file are consecutive. A folder is searched recursively for files with
-    IMAGE_SUFFIXES. Links to folders inside it are not followed, because they may form loops. A file that is
-    passed directly is listed with any suffix, so that its failure is reported.
+    "page 10"), and the pages of a file are consecutive. A folder is searched recursively for files whose
+    suffix is one of IMAGE_SUFFIXES. Hidden files and folders are skipped. Links to folders inside the
+    searched folder are not followed, because they may form loops. The files that match a glob are listed only
+    if they have such a suffix. A file that is passed by its name is listed with any suffix, so that its
+    failure is reported.
 
-    Errors that concern one file are reported when it is decoded. Therefore pipes and broken links with the
-    suffix of an image, and folders that cannot be opened, are listed, and a file whose pages cannot be
-    counted is listed as one page. "-" reads a list of inputs from standard input, one per line or separated
-    by NUL (`find -print0`).
+    Errors that concern one file are reported when the file is decoded. Therefore the list also contains pipes
+    and broken links with the suffix of an image, and folders that cannot be opened. A file whose pages cannot
+    be counted is listed as one page. The input "-" means a list of inputs on standard input, one per line or
+    separated by NUL (`find -print0`).
 
     Raises InputNotFound for a name that does not exist or a glob without a match, AddressNeedsCluster for
     a URL, and NoPagesFound if the inputs contain no image.
@@ -60,7 +64,7 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
 
 
 def is_address(text: str) -> bool:
-    """Return whether the text is a URL, such as s3://bucket/scans. A path with a drive letter is not."""
+    """Return whether the text is a URL, such as s3://bucket/scans. A drive letter does not make a URL."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
@@ -72,10 +76,10 @@ def names_from_stdin() -> list[str]:
 
 
 def pages_from_file(path: Path) -> list[PageRef]:
-    """Return every page of one file, or the first one if its pages cannot be counted."""
+    """Return every page of one file, or only the first page if the pages cannot be counted."""
     try:
         count = page_count(path)
-    except Exception:  # noqa: BLE001 decoding raises it again, and only this page fails
+    except Exception:  # noqa: BLE001 decoding reports the error, as the failure of one page
         count = 1
     return [PageRef(path, number) for number in range(count)]
 
@@ -83,9 +87,10 @@ def pages_from_file(path: Path) -> list[PageRef]:
 def page_ids(pages: Sequence[PageRef]) -> list[str]:
     """Return one distinct id per page, in order.
 
-    A unique stem is the id. If pages in different folders have the same stem, their ids begin with as many
-    parent folders as needed (`ward-a-0001`, `ward-b-0001`). If pages in one folder have the same stem, their
-    ids end with the suffix (`0001-jpg`, `0001-png`). A number is appended to ids that are still equal.
+    A `PageRef.id` that is unique does not change. If pages in different folders have the same id, as many
+    parent folders as needed are prepended (`ward-a-0001`, `ward-b-0001`). If all pages with the same id are
+    in one folder, their suffix is appended (`0001-jpg`, `0001-png`). A number is appended to ids that are
+    still equal.
     """
     ids = [page.id for page in pages]
     counts = Counter(ids)
@@ -123,9 +128,9 @@ def _expand(item: str) -> list[Path]:
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
-    """Yield the matches of a glob, in which `**` matches any number of folders.
+    """Yield the paths that match a glob. `**` matches any number of folders.
 
-    `**` does not follow links to folders.
+    `**` skips hidden folders, and does not follow links to folders. A path may be yielded more than once.
     """
     if "**" not in pattern.parts:
         yield from map(Path, glob.glob(str(pattern)))  # noqa: PTH207 absolute globs
@@ -141,6 +146,7 @@ def _matches(pattern: Path) -> Iterator[Path]:
 
 
 def _images_below(folder: Path) -> list[Path]:
+    """Return all files below a folder that have an image suffix, and all folders that cannot be opened."""
     unreadable: list[OSError] = []
     images = [place / name for place, files in _walk(folder, unreadable.append) for name in files]
     return sorted(
@@ -150,9 +156,9 @@ def _images_below(folder: Path) -> list[Path]:
 
 
 def _walk(top: Path, on_error: Callable[[OSError], object] | None = None) -> Iterator[tuple[Path, list[str]]]:
-    """Yield a folder and all folders below it, each with its file names, without hidden ones.
+    """Yield `top` and all folders below it, each with the names of its files.
 
-    `on_error` is called for each folder that cannot be opened.
+    Hidden files and folders are skipped. `on_error` is called for each folder that cannot be opened.
     """
     for place, folders, files in os.walk(top, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -165,7 +171,7 @@ def has_image_suffix(path: Path) -> bool:
 
 
 def natural_sort_key(path: Path) -> list[list[tuple[bool, int, str]]]:
-    """Return a sort key that compares digits as numbers, folder by folder, and the suffix last."""
+    """Return a sort key that compares paths folder by folder, digits as numbers, and suffixes last."""
     return [
         [
             (not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece.lower())
@@ -177,7 +183,7 @@ def natural_sort_key(path: Path) -> list[list[tuple[bool, int, str]]]:
 
 
 def _disambiguated(pages: Sequence[PageRef]) -> list[str]:
-    """Return ids for pages that have the same stem, extended by their suffix or their parent folders."""
+    """Return new ids for pages with the same `PageRef.id`, extended by their suffix or parent folders."""
     paths = [page.path.absolute() for page in pages]
     if len({path.parent for path in paths}) == 1:
         return [f"{page.id}-{page.path.suffix.lstrip('.')}" for page in pages]

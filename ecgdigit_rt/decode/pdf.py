@@ -1,4 +1,4 @@
-"""PDF pages, rendered by PDFium (pypdfium2): scans at their resolution, line drawings at 300 dpi."""
+"""PDF pages, rendered by PDFium (pypdfium2): scans at their own resolution, other pages at 300 dpi."""
 
 from __future__ import annotations
 
@@ -26,24 +26,27 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfImage, PdfPage
 
 RENDER_DPI = 300
-"""Resolution of a page without a scan. Hand-picked, not tuned: a trace line of 0.2 mm is 2.4 px wide."""
+"""Resolution at which a page without a scan is rendered.
+
+Hand-picked, not tuned: a trace line of 0.2 mm is 2.4 px wide.
+"""
 
 MAX_RENDERED_PIXELS = 40_000_000
-"""Maximum size of a rendered page. Larger pages are rendered at a lower resolution.
+"""Maximum number of pixels of a rendered page. Larger pages are rendered at a lower resolution.
 
 Hand-picked, not tuned: A4 at 600 dpi has 35 megapixels.
 """
 
 _MIN_SCAN_DPI = 60
-"""Minimum resolution of a scan. An image of a lower resolution that fills the page is a background.
+"""Minimum resolution of a scan. A large image of a lower resolution is assumed to be a page background.
 
 Hand-picked, not tuned.
 """
 
 _POINTS_PER_INCH = 72
-_TAIL_BYTES = 4096  # size of the end of the file that must contain the end marker; hand-picked, not tuned
+_TAIL_BYTES = 4096  # the end marker must be in the last bytes of the file; hand-picked, not tuned
 PDFIUM_LOCK = threading.Lock()
-"""Lock for all calls of PDFium, which is not thread-safe: only one call at a time per process."""
+"""Lock that every call of PDFium must hold, because PDFium is not thread-safe."""
 
 
 def matches(head: bytes) -> bool:
@@ -52,7 +55,7 @@ def matches(head: bytes) -> bool:
 
 
 def page_count(path: Path) -> int:
-    """Return the number of pages of a file."""
+    """Return the number of pages of a file. Raises UnreadableImage, UnsupportedType or PasswordProtected."""
     return page_count_from_pdf(path, path.absolute())
 
 
@@ -62,13 +65,20 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
 
 
 def page_count_from_pdf(path: Path, source: Path | bytes) -> int:
-    """Return the number of pages of the PDF `source`. Error messages name `path`, which contains it."""
+    """Return the number of pages of the PDF `source`, a path or the bytes of a document.
+
+    Error messages name `path`, the file that contains the document. Raises UnreadableImage, UnsupportedType
+    or PasswordProtected.
+    """
     with _open(path, source) as document:
         return len(document)
 
 
 def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -> NDArray[np.uint8]:
-    """Render one page of the PDF `source`. Error messages name `path`. Raises the same errors as `rgb`."""
+    """Render one page of the PDF `source`, a path or the bytes of a document.
+
+    Error messages name `path`, the file that contains the document. Raises the same errors as `rgb`.
+    """
     import pypdfium2
 
     with _open(path, source) as document:
@@ -88,7 +98,10 @@ def rgb_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -
 
 @contextmanager
 def _open(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
-    """Open a document, and hold PDFIUM_LOCK until it is closed. Pages are loaded when they are accessed."""
+    """Open a document, and hold PDFIUM_LOCK until the document is closed.
+
+    Pages are loaded when they are accessed. Raises UnreadableImage, UnsupportedType or PasswordProtected.
+    """
     import pypdfium2
     import pypdfium2.raw as pdfium
 
@@ -110,7 +123,7 @@ def _open(path: Path, source: Path | bytes) -> Iterator[PdfDocument]:
 
 
 def _check_end(path: Path, source: Path | bytes) -> None:
-    """Reject a truncated file, which PDFium would open with missing or blank pages."""
+    """Raise UnreadableImage if the file is truncated. PDFium would open it with missing or blank pages."""
     tail = source[-_TAIL_BYTES:] if isinstance(source, bytes) else bytes_from_file(source, last=_TAIL_BYTES)
     if b"%%EOF" not in tail:
         raise UnreadableImage(path, "the PDF is truncated")
@@ -119,9 +132,10 @@ def _check_end(path: Path, source: Path | bytes) -> None:
 def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
     """Return the number of pixels per point at which a page is rendered.
 
-    A page with a scan is rendered at the resolution of the scan, a page with line drawings at RENDER_DPI
-    or more. The resolution is lower if the page would exceed the maximum size. Raises ImageSizeOutOfRange
-    if an embedded image is larger than `max_pixels`.
+    A page with a scan is rendered at the resolution of the scan, but at RENDER_DPI or more if the page also
+    contains line drawings. A page without a scan is rendered at RENDER_DPI. The resolution is lower if the
+    page would exceed the maximum size. Raises ImageSizeOutOfRange if an embedded image is larger than
+    `max_pixels`.
     """
     import pypdfium2.raw as pdfium
 
@@ -137,8 +151,9 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
             raise ImageSizeOutOfRange(path, across, down, max_pixels_text(max_pixels), is_too_large=True)
         a, b, c, d, _, _ = item.get_matrix().get()
         sides = math.hypot(a, b), math.hypot(c, d)
-        # The scale of an image inside a form (level > 0) is unknown. An image that spans half of the page is
-        # a scan or a part of a scan. The highest resolution of all parts and layers is used.
+        # The scale of an image inside a form (level > 0) is unknown. An image that spans more than half of
+        # the longer side of the page is a scan or a part of a scan. The highest resolution of these images is
+        # used.
         if item.level == 0 and max(sides) > span / 2 and min(sides) > 0:
             scan = max(scan, across / sides[0], down / sides[1])
     standard = RENDER_DPI / _POINTS_PER_INCH
@@ -151,7 +166,10 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
 
 
 def _stored_size(image: PdfImage) -> tuple[int, int]:
-    """Return the size to which an image is decoded. JPEG 2000 data may declare another size than the PDF."""
+    """Return the size in pixels to which an embedded image is decoded.
+
+    JPEG 2000 data may declare another size than the PDF. PDFium decodes the size in the JPEG 2000 data.
+    """
     across, down = image.get_px_size()
     if "JPXDecode" in image.get_filters():
         return jpeg2000_size(bytes(image.get_data(decode_simple=True))) or (across, down)
@@ -159,6 +177,9 @@ def _stored_size(image: PdfImage) -> tuple[int, int]:
 
 
 def _max_scale(width: float, height: float, pixels: int) -> float:
-    """Return the scale s that solves (w s + 1) (h s + 1) = pixels, which allows for rounding up the sides."""
+    """Return the scale at which a page has at most `pixels` pixels, even if both sides are rounded up.
+
+    The scale s solves (width s + 1) (height s + 1) = pixels.
+    """
     area, sides = max(width * height, 1e-9), width + height
     return (math.sqrt(sides**2 + 4 * area * (pixels - 1)) - sides) / (2 * area)

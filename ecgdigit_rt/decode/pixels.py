@@ -1,4 +1,4 @@
-"""Conversion of pixels of any depth and number of channels to upright RGB."""
+"""Conversion of pixels to 8-bit RGB, from other bit depths, channels and EXIF orientations."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from ecgdigit_rt.decode.limits import MAX_PIXELS, size_problem
 from ecgdigit_rt.errors import NotAnImageArray
 
 _ROTATIONS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
-_HALF_STEP = 0.5 / 255  # tolerance of the range 0 to 1, within which floats round to black or white
+_HALF_STEP = 0.5 / 255  # floats this far outside 0 to 1 still round to black or white
 
 
 def rgb_from_array(array: ArrayLike, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Convert an image array to (height, width, 3) uint8 RGB, C-contiguous.
 
-    `array` is (height, width) or (height, width, 1, 3 or 4): grey, RGB or RGBA with straight alpha, of
-    bool, uint8, uint16 (65535 is white) or floats from 0 to 1. Transparent pixels are blended with
-    white. An array that is already contiguous uint8 RGB is returned without a copy. Raises NotAnImageArray.
+    `array` is (height, width) or (height, width, 1, 3 or 4): gray, RGB or RGBA with straight alpha. Its type
+    is bool, uint8, uint16 (65535 is white) or a float type with values from 0 to 1. Transparent pixels are
+    blended with white. An array that is already contiguous uint8 RGB is returned without a copy. Raises
+    NotAnImageArray.
     """
     try:
         samples = np.asarray(array)
@@ -35,10 +36,10 @@ def rgb_from_array(array: ArrayLike, max_pixels: int = MAX_PIXELS) -> NDArray[np
 
 
 def rgb_from_pixels(pixels: MatLike, premultiplied: bool = False) -> NDArray[np.uint8]:
-    """Convert grey, grey-alpha, RGB or RGBA samples to (height, width, 3) uint8 RGB, C-contiguous.
+    """Convert gray, gray-alpha, RGB or RGBA samples to (height, width, 3) uint8 RGB, C-contiguous.
 
-    `pixels` is uint8, or uint16 that is reduced to 8 bits. Transparent pixels are blended with white. With
-    `premultiplied`, the colours are already multiplied by alpha.
+    `pixels` is uint8 or uint16; uint16 is reduced to 8 bits. Transparent pixels are blended with white.
+    `premultiplied` means that the colors are already multiplied by alpha.
     """
     eight = pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=255 / 65535)
     channels = 1 if eight.ndim == 2 else eight.shape[2]
@@ -76,9 +77,9 @@ def _integer_samples(samples: NDArray[np.generic]) -> NDArray[np.uint8] | NDArra
 
 def _blend_with_white(pixels: MatLike, premultiplied: bool) -> MatLike:
     alpha = pixels[..., -1:].astype(np.uint16)
-    colour = pixels[..., :-1].astype(np.uint16)
+    color = pixels[..., :-1].astype(np.uint16)
     if premultiplied:
-        blended = np.minimum(colour + (255 - alpha), 255).astype(np.uint8)
+        blended = np.minimum(color + (255 - alpha), 255).astype(np.uint8)
     else:
-        blended = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+        blended = ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     return np.broadcast_to(blended, (*blended.shape[:2], 3))

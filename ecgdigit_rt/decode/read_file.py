@@ -1,4 +1,4 @@
-"""Bytes of a file, with a named error for each cause of a failure."""
+"""Reading of a file into memory, with a specific error for each cause of a failure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SPECIAL_FILES = {
 def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> bytes:
     """Return all bytes of a file, or only the first `first` or the last `last` bytes.
 
-    Pipes, sockets and devices are rejected without opening them, because a pipe would block until it has a
-    writer. Raises InputNotFound, UnreadableImage, UnsupportedType or FileTooLarge.
+    Pipes, sockets and devices are rejected and not opened, because opening a pipe blocks until another
+    process opens it for writing. Raises InputNotFound, UnreadableImage, UnsupportedType or FileTooLarge.
     """
     try:
         _check_kind(path)
@@ -40,6 +40,7 @@ def bytes_from_file(path: Path, first: int = -1, last: int | None = None) -> byt
 
 
 def _check_kind(path: Path) -> None:
+    """Raise UnsupportedType for a pipe, socket or device, FileTooLarge for a large file, or OSError."""
     status = path.stat()
     special_kind = _SPECIAL_FILES.get(stat.S_IFMT(status.st_mode))
     if special_kind is not None:

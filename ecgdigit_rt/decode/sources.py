@@ -19,14 +19,15 @@ from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.results import PageRef
 
 Source = str | Path | PageRef | NDArray[Any]
-"""File, one page of a file, or image array that `rgb_from_array` accepts."""
+"""Path of a file, one page of a file, or an image array that `rgb_from_array` accepts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodablePage:
-    """Page with the function that decodes it.
+    """Page and the function that decodes it.
 
-    `pixels` returns (height, width, 3) uint8 RGB and raises InputError.
+    `pixels()` returns (height, width, 3) uint8 RGB. It raises InputError, or DependencyMissing if the package
+    that decodes the format is not installed.
     """
 
     page: PageRef
@@ -34,9 +35,9 @@ class DecodablePage:
 
 
 def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> DecodablePage:
-    """Return the page of a source: the first page of a file, the specified page, or an array.
+    """Return the page of a source: the first page of a file, the page of a `PageRef`, or an array.
 
-    An array is named `array-NUMBER`.
+    The id of an array is `array-NUMBER`, with the number `number`.
     """
     if isinstance(source, np.ndarray):
         return DecodablePage(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
@@ -47,8 +48,8 @@ def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXE
 def pages_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> Iterator[DecodablePage]:
     """Yield every page of every source. Folders and globs are expanded.
 
-    A source that cannot be listed becomes a page that raises an error when it is decoded, so that one
-    wrong name does not stop the other pages.
+    For a source whose pages cannot be listed, a page is yielded that raises an error when it is decoded.
+    Therefore one wrong name does not stop the other pages.
     """
     for number, source in enumerate(sources):
         if isinstance(source, str | Path):

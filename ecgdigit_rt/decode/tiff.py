@@ -1,4 +1,7 @@
-"""TIFF and BigTIFF: multi-page scans and faxes. Each directory is a page, without thumbnails and masks."""
+"""TIFF and BigTIFF: multi-page scans and faxes.
+
+Each directory of a file is a page, except for thumbnails and transparency masks.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _STRAIGHT_ALPHA = 2
-_MAX_TILE_PX = 4096  # maximum side of a tile larger than the page; hand-picked, not tuned: 512 is usual
+_MAX_TILE_PX = 4096  # maximum side of a tile that exceeds the page; hand-picked, not tuned: 512 is usual
 _TRUNCATED = "it ends inside its TIFF directory"
 
 
@@ -90,25 +93,29 @@ def _value(tags: dict[int, Tag], tag: int, default: int) -> int:
 
 
 def _check_tiles(path: Path, tags: dict[int, Tag]) -> None:
-    """Reject large tiles, because a tile is decoded as a whole even if only a part of it is on the page."""
+    """Raise UnreadableImage if a tile exceeds both the page and _MAX_TILE_PX.
+
+    A tile is decoded as a whole, even if only a part of it is on the page.
+    """
     for side, page_side in ((TILE_WIDTH, WIDTH), (TILE_HEIGHT, HEIGHT)):
         if _value(tags, side, 0) > max(tags[page_side].value, _MAX_TILE_PX):
             raise UnreadableImage(path, "its tiles are larger than the page")
 
 
 def _check_samples(path: Path, tags: dict[int, Tag]) -> None:
-    """Reject samples that OpenCV 5.0 rejects or decodes with wrong colours."""
+    """Raise UnsupportedType for samples that OpenCV 5.0 rejects or decodes with wrong colors."""
     bits, photometric = _value(tags, BITS, 1), _value(tags, PHOTOMETRIC, _MIN_IS_BLACK)
-    is_grey = photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK)
-    if (is_grey and bits not in (1, 8, 16, 32, 64)) or (bits == 16 and not is_grey and photometric != _RGB):
+    is_gray = photometric in (_MIN_IS_WHITE, _MIN_IS_BLACK)
+    if (is_gray and bits not in (1, 8, 16, 32, 64)) or (bits == 16 and not is_gray and photometric != _RGB):
         kind = f"a TIFF with {bits} bits per sample in the colour model {photometric}"
         raise UnsupportedType(path, kind, "Save the image as grey or RGB with 8 or 16 bits.")
 
 
 def _point_to_page(data: bytearray, layout: TiffLayout, start: int, tags: dict[int, Tag]) -> None:
-    """Make the page at `start` the first page, and set its orientation to 1, in place.
+    """Modify `data` so that the page with its directory at `start` is the first one and has orientation 1.
 
-    OpenCV decodes only the first page of a file, and only with orientation 1.
+    OpenCV decodes only the first page of a file, and supports only orientation 1. `rgb` applies the
+    orientation of the page after decoding.
     """
     struct.pack_into(layout.order + layout.pointer, data, layout.first_at, start)
     if ORIENTATION in tags:
@@ -122,8 +129,9 @@ def _undo_negative(pixels: MatLike, tags: dict[int, Tag]) -> MatLike:
 
 
 def _is_premultiplied(pixels: MatLike, tags: dict[int, Tag]) -> bool:
-    """Return whether the colours are multiplied by alpha.
+    """Return whether the colors of the decoded pixels are multiplied by alpha.
 
-    8 bits are decoded by the RGBA reader of libtiff, which multiplies by alpha. 16 bits are as stored.
+    The RGBA reader of libtiff decodes 8-bit pages and multiplies their colors by alpha. The colors of 16-bit
+    pages are as stored.
     """
     return pixels.dtype == np.uint8 or _value(tags, EXTRA_SAMPLES, 0) != _STRAIGHT_ALPHA

@@ -1,6 +1,6 @@
-"""Directories of a TIFF: offsets and tags of its pages (TIFF 6.0, BigTIFF).
+"""Directories of a TIFF file: offsets and tags of the pages (TIFF 6.0, BigTIFF).
 
-An EXIF block has the same structure. This module does not decode pixels.
+An EXIF block has the same structure as a TIFF file. This module does not decode pixels.
 """
 
 from __future__ import annotations
@@ -12,19 +12,24 @@ from dataclasses import dataclass
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 262, 274
 TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 322, 323, 338
 _MAX_TAGS = 4096  # hand-picked, not tuned: files have about twenty tags, but a damaged file may declare more
-_SUBFILE_TYPE = 254  # tag of the type of a directory
+_SUBFILE_TYPE = 254  # tag that contains the type of a directory
 _REDUCED, _MASK = 1, 4  # bits of the subfile type that mark a thumbnail and a transparency mask
 _TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 
 Read = Callable[[int, int], bytes]
-"""Function `read(at, size)` that returns `size` bytes of the file from offset `at`, or fewer at its end."""
+"""Function `read(at, size)` that returns `size` bytes of the file from offset `at` on.
+
+At the end of the file, it returns fewer bytes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class TiffLayout:
-    """Layout of a TIFF: byte order, field sizes, and position of the offset of the first directory.
+    """Sizes and positions of the fields that differ between the variants of TIFF.
 
-    `order`, `pointer` and `count` are format characters of `struct`.
+    `order`, `pointer` and `count` are format characters of `struct`: for the byte order, for an offset in the
+    file, and for the number of entries of a directory. `first_at` is the position of the offset of the first
+    directory. `entry_bytes` is the size of an entry.
     """
 
     order: str
@@ -44,7 +49,7 @@ _SIGNATURES = {
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """First value of a tag, and the byte offset of this value."""
+    """First value of a tag, and the offset of this value in the file."""
 
     value: int
     at: int
@@ -56,10 +61,11 @@ def layout_from_signature(signature: bytes) -> TiffLayout | None:
 
 
 def page_offsets(read: Read, layout: TiffLayout) -> list[int]:
-    """Return the offset of each page's directory, in order, without thumbnails and masks.
+    """Return the offset of the directory of each page, in order. Thumbnails and masks are not pages.
 
-    A directory that cannot be read ends the chain and counts as a page, so that decoding this page reports
-    the truncated file. Raises struct.error if the offset of the first directory is missing.
+    If a file contains only thumbnails and masks, one of them is the page. A directory that cannot be read
+    ends the list and counts as a page, so that decoding this page reports the truncated file. Raises
+    struct.error if the offset of the first directory is missing.
     """
     pages: list[int] = []
     visited: set[int] = set()
@@ -77,14 +83,17 @@ def page_offsets(read: Read, layout: TiffLayout) -> list[int]:
 
 
 def tags_at(read: Read, layout: TiffLayout, start: int) -> dict[int, Tag]:
-    """Return the integer tags of the directory at `start`. Raises struct.error if it is truncated."""
+    """Return the tags with integer values in the directory at `start`.
+
+    Raises struct.error if the directory is truncated or has more than _MAX_TAGS tags.
+    """
     return _directory(read, layout, start)[0]
 
 
 def first_tags(data: bytes) -> dict[int, Tag]:
-    """Return the tags of the first directory of a TIFF or an EXIF block, or none for other data.
+    """Return the tags of the first directory of a TIFF file or an EXIF block.
 
-    Raises struct.error if the directory is truncated.
+    Other data has no tags. Raises struct.error if the directory is truncated or has more than _MAX_TAGS tags.
     """
     layout = layout_from_signature(data)
     if layout is None:
@@ -104,7 +113,7 @@ def _unpack(read: Read, form: str, at: int) -> tuple[int, ...]:
 
 
 def _directory(read: Read, layout: TiffLayout, start: int) -> tuple[dict[int, Tag], int]:
-    """Return the tags of a directory, and the offset of the next directory, or 0 after the last."""
+    """Return the tags of a directory and the offset of the next directory, which is 0 after the last one."""
     (count,) = _unpack(read, layout.order + layout.count, start)
     if count > _MAX_TAGS:
         raise struct.error(f"a directory of {count} tags")

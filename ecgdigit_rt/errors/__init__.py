@@ -1,4 +1,4 @@
-"""Exceptions of the package: each has a stable id, a hint and an exit code.
+"""Exceptions of the package. Each has a stable id, a hint and an exit code.
 
 EcgDigitError
 ├── InputError                      exit 1: an input cannot be used
@@ -23,7 +23,7 @@ EcgDigitError
 │   ├── ReportMalformed             E-REPORT-01     ValueError
 │   ├── TruthMissing                E-TRUTH-01      FileNotFoundError
 │   └── TruthMalformed              E-TRUTH-02      ValueError
-├── TrainingError                   exit 1: training, rendering or labelling cannot continue
+├── TrainingError                   exit 1: training, rendering or labeling cannot continue
 │   ├── SettingsMalformed           E-TRAIN-01      ValueError
 │   ├── CheckpointExists            E-TRAIN-02      FileExistsError
 │   ├── TrainingPagesMissing        E-TRAIN-03      FileNotFoundError
@@ -73,8 +73,8 @@ EcgDigitError
 │   └── JournalMissing              E-JOURNAL-03    FileNotFoundError
 └── InternalError                   E-BUG-01        exit 70, RuntimeError
 
-Each id is a heading in docs/errors.md. Each exception also inherits from the built-in exception in the last
-column. The root class and the exceptions of backends and engines are defined in
+Each id is a heading in docs/errors.md. Each exception that has an id also inherits from the built-in
+exception that its line names last. The root class and the exceptions of backends and engines are defined in
 `ecgdigit_engine/errors.py`.
 """
 

@@ -1,4 +1,4 @@
-"""Wrapper for unexpected exceptions."""
+"""Error that reports an unexpected exception."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class InternalError(EcgDigitError, RuntimeError):
-    """An unexpected exception occurred. The original exception is the `__cause__`."""
+    """An unexpected exception occurred. `error_type` is the name of its class."""
 
     id = "E-BUG-01"
 

@@ -67,7 +67,10 @@ class UnsupportedType(InputError, ValueError):
 
 
 class ImageSizeOutOfRange(InputError, ValueError):
-    """An image is smaller than the minimum or larger than the maximum. `limit` describes which."""
+    """An image is smaller than the minimum size or larger than the maximum size.
+
+    `limit` states the limit in the message.
+    """
 
     id = "E-INPUT-05"
 
@@ -137,7 +140,7 @@ class NotAnImageArray(InputError, ValueError):
 
 
 class FileTooLarge(InputError, ValueError):
-    """A file is larger than the maximum size. `size` is in bytes."""
+    """A file is larger than the maximum size. `size` and `max_size` are in bytes."""
 
     id = "E-INPUT-11"
 
@@ -164,7 +167,7 @@ class AddressNeedsCluster(InputError, ValueError):
 
 
 class StorageUnusable(InputError, OSError):
-    """Remote storage cannot be listed, read or written."""
+    """The remote storage at a URL cannot be listed, read or written."""
 
     id = "E-STORAGE-01"
 
@@ -178,7 +181,7 @@ class StorageUnusable(InputError, OSError):
 
 
 class InvalidLayout(InputError, ValueError):
-    """A layout option is neither the name of a known layout nor a list of rows."""
+    """The value of a layout option is neither the name of a known layout nor a list of rows."""
 
     id = "E-INPUT-10"
 

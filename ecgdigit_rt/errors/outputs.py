@@ -9,7 +9,7 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class FormatNotSpecified(EcgDigitError, LookupError):
-    """Neither `--format`, nor test.csv, nor the suffix of the output determines the output format."""
+    """Neither `--format`, nor a test.csv, nor the path of the output determines the output format."""
 
     id = "E-FORMAT-01"
     exit_code = 1
@@ -91,7 +91,7 @@ class ConfigurationChanged(JournalError, ValueError):
 
 
 class JournalMalformed(JournalError, ValueError):
-    """The file at the path of the journal is not a journal that this version can read."""
+    """The journal file is damaged, from another version, or not a journal."""
 
     id = "E-JOURNAL-02"
 
@@ -104,7 +104,7 @@ class JournalMalformed(JournalError, ValueError):
 
 
 class JournalMissing(JournalError, FileNotFoundError):
-    """The journal of the run that `--only-failed` should repeat does not exist."""
+    """The journal that lists the failed pages for `--only-failed` does not exist."""
 
     id = "E-JOURNAL-03"
 

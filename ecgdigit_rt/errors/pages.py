@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ecgdigit_engine.errors import EcgDigitError
 
 
 class PageError(EcgDigitError):
-    """Base class of errors of one page. A run continues with the next page."""
+    """Base class of errors of one page. The run continues with the other pages."""
 
     exit_code = 2
 
@@ -96,13 +97,20 @@ class LeadsMissing(PageError, LookupError):
 
 
 class QualityTooLow(PageError, ValueError):
-    """The expected signal-to-noise ratio of a digitized page is below `--min-quality`."""
+    """The expected signal-to-noise ratio of a digitized page is unknown or below `--min-quality`.
+
+    `expected_db` is NaN if the ratio is unknown.
+    """
 
     id = "E-QUALITY-01"
 
     def __init__(self, expected_db: float, min_quality_db: float) -> None:
+        if math.isnan(expected_db):
+            problem = f"unknown; the minimum is {min_quality_db:g} dB"
+        else:
+            problem = f"{expected_db:.1f} dB, below the minimum of {min_quality_db:g} dB"
         super().__init__(
-            f"The expected quality is {expected_db:.1f} dB, below the minimum of {min_quality_db:g} dB",
+            f"The expected quality is {problem}",
             "Scan the page again at a higher resolution, or lower --min-quality and check the overlay.",
         )
         self.expected_db = expected_db
@@ -110,7 +118,10 @@ class QualityTooLow(PageError, ValueError):
 
 
 class PageCrashed(PageError, RuntimeError):
-    """The worker process of the page ended unexpectedly. `cause` names the signal or exit code."""
+    """The worker process that digitized the page ended unexpectedly.
+
+    `cause` names the signal or the exit code.
+    """
 
     id = "E-PAGE-03"
 
@@ -137,7 +148,7 @@ class PageTimedOut(PageError, TimeoutError):
 
 
 class OutOfMemory(PageError, MemoryError):
-    """The process has too little memory for the page. For GPU memory see `OutOfDeviceMemory`."""
+    """The process has too little memory for the page. `OutOfDeviceMemory` is the error for GPU memory."""
 
     id = "E-PAGE-05"
 

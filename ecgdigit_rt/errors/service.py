@@ -6,7 +6,7 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class ServiceError(EcgDigitError):
-    """Base class of errors of the service."""
+    """Base class of errors of the service that `ecgdigit-rt serve` starts."""
 
     exit_code = 1
 
@@ -51,7 +51,7 @@ class ServiceBusy(ServiceError, RuntimeError):
 
 
 class RequestTimedOut(ServiceError, TimeoutError):
-    """A request was not answered within the `--timeout` of the service."""
+    """A page was not digitized within the `--timeout` of the service."""
 
     id = "E-SERVE-04"
 
@@ -64,7 +64,7 @@ class RequestTimedOut(ServiceError, TimeoutError):
 
 
 class InvalidToken(ServiceError, PermissionError):
-    """A request has no token, or not the token of the service."""
+    """A request has no token, or another token than that of the service."""
 
     id = "E-SERVE-05"
 

@@ -26,9 +26,9 @@ def _describe(value: str) -> str:
 
 
 class ModelCorrupt(SetupError, ValueError):
-    """The SHA-256 digest of a model file differs from its manifest, or a manifest is invalid.
+    """The SHA-256 digest of a model file differs from the manifest, or the manifest is invalid.
 
-    `expected` and `found` are SHA-256 digests or descriptions.
+    `expected` and `found` are SHA-256 digests or, for a manifest, descriptions of its content.
     """
 
     id = "E-MODEL-02"
@@ -45,7 +45,7 @@ class ModelCorrupt(SetupError, ValueError):
 
 
 class DependencyMissing(SetupError, ImportError):
-    """An optional package is not installed. `extra` names the extra that includes it."""
+    """An optional package is not installed. `extra` is the extra of ecgdigit-rt that installs the package."""
 
     id = "E-DEPENDENCY-01"
 

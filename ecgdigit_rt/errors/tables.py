@@ -45,7 +45,7 @@ class SubmissionMalformed(TableError, ValueError):
 
 
 class PredictionsMalformed(TableError, ValueError):
-    """A folder of CSV files or a Parquet file cannot be evaluated."""
+    """The predictions in a folder of CSV files or in a Parquet file cannot be evaluated."""
 
     id = "E-SUBMISSION-02"
 
@@ -72,7 +72,7 @@ class ReportMalformed(TableError, ValueError):
 
 
 class TruthMissing(TableError, FileNotFoundError):
-    """A folder contains no ground truth, or none for some images."""
+    """A folder contains no ground truth, or none for some images. `images` are these images."""
 
     id = "E-TRUTH-01"
 

@@ -1,4 +1,4 @@
-"""Errors of training, of rendering synthetic pages, and of labelling pages."""
+"""Errors of training, of rendering synthetic pages, and of labeling pages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class TrainingError(EcgDigitError):
 class SettingsMalformed(TrainingError, ValueError):
     """A settings file or a KEY=VALUE override is invalid.
 
-    `source` is the path or name of the settings, or the override. `key` is dotted, such as `trace.steps`, or
-    empty if the error does not concern a single key.
+    `source` is the path or the name of the settings, or the text of the override. `key` is a dotted name such
+    as `trace.steps`. It is empty if the error does not concern a single key.
     """
 
     id = "E-TRAIN-01"
@@ -43,7 +43,7 @@ class CheckpointExists(TrainingError, FileExistsError):
 
 
 class TrainingPagesMissing(TrainingError, FileNotFoundError):
-    """A folder contains no training pages."""
+    """A folder contains no pages with ground truth."""
 
     id = "E-TRAIN-03"
 

@@ -1,8 +1,9 @@
 """Page layouts from the JSON files of the truth and of the predictions.
 
-NAME.json in the folder of the truth or in its parent folder has precedence. Its `layout` is a name or
-`{"name": …}`, as in the files that `run --format csv` writes. Otherwise the layout that the run detected is
-used. Files that cannot be read are ignored, because a layout only groups the pages of a report.
+A file NAME.json in the folder of the truth or in the parent of this folder has precedence. Its `layout` is a
+name, or an object `{"name": …}` as in the files that `run --format csv` writes. Without such a file, the
+layout that the run detected is used. Files that cannot be read are ignored, because a layout only groups the
+pages of a report.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def layout_from_json(path: Path) -> str:
 def id_from_json(path: Path) -> str:
     """Return the page id in the JSON file of a page, or an empty string.
 
-    The name of the file may differ from the id, since not every id is a safe file name.
+    The stem of the file may differ from the id, because not every id is a safe file name.
     """
     document = _document(path)
     page_id = document.get("id") if isinstance(document, dict) else None
@@ -35,7 +36,7 @@ def id_from_json(path: Path) -> str:
 
 
 def layouts_from_report(path: Path) -> dict[str, str]:
-    """Return the layout of each page id in the report of a run. Failed pages have none."""
+    """Return the layout of each page id in the report of a run. Failed pages have no layout."""
     document = _document(path)
     results = document.get("results") if isinstance(document, dict) else None
     pages = [page for page in results if isinstance(page, dict)] if isinstance(results, list) else []

@@ -2,8 +2,8 @@
 
 All measures are computed after the alignment of the competition metric (`ecgdigit_rt.evaluation.metric`): the
 best lag within ±0.2 s and the best offset. Every measure therefore compares the same two curves. The only
-exception is `peaks_unaligned`. Missing samples count as 0 mV in `rmse_mv` and `nrmse_percent`, as in the
-metric. `pearson` and `dtw_mv` ignore them.
+exception is `peaks_unaligned`. Missing samples count as 0 mV in `db`, `rmse_mv` and `nrmse_percent`, as in
+the metric. `pearson` and `dtw_mv` ignore missing samples, and the detection of R peaks interpolates them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ecgdigit_rt.evaluation.r_peaks import PeakMatches, match_r_peaks, pool_peak
 DTW_BAND_S = 0.1
 """Half width of the band of dynamic time warping. Hand-picked, not tuned.
 
-It is about the duration of a QRS complex, and less than the distance to the next wave.
+It is about the duration of a QRS complex, and less than the distance from one wave to the next.
 """
 
 
@@ -30,16 +30,16 @@ It is about the duration of a QRS complex, and less than the distance to the nex
 class Agreement:
     """Agreement of one lead with its truth.
 
-    - `db` is the SNR of the metric: Σ truth² over Σ error².
+    - `db` is the SNR of the metric in dB: 10·log10(Σ truth² / Σ error²), uncapped.
     - `rmse_mv` is the root mean square error.
-    - `nrmse_percent` is this error in percent of the range of the truth (maximum minus minimum). It is
+    - `nrmse_percent` is `rmse_mv` in percent of the range of the truth (maximum minus minimum). It is
       infinite for a constant truth.
-    - `pearson` is the correlation of the samples that are present in both curves. It is NaN if one of them is
-      constant.
+    - `pearson` is the correlation over the samples that the aligned prediction contains. It is NaN if there
+      are none, or if one of the two curves is constant over them.
     - `dtw_mv` is the `dtw_distance` within ±DTW_BAND_S, a mean absolute difference. It is NaN for a missing
       lead.
-    - `lag_s` and `offset_mv` are the alignment: the shift of the prediction to the right and upwards.
-    - `peaks` are the matched R peaks. `peaks_unaligned` are the R peaks that are matched without the lag.
+    - `lag_s` and `offset_mv` are the alignment: the shift of the prediction to the right and upward.
+    - `peaks` are the R peaks matched after the alignment, and `peaks_unaligned` those matched before it.
     """
 
     db: float
@@ -55,10 +55,10 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Means over leads, each lead of each image counting once, and R peaks pooled over all leads.
+    """Means over leads, in which each lead of each image has equal weight, and R peaks of all leads together.
 
-    A lead is left out of the mean of a measure that is not finite. A missing lead has no correlation, for
-    example. The mean is NaN if no lead has a finite value.
+    The mean of a measure is over the leads with a finite value. For example, a missing lead has no
+    correlation. The mean is NaN if no lead has a finite value.
     """
 
     nrmse_percent: float
@@ -78,8 +78,8 @@ def lead_agreement(
     """Compare one lead with its truth.
 
     `truth` is (samples,) in mV, finite. `predicted` has the same shape and is NaN where samples are missing.
-    It is None for a missing lead. `score` is the `lead_score` of both, which is computed if it is None.
-    Raises ValueError if the shapes differ or the truth is not finite.
+    It is None for a missing lead. `score` is the `lead_score` of `truth` and `predicted`. If `score` is None,
+    it is computed, which raises ValueError if the shapes differ or the truth is not finite.
     """
     samples = np.full(truth.size, np.nan) if predicted is None else predicted
     score = score or lead_score(truth, samples, rate_hz)
@@ -143,7 +143,7 @@ def _pearson(truth: NDArray[np.float64], aligned: NDArray[np.float64]) -> float:
     if not present.any():
         return math.nan
     a, b = truth[present], aligned[present]
-    if np.ptp(a) == 0 or np.ptp(b) == 0:  # a constant minus its mean may be rounding noise
+    if np.ptp(a) == 0 or np.ptp(b) == 0:  # a constant minus its mean may leave rounding noise
         return math.nan
     x, y = a - a.mean(), b - b.mean()
     return float(x @ y) / math.sqrt(float(x @ x) * float(y @ y))

@@ -24,8 +24,8 @@ _COLUMNS = ("page_id", "lead", "rate_hz", "layout", "mv")
 class Predictions:
     """Predicted signals of several images.
 
-    `leads` maps image id and lead name to samples (n,) in mV. `rates_hz` and `layouts` contain only images
-    whose sampling rate or layout is known.
+    `leads` maps image id and lead name to samples (n,) in mV. `rates_hz` lacks images whose sampling rate is
+    unknown. `layouts` lacks images whose layout is unknown, or contains an empty string for them.
     """
 
     leads: Submission
@@ -76,7 +76,7 @@ def _predictions_from_parquet(path: Path) -> Predictions:
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise PredictionsMalformed(path, str(error)) from error
     if rows and not set(_COLUMNS) <= set(rows[0]):
-        raise PredictionsMalformed(path, f"the columns are not {', '.join(_COLUMNS)}")
+        raise PredictionsMalformed(path, f"it lacks one of the columns {', '.join(_COLUMNS)}")
     leads: Submission = {}
     rates_hz: dict[str, float] = {}
     layouts: dict[str, str] = {}

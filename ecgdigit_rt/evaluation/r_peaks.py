@@ -1,10 +1,10 @@
 """R peaks of a lead, and matching of the R peaks of two curves.
 
 Beats are detected as in Elgendi, "Fast QRS detection with an optimized knowledge-based method", PLoS ONE
-8(9), 2013. The curve is filtered to 8 to 20 Hz and squared. A QRS complex is an interval of at least 97 ms in
-which the mean over 97 ms exceeds the mean over 611 ms plus 8 % of the overall mean. The method has no
-training or adaptation, so it works on windows of 2.5 s. The R peak of a beat is the maximum of the curve, or
-its minimum in a lead whose beats point down (aVR).
+8(9), 2013. The curve is band-pass filtered (8 to 20 Hz) and squared. A QRS complex is an interval of at least
+97 ms in which the moving mean of the squared curve over 97 ms exceeds its moving mean over 611 ms plus 8 % of
+its overall mean. The method has no training or adaptation, so it works on windows of 2.5 s. The R peak of a
+beat is the maximum of the curve, or the minimum in a lead whose beats point down (such as aVR).
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ Array = NDArray[np.float64]
 TOLERANCE_S = 0.05
 """Maximum distance between matched peaks. Hand-picked, not tuned."""
 
-END_S = 0.06
+MARGIN_S = 0.06
 """Margin at both ends of a lead. Hand-picked, not tuned.
 
-A beat inside the margin may be cut off in one of the two curves. It can be matched, but it is not counted.
+A beat inside the margin may be cut off in one of the two curves. Other peaks can match it, but it is not
+counted.
 """
 
 _BAND_HZ, _ORDER = (8.0, 20.0), 3
@@ -43,7 +44,7 @@ The search windows of two beats do not overlap, because 2 × 0.06 s is less than
 
 @dataclass(frozen=True, slots=True)
 class PeakMatches:
-    """Matched R peaks of a truth and a prediction, without beats within `END_S` of an end.
+    """Matched R peaks of a truth and a prediction, without beats within `MARGIN_S` of an end.
 
     `true` and `predicted` are the numbers of peaks in each curve. `true_matched` and `predicted_matched` are
     the numbers of peaks with a peak of the other curve within `TOLERANCE_S`. `errors_s` are the distances of
@@ -58,17 +59,17 @@ class PeakMatches:
 
     @property
     def sensitivity(self) -> float:
-        """Fraction of the true peaks that are matched, NaN without true peaks."""
+        """Fraction of the true peaks that are matched. NaN if there are no true peaks."""
         return self.true_matched / self.true if self.true else math.nan
 
     @property
     def precision(self) -> float:
-        """Fraction of the predicted peaks that are matched, NaN without predicted peaks."""
+        """Fraction of the predicted peaks that are matched. NaN if there are no predicted peaks."""
         return self.predicted_matched / self.predicted if self.predicted else math.nan
 
     @property
     def median_ms(self) -> float:
-        """Median distance of the matched peaks in ms, NaN without matched peaks."""
+        """Median distance of the matched peaks in ms. NaN if no peaks are matched."""
         return 1000 * float(np.median(self.errors_s)) if self.errors_s else math.nan
 
 
@@ -87,14 +88,14 @@ def pool_peaks(parts: Iterable[PeakMatches]) -> PeakMatches:
 def match_r_peaks(truth: Array, predicted: Array, rate_hz: float) -> PeakMatches:
     """Match the R peaks of two curves (samples,) in mV with a common start. NaN marks missing samples.
 
-    The truth determines the polarity of both curves, so that R is not matched with S in leads in which both
-    are equally tall.
+    The truth determines the polarity of both curves. Otherwise an R wave could be matched with an S wave in a
+    lead in which both waves are equally tall.
     """
     up = points_up(truth, rate_hz)
     true_s, predicted_s = r_peaks(truth, rate_hz, up), r_peaks(predicted, rate_hz, up)
-    end_s = truth.size / rate_hz - END_S
-    true_errors = _nearest(true_s[(true_s >= END_S) & (true_s <= end_s)], predicted_s)
-    predicted_errors = _nearest(predicted_s[(predicted_s >= END_S) & (predicted_s <= end_s)], true_s)
+    end_s = truth.size / rate_hz - MARGIN_S
+    true_errors = _nearest(true_s[(true_s >= MARGIN_S) & (true_s <= end_s)], predicted_s)
+    predicted_errors = _nearest(predicted_s[(predicted_s >= MARGIN_S) & (predicted_s <= end_s)], true_s)
     matched = true_errors[true_errors <= TOLERANCE_S]
     return PeakMatches(
         true=true_errors.size,
@@ -108,33 +109,36 @@ def match_r_peaks(truth: Array, predicted: Array, rate_hz: float) -> PeakMatches
 def r_peaks(mv: Array, rate_hz: float, up: bool) -> Array:
     """Return the times of the R peaks of a lead in seconds from its first sample, ascending.
 
-    `mv` is (samples,), NaN where missing. `up` selects the maximum of each beat, otherwise the minimum. A
-    parabola through the extreme sample and its two neighbours refines the time.
+    `mv` is (samples,), NaN where missing. If `up`, the R peak of a beat is its maximum, otherwise its
+    minimum. A parabola through the extreme sample and its two neighbours refines the time.
     """
     filled = _interpolate_gaps(mv)
     curve = filled if up else -filled
-    reach = round(_SEARCH_S * rate_hz)
+    radius = round(_SEARCH_S * rate_hz)
     times_s = []
     for beat in _beats(filled, rate_hz):
-        first = max(0, beat - reach)
-        peak = first + int(curve[first : beat + reach + 1].argmax())
+        first = max(0, beat - radius)
+        peak = first + int(curve[first : beat + radius + 1].argmax())
         times_s.append((peak + _parabola_offset(curve, peak)) / rate_hz)
     return np.array(times_s)
 
 
 def points_up(mv: Array, rate_hz: float) -> bool:
-    """Return whether the median beat of a lead rises further above its median than it falls below it."""
+    """Return whether a typical beat rises at least as far above the median of the lead as it falls below.
+
+    The result is true for a lead without beats.
+    """
     filled = _interpolate_gaps(mv)
-    centred = filled - np.median(filled) if filled.size else filled
-    reach = round(_SEARCH_S * rate_hz)
-    beats = [centred[max(0, beat - reach) : beat + reach + 1] for beat in _beats(filled, rate_hz)]
+    centered = filled - np.median(filled) if filled.size else filled
+    radius = round(_SEARCH_S * rate_hz)
+    beats = [centered[max(0, beat - radius) : beat + radius + 1] for beat in _beats(filled, rate_hz)]
     return not beats or bool(np.median([beat.max() + beat.min() for beat in beats]) >= 0)
 
 
 def _beats(mv: Array, rate_hz: float) -> list[int]:
-    """Return the sample with the most energy of each beat, ascending.
+    """Return for each beat the index of the sample with the highest mean energy over `_QRS_S`, ascending.
 
-    Of two beats closer than `_MIN_RR_S` the weaker one is dropped.
+    If two beats are closer than `_MIN_RR_S`, the one with less energy is dropped.
     """
     if mv.size < _BEAT_S * rate_hz or not np.ptp(mv) > 0:
         return []
@@ -152,19 +156,25 @@ def _beats(mv: Array, rate_hz: float) -> list[int]:
 
 
 def _band_pass(mv: Array, rate_hz: float) -> Array:
-    """Filter to the band of a QRS complex without delay, by the power response of a Butterworth filter."""
+    """Return the curve in the frequency band of QRS complexes, without delay.
+
+    The gain is the product of the power responses of a high-pass and a low-pass Butterworth filter.
+    """
     margin = min(mv.size - 1, round(rate_hz))
     padded = np.pad(mv, margin, mode="reflect", reflect_type="odd")
     hz = np.fft.rfftfreq(padded.size, 1 / rate_hz)
     low, high = _BAND_HZ
-    with np.errstate(divide="ignore"):  # at 0 Hz the gain is 0
+    with np.errstate(divide="ignore"):  # at 0 Hz, low / hz is infinite and the gain is 0
         gain = 1 / ((1 + (hz / high) ** (2 * _ORDER)) * (1 + (low / hz) ** (2 * _ORDER)))
     filtered = np.fft.irfft(np.fft.rfft(padded) * gain, padded.size)
     return np.asarray(filtered[margin : margin + mv.size])
 
 
 def _running_mean(values: Array, width: float) -> Array:
-    """Return the mean over `width` samples around each sample. Windows are clipped at the ends."""
+    """Return the mean over a window of about `width` samples around each sample.
+
+    The number of samples in the window is odd. Windows are clipped at the ends of the curve.
+    """
     half = max(1, round(width / 2))
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(values.size)
@@ -173,7 +183,7 @@ def _running_mean(values: Array, width: float) -> Array:
 
 
 def _interpolate_gaps(mv: Array) -> Array:
-    """Return the curve with linear interpolation of missing samples, or an empty array if all are missing."""
+    """Return the curve with missing samples interpolated linearly, or an empty array if all are missing."""
     present = np.flatnonzero(np.isfinite(mv))
     return np.interp(np.arange(mv.size), present, mv[present]) if present.size else np.empty(0)
 
@@ -189,7 +199,7 @@ def _parabola_offset(curve: Array, peak: int) -> float:
 
 
 def _nearest(times_s: Array, others_s: Array) -> Array:
-    """Return the distance of each time from the nearest of the others, infinite without others."""
+    """Return the distance of each time from the nearest of the others, or infinity if there are no others."""
     if not others_s.size:
         return np.full(times_s.size, np.inf)
     return np.asarray(np.abs(times_s[:, None] - others_s).min(1))

@@ -1,4 +1,7 @@
-"""Scores of a submission against the truth: per image, per kind, per layout, per lead and overall."""
+"""Scores of a submission against the truth: per image, per kind, per layout, per lead and overall.
+
+The kind of an image is the part of its name that says how the image was made (`01_render`).
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth, truth
 from ecgdigit_rt.formats.submission_csv import Submission
 from ecgdigit_rt.results import LEADS
 
+# Three parts joined by underscores: a number with an optional letter before it, the kind (the only group),
+# and optionally another number with optional letters before it.
 _KIND = re.compile(r"[A-Za-z]?\d+_([A-Za-z][\w-]*?)(?:_[A-Za-z]*\d+)?")
 
 
@@ -28,7 +33,7 @@ class ImageScore:
     """Scores of one image.
 
     `leads` and `agreements` contain every lead with truth. `missing` contains the names of the leads that are
-    absent from the submission or only zeros. `kind` and `layout` are empty if unknown.
+    absent from the submission or contain only zeros. `kind` and `layout` are empty if unknown.
     """
 
     image: str
@@ -58,7 +63,7 @@ class ImageScore:
 class Evaluation:
     """Scores of several images.
 
-    `without_truth` contains the names of the images of the submission without truth, which are not scored.
+    `without_truth` contains the names of submitted images that have no truth. They are not scored.
     """
 
     images: tuple[ImageScore, ...]
@@ -66,7 +71,7 @@ class Evaluation:
 
     @property
     def score(self) -> float:
-        """Competition score: mean of the capped ratios, in dB."""
+        """Competition score in dB: 10·log10 of the mean of the capped ratios."""
         return competition_score([image.ratio for image in self.images])
 
     @property
@@ -92,7 +97,7 @@ class Evaluation:
 
     @property
     def lead_agreements(self) -> dict[str, list[Agreement]]:
-        """Agreements of each lead, one for every image that has its truth."""
+        """Agreements of each lead, one for every image whose truth contains the lead."""
         by_lead = {n: [i.agreements[n] for i in self.images if n in i.agreements] for n in LEADS}
         return {name: agreements for name, agreements in by_lead.items() if agreements}
 
@@ -105,7 +110,7 @@ def _group(images: Iterable[tuple[str, ImageScore]]) -> dict[str, list[ImageScor
 
 
 def mean_db(images: Sequence[ImageScore]) -> float:
-    """Return the mean of the uncapped SNR of some images, in dB."""
+    """Return the mean of the uncapped SNRs of some images, in dB."""
     return sum(image.db for image in images) / len(images)
 
 
@@ -119,8 +124,8 @@ def evaluate(
 ) -> Evaluation:
     """Score the output of a run against a folder of truth files NAME.csv.
 
-    By default, all leads of an image that is absent from the submission count as missing. `submitted_only`
-    omits these images. Raises TruthMissing, TruthMalformed or TestCsvMalformed.
+    By default, all leads of an image that is absent from the submission count as missing. If `submitted_only`
+    is true, these images are left out. Raises TruthMissing, TruthMalformed or TestCsvMalformed.
     """
     predictions = submission if isinstance(submission, Predictions) else Predictions(submission)
     paths = truth_paths(truth_dir)
@@ -147,19 +152,22 @@ def image_score(
     """
     rate_hz = rate_hz or infer_rate_hz(truth, predicted)
     scores, agreements, missing = {}, {}, []
-    for name, label in truth.leads.items():
+    for name, true_mv in truth.leads.items():
         mv = predicted.get(name)
         is_missing = mv is None or not np.nan_to_num(mv).any()
         if mv is not None:
-            mv = resample_to_truth(mv, rate_hz, truth.rate_hz, label.size)
-        scores[name] = lead_score(label, mv, truth.rate_hz)
-        agreements[name] = lead_agreement(label, None if is_missing else mv, truth.rate_hz, scores[name])
+            mv = resample_to_truth(mv, rate_hz, truth.rate_hz, true_mv.size)
+        scores[name] = lead_score(true_mv, mv, truth.rate_hz)
+        agreements[name] = lead_agreement(true_mv, None if is_missing else mv, truth.rate_hz, scores[name])
         if is_missing:
             missing.append(name)
     return ImageScore(truth.image, kind_from_name(truth.image), scores, tuple(missing), agreements)
 
 
 def kind_from_name(image: str) -> str:
-    """Return the kind in an image name: `01_render` → render, `h01_clean_00009` → clean, otherwise empty."""
+    """Return the kind in an image name: `01_render` → render, `h01_clean_00009` → clean.
+
+    Return an empty string if the name contains no kind.
+    """
     match = _KIND.fullmatch(image)
     return match[1] if match else ""

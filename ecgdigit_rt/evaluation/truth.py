@@ -19,18 +19,18 @@ from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv
 from ecgdigit_rt.results import LEADS
 
 DEFAULT_RATE_HZ = 500.0
-"""Sampling rate of a record whose rate cannot be determined."""
+"""Assumed sampling rate of a record whose rate cannot be determined: the rate of digitized leads."""
 
 RECORD_S = 10
-"""Duration of all records of the competition. The number of lines therefore determines the rate."""
+"""Duration of every competition record in seconds. The number of lines therefore determines the rate."""
 
 RATES_HZ = (250.0, 256.0, 500.0, 512.0, 1000.0, 1025.0)
 """Sampling rates of the records of the competition."""
 
 SLACK = 2
-"""Maximum difference in samples between two windows of the same duration.
+"""Maximum difference in size, in samples, between two windows of the same duration.
 
-Either end of a window may be rounded down or to the nearest sample.
+Each end of a window may be rounded down or to the nearest sample, a difference of up to one sample per end.
 """
 
 
@@ -47,7 +47,7 @@ class Truth:
 
 
 def truth_paths(folder: Path) -> dict[str, Path]:
-    """Return the truth file of each image id. Raises TruthMissing if the folder has none."""
+    """Return the truth file of each image id: all CSV files except test.csv. Raises TruthMissing."""
     paths = {path.stem: path for path in sorted(folder.glob("*.csv")) if path.name != "test.csv"}
     if not paths:
         raise TruthMissing(folder)
@@ -55,7 +55,10 @@ def truth_paths(folder: Path) -> dict[str, Path]:
 
 
 def find_test_csv(folder: Path) -> dict[str, list[LeadRequest]]:
-    """Return the requests of a test.csv in the truth folder or its parent folder, or an empty dictionary."""
+    """Return the requests of a test.csv in the truth folder or its parent folder, or an empty dictionary.
+
+    Raises TestCsvMalformed.
+    """
     for path in (folder / "test.csv", folder.absolute().parent / "test.csv"):
         if path.is_file():
             return read_test_csv(path)
@@ -67,8 +70,8 @@ def read_truth(path: Path, requests: Sequence[LeadRequest] = ()) -> Truth:
 
     The file does not contain its sampling rate. These sources are tried in order:
 
-    1. `requests`, the lines of test.csv for this image, if most of their counts match the windows
-    2. the number of lines of a 10 s record, if that gives a rate of the competition
+    1. `requests`, the lines of test.csv for this image, if more than half of them match the windows in size
+    2. the number of lines of a 10 s record, if this gives a rate of the competition
     3. 500 Hz
     """
     try:
@@ -104,7 +107,7 @@ def _window(path: Path, name: str, cells: Sequence[str]) -> NDArray[np.float64]:
     window = values[present[0] : present[-1] + 1]
     if not np.isfinite(window).all():
         gap = present[0] + int(np.argmin(np.isfinite(window)))
-        raise TruthMalformed(path, name, f"line {gap + 2} is empty inside the window of the lead")
+        raise TruthMalformed(path, name, f"line {gap + 2} is empty or infinite inside the window of the lead")
     return window
 
 

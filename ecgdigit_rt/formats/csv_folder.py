@@ -1,9 +1,9 @@
-"""Format `csv`: NAME.csv with the signals and NAME.json with the metadata, per page.
+"""Format `csv`: for each page, NAME.csv with the signals and NAME.json with the metadata.
 
 NAME.csv has the column `time_s` and one column per lead in standard order. Each line below the header is one
 sample of the record at 500 Hz. Values are in millivolts with 5 decimals (10 nV). Cells outside the printed
-part of a lead are empty. NAME.json contains `page_metadata`. `ecgdigit-rt evaluate` accepts NAME.csv as
-truth.
+part of a lead are empty. NAME.json contains `page_metadata`. `ecgdigit-rt evaluate` also accepts NAME.csv
+as truth.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dataframe_from_page(page: Digitized) -> pd.DataFrame:
-    """Return a data frame of the signals in millivolts, float32, with one column per lead in standard order.
+    """Return the signals in millivolts, float32, as a data frame with one column per lead in standard order.
 
     Samples outside the printed part of a lead are NaN. The index `time_s` is the time in seconds since the
     start of the record, at 500 Hz. `attrs` contains `page_metadata`. Raises DependencyMissing if pandas is

@@ -1,14 +1,17 @@
-"""Format `dicom`: NAME.dcm per page, a DICOM waveform with all leads in one multiplex group at 500 Hz.
+"""Format `dicom`: one file NAME.dcm per page.
 
-A page with all twelve leads is stored as a 12-Lead ECG, which allows at most 16384 samples (PS3.3 A.34.3).
-Any other page is stored as a General ECG. One count is one microvolt. Samples outside the printed part of a
-lead have the Waveform Padding Value, -32768. Separate groups of three simultaneous leads would need no
-padding, but most readers expect all leads in the first group. Annotations contain the metadata: one
+The file is a DICOM waveform at 500 Hz with all leads in one multiplex group. A page with all twelve leads and
+at most 16384 samples (the limit of PS3.3 A.34.3) is stored as a 12-Lead ECG, any other page as a General ECG.
+The channel sensitivity is one microvolt per sample unit. Samples outside the printed part of a lead have the
+Waveform Padding Value, -32768. Separate groups of three simultaneous leads would need no padding, but a
+reader that uses only the first group would then lose the other leads. Annotations contain the metadata: one
 annotation for the page, and one for the printed samples of each lead.
 
-No value is invented: elements that are unknown and may be empty are empty. Acquisition DateTime must not be
-empty. It is the modification time of the image file, as the first annotation explains. Equal results of an
-unchanged image file give equal files with equal UIDs.
+No value is invented: an element whose value is unknown is empty where the standard allows it. Acquisition
+DateTime must not be empty. It is the modification time of the image file, as the first annotation explains.
+If the image is not a file, it is the current time, although the annotation has the same text. If an unchanged
+image file is digitized again, with an equal result and under the same path, the new DICOM file is identical,
+including its UIDs.
 """
 
 from __future__ import annotations
@@ -37,9 +40,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 MAX_TWELVE_LEAD_SAMPLES = 16384
-"""Maximum number of samples of a 12-Lead ECG (PS3.3 A.34.3). A General ECG has no limit."""
+"""Maximum number of samples per channel of a 12-Lead ECG (PS3.3 A.34.3). A General ECG has no limit."""
 
-_MAX_LO_CHARS = 64  # maximum length of the value representation LO (PS3.5 6.2)
+_MAX_LO_CHARS = 64  # maximum length of a value with value representation LO (PS3.5 6.2)
 
 
 def open_writer(destination: OutputDestination) -> PageFolder:
@@ -69,7 +72,7 @@ def dicom_from_page(page: Digitized, page_id: str = "") -> Dataset:
     out.Modality = "ECG"
     out.SeriesDescription = "Digitized from an image of a paper ECG"
     out.InstanceNumber = page.source.page + 1
-    time = _modification_time(page.source.path)
+    time = _acquisition_time(page.source.path)
     out.ContentDate, out.ContentTime = f"{time:%Y%m%d}", f"{time:%H%M%S}"
     out.AcquisitionDateTime = f"{time:%Y%m%d%H%M%S%z}"
     out.AcquisitionContextSequence = [_lead_system()] if is_twelve_lead else []
@@ -87,7 +90,7 @@ def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
         dicom_from_page(page, page_id).save_as(partial, enforce_file_format=True)
 
 
-def _modification_time(path: Path) -> datetime:
+def _acquisition_time(path: Path) -> datetime:
     """Return the modification time of the image file, or the current time if there is no such file."""
     try:
         return datetime.fromtimestamp(path.stat().st_mtime).astimezone()
@@ -96,14 +99,14 @@ def _modification_time(path: Path) -> datetime:
 
 
 def _add_uids(out: Dataset) -> None:
-    """Derive UIDs under the root 2.25 (PS3.5 B.2) from the content, so that equal content has equal UIDs."""
+    """Derive UIDs under the root 2.25 (PS3.5 B.2) from the content: equal content has equal UIDs."""
     content = hashlib.sha256(out.to_json().encode()).hexdigest()
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         setattr(out, keyword, f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{keyword} {content}').int}")
 
 
 def _add_unknown_elements(out: Dataset) -> None:
-    """Add the elements that must be present but are unknown, with empty values."""
+    """Add empty elements: they must be present, but their values are unknown."""
     for keyword in (
         "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
         "ReferringPhysicianName", "AccessionNumber", "SeriesNumber",
@@ -122,7 +125,7 @@ def _add_equipment(out: Dataset, page: Digitized) -> None:
 
 
 def _lead_system() -> Dataset:
-    """Return the lead system (TID 3401). It is unspecified, because pages do not show it."""
+    """Return the lead system (TID 3401), which is "unspecified" because it is not printed on the page."""
     from pydicom.dataset import Dataset
 
     item = Dataset()

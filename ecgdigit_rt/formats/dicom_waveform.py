@@ -1,4 +1,4 @@
-"""Waveform of a DICOM file: one multiplex group with all leads, its coded terms and its annotations."""
+"""Waveform of a DICOM file: a multiplex group with all leads, its annotations, and their coded terms."""
 
 from __future__ import annotations
 
@@ -43,33 +43,33 @@ MICROVOLT: Code = ("uV", "UCUM", "microvolt")
 
 LEAD_SYSTEM: Code = ("10:11345", "MDC", "Lead System")
 UNSPECIFIED_LEAD_SYSTEM: Code = ("10:11264", "MDC", "Unspecified 12-lead system")
-"""Concept name of the lead system, and its value from CID 3263 (ECG Lead Placement)."""
+"""Concept name of the lead system, and its only value in this format, from CID 3263 (ECG Lead Placement)."""
 
 NOTICE = (
     "Digitized from an image of a paper ECG, for research use. Samples that are not printed hold the "
     "padding value. The recording time was not read: the acquisition time is the modification time of the "
     "image file."
 )
-"""Beginning of the annotation of the page."""
+"""First line of the annotation of the page. The UIDs of all files change with this text."""
 
-_MAX_ST_CHARS = 1024  # maximum length of the value representation ST (PS3.5 6.2)
+_MAX_ST_CHARS = 1024  # maximum length of a value with value representation ST (PS3.5 6.2)
 
 
 def waveform(page: Digitized) -> Dataset:
     """Return the multiplex group of all leads."""
     from pydicom.dataset import Dataset
 
-    counts = int16_from_mv(signal_table(page))
+    samples = int16_from_mv(signal_table(page))
     group = Dataset()
     group.WaveformOriginality = "DERIVED"
-    group.NumberOfWaveformSamples, group.NumberOfWaveformChannels = counts.shape
+    group.NumberOfWaveformSamples, group.NumberOfWaveformChannels = samples.shape
     group.SamplingFrequency = RATE_HZ
     group.MultiplexGroupLabel = "PAPER"
     group.ChannelDefinitionSequence = [_channel(k, name) for k, name in enumerate(lead_names(page), start=1)]
     group.WaveformBitsAllocated = 16
     group.WaveformSampleInterpretation = "SS"
     group.add_new("WaveformPaddingValue", "OW", INVALID_SAMPLE.to_bytes(2, "little", signed=True))
-    group.add_new("WaveformData", "OW", counts.astype("<i2").tobytes())
+    group.add_new("WaveformData", "OW", samples.astype("<i2").tobytes())
     return group
 
 
@@ -98,7 +98,8 @@ def waveform_annotations(page: Digitized, page_id: str) -> list[Dataset]:
         item = _annotation(lead_comment(lead), (1, channel))
         printed = lead_slice(lead)
         item.TemporalRangeType = "SEGMENT"
-        item.ReferencedSamplePositions = [printed.start + 1, printed.stop]  # counted from 1
+        # First and last sample, counted from 1.
+        item.ReferencedSamplePositions = [printed.start + 1, printed.stop]
         annotations.append(item)
     return annotations
 

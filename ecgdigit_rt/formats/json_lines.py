@@ -2,7 +2,7 @@
 
 | key | content |
 |---|---|
-| schema_version, id, source, page | 2; page id; file; page number in the file, from 1 |
+| schema_version, id, source, page | 2; page id; path of the file; page number in the file, from 1 |
 | status | digitized, partial (leads are missing) or failed |
 | software, models, device | provenance; null if unknown |
 | unit, duration_s, layout, missing, expected_db, quality, notes | properties of the page |
@@ -34,27 +34,27 @@ def open_writer(destination: OutputDestination) -> JsonLinesWriter:
 
 
 class JsonLinesWriter:
-    """Page writer of one JSON Lines file or stream. A file is published when the writer is closed."""
+    """Page writer of one JSON Lines file or stream. A file appears under its final name on closing."""
 
     def __init__(self, destination: OutputDestination) -> None:
         self._destination = destination
-        self._open = ExitStack()
+        self._resources = ExitStack()
 
     def __enter__(self) -> Self:
         file = atomic_text_file(self._destination.path, self._destination.stream)
-        self._text = self._open.enter_context(file)
+        self._stream = self._resources.enter_context(file)
         return self
 
     def write(self, page_id: str, result: Result) -> None:
         """Write one line. Raises OutputNotWritable."""
         line = json.dumps(_page_object(page_id, result), ensure_ascii=False, allow_nan=False)
         with reraise_as_output_error(self._destination.path):
-            self._text.write(line + "\n")
+            self._stream.write(line + "\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        self._resources.__exit__(kind, error, trace)
 
 
 def _page_object(page_id: str, result: Result) -> dict[str, object]:

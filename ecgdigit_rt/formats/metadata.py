@@ -41,7 +41,7 @@ def missing_leads(result: Result) -> list[str]:
 def page_metadata(page: Digitized, page_id: str = "") -> dict[str, object]:
     """Return the metadata of a digitized page, with the keys of `page.schema.json`.
 
-    Unknown values are None. Processing times are left out, so that repeated runs give equal values.
+    Unknown values are None. Processing times are left out, so that repeated runs give equal metadata.
     """
     provenance = page.provenance
     return {
@@ -70,7 +70,7 @@ def failure_metadata(page: Failed, page_id: str = "") -> dict[str, object]:
 def source_metadata(page: Digitized | Failed, page_id: str = "") -> dict[str, object]:
     """Return the schema version, the page id, the file and the page number, which counts from 1.
 
-    Bytes of the id and the file name that are not UTF-8 are escaped.
+    Bytes of the id and of the file name that are not valid UTF-8 are escaped.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -100,10 +100,10 @@ def layout_metadata(page: Digitized) -> dict[str, object]:
 
 
 def quality_metadata(page: Digitized) -> dict[str, float | None]:
-    """Return the mesh residual, the mean confidence, and the disagreement of related and repeated leads.
+    """Return the mesh residual in pixels, the mean confidence of the leads, and residuals in millivolts.
 
-    The disagreement is the median residual of each lead relation, and the difference between repeated
-    segments of a lead, both in millivolts.
+    There is one residual for each lead relation: its median magnitude. There is another for each lead that is
+    printed twice: the median absolute difference between both segments, apart from a constant offset.
     """
     confidences = [lead.confidence for lead in page.leads.values()]
     residual_px = page.residual_px
@@ -148,10 +148,10 @@ def lead_comment(lead: Lead) -> str:
 
 
 def round_finite(value: float, decimals: int) -> float | None:
-    """Return the rounded value, or None if it is not finite, because JSON has no NaN."""
+    """Return the rounded value. A value that is not finite becomes None, because JSON has no NaN."""
     return round(float(value), decimals) if math.isfinite(value) else None
 
 
 def escape_surrogates(text: str) -> str:
-    """Return the text as valid UTF-8. Bytes of file names that are not UTF-8 become backslash escapes."""
+    """Return text that UTF-8 can encode. Surrogates (invalid bytes of a file name) are escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

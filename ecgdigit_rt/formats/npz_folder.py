@@ -1,8 +1,8 @@
-"""Format `npz`: NAME.npz per page, for NumPy, without pickles.
+"""Format `npz`: one file NAME.npz per page, for NumPy, without pickled objects.
 
-Each lead is a float32 array in millivolts, which is named after the lead and contains only the printed
-samples. `leads` lists the names in standard order. `rate_hz`, `start_s` and `end_s` are float64 arrays
-(leads,). `metadata` is `page_metadata` as a JSON string.
+The file contains one float32 array in millivolts per lead. The array has the name of the lead and contains
+only the printed samples. `leads` lists the names in standard order. `rate_hz`, `start_s` and `end_s` are
+float64 arrays (leads,). `metadata` is `page_metadata` as a JSON string.
 """
 
 from __future__ import annotations

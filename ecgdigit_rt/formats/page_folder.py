@@ -26,14 +26,15 @@ Each file must appear atomically.
 _UNSAFE = re.compile(rf'[{CONTROL_CHARS}/\\:*?"<>|]|^\.|[. ]$')
 """Unsafe parts of a file name.
 
-They are characters that some file system, terminal or UTF-8 rejects, a leading dot (hidden file), and a
-trailing dot or space, which Windows drops.
+They are characters that some file systems or terminals reject or that UTF-8 cannot encode, a leading dot
+(hidden file), and a trailing dot or space, which Windows drops.
 """
 
 _MAX_STEM_BYTES = 200
 """Maximum length of a stem. Hand-picked, not tuned.
 
-It is less than the 255 bytes that file systems allow, because temporary names are longer than final names.
+It is less than the 255 bytes that file systems allow, because the name of a temporary file is longer than the
+name of the final file.
 """
 
 
@@ -43,7 +44,8 @@ class PageFolder:
     The folder is created with its first file. Failed pages and pages without leads get no files. Existing
     files of a page are replaced. If a page fails, its existing files stay.
 
-    `suffixes` are the suffixes of the files of one page. `stem` returns their common stem for a page id.
+    `suffixes` are the suffixes of the files of one page. `stem_from_id` returns the common stem of these
+    files for a page id.
     """
 
     def __init__(
@@ -51,11 +53,11 @@ class PageFolder:
         path: Path,
         write_page: WritePage,
         suffixes: tuple[str, ...],
-        stem: Callable[[str], str] | None = None,
+        stem_from_id: Callable[[str], str] | None = None,
     ) -> None:
         self._path = path
         self._write_page = write_page
-        self._suffixes, self._stem = suffixes, stem or file_stem
+        self._suffixes, self._stem_from_id = suffixes, stem_from_id or file_stem
 
     def __enter__(self) -> Self:
         check_folder_writable(self._path)
@@ -68,7 +70,7 @@ class PageFolder:
 
     def has(self, page_id: str) -> bool:
         """Return whether all files of a page exist."""
-        stem = self._stem(page_id)
+        stem = self._stem_from_id(page_id)
         return all((self._path / f"{stem}{suffix}").is_file() for suffix in self._suffixes)
 
     def __exit__(
@@ -78,14 +80,16 @@ class PageFolder:
 
 
 def file_stem(page_id: str, unsafe: Pattern[str] = _UNSAFE, max_bytes: int = _MAX_STEM_BYTES) -> str:
-    """Return a safe file stem for a page id. Equal ids give equal stems, different ids different stems.
+    """Return a safe file stem for a page id.
 
-    A safe id is returned unchanged. Otherwise the unsafe characters are replaced and a digest of the id is
-    appended. These ids also count as unsafe:
+    Equal ids give equal stems. Different ids give different stems, apart from collisions of the 32-bit
+    digest. A safe id is returned unchanged. Otherwise the unsafe characters are replaced and a digest of the
+    id is appended. These ids also count as unsafe:
 
     - an id that is empty or longer than `max_bytes`
-    - the stem of the run's report
-    - an id that is not in Unicode normal form NFC, because some file systems treat all forms as one name
+    - the stem of the report of the run, in upper or lower case
+    - an id that is not in Unicode normal form NFC, because some file systems treat all normal forms of a name
+      as the same name
     """
     safe = unicodedata.normalize("NFC", unsafe.sub("_", page_id))
     is_reserved = safe.lower() == REPORT.removesuffix(".json")

@@ -1,6 +1,6 @@
 """Format `parquet`: one file with a row per page and lead, for pandas, polars and DuckDB.
 
-`mv` is a list of float32 in millivolts, which contains only the printed samples, from `start_s` on. A failed
+`mv` is a list of float32 in millivolts. It contains only the printed samples, from `start_s` on. A failed
 page is one row with `error_id` and `message` but without a lead. Queries such as `WHERE lead = 'II'`
 therefore skip failed pages.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAGES_PER_ROW_GROUP = 128
-"""Number of pages that are buffered in memory before a row group is written, about 10 MB.
+"""Number of pages per row group. They are buffered in memory until the group is written: about 10 MB.
 
 Hand-picked, not tuned.
 """
@@ -32,7 +32,7 @@ DICTIONARY_COLUMNS = (
     "page_id", "source", "lead", "unit", "layout", "status", "notes", "software", "models",
     "device", "error_id", "message",
 )  # fmt: skip
-"""Columns with repeated values. Parquet stores each distinct value once per row group."""
+"""Columns with repeated values. With a dictionary, Parquet stores each distinct value once per row group."""
 
 
 def open_writer(destination: OutputDestination) -> ParquetPageWriter:
@@ -41,7 +41,7 @@ def open_writer(destination: OutputDestination) -> ParquetPageWriter:
 
 
 class ParquetPageWriter:
-    """Page writer of one Parquet file. The file is published when the writer is closed."""
+    """Page writer of one Parquet file. The file appears under its final name when the writer is closed."""
 
     def __init__(self, destination: OutputDestination) -> None:
         with missing_dependency_as_error("--format parquet", "pyarrow", "parquet"):
@@ -50,7 +50,7 @@ class ParquetPageWriter:
         self._path = destination.path
         self._arrow, self._parquet = pa, parquet
         self._schema = signals_schema()
-        self._open = ExitStack()
+        self._resources = ExitStack()
         self._rows: list[dict[str, object]] = []
         self._pages = 0
 
@@ -62,7 +62,7 @@ class ParquetPageWriter:
                     partial, self._schema, compression="zstd", use_dictionary=list(DICTIONARY_COLUMNS)
                 )
             opened.push(self._finish)
-            self._open = opened.pop_all()
+            self._resources = opened.pop_all()
         return self
 
     def write(self, page_id: str, result: Result) -> None:
@@ -75,7 +75,7 @@ class ParquetPageWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        self._resources.__exit__(kind, error, trace)
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write the last row group and close the file. After an error, only close the file."""
@@ -94,7 +94,7 @@ class ParquetPageWriter:
 
 
 def signals_schema() -> pa.Schema:
-    """Return the schema of every table of signals."""
+    """Return the Arrow schema of a table with one row per page and lead."""
     import pyarrow as pa
 
     real, text = pa.float64(), pa.string()
@@ -126,7 +126,10 @@ def signals_schema() -> pa.Schema:
 
 
 def rows_from_page(page_id: str, result: Result) -> list[dict[str, object]]:
-    """Return one row per lead, or one row for a failed page. Absent keys become null in the table."""
+    """Return one row per lead, or one row for a failed page.
+
+    Absent keys become null in the table. A digitized page without leads has no rows.
+    """
     source = source_metadata(result, page_id)
     origin = {"page_id": source["id"], "source": source["source"], "page": source["page"]}
     if isinstance(result, Failed):

@@ -1,8 +1,8 @@
 """Table of the output formats.
 
 A new format is one module in this package with a function `open_writer(destination: OutputDestination) ->
-PageWriter`, and one line in `FORMATS`. The module of a format is imported only when its writer is opened,
-because the command-line help imports this table.
+PageWriter`, and one line in `FORMATS`. The command-line help imports this table. To keep this import fast,
+the module of a format is imported only when its writer is opened.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 REPORT = "report.json"
-"""File name of a run's report in an output folder. No file of a page has this name."""
+"""File name of the report of a run in an output folder. The files of a page never have this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputDestination:
-    """Destination of a run's output.
+    """Destination of the output of a run.
 
-    If `stream` is not None, the output is written to it instead of `path`. `requests` are the requests of
-    test.csv by image id, or None without a test.csv.
+    If `stream` is not None, the output is written to `stream` instead of `path`. `requests` are the requests
+    of test.csv by image id, or None without a test.csv.
     """
 
     path: Path
@@ -44,8 +44,8 @@ class OutputFormat:
     """One output format.
 
     `module` is the name of the module in this package that defines `open_writer`. `suffixes` are the suffixes
-    of the output file, or of the signal files in the output folder if `is_folder`. Messages suggest the first
-    suffix. `to_stream` is true for formats that can be written to standard output and pipes.
+    of the output file, or of the signal files in the output folder if `is_folder`. Error messages suggest the
+    first suffix. `to_stream` is true for formats that can be written to standard output and pipes.
     """
 
     name: str
@@ -55,13 +55,13 @@ class OutputFormat:
     to_stream: bool = False
 
     def open_writer(self, destination: OutputDestination) -> PageWriter:
-        """Return a page writer. Raises DependencyMissing if the format's extra is not installed."""
+        """Return a page writer. Raises DependencyMissing if the optional package of the format is missing."""
         module = import_module(f"{__package__}.{self.module}")
         writer: PageWriter = module.open_writer(destination)
         return writer
 
     def report_path(self, out: Path) -> Path:
-        """Return the path of a run's report: in the folder of an output file, or inside an output folder."""
+        """Return the path of the report of a run: inside an output folder, or next to an output file."""
         return out / REPORT if self.is_folder else out.with_name(f"{out.stem}.report.json")
 
 
@@ -80,14 +80,17 @@ FORMATS = {
 
 
 _DEFAULT = "submission"
-"""Default format of streams and of runs with a test.csv. No other format supports test.csv."""
+"""Default format of streams, and of runs with a test.csv if the output path has no known suffix.
+
+No other format supports test.csv.
+"""
 
 
 def select_format(name: str | None, out: Path, *, has_requests: bool) -> OutputFormat:
     """Return the named format, or the one implied by test.csv, `-` or the suffix of `out`.
 
-    Raises UnknownChoice, FormatNotSpecified if nothing implies a format, or FormatConflict if the name, `out`
-    and test.csv contradict each other.
+    Raises UnknownChoice if no format has this name, FormatNotSpecified if nothing implies a format, or
+    FormatConflict if the name, `out` and test.csv contradict each other.
     """
     if name is not None and name not in FORMATS:
         raise UnknownChoice("format", name, tuple(FORMATS))
@@ -105,9 +108,9 @@ def select_format(name: str | None, out: Path, *, has_requests: bool) -> OutputF
         problem = f"it writes a folder of files, but {out.name} is a file name"
         hint = f"Set --out to a folder: --format {selected.name} --out {out.with_suffix('')}"
         raise FormatConflict(selected.name, problem, hint)
-    others = [other.name for other in _formats_with_suffix(out) if not other.is_folder]
-    if others and selected.name not in others:
-        problem = f"{out.name} has the suffix of {others[0]} files"
+    file_formats = [other.name for other in _formats_with_suffix(out) if not other.is_folder]
+    if file_formats and selected.name not in file_formats:
+        problem = f"{out.name} has the suffix of {file_formats[0]} files"
         hint = f"Use the suffix {selected.suffixes[0]} or another format."
         raise FormatConflict(selected.name, problem, hint)
     return selected
@@ -125,7 +128,7 @@ def _implied_format(out: Path, *, has_requests: bool) -> OutputFormat:
 
 
 def _formats_with_suffix(out: Path) -> list[OutputFormat]:
-    """Return the formats that use the suffix of `out`. An existing folder has none, whatever its name."""
+    """Return the formats that use the suffix of `out`. The list is empty if `out` is an existing folder."""
     if out.is_dir():
         return []
     return [entry for entry in FORMATS.values() if out.suffix.lower() in entry.suffixes]

@@ -7,26 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import LEADS, Digitized, Lead
 
 RATE_HZ = 500.0
-"""Sampling rate of all written tables. Digitized leads have the same rate."""
+"""Sampling rate of the table. It is also the rate at which the program digitizes leads."""
 
 COUNTS_PER_MV = 1000
-"""Counts of a 16-bit sample per millivolt.
+"""Number of integer steps (ADC counts) of a 16-bit sample per millivolt.
 
-One count is 1 µV, which is 0.01 mm of paper at 10 mm/mV. The range is ±32.767 mV.
+One count is 1 µV, which is 0.01 mm of paper at 10 mm/mV. The range of a sample is ±32.767 mV.
 """
 
 INVALID_SAMPLE = -32768
 """16-bit value of samples outside the printed part of a lead.
 
-It is the invalid sample of WFDB's format 16, and the Waveform Padding Value of the DICOM files.
+WFDB format 16 defines this value for invalid samples. In DICOM files it is the Waveform Padding Value.
 """
 
 
 def lead_names(page: Digitized) -> list[str]:
-    """Return the names of the leads that have samples, in standard order. They are the table's columns."""
+    """Return the names of the leads that have samples, in standard order: the columns of the table."""
     return [name for name in LEADS if name in page.leads and page.leads[name].mv.size]
 
 
@@ -56,7 +57,7 @@ def signal_table(page: Digitized, rate_hz: float = RATE_HZ) -> NDArray[np.float3
 def int16_from_mv(mv: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
     """Return millivolts as 16-bit counts of the same shape.
 
-    NaN becomes INVALID_SAMPLE. Values out of range are clipped.
+    NaN becomes INVALID_SAMPLE. Values outside ±32.767 mV are clipped.
     """
     counts = np.clip(np.rint(mv * COUNTS_PER_MV), -32767, 32767)
     return np.where(np.isnan(mv), INVALID_SAMPLE, counts).astype(np.int16)
@@ -65,6 +66,4 @@ def int16_from_mv(mv: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
 def _resample_lead(lead: Lead, rate_hz: float, count: int) -> NDArray[np.floating]:
     if lead.rate_hz == rate_hz:
         return lead.mv
-    from ecgdigit_rt.resample import resample  # imports scipy, which is rarely needed
-
     return resample(lead.mv, lead.rate_hz, rate_hz, count)

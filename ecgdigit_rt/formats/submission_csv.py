@@ -1,4 +1,4 @@
-"""Format `submission`: one CSV file with a line per sample, and the reader of this format.
+"""Format `submission`: a writer and a reader of one CSV file with a line per sample.
 
 A line is `{image}_{row}_{lead},{millivolts}`, where `row` is the index of the sample within the lead, from 0.
 If a test.csv is passed, the file contains exactly the samples that it requests. Otherwise the file contains
@@ -29,13 +29,13 @@ from ecgdigit_rt.results import Result
 HEADER = "id,value\n"
 
 _MAX_PHYSICAL_LINES = 256
-"""Maximum number of physical lines that a record with a quoted id may span.
+"""Maximum number of physical lines that a CSV row with a quoted id may span.
 
 A file name has at most 255 bytes, all of which may be line breaks.
 """
 
 Submission = dict[str, dict[str, NDArray[np.float64]]]
-"""Signals by image id and lead, float64 (rows,) in millivolts. Absent rows are NaN."""
+"""Signals by image id and lead, float64 (rows,) in millivolts. Rows that are absent from the file are NaN."""
 
 
 def open_writer(destination: OutputDestination) -> SubmissionPageWriter:
@@ -85,15 +85,16 @@ def rows_text(image: str, lead: str, mv: NDArray[np.floating[Any]]) -> str:
 
 @lru_cache(maxsize=64)
 def _template(lead: str, count: int) -> str:
+    """Return a template of the lines of one lead for `%`. A NUL character stands for the image id."""
     return "".join(f"\0_{row}_{lead},%.5f\n" for row in range(count))
 
 
 class SubmissionLeadWriter:
-    """Writer of a submission, which appends one lead at a time.
+    """Writer that appends one lead at a time to a submission.
 
     The new file replaces `path` when the writer is closed. After an error the new file is discarded and
-    `path` remains unchanged. `stream` and targets that are not regular files (a pipe, /dev/stdout) are
-    written to directly.
+    `path` remains unchanged. If `stream` is not None, the lines are written to `stream`. If `path` is not a
+    regular file (a pipe, /dev/stdout), the lines are written to it directly.
     """
 
     def __init__(self, path: Path, stream: TextIO | None = None) -> None:
@@ -127,8 +128,8 @@ class SubmissionLeadWriter:
 def read_submission(path: Path) -> Submission:
     """Read a submission. Lines may be in any order, but no row may occur twice.
 
-    Raises InputNotFound or SubmissionMalformed. For a duplicate row, the error contains the first line number
-    of the lead's last block.
+    Raises InputNotFound or SubmissionMalformed. If a row of a lead is duplicate, the error contains the
+    number of the line at which the last block of consecutive lines of this lead begins.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -173,9 +174,10 @@ def _lead_blocks(path: Path, lines: Iterable[str]) -> Iterator[_LeadBlock]:
 
 
 def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield line numbers and logical lines.
+    """Yield logical lines, each with the number of its first physical line.
 
-    A quoted id may contain line breaks, so a line with an open quote is joined with the following lines.
+    A quoted id may contain line breaks, so a line with an open quote is joined with the following lines, up
+    to `_MAX_PHYSICAL_LINES` in total.
     """
     start, parts = 2, list[str]()
     for number, line in enumerate(lines, start=2):

@@ -1,7 +1,7 @@
-"""Requests of the competition's test.csv, and the samples of a page that they request.
+"""Requests in test.csv of the competition, and the requested samples of a page.
 
-`test.csv` has the columns id, lead, fs, number_of_rows. For each line the submission must contain exactly
-number_of_rows values in millivolts at fs Hz, without NaN.
+`test.csv` has the columns id, lead, fs and number_of_rows. For each of its lines the submission must contain
+exactly number_of_rows values in millivolts at fs Hz, without NaN.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.errors import InputNotFound, TestCsvMalformed
 from ecgdigit_rt.formats.metadata import missing_leads
 from ecgdigit_rt.formats.signal_table import lead_names
+from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import LEADS, Failed, Result
 
 COLUMNS = ("id", "lead", "fs", "number_of_rows")
@@ -26,7 +27,7 @@ MAX_RATE_HZ = 100_000
 MAX_ROWS = 10_000_000
 """Maximum sampling rate and number of rows of a request.
 
-Larger requests would exhaust the memory. Hand-picked, not tuned.
+Larger requests could exhaust the memory. Hand-picked, not tuned.
 """
 
 
@@ -41,7 +42,7 @@ class LeadRequest:
 
 @dataclass(frozen=True, slots=True)
 class LeadValues:
-    """Values of one page for the submission, in millivolts by lead, and the names of its missing leads."""
+    """Values of one page for the submission, in millivolts by lead, and names of the missing leads."""
 
     values: Mapping[str, NDArray[np.float64]]
     missing: tuple[str, ...]
@@ -50,8 +51,8 @@ class LeadValues:
 def read_test_csv(path: Path) -> dict[str, list[LeadRequest]]:
     """Read the requests of a test.csv by image id. Images and leads are in the order of the file.
 
-    Columns may be in any order, and other columns are ignored. Raises InputNotFound, or TestCsvMalformed with
-    the line and the column.
+    The columns may be in any order, and additional columns are ignored. Raises InputNotFound, or
+    TestCsvMalformed with the line and the column.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")  # read_text would translate the line endings
@@ -82,17 +83,15 @@ def read_test_csv(path: Path) -> dict[str, list[LeadRequest]]:
 
 
 def values_for(result: Result, requests: Sequence[LeadRequest] | None) -> LeadValues:
-    """Return the requested values of one page, or all of its leads if `requests` is None.
+    """Return the requested values of one page, or the values of all its leads if `requests` is None.
 
-    A requested lead that is missing is filled with zeros, and so are all requested leads of a failed page.
-    Without requests, leads are returned at their original rate, and a failed page has no values.
+    The values of a requested lead that was not digitized are zeros. On a failed page this applies to all
+    leads. Without requests, leads are returned at their original rate, and a failed page has no values.
     """
     leads = {} if isinstance(result, Failed) else result.leads
     if requests is None:
         signals = {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}
         return LeadValues(signals, tuple(missing_leads(result)))
-    from ecgdigit_rt.resample import resample  # imports scipy, which only requests need
-
     values = {}
     for request in requests:
         lead = leads.get(request.lead)
@@ -105,7 +104,7 @@ def values_for(result: Result, requests: Sequence[LeadRequest] | None) -> LeadVa
 
 
 def missing_requests(result: Result, requests: Sequence[LeadRequest]) -> list[str]:
-    """Return the requested leads that the result lacks."""
+    """Return the names of the requested leads that were not digitized."""
     digitized = [] if isinstance(result, Failed) else lead_names(result)
     return [request.lead for request in requests if request.lead not in digitized]
 
@@ -113,7 +112,7 @@ def missing_requests(result: Result, requests: Sequence[LeadRequest]) -> list[st
 def _numbered_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each row.
 
-    A quoted id may contain line breaks. The number is that of the last line of the row.
+    A quoted id may contain line breaks. The number is that of the last physical line of the row.
     """
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
@@ -136,10 +135,10 @@ def _request_from_cells(path: Path, line: int, cells: Sequence[str]) -> tuple[st
         raise TestCsvMalformed(path, line, "lead", problem)
     rate_hz = _number(rate)
     if not 0 < rate_hz <= MAX_RATE_HZ:
-        raise TestCsvMalformed(path, line, "fs", f"{rate!r} is not a sampling rate in Hz")
+        raise TestCsvMalformed(path, line, "fs", f"{rate!r} is not a rate in Hz up to {MAX_RATE_HZ}")
     count = _number(rows)
     if not (0 < count <= MAX_ROWS and count.is_integer()):
-        problem = f"{rows!r} is not a positive whole number"
+        problem = f"{rows!r} is not a whole number from 1 to {MAX_ROWS}"
         raise TestCsvMalformed(path, line, "number_of_rows", problem)
     return image, LeadRequest(lead, rate_hz, int(count))
 

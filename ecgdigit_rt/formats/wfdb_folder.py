@@ -1,8 +1,8 @@
-"""Format `wfdb`: NAME.hea and NAME.dat per page, for PhysioNet's tools.
+"""Format `wfdb`: the files NAME.hea and NAME.dat of one record per page, for the tools of PhysioNet.
 
-A record contains all digitized leads at 500 Hz in format 16, with one count per microvolt. Samples outside
-the printed part of a lead are invalid samples, which readers return as NaN. The comments of the header
-contain the metadata: `page_comments` and `lead_comment`.
+A record contains all digitized leads at 500 Hz in format 16, with one ADC count per microvolt. Samples
+outside the printed part of a lead are invalid samples, which the `wfdb` package reads as NaN. The comments of
+the header contain the metadata: `page_comments`, and one `lead_comment` per lead.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def open_writer(destination: OutputDestination) -> PageFolder:
 def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
     """Write one record and return the path of its header.
 
-    `path` is the path of the record, with or without `.hea`. WFDB allows at most 50 letters, digits, `_` and
-    `-` in the name of a record. Other names are changed. Raises ValueError if the page has no leads,
-    DependencyMissing or OutputNotWritable.
+    `path` is the path of the record, with or without `.hea`. A WFDB record name consists of letters, digits,
+    `_` and `-`, at most 50 in total. A name that breaks this rule is changed. Raises ValueError if the page
+    has no leads, DependencyMissing or OutputNotWritable.
     """
     if not lead_names(page):
         raise ValueError(f"{page_id or page.source.id} has no leads to write")
@@ -52,8 +52,8 @@ def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
     header = path.with_name(f"{name}.hea")
     with reraise_as_output_error(header):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The header contains the name of the signal file, so both are written under their final names, in
-        # a temporary folder.
+        # The header contains the name of the signal file, so both files are written under their final names,
+        # into a temporary folder.
         with TemporaryDirectory(prefix=f".{name}.", suffix=".part", dir=path.parent) as temporary:
             _write_record(page, name, Path(temporary), page_id)
             for suffix in (".dat", ".hea"):  # the header comes last: a record exists if its header exists
@@ -88,7 +88,7 @@ def _write_record(page: Digitized, name: str, folder: Path, page_id: str) -> Non
 
 
 def _ascii_text(line: str) -> str:
-    """Return the line in ASCII. Other characters are escaped, because readers drop them."""
+    """Return the line in ASCII. Other characters are escaped, because `wfdb` ignores them in a header."""
     return line.replace("→", "->").encode("ascii", "backslashreplace").decode().replace("\n", "\\n")
 
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 class PageWriter(Protocol):
     """Writer of the results of a run, page by page, as a context manager.
 
-    It receives every page, including failed ones. Entering the context checks that the output can be written,
-    before any page is processed. Each file appears atomically: complete or not at all. Every method may
-    raise OutputNotWritable.
+    The writer receives every page, including failed ones. Entering the context checks that the output can be
+    written, before any page is processed. Each file appears atomically: complete or not at all. Every method
+    may raise OutputNotWritable.
     """
 
     def __enter__(self) -> Self:
@@ -26,4 +26,4 @@ class PageWriter(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Publish the output, or discard it after an error."""
+        """Publish an output file, or discard it after an error. Files in an output folder already exist."""

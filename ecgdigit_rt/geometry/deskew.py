@@ -1,8 +1,9 @@
 """Second run of the grid stage on a flat but rotated sheet, after deskewing the sheet.
 
 The grid stage is most accurate on level lines. On lines rotated by 5 to 10 degrees, its errors are correlated
-over centimetres, as if the sheet were bent. A fitted surface follows these errors, and the page loses 3 to
-6 dB. Once the sheet is deskewed by its best-fitting plane, the grid stage measures a flat sheet.
+over centimetres, as if the sheet were bent. A fitted surface follows these errors, and the page loses 3 to 6
+dB. The sheet is therefore deskewed with the homography that best fits its grid, and the grid stage measures
+the deskewed sheet, on which the lines are level.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS
 from ecgdigit_rt.stages import GRID_SIDE
 
 _MAX_AMBIGUOUS = 2.0
-"""Largest nonplanarity that errors of the grid stage may cause. Measured: up to 1.75 on rotated flat sheets.
-Two of 20 bent sheets are also below this limit."""
+"""Maximum nonplanarity that errors of the grid stage alone may cause. Measured: up to 1.75 on rotated flat
+sheets. Two of 20 bent sheets are also below this limit."""
 
 _MAX_FLAT = 1.4
-"""Largest nonplanarity of a flat sheet after deskewing. Measured: 0.3 to 1.1 on flat sheets, at least 1.75 on
+"""Maximum nonplanarity of a flat sheet after deskewing. Measured: 0.3 to 1.1 on flat sheets, at least 1.75 on
 bent sheets."""
 
 _MARGIN_MM = MARGIN_PERIODS * STEP_MM
-"""Width of the mesh's margin. The view excludes it: the margin contains no grid, but the grid stage might
+"""Width of the mesh's margin. The view excludes the margin: it contains no grid, but the grid stage might
 detect lines there."""
 
 _MAX_ENLARGEMENT = 2.0
-"""Maximum number of view pixels per image pixel. Hand-picked, not tuned; the first
-view has the same limit."""
+"""Maximum number of view pixels per image pixel along one axis. Hand-picked, not tuned. The view of the first
+run has the same limit."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ class DeskewedView:
 def deskew(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
     """Return the mesh of a deskewed view if the view shows a flat sheet, otherwise `mesh`.
 
-    Only a mesh that is nearly, but not exactly, planar is measured again. `runner` runs the grid stage.
-    `image` is the upright image that `mesh` belongs to.
+    The grid is measured again only if the nonplanarity of `mesh` is above 1 and at most `_MAX_AMBIGUOUS`.
+    `runner` runs the grid stage. `image` is the upright image that `mesh` belongs to.
     """
     if not 1 < mesh.nonplanarity <= _MAX_AMBIGUOUS:
         return mesh
@@ -75,10 +76,11 @@ def deskew(runner: Runner, image: Image, mesh: Mesh) -> Mesh:
 
 
 def deskewed_view(image: Image, mesh: Mesh) -> DeskewedView:
-    """Rectify the paper under the mesh by its best-fitting plane, at the input size of the grid stage.
+    """Rectify the sheet by the homography that best fits the mesh, at the input size of the grid stage.
 
-    The view is sampled at about the resolution of the image and then averaged down, like the first view.
-    Half-tones and black-and-white pages therefore look the same in both views.
+    The view is sampled at about the resolution of the image and then averaged down, like the view of the
+    first run. Halftones and black-and-white pages therefore look similar in both views. The view is smaller
+    than the input size if `_MAX_ENLARGEMENT` limits it.
     """
     u0, v0, u1, v1 = mesh.extent_mm
     image_from_mm = _plane_from_mesh(mesh)

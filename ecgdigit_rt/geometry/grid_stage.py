@@ -24,7 +24,8 @@ class GridPhase:
     """Phase fields of the grid, two complex arrays (rows, columns).
 
     phase_u is exp(2πi · u / 5 mm) times its confidence (0 to 1); phase_v is the same for v. A field pixel is
-    `cell_px` original pixels wide and high. The fields start at `corner_px` in the upright image.
+    `cell_px` original pixels wide and high. The top left corner of the fields is at `corner_px` in the
+    upright image.
     """
 
     phase_u: NDArray[np.complex64]
@@ -34,7 +35,7 @@ class GridPhase:
 
 
 def grid_phase(runner: Runner, located: Located) -> GridPhase:
-    """Run the grid stage on the sheet. The view is reused if the sheet fills the image."""
+    """Run the grid stage on the sheet. `located.view` is reused if the sheet fills the image."""
     left, top, right, bottom = located.page_px
     fills_image = (left, top, right, bottom) == (0, 0, located.image.shape[1], located.image.shape[0])
     view, factor = located.view if fills_image else grid_stage_view(located.image[top:bottom, left:right])
@@ -44,7 +45,11 @@ def grid_phase(runner: Runner, located: Located) -> GridPhase:
 def phase_from_view(
     runner: Runner, view: NDArray[np.uint8], factor: float, corner_px: tuple[int, int] = (0, 0)
 ) -> GridPhase:
-    """Run the grid stage on a view, with `factor` original pixels per view pixel."""
+    """Run the grid stage on a view.
+
+    `factor` is the number of original pixels per view pixel. `corner_px` is the top left corner of the view
+    in the upright image.
+    """
     phase = runner.run({"pixels": pad_to_step(view)[None]})["phase"][0]
     rows, columns = (-(-side // MAP_STRIDE) for side in view.shape[:2])
     phase = phase[:, :rows, :columns]
@@ -57,9 +62,9 @@ def phase_from_view(
 
 
 def mesh_from_grid(phase: GridPhase, max_nonplanarity: float = 1.0) -> Mesh:
-    """Fit the mesh in pixels of the upright image. Raises NoGridFound.
+    """Fit the mesh, with nodes in pixels of the upright image. Raises NoGridFound.
 
-    The mesh is a plane if the nonplanarity of the sheet is at most `max_nonplanarity`.
+    The mesh is exactly planar if the nonplanarity of the sheet is at most `max_nonplanarity`.
     """
     mesh = mesh_from_phase(phase.phase_u, phase.phase_v, phase.cell_px, max_nonplanarity)
     return dataclasses.replace(mesh, pixels=mesh.pixels + np.array(phase.corner_px, np.float32))

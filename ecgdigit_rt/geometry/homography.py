@@ -1,7 +1,7 @@
 """Homographies: robust fitting, and mapping of points.
 
-A homography divides by a denominator that is linear in the source coordinates. In photos it is proportional
-to the distance of the paper from the camera.
+A homography divides by a denominator that is linear in the source coordinates. If it maps paper to a photo,
+the denominator is proportional to the distance of the paper from the camera, along the optical axis.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def fit_homography(
 
     In each iteration the linear equations are divided by the denominators of the previous iteration. The
     minimized error thereby becomes the distance in target units (Sanathanan and Koerner, 1963). `weight` is
-    (n,). A perspective coefficient is the relative change of the denominator from the centroid of the points
-    to the farthest point along an axis.
+    (n,). A perspective coefficient is the change of the denominator over a step along one axis. The
+    denominator is 1 at the centroid of the points, and the step is the largest distance of a point from the
+    centroid along either axis.
     """
     source_centroid = np.average(source, axis=0, weights=weight)
     half = float(np.abs(source - source_centroid).max()) + 1e-12
@@ -65,7 +66,8 @@ def _normal_equations(
     """Return the (8, 8) matrix and the right-hand side from four moment matrices of (x, y, 1), each (3, 3).
 
     The moments are weighted by 1, u, v and u² + v². The result is the system of normal equations for the
-    equations (x, y, 1, 0, 0, 0, -ux, -uy) = u and (0, 0, 0, x, y, 1, -vx, -vy) = v, which are never built.
+    equations (x, y, 1, 0, 0, 0, -ux, -uy) = u and (0, 0, 0, x, y, 1, -vx, -vy) = v, which are not built
+    explicitly.
     """
     matrix = np.zeros((8, 8))
     matrix[:3, :3] = matrix[3:6, 3:6] = plain

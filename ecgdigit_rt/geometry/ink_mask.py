@@ -17,11 +17,12 @@ as dark as ink mask at least 0.60."""
 
 
 def mask_near_ink(page: NDArray[np.uint8], cell_px: int, reach_cells: int) -> NDArray[np.bool_]:
-    """Return the mask of cells within `reach_cells` of ink. It is empty if the grid is as dark as ink.
+    """Return the mask of cells within `reach_cells` of ink, without any cell if the grid is as dark as ink.
 
+    The grid counts as dark if more than `_MAX_MASKED` of the page would be masked.
     `page` is (height, width, 3) uint8 RGB. Ink is dark in all channels, whereas coloured grid lines are
-    bright in at least one. The mask is (rows, columns) in cells of `cell_px` pixels; both counts are rounded
-    up.
+    bright in at least one. The mask is (rows, columns) in cells of `cell_px` pixels per side; the numbers
+    of rows and columns are rounded up.
     """
     value = cv2.max(cv2.max(page[..., 0], page[..., 1]), page[..., 2])
     quarter = cv2.resize(

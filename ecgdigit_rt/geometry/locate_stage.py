@@ -21,12 +21,13 @@ _MIN_PAGE_SHARE = 0.03  # minimum fraction of the image that the sheet covers
 _PAGE_MARGIN = 0.02  # margin around the sheet, as a fraction of its size
 _CROP_BELOW = 0.62  # fraction of the image's long side below which the sheet is cropped and predicted again
 _CROP_MARGIN = 0.06  # margin of the crop around the sheet, as a fraction of the sheet's size
-_CERTAIN_TURN = 0.97  # probability above which "upright" needs no further evidence
-_POSSIBLE_TURN = 0.002  # minimum probability of a quarter turn that is tried
+_CERTAIN_TURN = 0.97  # probability of "upright" above which no other orientation is tried
+_POSSIBLE_TURN = 0.002  # minimum probability of an orientation that is tried
 
 _CLEAR_EVIDENCE = 5.0
 """Evidence above which an image is taken as upright without further tests. The possible maximum is 13, one
-per mark. Measured: 4.5 to 6 on upright pages, at most 4.6 on rotated pages."""
+per kind of mark: the pulse and twelve lead names. Measured: 4.5 to 6 on upright pages, at most 4.6 on rotated
+pages."""
 
 _UPRIGHT_BONUS = 0.3
 """Evidence added to the image in its original orientation, since most images are upright. Hand-picked, not
@@ -62,8 +63,8 @@ def downscale(image: Image, side: int, max_scale: float = 1.0) -> tuple[Image, f
     """Resize the image to a long side of at most `side`, and return it with the exact factor.
 
     The factor is the number of original pixels per new pixel. It is the same on both axes. Scaling to a size
-    rounded to whole pixels would stretch one axis by a thousandth, which is several samples over ten seconds.
-    `max_scale` limits the enlargement of small images.
+    rounded to whole pixels would stretch one axis by up to about a thousandth, which is several samples in
+    ten seconds. `max_scale` limits the enlargement of small images.
     """
     factor = min(side / max(image.shape[:2]), max_scale)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -78,15 +79,18 @@ def pad_to_step(image: Image) -> Image:
 
 
 def grid_stage_view(image: Image) -> tuple[Image, float]:
-    """Resize an image to the input size of the grid stage, and return it with the exact factor."""
+    """Resize an image to the input size of the grid stage, and return it with the exact factor.
+
+    Images are enlarged at most twofold.
+    """
     return downscale(image, GRID_SIDE, max_scale=2.0)
 
 
 def locate(runner: Runner, image: Image) -> Located:
     """Find the sheet in an image (height, width, 3) uint8 RGB. Raises NoPageFound.
 
-    A rotated image is turned upright and predicted again, since the locate stage recognises upright marks
-    only. A sheet that is small in the image is cropped and predicted again at a larger scale.
+    A rotated image is turned upright and predicted again, since the locate stage recognizes only upright
+    marks. A sheet that is small in the image is cropped and predicted again at a larger scale.
     """
     view, factor = grid_stage_view(image)
     upright = _upright_prediction(runner, view, factor)
@@ -144,7 +148,7 @@ def _predict(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
     """Return the heatmaps, the turn probabilities and the cell size in original pixels.
 
-    The view is usually twice as large as the input of the locate stage. A reduction by exactly two is fast.
+    The view is usually exactly twice as large as the input of the locate stage, and halving is fast.
     """
     small, factor = downscale(view[0], LOCATE_SIDE)
     factor *= view[1]

@@ -21,11 +21,11 @@ class Mesh:
 
     pixels: (rows, columns, 2) float32. x and y of the node at origin_mm + step_mm * (column, row), in the
     upright image at its original resolution. The centre of pixel i is at i + 0.5.
-    residual_px: robust standard deviation of the detected grid from the mesh, along one axis.
-    coverage: share of the nodes, excluding margins, at which the grid was detected. The other nodes are
+    residual_px: robust standard deviation of the distance from the detected grid to the mesh, along one axis.
+    coverage: fraction of the nodes, excluding margins, at which the grid was detected. The other nodes are
     extrapolated.
     nonplanarity: deviation of the grid from a plane, as a multiple of the maximum on flat pages. It is inf if
-    no plane fits.
+    no plane fits or if no plane was tried.
     """
 
     pixels: NDArray[np.float32] = field(repr=False)
@@ -88,9 +88,9 @@ class Mesh:
 
 
 def _initial_position(nodes: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return approximate rows and columns of the targets, to initialise Newton's method.
+    """Return approximate rows and columns of the targets, to initialize Newton's method.
 
-    They are computed by the homography that fits the nodes.
+    They are computed by the homography that best maps the nodes to their rows and columns.
     """
     rows, columns = np.meshgrid(*(np.arange(n) for n in nodes.shape[:2]), indexing="ij")
     indices = np.stack([rows.ravel(), columns.ravel()], 1).astype(np.float64)

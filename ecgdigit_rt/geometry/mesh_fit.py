@@ -2,7 +2,7 @@
 
 The number of periods in each direction is fitted as a function of the image position. In the image the
 samples are on a regular grid, and only their values are noisy. The model is a homography for the perspective
-plus a spline surface for the bends of the paper. The mesh is the inverse of that map at whole periods.
+plus a spline surface for the bends of the paper. The mesh is the inverse of this function at whole periods.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from ecgdigit_rt.geometry.surface_fit import (
 )
 
 MARGIN_PERIODS = 4
-"""Margin of the mesh around the detected grid, for strips near its edge. Hand-picked, not tuned."""
+"""Margin of the mesh around the detected grid, for strips near the edge of the grid. Hand-picked, not
+tuned."""
 
 # Hand-picked, not tuned.
 _MIN_FIELD_PX = 16  # minimum length of the shorter side of a phase field
-_MIN_PERIODS = 4.0  # minimum length of the shorter side of a grid
-_MAX_PERIODS = 300  # maximum length of the longer side of a grid
+_MIN_PERIODS = 4.0  # minimum length of the shorter side of a grid, in periods
+_MAX_PERIODS = 300  # maximum length of the longer side of a grid, in periods
 _MAX_NOISE = 0.06  # maximum noise of a grid's phase, in periods
 _MAX_SLOPE = 0.2  # maximum relative change of the local period by bends and creases
-_PERSPECTIVE_PIXELS = 1000  # number of pixels that the initial homography is fitted to
+_PERSPECTIVE_PIXELS = 1000  # maximum number of pixels that the initial homography is fitted to
 
 
 def mesh_from_phase(
@@ -48,7 +49,7 @@ def mesh_from_phase(
 ) -> Mesh:
     """Fit a mesh to the phase fields of both directions. Raises NoGridFound.
 
-    The mesh is a plane if the nonplanarity of the page is at most `max_nonplanarity`.
+    The mesh is exactly planar if the nonplanarity of the page is at most `max_nonplanarity`.
 
     The fields are complex64 (h, w): rho * exp(2πi · u / 5 mm), and the same for v. The confidence rho is
     between 0 and 1. `scale` is the number of original pixels per field pixel, so that the centre of field
@@ -97,7 +98,7 @@ def _fit_perspective(counts: NDArray[np.float32], pair: tuple[PhaseField, PhaseF
 
 
 def _grid_weight(field: PhaseField, plane: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return rho squared where local period and direction agree with those of the page, otherwise 0."""
+    """Return rho squared where local period and direction agree with the homography, otherwise 0."""
     plane_y, plane_x = np.gradient(plane.astype(np.float32))
     difference = np.hypot(field.gradient_x - plane_x, field.gradient_y - plane_y)
     agrees = (field.quality > 0) & (difference < _MAX_SLOPE * np.hypot(plane_x, plane_y))
@@ -115,9 +116,9 @@ def _mesh_from_fit(
 ) -> Mesh:
     """Invert the fit at whole periods. Raises NoGridFound.
 
-    `periods` is the fit at the pixel centres, (h, w, 2). `used` is the weights of the pixels, (h, w, 2).
-    `noise` is in periods of `period_px`. `scale` is the number of original pixels per field pixel; the
-    pixels here are folded, two field pixels wide and high.
+    `periods` contains the fitted periods at the pixel centres, `used` the weights of the pixels, both (h, w,
+    2). `noise` is in periods of `period_px`. `scale` is the number of original pixels per field pixel. All
+    other pixels here are folded: they are two field pixels wide and high.
     """
     scale *= 2
     support = cv2.blur(used.min(-1), (2 * int(period_px / 2) + 1,) * 2)
@@ -145,13 +146,13 @@ def _mesh_from_fit(
         pixels=(field_px * scale).astype(np.float32).reshape(v.size, u.size, 2),
         origin_mm=(-MARGIN_PERIODS * STEP_MM, -MARGIN_PERIODS * STEP_MM),
         residual_px=noise * period_px * scale,
-        coverage=_share_inside(supported, field_px[inner]),
+        coverage=_fraction_inside(supported, field_px[inner]),
         nonplanarity=nonplanarity,
     )
 
 
-def _share_inside(mask: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
-    """Return the share of the points (x, y) that are inside the mask."""
+def _fraction_inside(mask: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
+    """Return the fraction of the points (x, y) that are inside the mask."""
     j, i = np.floor(points).astype(int).T
     inside = (i >= 0) & (i < mask.shape[0]) & (j >= 0) & (j < mask.shape[1])
     return float(np.count_nonzero(mask[i[inside], j[inside]])) / len(points)

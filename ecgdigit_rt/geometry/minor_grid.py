@@ -1,6 +1,6 @@
 """Refinement of a mesh by minor grid lines 1 mm apart, for paper without major lines.
 
-Such a grid looks the same after every millimetre, so it does not determine the position of the page. The
+Such a grid repeats every millimetre, so it determines positions only up to whole millimetres. The
 initial mesh, which is derived from the ECG rows, has a scale that is accurate to a few per cent. The spatial
 frequency of the lines then corrects the scale to a few parts in a hundred thousand.
 """
@@ -24,8 +24,8 @@ _RESIDUAL_MM = 0.05  # residual assumed, not measured, for a refined mesh
 
 _MIN_CONTRAST = 15.0
 """Minimum ratio of the spectral peak to the median around it. Measured: text alone reaches 8, lines reach
-150. With a lower limit, faint lines were also detected on one scan, but text was accepted as lines: one page
-fell from 22 to 0.2 dB."""
+150. With a lower limit, faint lines were also detected on one scan, but on one page text was accepted
+as lines, and the page fell from 22 to 0.2 dB."""
 
 
 def refine_with_minor_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
@@ -74,9 +74,10 @@ def _line_wave_vector(spectrum: NDArray[np.float32], axis: int) -> tuple[float, 
 
 
 def _peak_offset(amplitudes: list[float]) -> float:
-    """Return the vertex of the parabola through the logarithms of the amplitudes, as a position.
+    """Return the position of the vertex of the parabola through the logarithms of three amplitudes.
 
-    The amplitudes are those at -1, 0 and 1. The spectral peak of a Hann window is nearly such a parabola.
+    The amplitudes are those at positions -1, 0 and 1. The spectral peak of a Hann window is nearly such a
+    parabola.
     """
     before, at, after = np.log(np.maximum(amplitudes, 1e-9))
     curvature = before - 2 * at + after
@@ -84,7 +85,7 @@ def _peak_offset(amplitudes: list[float]) -> float:
 
 
 def _phase_at_corner(dark: NDArray[np.floating], wave: NDArray[np.float64]) -> float:
-    """Return the phase at the corner of the page, in cycles (-0.5 to 0.5). Lines have phase 0."""
+    """Return the phase of a wave at the page's first corner, in cycles (-0.5 to 0.5). Lines have phase 0."""
     v, u = ((np.arange(length) + 0.5) / _PX_PER_MM for length in dark.shape)
     phasor = np.exp(-2j * np.pi * wave[1] * v) @ dark @ np.exp(-2j * np.pi * wave[0] * u)
     return float(np.angle(phasor)) / (2 * np.pi)

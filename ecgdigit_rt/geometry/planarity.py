@@ -1,8 +1,8 @@
 """Fit of a plane to the grid, and the test of whether a page is flat.
 
-A fitted surface follows the small errors of the network: 0.015 mm on a drawn page and 0.04 mm on a pale one,
-which is most of a 500 Hz sample. A homography does not follow them. It is therefore used if its residual is
-no larger than such errors.
+The image of a plane is described by a homography. A fitted surface follows the small errors of the network:
+0.015 mm on a rendered page and 0.04 mm on a pale one. One sample at 500 Hz is 0.05 mm at 25 mm/s. A
+homography does not follow these errors. It is therefore used if such errors can explain its residual.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from numpy.typing import NDArray
 from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 
 # Hand-picked, not tuned.
-MIN_NOISE_PERIODS = 0.004  # minimum noise of the phase, present on every page
-MIN_WEIGHT = 0.02  # weight above which a pixel counts for the noise
+MIN_NOISE_PERIODS = 0.004  # lower limit of the estimated noise of the phase
+MIN_WEIGHT = 0.02  # weight above which a pixel is included in the estimate of the noise
 
 # Hand-picked, not tuned.
 _MIN_PIXELS = 50  # minimum number of pixels in a fit
-_SAMPLES = (4_000, 4_000, 4_000, 20_000)  # pixels per iteration; all but the last only find the inliers
+_SAMPLES = (4_000, 4_000, 4_000, 20_000)  # maximum pixels per iteration; all but the last only find inliers
 _MAX_INITIAL_NOISE, _MAX_NOISE = 0.08, 0.03  # maximum noise in periods, in any and in the last iteration
 
 _OUTLIER = 4.7
 """Cut-off of Tukey's biweight in standard deviations, for 95 % efficiency on Gaussian noise."""
 
 _QUANTILES, _LIMITS = (0.9, 0.98), np.array([0.02, 0.05])
-"""Quantiles of the averaged residual over a page, and their limits on flat pages, in periods. Measured: 0.007
-to 0.019 and 0.011 to 0.046 on flat pages. On bent pages at least one of the two reaches 1.8 times its
-limit."""
+"""Quantiles of the absolute averaged residual over a page, and their limits on flat pages, in periods.
+Measured: 0.007 to 0.019 and 0.011 to 0.046 on flat pages. On bent pages at least one of the two reaches 1.8
+times its limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaneFit:
     """Plane fitted to the two phase fields.
 
-    matrix: homography from field pixels to periods. periods: the plane at the pixel centres, (h, w, 2).
+    matrix: homography from folded field pixels to periods. periods: its values at pixel centres, (h, w, 2).
     weight: weights of the pixels in the fit, (h, w, 2). noise: noise of the phase, in periods.
     nonplanarity: deviation of the grid from the plane, as a multiple of the maximum on flat pages.
     """
@@ -55,7 +55,7 @@ def fit_plane(
     weight: NDArray[np.float32],
     period_px: float,
 ) -> PlaneFit | None:
-    """Fit a plane to the page, or return None if no plane fits.
+    """Fit a homography to the page, or return None if none fits.
 
     `matrix` is the initial homography from pixels to periods. `wrapped_phase` contains the phases of both
     directions in periods, (h, w, 2). `weight` is (h, w, 2).
@@ -88,9 +88,10 @@ def fit_plane(
 def _nonplanarity(
     residual: NDArray[np.float32], weight: NDArray[np.float32], valid: NDArray[np.bool_], period_px: float
 ) -> float:
-    """Return the residual averaged over boxes of two periods, relative to its limits.
+    """Return the larger of the two quantiles of the averaged residual, each relative to its limit.
 
-    Averaging suppresses the noise of single pixels and preserves bends.
+    The residual is averaged over boxes of two periods. Averaging suppresses the noise of single pixels and
+    preserves bends.
     """
     box = (2 * int(period_px) + 1,) * 2
     share, local = cv2.blur(weight, box), cv2.blur(residual * weight, box)
@@ -102,7 +103,7 @@ def _nonplanarity(
 def wrapped_residual(
     wrapped_phase: NDArray[np.float32], periods: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """Return the nearest count with this phase minus `periods`, between -0.5 and 0.5."""
+    """Return the wrapped phase minus `periods`, modulo whole periods, from -0.5 to 0.5."""
     difference = (wrapped_phase - periods).astype(np.float32)
     return np.asarray(difference - np.round(difference), np.float32)
 

@@ -19,9 +19,9 @@ from ecgdigit_rt.stages import (
 _SHRINK_ABOVE = 1.5
 """Image pixels per strip pixel from which the image is averaged down before sampling.
 
-The error of a 0.4 mm trace with sensor noise was measured with Lanczos interpolation alone and after
-averaging. At 8 px/mm it is 0.0085 and 0.0098 mm, at 14 px/mm 0.0070 and 0.0059 mm, and at 20 px/mm 0.0096 and
-0.0051 mm."""
+Measured: error of a 0.4 mm trace with sensor noise, first with Lanczos interpolation alone, then with
+averaging before it. At 8 px/mm: 0.0085 and 0.0098 mm. At 14 px/mm: 0.0070 and 0.0059 mm. At 20 px/mm: 0.0096
+and 0.0051 mm."""
 
 _INTERPOLATION_REACH_PX = 5
 """Number of pixels that an interpolation needs around a position: 4 for Lanczos, and one spare."""
@@ -41,7 +41,7 @@ def strip_from_image(
     The left edge is at start_mm - 0.025 mm. Output column k of the trace stage, which has twice the
     resolution of the strip, therefore has its centre at start_mm + 0.05 mm * k. The width is rounded up to a
     multiple of 32, so that the strip reaches end_mm. The centre of row i is half_height_mm - (i + 0.5) / 8
-    above the baseline. Raises ValueError if the strip is empty.
+    millimetres above the baseline. Raises ValueError if the strip is empty.
     """
     corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
     return paper_patch(image, mesh, corner, (STRIP_PX_PER_MM, STRIP_ROWS_PER_MM), size, interpolation)
@@ -54,10 +54,10 @@ def strip_coordinates(
     baseline_mm: float,
     half_height_mm: float = STRIP_HALF_HEIGHT_MM,
 ) -> NDArray[np.float32]:
-    """Return the image coordinates of a strip as input of the sampler, (2, rows, columns).
+    """Return the image coordinates of a strip, the input of the sampler, (2, rows, columns).
 
-    They are x and y at the centres of cells of `PLACES_STEP` strip pixels, with one additional cell beyond
-    each edge. The centre of image pixel i is at i.
+    They are x and y at the centres of square cells of `PLACES_STEP` strip pixels per side, with one
+    additional cell beyond each edge. The centre of image pixel i is at i.
     """
     corner, size = _strip_box(start_mm, end_mm, baseline_mm, half_height_mm)
     step = PLACES_STEP / STRIP_PX_PER_MM, PLACES_STEP / STRIP_ROWS_PER_MM

@@ -23,19 +23,19 @@ MIN_PIXELS = 50
 fields. Hand-picked, not tuned."""
 
 _COARSE_PERIODS, _FINE_PERIODS = 2.0, 1.5
-"""Distance between nodes of the first surfaces and of the last one. Measured for the last one: 0.75 or 1.0
-periods change the result by at most 0.1 dB."""
+"""Distance between nodes of the first surfaces and of the last one, in periods. Measured for the last one:
+0.75 or 1.0 periods change the result by at most 0.1 dB."""
 
 # Hand-picked, not tuned.
 _MIN_COARSE_PX, _MIN_FINE_PX = 6.0, 3.0  # minimum distances between nodes
 _INITIAL_CURVATURE = 0.02  # second difference of the initial surface over one period, in periods
 _INITIAL_NOISE = 0.05  # noise assumed for the initial surface, in periods
-_BRANCH_SCALE = 0.2  # residual in periods at which a pixel loses most of its weight
-_CREASE = 1.5  # curvature of a crease, as a multiple of the typical one
+_BRANCH_SCALE = 0.2  # residual in periods at which a pixel loses three quarters of its weight
+_CREASE = 1.5  # curvature that halves the cost of bending, as a multiple of the typical one
 _COARSE_ROUNDS, _FINE_ROUNDS = 2, 6  # maximum numbers of rounds with the Cauchy prior
-_CONVERGED = 0.02  # mean change of the relief below which the rounds end
+_CONVERGED = 0.02  # mean change of the relief (see `_relief`) below which the rounds end
 _RIDGE = 1e-6  # strength of the pull of the nodes towards 0
-_MIN_AGREEMENT = 0.6  # minimum share of inliers around a pixel
+_MIN_AGREEMENT = 0.6  # minimum fraction of inliers around a pixel
 
 _CURVATURE = 0.00033
 """Typical second difference of a bent page over one period, in periods. Measured on 25 pages: 0.003 instead
@@ -43,8 +43,8 @@ of 0.03 improved renders from 12.5 to 18.4 dB and colour scans from 18.4 to 22.1
 goes with the Cauchy prior, was not measured separately."""
 
 _CORRELATED_PX = 1.0
-"""Number of pixels that share one error. Measured without the ink mask: 0.8 and 0.4 instead of 1.7 cost 0.3
-and 1.0 dB on photos and crumpled sheets. With the mask, 1.0 is better by 0.2 dB."""
+"""Number of pixels that have the same error. Measured without the ink mask: 0.8 and 0.4 instead of 1.7 cost
+0.3 and 1.0 dB on photos and crumpled sheets. With the mask, 1.0 is better than 1.7 by 0.2 dB."""
 
 _OUTLIER = 4.7
 """Cut-off of Tukey's biweight in standard deviations, for 95 % efficiency on Gaussian noise. Measured: 2.5
@@ -66,7 +66,7 @@ class SurfaceFit:
 
 @dataclass(frozen=True, slots=True)
 class GridSamples:
-    """Samples of both phases at the pixels of the field, each (h, w, 2).
+    """Both phases at the pixels of the field. All arrays are (h, w, 2).
 
     wrapped_phase: periods, -0.5 to 0.5. plane: periods of the homography, to which a surface is added.
     weight: 0 where a pixel is not part of the page's grid. period_px: number of pixels per period.
@@ -100,7 +100,7 @@ def initial_fit(matrix: NDArray[np.float64], counts: NDArray[np.float32], sample
     curvature = _INITIAL_CURVATURE * (spacing / samples.period_px) ** 2
     strength = _roughness_strength(_INITIAL_NOISE, curvature)
     fit = SurfaceFit(matrix, _fit_surface(bends, weight, spacing, strength, curvature), spacing)
-    # Regions that were joined with a wrong whole number now have large residuals and lose their weight.
+    # Regions that were joined with a wrong number of periods now have large residuals and lose their weight.
     residual = bends - surface_periods(fit, counts.shape)
     weight *= (1 / (1 + (residual / _BRANCH_SCALE) ** 2) ** 2).astype(np.float32)
     return SurfaceFit(matrix, _fit_surface(bends, weight, spacing, strength, curvature), spacing)
@@ -125,7 +125,7 @@ def surface_periods(fit: SurfaceFit, shape: tuple[int, ...]) -> NDArray[np.float
 def _refine(
     fit: SurfaceFit, samples: GridSamples, spacing: float, rounds: int
 ) -> tuple[SurfaceFit, float, NDArray[np.float32]]:
-    """Fit a surface again, without outliers and with every phase in the period nearest to the last fit.
+    """Fit a surface again, without outliers, with every phase unwrapped to the value nearest to the last fit.
 
     Raises NoGridFound.
     """
@@ -138,7 +138,7 @@ def _refine(
     noise = phase_noise(residual, valid)
     tukey = np.maximum(1 - (residual / (_OUTLIER * noise)) ** 2, 0) ** 2
     used = (weight * tukey).astype(np.float32)
-    # Lines of another slope agree with the fit only in stripes, one per period. A pixel therefore counts only
+    # Lines of another slope agree with the fit only in one stripe per period. A pixel is therefore used only
     # if most pixels around it agree.
     box = (2 * int(samples.period_px) + 1,) * 2
     agreeing = cv2.blur(((tukey > 0) & valid).astype(np.float32), box)
@@ -150,7 +150,7 @@ def _refine(
 
 
 def _roughness_strength(noise: float, curvature: float) -> float:
-    """Return the weight of the roughness, from the squared ratio of noise and typical curvature."""
+    """Return the weight of the roughness, from the squared ratio of noise to typical curvature."""
     return _CORRELATED_PX * (max(noise, MIN_NOISE_PERIODS) / curvature) ** 2
 
 
@@ -164,12 +164,12 @@ def _fit_surface(
 ) -> NDArray[np.float64]:
     """Return the nodes (rows, columns, 2) of the surface that fits `bends` (h, w, 2).
 
-    `curvature` is the typical second difference of paper. Each of the `rounds` reduces the cost of bending
-    where the previous surface bends more than that. The rounds end early if this changes little, as on flat
-    pages.
+    `curvature` is the typical second difference of paper. Each of the `rounds` after the first reduces the
+    cost of bending where the previous surface bends more than paper usually does. The rounds end early if
+    these costs hardly change, as on flat pages.
     """
     h, w = bends.shape[:2]
-    is_tall = h > w  # the band is as wide as the lattice's first side, so the shorter side is first
+    is_tall = h > w  # the bandwidth grows with the lattice's first side, so the shorter side is first
     fields = [(bends[..., k], weight[..., k]) for k in range(2)]
     if is_tall:
         fields = [(values.T, weights.T) for values, weights in fields]
@@ -190,9 +190,9 @@ def _fit_surface(
 
 
 def _relief(nodes: NDArray[np.float64], curvature: float) -> NDArray[np.float64]:
-    """Return the relief: factors (3, columns, rows) of the roughness, 1 where the surface does not bend.
+    """Return the relief: factors of the cost of bending, (3, columns, rows), 1 where nothing bends.
 
-    `nodes` is (columns, rows, 2).
+    The factor is lower where the surface bends more. `nodes` is (columns, rows, 2).
     """
     bent = sum(second_differences(nodes[..., k]) ** 2 for k in range(2))
     bent = np.stack([cv2.blur(term, (3, 3)) for term in np.asarray(bent)])

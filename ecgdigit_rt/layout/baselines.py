@@ -17,7 +17,7 @@ _MIN_ROW_MM = 40.0  # minimum length of a row
 _PROFILE_MM = 120.0  # total length of the strongest cells that are averaged at each height
 _MIN_STRENGTH = 0.08  # minimum strength of a row
 _MIN_RELATIVE_STRENGTH = 0.3  # minimum strength of a row, relative to the strongest one
-_END_LEVEL = 0.5  # activation at the ends of a row, relative to the row: the edge of a blurred step
+_END_LEVEL = 0.5  # activation at the ends of a row, relative to its 95th percentile: edge of a blurred step
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def find_baselines(heatmap: PaperHeatmap) -> list[Baseline]:
 
 
 def _peaks(profile: Float, minimum: float, distance: int) -> list[int]:
-    """Return the cells of the local maxima of at least `minimum`, in order.
+    """Return the indices of the local maxima of at least `minimum`, in ascending order.
 
     Of two maxima closer than `distance`, only the higher one is returned.
     """

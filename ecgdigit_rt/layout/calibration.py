@@ -21,15 +21,18 @@ _SLOW_ROW_MM = 125.0
 _SLOW_TOLERANCE_MM = 8.0  # maximum deviation of the rows from `_SLOW_ROW_MM`
 _CLEAR_TEXT = 0.4  # activation above which a printed gain overrides unclear pulses
 _MIN_PULSES = 2  # minimum number of pulses that determine a gain
-_MAX_SPREAD_MM = 1.0  # maximum median absolute deviation of their heights
+_MAX_SPREAD_MM = 1.0  # maximum median absolute deviation of the pulses' heights
 _CLEAR_PULSES = 3  # minimum number of clear pulses, which override a printed gain
 _CLEAR_SPREAD_MM = 0.6  # maximum median absolute deviation of the heights of clear pulses
-_CLEAR_RATIO = 1.25  # maximum ratio of the gain of clear pulses and the nearest standard gain
+_CLEAR_RATIO = 1.25  # maximum ratio between the gain of clear pulses and the nearest standard gain
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Paper speed and gain. `notes` lists assumed values and overrides that contradict the page."""
+    """Paper speed and gain.
+
+    `notes` lists values that were assumed, and overrides that contradict the page.
+    """
 
     speed_mm_s: float
     gain_mm_mv: float
@@ -71,7 +74,7 @@ def _speed_from_width(width_mm: float) -> tuple[float, str]:
 
 
 def is_scale_printed(heatmap: PaperHeatmap) -> bool:
-    """Return whether both paper speed and gain are printed, as on most ECGs but not on other documents."""
+    """Return whether both a paper speed and a gain are printed: evidence that the document is an ECG."""
     return all(printed_value(heatmap, scale)[0] is not None for scale in (SPEEDS, GAINS))
 
 
@@ -82,10 +85,10 @@ def _detected_gain(heatmap: PaperHeatmap, frame: RowFrame) -> float | None:
     sometimes misread, whereas three pulses of equal height are reliable.
     """
     printed, activation = printed_value(heatmap, GAINS)
-    drawn, is_clear = _gain_from_pulses(pulse_heights_mm(heatmap, frame.baselines))
+    pulse_gain, is_clear = _gain_from_pulses(pulse_heights_mm(heatmap, frame.baselines))
     if printed is not None and activation > _CLEAR_TEXT and not is_clear:
         return printed
-    return drawn or printed
+    return pulse_gain or printed
 
 
 def _gain_from_pulses(heights_mm: list[float]) -> tuple[float | None, bool]:

@@ -31,9 +31,9 @@ _CABRERA_SIX_BY_TWO = _rows_from_columns(_CABRERA, _CHEST)
 class LayoutPlan:
     """Rows of leads from the top down. The leads of a row share its width equally, from left to right.
 
-    In a row of several leads, each lead shows its share of the record. A row of one lead, such as a rhythm
-    strip, shows the whole record. A cell is a lead name, preceded by `INVERTED_PREFIX` if the lead is printed
-    inverted.
+    In a row of several leads, each lead shows an equal part of the record. A row of one lead, such as a
+    rhythm strip, shows the whole record. A cell is a lead name, preceded by `INVERTED_PREFIX` if the lead is
+    printed inverted.
     """
 
     name: str

@@ -43,7 +43,7 @@ class RowFrame:
 def frame_from_baselines(baselines: Sequence[Baseline]) -> RowFrame:
     """Return the frame with the median start and end of the rows.
 
-    Marks belong to a row within half of the smallest distance between rows, at most `_LABEL_REACH_MM`.
+    `reach_mm` is half of the smallest distance between rows, but at most `_LABEL_REACH_MM`.
     """
     gaps = np.diff([line.v_mm for line in baselines])
     return RowFrame(
@@ -85,7 +85,7 @@ class Label:
 
 
 def find_labels(heatmap: PaperHeatmap) -> list[Label]:
-    """Return the detected lead names, but only the name with the highest activation at each position."""
+    """Return the detected lead names, but only the name with the highest activation around each position."""
     channels = np.stack([heatmap.channel(lead) for lead in LEADS])
     activation = channels.max(0)
     is_peak = cv2.dilate(activation, np.ones(_LABEL_WINDOW_CELLS, np.uint8)) <= activation
@@ -102,7 +102,7 @@ def find_labels(heatmap: PaperHeatmap) -> list[Label]:
 
 
 def misplaced_label_share(plan: LayoutPlan, frame: RowFrame, labels: Sequence[Label]) -> float:
-    """Return the share of the labels' activation at positions where the plan has no label.
+    """Return the fraction of the labels' total activation at positions where the plan has no label.
 
     Labels far from all rows are ignored. The names of the labels do not matter.
     """

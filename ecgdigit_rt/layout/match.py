@@ -26,18 +26,18 @@ from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import LEADS, Layout, Row, Segment
 
 # Hand-picked, not tuned.
-_GAP_WEIGHT = 0.6  # weight of the gap in strength between the rows of a plan and the lines left out
+_GAP_WEIGHT = 0.6  # weight of the gap in strength between the weakest used and the strongest unused row
 _POSITION_WEIGHT = 0.5  # weight of the labels' positions, regardless of their names
 _RARE_PENALTY = 0.05  # penalty of a rare layout
-_REORDER_PENALTY = 0.2  # penalty of an unknown order of leads, and the minimum advantage of its labels
-_CLEAR_LABEL, _READABLE_LABEL = 0.3, 0.2  # activations of clear and of readable labels
+_REORDER_PENALTY = 0.2  # penalty for an unknown order of leads, and minimum gain in mean activation
+_CLEAR_LABEL, _READABLE_LABEL = 0.3, 0.2  # minimum activations of clear and of readable labels
 _CLEAR_ROW = 0.8  # minimum strength of a clear row, relative to the strongest row
 _MIN_CLEAR_LABELS = 4  # minimum number of clear labels that can contradict a plan
 
 _MIN_CONTRADICTED = 0.4
-"""Minimum share of clear labels with other names that contradicts a plan. Measured: at most one third on 130
-pages with a known layout, at least two fifths on halves of pages. The rows of such a half look like those of
-a whole page."""
+"""Minimum fraction of the clear labels whose names contradict the plan, from which the plan is rejected.
+Measured: at most one third on 130 complete pages with a known layout, at least two fifths on pages cut in
+half, whose rows look like those of a complete page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ NO_OVERRIDES = LayoutOverrides()
 class LayoutReading:
     """Layout of a page with the evidence for it. The extents of `layout` are accurate to a few millimetres.
 
-    pulse_side: side of the calibration pulses, `left` or `right`, or empty without pulses.
-    labelled_share: share of the plan's cells with a detected lead name.
+    pulse_side: side of the calibration pulses, `left` or `right`, or empty if no pulse is detected.
+    labelled_share: fraction of the plan's cells with a detected lead name; faint names count in part.
     pulse_count: number of rows with a pulse.
     is_scale_printed: whether both a paper speed and a gain are printed.
-    notes: assumed values and overrides that contradict the page.
+    notes: values that were assumed, and overrides that contradict the page.
     """
 
     plan: LayoutPlan
@@ -75,7 +75,7 @@ class LayoutReading:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """Plan with the baselines that it uses and its score. `label_scores` is (12, rows, columns)."""
+    """Plan, the baselines that it uses, and its score. `label_scores` is (12, rows, columns)."""
 
     plan: LayoutPlan
     baselines: list[Baseline]
@@ -84,7 +84,10 @@ class _Candidate:
 
 
 def read_layout(heatmap: PaperHeatmap, overrides: LayoutOverrides = NO_OVERRIDES) -> LayoutReading:
-    """Return the rows, layout, paper speed and gain of a page. Raises NoRowsFound or UnknownLayout."""
+    """Return the layout of a page, with paper speed and gain, and the evidence for it.
+
+    Raises NoRowsFound or UnknownLayout.
+    """
     baselines = find_baselines(heatmap)
     if overrides.plan is None:
         plan, baselines = best_plan(heatmap, baselines)
@@ -107,7 +110,8 @@ def read_layout(heatmap: PaperHeatmap, overrides: LayoutOverrides = NO_OVERRIDES
 def _plan_baselines(plan: LayoutPlan, baselines: list[Baseline]) -> list[Baseline]:
     """Return the strongest baselines for a specified plan. Raises UnknownLayout if there are too few."""
     if len(baselines) < len(plan.rows):
-        detected = f"{row_count_text(len(baselines))}, but {plan.name} has {len(plan.rows)}"
+        needed = len(plan.rows)
+        detected = f"{row_count_text(len(baselines))}, but the specified layout {plan.name} has {needed}"
         raise UnknownLayout([detected], list(LAYOUTS))
     return _strongest(baselines, len(plan.rows))[0]
 
@@ -115,9 +119,10 @@ def _plan_baselines(plan: LayoutPlan, baselines: list[Baseline]) -> list[Baselin
 def best_plan(heatmap: PaperHeatmap, baselines: list[Baseline]) -> tuple[LayoutPlan, list[Baseline]]:
     """Return the known layout that best fits labels and rows, and the baselines of its rows.
 
-    A line of text can look like a weak row, so a plan uses the strongest baselines. Its score is lower if a
-    baseline that it leaves out is about as strong as those that it uses. Clear labels override the order of
-    leads in a known layout. Raises UnknownLayout, with a description of what was detected.
+    A line of text can look like a weak row, so a plan uses the strongest baselines. The score of a plan is
+    lower if the strongest unused baseline is about as strong as the weakest used one. Clear labels override
+    the order of leads in a known layout that is not rare. Raises UnknownLayout, with a description of what
+    was detected.
     """
     labels = find_labels(heatmap)
     plans = [plan for plan in LAYOUTS.values() if len(plan.rows) <= len(baselines)]
@@ -130,7 +135,7 @@ def best_plan(heatmap: PaperHeatmap, baselines: list[Baseline]) -> tuple[LayoutP
 
 
 def _is_contradicted(candidate: _Candidate) -> bool:
-    """Return whether too many of the clear labels at the plan's cells have other names than the plan."""
+    """Return whether too many clear labels have names that clearly differ from those of the plan's cells."""
     cells = [(candidate.label_scores[:, r, c], LEADS.index(lead)) for r, c, lead in _cells(candidate.plan)]
     clear = [(scores[expected], scores.max()) for scores, expected in cells if scores.max() > _CLEAR_LABEL]
     contradicted = sum(expected < 0.5 * best for expected, best in clear)
@@ -154,7 +159,11 @@ def _names_by_row(baselines: list[Baseline], labels: Sequence[Label]) -> list[st
 def _candidates(
     plan: LayoutPlan, heatmap: PaperHeatmap, baselines: list[Baseline], labels: Sequence[Label]
 ) -> list[_Candidate]:
-    """Return the plan with its known lead names and, if labels clearly differ, with those of the labels."""
+    """Return the plan as one or two candidates.
+
+    In the first candidate, the rhythm strips are named by their labels if these are clear. If the plan is not
+    rare and the labels clearly show another order of leads, the second candidate has that order.
+    """
     used, gap = _strongest(baselines, len(plan.rows))
     frame = frame_from_baselines(used)
     scores = label_scores(heatmap, frame, plan.columns)
@@ -180,10 +189,10 @@ def _cells(plan: LayoutPlan) -> list[tuple[int, int, str]]:
 
 
 def _label_fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
-    """Return a score of the labels' fit to the plan.
+    """Return the score of how well the labels fit the plan.
 
-    It is the activation of the expected name minus half of the highest activation of other names, averaged
-    over all cells.
+    The score is the activation of the expected name minus half of the highest activation of other names,
+    averaged over all cells.
     """
     total = 0.0
     cells = _cells(plan)
@@ -194,15 +203,16 @@ def _label_fit(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
 
 
 def _labelled_share(plan: LayoutPlan, scores: NDArray[np.float64]) -> float:
-    """Return the share of the plan's cells with a label of any name. Faint labels count in part."""
+    """Return the fraction of the plan's cells with a label of any name. Faint labels count in part."""
     activation = [float(scores[:, r, c].max()) for r, c, _ in _cells(plan)]
     return float(np.minimum(np.array(activation) / _CLEAR_LABEL, 1).mean())
 
 
 def _reordered_plan(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan | None:
-    """Return the plan with its leads in the order of the labels, or None if no other order is clear.
+    """Return the plan with its leads in the order of the labels, or None if no other order is clearly shown.
 
-    Every lead occurs once. Rhythm strips (single leads on a page with rows of several leads) are unchanged.
+    In the new order, every lead occurs at most once. Rhythm strips (single leads on a page with rows of
+    several leads) are unchanged.
     """
     cells = [(r, c, lead) for r, c, lead in _cells(plan) if len(plan.rows[r]) == plan.columns]
     activation = np.stack([scores[:, r, c] for r, c, _ in cells])
@@ -224,7 +234,7 @@ def _reordered_plan(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan
 
 
 def _name_rhythm_strips(plan: LayoutPlan, scores: NDArray[np.float64]) -> LayoutPlan:
-    """Return the plan with the rhythm strips named by their labels, if these are clear.
+    """Return the plan with the rhythm strips named by their labels, if their labels are clear.
 
     The leads of the rhythm strips depend on the settings of the ECG machine.
     """
@@ -240,10 +250,10 @@ def _name_rhythm_strips(plan: LayoutPlan, scores: NDArray[np.float64]) -> Layout
 
 
 def _strongest(baselines: list[Baseline], count: int) -> tuple[list[Baseline], float]:
-    """Return the `count` strongest baselines from the top down, and the gap to the next one.
+    """Return the `count` strongest baselines from the top down, and the gap in strength to the next one.
 
-    The gap is the difference in strength between the weakest of these and the strongest of the others,
-    relative to the strongest of all.
+    The gap is the difference in strength between the weakest returned and the strongest other baseline,
+    relative to the strength of the strongest baseline. Without other baselines, their strength counts as 0.
     """
     ranked = sorted(baselines, key=lambda line: -line.strength)
     rest = ranked[count].strength if len(ranked) > count else 0.0
@@ -252,7 +262,7 @@ def _strongest(baselines: list[Baseline], count: int) -> tuple[list[Baseline], f
 
 
 def _clear_row_count(baselines: list[Baseline]) -> int:
-    """Return the number of baselines that are strong enough to be rows for certain."""
+    """Return the number of baselines that are strong enough to be certainly rows."""
     limit = _CLEAR_ROW * max(line.strength for line in baselines)
     return sum(line.strength >= limit for line in baselines)
 

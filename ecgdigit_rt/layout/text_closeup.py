@@ -30,7 +30,10 @@ _PEAK_WINDOW_CELLS = (7, 5)  # rows and columns of the heatmap around a maximum 
 
 
 class _TextGroup(NamedTuple):
-    """Alternative texts at one position, with the limits on the number and activation of their patches."""
+    """Alternative texts at one position.
+
+    At most `max_patches` patches are predicted, at text with an activation above `min_activation`.
+    """
 
     names: tuple[str, ...]
     max_patches: int
@@ -44,9 +47,9 @@ _GROUPS = (
 )
 """Groups of text that are predicted twice.
 
-Measured: the first prediction misses no speed or gain (activations of at least 0.35) but seldom distinguishes
-their values. The second prediction may detect a value in a header without one. Speeds and gains therefore
-need a higher activation than lead names. The numbers of patches are hand-picked, not tuned."""
+Measured: the first prediction misses no speed or gain (activations of at least 0.35), but it seldom
+distinguishes their values. The second prediction may detect a value in a header without one. Speeds and gains
+therefore need a higher activation than lead names. The numbers of patches are hand-picked, not tuned."""
 
 
 def refine_text_heatmaps(
@@ -54,9 +57,9 @@ def refine_text_heatmaps(
 ) -> PaperHeatmap:
     """Replace the channels of lead names, speeds and gains with a second prediction of the locate stage.
 
-    The second prediction covers patches around the strongest text of each group. All of these channels are
-    merged from every patch and are zero elsewhere. Without any patch, `heatmap` is returned unchanged.
-    `image` is the upright image.
+    The second prediction covers patches around the strongest text of each group. The channels of all groups
+    are merged from every patch and are zero outside the patches. Without any patch, `heatmap` is returned
+    unchanged. `image` is the upright image.
     """
     centres = _patch_centres(heatmap)
     if not centres:

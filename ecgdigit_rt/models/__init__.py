@@ -1,4 +1,7 @@
-"""Reading and verification of model families, which are shipped with the package or written by `export`."""
+"""Reading and verification of model families.
+
+A model family is shipped with the package or written by `ecgdigit-rt export`.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,11 @@ _SHIPPED = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class ModelFamily:
-    """Verified graphs of one family in one precision.
+    """Graphs of one model family in one precision. Their SHA-256 digests are verified.
 
-    `graphs` maps stage names to the bytes of ONNX files. `precision` is the type of the computation: fp32,
-    fp16 or int8. Inputs are always uint8 and outputs float32. `root` is the folder of the family.
+    `graphs` maps stage names to the bytes of ONNX files. `precision` is the numeric type of the computation:
+    fp32, fp16 or int8. In every precision, the inputs are uint8 and the outputs are float32. `root` is the
+    folder of the family.
     """
 
     name: str
@@ -36,14 +40,14 @@ class ModelFamily:
 
 
 def graph_file(stage: str, precision: str) -> str:
-    """Return the file name of a stage's graph."""
+    """Return the usual file name of the graph of a stage."""
     return f"{stage}.onnx" if precision == "fp32" else f"{stage}.{precision}.onnx"
 
 
 def graph_precisions(name: str = "lite", folder: Path | None = None) -> tuple[str, ...]:
-    """Return the precisions in which all stages of a family have a graph.
+    """Return the precisions for which all three stages of a family have a graph.
 
-    Raises ModelMissing or ModelCorrupt.
+    Only the manifest is read. For `name` and `folder` see `load_models`. Raises ModelMissing or ModelCorrupt.
     """
     root = _family_root(name, folder)
     manifest = _read_manifest(root)
@@ -52,13 +56,13 @@ def graph_precisions(name: str = "lite", folder: Path | None = None) -> tuple[st
 
 
 def shipped_versions() -> dict[str, str]:
-    """Return the version of each shipped family by name. Only the manifests are read."""
+    """Return a mapping from the name of each shipped family to its version. Only the manifests are read."""
     roots = sorted(path.parent for path in _SHIPPED.glob("*/manifest.json"))
     return {root.name: str(_read_manifest(root)["version"]) for root in roots}
 
 
 def _family_root(name: str, folder: Path | None) -> Path:
-    """Return the folder of a shipped family, or of the family that `ecgdigit-rt export` wrote to a path."""
+    """Return the folder of the family `name`, which is a shipped family or a path (see `load_models`)."""
     shipped = (folder or _SHIPPED) / name
     path = Path(name)
     is_plain = name == path.name  # "./lite" is a path, whereas "lite" is the name of a shipped family
@@ -79,14 +83,14 @@ def _read_manifest(root: Path) -> dict[str, Any]:
 
 
 def load_models(name: str = "lite", folder: Path | None = None, precision: str = "fp32") -> ModelFamily:
-    """Read a model family, and verify each graph against the SHA-256 in the manifest.
+    """Read a model family, and compare the SHA-256 digest of each graph with its manifest.
 
     Parameters
     ----------
     name
         Name of a shipped family, or path of a folder that `ecgdigit-rt export` wrote.
     folder
-        Folder that contains `NAME/manifest.json`. Default: the shipped families.
+        Folder that contains `NAME/manifest.json`. By default, NAME is a shipped family or a path.
     precision
         One of `graph_precisions`.
 
@@ -98,9 +102,9 @@ def load_models(name: str = "lite", folder: Path | None = None, precision: str =
     Raises
     ------
     ModelMissing
-        If the family does not exist, or has no graph in this precision.
+        If the family or a file of it does not exist, or a stage has no graph in this precision.
     ModelCorrupt
-        If the manifest is invalid or a graph does not match it.
+        If the manifest is invalid, or the digest of a graph differs from the manifest.
     """
     root = _family_root(name, folder)
     manifest = _read_manifest(root)
@@ -114,13 +118,16 @@ def load_models(name: str = "lite", folder: Path | None = None, precision: str =
 
 
 def load_sampler(name: str = "lite", folder: Path | None = None) -> bytes:
-    """Return the graph that samples strips on a device. Raises ModelMissing or ModelCorrupt."""
+    """Return the graph that samples strips on an accelerator, after verifying its SHA-256 digest.
+
+    For `name` and `folder` see `load_models`. Raises ModelMissing or ModelCorrupt.
+    """
     root = _family_root(name, folder)
     return _read_verified(root, _manifest_entry(root, _read_manifest(root), SAMPLER))
 
 
 def _manifest_entry(root: Path, manifest: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """Return the object at a path of keys in a manifest. Raises ModelCorrupt if it is missing."""
+    """Return the JSON object at the nested `keys` of a manifest. Raises ModelCorrupt if there is none."""
     entry: Any = manifest
     for key in keys:
         entry = entry.get(key) if isinstance(entry, dict) else None
@@ -130,9 +137,10 @@ def _manifest_entry(root: Path, manifest: Mapping[str, Any], *keys: str) -> dict
 
 
 def _read_verified(root: Path, entry: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a graph after their SHA-256 is verified.
+    """Return the bytes of a graph, after verifying their SHA-256 digest.
 
-    The network is opened from these bytes, so that the file cannot change between verification and use.
+    The network is opened from these bytes and not from the file, because the file could change after it was
+    verified. Raises ModelMissing or ModelCorrupt.
     """
     file_name = entry.get("file")
     if not isinstance(file_name, str) or not isinstance(entry.get("sha256"), str):

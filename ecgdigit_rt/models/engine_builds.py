@@ -1,4 +1,4 @@
-"""Builds of TensorRT engines for a model family, and the status of stored engines."""
+"""Building of TensorRT engines for a model family, and the status of stored engines."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class EngineBuildRequest:
-    """Options of a build.
+    """Options of `build_engines`.
 
-    `targets` is `local` for the GPU of this machine, or names of GPU architectures such as sm75, which share
-    one engine. `backend` is `tensorrt`, `tensorrt-rtx`, or `auto` for the installed package that can build
-    for the targets.
+    `models` is the name or path of a model family. `targets` contains `local` for the GPU of this machine, or
+    names of GPU architectures such as sm75. One engine is built for all targets together. `backend` is
+    `tensorrt`, `tensorrt-rtx`, or `auto` for an installed package that can build for the targets.
     """
 
     models: str = "lite"
@@ -40,17 +40,17 @@ class EngineBuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class EngineBuildResult:
-    """Engine of one stage. `is_new` is false if the store already contained it."""
+    """Engine of one stage. `is_new` is false if the store already contained this engine."""
 
     engine: StoredEngine
     is_new: bool
 
 
 def select_builder(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
-    """Return the name and version of the package that builds for the targets.
+    """Return the name and the installed version of the package that builds engines for the targets.
 
-    tensorrt tunes engines on the GPU of this machine and is preferred for it. Only tensorrt-rtx can build for
-    other GPUs. Raises UnknownChoice or BackendUnusable.
+    For the GPU of this machine, `auto` prefers tensorrt, because it tunes engines on this GPU. Only
+    tensorrt-rtx can build engines for other GPUs. Raises UnknownChoice or BackendUnusable.
     """
     if backend not in (AUTO, *MODULES):
         raise UnknownChoice("engine builder", backend, (AUTO, *MODULES))
@@ -72,7 +72,8 @@ def build_engines(
 ) -> list[EngineBuildResult]:
     """Build an engine for each stage and for the sampler, unless the store already contains an intact one.
 
-    `on_stage` is called with the name of each stage before it is built. Raises UnknownChoice,
+    `on_stage` is called with the name of the stage or of the sampler before its engine is searched or built.
+    Raises UnknownChoice,
     BackendUnusable, ModelMissing, ModelCorrupt or EngineBuildFailed.
     """
     targets = targets_from_texts(request.targets)
@@ -120,7 +121,11 @@ def _find_or_build(
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """Status of a stored engine. `reason` describes why the engine cannot be used; empty if it can."""
+    """Status of a stored engine.
+
+    `reason` describes why the engine cannot be used, and is empty if it can. `is_broken` is true if files of
+    the engine are damaged or missing. `engine` is None in this case.
+    """
 
     path: Path
     engine: StoredEngine | None
@@ -131,7 +136,8 @@ class EngineStatus:
 def engine_statuses(store: EngineStore) -> list[EngineStatus]:
     """Return the status of each engine of a store.
 
-    An engine is usable if it is intact and matches the installed packages and models.
+    An engine can be used if it is intact and matches the installed packages and models. Raises ModelCorrupt
+    if the model family of an engine is damaged.
     """
     broken = {path.stem: path for path in store.find_broken()}
     statuses = [EngineStatus(path, None, "damaged or incomplete", is_broken=True) for path in broken.values()]
@@ -142,6 +148,7 @@ def engine_statuses(store: EngineStore) -> list[EngineStatus]:
 
 
 def _stale_reason(engine: StoredEngine) -> str:
+    """Return why an intact engine cannot be used, or an empty string if it can."""
     identity = engine.identity
     version = installed_version(identity.backend)
     if version is None:

@@ -48,7 +48,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class PlacedLead:
-    """Lead and its place on the time axis: it is drawn from `start_s` on, for at most `seconds`."""
+    """Lead and its position on the time axis. It is drawn from `start_s` on, for at most `seconds`."""
 
     lead: Lead
     start_s: float
@@ -58,9 +58,9 @@ class PlacedLead:
 def paper_from_leads(leads: Mapping[str, Lead], colours: Mapping[str, Colour]) -> Image:
     """Return an image of the leads on ECG paper, uint8 RGB (height, WIDTH_PX, 3).
 
-    Leads are arranged in columns, as on a printed page. A lead that is longer than its column is also drawn
-    below as a rhythm strip of up to 10 s. The height of a row depends on its traces. The names of missing
-    leads are drawn in grey at their positions.
+    Leads are arranged in columns, as on a printed page. A lead that is clearly longer than its column is also
+    drawn below the columns, as a rhythm strip of up to 10 s. The height of a row depends on its traces. The
+    names of missing leads are drawn in grey at their positions.
     """
     rows, missing = _arrange_rows(leads)
     extents = [_extent_mm(row) for row in rows]
@@ -82,7 +82,7 @@ def paper_from_leads(leads: Mapping[str, Lead], colours: Mapping[str, Colour]) -
 def _arrange_rows(
     leads: Mapping[str, Lead],
 ) -> tuple[list[list[PlacedLead]], dict[int, list[tuple[str, float]]]]:
-    """Return the rows of leads, and the names and start times of the missing leads by row."""
+    """Return the rows of leads, and the names and start times of missing leads by row index."""
     lengths = sorted(lead.duration_s for lead in leads.values())
     typical = lengths[len(lengths) // 2] if lengths else RECORD_S / 4
     columns = next((n for n in (4, 2) if typical <= RECORD_S / n * 1.1), 1)
@@ -147,7 +147,7 @@ def _draw_pulse(image: Image, baseline_mm: float) -> None:
 
 
 def _draw_lead(image: Image, placed: PlacedLead, baseline_mm: float, colour: Colour) -> None:
-    """Draw the trace, the separator before it, and the name above its first 0.35 s."""
+    """Draw the trace, the separator before it, and the name of the lead above its first 0.35 s."""
     mv = _visible_mv(placed).astype(np.float64)
     x = _x_mm(placed.start_s) + np.arange(mv.size) / placed.lead.rate_hz * SPEED_MM_S
     y = baseline_mm - np.clip(mv * GAIN_MM_MV, -MAX_EXCURSION_MM, MAX_EXCURSION_MM)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW_MV = 3.0  # distance between two rows. Hand-picked, not tuned.
-_MAJOR_S, _MAJOR_MV = 0.2, 0.5  # distance between two major lines: 5 mm on paper
+_MAJOR_S, _MAJOR_MV = 0.2, 0.5  # distance between two major grid lines: 5 mm on paper
 _INCH_PER_S, _INCH_PER_MV = 25 / 25.4, 10 / 25.4  # scale in print: 25 mm/s and 10 mm/mV
 _INK, _MAJOR_COLOUR, _MINOR_COLOUR = "#1b1f24", "#f0b8b8", "#f8dede"
 
@@ -23,8 +23,8 @@ def figure_from_page(page: Digitized, axes: Axes | None = None) -> Figure:
     """Return a figure with the rows of the page, each lead at its time.
 
     The leads are drawn into `axes`, or into a new figure if `axes` is None. A lead with two segments is drawn
-    in the row of the longer one. Raises DependencyMissing if matplotlib is not installed, or ValueError if
-    `axes` has no figure.
+    in the row of the longer segment. Raises DependencyMissing if matplotlib is not installed, or ValueError
+    if `axes` does not belong to a figure.
     """
     with missing_dependency_as_error("plot()", "matplotlib", "plot"):
         from matplotlib.figure import Figure

@@ -29,7 +29,8 @@ COLOURS: dict[str, Colour] = dict(
         strict=True,
     )
 )  # fmt: skip
-"""Colours of the leads. They are dark and saturated, to stand out from both a red grid and black ink."""
+"""Colours of the leads. They are dark and saturated, so that they stand out from a red grid and from black
+ink."""
 
 PAGE_MAX_HEIGHT_PX = 1700
 CAPTION_PX = 64
@@ -46,7 +47,7 @@ def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> N
     """Write the overlay of one page as PNG.
 
     A failed page is drawn with its error below. A page that cannot be decoded is replaced with a blank image.
-    Raises OutputNotWritable.
+    Raises OutputNotWritable if the file cannot be written.
     """
     try:
         page = rgb_from_page(result.source, max_pixels)
@@ -64,7 +65,9 @@ def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> N
 
 
 def overlay_from_page(result: Digitized, page: Image) -> Image:
-    """Return the page with its traces, a caption, and the leads on paper, RGB (height, WIDTH_PX, 3).
+    """Return the page with its traces, a caption, and the leads on ECG paper.
+
+    The result is uint8 RGB (height, WIDTH_PX, 3).
 
     `page` is (height, width, 3) uint8 RGB, in the pixel coordinates of `curve_px`. It is rotated so that
     the traces run to the right.
@@ -88,17 +91,17 @@ def overlay_from_failed(result: Failed, page: Image) -> Image:
 
 
 def quarter_turns(curves: Iterable[NDArray[np.float32]]) -> int:
-    """Return the number of counterclockwise quarter turns, as for np.rot90, that make curves run right."""
+    """Return the number of counterclockwise quarter turns after which curves run to the right."""
     direction = np.sum([curve[-1] - curve[0] for curve in curves if len(curve) > 1], axis=0, initial=0.0)
     if not np.any(direction):
         return 0
     x, y = np.broadcast_to(direction, (2,))
-    # y grows downwards: a curve that runs down needs one counterclockwise turn.
+    # y grows downwards. A curve that runs down therefore needs one counterclockwise quarter turn.
     return round(float(np.arctan2(y, x)) / (np.pi / 2)) % 4
 
 
 def _rotate_curve(curve: NDArray[np.float32], width: int, height: int, turns: int) -> NDArray[np.float64]:
-    """Return the curve on the page rotated by `turns` quarter turns. Mirroring maps x to width − x."""
+    """Return the curve after `turns` counterclockwise quarter turns of the page of `width` and `height`."""
     x, y = curve[:, 0].astype(np.float64), curve[:, 1].astype(np.float64)
     for _ in range(turns):
         x, y, width, height = y, width - x, height, width
@@ -106,7 +109,7 @@ def _rotate_curve(curve: NDArray[np.float32], width: int, height: int, turns: in
 
 
 def _fit_to_width(page: Image) -> tuple[float, Image]:
-    """Return the scale and the page scaled to the width of the overlay, within the maximum height."""
+    """Return the scale and the scaled page. It fills the width of the overlay or the maximum height."""
     height, width = page.shape[:2]
     scale = min(WIDTH_PX / width, PAGE_MAX_HEIGHT_PX / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -135,7 +138,10 @@ def _draw_curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
 
 
 def _draw_tag(image: Image, name: str, x: int, y: int) -> None:
-    """Draw the name of a lead in white on its colour. It is moved into the image if necessary."""
+    """Draw the name of a lead in white on a box of its colour.
+
+    The box is shifted into the image if necessary.
+    """
     left, _, width, _ = cv2.getTextSize((0, 0), name, (0, 0), FONT, 20, 700)
     width = left + width + 10
     x = min(max(x, 0), max(0, image.shape[1] - width))

@@ -26,10 +26,11 @@ COLOURS = {
     "accent": "#0064be",
     "soft": "#b9d6f2",
 }
-"""Colours of a plot. In an HTML report they are replaced with the CSS variables of the same names."""
+"""Colours of a plot by name. In an HTML report, they are replaced with the CSS variables of the same
+names."""
 
 Titles = Mapping[str, Sequence[str]]
-"""Tooltips by the `gid` of an artist, with one text for each of its marks."""
+"""Tooltips by the `gid` of a matplotlib artist, with one text for each mark of the artist."""
 
 _PX_PER_INCH = 96  # defined by CSS
 _STYLE = {
@@ -73,8 +74,8 @@ def svg_from_drawing(
 
     `draw` draws into the figure and returns the tooltips. `size_px` is (width, height). `label` describes the
     plot to screen readers. By default the element is for an HTML page: it is transparent and uses the CSS
-    variables of `COLOURS`. With `is_file` it is a separate document with a white background. Raises
-    DependencyMissing.
+    variables of `COLOURS`. With `is_file` it is a separate document with a white background and fixed
+    colours. Raises DependencyMissing if matplotlib is not installed.
     """
     check_matplotlib()
     from matplotlib import style
@@ -93,12 +94,12 @@ def svg_from_drawing(
     root.set("aria-label", xml_text(label))
     ET.register_namespace("", _SVG)
     ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")  # the prefix that HTML requires
-    text = ET.tostring(root, encoding="unicode")
-    return text if is_file else _with_css_variables(text)
+    svg = ET.tostring(root, encoding="unicode")
+    return svg if is_file else _with_css_variables(svg)
 
 
 def xml_text(text: str) -> str:
-    """Return the text with all characters that XML does not allow escaped or replaced."""
+    """Return the text, in which all characters that XML does not allow are escaped or replaced."""
     return _NOT_XML.sub("\ufffd", escape_control_chars(text))
 
 
@@ -114,7 +115,10 @@ def _add_titles(root: ET.Element, titles: Titles) -> None:
 
 
 def _drop_unused_ids(root: ET.Element) -> None:
-    """Remove ids without references. matplotlib numbers ids per plot, so they would collide in a page."""
+    """Remove ids without references.
+
+    matplotlib numbers ids per plot, so that the ids of two plots on one HTML page would collide.
+    """
     references = {
         name
         for element in root.iter()

@@ -1,1 +1,1 @@
-"""Resumable runs over many pages: jobs, journal, result store, worker processes and report."""
+"""Resumable runs that digitize many pages: jobs, journal, result store, worker processes and report."""

@@ -1,4 +1,4 @@
-"""Execution of a run: digitize pages, store results, write the output and report."""
+"""Execution of a run: pages are digitized, their results stored, and the output and report written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RunObserver(Protocol):
     """Receiver of the events of a run. The command line prints them; other callers may ignore them."""
 
     def on_digitizer(self, digitizer: Digitizer, /) -> None:
-        """Handle the digitizer, whose device and models are selected, before the first page."""
+        """Handle the digitizer before the first page. Its device and models are already selected."""
         ...
 
     def on_restart(self, changes: Sequence[str], /) -> None:
@@ -39,15 +39,15 @@ class RunObserver(Protocol):
         ...
 
     def on_resume(self, done: int, total: int, /) -> None:
-        """Handle the resumption of a run in which `done` of `total` pages are done."""
+        """Handle the resumption of a run in which `done` of `total` pages are already done."""
         ...
 
     def on_stop(self, done: int, total: int, /) -> None:
-        """Handle the early end of a run after `done` of `total` pages, before the error is raised."""
+        """Handle an error or a stop request after `done` of `total` pages, before the exception is raised."""
         ...
 
     def progress(self, total: int, done: int, /) -> AbstractContextManager[Callable[[], None]]:
-        """Return a context manager of a function, which is called after each page.
+        """Return a context manager that yields a function. The run calls this function after each page.
 
         At the start, `done` of `total` pages are done.
         """
@@ -59,9 +59,10 @@ class RunRequest:
     """Inputs, output and options of a run, as specified by the user.
 
     `inputs` are files, folders, globs or `-`. `out`, `form` and `test` are the values of --out, --format and
-    --test. `overlay` is the folder of overlays. `isolate` digitizes pages in worker processes. `timeout_s`
-    is the time limit per page, which implies `isolate`. `only_failed` digitizes only pages that failed in an
-    earlier run. `restart` discards the results of an earlier run.
+    --test. `overlay` is the folder of overlays, or None for no overlays. If `isolate`, pages are digitized in
+    worker processes. `timeout_s` is the time limit per page; a limit implies `isolate`. If `only_failed`,
+    only pages that failed in an earlier run are digitized. If `restart`, the results of an earlier run are
+    discarded.
     """
 
     inputs: Sequence[str]
@@ -81,7 +82,8 @@ class RunRequest:
 class RunPlan:
     """Pages of a run, their digitizer and their output.
 
-    `stop` returns True once the user has requested the run to stop.
+    Each network uses `network_threads` CPU threads. `stop` returns True once the user has requested the run
+    to stop.
     """
 
     request: RunRequest
@@ -94,11 +96,11 @@ class RunPlan:
 
     @property
     def pages(self) -> int:
-        """Number of jobs with a page among the inputs."""
+        """Number of jobs whose page is among the inputs."""
         return sum(job.page is not None for job in self.jobs)
 
     def draw_overlay(self, job: Job, result: Result) -> None:
-        """Write the overlay of a page, if overlays are requested."""
+        """Write the overlay of a page if overlays are requested and the page is among the inputs."""
         path = self._overlay_path(job.image)
         if path is not None and job.page is not None:
             from ecgdigit_rt.plots.overlay import write_overlay
@@ -106,7 +108,7 @@ class RunPlan:
             write_overlay(result, path, self.request.options.max_pixels)
 
     def has_overlay(self, image: str) -> bool:
-        """Return True if the overlay of an image exists, or is not requested."""
+        """Return True if the overlay of an image exists, or if overlays are not requested."""
         path = self._overlay_path(image)
         return path is None or path.is_file()
 
@@ -119,9 +121,10 @@ class RunPlan:
 class RunOutcome:
     """Result of a run.
 
-    `report_path` is None if the output is a stream, which has no report. `seconds` is the time spent on the
-    pages that were not resumed. `not_started` is the number of pages that `only_failed` excluded; if it is
-    not 0, no output was written. `retryable` is True if a page among the inputs failed.
+    `report_path` is None for an output without a report, such as a stream. `seconds` is the time of this run,
+    without the time of an earlier run that was resumed. `not_started` is the number of pages that have not
+    been digitized yet and that `only_failed` excluded. If it is not 0, no output was written. `retryable` is
+    True if a page among the inputs failed.
     """
 
     report: Report
@@ -134,9 +137,10 @@ class RunOutcome:
 def execute_run(request: RunRequest, observer: RunObserver, stop: Callable[[], bool]) -> RunOutcome:
     """Digitize the pages of a run and write its output and report.
 
-    Once `stop()` is true, the pages in progress are completed and KeyboardInterrupt is raised. Raises errors
-    about inputs, test.csv, formats, models and backends before the first page. Raises OutputInUse,
-    ConfigurationChanged, JournalMalformed, JournalMissing or OutputNotWritable.
+    Once `stop()` is true, the pages in progress are completed and KeyboardInterrupt is raised. Before the
+    first page, raises errors about inputs, test.csv, formats, models and backends, and OutputInUse,
+    ConfigurationChanged, JournalMalformed or JournalMissing. Raises OutputNotWritable or WorkerDied at any
+    time.
     """
     requests = None if request.test is None else read_test_csv(request.test)
     target = output_target(request.out, request.form, requests)
@@ -193,7 +197,7 @@ def _run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunO
 def _run_to_file(
     plan: RunPlan, report: Report, identity: Mapping[str, str], observer: RunObserver
 ) -> RunOutcome:
-    """Digitize the pages that are not done, then write the output and the report.
+    """Digitize the pages that are not done yet, then write the output and the report.
 
     `identity` is the identity of the digitizer. Raises KeyboardInterrupt if stopped.
     """
@@ -213,7 +217,7 @@ def _run_to_file(
 
 
 def _finish(plan: RunPlan, run: ResumableRun, report: Report, observer: RunObserver) -> RunOutcome:
-    """Digitize the remaining pages, and write the output and the report unless they are current."""
+    """Digitize the remaining pages and write the output, unless the output is current. Write the report."""
     only_failed, report_path = plan.request.only_failed, plan.target.report_path
     started = time.perf_counter()
     report.resumed = plan.pages
@@ -242,7 +246,10 @@ def _finish(plan: RunPlan, run: ResumableRun, report: Report, observer: RunObser
 def _digitize(
     plan: RunPlan, run: ResumableRun, jobs: Sequence[Job], observer: RunObserver, *, done: int
 ) -> None:
-    """Digitize the jobs, with progress that starts at `done` pages. Raises KeyboardInterrupt if stopped."""
+    """Digitize the pages of the jobs. Raises KeyboardInterrupt if stopped.
+
+    `done` is the number of pages that were done before. The progress starts at this number.
+    """
     with observer.progress(done + len(jobs), done) as advance:
 
         def on_result(job: Job, result: Result) -> None:
@@ -255,7 +262,11 @@ def _digitize(
 
 
 def _is_output_current(plan: RunPlan, run: ResumableRun, *, only_failed: bool) -> bool:
-    """Return True if an earlier run wrote the output from exactly these pages, and no page is retried."""
+    """Return True if an earlier run wrote the output from exactly these pages, and it is unchanged.
+
+    If overlays are requested, they must also exist. With `only_failed`, the output is not current if a page
+    failed, because this page is retried.
+    """
     completion, out = run.journal.completion, plan.target.out
     if completion is None or (only_failed and completion.failed) or completion.jobs != run.digest():
         return False
@@ -270,7 +281,8 @@ def _is_output_current(plan: RunPlan, run: ResumableRun, *, only_failed: bool) -
 def _complete(plan: RunPlan, run: ResumableRun, report: Report) -> None:
     """Write the report and the last line of the journal. If no page failed, discard the stored results.
 
-    If pages failed, a run with `only_failed` needs the results of the other pages. Raises OutputNotWritable.
+    If a page failed, the results are kept, because a later run with `only_failed` needs the results of the
+    other pages. Raises OutputNotWritable.
     """
     target = plan.target
     write_report(report, map(run.report, run.jobs), target.report_path)

@@ -1,8 +1,8 @@
 """Digitization in worker processes: if a process ends unexpectedly, only the page in progress fails.
 
 A crash in native code or the system's out-of-memory killer ends a process without a Python exception. Each
-worker is a `ProcessPoolExecutor` of one process, which starts the process, transfers pages and results, and
-reports when the process dies.
+worker process is managed by a `ProcessPoolExecutor` with a single process. The executor starts the process,
+transfers pages and results, and reports when the process has ended.
 """
 
 from __future__ import annotations
@@ -24,27 +24,28 @@ from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 
 _MAX_STARTS = 3
-"""Number of attempts to start a worker process. A memory shortage may be temporary, so there is more than
-one. Hand-picked, not tuned."""
+"""Maximum number of attempts to start a worker process. It is more than one, because a memory shortage may be
+temporary. Hand-picked, not tuned."""
 
 DigitizePage = Callable[[PageRef], Result]
+"""Page digitizer: a function that digitizes one page."""
 OpenPageDigitizer = Callable[[int], DigitizePage]
-"""Function that opens a page digitizer that uses the given number of threads. It is pickled, so it must be
-importable."""
+"""Function that returns a page digitizer with the given number of threads. It is sent to worker processes, so
+it must be picklable."""
 
 
 class IsolatedDigitizer:
     """Digitizer that runs every page in a worker process.
 
     The number of workers equals the number of pages that a `Digitizer` with the same `threads` digitizes in
-    parallel. The results are those of `Digitizer`, except that a crash or a timeout gives `Failed`. Satisfies
-    `ecgdigit_rt.runs.jobs.PageDigitizer`.
+    parallel. The results equal those of `Digitizer`, except that a page whose process crashes or exceeds the
+    time limit gives `Failed`. Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`.
     """
 
     def __init__(
         self, open_digitizer: OpenPageDigitizer, threads: int, timeout_s: float | None = None
     ) -> None:
-        """`open_digitizer` is called once per process. `timeout_s` is the time limit per page."""
+        """`open_digitizer` is called in each process. `timeout_s` is the time limit per page, if any."""
         self._open_digitizer, self._threads, self._timeout_s = open_digitizer, threads, timeout_s
 
     def digitize_many(self, pages: Iterable[PageRef], network_threads: int) -> Iterator[Result]:
@@ -76,9 +77,10 @@ class IsolatedDigitizer:
 
 
 class WorkerProcess:
-    """Process that digitizes one page at a time. Only one thread at a time may use it.
+    """Worker process that digitizes one page at a time. Only one thread at a time may use this object.
 
-    A process is started for the first page. After it has ended, a new one is started for the next page.
+    The process is started for the first page. If the process has ended, a new one is started for the next
+    page.
     """
 
     def __init__(self, open_digitizer: Callable[[], DigitizePage], timeout_s: float | None) -> None:
@@ -87,7 +89,7 @@ class WorkerProcess:
         self._process: BaseProcess | None = None
 
     def digitize(self, page: PageRef) -> Result:
-        """Return the result of a page, which is `Failed` after a crash or a timeout.
+        """Return the result of a page. It is `Failed` after a crash or timeout, or if memory runs out.
 
         Raises WorkerDied if the process repeatedly fails to start.
         """
@@ -104,7 +106,7 @@ class WorkerProcess:
             return failed_from_error(page, error)
 
     def close(self, *, kill: bool = False) -> None:
-        """End the process after its current page, or immediately if `kill` is true."""
+        """End the process after its current page, or immediately if `kill` is true. Wait for its end."""
         if kill and self._process is not None:
             self._process.kill()
         if self._pool is not None:
@@ -112,7 +114,7 @@ class WorkerProcess:
         self._pool = None
 
     def _submit(self, page: PageRef) -> Future[Result]:
-        """Pass a page to the process, which is started if necessary."""
+        """Start the process if necessary, and submit a page to it. Raises WorkerDied."""
         if self._pool is not None:
             try:
                 return self._pool.submit(_digitize, page)
@@ -128,7 +130,7 @@ class WorkerProcess:
     def _start(self) -> ProcessPoolExecutor:
         """Start a process and wait until its digitizer is open.
 
-        This time does not count towards the time limit of the page.
+        The start does not count towards the time limit of the page. Raises BrokenProcessPool.
         """
         self._pool = pool = ProcessPoolExecutor(
             1, multiprocessing.get_context("spawn"), initializer=_open, initargs=(self._open_digitizer,)
@@ -140,7 +142,7 @@ class WorkerProcess:
         return pool
 
     def _clean_up_after_crash(self) -> str:
-        """Close the pool of a process that has ended, and return how the process ended."""
+        """Close the pool of a process that has crashed, and return its signal or exit code as text."""
         self.close()
         if self._process is None:
             return "unknown reason"
@@ -153,7 +155,8 @@ class WorkerProcess:
 def _blocked_stop_signals() -> Iterator[None]:
     """Block SIGINT and SIGTERM while a process is started.
 
-    The process inherits the signal mask, so it can finish its page when the run is stopped.
+    The new process inherits the signal mask. These signals therefore do not end it, and it can finish its
+    page when the user stops the run.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -166,17 +169,17 @@ def _blocked_stop_signals() -> Iterator[None]:
 
 
 _open_digitizers: list[DigitizePage] = []
-"""Contains the digitizer of this worker process. Empty until it is open."""
+"""Contains the page digitizer of this worker process. Empty until the digitizer is open."""
 
 
 def _open(open_digitizer: Callable[[], DigitizePage]) -> None:
-    """Initialize a worker process."""
+    """Initialize a worker process: open its page digitizer."""
     Thread(target=_exit_with_parent, daemon=True).start()
     _open_digitizers.append(open_digitizer())
 
 
 def _exit_with_parent() -> None:
-    """Exit when the parent ends, so that a killed run leaves no process behind."""
+    """Exit when the parent process ends, so that a killed run leaves no worker process behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -184,5 +187,5 @@ def _exit_with_parent() -> None:
 
 
 def _digitize(page: PageRef) -> Result:
-    """Digitize a page in a worker process."""
+    """Digitize a page. Called in a worker process."""
     return _open_digitizers[0](page)

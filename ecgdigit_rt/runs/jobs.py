@@ -23,8 +23,8 @@ from ecgdigit_rt.runs.report import Report, page_report
 class Job:
     """One image of the output.
 
-    `page` is None if test.csv requests an image that is not among the inputs. `requests` are the lines
-    of test.csv for this image, or None without test.csv.
+    `image` is the id of the image. `page` is None if test.csv requests an image that is not among the inputs.
+    `requests` are the lines of test.csv for this image, or None without test.csv.
     """
 
     image: str
@@ -32,7 +32,7 @@ class Job:
     requests: tuple[LeadRequest, ...] | None
 
     def missing_leads(self, result: Result) -> list[str]:
-        """Return the names of the missing leads, among the requested leads or else those of the layout."""
+        """Return the names of the requested leads, or else of the layout's leads, that the result lacks."""
         return missing_leads(result) if self.requests is None else missing_requests(result, self.requests)
 
 
@@ -49,8 +49,9 @@ def jobs_from_pages(
 ) -> tuple[list[Job], list[PageRef]]:
     """Match pages with the requests of test.csv. Return the jobs and the pages without a request.
 
-    Without test.csv, every page is a job, in the order of the inputs. With test.csv, the jobs are in its
-    order, and a request matches a page by file stem or by distinct id. Raises AmbiguousPage.
+    Without test.csv, every page is a job, in the order of the inputs. With test.csv, the jobs are in the
+    order of its images, and an image matches a page whose `PageRef.id` or whose distinct id (see `page_ids`)
+    equals the id of the image. Raises AmbiguousPage if several pages match.
     """
     ids = page_ids(pages)
     if requests is None:
@@ -78,9 +79,10 @@ def run_jobs(
     on_result: Callable[[Job, Result], None],
     stop: Callable[[], bool],
 ) -> None:
-    """Digitize the jobs in order, write every result and add it to the report.
+    """Digitize the pages of the jobs in order, write every result and add it to the report.
 
-    Once `stop()` is true, no further page is started, and the remaining pages are not in the report.
+    `on_result` is called after each result. Once `stop()` is true, no further page is started, and the
+    remaining pages are not in the report.
     """
     pages = (job.page for job in jobs if job.page is not None)
     results = digitizer.digitize_many(takewhile(lambda _: not stop(), pages), network_threads=network_threads)
@@ -94,7 +96,7 @@ def run_jobs(
 
 
 def missing_page_result(image: str) -> Failed:
-    """Return the result of an image that test.csv requests and no input contains."""
+    """Return the result of an image that test.csv requests but that is not among the inputs."""
     return failed_from_error(PageRef(Path(image)), RequestedPageMissing(image))
 
 
@@ -104,10 +106,10 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class InputFingerprint:
-    """Everything that determines a page's result, apart from the configuration.
+    """Everything that determines the stored result of a page, apart from the configuration of the run.
 
-    `sha256` is the digest of the file. `threads` is the number of threads per network, which determines
-    the order of summation. `requests` is a digest of the page's lines in test.csv, or empty without
+    `sha256` is the digest of the file. `threads` is the number of threads per network, which affects the
+    order of floating-point sums. `requests` is a digest of the page's lines in test.csv, or empty without
     test.csv.
     """
 
@@ -117,7 +119,7 @@ class InputFingerprint:
 
 
 class FileDigests:
-    """SHA-256 digests of files. Each file is read once, even if it has many pages."""
+    """Cache of the SHA-256 digests of files. Each file is read once, even if it has many pages."""
 
     def __init__(self) -> None:
         self._digests: dict[Path, str] = {}
@@ -132,8 +134,8 @@ class FileDigests:
 def file_digest(path: Path) -> str | None:
     """Return the hexadecimal SHA-256 of a regular file, or None if it cannot be read.
 
-    Pipes and devices are not opened, because reading a pipe blocks until it has a writer, and a device may be
-    endless.
+    Pipes and devices are not opened, because opening a pipe blocks until another process writes to it, and
+    the content of a device may be endless.
     """
     try:
         if not path.is_file():

@@ -1,7 +1,8 @@
 """Journal of a run: a JSON Lines file next to the output, with one line per page.
 
-The first line is the configuration. Each following line describes the result of one page. The last line of a
-completed run describes its output. A line that is truncated, because the process ended, is ignored.
+The first line contains the configuration. Each following line describes the result of one page. If the run
+was completed, the last line describes its output. If the process ended while it was writing a line, the line
+is incomplete and is ignored.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from ecgdigit_rt.runs.report import PageReport
 from ecgdigit_rt.runs.spool import SpoolRecord
 
 VERSION = 1  # version of the journal format
-_SIGNATURE = b'{"journal": '
+_SIGNATURE = b'{"journal": '  # first bytes of every journal
 
 
 @dataclass(frozen=True, slots=True)
 class PageName:
-    """Image id of a page in the output, with its file and its index in that file, from 0."""
+    """Name of a page: its image id in the output, its file, and its index in that file, from 0."""
 
     image: str
     source: str
@@ -35,8 +36,9 @@ class PageName:
 class JournalEntry:
     """Journal line of one page.
 
-    `record` is the position of the page's result in the spool, or None if the output is a folder.
-    `line` contains the offset and the length of the line in the journal, in bytes.
+    `has_leads` is True if the result has at least one lead. `record` is the position of the result in the
+    spool, or None if the output is a folder. `line` contains the offset and the length of the line in the
+    journal, in bytes.
     """
 
     fingerprint: InputFingerprint
@@ -53,10 +55,10 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Last line of a completed run.
+    """Last line of the journal of a completed run.
 
-    `jobs` is a digest of all pages in order. `output` is the SHA-256 of the output file, or None for a
-    folder. `failed` is the number of failed pages.
+    `jobs` is a digest of all jobs in order. `output` is the SHA-256 of the output file, or None for an output
+    folder. `failed` is the number of failed jobs.
     """
 
     jobs: str
@@ -65,11 +67,11 @@ class Completion:
 
 
 class Journal:
-    """Content of a journal file. The file is created with its first line.
+    """Content of a journal file. The file is created when its first line is written.
 
-    `configuration` is None in a new journal. `entries` contains the last line of each page.
+    `configuration` is None in a new journal. `entries` contains the most recent entry of each page.
     `completion` is None unless the last line of the file is a completion. Raises JournalMalformed if the file
-    is not a journal.
+    is not a journal, or if a later version wrote it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,12 +84,12 @@ class Journal:
             size = start + len(line)
             self._load_line(line, start)
         if size == 0 and not _SIGNATURE.startswith(_first_bytes(path)):
-            raise JournalMalformed(path)  # a truncated first line of a journal would start with the signature
+            raise JournalMalformed(path)  # not just an incomplete first line
         self._file = AppendOnlyFile(path, size)
 
     @property
     def spool_size(self) -> int:
-        """Offset of the end of the last record in the spool."""
+        """Offset of the end of the last record in the spool, or 0 if the journal lists no record."""
         return max((e.record.end for e in self.entries.values() if e.record is not None), default=0)
 
     def reset(self, configuration: Mapping[str, str]) -> None:
@@ -98,7 +100,7 @@ class Journal:
     def add(
         self, name: PageName, fingerprint: InputFingerprint, record: SpoolRecord | None, report: PageReport
     ) -> None:
-        """Append the line of one page, which marks the page as done. Raises OutputNotWritable."""
+        """Append the line of one page. This marks the page as done. Raises OutputNotWritable."""
         line = self._append(
             {
                 "page": asdict(name),
@@ -111,12 +113,12 @@ class Journal:
         self.completion = None
 
     def complete(self, completion: Completion) -> None:
-        """Append the last line, after the output has been written. Raises OutputNotWritable."""
+        """Append the last line. Call this after the output has been written. Raises OutputNotWritable."""
         self._append({"finish": asdict(completion)})
         self.completion = completion
 
     def report(self, entry: JournalEntry) -> PageReport:
-        """Return the report of a page from its line."""
+        """Return the report of a page, which is read from the journal line of `entry`."""
         return PageReport(**json.loads(self._file.read(*entry.line))["report"])
 
     def close(self) -> None:
@@ -134,7 +136,7 @@ class Journal:
         return self._file.append(line), len(line)
 
     def _load_line(self, line: bytes, start: int) -> None:
-        """Load one line. A damaged line is skipped, so that its page is digitized again.
+        """Load one line. A damaged line is skipped, so the page of this line is digitized again.
 
         Raises JournalMalformed if the first line is not a configuration.
         """
@@ -156,7 +158,7 @@ class Journal:
 
 
 def json_from_fingerprint(fingerprint: InputFingerprint) -> dict[str, object]:
-    """Return a fingerprint with the keys of the file format."""
+    """Return a fingerprint as JSON data, with the keys of the file format."""
     return {
         "sha256": fingerprint.sha256,
         "threads": fingerprint.threads,
@@ -165,24 +167,24 @@ def json_from_fingerprint(fingerprint: InputFingerprint) -> dict[str, object]:
 
 
 def _fingerprint_from_json(facts: Mapping[str, Any]) -> InputFingerprint:
-    """Return a fingerprint from the keys of the file format. Raises KeyError or TypeError."""
+    """Return the fingerprint from JSON data. Raises KeyError or TypeError."""
     return InputFingerprint(facts["sha256"], facts["threads"], facts["asked"])
 
 
 def _configuration(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the configuration of the first line. Raises ValueError, KeyError or TypeError."""
+    """Return the configuration from the data of the first line. Raises ValueError, KeyError or TypeError."""
     if facts["journal"] != VERSION:
         raise ValueError(f"version {facts['journal']}")
     return dict(facts["configuration"])
 
 
 def _line(facts: Mapping[str, object]) -> bytes:
-    """Return one line of JSON, with its newline."""
+    """Return data as one line of JSON, with a newline at the end."""
     return json.dumps(facts).encode() + b"\n"
 
 
 def _first_bytes(path: Path) -> bytes:
-    """Return the first bytes, up to the length of the signature. Empty if the file does not exist."""
+    """Return as many bytes from the start of a file as the signature has. Empty if there is no such file."""
     if not path.is_file():
         return b""
     with path.open("rb") as file:

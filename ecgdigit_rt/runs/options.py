@@ -1,4 +1,4 @@
-"""Options and configuration that determine how every page of a run is digitized."""
+"""Options that determine how the pages of a run are digitized, and the configuration of the run."""
 
 from __future__ import annotations
 
@@ -38,9 +38,11 @@ class DigitizeOptions:
         return Digitizer(threads=threads, **asdict(self))
 
     def page_digitizer(self, threads: int) -> Callable[[PageRef], Result]:
-        """Return a function that digitizes single pages in a worker process.
+        """Return a function that digitizes one page. To be called in a worker process.
 
-        Its results equal those of `Digitizer.digitize_many` with `network_threads=threads`.
+        The results of the function equal those of `Digitizer.digitize_many` with `network_threads=threads`.
+        If `threads` is 1, OpenCV is limited to one thread in the whole process. Raises the same errors as
+        `Digitizer`.
         """
         import cv2
 
@@ -61,14 +63,14 @@ _FLAGS = {
     "max_pixels": "--max-pixels",
     "method": "--method",
 }
-"""Fields of `DigitizeOptions` that the configuration lists by flag. The other fields are part of the
+"""Flags of the fields of `DigitizeOptions` that the configuration contains. The other fields are part of the
 digitizer's identity."""
 
 
 def configuration(
     options: DigitizeOptions, identity: Mapping[str, str], folder_format: str | None
 ) -> dict[str, str]:
-    """Return all settings that affect results, as text by name.
+    """Return the settings that affect results, as text by name.
 
     `identity` is the identity of the digitizer. `folder_format` is the format of the files in an output
     folder, or None for an output file.
@@ -82,7 +84,7 @@ def configuration(
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Describe the differences of two configurations, such as "--tta was none and is now flip"."""
+    """Describe the differences between two configurations, such as "--tta was none and is now flip"."""
     names = [*now, *(name for name in before if name not in now)]
     return [
         f"{name} was {before.get(name, 'unknown')} and is now {now.get(name, 'unknown')}"

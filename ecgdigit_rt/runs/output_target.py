@@ -1,4 +1,4 @@
-"""Output of a run, determined by `--out`, `--format` and `--test`: format, path and working files."""
+"""Output of a run: its format, path and working files, determined by `--out`, `--format` and `--test`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OutputTarget:
-    """Destination of the pages and the report of a run.
+    """Destination of the results and the report of a run.
 
     `requests` are the lines of test.csv by image id, or None without test.csv.
     """
@@ -50,7 +50,8 @@ class OutputTarget:
     def files(self) -> WorkingFiles:
         """Paths of journal, spool and lock.
 
-        In a folder each format has its own journal, because several formats may share the folder.
+        In an output folder, each format has a separate journal, because runs with different formats may write
+        to the same folder.
         """
         out, is_folder = self.out, self.form.is_folder
         stem = out / f".{self.form.name}" if is_folder else out
@@ -60,12 +61,12 @@ class OutputTarget:
         return WorkingFiles(out, outputs, journal, spool, lock)
 
     def writer(self) -> PageWriter:
-        """Return a writer of the format. Raises DependencyMissing."""
+        """Return a writer for the format. Raises DependencyMissing."""
         stream = sys.stdout if str(self.out) == STDOUT else None
         return self.form.open_writer(OutputDestination(self.out, stream, self.requests))
 
     def check(self) -> None:
-        """Check that the output can be written, before a page is digitized. Raises OutputNotWritable."""
+        """Check that the output can be written, unless it is a stream. Raises OutputNotWritable."""
         if not self.is_stream:
             (check_folder_writable if self.form.is_folder else check_file_writable)(self.out)
 
@@ -75,7 +76,7 @@ def output_target(
 ) -> OutputTarget:
     """Return the target of a run.
 
-    Raises UnknownChoice, FormatNotSpecified or FormatConflict. Raises AddressNeedsCluster for a URL.
+    Raises UnknownChoice, FormatNotSpecified or FormatConflict. Raises AddressNeedsCluster if `out` is a URL.
     """
     if is_address(out):
         raise AddressNeedsCluster(out)
@@ -87,10 +88,10 @@ def output_target(
 class WorkingFiles:
     """Paths of the journal, the spool and the lock of one output.
 
-    They are next to an output file such as `submission.csv`, or inside an output folder. The journal of a
-    folder is named after its format, such as `.csv.journal`, and its spool is never created. `outputs` are
-    the output file and its report, which are in the same folder as the lock. It is empty for an output
-    folder, which contains no files of other runs.
+    These files are next to an output file such as `submission.csv`, or inside an output folder. In an output
+    folder, the name of the journal contains the format, as in `.csv.journal`, and no spool is created.
+    `outputs` are the output file and its report, which are in the same folder as the lock. It is empty for an
+    output folder, because its lock covers all files in the folder.
     """
 
     out: Path
@@ -107,10 +108,11 @@ class WorkingFiles:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the output against other runs, and delete temporary files of a killed run.
+        """Lock the output against other runs, and delete the temporary files of runs that were killed.
 
-        The operating system releases the lock when the process exits, for whatever reason. Raises OutputInUse
-        or OutputNotWritable.
+        The operating system releases the lock when the process exits, even after a crash. At the end of the
+        block, folders that were created for the lock are deleted if they are empty. Raises OutputInUse or
+        OutputNotWritable.
         """
         import filelock
 
@@ -134,7 +136,10 @@ class WorkingFiles:
             _remove_empty(created)
 
     def _remove_temporary_files(self) -> None:
-        """Delete the temporary files of `ecgdigit_rt.atomic_files` that a killed process left behind."""
+        """Delete the temporary files of `ecgdigit_rt.atomic_files` that killed processes left behind.
+
+        Next to an output file, only temporary files of this output and its report are deleted.
+        """
         prefixes = tuple(f".{path.name}." for path in self.outputs) or (".",)
         for path in list(self.lock_file.parent.iterdir()):
             if path.name.endswith(".part") and path.name.startswith(prefixes):
@@ -145,7 +150,7 @@ class WorkingFiles:
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    """Delete empty folders, from the innermost outwards. Stop at the first folder that is not empty."""
+    """Delete nested folders, the innermost first. Stop at the first folder that is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()

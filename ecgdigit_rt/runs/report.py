@@ -1,4 +1,4 @@
-"""Report of a run: the outcome of every page, as JSON and as summary lines.
+"""Report of a run: the outcome of every page as JSON, and a summary in a few lines.
 
 The report of `submission.csv` is `submission.report.json` in the same folder. The report of an output folder
 is `report.json` inside it.
@@ -29,15 +29,16 @@ from ecgdigit_rt.results import Failed, Result
 from ecgdigit_rt.sanitize import escape_control_chars
 
 LISTED = 20
-"""Maximum number of failed or partial pages in the summary; the report lists all. Hand-picked, not tuned."""
+"""Maximum number of failed or partial pages in the summary. The report lists all. Hand-picked, not tuned."""
 _WORST = 3
 """Number of pages with the lowest expected quality in the summary. Hand-picked, not tuned."""
 _WITH_NOTES = "with notes"
+"""Key of `Report.counts` for pages with notes. The other keys are the values of `PageReport.status`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageReport:
-    """Outcome of one page. `status` is `digitized`, `partial` (leads are missing) or `failed`."""
+    """Report of one page. `status` is `digitized`, `partial` (leads are missing) or `failed`."""
 
     id: str
     path: str
@@ -56,12 +57,12 @@ class PageReport:
 
 @dataclass(slots=True)
 class Report:
-    """Running totals of a run. Memory does not grow with the number of pages, except for `qualities`.
+    """Running totals of a run. Only `qualities` and `skipped` grow with the number of pages.
 
-    `skipped` are inputs that test.csv does not request. `device` and `models` are those of the digitizer.
-    `resumed` is the number of pages whose results are from an earlier run. `incomplete` contains the first
-    failed or partial pages. `with_notes` contains the first page with notes, if any. `qualities` are pairs of
-    the expected quality in dB and the page's id.
+    `skipped` are the files of pages that test.csv does not request. `device` and `models` are those of the
+    digitizer. `resumed` is the number of pages whose results are from an earlier run. `incomplete` contains
+    the first `LISTED` failed or partial pages. `with_notes` contains the first page with notes, if any.
+    `qualities` are pairs of the expected quality in dB and the id of the page.
     """
 
     skipped: list[str] = field(default_factory=list)
@@ -74,7 +75,7 @@ class Report:
     qualities: list[tuple[float, str]] = field(default_factory=list)
 
     def add(self, page: PageReport) -> None:
-        """Count one page, and store it if the summary may list it."""
+        """Count one page, and keep its report if the summary may list the page."""
         self.counts[page.status] += 1
         if page.status != "digitized" and len(self.incomplete) < LISTED:
             self.incomplete.append(page)
@@ -95,12 +96,12 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """True if no page failed or lacks leads."""
+        """True if no page failed and no page lacks leads."""
         return self.count("digitized") == self.pages
 
 
 def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageReport:
-    """Return the outcome of one page. `missing` are the expected leads that the result lacks."""
+    """Return the report of one page. `missing` are the expected leads that the result lacks."""
     path, page_id = str(source_metadata(result)["source"]), escape_surrogates(page_id)
     if isinstance(result, Failed):
         return PageReport(
@@ -126,7 +127,10 @@ def page_report(page_id: str, result: Result, missing: Sequence[str]) -> PageRep
 
 
 def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> None:
-    """Write the report atomically, one page at a time. Raises OutputNotWritable."""
+    """Write the report to a JSON file atomically. Raises OutputNotWritable.
+
+    `pages` is consumed one page at a time, so that memory does not grow with the number of pages.
+    """
     header = {
         "ecgdigit_rt": __version__,
         "device": report.device,
@@ -153,8 +157,8 @@ def _json(value: object) -> str:
 def summary_lines(report: Report, seconds: float, *, has_report: bool) -> list[str]:
     """Return the summary of a run, as lines for the terminal.
 
-    `seconds` is the time spent on the pages that were not resumed. `has_report` is True if the report is
-    written to a file.
+    `seconds` is the time spent on the pages that are not from an earlier run. `has_report` is True if the
+    report is written to a file.
     """
     counts = [f"{report.count('digitized')} digitized"]
     if report.count("partial"):
@@ -177,16 +181,17 @@ def summary_lines(report: Report, seconds: float, *, has_report: bool) -> list[s
 
 
 def _note_line(report: Report) -> list[str]:
-    """Return a line with the first note, and the number of other pages with notes."""
+    """Return a line with the first note and the number of other pages with notes, or no line."""
     others = report.count(_WITH_NOTES) - 1
     more = f" · {others} more page{'' if others == 1 else 's'} with notes" if others > 0 else ""
     return [f"note     {page.id}: {page.notes[0]}{more}" for page in report.with_notes]
 
 
 def _quality_line(report: Report) -> list[str]:
-    """Return a line with the pages of the lowest expected quality, which should be checked first.
+    """Return a line with the median and the lowest expected qualities, or no line.
 
-    The list is empty for fewer than two pages.
+    The pages with the lowest expected quality should be checked first. There is no line if fewer than two
+    pages have an expected quality.
     """
     qualities = sorted(report.qualities)
     if len(qualities) < 2:

@@ -18,28 +18,31 @@ from ecgdigit_rt.runs.spool import Spool, SpoolRecord, bytes_from_result, result
 class ResultStore(Protocol):
     """Durable storage of results.
 
-    A result whose line is in the journal is not lost when the process ends.
+    After the journal line of a result has been written, the result is not lost when the process ends.
     """
 
     def store(self, image: str, result: Result, /) -> SpoolRecord | None:
-        """Store one result. Return its position in the spool, if any. Raises OutputNotWritable."""
+        """Store one result. Return its position in the spool, or None if the store has no spool.
+
+        Raises OutputNotWritable.
+        """
         ...
 
     def has(self, image: str, entry: JournalEntry, /) -> bool:
-        """Return True if the result of a journal line is present and undamaged."""
+        """Return True if the result of a journal entry is still available."""
         ...
 
     def write_output(
         self, entries: Iterable[tuple[Job, JournalEntry | None]], stop: Callable[[], bool], /
     ) -> None:
-        """Write the output from the stored results of all jobs, in order.
+        """Write the output from the stored results of all jobs, in the order of the jobs.
 
         Raises OutputNotWritable, or KeyboardInterrupt once `stop()` is true.
         """
         ...
 
     def discard(self) -> None:
-        """Delete stored results that are not part of the output. Raises OutputNotWritable."""
+        """Delete the stored results, except files of the output. Raises OutputNotWritable."""
         ...
 
     def close(self) -> None:
@@ -48,7 +51,7 @@ class ResultStore(Protocol):
 
 
 class SpoolStore:
-    """Store for a single output file: a spool, from which the file is written at the end of the run."""
+    """Store for a single output file. Results are kept in a spool until the file is written from them."""
 
     def __init__(self, spool: Spool, writer: PageWriter) -> None:
         self._spool, self._writer = spool, writer
@@ -58,7 +61,7 @@ class SpoolStore:
         return self._spool.append(bytes_from_result(result))
 
     def has(self, _image: str, entry: JournalEntry) -> bool:
-        """Return True if the spool contains the undamaged record."""
+        """Return True if the spool contains the record of this entry, undamaged."""
         return entry.record is not None and self._spool.read(entry.record) is not None
 
     def write_output(
@@ -93,7 +96,7 @@ class SpoolStore:
 
 
 class FolderStore:
-    """Store for an output folder: the files of each page are written as soon as it is digitized."""
+    """Store for an output folder. The files of each page are written as soon as the page is digitized."""
 
     def __init__(self, folder: PageFolder) -> None:
         self._folder = folder
@@ -104,7 +107,7 @@ class FolderStore:
         return None
 
     def has(self, image: str, entry: JournalEntry) -> bool:
-        """Return True if all files of the page exist, or if it has no leads and needs no files."""
+        """Return True if all files of the page exist, or if the page has no leads and therefore no files."""
         return not entry.has_leads or self._folder.has(image)
 
     def write_output(
@@ -123,7 +126,7 @@ def open_store(writer: PageWriter, spool: Path, spool_size: int, *, is_folder: b
     """Return the store of an output format.
 
     `writer` is the writer of the format, and `is_folder` is True for formats that write a folder. `spool` is
-    the path of the spool. `spool_size` is the end of the last record that the journal lists.
+    the path of the spool. `spool_size` is the offset of the end of the last record in the journal.
     """
     if is_folder:
         return FolderStore(cast("PageFolder", writer))  # every folder format opens a PageFolder

@@ -27,10 +27,10 @@ from ecgdigit_rt.runs.result_store import ResultStore
 def open_or_resume(journal: Journal, configuration: Mapping[str, str], *, only_failed: bool) -> list[str]:
     """Prepare a journal for a run with this configuration. Return the differences from the earlier run.
 
-    If the configuration has changed, the journal is reset, but only in two cases: the earlier run is complete
-    without failures, so that its output is replaced anyway, or it digitized no page. Otherwise, and with
-    `only_failed`, raises ConfigurationChanged. Raises JournalMissing if `only_failed` is set and there is no
-    earlier run.
+    If the configuration has changed, the journal is reset in two cases: if the earlier run is complete
+    without failed pages, so there is nothing to resume, or if it digitized no page successfully. In all other
+    cases, and always with `only_failed`, a changed configuration raises ConfigurationChanged. With
+    `only_failed`, raises JournalMissing if there is no earlier run.
     """
     before = journal.configuration
     if before is None and only_failed:
@@ -50,7 +50,7 @@ class ResumableRun:
     """Jobs of a run, with their journal entries and their stored results.
 
     `network_threads` is the number of CPU threads of each network. `has_overlay` returns True if the overlay
-    of an image exists or is not requested.
+    of an image exists, or if overlays are not requested.
     """
 
     jobs: Sequence[Job]
@@ -63,8 +63,8 @@ class ResumableRun:
     def entry(self, job: Job) -> JournalEntry | None:
         """Return the journal entry of a job, or None if there is no valid entry.
 
-        An entry is valid if the name, the file content and the requests of the page, and the number of
-        threads, are unchanged.
+        An entry is valid if the page has the same name, file content and requests as in the earlier run, and
+        the number of threads per network is the same.
         """
         if job.page is None:
             return None
@@ -72,12 +72,16 @@ class ResumableRun:
         return entry if entry is not None and entry.fingerprint == self._fingerprint(job, job.page) else None
 
     def is_done(self, job: Job) -> bool:
-        """Return True if the page has a journal entry, and its result and its overlay still exist."""
+        """Return True if the job has a valid journal entry, and its result and its overlay still exist."""
         entry = self.entry(job)
         return entry is not None and self.has_overlay(job.image) and self.store.has(job.image, entry)
 
     def pending(self, *, only_failed: bool) -> tuple[list[Job], int]:
-        """Return the jobs to digitize now, and the number of pages that `only_failed` excludes."""
+        """Return the jobs to digitize now, and the number of jobs that `only_failed` excludes.
+
+        With `only_failed`, only pages that failed in an earlier run are digitized now. All other jobs that
+        are not done are excluded.
+        """
         pending = [job for job in self.jobs if job.page is not None and not self.is_done(job)]
         if not only_failed:
             return pending, 0
@@ -109,21 +113,21 @@ class ResumableRun:
         for number, result in enumerate(results):
             job, page = with_page[number]
             if stop() and isinstance(result, Failed) and result.error_id == PageCrashed.id:
-                continue  # the signal that stops the run may also have ended the worker process
+                continue  # the stop signal may also have ended the worker process
             on_result(job, result)
             record = self.store.store(job.image, result)
             report = page_report(job.image, result, job.missing_leads(result))
             self.journal.add(_page_name(job, page), fingerprints[number], record, report)
 
     def report(self, job: Job) -> PageReport:
-        """Return the outcome of a job: from the journal, or a failure if its page is not among the inputs."""
+        """Return the report of a job: from the journal, or a failure if its page is not among the inputs."""
         if job.page is None:
             result = missing_page_result(job.image)
             return page_report(job.image, result, job.missing_leads(result))
         return self.journal.report(self.journal.entries[_page_name(job, job.page)])
 
     def digest(self) -> str:
-        """Return a digest of all pages in order, with their files and requests."""
+        """Return a digest of all jobs in order, which covers their pages, file contents and requests."""
         digest = hashlib.sha256()
         for job in self.jobs:
             facts: list[object] = [job.image]

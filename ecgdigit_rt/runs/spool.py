@@ -1,4 +1,4 @@
-"""Spool of a run: a file next to the output, with the result of each page as one record."""
+"""Spool of a run: a file next to the output that contains the result of each page as one record."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SpoolRecord:
 
 
 class Spool:
-    """File of records, whose positions are stored in the journal.
+    """File of records. The journal stores the positions of the records.
 
-    Bytes that the journal does not list are never read. `size` is the end of the last record in the journal.
-    The first append discards everything after it.
+    Only records that the journal lists are read. `size` is the offset of the end of the last listed record.
+    The first append discards all bytes after this offset.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -68,15 +68,15 @@ _LEAD_FIELDS = ("rate_hz", "start_s", "confidence", "expected_error_mv")
 
 
 def bytes_from_result(result: Result) -> bytes:
-    """Serialize a result for `result_from_bytes`."""
-    facts, signals = _parts(result)
+    """Serialize a result, except its source and the `curve_px` of its leads. See `result_from_bytes`."""
+    facts, signals = _fields_and_signals(result)
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, facts=np.array(json.dumps(facts)), **signals)
     return stream.getvalue()
 
 
 def result_from_bytes(data: bytes, source: PageRef) -> Result:
-    """Deserialize the result of the page `source`. Its leads have an empty `curve_px`."""
+    """Deserialize the result of the page `source`. The `curve_px` of its leads is empty."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         facts = json.loads(str(archive["facts"]))
         if "failed" in facts:
@@ -95,8 +95,8 @@ def result_from_bytes(data: bytes, source: PageRef) -> Result:
     )
 
 
-def _parts(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
-    """Split a result into JSON-serializable fields, which may contain NaN, and the signals by lead."""
+def _fields_and_signals(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
+    """Split a result into fields for `json.dumps`, whose numbers may be NaN, and the signals by lead."""
     if isinstance(result, Failed):
         error = {"error_id": result.error_id, "message": result.message, "hint": result.hint}
         return {"failed": error}, {}
@@ -117,7 +117,7 @@ def _parts(result: Result) -> tuple[dict[str, Any], dict[str, NDArray[np.float32
 
 
 def _plain(number: float | None) -> float | None:
-    """Convert a NumPy scalar to a Python number, which JSON restores exactly."""
+    """Convert a NumPy scalar to a Python number, because JSON can store only those. Nothing is rounded."""
     return number.item() if isinstance(number, np.generic) else number
 
 

@@ -59,7 +59,8 @@ def _add_page_routes(app: FastAPI, service: Service) -> None:
         """Digitize one page and report each completed step as a server-sent event.
 
         The first event is `waiting`. Each completed step sends a `step`, and a `preview` if `previews` is set
-        and the step has one. The last event is `problem` or `result`, the object that `/v1/digitize` returns.
+        and the step has one. The last event is `problem`, or `result` with the JSON that `/v1/digitize`
+        returns.
         """
         events = await service.stream(request, query)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -113,9 +114,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         return response_from_problem(problem, dict(error.headers or {}))
 
     def handle_disconnect(_request: Request, _error: Exception) -> Response:
-        return Response(
-            status_code=CLIENT_CLOSED_REQUEST
-        )  # not received, because the client has disconnected
+        # The client has disconnected and does not receive this response.
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
         EcgDigitError: handle_known_error,

@@ -1,4 +1,4 @@
-"""Digitizers of the service: one per set of request options, all with the same networks."""
+"""Digitizers of the service: one per set of request options. All of them share the opened networks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _BLANK_PX = 320
 class RequestOptions:
     """Options of one request.
 
-    With None, layout, speed or gain are detected on the page, and no minimum quality is required.
+    A layout, speed or gain of None is detected on the page. If `min_quality_db` is None, pages of any
+    expected quality are accepted.
     """
 
     layout: str | None = None
@@ -38,8 +39,9 @@ class RequestOptions:
 class Digitizers:
     """Cache of digitizers by request options.
 
-    `get` returns the digitizer for a `RequestOptions`. `default` is the digitizer without overrides. It is
-    created immediately, so the constructor raises what `Digitizer` raises. `opener` must share its runners.
+    `get` returns the digitizer for a `RequestOptions`. `default` is the digitizer for the default options.
+    The constructor creates this digitizer and therefore raises what `Digitizer` raises. `opener` must return
+    the same runner for equal requests (see `share_runners`), so that all digitizers use the same networks.
     """
 
     def __init__(self, opener: StageOpener, models: str, threads: int) -> None:
@@ -59,7 +61,7 @@ class Digitizers:
         )
 
     def load_models(self) -> None:
-        """Open the networks by digitizing a blank page, so that the first request does not wait."""
+        """Open the networks by digitizing a blank page, so that the first request does not wait for this."""
         blank = np.full((_BLANK_PX, _BLANK_PX, 3), 255, np.uint8)
         try:
             self.default.digitize_image(blank, PageRef(Path("blank")))

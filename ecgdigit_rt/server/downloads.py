@@ -40,7 +40,10 @@ class Download:
 
 
 def format_availability() -> dict[str, bool]:
-    """Return, for each format name, whether the package that the format requires is installed."""
+    """Return whether each format is available, by name.
+
+    A format is available if it requires no optional package, or if this package is installed.
+    """
     return {
         name: name not in _REQUIRED_MODULES or find_spec(_REQUIRED_MODULES[name]) is not None
         for name in MEDIA_TYPES
@@ -73,7 +76,7 @@ def json_from_page(page: Digitized) -> str:
 
 
 def _download_by_writer(page: Digitized, stem: str, format_name: str) -> Download:
-    """Return the file that the writer of the format creates, or for WFDB a zip archive of the files."""
+    """Return the file that the writer of the format creates. For WFDB, return its files as a zip archive."""
     output_format = FORMATS[format_name]
     with memory_folder() as folder:
         out = folder / "out"

@@ -13,7 +13,8 @@ from ecgdigit_rt.server.problems import problem_from_error
 from ecgdigit_rt.server.timeouts import as_ecgdigit_error
 
 _KEEP_ALIVE_S = 10.0
-"""Interval of the comments that are sent to detect a closed connection. Hand-picked, not tuned."""
+"""Seconds without an event after which a comment is sent to detect a closed connection. Hand-picked, not
+tuned."""
 
 _KEEP_ALIVE = b": waiting\n\n"
 
@@ -35,10 +36,11 @@ class EventStream:
         self._loop.call_soon_threadsafe(self._queue.put_nowait, _event(name, data))
 
     async def until_done(self, work: asyncio.Future[Any]) -> AsyncIterator[bytes]:
-        """Yield events until the work is done. Yield a `problem` if it fails or exceeds the time limit.
+        """Yield the event `waiting`, and then the added events until the work is done.
 
-        Without an event, a comment is sent every few seconds to detect a client that has disconnected. The
-        work is cancelled when the iteration ends early.
+        If the work fails or exceeds the time limit, the last event is `problem`. While no event is added, a
+        comment is sent every few seconds to detect a client that has disconnected. If the iteration ends
+        early, the work is cancelled.
         """
         work.add_done_callback(lambda _: self._queue.put_nowait(None))
         yield _event("waiting", "{}")

@@ -59,7 +59,7 @@ class PageHandler:
         return download
 
     def stream(self, request: PageRequest, slot: Slot, emit: Emit, has_previews: bool) -> None:
-        """Emit a `step` for each completed step, its `preview` if requested, and finally the `result`."""
+        """Emit a `step` for each completed step, the requested `preview` events, and finally the `result`."""
         digitizer = self._digitizers.get(request.options)
         progress = _Progress(emit, slot, has_previews)
         image, page_count = image_from_upload(request.upload, request.page)
@@ -100,13 +100,13 @@ class _Progress:
         return seconds
 
     def step_preview(self, step: str, value: object) -> None:
-        """Emit the preview of a step's value, if it has one."""
+        """Emit the preview for the value of a step, if there is one."""
         self.preview(step, lambda: self._builder.preview(value))
 
     def preview(self, kind: str, build: Callable[[], Preview]) -> None:
         """Build and emit a preview if previews are requested.
 
-        The time for it does not count towards the duration of a step.
+        The time spent on the preview is not part of the duration of any step.
         """
         if not self._has_previews:
             return

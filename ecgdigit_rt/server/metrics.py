@@ -10,12 +10,12 @@ from prometheus_client.exposition import generate_latest
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-"""Upper bounds of the histogram buckets, from a fast step to a page that waits in a full queue. Hand-picked,
-not tuned."""
+"""Upper bounds of the histogram buckets in seconds, from a fast step to a page that waits in a full queue.
+Hand-picked, not tuned."""
 
 
 class Metrics:
-    """Metrics of one service, in a separate registry.
+    """Metrics of one service, in a separate registry of Prometheus.
 
     `in_flight` returns the number of admitted requests. `provenance` contains software, models and device.
     """
@@ -30,7 +30,7 @@ class Metrics:
         )
         self._pages = Counter(
             "ecgdigit_pages",
-            'Pages by error id and outcome: "digitized", "partial", "failed" or "cancelled".',
+            'Pages by outcome ("digitized", "partial", "failed" or "cancelled") and error id.',
             ("outcome", "error_id"),
             registry=self._registry,
         )
@@ -51,7 +51,10 @@ class Metrics:
         )
 
     def count_request(self, route: str, method: str, status: int) -> None:
-        """Count a request. `route` is the path pattern of its route, never text chosen by a client."""
+        """Count a request.
+
+        `route` is the path pattern of the matched route, never text chosen by a client.
+        """
         self._requests.labels(route, method, str(status)).inc()
 
     def count_page(self, outcome: str, error_id: str = "") -> None:

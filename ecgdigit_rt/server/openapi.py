@@ -49,7 +49,8 @@ _REASONS = {
     422: "The request is malformed (E-SERVE-01), or the page cannot be digitized (E-PAGE, E-GRID, …).",
     500: "Internal error (E-BUG-01).",
     501: "The package of the format is not installed (E-DEPENDENCY-01).",
-    503: "The queue is full. Retry after the seconds in Retry-After (E-SERVE-03).",
+    503: "The queue is full (E-SERVE-03), a GPU is out of memory (E-DEVICE-01), or the models are loading. "
+    "Retry after the number of seconds in Retry-After.",
     504: "The page exceeded the time limit (E-SERVE-04).",
 }
 _ACCESS_STATUSES = (401, 403)
@@ -144,6 +145,6 @@ def _schema(app: FastAPI, has_token: bool) -> dict[str, Any]:
 
 
 def _as_component(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema with its references relative to the root of the OpenAPI document."""
+    """Return the schema with references that start at the root of the OpenAPI document."""
     base = f"#/components/schemas/{_PAGE}"
     return json.loads(json.dumps(schema).replace('"#/$defs', f'"{base}/$defs'))  # type: ignore[no-any-return]

@@ -26,15 +26,16 @@ _RECORD_MM = 260.0
 _MINOR, _MAJOR, _INK, _GREY = (252, 222, 218), (242, 178, 170), (20, 20, 34), (110, 108, 118)
 _TRACE_MM = 0.25
 _FONT = "helvetica"
-"""Positions, scales, colours and line widths. `_RECORD_MM` is the maximum width of a record: ten seconds at
-25 mm/s fill the paper. Hand-picked, not tuned, except for the size of A4."""
+"""Positions, scales, colors and line widths. `_RECORD_MM` is the maximum width of a record: 10.4 seconds at
+25 mm/s fill the grid to the right of `_LEFT_MM`. Hand-picked, not tuned, except for the size of A4."""
 
 _MAX_NAME_LENGTH, _MAX_NOTES_LENGTH = 80, 160
-"""Maximum characters of the page id and of the notes, which fit on their lines. Hand-picked, not tuned."""
+"""Maximum number of characters of the page id and of the notes, so that each fits on one line. Hand-picked,
+not tuned."""
 
 
 def pdf_from_page(page: Digitized) -> bytes:
-    """Return a PDF. Rows are in the order of the page, and segments are drawn at their time in the record."""
+    """Return a PDF. Rows are in the order of the page. Each segment is drawn at its time in the record."""
     fitting = (speed for speed in _SPEEDS_MM_S if page.duration_s * speed <= _RECORD_MM)
     speed = next(fitting, _SPEEDS_MM_S[-1])
     pdf = FPDF(orientation="landscape", unit="mm", format="A4")
@@ -47,9 +48,9 @@ def pdf_from_page(page: Digitized) -> bytes:
 
 
 def _draw_lines(pdf: FPDF, lines: Iterable[Points], colour: Colour, width_mm: float) -> None:
-    """Draw polylines. Each is an (n, 2) array of x and y in millimetres from the top left corner.
+    """Draw polylines. Each is an (n, 2) array of x and y in millimeters from the top left corner.
 
-    Line joins are round, because mitre joins would lengthen the narrow peaks of a trace.
+    Line joins are round, because miter joins would lengthen the narrow peaks of a trace.
     """
     pdf.set_draw_color(*colour)
     with pdf.local_context(line_width=width_mm, stroke_join_style="round"):

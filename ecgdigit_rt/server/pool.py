@@ -15,11 +15,17 @@ T = TypeVar("T")
 
 
 class RequestCancelled(Exception):
-    """A request was cancelled between two steps: its client disconnected, or its time limit passed."""
+    """Raised by `Slot.check` after a request was cancelled.
+
+    A request is cancelled if its client disconnects or its time limit passes.
+    """
 
 
 class Slot:
-    """Slot of one admitted request in the pool. It is occupied until the work of the request has ended.
+    """Capacity of the pool that one admitted request occupies.
+
+    The slot is released when the work of the request ends, or when the request is cancelled before its work
+    starts.
 
     `wait_s` is the time in seconds from the call of `start` until a thread begins the work.
     """
@@ -32,7 +38,10 @@ class Slot:
         self.wait_s = 0.0
 
     def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Submit the work to the pool and return its result as a future. Its end releases the slot."""
+        """Submit the work to the pool and return its result as a future.
+
+        The slot is released when the work ends.
+        """
         loop, submitted = asyncio.get_running_loop(), time.perf_counter()
 
         def run() -> T:
@@ -53,7 +62,10 @@ class Slot:
             raise RequestCancelled
 
     def cancel(self) -> None:
-        """Cancel the request. Work in progress ends at its next `check`. Waiting work never starts."""
+        """Cancel the request. Work in progress ends at its next `check`. Work that still waits never starts.
+
+        After the work has ended, this has no effect.
+        """
         self._cancelled.set()
         if self._work is None:
             self._release()
@@ -67,13 +79,19 @@ class Slot:
 
 
 def _retrieve_exception(result: asyncio.Future[Any]) -> None:
-    """Mark the exception as retrieved. Otherwise asyncio would log its message, which may quote the page."""
+    """Mark the exception of the work as retrieved.
+
+    Otherwise asyncio would log the message of the exception, which may contain text from the page.
+    """
     if not result.cancelled():
         result.exception()
 
 
 class WorkerPool:
-    """Pool of `workers` threads that admits up to `workers + queue` requests, all from one event loop."""
+    """Pool of `workers` threads that admits up to `workers + queue` requests.
+
+    All calls of `admit` must come from the same event loop.
+    """
 
     def __init__(self, workers: int, queue: int) -> None:
         self.workers, self._capacity = workers, workers + queue
@@ -82,7 +100,7 @@ class WorkerPool:
 
     @property
     def in_flight(self) -> int:
-        """Number of admitted requests: in progress, waiting, or still sending their page."""
+        """Number of occupied slots: requests in progress, waiting, or still sending their page."""
         return self._in_flight
 
     @property
@@ -101,5 +119,5 @@ class WorkerPool:
         self._in_flight -= 1
 
     def close(self) -> None:
-        """Cancel pages that have not started, and wait for pages in progress."""
+        """Cancel work that has not started, and wait for work in progress."""
         self._executor.shutdown(wait=True, cancel_futures=True)

@@ -25,13 +25,13 @@ _JPEG_QUALITY = 84
 """Maximum side and JPEG quality of the preview image. Hand-picked, not tuned: sharp enough to zoom in."""
 
 _MIN_ACTIVATION = 0.4
-"""Minimum heatmap activation of lead names that are drawn. Hand-picked, not tuned."""
+"""Minimum heatmap activation of the lead names that are drawn. Hand-picked, not tuned."""
 
 _OUTLINE_POINTS = 24
 _HALF_ROW_MM = 11.0
 _MESH_STEP = 2
-"""Points along each long side of a segment's outline, half of its height, and step of the mesh nodes that are
-drawn: one line per centimetre. Hand-picked, not tuned."""
+"""Points along each long side of a segment's outline, half the height of the outline, and step between the
+mesh lines that are drawn: one line per centimeter. Hand-picked, not tuned."""
 
 
 def image_preview(image: NDArray[np.uint8]) -> Preview:
@@ -50,7 +50,7 @@ class PreviewBuilder:
         self._mesh: Mesh | None = None
 
     def preview(self, value: object) -> Preview:
-        """Return the preview of the value of a step, empty if the step has none."""
+        """Return the preview for the value of a step. It is empty if the step has no preview."""
         match value:
             case Located():
                 return _located_preview(value)
@@ -64,9 +64,10 @@ class PreviewBuilder:
 
 def result_preview(state: PageState, size: tuple[int, int]) -> Preview:
     """Return curves and rows of a digitized page. `size` is (width, height) of the decoded image."""
-    turns_back = -state.located.quarter_turns % 4
+    clockwise_turns = -state.located.quarter_turns % 4
     curves = {
-        name: _flat(rotate_points(lead.curve_px, size, turns_back)) for name, lead in state.page.leads.items()
+        name: _flat(rotate_points(lead.curve_px, size, clockwise_turns))
+        for name, lead in state.page.leads.items()
     }
     return {"curves": curves, "rows": _rows(state.page)}
 
@@ -87,7 +88,10 @@ def _rows(page: Digitized) -> list[list[dict[str, Any]]]:
 
 
 def _located_preview(located: Located) -> Preview:
-    """Return the box of the sheet, the lead names, and the upright image if the original was rotated."""
+    """Return the quarter turns, the box of the sheet and the lead names.
+
+    If the decoded image was rotated, the preview also contains the upright image.
+    """
     upright = {"image": image_preview(located.image)} if located.quarter_turns else {}
     marks = [mark for mark in marks_from_located(located, LEADS) if mark.activation >= _MIN_ACTIVATION]
     return upright | {

@@ -44,11 +44,12 @@ _STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (DependencyMissing, 501),
     (OutOfDeviceMemory, 503),
 )
-"""HTTP statuses by error class. The first matching class applies. All other errors have status 500."""
+"""HTTP statuses by error class. The first matching class applies. Other errors have status 500, except
+ImageSizeOutOfRange (see `http_status`)."""
 
 
 class Problem(BaseModel):
-    """Problem details of RFC 9457. Each `error_id` is a heading in docs/errors.md."""
+    """Problem details of RFC 9457. Each `error_id` has a heading in docs/errors.md."""
 
     type: str = Field(examples=["urn:ecgdigit-rt:error:E-GRID-01"])
     title: str
@@ -61,7 +62,8 @@ class Problem(BaseModel):
 def http_status(error: EcgDigitError) -> int:
     """Return the HTTP status of an error.
 
-    Only ImageSizeOutOfRange has two: 422 if the image is too small, 413 if it is too large.
+    Each error class has one status, except ImageSizeOutOfRange: 422 if the image is too small, 413 if it is
+    too large.
     """
     if isinstance(error, ImageSizeOutOfRange):
         return 422 if min(error.width, error.height) < MIN_SIDE_PX else 413

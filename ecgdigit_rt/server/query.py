@@ -23,7 +23,7 @@ class DownloadFormat(StrEnum):
 
 
 class PageQuery(BaseModel):
-    """Layout, scale and minimum quality of the page, and its number in a multi-page file."""
+    """Layout, scale and minimum quality of a page, and the number of the page in its file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,7 +31,7 @@ class PageQuery(BaseModel):
         None,
         min_length=1,
         max_length=200,
-        description="Layout name, such as `3x4+1`, or its rows, such as `II` or `I,II/III,aVR`.",
+        description="Layout: a name such as `3x4+1`, or rows such as `II` or `I,II/III,aVR`.",
     )
     speed: float | None = Field(None, ge=5, le=200, description="Paper speed in mm/s.")
     gain: float | None = Field(None, ge=1, le=80, description="Gain in mm/mV.")

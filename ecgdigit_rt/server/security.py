@@ -1,4 +1,4 @@
-"""Middleware for every request: access control, security headers, metrics and log line."""
+"""Middleware for every request: access control, security headers, metrics and logging."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ecgdigit_rt.server.settings import Settings
 log = logging.getLogger("ecgdigit_rt.server")
 
 CLIENT_CLOSED_REQUEST = 499
-"""Status that is recorded if a client disconnects before the response, as in nginx. It is never sent."""
+"""Status that is recorded if a client disconnects before the response, as in nginx. No client receives it."""
 
 _AUTHENTICATED_PATHS = ("/v1/", "/metrics")
 _PROBED_PATHS = ("/health/", "/metrics")
@@ -29,7 +29,8 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 _UNKNOWN_ROUTE = "unknown"
 
 _DRAIN_S = 5.0
-"""Time limit for reading the rest of a request whose response is an error. Hand-picked, not tuned."""
+"""Time limit in seconds for reading the rest of a request body before an error response. Hand-picked, not
+tuned."""
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -92,7 +93,10 @@ class SecurityMiddleware:
 
 
 def is_allowed_host(host: str, host_names: tuple[str, ...]) -> bool:
-    """Return whether a Host header is one of `host_names` or a numeric address, which DNS cannot rebind."""
+    """Return whether a Host header contains one of `host_names` or a numeric address, with or without a port.
+
+    Numeric addresses are safe, because DNS rebinding requires a host name.
+    """
     match = _HOST.fullmatch(host.lower())
     if match is None:
         return False
@@ -113,13 +117,13 @@ def _has_token(headers: Headers, token: str) -> bool:
 class _Exchange:
     """Receive and send channels of one request.
 
-    A client that is still sending its body could lose a response. Before an error response, the rest of the
-    body is therefore read and discarded, within limits of size and time.
+    A client that is still sending its request body could miss the response. Before an error response is sent,
+    the rest of the body is therefore read and discarded, up to a size limit and a time limit.
     """
 
     def __init__(self, receive: Receive, send: Send, max_bytes: int, headers: Headers) -> None:
         self._receive, self._send, self._max_bytes = receive, send, max_bytes
-        self._is_read = "expect" in headers  # such a client sends no body before status 100
+        self._is_read = "expect" in headers  # with Expect, no body is sent before status 100
         self.status: int | None = None
 
     async def receive(self) -> Message:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from ecgdigit_rt.errors import AddressUnusable
 
 _SHUTDOWN_GRACE_S = 5
-"""Seconds, in addition to the time limit of a request, until a shutdown ends the remaining requests.
+"""Seconds that a shutdown waits for the remaining requests, in addition to the time limit of a request.
 Hand-picked, not tuned."""
 
 _DOCUMENTATION_ADDRESS = ("192.0.2.1", 9)
@@ -31,7 +31,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def browser_url(listener: socket.socket) -> str:
-    """Return the URL to open. A wildcard address is replaced with the network address of this machine."""
+    """Return the URL for a browser.
+
+    A wildcard address is replaced with the network address of this machine.
+    """
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 compared, not bound
         host = _network_address()

@@ -1,4 +1,4 @@
-"""State of the service: worker pool, metrics and readiness. Handling of page requests."""
+"""Shared state of the service (worker pool, metrics, readiness), and handling of page requests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ class Service:
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Load the models in the background. On shutdown, complete the pages in progress."""
+        """Load the models in the background.
+
+        On shutdown, complete the pages in progress and cancel the waiting pages.
+        """
 
         async def load() -> None:
             await asyncio.to_thread(self._load_models)
@@ -77,7 +80,8 @@ class Service:
     async def stream(self, request: Request, query: StreamQuery) -> AsyncIterator[bytes]:
         """Return the server-sent events of a page.
 
-        The upload is received before the response starts, so that errors of the upload have an HTTP status.
+        The upload is received before the response starts, so that an invalid upload is reported with
+        an HTTP status.
         """
         slot = self.pool.admit()
         events = EventStream(slot, self.settings.timeout_s)

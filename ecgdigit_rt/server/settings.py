@@ -15,7 +15,7 @@ class Settings:
 
     - `workers` pages are processed simultaneously, each with `threads` CPU threads.
     - `queue` further requests may wait.
-    - `timeout_s` limits the time from the headers of a request to its response.
+    - `timeout_s` limits the seconds from the receipt of the headers of a request until its page is digitized.
     - `token` must be sent with requests to `/v1/` and `/metrics`. With None, no token is required.
     - `allowed_hosts` are the host names of the service. Numeric addresses are always allowed.
     """
@@ -35,7 +35,10 @@ class Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach a service that is bound to `host`."""
+    """Return whether only this machine can reach a service that is bound to `host`.
+
+    Host names other than `localhost` are not resolved. They count as reachable from other machines.
+    """
     if host in LOOPBACK_NAMES:
         return True
     try:
@@ -56,6 +59,10 @@ def token_for_host(host: str, specified: str | None) -> tuple[str | None, bool]:
 
 
 def workers_and_threads(cpus: int, workers: int | None, threads: int | None) -> tuple[int, int]:
-    """Return the number of workers and the threads per worker. The default is one worker per two CPUs."""
+    """Return the number of workers and the number of threads per worker.
+
+    A value of None is chosen so that the workers share the CPUs. If both values are None, there is one worker
+    for every two CPUs, and at least one worker.
+    """
     worker_count = workers or max(1, cpus // (threads or 2))
     return worker_count, threads or max(1, cpus // worker_count)

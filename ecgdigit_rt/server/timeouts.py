@@ -32,7 +32,7 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
 async def wait_or_disconnect(work: asyncio.Future[T], request: Request) -> T:
     """Return the result of the work. Raises ClientDisconnect if the client disconnects first.
 
-    An exception of the work is raised as an EcgDigitError.
+    If the work fails, its exception is raised as an EcgDigitError.
     """
     disconnect = asyncio.create_task(_wait_for_disconnect(request))
     try:
@@ -48,7 +48,7 @@ async def wait_or_disconnect(work: asyncio.Future[T], request: Request) -> T:
 
 
 def count_failure(work: asyncio.Future[Any], metrics: Metrics) -> None:
-    """Count the page if it fails or is cancelled. The handler counts pages that succeed."""
+    """Count the page when its work fails or is cancelled. `PageHandler` counts the pages that succeed."""
 
     def count(done: asyncio.Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()
@@ -69,7 +69,7 @@ def as_ecgdigit_error(error: BaseException) -> EcgDigitError:
 def _log_unexpected(error: BaseException) -> None:
     """Log the class and traceback of an unexpected error.
 
-    The message is not logged, because it may quote the page.
+    The message is not logged, because it may contain text from the page.
     """
     if not isinstance(error, EcgDigitError):
         frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()

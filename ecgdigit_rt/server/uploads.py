@@ -29,23 +29,28 @@ FILE_FIELD = "file"
 """Name of the form field that contains the file."""
 
 _MAX_FORM_OVERHEAD_BYTES = 65_536
-"""Maximum size of a form without its file: boundaries, headers and names. Hand-picked, not tuned."""
+"""Maximum bytes of a form without its file: boundaries, headers and names. Hand-picked, not tuned."""
 
 _MAX_NAME_LENGTH = 200
-"""Maximum characters of a file name; the rest is cut off. Hand-picked, not tuned. A non-ASCII name of this
-length may exceed the 255 bytes that file systems allow, so `file_stem` limits the bytes of written names."""
+"""Maximum number of characters of a file name. The rest is cut off. Hand-picked, not tuned. A non-ASCII name
+of this length may exceed the 255 bytes that file systems allow. Therefore `file_stem` limits the names of
+written files in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Uploaded file. `name` is the file name that the client sent, without folders and shortened."""
+    """Uploaded file. `name` is the file name from the client, without folders and of limited length."""
 
     name: str
     data: bytes = field(repr=False)
 
 
 async def upload_from_request(request: Request, max_bytes: int) -> Upload:
-    """Read the file of a form request into memory. Raises UploadTooLarge or FormMalformed."""
+    """Read the file of a form request into memory.
+
+    Raises UploadTooLarge, FormMalformed, or ClientDisconnect if the client disconnects before the end of the
+    form.
+    """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise FormMalformed("the body is not multipart/form-data")
     length = request.headers.get("content-length", "0")
@@ -61,9 +66,8 @@ async def upload_from_request(request: Request, max_bytes: int) -> Upload:
             yield chunk
 
     parser = MultiPartParser(request.headers, limited_stream(), max_files=1, max_fields=0)
-    parser.spool_max_size = (
-        max_bytes + 2 * _MAX_FORM_OVERHEAD_BYTES
-    )  # larger files would be written to a disk
+    # The parser would write a file above this size to a disk.
+    parser.spool_max_size = max_bytes + 2 * _MAX_FORM_OVERHEAD_BYTES
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -81,10 +85,11 @@ async def upload_from_request(request: Request, max_bytes: int) -> Upload:
 
 
 def image_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], int]:
-    """Return one page, counted from 1, as (height, width, 3) uint8 RGB, and the number of pages in the file.
+    """Return a page as (height, width, 3) uint8 RGB, and the number of pages in the file.
 
-    Raises UnsupportedType if the file type is not supported, UnreadableImage if the file is empty, and what
-    the decoders raise. Messages contain the name of the upload instead of a temporary path.
+    `page` counts from 1. Raises UnsupportedType if the file type is not supported, UnreadableImage if the
+    file is empty, and what the decoders raise. Messages contain the name of the upload instead of a temporary
+    path.
     """
     with memory_file(upload.data) as path, _upload_name_in_errors(path, upload.name):
         file_format = _file_format(path, upload.data)
@@ -120,10 +125,10 @@ def _upload_name_in_errors(path: Path, name: str) -> Iterator[None]:
 
 
 def _base_name(name: str) -> str:
-    """Return the file name of an upload without folders and NUL characters, and shortened.
+    """Remove folders and NUL characters from the file name of an upload, and limit its length.
 
-    POSIX and Windows separators are recognised. A name that contains only dots and spaces is replaced with
-    `page`.
+    POSIX and Windows separators are recognized. A name that is empty or contains only dots and spaces is
+    replaced with `page`.
     """
     base = PureWindowsPath(PurePosixPath(name.replace("\0", "")).name).name
     return base[:_MAX_NAME_LENGTH] if base.strip(". ") else "page"

@@ -25,7 +25,7 @@ _MAX_OUTSIDE_S = 0.05
 
 
 def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
-    """Return the layout with every row from `start_mm` to `end_mm`, divided into leads of equal width."""
+    """Return the layout with every row from `start_mm` to `end_mm`, divided into segments of equal width."""
     rows = []
     for row in layout.rows:
         cuts = np.linspace(start_mm, end_mm, len(row.segments) + 1)
@@ -46,7 +46,7 @@ def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
 def _lead(
     segment: Segment, row: Row, trace: LeadTrace, layout: Layout, mesh: Mesh, size_px: tuple[float, float]
 ) -> Lead:
-    """Return the samples of one segment, with their positions in the image."""
+    """Return one segment as a lead, with the positions of its samples in the image."""
     count = int(np.floor((segment.end_s - segment.start_s) * RATE_HZ + 1e-6))
     step_mm = layout.speed_mm_s / RATE_HZ
     u = segment.start_mm + np.arange(count) * step_mm
@@ -73,9 +73,11 @@ def _lead(
 
 
 def _fill_outside(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
-    """Return the heights, interpolated outside the image, and the number of samples of the lead.
+    """Return the heights, interpolated outside the image, and the number of samples to keep.
 
-    Outside the image, a strip repeats the pixels at the edge of the image, and the trace follows them.
+    The predicted heights are not used outside the image: a strip repeats the pixels at the edge of the image
+    there, and the trace follows these pixels. The samples after the last one inside the image are dropped if
+    their duration exceeds `_MAX_OUTSIDE_S`.
     """
     filled = fill_gaps(height.astype(np.float32), inside).astype(np.float64)
     count = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
@@ -105,11 +107,12 @@ def segments_from_traces(
     mesh: Mesh,
     size_px: tuple[float, float] = (np.inf, np.inf),
 ) -> list[Lead]:
-    """Return every segment at 500 Hz in the order of the page. The lead of a rhythm strip may occur twice.
+    """Return every segment, sampled at 500 Hz, in the order of the page.
 
     `traces` has one trace per segment of every row of the layout, with heights in mm above the baseline of
     the row. `size_px` is the width and height of the image. Samples outside the image are interpolated. A
-    segment that ends more than 50 ms outside the image is cut at its edge.
+    segment that ends more than 50 ms outside the image is cut at the edge of the image. A lead that has a
+    rhythm strip may occur twice.
     """
     return [
         _lead(segment, row, trace, layout, mesh, size_px)
@@ -121,7 +124,7 @@ def segments_from_traces(
 def rotate_points(
     points: NDArray[np.float32], size: tuple[int, int], quarter_turns: int
 ) -> NDArray[np.float32]:
-    """Return points (n, 2) of an image of `size` (width, height) after clockwise quarter turns of it."""
+    """Return points (n, 2) of an image of `size` (width, height) after clockwise turns of the image."""
     width, height = size
     for _ in range(quarter_turns % 4):
         points = np.stack([height - points[:, 1], points[:, 0]], -1)
@@ -133,7 +136,7 @@ _SCALE, _SPREAD_EXPONENT, _STEEPNESS_EXPONENT = 0.142, 0.773, 0.527
 """Scale and exponents of the expected error, fitted by benchmarks/expected_error.py to 1290 leads of
 synthetic pages."""
 _MIN_SPREAD_MM, _MIN_STEEPNESS = 0.2, 0.3
-"""Minima of the two properties of a lead that the formula uses. Hand-picked, not tuned."""
+"""Minimum spread and steepness of a lead in the formula. Hand-picked, not tuned."""
 
 
 def expected_error_mm(
@@ -142,15 +145,15 @@ def expected_error_mm(
     """Return the expected root mean square error of a lead in millimetres.
 
     `spread_mm` (samples,) is the spread of the predicted distributions, see `LeadTrace`. `height_mm`
-    (samples,) is the curve. `step_mm` is the distance between samples on paper. The error is that after the
-    alignment in time and offset of the metric of the PhysioNet competition.
+    (samples,) is the curve. `step_mm` is the distance between samples on paper. The error is measured
+    after an alignment in time and offset, as in the metric of the PhysioNet competition.
 
     Two properties make a lead uncertain. One is the spread, which is large in columns with more than one
     likely height. The other is steepness, because on a steep curve a small error in time is a large error in
     height. The formula is a robust fit of the logarithm of the error to the logarithms of both properties,
     over 1290 leads of synthetic pages (`benchmarks/expected_error.py`). On pages of another renderer, the
-    errors of eight in ten leads are within a factor of 1.8 of it. Errors of a whole page, such as a misread
-    speed, are not included.
+    errors of eight in ten leads are within a factor of 1.8 of the expected error. Errors of a whole page,
+    such as a misread speed, are not included.
     """
     spread = max(float(np.sqrt(np.mean(np.square(spread_mm)))), _MIN_SPREAD_MM)
     slopes = np.diff(height_mm) / step_mm
@@ -160,7 +163,7 @@ def expected_error_mm(
 
 @dataclass(frozen=True, slots=True)
 class AssemblyOptions:
-    """Options of the last step.
+    """Options of the assembly, which is the last step.
 
     `enforce_einthoven` corrects limb leads that nearly satisfy Einthoven's law. Pages with an expected
     quality below `min_quality_db` are rejected. `provenance` is stored with the page.
@@ -176,7 +179,10 @@ DEFAULT_ASSEMBLY = AssemblyOptions()
 
 @dataclass(frozen=True, slots=True)
 class UprightView:
-    """Size (width, height) of the upright image, and the counterclockwise turns that made it upright."""
+    """Upright image: its size (width, height), and its rotation.
+
+    `quarter_turns` is the number of counterclockwise quarter turns from the decoded to the upright image.
+    """
 
     size_px: tuple[int, int]
     quarter_turns: int
@@ -195,7 +201,8 @@ def page_from_traces(
 ) -> Digitized:
     """Return the digitized page. `traces` has one trace per segment of each row of `layout`.
 
-    The curves are converted from the upright `view` to the decoded image. Raises NotAnEcg or QualityTooLow.
+    The curves are converted from the upright `view` to the decoded image. Raises NotAnEcg if the median
+    confidence is low, or QualityTooLow if the expected quality is below `options.min_quality_db`.
     """
     segments = segments_from_traces(layout, traces, mesh, view.size_px)
     leads = confident_leads(segments)

@@ -1,15 +1,15 @@
-"""Gaussian prior on beats that corrects low-confidence columns from simultaneous leads.
+"""Correction of low-confidence columns by a Gaussian prior on beats, from simultaneous leads.
 
 Where rows cross, the predictions of the trace stage are often wrong, but with low confidence. On a 12×1 page
 whose R waves cross three rows, 0.6 % of the columns cause 95 % of the squared error, and all of them have low
 confidence.
 
-All leads record the same heart. Therefore 160 ms of a beat in all leads are modelled as one Gaussian vector,
-scaled to the size of the beat. Its mean and principal components are those of real recordings
-(`ecgdigit_export.beat_model`). Printed leads are linear combinations of the eight independent leads, and each
-column is an observation with its own noise. The posterior of the components is the solution of a small linear
-system (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 12.41 and 12.42). Low-confidence columns
-are moved towards the posterior mean. Clear columns do not change.
+All leads record the same heart. Therefore a window of 160 ms of all leads around a beat is modelled as one
+Gaussian vector, scaled to the amplitude of the beat. The mean and the principal components of the vector are
+those of real recordings (`ecgdigit_export.beat_model`). Printed leads are linear combinations of the eight
+independent leads, and each column is an observation with its own noise. The posterior of the components is
+the solution of a small linear system (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 12.41 and
+12.42). Low-confidence columns are moved towards the posterior mean. Other columns do not change.
 """
 
 from __future__ import annotations
@@ -38,18 +38,21 @@ _LIMB = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0
 
 # Hand-picked, not tuned. docs/accuracy.md (negative results, crossing rows) lists alternatives to the prior.
 _BASE_NOISE_MM, _SPREAD_FACTOR, _MASS_NOISE_MM, _FULL_MASS = 0.3, 0.3, 3.0, 0.97
-"""Noise of a column: a constant in mm, a factor for the spread beyond that constant, the noise in mm per
-missing probability mass around the path, and the mass from which nothing is missing."""
+"""Terms of the noise of a column, see `_noise_mm`: constant in mm, factor of the spread that exceeds this
+constant, factor in mm of the probability mass that is missing around the path, and mass above which none
+counts as missing."""
 _MIN_NOISE_MM = 0.5  # noise above which a column is corrected
 _MAX_CLEAR_MV = 0.15  # noise below which a column contributes to the scale of a beat
-_SMOOTHING = 25  # number of samples over which the steepness is averaged
-_MIN_STEEPNESS, _STEEPEST_QUANTILE = 0.35, 0.995  # minimum steepness of a beat, relative to this quantile
+_SMOOTHING = 25  # number of samples over which the energy (squared slopes of all leads) is averaged
+_MIN_ENERGY, _STEEPEST_QUANTILE = 0.35, 0.995  # minimum energy of a beat, relative to this quantile
 _REFRACTORY = 150  # minimum number of samples between beats
-_MIN_WINDOW = 50  # minimum number of samples of a beat that the end of a lead cuts
+_MIN_WINDOW = 50  # minimum number of samples of a window that an end of the leads cuts
 
 
 class BeatModel(NamedTuple):
-    """Beats of unit power around their steepest sample: mean + components · N(0, 1) + residual noise.
+    """Model of beats of unit power, centred on their steepest sample.
+
+    A beat is mean + components · N(0, 1) + residual noise.
 
     `mean` is (8, WINDOW), `components` (8, WINDOW, count), and `residual` the variance of the residual noise.
     """
@@ -81,7 +84,7 @@ def apply_beat_prior(traces: Sequence[Sequence[LeadTrace]], layout: Layout) -> l
 
 
 def _simultaneous(layout: Layout) -> list[list[tuple[int, int]]]:
-    """Return groups of at least two segments, as (row, segment) indices, that show the same time."""
+    """Return groups of two or more segments with equal start and end, as (row, segment) indices."""
     groups: dict[tuple[float, float], list[tuple[int, int]]] = {}
     for i, row in enumerate(layout.rows):
         for j, segment in enumerate(row.segments):
@@ -117,7 +120,7 @@ def _correct(
 
 
 def _noise_mm(trace: LeadTrace) -> Values:
-    """Return the expected standard deviation of the error of each column."""
+    """Return the expected standard deviation of the error of each column, in mm."""
     spread = np.maximum(trace.spread_mm.astype(np.float64) - _BASE_NOISE_MM, 0)
     missing = np.maximum(_FULL_MASS - trace.confidence.astype(np.float64), 0)
     return np.asarray(_BASE_NOISE_MM + _SPREAD_FACTOR * spread + _MASS_NOISE_MM * missing)
@@ -137,7 +140,8 @@ def posterior_correction(leads: Values, signal: Values, noise: Values, min_noise
     """Return the correction of each sample in mV, (leads, samples). It is 0 outside beats.
 
     `leads` is (leads, 8), combinations of the independent leads. `signal` is (leads, samples) in mV, and
-    `noise` the standard deviation of its error. Only samples with a noise above `min_noise` are corrected.
+    `noise` the standard deviation of the error of each sample. Only samples with a noise above `min_noise`
+    are corrected.
     """
     model, corrections = load_beat_model(), np.zeros(signal.shape)
     mean = leads @ model.mean
@@ -152,21 +156,21 @@ def posterior_correction(leads: Values, signal: Values, noise: Values, min_noise
         if not observed[clear].any():  # no clear sample determines the scale of the beat
             continue
         scale = float(np.sqrt(np.mean(observed[clear] ** 2)))
-        part = slice(window.start - first, window.stop - first)
+        inside = slice(window.start - first, window.stop - first)
         expected, variance = _posterior(
-            observed / scale - mean[:, part], (sigma / scale) ** 2 + model.residual, components[:, part]
+            observed / scale - mean[:, inside], (sigma / scale) ** 2 + model.residual, components[:, inside]
         )
-        expected = (expected + mean[:, part]) * scale
+        expected = (expected + mean[:, inside]) * scale
         variance = scale**2 * (variance + model.residual)
-        share = np.where(sigma > min_noise, sigma**2 / (sigma**2 + variance), 0)
-        corrections[:, window] = share * (expected - observed)
+        weight = np.where(sigma > min_noise, sigma**2 / (sigma**2 + variance), 0)
+        corrections[:, window] = weight * (expected - observed)
     return corrections
 
 
 def _posterior(residual: Values, variance: Values, components: Values) -> tuple[Values, Values]:
     """Return posterior mean and variance of the deviation from the mean beat, (leads, samples) each.
 
-    `residual` is the observed deviation and `variance` the variance of its noise.
+    `residual` is the observed deviation, and `variance` the variance of the noise of each observation.
     """
     basis = components.reshape(residual.size, -1)
     weighted = basis / variance.reshape(-1, 1)
@@ -177,11 +181,11 @@ def _posterior(residual: Values, variance: Values, components: Values) -> tuple[
 
 
 def detect_beats(slopes: Values) -> list[int]:
-    """Return the sample of each beat at which the leads are steepest. `slopes` is (leads, samples)."""
+    """Return the index of the steepest sample of each beat. `slopes` is (leads, samples)."""
     energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHING) / _SMOOTHING, "same")
     if energy.size < _REFRACTORY:
         return []
-    threshold = _MIN_STEEPNESS * float(np.quantile(energy, _STEEPEST_QUANTILE))
+    threshold = _MIN_ENERGY * float(np.quantile(energy, _STEEPEST_QUANTILE))
     inner = energy[1:-1]
     peaks = np.flatnonzero((inner > energy[:-2]) & (inner >= energy[2:]) & (inner > threshold)) + 1
     beats: list[int] = []

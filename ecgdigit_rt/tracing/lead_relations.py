@@ -26,8 +26,8 @@ RELATIONS: Mapping[str, Mapping[str, float]] = {
     "aVR+aVL+aVF": {"aVR": 1, "aVL": 1, "aVF": 1},
     "aVF-aVR-1.5II": {"aVF": 1, "aVR": -1, "II": -1.5},
 }
-"""Factors of linear combinations of leads that are zero. The last two relations apply to pages that print the
-augmented leads at another time than I and III."""
+"""Factors of linear combinations that are zero for simultaneous leads. The last two relations do not contain
+I and III, so that they can be checked on pages that print the augmented leads at another time than these."""
 
 _ENFORCED = ("I+III-II", "aVR+aVL+aVF")  # no lead is part of both relations
 
@@ -35,14 +35,15 @@ _ENFORCED = ("I+III-II", "aVR+aVL+aVF")  # no lead is part of both relations
 _MIN_SHARED_S = 0.5  # minimum duration of the time that leads share
 _MAX_MEDIAN_MV = 0.06  # maximum median residual of leads that are corrected
 _MAX_LOCAL_MV = 0.15  # smoothed residual at which the correction has faded to zero
-_SMOOTHING_S = 0.02  # width of the smoothing
+_SMOOTHING_S = 0.02  # width of the moving average of the residual
 
 
 @dataclass(frozen=True, slots=True)
 class Residual:
     """Residual of a relation over the time that its leads share.
 
-    `median_mv` is the median magnitude, `offset_mv` the median, and `seconds` the duration.
+    `median_mv` is the median magnitude and `offset_mv` the median of the residual. `seconds` is the duration
+    of the shared time.
     """
 
     median_mv: float
@@ -77,9 +78,10 @@ def residuals(leads: Mapping[str, Lead]) -> dict[str, Residual]:
 def repeat_difference_mv(segments: Sequence[Lead]) -> dict[str, float]:
     """Return the median absolute difference (mV) between the two segments of each lead that is printed twice.
 
-    The median of the difference is subtracted first, because the baselines of the segments differ. Most
-    machines print the short segment and the rhythm strip of a lead from the same moment. A large difference
-    means that the segments show different times, or that one of them is wrong.
+    The segments are compared over the time that they share. The median of the difference is subtracted first,
+    because the baselines of the segments differ. On most machines, the short segment of a lead is an excerpt
+    of its rhythm strip. A large difference means that the segments were recorded at different times, or that
+    one of them is wrong.
     """
     result = {}
     for k, lead in enumerate(segments):
@@ -94,9 +96,10 @@ def repeat_difference_mv(segments: Sequence[Lead]) -> dict[str, float]:
 def enforce_einthoven(leads: Mapping[str, Lead]) -> dict[str, Lead]:
     """Return the leads, corrected towards the relations that they nearly satisfy.
 
-    A relation is enforced if its median residual is small. The residual is centred on its median, because
-    baselines differ between rows, and divided among the leads by least squares. The correction fades to zero
-    at samples with a large residual, because an error of one lead would spread to the others.
+    A relation is enforced if its median residual is small. The median of the residual is subtracted,
+    because baselines differ between rows. The rest is divided among the leads by least squares. The
+    correction fades to zero at samples with a large residual: there, one lead is probably wrong, and the
+    correction would spread its error to the others.
     """
     out = dict(leads)
     for name in _ENFORCED:
@@ -112,9 +115,9 @@ def enforce_einthoven(leads: Mapping[str, Lead]) -> dict[str, Lead]:
         width = max(1, round(_SMOOTHING_S * related[0].rate_hz)) | 1
         padded = np.pad(np.abs(residual), width // 2, mode="edge")
         local = np.convolve(padded, np.ones(width) / width, "valid")
-        share = np.clip(1 - local / _MAX_LOCAL_MV, 0, 1) * residual / sum(f**2 for f in factors.values())
+        correction = np.clip(1 - local / _MAX_LOCAL_MV, 0, 1) * residual / sum(f**2 for f in factors.values())
         for lead, factor, first in zip(related, factors.values(), shared.first, strict=True):
-            out[lead.name] = _add(lead, first, -factor * share)
+            out[lead.name] = _add(lead, first, -factor * correction)
     return out
 
 
@@ -125,7 +128,10 @@ def _select(leads: Mapping[str, Lead], names: Collection[str]) -> list[Lead]:
 
 
 def _shared_time(leads: Sequence[Lead]) -> _SharedTime | None:
-    """Return the time that the leads share, or None if it is shorter than half a second."""
+    """Return the time that leads of equal sampling rate share.
+
+    Returns None if there are no leads, or if this time is shorter than half a second.
+    """
     if not leads:
         return None
     rate = leads[0].rate_hz

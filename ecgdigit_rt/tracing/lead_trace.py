@@ -17,8 +17,8 @@ from ecgdigit_rt.tracing.separators import extrapolate_under_separators
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
 _JUMP_PENALTY = 0.04
-"""Cost of a jump of the path in nats per bin. A spike of 10 mm costs 3 nats. The value scores half a decibel
-more than 0.15. docs/accuracy.md compares a quarter and two and a half times the penalty on crossing rows."""
+"""Cost of a jump of the path in nats per bin. A spike of 10 mm, up and down, costs 3 nats. This value scores
+half a decibel more than 0.15. docs/accuracy.md compares 0.25 and 2.5 times this value on crossing rows."""
 _HALF_WINDOW = 12
 """Number of bins on each side of the path that the local expectation includes. The most probable bin alone
 scores 2.75 dB less (docs/accuracy.md, ablations)."""
@@ -30,22 +30,22 @@ bins)."""
 # Hand-picked, not tuned.
 _MIN_PRESENCE = 0.3  # minimum presence in a clear column
 _MIN_WEIGHT = 0.05  # minimum weight of a column, so that the path follows the faint ink in gaps
-_MIN_EDGE_COLUMNS = 3  # minimum number of columns near the edge for which a taller strip is needed
+_MIN_EDGE_COLUMNS = 3  # minimum number of columns near the edge for a taller strip
 
 _EDGE_MM = 1.0
-"""Distance from the edge of the strip within which a taller strip is needed. A distance of 2 mm gained 0.5 dB
-on one page and lost 2.6 dB on another (docs/accuracy.md, negative results, crossing rows)."""
+"""Distance from the edge of the strip within which a path needs a taller strip. A distance of 2 mm gained 0.5
+dB on one page and lost 2.6 dB on another (docs/accuracy.md, negative results, crossing rows)."""
 
 _BOUNDARY_MM = 0.45
 _BOUNDARY_WEIGHT = 0.1
-"""Distance from a lead boundary within which the weight of a column is reduced, and the factor. A separator
-at the boundary may hide both leads. With a low weight the path stays level there. A path that follows a
-separator costs up to 6 dB. benchmarks/ablations.py has a variant with full weight."""
+"""Distance from a lead boundary within which the weight of a column is reduced, and factor of this reduction.
+A separator at the boundary may hide both leads. With a low weight the path stays level there instead of
+following the separator, which costs up to 6 dB. benchmarks/ablations.py has a variant with full weight."""
 
 # Hand-picked, not tuned.
-_WELL_INSIDE_MM = 5.0  # distance from the edge of a strip from which two traces are compared
-_MAX_DISAGREEMENT_MM = 2.0  # maximum median distance between two traces that are merged
-_START_TOLERANCE_MM = 0.02  # maximum distance of a column before its segment: less than half a column
+_WELL_INSIDE_MM = 5.0  # minimum distance from the edge of the strip of columns in which traces are compared
+_MAX_DISAGREEMENT_MM = 2.0  # maximum median height difference of two traces that are merged
+_START_TOLERANCE_MM = 0.02  # maximum distance by which a column precedes its segment: under half a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ class LeadTrace:
 
     All arrays are float32 (columns,). `height_mm` is the height above the baseline of the row, without NaN.
     Gaps are interpolated, and beyond the outermost clear columns the nearest clear height is repeated.
+    Columns under a separator are extrapolated.
     `confidence` is the probability mass around the path, 0 to 1, and 0 in gaps. `spread_mm` is the root mean
-    square distance of the predicted distribution from the curve. `half_height_mm` is half of the strip's
-    height.
+    square distance of the predicted distribution from the curve. `half_height_mm` is half the height of
+    the strip.
     """
 
     height_mm: NDArray[np.float32] = field(repr=False)
@@ -70,14 +71,15 @@ class LeadTrace:
         """Return the position of the centre of a column on paper, along the row."""
         return self.start_mm + column / self.columns_per_mm
 
-    def spans_on_edge(self, reach_mm: float) -> list[tuple[float, float]]:
+    def spans_on_edge(self, margin_mm: float) -> list[tuple[float, float]]:
         """Return the spans (mm) in which the path is at an edge of the strip and needs a taller strip.
 
-        Columns at most twice `reach_mm` apart belong to one span. Spans of one or two columns are ignored.
+        `margin_mm` is the length that the taller strip shows on each side of a span. Columns whose margins
+        touch belong to one span. A span with fewer than `_MIN_EDGE_COLUMNS` columns at the edge is ignored.
         """
         near = np.abs(self.height_mm) > self.half_height_mm - _EDGE_MM
         columns = np.flatnonzero((self.confidence > 0) & near)
-        max_gap = 2 * reach_mm * self.columns_per_mm
+        max_gap = 2 * margin_mm * self.columns_per_mm
         groups = np.split(columns, np.flatnonzero(np.diff(columns) > max_gap) + 1)
         return [
             (self.position_mm(int(group[0])), self.position_mm(int(group[-1])))
@@ -93,7 +95,7 @@ def trace_between(
     boundaries_mm: Sequence[float] = (),
     jump_penalty: float = _JUMP_PENALTY,
 ) -> LeadTrace:
-    """Decode the curve of one lead from `start_mm` to `end_mm`, independently of its neighbours.
+    """Decode the curve of one lead from `start_mm` to `end_mm`, independently of neighbouring leads.
 
     `boundaries_mm` are the boundaries between the leads of the row. The trace has at least one column, and is
     limited to the columns of the strip.
@@ -130,11 +132,12 @@ def trace_between(
 
 
 def merge_traces(trace: LeadTrace, taller: LeadTrace) -> LeadTrace:
-    """Return `trace` with columns replaced with the clear columns of `taller`.
+    """Return `trace`, in which the clear columns of `taller` replace those of `trace`.
 
     `taller` is the trace of a taller strip over part of the columns of `trace`. A taller strip shows more
     rows, and about one in a hundred traces follows a neighbouring row. Therefore `trace` is returned
-    unchanged if the two disagree in most columns in which `trace` is well inside its strip.
+    unchanged if both traces disagree in most of the columns that are clear in both and in which `trace` is
+    well inside its strip.
     """
     first = round((taller.start_mm - trace.start_mm) * trace.columns_per_mm)
     span = slice(first, first + taller.height_mm.size)

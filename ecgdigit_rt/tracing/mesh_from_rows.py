@@ -1,8 +1,8 @@
-"""Mesh of pages without a grid, such as faxes and copies that show only the traces, measured from their rows.
+"""Mesh of pages without a grid, such as faxes and copies that show only the traces, measured from the rows.
 
-The method assumes that rows are level, start and end together and are 250 mm long, and that the scale is
-equal in both directions. The sheet is assumed to be only rotated and scaled. If the row ends contradict this,
-a perspective is fitted.
+The method assumes that the rows on paper are horizontal, start and end together and are 250 mm long, and that
+the scale of the image is equal in both directions. At first, the sheet is assumed to be only rotated and
+scaled in the image. If the row ends contradict this, a perspective is fitted.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _RECORD_MM = 250.0  # standard width of a record: 10 s at 25 mm/s
 _INITIAL_PAGE_MM = 280.0  # width of the sheet in the initial mesh
 _MARGIN_MM = 40.0  # margin of the mesh around the sheet
 _MAX_TILT_DEG = 15.0  # maximum rotation of the rows
-_ROUNDS = 3  # number of refinements, and of reweighted fits in each one
-_END_ERROR_MM = 0.3  # typical error of a row end
+_ROUNDS = 3  # number of refinements, and of reweighted fits in each refinement
+_END_ERROR_MM = 0.3  # typical error of a row end, and maximum median error of a similarity
 
 
 def _tilt_rad(heatmap: NDArray[np.float32]) -> float:
-    """Return the clockwise rotation of the rows: the angle of the sharpest projection of the heatmap."""
+    """Return the clockwise rotation of the rows, at which the projection of the heatmap is sharpest."""
     rows, columns = np.nonzero(heatmap > 0.3)
     if rows.size == 0:
         return 0.0
@@ -77,7 +77,7 @@ def _initial_mesh(located: Located) -> Mesh:
 def _refine(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | None:
     """Return the mesh in which the detected row ends are vertically aligned and `_RECORD_MM` apart.
 
-    Returns None if fewer than two rows have both ends, or if their width is implausible.
+    Returns None if both ends are detected in fewer than two rows, or if the width of the rows is implausible.
     """
     rows = [
         (row.baseline_mm, end.start_mm, end.end_mm)
@@ -94,7 +94,7 @@ def _refine(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | N
     begin = float(np.median(starts)) / scale
     similarity = _fit_similarity(np.stack([x, y], 1), np.repeat([0.0, _RECORD_MM], len(rows)))
     if similarity is not None:
-        # The centre of all ends is the fixed point, so that the rows do not move.
+        # The centre of all ends is mapped to itself, so that the rows do not move.
         middle = np.array([begin + _RECORD_MM / 2, float(v.mean()) / scale])
         similarity[:, 2] += np.array([x.mean(), y.mean()]) - similarity @ [*middle, 1.0]
         _, _, last_u, last_v = mesh.extent_mm
@@ -107,10 +107,10 @@ def _refine(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | N
 
 
 def _fit_similarity(points_px: NDArray[np.float64], u_mm: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Fit the rotation and scale from paper to image that place the points at `u_mm`, as a (2, 3) matrix.
+    """Return the (2, 3) matrix of the rotation and scale from paper to image that fits the points to `u_mm`.
 
-    The coordinate v is not used, because it is known for the middle of a row but not for its ends. Returns
-    None if the median error is too large.
+    The translation is 0. The paper coordinate v of the points is not used, because it is known for the middle
+    of a row but not for its ends. Returns None if the median error of u is above `_END_ERROR_MM`.
     """
     x, y = (points_px - points_px.mean(0)).T
     basis = np.stack([x, y, np.ones_like(x)], 1)
@@ -128,7 +128,7 @@ def _fit_similarity(points_px: NDArray[np.float64], u_mm: NDArray[np.float64]) -
 def mesh_from_rows(
     located: Located, runners: Mapping[str, Runner], overrides: LayoutOverrides = NO_OVERRIDES
 ) -> Mesh | None:
-    """Return the mesh measured from the rows, or None if the rows do not determine one."""
+    """Return the mesh measured from the rows, or None if it cannot be determined from them."""
     mesh = _initial_mesh(located)
     for _ in range(_ROUNDS):
         try:

@@ -16,14 +16,15 @@ _STANDARD_WIDTHS_MM = (250.0, 125.0)
 # Hand-picked, not tuned.
 _WIDTH_TOLERANCE_MM = 8.0  # maximum deviation of a measured width from a standard width
 _ROUGH_TOLERANCE_MM = 16.0  # maximum deviation of an approximate width from a standard width
-_NEAR_QUANTILE = 1 / 3  # quantile of the ends on the side without a pulse, counted from the record
-_EDGE_MM = 1.0  # distance from the edge of the image within which an end is that of the image
+_NEAR_QUANTILE = 1 / 3  # quantile of the row ends opposite a pulse, counted from inside the record
+_EDGE_MM = 1.0  # distance from the image edge within which a row end may be caused by the edge
 
 _SNAP_STEP_MM = 0.5
-"""Distance between the positions at which programs start a record. On all of 75 measured pages, drawn records
-start at such a position to within 0.02 mm."""
+"""Distance between the grid positions at which programs start a record. On each of 75 measured pages, the
+true start of the record is within 0.02 mm of such a position."""
 _MAX_SNAP_MM = 0.17
-"""Maximum correction of a start. The 75 measured starts are 0.13 mm too early to 0.16 mm too late."""
+"""Maximum correction of a start. On these 75 pages, the starts measured from the ink are between 0.13 mm too
+early and 0.16 mm too late."""
 
 # Hand-picked, not tuned.
 _MAX_DRAWN_SLOPE = 4e-4  # maximum slope and shear of a drawing
@@ -36,12 +37,13 @@ def common_extent_mm(
 ) -> tuple[float, float]:
     """Return start and end of the record on paper from the ends of the traces of all rows.
 
-    Machines print 250 mm (or half of that) and start all rows together. Therefore both ends of every row
-    measure the same start. Ink extends half a pen width beyond both ends, which cancels in their mean.
+    Machines print 250 mm (or half of that) and start all rows together. Therefore each of the two ends of
+    each row is a measurement of the same start. Ink extends half a pen width beyond both ends. These two
+    errors have opposite signs and cancel.
 
-    A calibration pulse (`pulse_side` left or right) hides the end next to it, so that only the other side is
-    used. A quantile towards the inside of the record is taken there, because artefacts only make a row
-    longer. If the width is not a standard one, the medians are returned.
+    A calibration pulse (`pulse_side` left or right) hides the row ends on its side, so that only those on the
+    other side are used. Their quantile towards the inside of the record is taken, because artefacts only make
+    a row longer. If the width is not near a standard width, the medians are returned.
     """
     start, end = float(np.median(starts)), float(np.median(ends))
     for width in _STANDARD_WIDTHS_MM:
@@ -77,7 +79,7 @@ def ends_within_image(
 def _if_inside(
     position_mm: float | None, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]
 ) -> float | None:
-    """Return the position if it is at least 1 mm inside the image, else None."""
+    """Return the position if the points 1 mm before and after it are inside the image, else None."""
     if position_mm is None:
         return None
     x, y = mesh.pixels_from_mm(np.array([position_mm - _EDGE_MM, position_mm + _EDGE_MM]), baseline_mm)
@@ -90,9 +92,10 @@ def record_extent_mm(
 ) -> tuple[float, float]:
     """Return start and end of the record from the detected ends of its rows.
 
-    A side without ends is placed a standard width away from the other side, or at its approximate position
-    if no standard width matches. Without any ends, both approximate positions are returned. `is_cut` means
-    that the edge of the image cuts rows, so that the record is wider than its visible part.
+    If row ends were detected on one side only, the other side is placed a standard width away, or at its
+    approximate position in `layout` if no standard width matches. Without any ends, both approximate
+    positions are returned. `is_cut` means that the edge of the image cuts rows, so that the record is wider
+    than its visible part.
     """
     starts = [row.start_mm for row in ends if row.start_mm is not None]
     stops = [row.end_mm for row in ends if row.end_mm is not None]
@@ -110,7 +113,10 @@ def record_extent_mm(
 
 
 def _standard_width(rough_mm: float, *, is_cut: bool) -> float | None:
-    """Return the standard width near `rough_mm`, else the next larger one if the record is cut, else None."""
+    """Return the standard width near `rough_mm`, if there is one.
+
+    Otherwise return the next larger standard width if the record is cut, or None if it is not.
+    """
     near = [width for width in _STANDARD_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
     wider = [width for width in _STANDARD_WIDTHS_MM if is_cut and width > rough_mm]
     return near[0] if near else min(wider, default=None)
@@ -119,13 +125,13 @@ def _standard_width(rough_mm: float, *, is_cut: bool) -> float | None:
 def snap_to_half_mm(start_mm: float, mesh: Mesh) -> float:
     """Return the start of the record, snapped to the nearest half millimetre of the grid if it is close.
 
-    Ink locates the first sample to about 0.15 mm, and an error of even a fraction of a sample (0.05 mm)
-    lowers the accuracy of every lead. Programs start a record at a multiple of half a millimetre of their
-    grid. Therefore a start that is measured near such a multiple is moved to it. On preprinted paper this
-    moves the record by at most 7 ms, equally in all leads.
+    Ink locates the first sample to about 0.15 mm. A sample is 0.05 mm wide, and an error of even a fraction
+    of a sample lowers the accuracy of every lead. Programs start a record at a multiple of half a millimetre
+    of their grid. Therefore a start that is measured near such a multiple is moved to it. On preprinted paper
+    this moves the record by at most 7 ms, equally in all leads.
 
-    Plotting libraries draw the thin lines of the grid on whole pixels, but not the curve. In an unchanged
-    drawing the grid is therefore half a pixel too far to the right.
+    Plotting libraries align the thin lines of the grid with whole pixels, but not the curve. In a drawing
+    that was not printed or resampled, the grid is therefore half a pixel too far to the right.
     """
     if np.isnan(mesh.residual_px):  # there is no grid
         return start_mm
@@ -136,11 +142,11 @@ def snap_to_half_mm(start_mm: float, mesh: Mesh) -> float:
 
 
 def _drawn_pixel_mm(mesh: Mesh) -> float | None:
-    """Return the size of a pixel if the image was drawn by a program, upright or rotated, else None.
+    """Return the size of a pixel in mm if a program drew the image, upright or rotated, else None.
 
     No scan or photo is as straight as an upright drawing. A rotated drawing is equally flat and square, but a
-    scan may be as well. Only the resolution of a drawing is a multiple of 50 dpi to a ten-thousandth, and the
-    mesh measures the resolution to that accuracy.
+    scan may be flat and square as well. However, only the resolution of a drawing is a multiple of 50 dpi to
+    within `_MAX_DPI_ERROR`, and the mesh measures the resolution to that accuracy.
     """
     rows, columns = mesh.pixels.shape[:2]
     v, u = (axis.ravel() * mesh.step_mm for axis in np.mgrid[:rows, :columns])

@@ -12,21 +12,21 @@ from ecgdigit_rt.tracing.strip_inference import StripBox, StripPredictor
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
 _TALL_HALF_HEIGHTS_MM = (40.0, 80.0)
-"""Half heights of the taller strips, tried in this order after the standard one. Without taller strips, the
+"""Half heights of the taller strips, tried in this order after the standard strip. Without taller strips, the
 25 validation pages lose 1.2 dB (docs/accuracy.md, ablations)."""
 
 # Hand-picked, not tuned.
-_TALL_REACH_MM = 12.0  # length that is predicted on each side of a span that leaves the strip
-_TALL_OVERLAP_MM = 6.0  # outer part of that length, which only guides the path and is not used
+_TALL_MARGIN_MM = 12.0  # margin of a taller strip on each side of the span that leaves the strip
+_TALL_UNUSED_MM = 6.0  # outer part of that margin: it guides the path, but its trace is not used
 _MARGIN_MM = 12.0  # margin of strips beyond the approximate ends of the layout
-_WIDER_MM = 25.0  # extension of strips beyond which the record continues
-_END_REACH_MM = 12.0  # length that is predicted on each side of an approximate row end
+_WIDER_MM = 25.0  # extension of strips if the record continues beyond them
+_END_HALF_LENGTH_MM = 12.0  # half length of the short strip around an approximate row end
 
 
 def predict_rows(predictor: StripPredictor, layout: Layout) -> list[StripPrediction]:
-    """Predict one strip per row over the approximate extent of the layout and a margin.
+    """Predict one strip per row, over the approximate extent of the layout with a margin on both sides.
 
-    If most rows continue beyond one side of their strips, wider strips are predicted.
+    If most rows continue beyond the same side of their strips, wider strips are predicted once.
     """
     start = min(row.start_mm for row in layout.rows) - _MARGIN_MM
     end = max(row.end_mm for row in layout.rows) + _MARGIN_MM
@@ -51,7 +51,7 @@ def _predict(
 def page_traces(
     predictor: StripPredictor, strips: Sequence[StripPrediction], layout: Layout
 ) -> list[list[LeadTrace]]:
-    """Trace the leads of every row of a layout with its final extent. `strips` has one strip per row."""
+    """Trace the leads of all rows of `layout`, whose extent is final. `strips` has one strip per row."""
     return [lead_traces(predictor, strip, row) for strip, row in zip(strips, layout.rows, strict=True)]
 
 
@@ -79,17 +79,19 @@ def _trace_segment(
     baseline_mm: float,
     tall_half_heights_mm: Sequence[float],
 ) -> LeadTrace:
-    """Trace a span of `strip`. Parts that leave the strip are traced again in the next taller strip."""
+    """Trace a span of `strip`, and trace again in the next taller strip where the trace leaves the strip."""
     trace = trace_between(strip, *span_mm, boundaries_mm)
     if not tall_half_heights_mm:
         return trace
-    for first, last in trace.spans_on_edge(_TALL_REACH_MM):
-        begin = trace.position_mm(round((first - _TALL_REACH_MM - trace.start_mm) * COLUMNS_PER_MM))
-        (tall,) = predictor([StripBox(begin, last + _TALL_REACH_MM, baseline_mm, tall_half_heights_mm[0])])
-        inner = _TALL_REACH_MM - _TALL_OVERLAP_MM
+    for first, last in trace.spans_on_edge(_TALL_MARGIN_MM):
+        begin = trace.position_mm(round((first - _TALL_MARGIN_MM - trace.start_mm) * COLUMNS_PER_MM))
+        (tall,) = predictor([StripBox(begin, last + _TALL_MARGIN_MM, baseline_mm, tall_half_heights_mm[0])])
+        inner = _TALL_MARGIN_MM - _TALL_UNUSED_MM
         trace_end = trace.position_mm(trace.height_mm.size)  # the record may extend beyond the strip
-        part = max(span_mm[0], trace.start_mm, first - inner), min(span_mm[1], trace_end, last + inner)
-        taller = _trace_segment(predictor, tall, part, boundaries_mm, baseline_mm, tall_half_heights_mm[1:])
+        inner_span = max(span_mm[0], trace.start_mm, first - inner), min(span_mm[1], trace_end, last + inner)
+        taller = _trace_segment(
+            predictor, tall, inner_span, boundaries_mm, baseline_mm, tall_half_heights_mm[1:]
+        )
         trace = merge_traces(trace, taller)
     return trace
 
@@ -111,9 +113,9 @@ def row_ends_from_strip(strip: StripPrediction) -> RowEnds:
 
 
 def predict_row_ends(predictor: StripPredictor, layout: Layout) -> list[RowEnds]:
-    """Return the ends of each row, predicted from short strips, which is faster than whole rows."""
+    """Return the ends of each row, predicted from short strips, which takes less time than whole rows."""
     boxes = [
-        StripBox(at - _END_REACH_MM, at + _END_REACH_MM, row.baseline_mm, STRIP_HALF_HEIGHT_MM)
+        StripBox(at - _END_HALF_LENGTH_MM, at + _END_HALF_LENGTH_MM, row.baseline_mm, STRIP_HALF_HEIGHT_MM)
         for row in layout.rows
         for at in (row.start_mm, row.end_mm)
     ]

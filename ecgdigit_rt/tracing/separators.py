@@ -1,8 +1,8 @@
 """Extrapolation of leads under the separator between them.
 
-A separator of 0.75 mm hides the last eight samples of one lead and the first eight of the next. Hidden
-columns are detected by the entropy of the predicted distribution. In a visible column, the entropy is hardly
-larger than that of the Gaussian training target.
+At 25 mm/s, a separator of 0.75 mm hides about eight samples (of 500 Hz) on each side of a lead boundary.
+Hidden columns are detected by the entropy of the predicted distribution. In a visible column, the entropy is
+hardly larger than that of the Gaussian training target.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 
-_REACH_MM = 0.3
-"""Distance from a lead boundary within which a separator may hide a lead. Hand-picked, not tuned."""
+_MAX_DISTANCE_MM = 0.3
+"""Distance from a lead boundary within which a separator may hide the trace. Hand-picked, not tuned."""
 _CLEAR_NATS, _HIDDEN_NATS = 2.3, 2.8
 """Maximum entropy of a clear column, and entropy from which a column is fully hidden. Measured: visible
 columns have 1.4 to 1.9 nats. Columns in the middle of a separator have 2.3 to 3.2 nats, and their predicted
@@ -21,7 +21,7 @@ height is wrong by 1.1 mm on average."""
 
 # Hand-picked, not tuned.
 _SLOPE_COLUMNS = 4  # number of columns over which the slope is measured
-_FADE_COLUMNS = 0.2 * COLUMNS_PER_MM  # number of columns over which the slope fades
+_FADE_COLUMNS = 0.2 * COLUMNS_PER_MM  # decay length of the extrapolated slope, in columns
 _MIN_COLUMNS = 4 * _SLOPE_COLUMNS  # minimum number of columns of a lead that is extrapolated
 
 
@@ -33,7 +33,7 @@ def extrapolate_under_separators(
     `logits` is (bins, columns). `boundary_distance_mm` (columns,) is the distance of each column from the
     nearest lead boundary.
     """
-    near = np.flatnonzero(boundary_distance_mm < _REACH_MM)
+    near = np.flatnonzero(boundary_distance_mm < _MAX_DISTANCE_MM)
     if not near.size or height_mm.size < _MIN_COLUMNS:
         return height_mm
     hidden = np.zeros(height_mm.size)
@@ -53,7 +53,8 @@ def _entropy(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 def _extrapolate_end(height: NDArray[np.float32], hidden: NDArray[np.float64]) -> None:
     """Extrapolate the end of `height` in place, from the columns before the first hidden one.
 
-    `hidden` is the degree, 0 to 1, to which each column is hidden. A column is replaced to this degree.
+    `hidden` is the degree, 0 to 1, to which each column is hidden. It is the weight of the extrapolated
+    height.
     """
     columns = np.flatnonzero(hidden)
     if not columns.size or columns[0] <= _SLOPE_COLUMNS:

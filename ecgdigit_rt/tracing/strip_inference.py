@@ -23,7 +23,7 @@ from ecgdigit_rt.tracing.tta import TTA, View, predict_views
 
 
 class StripBox(NamedTuple):
-    """Region of a strip on paper, in millimetres."""
+    """Region of a strip on paper, in millimetres. The baseline is in the middle of its height."""
 
     start_mm: float
     end_mm: float
@@ -32,7 +32,7 @@ class StripBox(NamedTuple):
 
 
 StripPredictor = Callable[[Sequence[StripBox]], list[StripPrediction]]
-"""Function that predicts strips of equal size."""
+"""Function that predicts strips. All boxes of one call have equal size."""
 
 
 def strip_predictor(
@@ -41,13 +41,13 @@ def strip_predictor(
     mesh: Mesh,
     views: Sequence[View] = TTA["none"],
 ) -> StripPredictor:
-    """Return the predictor of an image (height, width, 3) uint8. Predictions of several `views` are averaged.
+    """Return the strip predictor of an image (height, width, 3) uint8. Predictions of `views` are averaged.
 
     The strips are sampled on the accelerator if all of these conditions are met:
 
-    - the sampler is available,
-    - the image is within the limits of its engine,
-    - there is only one view (several views transform the strips on the host).
+    - the network with the sampler (`SAMPLED_TRACE`) is available,
+    - the image, downscaled to the resolution of the strips, is within the size limits of its engine,
+    - there is only one view (with several views, the strips are transformed on the host).
     """
     if SAMPLED_TRACE in runners and len(views) == 1:
         predictor = _device_predictor(runners[SAMPLED_TRACE], image, mesh)
@@ -71,7 +71,7 @@ def _host_predictor(
 
 
 def _device_predictor(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> StripPredictor | None:
-    """Return the predictor on the accelerator, or None if its engine does not accept this image size."""
+    """Return the predictor on the accelerator, or None if the engine does not accept the downscaled image."""
     shrink = downscale_factor(image_px_per_strip_px(mesh))
     if shrink > 1:
         height, width = (side // shrink for side in image.shape[:2])

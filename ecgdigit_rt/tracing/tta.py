@@ -1,8 +1,8 @@
 """Test-time augmentation: the average of the predictions of several views of a strip.
 
-A network makes different errors on a darker or mirrored strip. The mean of the predicted distributions has a
-smaller error than each of them. The mean is taken before decoding, because two uncertain columns can combine
-to a clear one. The mean of two decoded paths would only be a third path.
+A network makes different errors on a darker or mirrored strip. The mean of the predicted distributions
+usually has a smaller error than each of them. The mean is taken before decoding, because two uncertain
+predictions of a column can combine to a clear one. The mean of two decoded paths would only be a third path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Augmentation of a strip: a photometric transform, then an optional flip left to right."""
+    """Augmentation of a strip: a photometric transform, then an optional horizontal flip."""
 
     transform: Callable[[Pixels], Pixels]
     is_flipped: bool = False
@@ -58,7 +58,7 @@ TTA: Mapping[str, tuple[View, ...]] = {
     "photometric": tuple(View(transform) for transform in _PHOTOMETRIC),
     "full": tuple(View(transform, is_flipped) for is_flipped in (False, True) for transform in _PHOTOMETRIC),
 }
-"""Views by name. The photometric views are unchanged, darker, brighter, sharpened and equalized."""
+"""Views by name. The photometric views are: unchanged, darker, brighter, sharpened and equalized."""
 
 
 def predict_views(runner: Runner, strip: Pixels, views: Sequence[View]) -> tuple[Logits, Logits]:

@@ -12,15 +12,18 @@ from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.errors import OutputNotWritable
 
 MANIFEST = "ecgdigit-rt.json"
-"""Name of the JSON file that identifies a folder written by this module. Its `sha256` contains the digest of
-each file."""
+"""Name of the JSON file that identifies a folder written by this module. Its key `sha256` contains
+the digest of every other file."""
 
 
 def write_folder_atomically(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> None:
-    """Write the folder `out` in one step. `files` maps relative paths to contents and includes `MANIFEST`.
+    """Write the folder `out` completely or not at all.
+
+    `files` maps relative paths to contents and includes `MANIFEST`.
 
     An empty folder is replaced. A folder that this function wrote is replaced if `overwrite`. The replacement
-    takes place after all files have been written.
+    starts after all files have been written to a temporary folder. During the replacement, `out` does not
+    exist for a moment.
 
     Raises OutputNotWritable, also for a folder that contains other files.
     """
@@ -40,7 +43,10 @@ def write_folder_atomically(out: Path, files: Mapping[str, bytes], *, overwrite:
 
 
 def _swap(partial: Path, target: Path, old: Path) -> None:
-    """Move `partial` to `target`, and an existing `target` to `old`. If that fails, `target` is restored."""
+    """Move an existing `target` to `old`, and then `partial` to `target`.
+
+    If the second move fails, `target` is restored.
+    """
     if not target.exists():
         partial.rename(target)
         return

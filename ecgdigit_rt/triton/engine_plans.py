@@ -17,9 +17,9 @@ def select_plans(
 ) -> dict[str, StoredEngine]:
     """Return the newest set of engines, one per stage, with the same TensorRT version and targets.
 
-    `graphs` contains the graph of each stage; an engine must have been built from it. `target` is a compute
-    capability such as sm75, or None for any. Engines of tensorrt-rtx are ignored, because Triton does not
-    load them. Raises EngineMissing.
+    `graphs` contains the graph of each stage. The engine of a stage must have been built from its graph.
+    `target` is a compute capability such as sm75, or None for any. Engines of tensorrt-rtx are ignored,
+    because Triton does not load them. Raises EngineMissing.
     """
     by_age = sorted(store.engines(), key=attrgetter("built_at"), reverse=True)
     matching = [engine for engine in by_age if _mismatch(engine, graphs, target) == ""]
@@ -40,7 +40,7 @@ def _version_and_targets(engine: StoredEngine) -> tuple[str, tuple[str, ...]]:
 
 
 def _mismatch(engine: StoredEngine, graphs: Mapping[str, bytes], target: str | None) -> str:
-    """Return the reason why Triton cannot use an engine, or an empty string if it can."""
+    """Return the reason why an engine is not usable for the graphs and the target, or an empty string."""
     identity = engine.identity
     if identity.backend != TENSORRT:
         return f"built by {identity.backend}, whose engines Triton's TensorRT backend does not load"
@@ -54,7 +54,10 @@ def _mismatch(engine: StoredEngine, graphs: Mapping[str, bytes], target: str | N
 def _missing(
     graphs: Mapping[str, bytes], store: EngineStore, by_age: list[StoredEngine], target: str | None
 ) -> EngineMissing:
-    """Return the error for the first stage without a matching engine, or for engines that are not a set."""
+    """Return the error for the first stage without a matching engine.
+
+    If each stage has one, the error states that these engines differ in their versions or targets.
+    """
     mismatches = {
         stage: [_mismatch(engine, graphs, target) for engine in by_age if engine.identity.stage == stage]
         for stage in graphs

@@ -30,12 +30,12 @@ class PageOptions:
     gain_mm_mv: float | None = None
 
     def check(self) -> None:
-        """Raise RequestMalformed if speed or gain is outside the range of paper ECGs."""
+        """Raise RequestMalformed if speed (5 to 200 mm/s) or gain (1 to 80 mm/mV) is out of range."""
         _check_range("speed_mm_s", self.speed_mm_s, 5, 200)
         _check_range("gain_mm_mv", self.gain_mm_mv, 1, 80)
 
     def with_defaults(self, defaults: PageOptions) -> PageOptions:
-        """Return these options, with values that are not specified taken from `defaults`."""
+        """Return these options. Values that are not specified are taken from `defaults`."""
         return PageOptions(
             self.layout or defaults.layout,
             defaults.speed_mm_s if self.speed_mm_s is None else self.speed_mm_s,
@@ -60,12 +60,13 @@ class EncodedImage:
 class PageService:
     """Digitization of requests with one model family.
 
-    - `threads` is the number of CPU threads.
+    - `threads` is the number of CPU threads. With None, `Digitizer` selects it.
     - `defaults` are used for options that an image does not specify.
     - `backend`, `device` and `precision` select the runtime of the networks.
     - `opener` replaces these three settings.
 
-    The attribute `description` names models and device. Raises what `Digitizer` raises.
+    The attribute `description` names models and device. The constructor raises what `select_backend` and
+    `Digitizer` raise, and RequestMalformed if a default is out of range.
     """
 
     def __init__(
@@ -102,7 +103,10 @@ class PageService:
     def _group_results(
         self, options: PageOptions, group: Sequence[tuple[EncodedImage, Path]]
     ) -> Iterator[Result]:
-        """Yield the results of images with equal options. Each image has its own temporary file."""
+        """Yield the results of consecutive images with equal options.
+
+        Each image has its own temporary file.
+        """
         try:
             digitizer = self._digitizer(options)
         except EcgDigitError as error:
@@ -117,7 +121,7 @@ class PageService:
 
 
 def _with_image_name(result: Result, name: str, file: Path) -> Result:
-    """Return the result with the name of the image instead of the temporary file, also in its message."""
+    """Replace the path of the temporary file with the name of the image, also in a failure's message."""
     source = PageRef(Path(name))
     if isinstance(result, Failed):
         message = result.message.replace(str(file), name)

@@ -1,7 +1,7 @@
 """Ports of the Triton model `ecgdigit`, and the conversion of results to output tensors.
 
-The first axis is the batch: the images of one request. The axes `leads` and `samples` have the size of the
-largest page. Smaller pages are padded with empty strings or NaN.
+The first axis is the batch: the images of one request. The axis `leads` has the largest number of leads of a
+page, and the axis `samples` the largest number of samples. Other pages are padded with empty strings or NaN.
 """
 
 from __future__ import annotations

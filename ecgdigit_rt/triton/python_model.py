@@ -3,8 +3,9 @@
 A request contains one or several images. Triton passes waiting requests together, up to the maximum batch
 size.
 
-- If the only image of a request fails, the response is an error whose message begins with the error id.
-- If a request contains several images, `error_id` and `report` describe each failure.
+- If the only image of a request fails, or if a layout is not UTF-8, the response is an error. The message
+  begins with the error id.
+- In a request with several images, `error_id` and `report` describe each image that fails.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Tensor(Protocol):
         """Return the name of the input."""
 
     def as_numpy(self) -> NDArray[Any]:
-        """Return the values. Strings are an object array of bytes."""
+        """Return the values. A tensor of strings is an object array of bytes."""
 
 
 class Request(Protocol):
@@ -56,7 +57,7 @@ class Request(Protocol):
     def requested_output_names(self) -> Sequence[str]:
         """Return the names of the requested outputs."""
 
-    def get_response_sender(self) -> Any:  # noqa: ANN401 has no type outside of the server
+    def get_response_sender(self) -> Any:  # noqa: ANN401 has no type outside the server
         """Return the object that sends the response."""
 
 
@@ -112,7 +113,7 @@ class TritonPythonModel:
         results.close()
 
     def _images(self, request: Request) -> list[EncodedImage] | Failed:
-        """Return the images of a request, or a `Failed` if its options are invalid."""
+        """Return the images of a request, or a `Failed` if a layout is not UTF-8."""
         name = Path(request.request_id()).name or IMAGE
         inputs = {tensor.name(): tensor.as_numpy().reshape(-1).tolist() for tensor in request.inputs()}
         count = len(inputs[IMAGE])
@@ -149,11 +150,11 @@ def _error_text(error_id: str, message: str, hint: str) -> str:
     return f"{error_id} {message.removesuffix('.')}. {hint}"
 
 
-def _check_arrays(server: Any) -> None:  # noqa: ANN401 has no type outside of the server
+def _check_arrays(server: Any) -> None:  # noqa: ANN401 has no type outside the server
     """Check that the backend is compatible with the installed NumPy. Raises BackendUnusable.
 
-    Up to Triton 24.10, the backend is built for NumPy 1. With NumPy 2, each array that it creates repeats its
-    first value, and the first request crashes the process.
+    Up to Triton 24.10, the backend is built for NumPy 1. If NumPy 2 is installed, every element of an array
+    that the backend creates is a copy of the first value, and the first request crashes the process.
     """
     sent = np.arange(3, dtype=np.float32)
     received = server.Tensor.from_dlpack("x", server.Tensor("x", sent).to_dlpack()).as_numpy()

@@ -28,7 +28,7 @@ from ecgdigit_rt.triton.repository_readme import repository_readme
 
 PIPELINE = "ecgdigit"
 IN_PROCESS, STAGE_MODELS_MODE = NETWORK_MODES = ("in-process", "stage-models")
-"""Execution of the networks of `ecgdigit`: in its process, or by the stage models of the same server."""
+"""Where the networks run for `ecgdigit`: in its own process, or as stage models of the same server."""
 
 _QUEUE_SIZE = 64
 """Maximum number of requests that wait for `ecgdigit`. Hand-picked, not tuned: a page takes a few tenths of a
@@ -47,11 +47,14 @@ __all__ = ["TritonPythonModel"]
 class RepositoryRequest:
     """Settings of a model repository.
 
+    - `models` is the name of the model family.
     - `backend` runs the stage models: onnxruntime or tensorrt.
     - `device` runs the networks of all models: auto, cpu or cuda:N.
+    - `precision` is the precision of all networks. With auto, the stage models use fp32 on the CPU and fp16
+      on a GPU. If `ecgdigit` runs the networks in-process, it then selects the precision itself.
     - `instances` is the number of instances of `ecgdigit`.
     - `threads` is the number of CPU threads of each instance. None divides the CPUs equally.
-    - `batch` is the maximum number of images per batch.
+    - `batch` is the maximum number of images per batch of `ecgdigit`.
     - `networks` is one of `NETWORK_MODES`, or auto: in-process on the CPU, stage-models on a GPU.
     - `page` contains the options of images that do not specify them.
     - `environment` is a packed Python environment or its folder, for EXECUTION_ENV_PATH.
@@ -86,7 +89,7 @@ class RepositoryRequest:
 
     @property
     def network_mode(self) -> str:
-        """One of `NETWORK_MODES`, resolved if `networks` is auto. Raises UnknownChoice."""
+        """One of `NETWORK_MODES`. If `networks` is auto, the device determines it. Raises UnknownChoice."""
         if self.networks not in (AUTO, *NETWORK_MODES):
             raise UnknownChoice("network mode", self.networks, (AUTO, *NETWORK_MODES))
         if self.networks != AUTO:
@@ -128,7 +131,7 @@ def _graph_precision(request: RepositoryRequest) -> str:
 
 
 def _pipeline_config(request: RepositoryRequest) -> ModelConfig:
-    """Return the configuration of `ecgdigit`. The model runs on the CPU, also if its networks use a GPU."""
+    """Return the configuration of `ecgdigit`, which runs on the CPU even if its networks use a GPU."""
     page = request.page
     parameters = {
         "models": request.models,
@@ -182,7 +185,7 @@ def _stage_files(request: RepositoryRequest, family: ModelFamily) -> dict[str, b
 
 
 def _thread_parameters(request: RepositoryRequest) -> dict[str, str]:
-    """Return ONNX Runtime's thread parameter if the number of threads is specified."""
+    """Return ONNX Runtime's parameter for the number of threads, if specified and if the device is a CPU."""
     if request.threads is None or request.target_device != CPU:
         return {}
     return {"intra_op_thread_count": str(request.threads)}

@@ -1,4 +1,4 @@
-"""README of a model repository, for people who come across the repository on a server."""
+"""README of a model repository, for people who find the repository on a server."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _DESCRIPTIONS = {
 
 _NOTES = """
 The length of the axis `leads` is the largest number of leads of a page in the request. The length of the axis
-`samples` is the largest number of samples. Other pages are padded with empty strings or NaN. If a request
-contains a single image and it fails, the response is an error message that begins with the error id, such as
+`samples` is the largest number of samples. Other pages are padded with empty strings or NaN. If the only
+image of a request fails, the response is an error message that begins with the error id, such as
 E-INPUT-03. In a request with several images, each image has its own `error_id`.
 
 To change threads, instances or defaults, edit `parameters` and `instance_group` in ecgdigit/config.pbtxt, or
@@ -42,9 +42,9 @@ def repository_readme(pipeline: ModelConfig, metadata: Mapping[str, str], enviro
 
     `metadata` contains software, models, precision, backend and networks.
     """
-    place = "installed in the Python environment of the server, for example in its container image"
+    installation = "installed in the Python environment of the server, for example in its container image"
     if environment is not None:
-        place = f"installed in `{environment}` (EXECUTION_ENV_PATH in ecgdigit/config.pbtxt)"
+        installation = f"installed in `{environment}` (EXECUTION_ENV_PATH in ecgdigit/config.pbtxt)"
     models = f"{metadata['models']} ({metadata['precision']})"
     return "\n".join(
         [
@@ -55,7 +55,7 @@ def repository_readme(pipeline: ModelConfig, metadata: Mapping[str, str], enviro
             "",
             f"`{pipeline.name}` takes 1 to {pipeline.max_batch_size} encoded images per request.",
             f"It requires Triton 24.12 or later with its Python backend, and {metadata['software']}",
-            f"{place}.",
+            f"{installation}.",
             *_start_lines(pipeline.name, metadata),
             "",
             "| | name | type | shape | description |",

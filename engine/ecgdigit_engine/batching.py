@@ -1,8 +1,8 @@
 """Batching of concurrent calls.
 
-Calls that arrive while the device is busy wait and are run together as the next batch. No call is delayed to
-fill a batch. On a GPU, a batch of four strips takes little longer than one strip. On a CPU, batching has no
-benefit, so CPU runners are called directly.
+Calls that arrive while the device is busy must wait. Waiting calls of equal shape are then run together as
+one batch. No call is delayed to fill a batch. On a GPU, a batch of four strips is expected to take little
+longer than one strip. On a CPU, batching has no benefit, so CPU runners are called directly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ecgdigit_engine.runner import Feed, Feeds, Fetches, Runner, SharedInput
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.profile import BATCH
 
-# Minimum number of pixels of a call that is not batched with others. Hand-picked, not tuned.
+# If the first waiting call has at least this number of pixels, it is run alone. Hand-picked, not tuned.
 _LARGE_PX = 4_000_000
 
 BatchKey = tuple[tuple[str, object], ...]
@@ -54,20 +54,20 @@ def _input_key(value: Feed) -> object:
 def _memory_key(key: BatchKey) -> BatchKey:
     """Return the key with shared inputs replaced with their shape and type."""
     return tuple(
-        (name, (part.shape, part.dtype.str) if isinstance(part, SharedInput) else part) for name, part in key
+        (name, (item.shape, item.dtype.str) if isinstance(item, SharedInput) else item) for name, item in key
     )
 
 
 class BatchingRunner:
     """Runner that joins waiting calls of equal shape along the batch axis. Satisfies `Runner`.
 
-    All calls of a batch have the same shared inputs. `max_batch` limits a batch of several calls. A single
-    call that is larger than the stage's batch axis is run in chunks.
+    All calls of a batch have the same shared inputs. `max_batch` limits the size of a batch of several calls.
+    A single call that exceeds the maximum of the stage's batch axis is run in chunks.
 
-    If the device runs out of memory, the batch size for that shape is halved permanently, and the batch is
-    run again. OutOfDeviceMemory is raised only if a single image does not fit. All calls of a batch raise its
-    error. If the worker thread itself ends, all pending and later calls raise WorkerDied, so that no caller
-    waits forever.
+    If the device runs out of memory, the maximum batch size for calls of this shape is halved permanently,
+    and the batch is run again. OutOfDeviceMemory is raised only if a single image does not fit. If a batch
+    fails, all calls of the batch raise its error. If an error ends the worker thread, all pending and later
+    calls raise WorkerDied, so that no caller waits forever.
     """
 
     def __init__(self, runner: Runner, max_batch: int = 4) -> None:
@@ -158,7 +158,10 @@ class BatchingRunner:
             start += call.size
 
     def _run_in_chunks(self, feeds: Feeds, key: BatchKey) -> Fetches:
-        """Run a batch in chunks that fit in memory, and join their outputs."""
+        """Run a batch in chunks and join the outputs.
+
+        If memory is too small, halve the size of the chunks and start again.
+        """
         size = next(value.shape[0] for value in feeds.values() if not isinstance(value, SharedInput))
         chunk = min(size, self._memory_limits.get(key, self._max_call or size))
         try:

@@ -23,7 +23,7 @@ def usable_cpus() -> int:
 
 
 def cgroup_quota(v2: Path, v1: Path) -> float | None:
-    """Return the CPU quota of the control group, or None if there is no limit.
+    """Return the quota of the control group as a number of CPUs, or None if there is no limit.
 
     `v2` is the file cpu.max of Linux cgroup v2. `v1` is the file cpu.cfs_quota_us of cgroup v1.
     """
@@ -56,9 +56,9 @@ def cpu_flags() -> frozenset[str]:
 
 
 def has_bf16_dot_product() -> bool:
-    """Return whether an x86 CPU has dot products of bf16. Emulated bf16 is not faster than FP32.
+    """Return whether the CPU has x86 instructions for dot products of bf16. Always False on Arm.
 
-    Always False on Arm.
+    Without these instructions, bf16 is emulated and not expected to be faster than FP32.
     """
     return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
 
@@ -66,7 +66,8 @@ def has_bf16_dot_product() -> bool:
 def has_int8_dot_product() -> bool:
     """Return whether the CPU has dot products of 8-bit integers.
 
-    Without them INT8 is hardly faster than FP32, and the 16-bit intermediate sums of AVX2 may saturate.
+    Without them, INT8 is not expected to be much faster than FP32, and the 16-bit intermediate sums of AVX2
+    may saturate.
     """
     return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
 

@@ -58,7 +58,7 @@ class StreamContext:
 
     def __init__(self, gpu: int) -> None:
         self._gpu = gpu
-        _primary_context(gpu).push()  # it stays current for the lifetime of this thread
+        _primary_context(gpu).push()  # the context stays current for the lifetime of this thread
         import pycuda.driver as cuda
 
         self._cuda = cuda

@@ -51,7 +51,7 @@ class CudaDevice:
 
 @cache
 def cuda_devices() -> tuple[CudaDevice, ...]:
-    """Return the NVIDIA GPUs of this machine. Empty if there is no driver.
+    """Return the NVIDIA GPUs that the driver reports. Empty if there is no driver.
 
     The library of the driver is called directly, so that no package needs to be installed or imported.
     """

@@ -13,14 +13,15 @@ T = TypeVar("T")
 MAX_SHARED_INPUTS = 4
 """Maximum number of images that one thread keeps on a device. Hand-picked, not tuned.
 
-A thread may alternate between pages. With a smaller cache, it would upload an image again for every call.
+A thread may alternate between pages. With a cache of one image, the thread would then upload an image again
+for every call.
 """
 
 
 class DeviceLru(Generic[T]):
-    """Least-recently-used cache of the device values of at most `capacity` shared inputs.
+    """Cache of device values for at most `capacity` shared inputs.
 
-    `on_evict` is called with each value that is removed.
+    If the cache is full, the least recently used value is evicted and passed to `on_evict`.
     """
 
     def __init__(self, capacity: int, on_evict: Callable[[T], object] = lambda _: None) -> None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 class EcgDigitError(Exception):
-    """Base class of all errors that are raised on purpose.
+    """Base class of all errors that have an id and are reported to the user.
 
     `message` describes what happened and why. `hint` describes what to do next.
     """
@@ -33,7 +33,10 @@ class SetupError(EcgDigitError):
 
 
 class BackendUnusable(SetupError, RuntimeError):
-    """A named backend, device, precision or target is not available. It is never replaced with another."""
+    """No usable backend matches the requested backend, device, precision or target.
+
+    What the user requested by name is never replaced with another choice.
+    """
 
     id = "E-BACKEND-01"
 
@@ -57,7 +60,7 @@ class UnknownChoice(EcgDigitError, ValueError):
 
 
 class ShapeOutsideProfile(EcgDigitError, ValueError):
-    """An axis of an input has a size that the network or the engine does not support."""
+    """The rank of an input, or the size of one of its axes, is not supported by the network or the engine."""
 
     id = "E-SHAPE-01"
 
@@ -70,7 +73,10 @@ class ShapeOutsideProfile(EcgDigitError, ValueError):
 
 
 class EngineMissing(SetupError, FileNotFoundError):
-    """No stored engine matches a stage. `stale` is the reason why the newest engine of the stage does not."""
+    """No stored engine matches a stage.
+
+    `stale` is the reason why the newest engine of the stage does not match.
+    """
 
     id = "E-ENGINE-01"
 
@@ -113,7 +119,10 @@ class EngineBuildFailed(SetupError, RuntimeError):
 
 
 class OutOfDeviceMemory(EcgDigitError, MemoryError):
-    """A GPU has too little memory for a stage, even with a batch of one image."""
+    """A GPU has too little memory for a stage.
+
+    `BatchingRunner` raises this error only after it has tried smaller batches, down to one image.
+    """
 
     id = "E-DEVICE-01"
     exit_code = 2
@@ -129,7 +138,7 @@ class OutOfDeviceMemory(EcgDigitError, MemoryError):
 
 
 class WorkerDied(EcgDigitError, RuntimeError):
-    """A worker has ended or was closed. All its pending and later calls fail with this error.
+    """A worker has ended or was closed, so that it cannot execute a call.
 
     `worker` names the thread or process, as the subject of a sentence.
     """

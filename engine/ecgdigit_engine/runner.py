@@ -1,4 +1,4 @@
-"""Runner protocol, inputs and outputs of a runner, and a runner of two stages."""
+"""Runner protocol, inputs and outputs of a runner, and a runner that executes two stages in sequence."""
 
 from __future__ import annotations
 
@@ -64,12 +64,15 @@ class Runner(Protocol):
         ...
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Return the outputs by name for the inputs by name. Raises ShapeOutsideProfile."""
+        """Return the outputs by name for the inputs by name.
+
+        Raises ShapeOutsideProfile, or OutOfDeviceMemory on a GPU.
+        """
         ...
 
 
 class DeviceRunner(Runner, Protocol):
-    """Runner of a backend, which can also leave its outputs in device memory."""
+    """Protocol of a backend's runners. They can also leave their outputs in device memory."""
 
     def run_on_device(self, feeds: Feeds, /) -> Mapping[str, Feed]:
         """Run the stage and return outputs that stay in device memory for another stage of the backend."""

@@ -46,7 +46,7 @@ class BackendSelection:
     def open_stage(self, request: StageRequest) -> Runner:
         """Return a runner for one stage.
 
-        On a GPU, calls that wait at the same time are joined into one batch.
+        On a GPU, waiting calls of equal shape are joined into one batch.
         """
         options = ExecutionOptions(self.device, self.precision, request.threads, request.concurrency)
         runner: Runner = self.backend.open_stage(request.graph, options)
@@ -73,10 +73,10 @@ def select_backend(
     graphs: Collection[str] = GRAPH_PRECISIONS,
     backends: Mapping[str, Backend] | None = None,
 ) -> BackendSelection:
-    """Return the best backend that is ready.
+    """Return the preferred backend that is usable, with its device and precision.
 
-    A named backend, device or precision is used, or an error is raised if it is not available. Only `auto`
-    can select another one.
+    A backend, device or precision that is requested by name is used, or an error is raised if it is not
+    available. Only `auto` selects among alternatives.
 
     Parameters
     ----------
@@ -85,8 +85,9 @@ def select_backend(
     device
         `cpu`, `cuda` or `cuda:N`. `auto` selects a GPU if a backend is ready for one, otherwise the CPU.
     precision
-        `fp32`, `fp16`, `bf16` or `int8`. `auto` selects the fastest precision of the backend. The export
-        limits the loss of accuracy of FP16 and INT8 (`ecgdigit_export.precision_check`).
+        `fp32`, `fp16`, `bf16` or `int8`. `auto` selects the fastest precision that the device and the
+        models support. The export limits the loss of accuracy of FP16 and INT8
+        (`ecgdigit_export.precision_check`).
     graphs
         Precisions for which the models have graphs. Values are from `GRAPH_PRECISIONS`.
     backends
@@ -172,7 +173,7 @@ def _match(
 
 
 def _joint_error(errors: list[BackendUnusable], backend: str, device: str, precision: str) -> BackendUnusable:
-    """Return an error with the reasons of all backends."""
+    """Return an error with the reasons why none of the tried backends matches."""
     if len(errors) == 1:
         return errors[0]
     options = " ".join(

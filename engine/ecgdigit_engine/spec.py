@@ -13,7 +13,7 @@ from ecgdigit_engine.errors import ShapeOutsideProfile
 
 
 class ArrayInfo(Protocol):
-    """Protocol of inputs with a shape and a type: arrays, shared inputs and tensors on a device."""
+    """Protocol of inputs that have a shape and a type: arrays, shared inputs and tensors on a device."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -28,9 +28,9 @@ class ArrayInfo(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A dynamic axis, with the sizes from `low` to `high` in steps of `step`.
+    """A dynamic axis, whose size is from `low` to `high` in steps of `step`.
 
-    Engines are optimised for the size `tuned`.
+    Engines are optimized for the size `tuned`.
     """
 
     name: str
@@ -80,7 +80,7 @@ class StageSpec:
 
         A size must be a multiple of the step of its axis. If `bounded` is true, it must also be between the
         minimum and the maximum of the axis, as engines require. `hint` is the hint of the error for a size
-        outside of this range.
+        outside this range.
 
         Raises ShapeOutsideProfile for a wrong shape, KeyError for a missing input, or TypeError for a wrong
         type.

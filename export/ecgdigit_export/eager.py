@@ -19,8 +19,8 @@ from ecgdigit_export.onnx_graph import fuse_batchnorm
 def eager_stages() -> StageOpener:
     """Return an opener of stages that are executed as PyTorch modules in FP32.
 
-    `threads` sets PyTorch's number of threads for the whole process. `concurrency` and `prefix_graph` are
-    ignored.
+    The field `threads` of a request sets PyTorch's number of threads for the whole process. The fields
+    `concurrency` and `prefix_graph` are ignored.
     """
 
     def open_stage(request: StageRequest) -> Runner:

@@ -27,7 +27,7 @@ from ecgdigit_rt.models import STAGES, graph_file
 from ecgdigit_rt.stages import SAMPLER
 
 Graphs = dict[str, dict[str, bytes]]
-"""ONNX files by precision and stage."""
+"""Contents of ONNX files by precision and stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class ExportRequest:
     """Options of an export.
 
     `weights` is a folder that contains STAGE.pt for each stage. `pages` is a folder of pages from `synth`, on
-    which the precisions are compared. `calibration` is another folder of pages, for the calibration of INT8
-    graphs. Without it, no INT8 graphs are written.
+    which the precisions are compared. If it is None, they are not compared. `calibration` is another folder
+    of pages, for the calibration of INT8 graphs. If it is None, no INT8 graphs are written.
     """
 
     weights: Path
@@ -51,10 +51,10 @@ def export_family(request: ExportRequest) -> dict[str, Any]:
     """Write the graphs of a family and manifest.json, and return the content of the manifest.
 
     The files of a stage are OUT/STAGE.onnx (FP32), OUT/STAGE.fp16.onnx and OUT/STAGE.int8.onnx. The sampler
-    has one file. All files are written after all checks have passed.
+    has one file. No file is written before all checks have passed.
 
     Raises FileNotFoundError if an input is missing. Raises ValueError if a graph differs too much from
-    PyTorch, or if a precision lowers the score of the pages too much.
+    PyTorch, if a precision lowers the score of the pages too much, or if `pages` contains no pages.
     """
     graphs: Graphs = {precision: {} for precision in PRECISIONS}
     stages: dict[str, Any] = {}
@@ -100,7 +100,7 @@ def _export_stage(
 
 
 def _write_family(request: ExportRequest, graphs: Graphs, manifest: dict[str, Any]) -> None:
-    """Write all graphs, add their digests to the manifest, and write the manifest."""
+    """Write all graphs, add their file names and digests to `manifest`, and write the manifest."""
     request.out.mkdir(parents=True, exist_ok=True)
     sampler = sampler_graph({"family": request.family, "version": request.version})
     manifest[SAMPLER] = _write_graph(request.out, graph_file(SAMPLER, "fp32"), sampler)
@@ -121,7 +121,7 @@ def _write_graph(folder: Path, name: str, graph: bytes) -> dict[str, Any]:
 def _parity_images(folder: Path | None) -> list[NDArray[np.uint8]]:
     """Return the lower left corner, 512 px high and 640 px wide, of each of the first four pages.
 
-    Pages with a side of less than 640 px are skipped.
+    Of these four pages, those with a side of less than 640 px are omitted.
     """
     files = [] if folder is None else sorted(f for f in folder.iterdir() if f.suffix in (".png", ".jpg"))[:4]
     images = [cv2.imread(str(path)) for path in files]

@@ -1,8 +1,8 @@
 """Quantisation of graphs to INT8 for CPUs, calibrated on the inputs that the stages receive in the pipeline.
 
 ONNX Runtime's tool quantises the graphs statically. Weights are quantised symmetrically per channel. The
-range of an activation is from its minimum to its maximum. The first convolution, whose input is the image,
-and the last one, which computes an output, stay in FP32.
+range of an activation is from its minimum to its maximum over the calibration inputs. The first convolution,
+whose input is the image, and the last one, which computes an output, stay in FP32.
 """
 
 from __future__ import annotations
@@ -28,15 +28,19 @@ from ecgdigit_rt.results import PageRef
 log = logging.getLogger(__name__)
 Images = list[NDArray[np.uint8]]
 
-# Maximum number of pixels of an image, which limits memory, and maximum number of stored inputs per stage.
-# Hand-picked, not tuned.
+# Maximum number of pixels of a recorded image, which limits memory, and maximum number of recorded inputs
+# that calibrate the graph of a stage. Hand-picked, not tuned.
 _MAX_PX = 640 * 1280
 _MAX_IMAGES = 32
 _QUANTISED = ("Conv", "Add", "Relu", "Resize")
 
 
 class _Recorder:
-    """Runner that appends a random part of each input to `images`. Satisfies `Runner`."""
+    """Runner that records a part of each input. Satisfies `Runner`.
+
+    The part contains the first four images of the batch, cropped at a random position to a width at which
+    each image has at most `_MAX_PX` pixels. It is appended to `images`.
+    """
 
     def __init__(self, graph: bytes, images: Images, rng: np.random.Generator) -> None:
         self._runner = OnnxRuntimeRunner(graph, threads=2)
@@ -48,7 +52,7 @@ class _Recorder:
         return self._runner.spec
 
     def run(self, feeds: Feeds, /) -> Fetches:
-        """Store a part of the input and return the outputs."""
+        """Record a part of the input and return the outputs."""
         pixels = host_arrays(feeds)["pixels"]
         height, width = pixels.shape[1:3]
         stored_width = min(width, _MAX_PX // height // 32 * 32)
@@ -60,8 +64,8 @@ class _Recorder:
 def calibration_images(graphs: Mapping[str, bytes], pages: Path) -> dict[str, Images]:
     """Digitize the pages of a folder, and return a random selection of the inputs of each stage.
 
-    `graphs` are FP32 graphs by stage. The selection is the same in every call. Raises FileNotFoundError if
-    `pages` contains no images.
+    `graphs` are FP32 graphs by stage. The selection is the same in every call with the same pages and graphs.
+    Raises FileNotFoundError if `pages` is missing or contains no images.
     """
     files = sorted(path for path in pages.iterdir() if path.suffix in (".png", ".jpg"))
     if not files:
@@ -73,7 +77,7 @@ def calibration_images(graphs: Mapping[str, bytes], pages: Path) -> dict[str, Im
         page = PageRef(path)
         try:
             pipeline.read(rgb_from_page(page), page)
-        except PageError as error:  # inputs before the error are valid
+        except PageError as error:  # inputs that were recorded before the error are valid
             log.info("%s: %s", path.name, error)
     return {stage: _select_images(images, rng) for stage, images in inputs.items()}
 
@@ -86,7 +90,7 @@ def _select_images(images: Images, rng: np.random.Generator) -> Images:
 def quantise_graph(graph: bytes, images: Images) -> bytes:
     """Return the INT8 version of an FP32 graph, with the same metadata except for the precision.
 
-    It contains pairs of QuantizeLinear and DequantizeLinear nodes (QDQ format).
+    The INT8 version contains pairs of QuantizeLinear and DequantizeLinear nodes (QDQ format).
     """
     disable_onnxruntime_telemetry()
     from onnxruntime import quantization

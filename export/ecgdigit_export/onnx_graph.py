@@ -21,7 +21,7 @@ from ecgdigit_engine.spec import Axis
 from ecgdigit_export.models.families import stage_network
 from ecgdigit_rt.stages import GRID_SIDE, LOCATE_SIDE, SIDE_STEP
 
-OPSET = 18
+OPSET = 18  # version of the ONNX operator set; the networks need no operator of a newer version
 ATTRIBUTION = (
     "Trained on synthetic pages drawn from recordings of PTB-XL (Wagner et al., 2020; PhysioNet), CC BY 4.0."
 )
@@ -29,10 +29,10 @@ PRECISIONS = ("fp32", "fp16")
 TOLERANCE = {"fp32": 2e-3, "fp16": 2e-2}
 """Maximum difference between a graph in ONNX Runtime and the network in PyTorch in FP32, by precision.
 
-The difference is relative to the largest value of the output. In FP32, both sum the same products in
-different orders, which causes a difference of about 1e-4 after some twenty layers. In FP16, every layer
-rounds to 11 bits, which causes a difference of up to about 1e-2. `precision_check` measures the effect on the
-signals.
+The difference is relative to the largest absolute value of the output. In FP32, ONNX Runtime and PyTorch sum
+the same products in different orders, which causes a difference of about 1e-4 after about 20 layers. In FP16,
+every layer rounds to 11 significant bits, which causes a difference of up to about 1e-2. `precision_check`
+measures the effect on the signals.
 """
 
 
@@ -52,7 +52,7 @@ STAGE_PORTS = {
         ("heatmaps", "turns"),
         {"pixels": _PAGE, "heatmaps": _MAP, "turns": {0: "batch"}},
         (
-            Axis("batch", 1, 1, 24),  # a page, or close-ups of text
+            Axis("batch", 1, 1, 24),  # one page, or the close-ups of its text
             Axis("height", SIDE_STEP, 608, LOCATE_SIDE, SIDE_STEP),
             Axis("width", SIDE_STEP, LOCATE_SIDE, LOCATE_SIDE, SIDE_STEP),
         ),
@@ -106,11 +106,11 @@ def load_trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dic
 
 
 def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], precision: str) -> bytes:
-    """Return a stage as an ONNX file.
+    """Return the ONNX file of a stage.
 
     The input is uint8 NHWC with dynamic batch size, height and width. The outputs are float32. `precision`
-    is fp32 or fp16, the type of the weights and activations. It is part of the graph, because TensorRT builds
-    strongly typed networks.
+    is fp32 or fp16, the type of the weights and activations. Each precision has its own graph, because
+    TensorRT builds strongly typed networks, whose types are those of the graph.
     """
     ports = STAGE_PORTS[stage]
     if precision == "fp16":
@@ -144,8 +144,8 @@ def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], pre
 def flops_per_pixel(model: nn.Module) -> float:
     """Return the number of floating-point operations per input pixel. A multiply-add counts as two.
 
-    Almost all operations are in convolutions, so their number is proportional to the number of pixels. It is
-    the same for all precisions.
+    Almost all operations are in convolutions, so the number of operations is proportional to the number of
+    pixels. The result is the same for all precisions.
     """
     pixels = torch.zeros((1, 320, 512, 3), dtype=torch.uint8)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -157,7 +157,8 @@ def flops_per_pixel(model: nn.Module) -> float:
 class ParityResult:
     """Difference between a graph in ONNX Runtime and the network in PyTorch in FP32.
 
-    `worst` is the largest difference over `cases` inputs, relative to the largest value of the output.
+    `worst` is the largest difference over `cases` inputs, relative to the largest absolute value of the
+    output.
     """
 
     stage: str

@@ -1,4 +1,4 @@
-"""Effect of the precision of graphs on the signals, as signal-to-noise ratio on pages with truth."""
+"""Effect of the precision of graphs on the signals, measured as the score of pages with truth."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import PageRef
 
 MAX_MEDIAN_LOSS_DB, MAX_MEAN_LOSS_DB = 0.2, 0.5
-"""Maximum loss of a precision compared with FP32: in the median and in the mean over the pages.
+"""Maximum median and maximum mean, over the pages, of the loss in dB of a precision compared with FP32.
 
-The mean is limited too, because a few broken pages do not change the median. Hand-picked, not tuned.
+The mean is also limited, because a large loss on only a few pages does not change the median. Hand-picked,
+not tuned.
 """
 _MAX_DB = 25.84
 """Maximum score of a page in the metric of the PhysioNet competition.
@@ -32,7 +33,7 @@ It corresponds to `ecgdigit_rt.evaluation.metric.PERFECT_RATIO`.
 
 
 def capped_page_db(pipeline: Pipeline, image: Path) -> float:
-    """Return the score of a synthetic page in the metric of the competition, clipped to 0 to `_MAX_DB` dB.
+    """Return the score of a synthetic page in the metric of the competition, limited to 0 to `_MAX_DB` dB.
 
     The score of a page that cannot be digitized is 0.
     """
@@ -52,9 +53,10 @@ def capped_page_db(pipeline: Pipeline, image: Path) -> float:
 def check_precisions(graphs: Mapping[str, Mapping[str, bytes]], pages: Path) -> dict[str, Any]:
     """Return the mean score in dB and the median loss compared with FP32, by precision.
 
-    The result also contains the number of pages, as `pages`. `graphs` are ONNX files by precision and stage.
-    `pages` is a folder of pages from `synth`. Raises ValueError if the median loss of a precision exceeds
-    `MAX_MEDIAN_LOSS_DB` or the mean loss exceeds `MAX_MEAN_LOSS_DB`.
+    The result also contains the number of pages under the key "pages". `graphs` are ONNX files by precision
+    and stage. `pages` is a folder of pages from `synth`. Raises ValueError if the folder contains no pages,
+    if the median loss of a precision exceeds `MAX_MEDIAN_LOSS_DB`, or if the mean loss exceeds
+    `MAX_MEAN_LOSS_DB`.
     """
     images = sorted(path for path in pages.glob("*.jpg") if path.with_suffix(".npz").exists())
     scores: dict[str, list[float]] = {}

@@ -1,8 +1,7 @@
-"""Sampler: a network that samples strips in device memory, and its export to ONNX.
+"""Sampler: a PyTorch module that samples strips in device memory, and its export to ONNX.
 
-The image is uploaded once. The sampler writes its strips to device memory, where they are the input of the
-trace stage. For a strip of 320 × 2752 px, about four thousand positions are uploaded instead of two million
-values.
+The image is uploaded once. The sampler writes the strips to device memory, where the trace stage reads them.
+For a strip of 320 × 2752 px, about four thousand positions are uploaded instead of 2.6 million values.
 """
 
 from __future__ import annotations
@@ -20,30 +19,34 @@ from ecgdigit_engine.spec import Axis
 from ecgdigit_export.onnx_graph import STAGE_PORTS
 from ecgdigit_rt.stages import PLACES_STEP, SAMPLER
 
-OPSET = 20  # the first version in which GridSample supports `cubic`, the mode that OpenCV uses
+# First version of GridSample whose mode is named `cubic`. Its coefficients are those of cv2.INTER_CUBIC.
+OPSET = 20
 _IMAGE = (160, 1700, 4096), (160, 2200, 4096)
-"""Minimum, tuned and maximum height and width of images in pixels.
+"""Minimum, tuned (see `Axis`) and maximum height and width of the image in pixels. Hand-picked, not tuned.
 
-Larger images are downscaled before the upload.
+The strips of an image outside these limits are sampled on the host.
 """
 
 
 class Sampler(nn.Module):
-    """Network that samples strips at positions in an image.
+    """Module without weights that samples strips at positions in an image.
 
     The inputs are:
 
     - `image`, uint8 (1, height, width, 3). The centres of its pixels have integer coordinates.
-    - `places`, float32 (batch, 2, down, along): x and y in the image at the centres of cells of PLACES_STEP ×
-      PLACES_STEP strip pixels, with one additional cell on every side.
+    - `places`, float32 (batch, 2, down, along): image positions, x and y, of the centres of cells of
+      PLACES_STEP × PLACES_STEP strip pixels, with one additional cell on every side.
 
-    Positions between the centres are interpolated linearly. If the paper bends over centimetres, the error is
-    about a hundredth of a pixel. The output `pixels` is uint8 (batch, height, width, 3). It is sampled as in
-    `ecgdigit_rt.geometry.strips.strip_from_image`.
+    Positions between the centres are interpolated bilinearly. For paper that bends over a distance of
+    centimetres, this adds an error of about 0.01 px.
+
+    The output `pixels`, uint8 (batch, height, width, 3), contains the strips. They approximate those of
+    `ecgdigit_rt.geometry.strips.strip_from_image`, if the caller has downscaled the image by
+    `downscale_factor`. tests/models/test_sampler.py limits the mean difference to 0.6 grey levels.
     """
 
     def forward(self, image: Tensor, places: Tensor) -> Tensor:
-        """Return `pixels`. All strips are sampled as one tall image, so that `image` is not copied."""
+        """Return `pixels`. The grids of all strips are stacked, so that `image` is not repeated."""
         count = places.shape[0]
         fine = functional.interpolate(places, scale_factor=float(PLACES_STEP), mode="bilinear")
         fine = fine[:, :, PLACES_STEP:-PLACES_STEP, PLACES_STEP:-PLACES_STEP]
@@ -58,12 +61,12 @@ class Sampler(nn.Module):
 
 
 def _places_axis(axis: Axis) -> tuple[int, ...]:
-    """Return the sizes and the step of an axis of `places` for an axis of the strips."""
+    """Return the minimum, tuned and maximum size, and the step, of the axis of `places` for a strip axis."""
     return (*(size // PLACES_STEP + 2 for size in (axis.low, axis.tuned, axis.high)), 1)
 
 
 def sampler_graph(metadata: dict[str, str]) -> bytes:
-    """Return the sampler as an ONNX file. It has no weights and computes in FP32 for all precisions."""
+    """Return the ONNX file of the sampler, which computes in FP32 for all precisions of the networks."""
     image = torch.zeros((1, 64, 96, 3), dtype=torch.uint8)
     places = torch.zeros((1, 2, 320 // PLACES_STEP + 2, 6))
     buffer = io.BytesIO()

@@ -1,1 +1,1 @@
-"""Numba kernels for signals and geometry. Most of them have a NumPy reference for the tests."""
+"""Numba kernels for signals and geometry. Most of them have a reference implementation for the tests."""

@@ -1,7 +1,7 @@
 """Symmetric positive definite banded systems, solved by a single-threaded Cholesky factorization.
 
-LAPACK provides an equivalent solver (pbsv). However, the threads of its BLAS cost more time than they save on
-matrices of a few megabytes, and they wait for each other if other work occupies the cores.
+LAPACK provides an equivalent solver (pbsv). However, on matrices of a few megabytes, the threads of the BLAS
+behind it cost more time than they save. They also wait for each other if other work occupies the cores.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def solve_banded(band: NDArray[np.float64], rhs: NDArray[np.float64]) -> NDArray
 
 @fastmath_kernel
 def _factorize(work: NDArray[np.float64], width: int) -> bool:
-    """Overwrite A with L of A = L L^T. Return False if a pivot is not positive."""
+    """Overwrite the band of A with that of L, where A = L L^T. Return False if a pivot is not positive."""
     for c in range(work.shape[0]):
         target = work[c]
         k = max(0, c - width + 1)
@@ -61,10 +61,10 @@ def _factorize(work: NDArray[np.float64], width: int) -> bool:
 def _subtract_rows(
     target: NDArray[np.float64], work: NDArray[np.float64], k: int, d: int, width: int
 ) -> None:
-    """Subtract eight rows of `work` from `target`.
+    """Subtract rows k to k + 7 of `work`, each times its factor, from `target`.
 
-    Row k + i is read from the element that is aligned with the diagonal of `target`, and is multiplied by
-    that element.
+    `target` is row k + d of `work`, and its first element is on the diagonal. The part of each row that is
+    aligned with `target` starts at element d - i of row k + i. This element is also the factor.
     """
     count = width - d + _UNROLL - 1
     x0, x1 = work[k, d : d + count], work[k + 1, d - 1 : d - 1 + count]
@@ -80,7 +80,7 @@ def _subtract_rows(
 
 @fastmath_kernel
 def _substitute(work: NDArray[np.float64], width: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve L L^T x = b in place: `x` contains b at the start and the solution at the end. Return `x`."""
+    """Solve L L^T x = b in place. `x` contains b first and the solution at the end. Return `x`."""
     n = x.size
     for c in range(n):
         line = work[c]

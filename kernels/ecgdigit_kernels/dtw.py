@@ -18,10 +18,11 @@ from ecgdigit_kernels.jit import kernel
 def dtw_distance(first: NDArray[np.float64], second: NDArray[np.float64], reach: int) -> float:
     """Return the minimum weighted mean of |first[i] - second[j]| over paths with |i - j| <= reach.
 
-    `first` (n,) and `second` (m,) are float64, finite and not empty. The distance has their unit. A path
-    leads from the first samples to the last ones. Each step advances one curve by one sample (weight 1) or
-    both curves (weight 2). The sum is divided by n + m. Therefore the distance is 0 for equal curves and, for
-    curves of equal length, at most their mean absolute difference.
+    `first` (n,) and `second` (m,) are float64, finite and not empty. The distance has the unit of the curves.
+    A path is a sequence of pairs (i, j) from the first sample of both curves to their last. Each step
+    advances one curve by one sample (weight 1) or both curves by one sample (weight 2). The weighted sum of
+    the differences is divided by n + m. Therefore the distance is 0 for equal curves and, for curves of equal
+    length, at most their mean absolute difference.
 
     The computation takes O(n * reach) time and O(m) memory. Raises ValueError if a curve is empty or not 1-D,
     or if no path exists because reach < |n - m|.
@@ -37,17 +38,17 @@ def dtw_distance(first: NDArray[np.float64], second: NDArray[np.float64], reach:
 @kernel
 def _min_sum(first: NDArray[np.float64], second: NDArray[np.float64], reach: int) -> float:
     count = second.size
-    # Cell j belongs to second[j - 1]. Cells with infinite cost on both sides limit the band.
-    before = np.full(count + 2, math.inf)
-    here = np.full(count + 2, math.inf)
-    before[0] = 0.0
+    # Cell j belongs to second[j - 1]. A cell of infinite cost on each side limits the band.
+    previous = np.full(count + 2, math.inf)
+    current = np.full(count + 2, math.inf)
+    previous[0] = 0.0
     for i in range(1, first.size + 1):
         low, high = max(1, i - reach), min(count, i + reach)
-        here[low - 1] = math.inf
+        current[low - 1] = math.inf
         for j in range(low, high + 1):
             difference = abs(first[i - 1] - second[j - 1])
-            here[j] = min(min(before[j], here[j - 1]) + difference, before[j - 1] + 2 * difference)
-        here[high + 1] = math.inf
-        before, here = here, before
-    total: float = before[count]
+            current[j] = min(min(previous[j], current[j - 1]) + difference, previous[j - 1] + 2 * difference)
+        current[high + 1] = math.inf
+        previous, current = current, previous
+    total: float = previous[count]
     return total

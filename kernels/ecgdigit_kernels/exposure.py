@@ -1,4 +1,4 @@
-"""Exposure of a synthetic photograph in one pass: illumination, white balance and noise."""
+"""Exposure of a synthetic photograph: illumination, white balance and noise in one pass over the image."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def expose(
 ) -> None:
     """Multiply an image by illumination and white balance and add noise, in place.
 
-    `image` is (height, width, 3) uint8. `light` is a small (rows, columns) float32 field, enlarged
-    bilinearly to the size of the image. `white` is (3,) float32. `noise` is a (tile, tile, 3) int16 tile that
-    is repeated. `shot`, 0 to 1, is the share of the noise that grows with the square root of the brightness.
+    `image` is (height, width, 3) uint8. `light` is the illumination: a small (rows, columns) float32 field
+    that is enlarged bilinearly to the size of the image. `white` is the white balance, (3,) float32. `noise`
+    is a (tile, tile, 3) int16 tile that is repeated. `shot`, 0 to 1, is the fraction of the noise that grows
+    with the square root of the brightness.
     """
     height, width, _ = image.shape
     rows, columns = light.shape

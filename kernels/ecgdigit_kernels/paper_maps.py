@@ -1,4 +1,4 @@
-"""Maps for `cv2.remap` that sample a paper rectangle through a bilinear lattice."""
+"""Maps for `cv2.remap` that sample a rectangle on paper through a bilinear lattice."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ def paper_maps(
 ) -> tuple[Float, Float]:
     """Return `cv2.remap` maps (x, y) that sample a paper rectangle as an image of `shape` (rows, columns).
 
-    `nodes` is (rows, columns, 2) float32, image x and y of the lattice. `origin_mm` is the paper position of
-    the first node, and `step_mm` the distance between nodes. `corner_mm` is the top left corner of the
-    rectangle on the paper, and `pixel_mm` the width and height of a sampled pixel. Samples are taken at pixel
-    centres. In the maps, the centre of image pixel i is at i, as in OpenCV.
+    `nodes` is (rows, columns, 2) float32, image x and y of the lattice nodes. `origin_mm` is the paper
+    position of the first node, and `step_mm` the distance between nodes. `corner_mm` is the top left corner
+    of the rectangle on the paper, and `pixel_mm` the width and height on paper of a pixel of the result.
+    Samples are taken at the centres of these pixels. In the maps, the centre of image pixel i is at i, as in
+    OpenCV.
     """
     map_x, map_y = np.empty(shape, np.float32), np.empty(shape, np.float32)
     gx0, gy0 = (corner_mm[0] - origin_mm[0]) / step_mm, (corner_mm[1] - origin_mm[1]) / step_mm

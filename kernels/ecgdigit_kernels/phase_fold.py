@@ -1,8 +1,8 @@
 """Reduction of a phase field to half its size, with its local gradient.
 
-Neighbouring phases differ by the local gradient. After rotation by this gradient, the four pixels of a 2 x 2
-block differ only by noise. Therefore their sum preserves all information, and later steps process a quarter
-of the pixels.
+The phases of neighbouring pixels differ by the local gradient. The four pixels of a 2 x 2 block are rotated
+by this gradient to the centre of the block. They then differ only by noise, so that their mean replaces them,
+and later steps process a quarter of the pixels.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ tuned."""
 
 @dataclass(frozen=True, slots=True)
 class FoldedPhase:
-    """Components of a folded field, all float32 (h // 2, w // 2).
+    """Components of a folded field of shape (h, w), all float32 (h // 2, w // 2).
 
     Pixel i covers pixels 2i and 2i + 1 of the field. `wrapped_phase` is in periods, -0.5 to 0.5, and `rho` is
-    the length of the phasor, 0 to 1. `gradient_x` and `gradient_y` are in periods per folded pixel, -1 to 1.
-    `coherence` is the agreement of the gradients in the window, 0 to 1.
+    the magnitude of the complex field, 0 to 1. `gradient_x` and `gradient_y` are in periods per folded pixel,
+    -1 to 1. `coherence` is the agreement of the gradients in the window, 0 to 1.
     """
 
     wrapped_phase: Float
@@ -39,10 +39,11 @@ class FoldedPhase:
 
 
 def fold_phase(field: NDArray[np.complex64]) -> FoldedPhase:
-    """Fold a complex field (h, w), rho * exp(2 pi i U), with a gradient of U below half a period per pixel.
+    """Fold a complex field (h, w), rho * exp(2 pi i U), where U is the phase in periods.
 
-    The gradient is the argument of the averaged product of neighbouring pixels, which needs no unwrapping.
-    Values must be finite. Raises ValueError if the field is smaller than 2 x 2.
+    The gradient of U must be below half a period per pixel. It is the argument of the averaged product of
+    each pixel's complex conjugate and its neighbour. This needs no unwrapping. Values must be finite. Raises
+    ValueError if the field is smaller than 2 x 2.
     """
     if field.ndim != 2 or min(field.shape) < 2:
         raise ValueError(f"field must be at least 2 x 2, got {field.shape}")
@@ -53,10 +54,11 @@ def fold_phase(field: NDArray[np.complex64]) -> FoldedPhase:
 
 @fastmath_kernel
 def _neighbour_products(parts: Float) -> Float:
-    """Return the sums over each 2 x 2 block of the products of neighbours and of their lengths.
+    """Return sums of neighbour products over each 2 x 2 block, float32 (rows, columns, 6).
 
-    The result is (rows, columns, 6): real and imaginary part of the products in x, the same in y, and the
-    lengths in x and y.
+    A neighbour product is the complex conjugate of a pixel times its right (x) or lower (y) neighbour. The
+    six sums are the real and the imaginary part of the products in x, both parts in y, and the magnitudes of
+    the products in x and in y.
     """
     rows, columns = parts.shape[0] // 2, parts.shape[1] // 2
     out = np.zeros((rows, columns, 6), np.float32)
@@ -102,7 +104,7 @@ def _angle_periods(y: np.float32, x: np.float32) -> np.float32:
 
 @inline_kernel
 def _half_angle_vector(x: np.float32, y: np.float32) -> tuple[np.float32, np.float32]:
-    """Return the unit vector at half the angle of (x, y), which is the direction of (|z| + x, y)."""
+    """Return the unit vector at half the angle of (x, y). Its direction is that of (hypot(x, y) + x, y)."""
     real = np.sqrt(x * x + y * y) + x + np.float32(1e-12)
     length = np.sqrt(real * real + y * y) + np.float32(1e-18)
     return real / length, y / length
@@ -122,7 +124,7 @@ def _fold(parts: Float, steps: Float) -> tuple[Float, Float, Float, Float, Float
             agree_x = np.sqrt(step[0] * step[0] + step[1] * step[1]) / (step[4] + np.float32(1e-9))
             agree_y = np.sqrt(step[2] * step[2] + step[3] * step[3]) / (step[5] + np.float32(1e-9))
             coherence[i, j] = min(agree_x, agree_y)
-            # The four pixel centres are half a pixel from the block's centre in x and y: half a step each.
+            # In x and in y, each pixel centre is half a pixel, and thus half a step, from the block centre.
             ax, ay = _half_angle_vector(step[0], step[1])
             dx, dy = _half_angle_vector(step[2], step[3])
             sum_x, sum_y = ax * dx - ay * dy, ax * dy + ay * dx  # towards the lower right

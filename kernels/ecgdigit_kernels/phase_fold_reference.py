@@ -10,7 +10,7 @@ from ecgdigit_kernels.phase_fold import BOX, FoldedPhase
 
 
 def fold_phase_reference(field: NDArray[np.complex64]) -> FoldedPhase:
-    """Rotate the four pixels of each block to its centre and average them."""
+    """Return the folded field: the four pixels of each block are rotated to its centre and averaged."""
     rows, columns = field.shape[0] // 2, field.shape[1] // 2
     whole = field[: 2 * rows, : 2 * columns].astype(np.complex128)
     step_x, agree_x = _mean_step(np.pad(whole[:, 1:] * whole[:, :-1].conj(), ((0, 0), (0, 1))))
@@ -35,7 +35,7 @@ def _blocks(values: NDArray[np.complex128]) -> NDArray[np.complex128]:
 
 
 def _mean_step(products: NDArray[np.complex128]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the angle of the averaged product in periods, and its length relative to that of its terms."""
+    """Return the angle of the averaged product in periods, and its magnitude relative to the mean one."""
     sums = _blocks(products).sum((2, 3))
     lengths = np.abs(_blocks(products)).sum((2, 3))
     mean = _blur(sums.real) + 1j * _blur(sums.imag)

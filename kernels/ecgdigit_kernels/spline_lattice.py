@@ -1,8 +1,8 @@
-"""Catmull-Rom splines on a uniform lattice: values, grids of values and the inverse.
+"""Catmull-Rom splines on a uniform lattice: values at points, values on grids, and the inverse.
 
 Coordinates are (row, column) in lattice units, with nodes at the integers. The spline passes through the
-nodes, reproduces quadratics and depends on 4 x 4 nodes. Beyond the lattice the outermost cells are
-extrapolated linearly.
+nodes and reproduces quadratic functions. Its value at a point depends on the nearest 4 x 4 nodes. Beyond the
+lattice, nodes are extrapolated linearly from the outermost cells.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ _PAD = 16  # number of cells around the lattice in which the inverse is searched
 def lattice_values(
     nodes: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the values (n, 2) at scattered coordinates (n,). `nodes` is (rows, columns, 2)."""
+    """Return the values (n, 2) at scattered coordinates (n,). `nodes` is (rows, columns, 2).
+
+    Raises ValueError if coordinates are not finite or far from the lattice, or if the shape of `nodes` is
+    wrong.
+    """
     _check(nodes)
-    before_row, after_row = _reach(row, nodes.shape[0])
-    before_column, after_column = _reach(column, nodes.shape[1])
+    before_row, after_row = _added_nodes(row, nodes.shape[0])
+    before_column, after_column = _added_nodes(column, nodes.shape[1])
     padded = extend_lattice(nodes, (before_row, after_row), (before_column, after_column))
     return _values(padded, _float64(row) + before_row, _float64(column) + before_column)
 
@@ -39,12 +43,13 @@ def lattice_grid(
 
     `nodes` is (rows, columns, 2). `rows` and `columns` are the first coordinate, the positive step and the
     number of grid positions, in lattice units. Both maps are float32 (number of rows, number of columns).
+    Raises ValueError as `lattice_values` does.
     """
     _check(nodes)
     span_row = np.array([rows[0], rows[0] + rows[1] * (rows[2] - 1)])
     span_column = np.array([columns[0], columns[0] + columns[1] * (columns[2] - 1)])
-    before_row, after_row = _reach(span_row, nodes.shape[0])
-    before_column, after_column = _reach(span_column, nodes.shape[1])
+    before_row, after_row = _added_nodes(span_row, nodes.shape[0])
+    before_column, after_column = _added_nodes(span_column, nodes.shape[1])
     padded = extend_lattice(nodes, (before_row, after_row), (before_column, after_column))
     return _grid(
         np.ascontiguousarray(np.moveaxis(padded * scale + offset, 2, 0)),
@@ -60,11 +65,11 @@ def lattice_grid(
 def lattice_position(
     nodes: NDArray[np.float64], targets: NDArray[np.float64], guess: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the coordinates (row, column) at which the spline takes the target values, by Newton's method.
+    """Return the coordinates (row, column) at which the spline has the target values, by Newton's method.
 
     `nodes` is (rows, columns, 2), `targets` (n, 2), and `guess` the (n, 2) coordinates to start from. The
-    result is (n, 2), and NaN for targets at which the iteration does not converge within 16 cells around the
-    lattice.
+    result is (n, 2), and NaN for targets for which the iteration does not converge. It is limited to the
+    lattice and 16 cells around it.
     """
     _check(nodes)
     padded = extend_lattice(nodes, (_PAD, _PAD), (_PAD, _PAD))
@@ -74,7 +79,7 @@ def lattice_position(
 def extend_lattice(
     nodes: NDArray[np.float64], rows: tuple[int, int], columns: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Return the lattice extrapolated linearly by (before, after) nodes per axis."""
+    """Return the lattice, extrapolated linearly by (before, after) nodes along each axis."""
     out = _float64(nodes)
     for axis, (before, after) in enumerate((rows, columns)):
         first, second = out.take([0], axis), out.take([1], axis)
@@ -98,8 +103,8 @@ def _float64(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, np.float64)
 
 
-def _reach(coordinates: NDArray[np.float64], count: int) -> tuple[int, int]:
-    """Return the numbers of nodes to add before and after `count` nodes, including a spare one each."""
+def _added_nodes(coordinates: NDArray[np.float64], count: int) -> tuple[int, int]:
+    """Return how many nodes to add before and after `count` nodes, so that each point has 4 x 4 nodes."""
     if coordinates.size == 0:
         return 2, 2
     if not np.all(np.isfinite(coordinates)) or np.abs(coordinates).max() > 1e4:
@@ -160,20 +165,20 @@ def _grid(
     column_step: float,
     column_count: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Evaluate the separable spline. For each output row, interpolate one line of nodes, then each cell."""
+    """Return the two maps. For each row, nodes are first interpolated along columns to one line of values."""
     width = planes.shape[2]
     out = np.empty((2, row_count, column_count), np.float32)
     cell = np.empty(column_count, np.int64)
     inside = np.empty(column_count, np.float64)
     for n in range(column_count):
-        place = first_column + n * column_step
-        cell[n] = int(np.floor(place))
-        inside[n] = place - cell[n]
+        position = first_column + n * column_step
+        cell[n] = int(np.floor(position))
+        inside[n] = position - cell[n]
     line = np.empty(width)
     for m in range(row_count):
-        place = first_row + m * row_step
-        i = int(np.floor(place))
-        w0, w1, w2, w3 = _weights(place - i)
+        position = first_row + m * row_step
+        i = int(np.floor(position))
+        w0, w1, w2, w3 = _weights(position - i)
         for k in range(2):
             above, upper = planes[k, i - 1], planes[k, i]
             lower, beneath = planes[k, i + 1], planes[k, i + 2]

@@ -17,7 +17,7 @@ def catmull_rom(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 def lattice_values_reference(
     nodes: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the sum of all nodes times their kernels, at least one cell inside the lattice."""
+    """Return the sum of all nodes times their kernels, valid at least one cell inside the lattice."""
     down = catmull_rom(row[:, None] - np.arange(nodes.shape[0]))
     along = catmull_rom(column[:, None] - np.arange(nodes.shape[1]))
     return np.asarray(np.einsum("nr,nc,rck->nk", down, along, nodes))

@@ -1,7 +1,7 @@
 """Anti-aliased strokes and blending for the page generator.
 
-OpenCV draws only lines with a width of whole pixels. A pen is 0.2 mm wide at any resolution, and the ground
-truth is only as exact as the drawing. Coverage is computed at pixel centres (i + 0.5).
+The width of a line in OpenCV is a whole number of pixels. The width of a pen in pixels is any number, and the
+ground truth is only as exact as the drawing. Coverage is computed at pixel centres (i + 0.5).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Float = NDArray[np.float32]
 def draw_polyline(coverage: Float, x: Float, y: Float, width: Float) -> None:
     """Draw a polyline into `coverage` (height, width) float32, in place. Coverage never decreases.
 
-    `x` and `y` are (n,) vertices in pixels, and `width` is the (n,) stroke width in pixels at each vertex.
-    A segment with a NaN end is not drawn (lifted pen). Coverage falls linearly over one pixel at the edge of
-    the stroke. A stroke thinner than a pixel is drawn paler instead of thinner.
+    `x` and `y` are (n,) vertices in pixels, and `width` is the (n,) stroke width in pixels at each vertex. A
+    segment with a non-finite vertex is not drawn (lifted pen). Coverage falls linearly over one pixel at the
+    edge of the stroke. A stroke thinner than a pixel is drawn one pixel wide, but paler.
     """
     height, columns = coverage.shape
     for i in range(x.size - 1):

@@ -1,8 +1,8 @@
 """Normal equations of a spline surface through weighted samples on a pixel grid.
 
-The surface is a Catmull-Rom lattice over the image. Node (r, c) lies at pixel coordinates
-((r - 1) * spacing, (c - 1) * spacing), and the centre of pixel i at i + 0.5. Samples and lattice are both
-grids, so the sums separate into one pass along rows and one along columns.
+The surface is a Catmull-Rom lattice over the image. Node (r, c) is at row (r - 1) * spacing and column
+(c - 1) * spacing of the image, in pixels. The centre of pixel i is at i + 0.5. Samples and lattice are both
+grids, so that the sums separate into one pass along rows and one along columns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel
 
 
 def lattice_shape(height: int, width: int, spacing: float) -> tuple[int, int]:
-    """Return the (rows, columns) of a lattice in which every pixel has its 4 x 4 neighbouring nodes."""
+    """Return the (rows, columns) of the smallest lattice with 4 x 4 nodes around every pixel."""
     return int((height - 0.5) / spacing) + 4, int((width - 0.5) / spacing) + 4
 
 
@@ -23,9 +23,9 @@ def normal_equations(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the matrix and right-hand side of the weighted least-squares fit of the node values.
 
-    `weight` and `value` are (h, w), and `value` must be finite. Node (r, c) is unknown c * rows + r. The
-    matrix is a band (unknowns, 3 * rows + 4) in the format of `banded.solve_banded`, and the right-hand side
-    is (unknowns,). Raises ValueError if the shapes differ or are not 2-D.
+    `weight` and `value` are (h, w), and `value` must be finite. The value of node (r, c) is the unknown with
+    index c * rows + r. The matrix is a band (unknowns, 3 * rows + 4) in the format of `banded.solve_banded`,
+    and the right-hand side is (unknowns,). Raises ValueError if the shapes differ or are not 2-D.
     """
     if weight.shape != value.shape or weight.ndim != 2:
         raise ValueError(f"weight and value must have the same 2-D shape, got {weight.shape}, {value.shape}")
@@ -47,11 +47,11 @@ def add_roughness(
     ridge: float,
     term_weights: NDArray[np.float64] | None = None,
 ) -> None:
-    """Add the thin-plate energy of the nodes, times `strength`, and a ridge to a band, in place.
+    """Add the thin-plate energy of the nodes times `strength`, and `ridge` on the diagonal, in place.
 
-    The energy f_rr**2 + 2 f_rc**2 + f_cc**2 on the lattice fills holes smoothly. `term_weights` is
-    (3, columns, rows), the weights of the three terms at each node in the order of `second_differences`. They
-    are 1 by default.
+    The energy is the sum of f_rr**2 + 2 f_rc**2 + f_cc**2 over the lattice. It makes the surface smooth where
+    there are no samples. `term_weights` is (3, columns, rows), the weights of the three terms at each node in
+    the order of `second_differences`. The weights are 1 by default.
     """
     columns = band.shape[0] // rows
     weights = np.ones((3, columns, rows)) if term_weights is None else term_weights
@@ -87,10 +87,10 @@ def _taps(count: int, spacing: float) -> tuple[NDArray[np.int64], NDArray[np.flo
     base = np.empty(count, np.int64)
     taps = np.empty((count, 4))
     for n in range(count):
-        place = (n + 0.5) / spacing + 1.0
-        cell = int(np.floor(place))
+        position = (n + 0.5) / spacing + 1.0
+        cell = int(np.floor(position))
         base[n] = cell - 1
-        a, b, c, d = _weights(place - cell)
+        a, b, c, d = _weights(position - cell)
         taps[n, 0] = a
         taps[n, 1] = b
         taps[n, 2] = c
@@ -154,7 +154,7 @@ def _normal(
 
 @fastmath_kernel
 def _scatter(square: NDArray[np.float64], top: int, rows: int, band: NDArray[np.float64]) -> None:
-    """Add the sums of products of one lattice row to the band."""
+    """Add the sums of products of one row of lattice cells to the band."""
     for q in range(square.shape[0]):
         n = 0
         for a in range(4):
@@ -178,17 +178,17 @@ def _add_roughness(
     twist = np.sqrt(2.0)
     for c in range(columns):
         for r in range(rows):
-            here = c * rows + r
-            band[here, 0] += ridge
+            unknown = c * rows + r
+            band[unknown, 0] += ridge
             for kind in range(3):
                 if kind == 0 and r + 2 < rows:
-                    nodes = (here, here + 1, here + 2, here)
+                    nodes = (unknown, unknown + 1, unknown + 2, unknown)
                     factors = (1.0, -2.0, 1.0, 0.0)
                 elif kind == 1 and c + 2 < columns:
-                    nodes = (here, here + rows, here + 2 * rows, here)
+                    nodes = (unknown, unknown + rows, unknown + 2 * rows, unknown)
                     factors = (1.0, -2.0, 1.0, 0.0)
                 elif kind == 2 and r + 1 < rows and c + 1 < columns:
-                    nodes = (here, here + 1, here + rows, here + rows + 1)
+                    nodes = (unknown, unknown + 1, unknown + rows, unknown + rows + 1)
                     factors = (twist, -twist, -twist, twist)
                 else:
                     continue

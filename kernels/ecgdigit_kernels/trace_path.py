@@ -1,8 +1,8 @@
 """Trace through a strip: the best path over height bins, and its sub-bin position.
 
 The logits of a strip are float32 (bins, columns), C-contiguous, as the network returns them. Bin 0 is at the
-top. The softmax over bins is never stored, because a constant per column does not change the path, and the
-local expectation needs only the bins around it.
+top. The softmax over bins is never stored: its normalization, a constant per column, does not change the
+path, and the local expectation needs only the bins around the path.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel, kernel
 
 LOGIT_FLOOR = -20.0
-"""Minimum of a logit relative to the maximum of its column, so that no single column can exclude a path.
-Hand-picked, not tuned."""
+"""Minimum of a logit relative to the maximum of its column. It prevents a single column from excluding a
+path. Hand-picked, not tuned."""
 
 _BLOCK = 64  # number of columns transposed together: 64 x 160 float32 (40 KiB) fit an L1 cache of 48 KiB
 
@@ -24,7 +24,7 @@ def trace_path(
 ) -> NDArray[np.int32]:
     """Return the path k(c) that maximizes sum of weight[c] * log p(k, c) - jump_penalty * |k(c) - k(c-1)|.
 
-    `logits` is float32 (bins, columns). log p is relative to its maximum in the column, and not less than
+    `logits` is float32 (bins, columns). log p is the logit minus the maximum of its column, but at least
     `LOGIT_FLOOR`. `weight` is float32 (columns,) and not negative. Columns of weight 0 are ignored.
     `jump_penalty` is in nats per bin and positive. Returns int32 (columns,). Raises ValueError if the shapes
     do not match or the penalty is not positive.
@@ -46,7 +46,7 @@ def trace_path(
 def subpixel_position(
     logits: NDArray[np.float32], path: NDArray[np.int32], half_width: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return the expected position over the bins within `half_width` of the path, per column.
+    """Return the expected position in each column over the bins within `half_width` of the path.
 
     Returns (position, mass, spread), float32 (columns,) each. `position` is in bins, with the centre of bin k
     at k + 0.5. `mass` is the probability of the bins in the window, 0 to 1. `spread` is the root mean square
@@ -112,13 +112,13 @@ def _path(logits: NDArray[np.float32], weight: NDArray[np.float32], jump: np.flo
             before = cost[first + c - 1]
             low = _minimum(before)
             lowest[first + c - 1] = low
-            # Costs restart from 0 in each column, which keeps float32 exact over thousands of columns.
+            # The minimum cost of each column is subtracted, so that float32 remains accurate.
             start = here[margin : margin + bins]
             for k in range(bins):
                 start[k] = before[k] - low
             # The minimum over all j of before[j] + jump * |j - k| is computed with strides 1, 2, 4, ...,
-            # because every distance is a sum of such strides. A running minimum would need fewer sums, but
-            # all of these are vectorized.
+            # because every distance is a sum of such strides. Two running minima would need fewer
+            # operations, but these loops are vectorized.
             stride = 1
             while stride < bins:
                 # Without the conversion, the product of int64 and float32 would be float64.
@@ -161,7 +161,7 @@ def _relax(
 
 @kernel
 def _backtrack(cost: NDArray[np.float32], lowest: NDArray[np.float32], jump: np.float32) -> NDArray[np.int32]:
-    """Return the path that ends in the bin of lowest cost. `lowest` is the lowest cost of each column."""
+    """Return the path that ends in the bin of lowest cost. `lowest` is the lowest cost in each column."""
     columns, bins = cost.shape
     path = np.empty(columns, np.int32)
     k = int(np.argmin(cost[columns - 1]))
@@ -170,7 +170,7 @@ def _backtrack(cost: NDArray[np.float32], lowest: NDArray[np.float32], jump: np.
         row = cost[c]
         best = row[k]
         choice = k
-        slack = best - lowest[c]  # bins whose jump alone costs more cannot win
+        slack = best - lowest[c]  # a bin whose jump penalty exceeds this cannot win
         reach = 1
         while reach < bins and np.float32(reach) * jump < slack:
             penalty = np.float32(reach) * jump
@@ -188,10 +188,10 @@ def _backtrack(cost: NDArray[np.float32], lowest: NDArray[np.float32], jump: np.
 
 @inline_kernel
 def _exp(x: np.float32) -> np.float32:
-    """Return exp(x) for LOGIT_FLOOR <= x <= 0, accurate to 1e-4.
+    """Return exp(x) for x <= 0, accurate to 1e-4. Values of x below `LOGIT_FLOOR` are replaced with it.
 
-    A short series at x / 64 is squared six times. The compiler vectorizes this code because it has no
-    branches. The library call is eight times slower.
+    A short series at x / 64 is squared six times. This code has no branches, so that the
+    compiler vectorizes it. The exponential of the library is eight times slower.
     """
     t = max(x, np.float32(-20.0)) * np.float32(1.0 / 64.0)
     e = np.float32(1.0 / 24.0) + t * np.float32(1.0 / 120.0)

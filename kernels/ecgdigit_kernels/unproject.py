@@ -12,11 +12,12 @@ from ecgdigit_kernels.jit import kernel
 Float = NDArray[np.float32]
 
 OFF_PAPER = np.float32(-1e6)
-"""Coordinate of pixels that show no paper, in millimetres."""
+"""Paper coordinate, in millimetres, that marks pixels outside the paper."""
 
 
 @kernel
 def _fill_triangle(out: Float, p: Float, q: Float, r: Float, a: Float, b: Float, c: Float) -> None:
+    """Write paper coordinates to the pixels of the triangle (p, q, r), whose corners have a, b and c."""
     area = (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
     if abs(area) < 1e-9:
         return
@@ -58,10 +59,10 @@ def paper_from_pixels(
 ) -> Float:
     """Return the paper coordinates of each pixel centre of an image of `shape` (height, width).
 
-    `nodes` is (rows, columns, 2) float32, image x and y of the lattice nodes. `origin_mm` is the paper
-    position of the first node, and `step_mm` the distance between nodes. Each cell is split into two flat
-    triangles. The result is (height, width, 2) float32, u and v in millimetres, and `OFF_PAPER` outside all
-    cells.
+    `nodes` is (rows, columns, 2) float32, image x and y (px) of the lattice nodes. `origin_mm` is the paper
+    position of the first node, and `step_mm` the distance between nodes. Each cell is split into two
+    triangles with an affine map each. The result is (height, width, 2) float32, u and v in millimetres, and
+    `OFF_PAPER` outside all cells.
     """
     out = np.full((*shape, 2), OFF_PAPER, np.float32)
     _fill(out, np.ascontiguousarray(nodes, np.float32), origin_mm[0], origin_mm[1], step_mm)

@@ -1,8 +1,9 @@
 """Quality-guided phase unwrapping.
 
 The algorithm is a flood fill in order of quality (Ghiglia and Pritt, Two-Dimensional Phase Unwrapping, 1998,
-chapter 4). The step to a neighbour is predicted from the local gradient, so that noisy steps of more than
-half a period per pixel can be followed.
+chapter 4). The phase change from a pixel to its neighbour is predicted from the local gradient. Changes of
+more than half a period, which unwrapping without a prediction cannot follow, are therefore resolved even with
+noise.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ def unwrap_phase(phase: Float, gradient_x: Float, gradient_y: Float, quality: Qu
 
     `phase` is (h, w) in periods, on any branch. The gradients are in periods per pixel. `quality` is 0 to
     255, and pixels of quality 0 are never entered. The returned phase equals the input modulo 1. Labels start
-    at 1, and 0 marks pixels that were not reached. The phases of regions differ by unknown whole periods.
-    Raises ValueError if the shapes differ or are not 2-D.
+    at 1, and 0 marks pixels that were not reached. The offset between two regions is an unknown whole number
+    of periods. Raises ValueError if the shapes differ or are not 2-D.
     """
     if not phase.shape == gradient_x.shape == gradient_y.shape == quality.shape or phase.ndim != 2:
-        raise ValueError(f"all fields must have the same 2-D shape, got {phase.shape} and {quality.shape}")
-    # A border of quality 0 keeps all steps inside the field, so that one index identifies a pixel.
+        shapes = ", ".join(str(field.shape) for field in (phase, gradient_x, gradient_y, quality))
+        raise ValueError(f"all fields must have the same 2-D shape, got {shapes}")
+    # A border of quality 0 keeps all steps inside the field, so that a pixel can be identified by its flat
+    # index.
     shape = (phase.shape[0] + 2, phase.shape[1] + 2)
     out, label = _flood(_padded(phase), _padded(gradient_x), _padded(gradient_y), _padded(quality), shape[1])
     inside = (slice(1, -1), slice(1, -1))
@@ -54,11 +57,15 @@ def _padded(field: NDArray[T]) -> NDArray[T]:
 def _flood(
     phase: Float, gradient_x: Float, gradient_y: Float, quality: Quality, width: int
 ) -> tuple[Float, Label]:
-    """Grow one region after another, each from the pixel of highest quality without a region."""
+    """Grow the regions one after another, and return the continuous phase and the labels, both flat.
+
+    The seed of a region is the pixel of highest quality among those that belong to no region yet.
+    """
     out = np.zeros(phase.size, np.float32)
     label = np.zeros(phase.size, np.int32)
-    # One stack per quality replaces a heap. `newest` is the top entry of each stack, and `below` the entry
-    # below each entry. Entry 4 * pixel + side is the step out of a pixel over that side.
+    # A bucket queue, with one stack per quality, replaces a heap. `newest` is the top entry of each stack,
+    # and `below` the entry below each entry. Entry 4 * pixel + side is the step from a pixel to its neighbour
+    # on that side (see `_step`).
     newest = np.empty(256, np.int32)
     newest[:] = -1
     below = np.empty(4 * phase.size, np.int32)
@@ -76,11 +83,11 @@ def _flood(
                 top -= 1
                 continue
             newest[top] = below[entry]
-            place = entry >> 2
-            other, change = _step(place, entry & 3, width, gradient_x, gradient_y)
+            pixel = entry >> 2
+            other, change = _step(pixel, entry & 3, width, gradient_x, gradient_y)
             if label[other] != 0:
                 continue
-            expected = out[place] + change
+            expected = out[pixel] + change
             value = phase[other] + np.floor(expected - phase[other] + 0.5)
             if abs(value - expected) > MAX_PREDICTION_ERROR:
                 continue
@@ -92,48 +99,52 @@ def _flood(
 
 @kernel
 def _pixels_by_quality(quality: Quality) -> NDArray[np.int64]:
-    """Return the pixels of non-zero quality, best first, and equal ones in image order (counting sort)."""
+    """Return the pixels of non-zero quality, best first, and in image order if equal (counting sort)."""
     begin = np.zeros(257, np.int64)  # index of the first pixel of each quality, best quality first
-    for place in range(quality.size):
-        begin[256 - quality[place]] += 1
+    for pixel in range(quality.size):
+        begin[256 - quality[pixel]] += 1
     for slot in range(256):
         begin[slot + 1] += begin[slot]
-    entered = begin[255]
+    count = begin[255]
     pixels = np.empty(quality.size, np.int64)
-    for place in range(quality.size):
-        slot = 255 - quality[place]
-        pixels[begin[slot]] = place
+    for pixel in range(quality.size):
+        slot = 255 - quality[pixel]
+        pixels[begin[slot]] = pixel
         begin[slot] += 1
-    return pixels[:entered]
+    return pixels[:count]
 
 
 @kernel
-def _step(place: int, side: int, width: int, gradient_x: Float, gradient_y: Float) -> tuple[int, float]:
-    """Return the neighbour below, above, right or left (side 0 to 3) and the predicted change of phase."""
+def _step(pixel: int, side: int, width: int, gradient_x: Float, gradient_y: Float) -> tuple[int, float]:
+    """Return the neighbour below, above, right or left (side 0 to 3), and its predicted phase difference."""
     if side == 0:
-        return place + width, 0.5 * (gradient_y[place] + gradient_y[place + width])
+        return pixel + width, 0.5 * (gradient_y[pixel] + gradient_y[pixel + width])
     if side == 1:
-        return place - width, -0.5 * (gradient_y[place] + gradient_y[place - width])
+        return pixel - width, -0.5 * (gradient_y[pixel] + gradient_y[pixel - width])
     if side == 2:
-        return place + 1, 0.5 * (gradient_x[place] + gradient_x[place + 1])
-    return place - 1, -0.5 * (gradient_x[place] + gradient_x[place - 1])
+        return pixel + 1, 0.5 * (gradient_x[pixel] + gradient_x[pixel + 1])
+    return pixel - 1, -0.5 * (gradient_x[pixel] + gradient_x[pixel - 1])
 
 
 @kernel
 def _push_steps(
-    place: int,
+    pixel: int,
     width: int,
     quality: Quality,
     label: Label,
     newest: NDArray[np.int32],
     below: NDArray[np.int32],
 ) -> int:
-    """Push the steps out of a pixel onto the stacks of their qualities, and return the highest one, or 0."""
+    """Push the steps from a pixel onto the stacks of its neighbours' qualities.
+
+    Neighbours with a label or of quality 0 are skipped. Return the highest quality of the other neighbours,
+    or 0 if there are none.
+    """
     top = 0
-    for side, other in enumerate((place + width, place - width, place + 1, place - 1)):
-        here = int(quality[other])
-        if here > 0 and label[other] == 0:
-            below[4 * place + side] = newest[here]
-            newest[here] = 4 * place + side
-            top = max(top, here)
+    for side, other in enumerate((pixel + width, pixel - width, pixel + 1, pixel - 1)):
+        other_quality = int(quality[other])
+        if other_quality > 0 and label[other] == 0:
+            below[4 * pixel + side] = newest[other_quality]
+            newest[other_quality] = 4 * pixel + side
+            top = max(top, other_quality)
     return top

@@ -16,16 +16,16 @@ def unwrap_phase_reference(
     gradient_y: NDArray[np.float32],
     quality: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Add the unvisited neighbour of highest quality to the region if its phase is near the prediction."""
+    """Grow each region by its unvisited neighbour of highest quality, if its phase is near the prediction."""
     out = np.zeros(phase.shape, np.float32)
     label = np.zeros(phase.shape, np.int32)
     region = 0
     for seed in np.argsort(-quality.ravel().astype(np.int64), kind="stable"):
-        place = (int(seed) // phase.shape[1], int(seed) % phase.shape[1])
-        if quality[place] == 0 or label[place] != 0:
+        pixel = (int(seed) // phase.shape[1], int(seed) % phase.shape[1])
+        if quality[pixel] == 0 or label[pixel] != 0:
             continue
         region += 1
-        queue = [(0, place, float(phase[place]))]
+        queue = [(0, pixel, float(phase[pixel]))]
         while queue:
             _, (i, j), expected = heapq.heappop(queue)
             value = phase[i, j] + np.round(expected - phase[i, j])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from backend_table import BEGIN, END, table
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.stage_opener import StageRequest
 from ecgdigit_export.eager import eager_stages
+from ecgdigit_rt.bench import benchmark
 from ecgdigit_rt.bench.benchmark import speedups
 from ecgdigit_rt.bench.instrumented import CountingRunner, StageCounters
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.models import STAGES, load_models
+from ecgdigit_rt.results import PageRef
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -66,6 +70,34 @@ def test_counting_runner_counts_calls_and_operations() -> None:
     assert counter.seconds > 0
     assert counter.flops == pytest.approx(4 * 64 * 96 * float(runner.spec.metadata["flops_per_pixel"]))
     assert 5_000 < float(runner.spec.metadata["flops_per_pixel"]) < 50_000
+
+
+def test_benchmark_counts_no_calls_of_the_warm_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class FakeDigitizer:
+        device, models = "cpu", "fake"
+
+        def __init__(self, threads: int, opener: StageCounters) -> None:
+            assert threads == 2
+            self._counters = opener
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def digitize_many(self, sources: Iterable[PageRef]) -> Iterator[None]:
+            for _ in sources:
+                self._counters.add("grid", 1.0, 1e9)
+                yield None
+
+    monkeypatch.setattr(benchmark, "Digitizer", FakeDigitizer)
+    monkeypatch.setattr(benchmark, "count_calls", lambda _, counters: counters)
+    monkeypatch.setattr(benchmark, "_measure_latency", lambda *_: ({}, {}))
+    monkeypatch.setattr(benchmark, "_measure_accuracy", lambda *_: {})
+    pages = benchmark.BenchmarkSet((PageRef(tmp_path / "a.png"),), tmp_path, count=4)
+    result = benchmark.run_benchmark(pages, eager_stages(), threads=2)
+    assert result["networks"]["grid"] == {"calls_per_page": 1.0, "ms_per_page": 1000.0, "gflops": 1.0}
 
 
 def test_speedups_are_ratios_of_seconds() -> None:

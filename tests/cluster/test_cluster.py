@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import fsspec
 import pyarrow as pa
@@ -19,7 +20,7 @@ from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.cluster.fetch import local_copy, page_count
 from ecgdigit_rt.cluster.listing import list_files
 from ecgdigit_rt.cluster.parts import ClusterPage, PartFolder, part_name
-from ecgdigit_rt.cluster.ray_cluster import worker_count
+from ecgdigit_rt.cluster.ray_cluster import reraise_as_cluster_error, worker_count
 from ecgdigit_rt.decode.page_list import is_address, pages_from_inputs
 from ecgdigit_rt.errors import (
     ClusterUnusable,
@@ -261,3 +262,35 @@ def test_worker_count() -> None:
     assert worker_count("x", {"CPU": 16, "GPU": 4}, 1, 2) == 2
     with pytest.raises(ClusterUnusable, match="16 CPUs and 0 GPUs"):
         worker_count("x", {"CPU": 16}, 1, 0.25)
+
+
+class _RayError(Exception):
+    """Stands for ray.exceptions.RayError."""
+
+
+_WORKER_ERROR = """ray::MapWorker(MapBatches(W)).submit() (pid=1)
+  File "worker.py", line 8, in __call__
+    raise StorageUnusable("s3://bucket/x", "no credentials")
+ecgdigit_rt.errors.inputs.StorageUnusable: Cannot use s3://bucket/x: no credentials
+
+The above exception was the direct cause of the following exception:
+
+ray.exceptions.UserCodeException: UDF failed to process a data block.
+To change retry attempts, configure `ray.data.DataContext.get_current()` if you think this is transient."""
+"""Message of a RayError of Ray 2.60, shortened."""
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (_WORKER_ERROR, "StorageUnusable: Cannot use s3://bucket/x: no credentials"),
+        ("The actor died.\n\tnode_id: 7", "node_id: 7"),
+        ("", "_RayError"),
+    ],
+)
+def test_ray_errors_name_the_error_of_the_worker(message: str, reason: str) -> None:
+    ray = ModuleType("ray")
+    ray.exceptions = SimpleNamespace(RayError=_RayError)  # type: ignore[attr-defined]
+    with pytest.raises(ClusterUnusable) as caught, reraise_as_cluster_error("auto", ray):
+        raise _RayError(message)
+    assert caught.value.reason == reason

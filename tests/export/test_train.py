@@ -18,7 +18,7 @@ import cv2
 from ecgdigit_export.eager import eager_module
 from ecgdigit_export.family_export import ExportRequest, export_family
 from ecgdigit_export.models.families import FAMILIES, stage_network
-from ecgdigit_export.models.pretrained import freeze_norms, network_from_graph
+from ecgdigit_export.models.pretrained import freeze_norms, load_graph_weights
 from ecgdigit_export.onnx_graph import check_parity, fuse_batchnorm, graph_from_model
 from ecgdigit_export.synth.folder import SynthesisRequest, write_pages
 from ecgdigit_export.train.callbacks import EpochSummary
@@ -27,7 +27,7 @@ from ecgdigit_export.train.fit import train_stage
 from ecgdigit_export.train.pages import pages_with_truth, split_held_out
 from ecgdigit_export.train.recipes import RECIPES
 from ecgdigit_export.train.settings import TrainSettings
-from ecgdigit_export.train.stage_training import epoch_ends, rate_share
+from ecgdigit_export.train.stage_training import epoch_ends, rate_fraction
 from ecgdigit_export.train.trainer import RunMode
 from ecgdigit_rt import Digitizer
 from ecgdigit_rt.errors import CheckpointExists, TrainingPagesMissing
@@ -150,7 +150,7 @@ def test_a_network_initialised_from_a_graph_computes_the_same(stage: str) -> Non
     """The outputs equal those of the shipped graph, in which norms are fused."""
     graph = load_models("lite", precision="fp32").graphs[stage]
     network = stage_network("lite", stage)
-    network_from_graph(network, graph)
+    load_graph_weights(network, graph)
     freeze_norms(network.train())
     pixels = torch.randint(0, 256, (1, 320, 64, 3), dtype=torch.uint8)
     with torch.no_grad():
@@ -195,7 +195,8 @@ def test_epochs_add_up_to_the_steps() -> None:
     assert epoch_ends(450, 200) == [225, 450]
     assert epoch_ends(3, 200) == [3]
     assert [epoch_ends(steps, 7)[-1] for steps in (1, 10, 99)] == [1, 10, 99]
-    assert rate_share(0, 1000) < rate_share(99, 1000) > rate_share(500, 1000) > rate_share(999, 1000) > 0.019
+    assert rate_fraction(0, 1000) < rate_fraction(99, 1000) > rate_fraction(500, 1000)
+    assert rate_fraction(500, 1000) > rate_fraction(999, 1000) > 0.019
 
 
 def test_pages_stay_held_out_if_pages_are_added() -> None:

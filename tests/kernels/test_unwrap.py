@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ecgdigit_kernels.unwrap import unwrap_phase
 from ecgdigit_kernels.unwrap_reference import unwrap_phase_reference
@@ -29,3 +30,9 @@ def test_regions_and_phases_equal_the_reference_and_the_truth() -> None:
         # noisy, not truth: unwrapping must not smooth
         assert np.ptp((unwrapped - noisy)[inside]) < 1e-4
     np.testing.assert_array_equal(label == 0, quality == 0)
+
+
+def test_error_names_the_shapes_of_all_fields() -> None:
+    field = np.zeros((4, 4), np.float32)
+    with pytest.raises(ValueError, match=r"got \(4, 4\), \(4, 3\), \(4, 4\), \(4, 4\)"):
+        unwrap_phase(field, field[:, :3], field, np.zeros((4, 4), np.uint8))

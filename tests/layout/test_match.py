@@ -98,7 +98,7 @@ def test_a_specified_plan_takes_the_strongest_rows() -> None:
         "50 mm/s specified, but 25 mm/s detected on the page",
         "5 mm/mV specified, but 10 mm/mV detected on the page",
     )
-    with pytest.raises(UnknownLayout, match="4 rows, but 12x1 has 12"):
+    with pytest.raises(UnknownLayout, match="4 rows, but the specified layout 12x1 has 12"):
         read_layout(heatmap, LayoutOverrides(plan_from_text("12X1")))
 
 

@@ -132,3 +132,8 @@ def test_details_are_attributes() -> None:
     layout = errors.UnknownLayout(["4 rows", "labels I, V1"], ["3x4", "6x2"])
     assert "4 rows" in str(layout)
     assert "6x2" in layout.hint
+
+
+def test_unknown_quality_is_described_as_unknown() -> None:
+    error = errors.QualityTooLow(float("nan"), 12.0)
+    assert error.message == "The expected quality is unknown; the minimum is 12 dB"

@@ -131,7 +131,8 @@ def test_first_signal_stops_after_the_current_pages(
     messages = process.communicate(timeout=TIMEOUT_S)[1]
     assert process.returncode == 130, messages
     done = runs.journal_pages("s.csv")
-    assert f"stopped  {done} of 9 pages are done. Run the same command to resume." in messages
+    stopped = f"stopped  {done} of 9 pages are done. Run the same command without --restart to resume."
+    assert stopped in messages
     assert done < 9
     assert not (runs.folder / "s.csv").exists()
     assert not (runs.folder / ".s.csv.lock").exists()
@@ -223,7 +224,7 @@ def open_and_exit(threads: int) -> Callable[[PageRef], Result]:
 
 
 def test_workers_that_cannot_start_end_the_run() -> None:
-    with pytest.raises(WorkerDied, match="3 processes ended"):
+    with pytest.raises(WorkerDied, match="ended 3 times"):
         list(IsolatedDigitizer(open_and_exit, threads=1).digitize_many([PageRef(Path("a"))], 1))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LabelledValues = Sequence[tuple[str, float]]
-"""Values in dB, each with the label of its tooltip."""
+"""Pairs of a tooltip label and a value in dB."""
 
 _BIN_DB = 2.0  # width of a bin of the histogram. Hand-picked, not tuned.
 _WHISKER = 1.5  # maximum length of a whisker in interquartile ranges, as defined by Tukey
@@ -28,7 +28,7 @@ _MAX_LABEL = 40
 
 
 def histogram_svg(values: Sequence[float], noun: str) -> str:
-    """Return a histogram of the finite values in bins of 2 dB, or an empty string if there are none.
+    """Return a histogram of the finite values in bins of 2 dB as SVG, or an empty string if there are none.
 
     `noun` is the plural noun of the counted items.
     """
@@ -57,11 +57,11 @@ def histogram_svg(values: Sequence[float], noun: str) -> str:
 
 
 def box_plot_svg(groups: Mapping[str, LabelledValues], noun: str) -> str:
-    """Return a box plot with one row per group, or an empty string without finite values.
+    """Return a box plot as SVG with one row per group, or an empty string without finite values.
 
-    Each value is a dot. The box spans the quartiles, with a bar at the median. The whiskers extend to the
-    last value within 1.5 interquartile ranges. Values that are not finite are left out. `noun` names the kind
-    of group.
+    Each value is a dot. The box spans the quartiles, with a bar at the median. Each whisker extends to the
+    farthest value within 1.5 interquartile ranges of the box. Values that are not finite are left out. `noun`
+    is the singular noun of the groups, such as "lead".
     """
     finite = {name: [pair for pair in pairs if math.isfinite(pair[1])] for name, pairs in groups.items()}
     finite = {name: pairs for name, pairs in finite.items() if pairs}
@@ -89,10 +89,8 @@ def box_plot_svg(groups: Mapping[str, LabelledValues], noun: str) -> str:
         for row, (values, pairs) in enumerate(zip(columns, finite.values(), strict=True)):
             drawn["boxes"][row].set_gid(f"box-{row}")
             titles[f"box-{row}"] = [_quartiles(values)]
-            place = [row] * len(pairs)
-            axes.plot(
-                values, place, "o", color=COLOURS["accent"], alpha=0.75, ms=3.75, mew=0, gid=f"dots-{row}"
-            )
+            y = [row] * len(pairs)
+            axes.plot(values, y, "o", color=COLOURS["accent"], alpha=0.75, ms=3.75, mew=0, gid=f"dots-{row}")
             titles[f"dots-{row}"] = [f"{name}: {value:.1f} dB" for name, value in pairs]
         axes.set_ylim(len(columns) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ecgdigit_rt import __version__
 from ecgdigit_rt.evaluation.measures import DTW_BAND_S, Agreement, Summary, measure_values, summarize
 from ecgdigit_rt.evaluation.metric import PERFECT_RATIO, competition_score, db_from_ratio
-from ecgdigit_rt.evaluation.r_peaks import END_S, TOLERANCE_S
+from ecgdigit_rt.evaluation.r_peaks import MARGIN_S, TOLERANCE_S
 from ecgdigit_rt.evaluation.reports.distributions import box_plot_svg, histogram_svg
 from ecgdigit_rt.evaluation.scores import Evaluation, ImageScore, mean_db, summarize_images
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table. `value` is the sort key, None for a missing value."""
+    """One cell of a table. `value` is the sort key. It is None for a missing value."""
 
     text: str
     value: str | None
@@ -36,7 +36,7 @@ class Cell:
 class Column:
     """One column of a table: its heading and tooltip, and the format of its numbers.
 
-    Numbers are multiplied by `factor` and shown with `decimals` decimals.
+    A float is multiplied by `factor` and shown with `decimals` decimals. An integer is shown unchanged.
     """
 
     name: str
@@ -100,7 +100,9 @@ _MEASURES = {
 
 _DB = Column("dB", "Σ truth² over Σ error², uncapped")
 _MEAN_DB = Column("mean dB", "mean over images, uncapped")
-_SCORE = Column("score", f"competition score: mean ratio over images, capped at {PERFECT_RATIO:g}, in dB")
+_SCORE = Column(
+    "score", f"competition score: mean over images of the ratio capped at {PERFECT_RATIO:g}, in dB"
+)
 
 
 def html_from_evaluation(evaluation: Evaluation, title: str) -> str:
@@ -182,7 +184,7 @@ def _lead_table(evaluation: Evaluation) -> Table:
 
 def _image_table(images: Sequence[ImageScore]) -> Table:
     columns = [Column("image"), Column("kind"), Column("layout"), _DB, Column("weakest lead", "lowest dB")]
-    columns += [*_MEASURES.values(), Column("missing", "leads without a prediction")]
+    columns += [*_MEASURES.values(), Column("missing", "leads without a prediction, or predicted as zeros")]
     rows: list[list[str | float]] = [
         [
             image.image,
@@ -208,9 +210,10 @@ def _definitions() -> dict[str, str]:
     return {
         "dB": "10·log10 of Σ truth² over Σ error², after the alignment of the competition metric: the best "
         "lag within ±0.2 s, then the best offset. For an image, both sums are over all its leads.",
-        "score": f"Competition score: 10·log10 of the mean ratio over images, each capped ({cap_db:.2f} dB).",
+        "score": "Competition score: 10·log10 of the mean over images of the ratio, which is capped at "
+        f"{PERFECT_RATIO:g} ({cap_db:.2f} dB).",
         **{column.name: f"{column.meaning[0].upper()}{column.meaning[1:]}." for column in _MEASURES.values()},
-        "R peaks": f"Beats within {1000 * END_S:.0f} ms of the ends of a lead are not counted. Peaks are "
-        "pooled over all leads. The other measures are means over leads, each lead of each image "
-        "counting once.",
+        "R peaks": f"Beats within {1000 * MARGIN_S:.0f} ms of the ends of a lead are not counted. Peaks are "
+        "pooled over all leads. The other measures are means over leads, with equal weight for each "
+        "lead of each image.",
     }

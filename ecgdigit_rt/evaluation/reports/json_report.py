@@ -17,7 +17,7 @@ from ecgdigit_rt.evaluation.scores import Evaluation, ImageScore, mean_db, summa
 def json_from_evaluation(evaluation: Evaluation) -> str:
     """Return all scores and measures as JSON.
 
-    Numbers that are not finite, such as the dB of a lead without error, are null.
+    Numbers that are not finite are null, such as the SNR of a lead that is predicted without error.
     """
     document = {
         "score_db": _finite(evaluation.score),
@@ -61,7 +61,7 @@ def csv_from_evaluation(evaluation: Evaluation) -> str:
 
 
 def _escape_formula(text: str) -> str:
-    """Return text that a spreadsheet does not execute as a formula, because names are untrusted input."""
+    """Return text that a spreadsheet does not execute as a formula. Image names are untrusted input."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 

@@ -2,8 +2,8 @@
 
 Every function takes an image (height, width, 3) uint8 RGB and returns a new image of this type. The input is
 not modified. Random degradations take a seed, and equal seeds give equal pixels. A seed gives the same random
-numbers at every level, and the level only scales them. A curve over levels therefore shows the effect of the
-level alone. Pixel values are rounded and clipped to the range 0 to 255.
+numbers at every level, and the level only scales their effect. A curve over levels therefore shows the effect
+of the level alone. Pixel values are rounded and clipped to the range 0 to 255.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Image = NDArray[np.uint8]
 
 
 def rotate(image: Image, degrees: float) -> Image:
-    """Rotate counter-clockwise about the centre, with cubic interpolation.
+    """Rotate counterclockwise about the center, with cubic interpolation.
 
-    The result is large enough for the whole image. The background has the median colour of the image border.
+    The result is large enough for the whole image. The background has the median color of the image border.
     """
     height, width = image.shape[:2]
     angle = math.radians(degrees)
@@ -35,16 +35,16 @@ def rotate(image: Image, degrees: float) -> Image:
         size,
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=_border_colour(image),
+        borderValue=_border_color(image),
     )
     return np.asarray(rotated, np.uint8)
 
 
 def blur(image: Image, size_px: int) -> Image:
-    """Blur with a Gaussian kernel of `size_px` × `size_px` pixels. `size_px` is odd.
+    """Blur with a Gaussian kernel of `size_px` × `size_px` pixels. `size_px` must be odd.
 
-    σ is 0.3·((size_px − 1)/2 − 1) + 0.8 px: 0.8 px for size 3, and 2.0 px for size 11. This is OpenCV's rule
-    for a kernel without a specified σ.
+    σ is 0.3·((size_px − 1)/2 − 1) + 0.8 px: 0.8 px for size 3, and 2.0 px for size 11. OpenCV uses the same
+    rule if no σ is specified.
     """
     sigma_px = 0.3 * ((size_px - 1) / 2 - 1) + 0.8
     return np.asarray(cv2.GaussianBlur(image, (size_px, size_px), sigma_px), np.uint8)
@@ -65,15 +65,15 @@ def compress_jpeg(image: Image, quality: int) -> Image:
     return np.ascontiguousarray(np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
-def warp_perspective(image: Image, share: float, seed: int) -> Image:
+def warp_perspective(image: Image, fraction: float, seed: int) -> Image:
     """Apply a random perspective warp with cubic interpolation. The size of the image is unchanged.
 
-    Each corner moves inward by up to `share` of width and height. The distances are drawn uniformly and
-    independently for x and y. The background has the same colour as in `rotate`.
+    Each corner moves inward by up to `fraction` of the width and the height. The distances are drawn
+    uniformly and independently for x and y. The background has the same color as in `rotate`.
     """
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    inward = (1 - 2 * corners) * np.random.default_rng(seed).uniform(0, 1, (4, 2)) * share
+    inward = (1 - 2 * corners) * np.random.default_rng(seed).uniform(0, 1, (4, 2)) * fraction
     source = corners * (width - 1, height - 1)
     target = source + inward * (width, height)
     warped = cv2.warpPerspective(
@@ -82,43 +82,44 @@ def warp_perspective(image: Image, share: float, seed: int) -> Image:
         (width, height),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=_border_colour(image),
+        borderValue=_border_color(image),
     )
     return np.asarray(warped, np.uint8)
 
 
 def downscale(image: Image, scale: float) -> Image:
-    """Scale width and height by `scale`, at most 1. Each pixel is the mean of the area that it covers."""
+    """Scale width and height by `scale` (at most 1). Each pixel is the mean of the area that it covers."""
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def add_shading(image: Image, share: float, seed: int) -> Image:
+def add_shading(image: Image, fraction: float, seed: int) -> Image:
     """Simulate the light of a single lamp above a random point of the image.
 
-    Brightness decreases linearly with the distance from the lamp, by `share` at the farthest pixel.
+    Brightness decreases linearly with the distance from the lamp, by the fraction `fraction` at the farthest
+    pixel.
     """
     height, width = image.shape[:2]
     x, y = np.random.default_rng(seed).uniform(0, 1, 2) * (width - 1, height - 1)
     distance = np.hypot(np.arange(width) - x, (np.arange(height) - y)[:, None])
-    brightness = 1 - share * distance / distance.max()
+    brightness = 1 - fraction * distance / distance.max()
     return _to_uint8(image * brightness[..., None])
 
 
 def combine(image: Image, strength: float, seed: int) -> Image:
-    """Apply several degradations, as in a hasty phone photo. Strength 2 is moderate.
+    """Apply several degradations, to imitate a hasty phone photo. Strength 2 is meant to be moderate.
 
-    At strength s they are, in this order: rotation by 2·s degrees, perspective of 0.015·s, shading of 0.15·s,
-    blur of 1 + 2·s px (s rounded), noise of 0.01·s, and JPEG quality 95 − 15·s. The factors are hand-picked,
-    not tuned.
+    At strength s the degradations are, in this order: rotation by 2·s degrees, perspective of 0.015·s,
+    shading of 0.15·s, blur with a kernel of 1 + 2·s px (s rounded), noise of 0.01·s, and JPEG with
+    quality 95 − 15·s (rounded). The factors are hand-picked, not tuned.
     """
     page = warp_perspective(rotate(image, 2 * strength), 0.015 * strength, seed)
     page = blur(add_shading(page, 0.15 * strength, seed + 1), 1 + 2 * round(strength))
     return compress_jpeg(add_noise(page, 0.01 * strength, seed + 2), round(95 - 15 * strength))
 
 
-def _border_colour(image: Image) -> tuple[float, float, float]:
+def _border_color(image: Image) -> tuple[float, float, float]:
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     red, green, blue = np.median(border, axis=0).tolist()
     return red, green, blue

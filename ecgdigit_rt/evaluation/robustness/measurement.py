@@ -1,4 +1,4 @@
-"""Measurement of sweeps on pages with truth."""
+"""Measurement of the accuracy on pages with truth, at every level of some sweeps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ArrayDigitizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageWithTruth:
-    """One page with its truth. `requests` are its lines of test.csv, or None if there are none."""
+    """One page with its truth. `requests` are the lines of test.csv for this page, or None without any."""
 
     id: str
     source: PageRef
@@ -49,7 +49,7 @@ def pages_with_truth(
     """Return the pages that have a NAME.csv in `truth_dir`.
 
     If `count` is not None, at most `count` pages are returned, evenly spaced over the list. Raises
-    TruthMissing if no page has truth, or TruthMalformed.
+    TruthMissing if no page has truth, TruthMalformed or TestCsvMalformed.
     """
     paths, requests_by_id = truth_paths(truth_dir), find_test_csv(truth_dir)
     with_truth = [(name, ref) for name, ref in zip(page_ids(sources), sources, strict=True) if name in paths]
@@ -73,12 +73,12 @@ def measure_robustness(
 ) -> dict[str, Any]:
     """Measure the pages without degradation (`clean`) and at every level of every sweep.
 
-    `SCHEMA` names the format of the result. `advance` is called after every page. A failed page counts as
-    0 dB, as in the metric, because all its leads are missing. Page k uses the seed `seed` + 10·k at every
-    level.
+    `SCHEMA` names the format of the result. `advance` is called after each measured page. A failed page
+    counts as 0 dB, as in the metric, because all its leads are missing. Page k uses the seed `seed` + 10·k at
+    every level.
     """
 
-    def images() -> Iterator[NDArray[np.uint8]]:  # decoded each time, because all may not fit in memory
+    def images() -> Iterator[NDArray[np.uint8]]:  # decoded each time: memory may be too small for all
         return (rgb_from_page(page.source) for page in pages)
 
     def measure(degraded: Iterable[NDArray[np.uint8]]) -> dict[str, Any]:
@@ -105,8 +105,9 @@ def measure_robustness(
 def score_level(pages: Sequence[PageWithTruth], results: Sequence[Result]) -> dict[str, Any]:
     """Score the results of one level.
 
-    `mean_db` and `median_db` are the uncapped mean and median over pages. `score_db` is the competition
-    score. `page_db` contains the dB of each page, and `failed` the error id of each failed page.
+    `mean_db` and `median_db` are the mean and the median over pages of the uncapped SNR in dB. `score_db` is
+    the competition score. `page_db` contains the SNR of each page, and `failed` the error id of each failed
+    page.
     """
     scores = [
         image_score(

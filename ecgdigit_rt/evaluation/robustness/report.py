@@ -28,7 +28,7 @@ _MIN_TICK_GAP = 0.13
 
 
 def text_from_robustness(measured: Mapping[str, Any]) -> str:
-    """Return one table per sweep: levels, mean dB, and the difference from clean pages."""
+    """Return one table per sweep: levels, mean dB, difference from clean pages, and failed pages."""
     pages, clean = measured["pages"], measured["clean"]
     lines = [f"clean {clean['mean_db']:.2f} dB, mean over {len(pages)} pages: {', '.join(pages)}"]
     if clean["failed"]:
@@ -44,8 +44,8 @@ def text_from_robustness(measured: Mapping[str, Any]) -> str:
             rows["failed"] = [str(len(level["failed"]) or "") for level in sweep["levels"]]
         lines.append("")
         for number, (heading, cells) in enumerate(rows.items()):
-            end = f"  {sweep['level']}" if number == 0 else ""
-            lines.append((f"{heading:<12}" + "".join(f"{cell:>8}" for cell in cells) + end).rstrip())
+            unit = f"  {sweep['level']}" if number == 0 else ""
+            lines.append((f"{heading:<12}" + "".join(f"{cell:>8}" for cell in cells) + unit).rstrip())
         lines += [
             f"at {level['at']:g}: {_failed_pages(level)}" for level in sweep["levels"] if level["failed"]
         ]
@@ -85,7 +85,10 @@ def svg_from_robustness(measured: Mapping[str, Any]) -> str:
 
 
 def _draw_sweep(axes: Axes, name: str, sweep: Mapping[str, Any], clean: Mapping[str, Any]) -> list[str]:
-    """Draw one panel, and return the tooltips of the points of the mean curve, whose `gid` is `name`."""
+    """Draw one panel, and return the tooltips of the points of the mean curve.
+
+    The `gid` of these points in the SVG is `name`.
+    """
     levels, means = zip(*mean_dbs(sweep), strict=True)
     axes.set_title(name, loc="left")
     axes.set_title(sweep["level"], loc="right", fontweight="normal", color=COLOURS["quiet"])

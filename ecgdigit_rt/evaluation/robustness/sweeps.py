@@ -22,8 +22,8 @@ from ecgdigit_rt.evaluation.robustness.degradations import (
 class Sweep:
     """One degradation at several levels.
 
-    `level` names the quantity or the unit of the levels. `degrade` returns a new image from image, level and
-    seed.
+    `level` names the quantity or the unit of the levels. The arguments of `degrade` are image, level and
+    seed. It returns a new image.
     """
 
     name: str
@@ -41,13 +41,14 @@ SWEEPS = {
         Sweep("blur", "px", (3, 5, 7, 9, 11), lambda image, at, _: blur(image, int(at))),
         Sweep("noise", "sigma of full scale", (0.01, 0.02, 0.04, 0.07, 0.1), add_noise),
         Sweep("jpeg", "quality", (95, 80, 65, 45, 30), lambda image, at, _: compress_jpeg(image, int(at))),
-        Sweep("perspective", "share of the size", (0.02, 0.04, 0.06, 0.08, 0.1), warp_perspective),
+        Sweep("perspective", "fraction of the size", (0.02, 0.04, 0.06, 0.08, 0.1), warp_perspective),
         Sweep("resolution", "scale", (0.8, 0.6, 0.5, 0.4), lambda image, at, _: downscale(image, at)),
-        Sweep("shading", "share of the light", (0.2, 0.35, 0.5, 0.7), add_shading),
+        Sweep("shading", "fraction of the light", (0.2, 0.35, 0.5, 0.7), add_shading),
         Sweep("combined", "strength", (1, 2, 3), combine),
     )
 }
 """Sweeps by name. The levels are hand-picked, not tuned.
 
-Blur, noise and JPEG act on the pixels of the image, so they matter less on a larger image.
+The levels of blur, noise and JPEG refer to single pixels. The same level therefore degrades a page less in an
+image with more pixels.
 """

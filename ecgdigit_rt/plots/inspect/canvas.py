@@ -22,7 +22,7 @@ INK, GREY = (38, 42, 54), (112, 118, 132)
 WHITE, BACKGROUND = (255, 255, 255), (236, 238, 241)
 BLUE, GREEN, PURPLE, TEAL = (0, 100, 190), (0, 130, 85), (125, 60, 165), (0, 135, 150)
 WARNING, ALARM = (240, 120, 0), (200, 30, 30)
-"""Colours. Detected marks have cool colours, missing or uncertain ones have warm colours."""
+"""Colours. Detected marks are drawn in cool colours, and missing or uncertain marks in warm colours."""
 
 # Height and left margin of captions. Hand-picked, not tuned.
 _CAPTION_PX, _LEFT_PX = 92, 24
@@ -32,7 +32,7 @@ _TITLE_SIZE, _TEXT_SIZE, _TAG_SIZE = 30, 22, 20
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Crop of the upright image, scaled to the width of the canvas.
+    """Crop of the upright image, scaled so that its longer side is `WIDTH_PX`.
 
     `image` is (h, w, 3) uint8 RGB. `corner_px` is the upper left corner of the crop in the upright image.
     `scale` is the number of view pixels per pixel of the upright image.
@@ -53,7 +53,8 @@ class View:
     ) -> NDArray[np.float32]:
         """Return a field (rows, columns) sampled at the view's pixels, (h, w). It is 0 outside the field.
 
-        A cell is `cell_px` pixels wide and high. The field starts at `corner_px` of the upright image.
+        `cell_px` is the side of a field cell, and `corner_px` the upper left corner of the field, both in
+        pixels of the upright image.
         """
         step = cell_px * self.scale
         shift = [(corner_px[k] - self.corner_px[k]) * self.scale + step / 2 - 0.5 for k in range(2)]
@@ -88,9 +89,10 @@ def blend_colour(image: Image, colour: Colour, strength: NDArray[np.floating[Any
 
 
 def add_caption(image: Image, title: str, facts: str, legend: Legend = (), alarm: str = "") -> Image:
-    """Return the image centred below a caption of title, `facts` and legend.
+    """Return the image centred below a caption.
 
-    `alarm` is an error text that is drawn in red after `facts`.
+    The first line of the caption is `title`, `facts` in grey, and the error text `alarm` in red. The second
+    line is `legend`.
     """
     band = np.full((_CAPTION_PX, WIDTH_PX, 3), WHITE, np.uint8)
     end = cv2.putText(band, title, (_LEFT_PX, 38), INK, FONT, _TITLE_SIZE, 700)[0]
@@ -115,7 +117,7 @@ def centre_on_canvas(image: Image) -> Image:
 def draw_curves(
     image: Image, curves: Sequence[NDArray[np.float64]], colour: Colour, thickness: int = 1
 ) -> None:
-    """Draw curves (n, 2) of x and y. Curves that are not finite are omitted.
+    """Draw curves (n, 2) of x and y. A curve with a non-finite point is omitted.
 
     The centre of pixel i is at i + 0.5 in a curve, but at i in OpenCV.
     """
@@ -131,9 +133,9 @@ def draw_curves(
 def draw_tag(
     image: Image, text: str, corner: tuple[float, float], colour: Colour, size: int = _TAG_SIZE
 ) -> None:
-    """Draw white text on a coloured background, whose lower left corner is `corner`.
+    """Draw white text on a coloured box with the lower left corner `corner`.
 
-    It is moved into the image if necessary.
+    The box is shifted into the image if necessary.
     """
     left, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), FONT, size, 700)
     width, height = left + width + 10, size + 4
@@ -151,5 +153,5 @@ def draw_text(
     size: int = _TAG_SIZE,
     weight: int = 400,
 ) -> None:
-    """Draw text. `origin` is the left end of its font baseline."""
+    """Draw text. `origin` is the left end of its baseline."""
     cv2.putText(image, text, (round(origin[0]), round(origin[1])), colour, FONT, size, weight)

@@ -37,18 +37,18 @@ LEAD_COLOURS: dict[str, Colour] = dict(
 )  # fmt: skip
 """Colours of the leads.
 
-All are cool, so that warnings stand out. Leads that are adjacent in common layouts have clearly different
-colours.
+All colours are cool, so that warnings stand out. Leads that are adjacent in common layouts have clearly
+different colours.
 """
 
 _HIGH_CONFIDENCE, _LOW_CONFIDENCE = 0.95, 0.5
-"""Confidence above which a trace has the colour of its lead, and confidence below which it is orange.
+"""Confidence from which a trace has the colour of its lead, and confidence below which it is orange.
 
 Hand-picked, not tuned.
 """
 
 _SHADES = 6
-"""Number of shades from the colour of a lead to orange."""
+"""Number of shades from the colour of a lead to orange. Hand-picked, not tuned."""
 
 
 def curves_from_traces(
@@ -56,7 +56,7 @@ def curves_from_traces(
 ) -> Image:
     """Return image 7: the traces on the page, in warmer colours where their confidence is low.
 
-    `traces` contains the traces of every row of the layout, one per segment.
+    `traces` contains one trace per segment of each row of the layout.
     """
     view = view_from_box(located.image, located.page_px)
     image = fade_to_grey(view.image)
@@ -83,7 +83,7 @@ def curves_from_traces(
 
 
 def _shaded_pieces(confidence: NDArray[np.float32]) -> Iterator[tuple[slice, int]]:
-    """Yield pieces of equal shade, and their shade from 0 (high confidence) to `_SHADES` (not detected).
+    """Yield the pieces of equal shade, each with its shade, 0 (high confidence) to `_SHADES` (not detected).
 
     Each piece extends to the first column of the next piece.
     """
@@ -99,6 +99,6 @@ def _shaded_colour(colour: Colour, shade: int) -> Colour:
     """Return the colour of a lead blended with orange according to the shade, or red for `_SHADES`."""
     if shade == _SHADES:
         return ALARM
-    share = shade / (_SHADES - 1)
-    red, green, blue = (round(c + share * (w - c)) for c, w in zip(colour, WARNING, strict=True))
+    fraction = shade / (_SHADES - 1)
+    red, green, blue = (round(c + fraction * (w - c)) for c, w in zip(colour, WARNING, strict=True))
     return red, green, blue

@@ -26,7 +26,7 @@ from ecgdigit_rt.plots.inspect.canvas import (
 )
 
 _LINE_RAD = 0.16
-"""Half width of a drawn line, in radians of the phase. It equals an eighth of a millimetre.
+"""Half width of a drawn line, in radians of the phase. On paper it is an eighth of a millimetre.
 
 Hand-picked, not tuned.
 """
@@ -53,14 +53,14 @@ def horizontal_lines_from_phase(located: Located, phase: GridPhase) -> Image:
 
 
 def _line_map(located: Located, field: NDArray[np.complex64], phase: GridPhase, title: str) -> Image:
-    """Return the image of the lines, at which the phase is near 0.
+    """Return the image of the grid lines. A line is drawn where the phase of `field` is near 0.
 
-    The opacity of a line is its confidence. Areas of low confidence are amber.
+    The opacity of a line is its confidence. Areas of low confidence are shaded in orange.
     """
     view = view_from_box(located.image, located.page_px)
     real, imaginary = (
-        view.resample_field(np.ascontiguousarray(part), phase.cell_px, phase.corner_px)
-        for part in (field.real, field.imag)
+        view.resample_field(np.ascontiguousarray(component), phase.cell_px, phase.corner_px)
+        for component in (field.real, field.imag)
     )
     confidence = np.clip(np.hypot(real, imaginary), 0, 1)
     line = np.exp(-np.square(np.arctan2(imaginary, real) / _LINE_RAD)) * confidence
@@ -89,7 +89,7 @@ def mesh_from_located(located: Located, mesh: Mesh) -> Image:
 
 
 def _draw_mesh(image: Image, view: View, mesh: Mesh, thickness: int) -> None:
-    """Draw the lines through the nodes as curves, with four pieces between two nodes."""
+    """Draw the lines through the nodes of the mesh as curves, with four straight pieces between two nodes."""
     u0, v0, u1, v1 = mesh.extent_mm
     rows, columns = mesh.pixels.shape[:2]
     for is_vertical, count, first in ((True, columns, u0), (False, rows, v0)):
@@ -111,9 +111,9 @@ def _magnified_details(located: Located, mesh: Mesh) -> Image:
     for k, (across, down) in enumerate(((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))):
         middle = left + across * (right - left), top + down * (bottom - top)
         u, v = mesh.mm_from_pixels(*middle)
-        reach = _DETAIL_MM / 2 * (mesh.px_per_mm(float(u), float(v))[0] if np.isfinite(u) else 6.0)
-        box = [round(middle[0] - reach), round(middle[1] - reach)]
-        box += [box[0] + round(2 * reach), box[1] + round(2 * reach)]
+        half_px = _DETAIL_MM / 2 * (mesh.px_per_mm(float(u), float(v))[0] if np.isfinite(u) else 6.0)
+        box = [round(middle[0] - half_px), round(middle[1] - half_px)]
+        box += [box[0] + round(2 * half_px), box[1] + round(2 * half_px)]
         view = view_from_box(located.image, (max(0, box[0]), max(0, box[1]), box[2], box[3]))
         _draw_mesh(view.image, view, mesh, 2)
         detail = cv2.resize(view.image, (side, side), interpolation=cv2.INTER_AREA)

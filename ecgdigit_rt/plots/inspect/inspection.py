@@ -32,11 +32,11 @@ IMAGE_NAMES = (
 
 @dataclass(slots=True)
 class Inspection:
-    """Results of the steps of one page. They are None for steps that were not reached.
+    """Results of the steps of one page. The result of a step that was not reached is None or empty.
 
     `observe` is an observer for `Digitizer.digitize_steps`. `image` is the decoded image, (height, width, 3)
     uint8 RGB. `steps` are the names of the completed steps. `truth` contains the leads with known truth.
-    `failed` is the result of a failed page.
+    `failed` is the result of a page that failed.
     """
 
     source: PageRef
@@ -53,7 +53,7 @@ class Inspection:
     failed: Failed | None = None
 
     def observe(self, step: str, value: object) -> None:
-        """Store the value of a step."""
+        """Store the name of a step, and its value if this is one of the results above."""
         if step not in self.steps:
             self.steps.append(step)
         match value:
@@ -70,7 +70,10 @@ class Inspection:
 
 
 def images_from_inspection(inspection: Inspection) -> Iterator[tuple[str, Image]]:
-    """Yield the names and images, (h, w, 3) uint8 RGB, of all steps that were reached."""
+    """Yield the names and images, (h, w, 3) uint8 RGB, of all steps that were reached.
+
+    If no sheet was located, only image 2 is yielded, with the decoded image.
+    """
     located, phase, mesh, page = inspection.located, inspection.phase, inspection.mesh, inspection.page
     if located is None:
         yield IMAGE_NAMES[1], image_without_sheet(inspection.image)

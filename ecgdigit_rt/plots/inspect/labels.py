@@ -38,8 +38,8 @@ _SPACING_CELLS = 5
 _NEAR_MM = 4.0
 """Drawing of the marks. Hand-picked, not tuned.
 
-- minimum activation of a mark, and of a mark in full size
-- font size of other marks, and distance of the text to the left of a pulse
+- minimum activation of a mark, and minimum activation of a mark that is drawn in full size
+- font size of small text, and distance of the text to the left of a pulse
 - minimum distance between two marks, in cells
 - maximum distance between a mark and its name in the close-up
 """
@@ -52,7 +52,7 @@ _SCALES = (*SPEEDS, *GAINS)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Detected mark: channel with the highest activation, and position in the upright image."""
+    """Detected mark: `name` of the channel with the highest activation, and position in the upright image."""
 
     name: str
     activation: float
@@ -61,7 +61,7 @@ class Mark:
 
 
 def marks_from_located(located: Located, names: Sequence[str]) -> list[Mark]:
-    """Return the marks with one of these names, by decreasing activation."""
+    """Return the detected marks with one of these names, sorted by decreasing activation."""
     stack = np.stack([located.channel(name) for name in names])
     activation = stack.max(0)
     is_peak = cv2.dilate(activation, np.ones((_SPACING_CELLS, _SPACING_CELLS), np.uint8)) <= activation
@@ -83,8 +83,8 @@ def labels_from_located(
 ) -> Image:
     """Return image 1: the upright page with the marks that the locate stage detected.
 
-    `heatmap` is the prediction on close-ups of the text, in the paper coordinates of `mesh`. If its name of a
-    mark is different, both names are drawn.
+    `heatmap` is the prediction on close-ups of the text, in the paper coordinates of `mesh`. If the close-up
+    gives a clear mark another name, both names are drawn.
     """
     height, width = located.image.shape[:2]
     view = view_from_box(located.image, (0, 0, width, height))
@@ -143,7 +143,7 @@ def _draw_sheet_outline(image: Image, view: View, located: Located) -> None:
 def _draw_mark(image: Image, view: View, mark: Mark, closeup: tuple[str, float], colour: Colour) -> None:
     """Draw the name and the activation of a mark next to it, small and grey if the activation is low.
 
-    `closeup` is the name of the mark in the close-up and its activation there.
+    `closeup` is the name of the mark in the close-up, and the activation of this name there.
     """
     x, y = view.points_from_image(np.array(mark.x_px), np.array(mark.y_px))
     if mark.name == PULSE:
@@ -161,7 +161,10 @@ def _draw_mark(image: Image, view: View, mark: Mark, closeup: tuple[str, float],
 def _closeup_name(
     mark: Mark, names: Sequence[str], heatmap: PaperHeatmap | None, mesh: Mesh | None
 ) -> tuple[str, float]:
-    """Return the name with the highest activation near a mark in the close-up, and its activation."""
+    """Return the name with the highest activation near a mark in the close-up, and this activation.
+
+    The result is ("", 0.0) for pulses and without a close-up.
+    """
     if heatmap is None or mesh is None or PULSE in names:
         return "", 0.0
     u, v = mesh.mm_from_pixels(mark.x_px, mark.y_px)

@@ -29,12 +29,12 @@ _NAME_MM = 4.0
 _TEXT_SIZE, _NAME_PX = 18, 56
 """Colour of the truth, and sizes. Hand-picked, not tuned.
 
-The sizes are the margins of the paper, clearance and maximum excursion of a trace, height of the line of
-names, font size, and distance of the text after a name.
+The sizes are the margins of the paper, clearance and maximum excursion of a trace, height of the text line
+with the names, font size, and distance from the start of a name to the text after it.
 """
 
 _MIN_HALF_ROWS_MM, _MAX_MIN_HALF_ROW_MM = 45.0, 9.0
-"""Minimum space above the baselines of all rows together, and its maximum for a single row.
+"""Minimum space above the baselines, summed over all rows, and upper limit of this minimum for a single row.
 
 The same values apply below the baselines. Hand-picked, not tuned.
 """
@@ -47,8 +47,9 @@ _LOW_DB = 10.0
 class TrueLead:
     """Truth of a lead, aligned in time and offset with the prediction, and their agreement.
 
-    `mv` is float64 (samples,), from `start_s` on. `db` is the signal-to-noise ratio, `nrmse_percent` is the
-    root mean square error in percent of the truth's range, and `pearson` is the correlation coefficient.
+    `mv` is float64 (samples,), from `start_s` on. `db` is the signal-to-noise ratio in dB, `nrmse_percent` is
+    the root mean square error in percent of the range of the truth, and `pearson` is the correlation
+    coefficient.
     """
 
     mv: NDArray[np.float64] = field(repr=False)
@@ -71,9 +72,9 @@ class _Paper:
 
 
 def plot_from_leads(page: Digitized, truth: Mapping[str, TrueLead]) -> Image:
-    """Return image 8: rows as on the page at 25 mm/s and 10 mm/mV.
+    """Return image 8: the rows of the page, at 25 mm/s and 10 mm/mV.
 
-    Each lead has its agreement with the truth, or its confidence if no truth is known.
+    The text after the name of a lead is its agreement with the truth, or its confidence if no truth is known.
     """
     seconds = max([page.duration_s, *(segment.end_s for row in page.layout.rows for segment in row.segments)])
     extents = [_extent_mm(row, page, truth) for row in page.layout.rows]
@@ -106,7 +107,7 @@ def _samples_in_segment(
 
 
 def _extent_mm(row: Row, page: Digitized, truth: Mapping[str, TrueLead]) -> tuple[float, float]:
-    """Return the space in mm above and below the baseline of a row, including the line of names."""
+    """Return the space in mm above and below the baseline of a row, including the names."""
     above = below = min(_MAX_MIN_HALF_ROW_MM, _MIN_HALF_ROWS_MM / len(page.layout.rows))
     for segment in row.segments:
         for lead in (page.leads.get(segment.lead), truth.get(segment.lead)):
@@ -120,7 +121,7 @@ def _extent_mm(row: Row, page: Digitized, truth: Mapping[str, TrueLead]) -> tupl
 
 
 def _empty_paper(width_mm: float, height_mm: float) -> _Paper:
-    """Return ECG paper with minor lines every millimetre and major lines every five."""
+    """Return ECG paper with minor lines every millimetre and major lines every five millimetres."""
     scale = WIDTH_PX / width_mm
     image = np.full((round(height_mm * scale), WIDTH_PX, 3), PAPER, np.uint8)
     paper = _Paper(image, scale)
@@ -142,7 +143,7 @@ def _draw_pulse(paper: _Paper, baseline_mm: float) -> None:
 def _draw_segment(
     paper: _Paper, segment: Segment, page: Digitized, truth: Mapping[str, TrueLead], y_mm: tuple[float, float]
 ) -> None:
-    """Draw truth, prediction, name and agreement of a segment. `y_mm` is top and baseline of the row."""
+    """Draw truth, prediction, name and agreement of a segment. `y_mm` is (top, baseline) of the row."""
     top, baseline = y_mm
     left = _LEFT_MM + segment.start_s * SPEED_MM_S
     true, lead = truth.get(segment.lead), page.leads.get(segment.lead)

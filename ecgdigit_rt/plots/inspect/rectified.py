@@ -34,8 +34,8 @@ _EDGE_PX, _CORNER_PX = 6, 40
 - margins at the sides of the rows, and above and below them
 - length of ruler ticks
 - row distance that is assumed for a single row
-- width of the image border that the mask of valid pixels omits
-- size of the corner that both rulers share
+- width of the image border that counts as outside the image
+- height of the corner in which numbers of the left ruler are omitted
 """
 
 Box = tuple[float, float, float, float]
@@ -45,7 +45,7 @@ Box = tuple[float, float, float, float]
 def rectified_from_mesh(located: Located, mesh: Mesh, layout: Layout | None = None) -> Image:
     """Return image 6: the page at a constant scale, with its rows, segments and lead boundaries.
 
-    Without `layout` the whole mesh is shown.
+    If `layout` is None, the whole mesh is shown.
     """
     box = _box_mm(mesh, layout)
     scale = WIDTH_PX / max(box[2] - box[0], box[3] - box[1])
@@ -76,7 +76,7 @@ def _outside_mask(image: Image, mesh: Mesh, scale: float) -> NDArray[np.float32]
 
 
 def _box_mm(mesh: Mesh, layout: Layout | None) -> Box:
-    """Return the visible part of the paper: the rows with a margin, inside the mesh."""
+    """Return the part of the paper that is shown: the rows with a margin, limited to the mesh."""
     u0, v0, u1, v1 = mesh.extent_mm
     if layout is None:
         return u0, v0, u1, v1
@@ -121,7 +121,7 @@ def _shade_segments(image: Image, layout: Layout, box: Box, scale: float, half_m
 def _segment_px(
     row: Row, start_mm: float, end_mm: float, box: Box, scale: float, half_mm: float
 ) -> tuple[slice, slice]:
-    """Return the rows and columns of pixels of a segment."""
+    """Return the slices of pixel rows and pixel columns of a segment."""
     top, bottom = (max(0, round((row.baseline_mm + k * half_mm - box[1]) * scale)) for k in (-1, 1))
     left, right = (max(0, round((u - box[0]) * scale)) for u in (start_mm, end_mm))
     return slice(top, bottom), slice(left, right)
@@ -136,7 +136,7 @@ def _draw_line(
 
 
 def _draw_rulers(image: Image, box: Box, scale: float) -> None:
-    """Draw ticks every 10 mm along the top and the left edge, with their position every 50 mm."""
+    """Draw ticks every 10 mm along the top and the left edge, and a number every 50 mm."""
     for axis in range(2):
         for mm in range(int(np.ceil(box[axis] / 10)) * 10, int(box[axis + 2]) + 1, 10):
             tick = _TICK_MM if mm % 50 == 0 else _TICK_MM / 2
@@ -146,6 +146,6 @@ def _draw_rulers(image: Image, box: Box, scale: float) -> None:
             _draw_line(image, box, scale, start, end, INK)
             if mm % 50 == 0:
                 x, y = (end[0] - box[0]) * scale, (end[1] - box[1]) * scale
-                if axis == 1 and y < _CORNER_PX:  # a number of the other ruler may be here
+                if axis == 1 and y < _CORNER_PX:  # the top ruler may have a number here
                     continue
                 draw_text(image, f"{mm} mm", (x + 6, y + (2 if axis == 0 else 6)), INK, 17)

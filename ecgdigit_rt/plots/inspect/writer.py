@@ -1,4 +1,4 @@
-"""Output folder of an inspection: the images as PNG, and the values behind them as JSON."""
+"""Output folder of an inspection: the images as PNG, and the values that they show as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METADATA_FILE = "inspect.json"
 def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
     """Write the images as PNG and the values as `METADATA_FILE`, and return the paths of the files.
 
-    Images of an earlier inspection are removed. Raises OutputNotWritable.
+    Images of an earlier inspection are removed. Raises OutputNotWritable if a file cannot be written.
     """
     with reraise_as_output_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,13 +36,13 @@ def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
     metadata = metadata_from_inspection(inspection, written)
     path = folder / METADATA_FILE
     with reraise_as_output_error(path):
-        text = json.dumps(metadata, indent=1, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        document = json.dumps(metadata, indent=1, ensure_ascii=False, allow_nan=False)
+        path.write_text(document + "\n", encoding="utf-8")
     return [*written, path]
 
 
 def metadata_from_inspection(inspection: Inspection, written: Sequence[Path] = ()) -> dict[str, object]:
-    """Return the values behind the images, for JSON. Unknown values are None."""
+    """Return the values that the images show, as a JSON object. Unknown values are None."""
     page, mesh, failed, located = inspection.page, inspection.mesh, inspection.failed, inspection.located
     layout = page.layout if page else inspection.reading.layout if inspection.reading else None
     return {
@@ -69,7 +69,7 @@ def metadata_from_inspection(inspection: Inspection, written: Sequence[Path] = (
 
 
 def _lead_metadata(page: Digitized, truth: Mapping[str, TrueLead]) -> dict[str, dict[str, float | None]]:
-    """Return the times and the confidence of each lead, and the agreement of leads with known truth."""
+    """Return start, duration and confidence of each lead, and its agreement with a known truth."""
     leads: dict[str, dict[str, float | None]] = {}
     for name, lead in page.leads.items():
         leads[name] = {

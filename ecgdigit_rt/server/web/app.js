@@ -6,6 +6,7 @@ import { showDownloads, showLeadChips, showPage, showProblem } from "./results.j
 import { Steps } from "./steps.js";
 import { Viewer } from "./viewer.js";
 
+// Zoom factor of one click. Hand-picked, not tuned.
 const ZOOM_STEP = 1.35;
 const CUSTOM_LAYOUT = "/";
 

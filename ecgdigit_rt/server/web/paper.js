@@ -1,12 +1,14 @@
-// Leads on ECG paper, in millimetres: rows as on the page, 25 mm/s and 10 mm/mV.
+// Leads on ECG paper, in millimeters: rows as on the page, 25 mm/s and 10 mm/mV.
 
 import { highlightLead, html, pathData, svg } from "./drawing.js";
 
+// Left margin in millimeters, hand-picked. Standard paper speed in mm/s and gain in mm/mV.
 const LEFT = 14;
 const SPEED = 25;
 const GAIN = 10;
 
-// Distances around a row in millimetres: margin of the trace, height of the lead name, maximum above and below.
+// Distances around a row in millimeters: margin of the trace, height of the lead name, and maximum distance above
+// and below the baseline.
 // Hand-picked, not tuned.
 const MARGIN = 3.5;
 const NAME_HEIGHT = 4.2;
@@ -48,8 +50,8 @@ function gridPattern() {
   return svg("defs", {}, svg("pattern", attributes, minor, major));
 }
 
-// Returns the samples of a segment as time, mV, time, mV, … with their extremes. The points of a missing lead are
-// null.
+// Returns the samples of a segment as time, mV, time, mV, … and the extremes in mV. The points of a missing lead
+// are null.
 function segmentSamples(lead, { start_s, end_s }) {
   if (!lead) return { points: null, max: 0, min: 0 };
   const points = [];

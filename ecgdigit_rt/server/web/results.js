@@ -9,7 +9,7 @@ const GOOD_DB = 18;
 const FAIR_DB = 12;
 const METER_DB = 30;
 
-// Statuses for which a retry with the same file cannot succeed.
+// Statuses for which the same request would fail again.
 const PERMANENT_STATUSES = [413, 415, 422];
 
 const FORMATS = [
@@ -108,7 +108,7 @@ export function showProblem(problem) {
   byId("retry").hidden = PERMANENT_STATUSES.includes(problem.status);
 }
 
-// Hints name options of the command line. Here the same values are fields of a form.
+// Replaces the command-line options in a hint with the names of the form fields.
 function withFieldNames(hint) {
   return hint.replace(/--(?:layout|speed|gain) (?=[\dI])/g, "").replace(/--(layout|speed|gain)/g, "the $1");
 }

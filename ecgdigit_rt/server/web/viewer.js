@@ -3,6 +3,7 @@
 import { highlightLead, LEADS, pathData, svg } from "./drawing.js";
 
 const LAYERS = ["image", "shade", "mesh", "boxes", "marks", "curves"];
+// Maximum zoom factor, and factor of one key press. Hand-picked, not tuned.
 const MAX_ZOOM = 24;
 const KEY_ZOOM = 1.35;
 
@@ -44,7 +45,7 @@ export class Viewer {
     this.fit();
   }
 
-  // Draws the parts of a `preview` event that are present.
+  // Draws the items that a `preview` event contains.
   showPreview(preview) {
     const { width, height } = this.size ?? { width: 0, height: 0 };
     if (preview.image) this.showImage(preview.image);
@@ -115,7 +116,7 @@ export class Viewer {
     return new DOMPoint(clientX, clientY).matrixTransform(this.scene.getScreenCTM().inverse());
   }
 
-  // Zooms by the factor around a point of the image. The default is the centre of the view.
+  // Zooms by the factor around a point of the image. The default is the center of the view.
   zoom(factor, around) {
     if (!this.size) return;
     const view = this.view;
@@ -175,9 +176,9 @@ export class Viewer {
     const from = this.imagePoint(before.clientX, before.clientY);
     const to = this.imagePoint(event.clientX, event.clientY);
     this.pointers.set(event.pointerId, event);
-    const share = 1 / (1 + others.length);
-    this.view.x -= (to.x - from.x) * share;
-    this.view.y -= (to.y - from.y) * share;
+    const fraction = 1 / (1 + others.length);
+    this.view.x -= (to.x - from.x) * fraction;
+    this.view.y -= (to.y - from.y) * fraction;
     this.apply();
     if (others.length === 1) {
       const other = others[0];

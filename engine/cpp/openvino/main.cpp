@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t channels = 3;
-constexpr std::size_t max_side = 20'000;
+constexpr std::size_t max_side = 20'000;  // hand-picked, not tuned
 
 enum ExitCode { success = 0, invalid_arguments = 1, unusable = 3, not_writable = 4 };
 
@@ -42,7 +42,7 @@ std::optional<std::vector<std::uint8_t>> pixels_from_file(const fs::path& path, 
     return pixels;
 }
 
-// Prints name and shape of an output and writes its values. Returns whether they could be written.
+// Prints the name and shape of an output and writes its values. Returns whether the file could be written.
 bool write_output(const stage::Output& output, const fs::path& folder) {
     const fs::path path = folder / (output.name + ".f32");
     std::ofstream file(path, std::ios::binary);
@@ -78,7 +78,8 @@ int main(int count, char** words) {
         auto pixels = pixels_from_file(words[5], images.shape);
         if (!pixels)
             return fail(invalid_arguments,
-                        std::string(words[5]) + ": its size does not match BATCH, HEIGHT and WIDTH");
+                        std::string(words[5]) +
+                            ": it cannot be read, or its size does not match BATCH, HEIGHT and WIDTH");
         images.pixels = std::move(*pixels);
         stage::Stage network(words[1], static_cast<int>(*threads));
         for (const auto& output : network.run(images)) {

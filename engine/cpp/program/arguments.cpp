@@ -12,7 +12,7 @@
 namespace program {
 namespace {
 
-constexpr double max_timeout_s = 86'400;  // one day
+constexpr double max_timeout_s = 86'400;  // one day, hand-picked
 
 // Returns the number, or nothing if it is not positive and finite.
 std::optional<double> number_from_text(const char* text) {
@@ -100,7 +100,7 @@ std::variant<Arguments, UsageError> arguments_from_command(int count, char** wor
                                                    {"help", no_argument, nullptr, 'h'},
                                                    {nullptr, 0, nullptr, 0}}};
     Arguments arguments;
-    opterr = 0;  // getopt_long prints nothing, since the messages are in this file
+    opterr = 0;  // getopt_long must print nothing, since this file creates the messages
     int index = 0;
     for (;;) {
         const int position = optind;

@@ -66,8 +66,8 @@ class Backend(Protocol):
     def probe(self) -> Ready | Unusable:
         """Check whether the backend can be used.
 
-        The check reads only package metadata, driver information and stored manifests. It does not import
-        the runtime of the backend.
+        The check reads only package metadata, properties of the CPU and the driver, and stored manifests. It
+        does not import the runtime of the backend.
         """
         ...
 

@@ -41,7 +41,8 @@ def installed_variants() -> dict[str, str]:
 class OnnxRuntime:
     """ONNX Runtime with the CPU and CUDA providers.
 
-    Another `provider` takes precedence over the CUDA provider, and the backend then supports GPUs only.
+    If `provider` is not the CUDA provider, it takes precedence over the CUDA provider. The backend
+    `onnxruntime` supports CPUs and GPUs. A backend of another name supports only GPUs.
     """
 
     name: str
@@ -49,7 +50,7 @@ class OnnxRuntime:
 
     @property
     def is_auto(self) -> bool:
-        """True if no other provider precedes the CUDA provider."""
+        """True for the backend `onnxruntime`, in which no other provider precedes the CUDA provider."""
         return self.name == "onnxruntime"
 
     def probe(self) -> Ready | Unusable:
@@ -91,7 +92,7 @@ def _ports(nodes: list[Any]) -> tuple[Port, ...]:
     )
 
 
-def _create_session(graph: bytes, threads: int, providers: list[Any], *, optimised: bool = True) -> Any:
+def _create_session(graph: bytes, threads: int, providers: list[Any], *, optimized: bool = True) -> Any:
     disable_onnxruntime_telemetry()
     import onnxruntime as ort
 
@@ -99,7 +100,7 @@ def _create_session(graph: bytes, threads: int, providers: list[Any], *, optimis
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    if not optimised:
+    if not optimized:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     return ort.InferenceSession(graph, options, providers=providers)
 
@@ -110,8 +111,8 @@ def _spec_from_session(session: ort.InferenceSession) -> StageSpec:
 
 
 def spec_from_graph(graph: bytes) -> StageSpec:
-    """Return the specification of a graph. The graph is loaded without optimisation."""
-    return _spec_from_session(_create_session(graph, 1, ["CPUExecutionProvider"], optimised=False))
+    """Return the specification of a graph. The graph is loaded without optimization."""
+    return _spec_from_session(_create_session(graph, 1, ["CPUExecutionProvider"], optimized=False))
 
 
 class OnnxRuntimeRunner:
@@ -181,7 +182,7 @@ class CudaOnnxRuntimeRunner:
                 binding.bind_output(port.name, output_device, 0 if output_device == "cpu" else self._gpu)
             self._session.run_with_iobinding(binding)
             binding.synchronize_outputs()
-        except RuntimeError as error:  # ONNX Runtime reports this only in the message
+        except RuntimeError as error:  # only the message tells that memory is exhausted
             if "allocate memory" in str(error) or "out of memory" in str(error).lower():
                 raise OutOfDeviceMemory(self.spec.stage, self._device, str(error)[:200]) from error
             raise

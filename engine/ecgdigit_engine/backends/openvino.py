@@ -1,6 +1,7 @@
 """OpenVINO backend for CPUs.
 
-In INT8, the latency of a page is a quarter lower than with ONNX Runtime (docs/performance.md).
+On a CPU with VNNI, the latency of a page in INT8 is a quarter lower than with ONNX Runtime
+(docs/performance.md).
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ class OpenVino:
 
     @property
     def is_auto(self) -> bool:
-        """True if the CPU supports INT8 or bf16. In FP32, OpenVINO is not faster than ONNX Runtime."""
+        """True if the CPU has instructions for INT8 or bf16.
+
+        In FP32, OpenVINO is not known to be faster than ONNX Runtime.
+        """
         return len(_precisions()) > 1
 
     def probe(self) -> Ready | Unusable:
@@ -59,7 +63,7 @@ class OpenVinoRunner:
 
         self.spec = spec_from_graph(graph)
         core = openvino.Core()
-        # With this setting, the layers of an INT8 graph that are not quantised run in bf16.
+        # With this setting, the layers of an INT8 graph that are not quantized run in bf16.
         is_bf16 = options.precision != "fp32" and has_bf16_dot_product()
         self._compiled: Any = core.compile_model(
             core.read_model(graph, b""),

@@ -1,8 +1,8 @@
 """Deactivation of the telemetry of the runtimes, so that a run makes no network requests.
 
 Since version 1.31, ONNX Runtime stores a device id in the user's cache folder and sends events to Microsoft
-over HTTPS (see its Privacy.md). The Python package of OpenVINO depends on the package openvino-telemetry. On
-import, it starts a child process that sends an event to Google Analytics.
+over HTTPS (see its Privacy.md). The Python package of OpenVINO depends on the package openvino-telemetry.
+When OpenVINO is imported, this package starts a child process that sends an event to Google Analytics.
 """
 
 from __future__ import annotations

@@ -122,7 +122,11 @@ class TensorRtRunner:
         return {name: value.copy() for name, value in fetched.items()}
 
     def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
-        """Enqueue a run and return its outputs, which are valid for later work in the thread's stream."""
+        """Enqueue a run and return its outputs, which later work in the thread's stream may use.
+
+        Raises ShapeOutsideProfile, or OutOfDeviceMemory. The latter is also raised if TensorRT rejects the
+        run for another reason, because TensorRT reports the reason only as text.
+        """
         self.spec.check(feeds, bounded=True, hint=self._hint)
         stream, context = stream_of_thread(self._gpu), self._context()
         for name, value in feeds.items():

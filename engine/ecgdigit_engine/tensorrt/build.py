@@ -1,7 +1,7 @@
 """Build of a TensorRT engine from the graph of a stage.
 
 `tensorrt` and `tensorrt-rtx` have the same API under two module names. The network is strongly typed:
-TensorRT uses the types of the graph, which the export has verified.
+TensorRT uses exactly the types of the graph, whose accuracy the export has verified.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def tensorrt_module(backend: str) -> Any:
 
 @cache
 def tensorrt_logger(backend: str) -> Any:
-    """Return the logger of this process. TensorRT allows only one.
+    """Return the logger of TensorRT in this process. TensorRT allows only one.
 
     The logger collects error messages in `messages`.
     """

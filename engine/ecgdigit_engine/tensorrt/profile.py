@@ -1,4 +1,4 @@
-"""Optimization profile of an engine: the axes of a stage, limited to the sizes that the user specified."""
+"""Optimization profile of an engine: the axes of a stage, changed to the sizes that the user specified."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ def batch_from_text(text: str) -> tuple[int, int, int]:
 
 
 def resize_axes(spec: StageSpec, sizes: Sizes) -> tuple[Axis, ...]:
-    """Return the axes of a stage, limited to the specified sizes.
+    """Return the axes of a stage, changed to the specified sizes.
 
-    `max_side` is rounded down to a multiple of the step of each axis. It can lower the maximum of an axis and
-    the tuned size, but not the minimum. It does not apply to the sampler's axes of positions (`places_…`).
+    `batch` replaces the batch axis. `max_side` is rounded down to a multiple of the step of each axis. It can
+    lower the maximum of an axis and the tuned size, but not the minimum. `max_side` does not apply to the
+    sampler's axes of positions (`places_…`).
     """
     return tuple(_resize_axis(axis, sizes) for axis in spec.axes)
 
@@ -61,7 +62,7 @@ def profile_shapes(
     """Return the minimum, tuned and maximum shape of an input."""
     by_name = {axis.name: axis for axis in axes}
 
-    def shape(part: str) -> tuple[int, ...]:
-        return tuple(size if isinstance(size, int) else getattr(by_name[size], part) for size in port.shape)
+    def shape(bound: str) -> tuple[int, ...]:
+        return tuple(size if isinstance(size, int) else getattr(by_name[size], bound) for size in port.shape)
 
     return shape("low"), shape("tuned"), shape("high")

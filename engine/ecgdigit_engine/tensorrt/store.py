@@ -1,4 +1,7 @@
-"""Content-addressed store of engines. Each engine has a manifest and is published atomically."""
+"""Store of engines. File names contain a digest of the properties that determine an engine.
+
+Each engine has a manifest. Both files are written atomically, the engine before its manifest.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ class EngineIdentity:
 
 @dataclass(frozen=True, slots=True)
 class StoredEngine:
-    """An engine in a store. `seconds` is the duration of the build."""
+    """An engine in a store. `size` is in bytes, and `seconds` is the duration of the build."""
 
     path: Path
     identity: EngineIdentity

@@ -10,7 +10,7 @@ from ecgdigit_engine.tensorrt.profile import BATCH
 from ecgdigit_engine.triton.text_proto import EnumValue, Fields, text_from_fields
 
 VERSION = "1"
-"""Version of each written model, which is also the name of its folder."""
+"""Version of each written model, and name of its version folder."""
 
 _TYPES = {"uint8": "TYPE_UINT8", "int64": "TYPE_INT64", "float16": "TYPE_FP16", "float32": "TYPE_FP32"}
 _TYPES |= {"bytes": "TYPE_STRING"}
@@ -52,8 +52,8 @@ class ModelConfig:
     The first axis of each port is the batch axis, which is omitted from the dimensions in the file.
     `backend_field` is the field `platform` or `backend` and its value. `optional` contains the names of the
     inputs that a request may omit. `queue` is the maximum number of waiting requests, or 0 for no limit.
-    Further requests are rejected immediately. `profile` is the index of the optimization profile of an
-    engine.
+    Further requests are rejected immediately. `profile` is the index of the optimization profile
+    to use, or None for a model that is not an engine.
     """
 
     name: str

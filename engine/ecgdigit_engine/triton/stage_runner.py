@@ -52,7 +52,7 @@ def triton_stages(server: Any, models: Mapping[str, str]) -> StageOpener:
     """Return an opener of stages that models of the same Triton server execute.
 
     `models` maps stage names to model names. The configuration of the server determines threads and
-    concurrency. The graphs of requests only declare the ports, which are the same in all precisions.
+    concurrency. The graphs of requests are used only for their ports, which are the same in all precisions.
     """
 
     def open_stage(request: StageRequest) -> Runner:

@@ -1,13 +1,13 @@
-"""Rectified pages with the predictions of teachers for their rows, and their files.
+"""Rectified pages, the predictions of the teachers for the rows of a page, and the files that contain both.
 
     rectified/ID/NAME.rect.png             image of the sheet, 10 px/mm along time and 8 px/mm in height
-    rectified_labels/ID/NAME.npy           uint8 (rows, 160, 2 · width): probability × 255 of each height in
-                                           each output column of the strip ±20 mm around a row
-    rectified_labels/ID/NAME.tall.npy      uint8 (rows, 320, 2 · width): the same for the strip ±40 mm
-    rectified_labels/ID/NAME.presence.npy  uint8 (rows, 2 · width): fraction × 255 of each output column that
-                                           the trace covers
-    rectified_labels/ID/NAME.json          layout, speed, gain and rows of the page; `middle_px` is the pixel
-                                           row at the middle of the strips of a row
+    rectified_labels/ID/NAME.npy           uint8 (lead rows, 160, 2 · width): probability × 255 of each height
+                                           in each output column of the strip ±20 mm around a row
+    rectified_labels/ID/NAME.tall.npy      uint8 (lead rows, 320, 2 · width): the same for the strip ±40 mm
+    rectified_labels/ID/NAME.presence.npy  uint8 (lead rows, 2 · width): fraction × 255 of each output column
+                                           that the trace covers
+    rectified_labels/ID/NAME.json          layout, speed, gain, rows and teachers of the page; `middle_px` is
+                                           the pixel row at the middle of the strips of a lead row
 
 ID is NAME without the type suffix of the competition. For example, the ID of `1234-0005` is `1234`.
 """
@@ -63,7 +63,7 @@ class RectifiedPage:
 
 
 def page_group(name: str) -> str:
-    """Return the ID of a page."""
+    """Return the ID of a page with this name."""
     match = _NAME_WITH_TYPE.fullmatch(name)
     return match.group(1) if match else name
 
@@ -97,9 +97,9 @@ def rectified_labels(folder: Path) -> list[Path]:
 
 
 def load_rectified(path: Path) -> RectifiedPage:
-    """Read a page that `save_rectified` wrote. Labels are memory-mapped.
+    """Read the page of a JSON file that `save_rectified` wrote. The labels are memory-mapped.
 
-    Raises OSError if the image is missing or damaged.
+    Raises OSError if the image is missing or damaged, or if a label file is missing.
     """
     name, labels = path.stem, path.parent
     image = labels.parent.parent / "rectified" / labels.name / f"{name}.rect.png"

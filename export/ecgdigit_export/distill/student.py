@@ -30,7 +30,7 @@ from ecgdigit_rt.stages import BINS_PER_MM, STRIP_ROWS_PER_MM
 # Number of samples per page, as in training on pages with truth. Hand-picked, not tuned.
 _CROPS = 16
 _SHAPES = {"": (512, 0.85), ".tall": (256, 0.15)}
-"""Width (px) and share of the crops by suffix of the label file. Hand-picked, not tuned."""
+"""Width (px) and fraction of the crops by suffix of the label file. Hand-picked, not tuned."""
 _ROWS_PER_BIN = round(STRIP_ROWS_PER_MM / BINS_PER_MM)
 # Maximum vertical shift of a crop. Hand-picked, not tuned.
 _MAX_SHIFT_BINS = 16
@@ -44,10 +44,10 @@ def rectified_samples(path: Path, rng: np.random.Generator) -> Iterator[Sample]:
     """
     page = load_rectified(path)
     suffixes = list(_SHAPES)
-    shares = [share for _, share in _SHAPES.values()]
+    fractions = [fraction for _, fraction in _SHAPES.values()]
     for _ in range(_CROPS):
         row = int(rng.integers(len(page.rows)))
-        yield _crop(page, row, suffixes[int(rng.choice(len(suffixes), p=shares))], rng)
+        yield _crop(page, row, suffixes[int(rng.choice(len(suffixes), p=fractions))], rng)
 
 
 def _crop(page: RectifiedPage, row: int, suffix: str, rng: np.random.Generator) -> Sample:
@@ -70,8 +70,8 @@ def _crop(page: RectifiedPage, row: int, suffix: str, rng: np.random.Generator) 
 def distill_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """Return the cross-entropy with the height distributions and presence of the teachers, and metrics.
 
-    `error_mm` is the mean difference between the expected heights, weighted as in the loss. `presence` is the
-    loss of presence.
+    `error_mm` is the mean absolute difference between the expected heights of the student and of the
+    teachers, weighted as in the loss. `presence` is the loss of presence.
     """
     logits, presence = model(batch["pixels"])
     target = batch["heights"].float()
@@ -80,7 +80,7 @@ def distill_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[s
     covered = batch["covered"].float() / FULL
     centres = torch.arange(logits.shape[1], device=logits.device) + 0.5
     expected = (target * centres[:, None]).sum(1)
-    # The shift of a crop may move the trace out of it.
+    # The vertical shift of a crop may move the trace out of the crop.
     is_labelled = (covered > 0.5) & (total > 0.5 * FULL)
     weight = is_labelled.float() * importance(torch.where(is_labelled, expected, torch.nan)).nan_to_num(1.0)
     total_weight = weight.sum().clamp_min(1)
@@ -101,8 +101,8 @@ DISTILLATION = Recipe(rectified_samples, distill_loss, 320 * 512)
 def student_curriculum(folder: Path, settings: TrainSettings) -> Curriculum:
     """Return the curriculum of all rectified pages in a folder.
 
-    If the settings specify pages with truth for validation, these are used. Otherwise there is no validation.
-    Raises TrainingPagesMissing if a folder contains no pages.
+    The validation pages are those of `settings.validation.pages`. If it is None, no pages are validated.
+    Raises TrainingPagesMissing if `folder` or the validation folder contains no pages.
     """
     paths = rectified_labels(folder)
     if not paths:

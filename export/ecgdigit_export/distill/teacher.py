@@ -29,10 +29,10 @@ from ecgdigit_rt.models import graph_precisions, load_models
 from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.stages import SIDE_STEP, STRIP_PX_PER_MM, STRIP_ROWS_PER_MM
 
-# Margins around the rows, along time and in height. The vertical margin contains the tall strips (±40 mm) of
-# the outer rows.
+# Margins around the rows in mm, along time and in height. The vertical margin contains the tall strips
+# (±40 mm) of the outer rows. Hand-picked, not tuned.
 _MARGIN_MM = (12.0, 42.0)
-_WHITE = 255
+_WHITE = 255  # largest value of a uint8 pixel
 
 
 class Teachers:
@@ -93,19 +93,19 @@ class Teachers:
         )
 
     def _predict(self, strip: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the means of the height distributions (bins, columns) and of presence (columns,), × 255."""
+        """Return the mean height distribution (bins, columns) and mean presence (columns,), both × 255."""
         heights, presence = [], []
         for runner in self._traces:
             outputs = runner.run({"pixels": strip[None]})
             logits = outputs["height_logits"][0].astype(np.float64)
-            shares = np.exp(logits - logits.max(0))
-            heights.append(shares / shares.sum(0))
+            likelihoods = np.exp(logits - logits.max(0))
+            heights.append(likelihoods / likelihoods.sum(0))
             presence.append(1 / (1 + np.exp(-outputs["presence_logits"][0].astype(np.float64))))
         return _to_uint8(np.mean(heights, 0)), _to_uint8(np.mean(presence, 0))
 
 
 def strip_at(rectified: NDArray[np.uint8], middle_px: int, half_height_mm: float) -> NDArray[np.uint8]:
-    """Return the strip around a pixel row of a rectified page. It is white beyond the edges of the page."""
+    """Return the strip around a pixel row of a rectified page. Beyond the edges of the page, it is white."""
     half = round(half_height_mm * STRIP_ROWS_PER_MM)
     strip = np.full((2 * half, *rectified.shape[1:]), _WHITE, np.uint8)
     first, stop = max(0, middle_px - half), min(rectified.shape[0], middle_px + half)
@@ -113,8 +113,8 @@ def strip_at(rectified: NDArray[np.uint8], middle_px: int, half_height_mm: float
     return strip
 
 
-def _to_uint8(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.asarray(np.round(shares * FULL), np.uint8)
+def _to_uint8(fractions: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.asarray(np.round(fractions * FULL), np.uint8)
 
 
 def write_rectified(

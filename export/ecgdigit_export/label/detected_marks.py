@@ -1,4 +1,4 @@
-"""Marks (printed labels) that the locate stage detects on a page and that match its layout."""
+"""Marks that the locate stage detects on a page and that match the layout of the page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.stages import GAINS, PULSE, SPEEDS
 
-# Maximum distance of a lead name from the start of its segment, maximum vertical distance of a pulse from the
-# baseline of its row, and box sizes (width, height) of texts and of pulses. Hand-picked, not tuned.
+# Maximum distance of a lead name from the point where its segment starts on the baseline, maximum vertical
+# distance of a pulse from the baseline of its row, and box sizes (width, height) of texts and of pulses.
+# Hand-picked, not tuned.
 _MAX_LABEL_DISTANCE_MM = 25.0
 _MAX_PULSE_DISTANCE_MM = 12.0
 _BOX_MM = (6.0, 4.0)
@@ -19,7 +20,7 @@ _PULSE_BOX_MM = (5.0, 10.0)
 
 
 def detected_marks(heatmap: PaperHeatmap, layout: Layout) -> tuple[Mark, ...]:
-    """Return the marks of lead names near their segments, of pulses, and of speed and gain."""
+    """Return the marks of lead names near their segments, of pulses, and of the layout's speed and gain."""
     starts = {
         (segment.lead, segment.start_mm, row.baseline_mm) for row in layout.rows for segment in row.segments
     }
@@ -45,7 +46,7 @@ def detected_marks(heatmap: PaperHeatmap, layout: Layout) -> tuple[Mark, ...]:
 
 
 def _peak(heatmap: PaperHeatmap, name: str, baseline_mm: float | None = None) -> tuple[float, float] | None:
-    """Return the position (mm) of the maximum of a channel, or None if it is below the threshold.
+    """Return the position (mm) of the maximum of a channel, or None if the maximum is below `MARK_THRESHOLD`.
 
     If `baseline_mm` is specified, only positions near this baseline are searched.
     """

@@ -1,4 +1,4 @@
-"""Folders of training pages, made from scanned pages with truth."""
+"""Folders of training pages that are made from scanned pages with truth."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from ecgdigit_rt.formats.test_csv import LeadRequest
 from ecgdigit_rt.results import PageRef
 
 _GREEN = (0, 150, 0)  # RGB colour of the true curves in previews
+# Quality 96 without chroma subsampling. Hand-picked, not tuned.
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """Outcome of one page. `problem` is the reason why the page was skipped, or empty if it was written."""
+    """Outcome of one page. `problem` is the reason why the page was skipped, or empty if its files exist."""
 
     page: str
     problem: str = ""
@@ -42,8 +43,10 @@ def label_pages(
     """Write the upright image NAME.jpg and the truth NAME.npz of each page, and yield the outcomes.
 
     A preview is written to FOLDER-preview/NAME.png. `pages` are pairs of a name and a page. `truths` are
-    truth files by page name. `requests` are the requests of test.csv by page name. A page is skipped if it
-    has no truth, cannot be digitized or does not match its truth.
+    truth files by page name. `requests` are the requests of test.csv by page name.
+
+    A page is skipped if it has no truth, if the page or its truth cannot be read, if the page cannot be
+    digitized, or if it does not match its truth.
     """
     previews = folder.with_name(f"{folder.name}-preview")
     folder.mkdir(parents=True, exist_ok=True)

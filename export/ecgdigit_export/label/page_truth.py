@@ -1,8 +1,8 @@
-"""Truth of a scanned page with known signals, in the same form as that of synthetic pages.
+"""Ground truth of a scanned page with known signals, in the form that is used for synthetic pages.
 
 The pipeline provides the geometry of the paper and the layout. The recording provides the exact signals. The
-start of the page and the offset of the recorder are arbitrary. Therefore the signal of each lead is aligned
-with the trace, along time to a fraction of a column, and in height.
+time in the recording at which the page starts, and the vertical offset of the trace, are unknown. Therefore
+the signal of each lead is aligned with the trace in time, to a fraction of a column, and in height.
 """
 
 from __future__ import annotations
@@ -25,31 +25,33 @@ from ecgdigit_rt.results import Row, Segment
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 STEP_MM = 2.5
-"""Lattice step, which is the same as for synthetic pages."""
-LABELLED = "own"
-"""`PageTruth.kind` of labelled pages."""
+"""Lattice step of the geometry of a page, as for synthetic pages."""
+OWN_PAGE_KIND = "own"
+"""`PageTruth.kind` of the user's own pages, which this module labels."""
 
-# Maximum shift along time, as in the metric of the competition, and the fractions of a column that are tried.
+# Maximum lag in seconds, as in the metric of the competition.
 _MAX_LAG_S = 0.2
+# Fractions of a column that are added to the best lag in whole columns. Hand-picked, not tuned.
 _FRACTIONS = np.linspace(-1, 1, 41)
 MIN_QUALITY_DB = 8.0
 """Minimum signal-to-noise ratio of the traces. Hand-picked, not tuned.
 
-Below it, the truth is assumed to belong to another page.
+If the ratio is lower, the truth is assumed to belong to another page.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class LeadFit:
+class SegmentFit:
     """Aligned truth of one segment.
 
-    `height_mm` is (columns,), the height above the baseline. `signal` is the energy of the truth. `error` is
-    the energy of the difference between the truth and the trace.
+    `height_mm` is (columns,), the height above the baseline. `signal_energy` is the energy of the truth about
+    its median. `error_energy` is the energy of the difference between the truth and the trace. Both are sums
+    in mm² over the columns with a confidence above 0, or over all columns if there are no such columns.
     """
 
     height_mm: NDArray[np.float64] = field(repr=False)
-    signal: float
-    error: float
+    signal_energy: float
+    error_energy: float
 
 
 def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALITY_DB) -> PageTruth:
@@ -76,13 +78,14 @@ def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALI
             curve[first:stop] = fit.height_mm
             fits.append(fit)
         curves.append(curve.astype(np.float32))
-    error = sum(fit.error for fit in fits)
-    db = db_from_ratio(sum(fit.signal for fit in fits) / error) if error else np.inf
+    error = sum(fit.error_energy for fit in fits)
+    db = db_from_ratio(sum(fit.signal_energy for fit in fits) / error) if error else np.inf
     if db < min_quality_db:
-        raise TruthMismatch(truth.image, f"the traces match it with only {db:.1f} dB")
+        problem = f"the signal-to-noise ratio of the traces is {db:.1f} dB (minimum {min_quality_db:g} dB)"
+        raise TruthMismatch(truth.image, problem)
     mesh, image = state.mesh, state.located.image
     return PageTruth(
-        kind=LABELLED,
+        kind=OWN_PAGE_KIND,
         image_size=(image.shape[1], image.shape[0]),
         nodes_px=_lattice_nodes(mesh),
         origin_mm=mesh.origin_mm,
@@ -98,10 +101,10 @@ def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALI
 
 
 class _Spline:
-    """Spline of the truth of a lead: height in mm by distance from the start of a segment in mm.
+    """Spline through the truth of a lead: height in mm as a function of a distance in mm.
 
-    It is constant beyond the ends of the truth. `delay_s` is the time from the first sample of the truth to
-    the start of the segment.
+    The distance is from the start of a segment. The height is constant beyond the ends of the truth.
+    `delay_s` is the time from the first sample of the truth to the start of the segment.
     """
 
     def __init__(
@@ -120,24 +123,28 @@ class _Spline:
 
 def _fit_segment(
     spline: _Spline, trace: LeadTrace, segment: Segment, columns_mm: NDArray[np.float64]
-) -> LeadFit:
+) -> SegmentFit:
     """Return the truth at the positions `columns_mm`, aligned with the trace.
 
-    The shift along time minimises the variance of the difference over the columns with a confidence above 0.
+    The lag in whole columns maximises the cross-correlation over all columns. The fraction of a column that
+    is added to the lag minimises the variance of the difference between the truth and the trace. The variance
+    is computed over the columns with a confidence above 0, or over all columns if there are no such columns.
     """
     traced = trace.height_mm.astype(np.float64)
     along = trace.start_mm - segment.start_mm + np.arange(traced.size) / trace.columns_per_mm
     lag = best_lag(traced, spline.at(along), spline.max_lag)
-    shifted = {share: spline.at(along - (lag + share) / trace.columns_per_mm) for share in _FRACTIONS}
+    shifted = {
+        fraction: spline.at(along - (lag + fraction) / trace.columns_per_mm) for fraction in _FRACTIONS
+    }
     is_confident = trace.confidence > 0
     is_confident = is_confident if is_confident.any() else np.ones_like(is_confident)
-    variances = {share: float(np.var((traced - true)[is_confident])) for share, true in shifted.items()}
-    best = min(variances, key=lambda share: variances[share])
+    variances = {fraction: float(np.var((traced - true)[is_confident])) for fraction, true in shifted.items()}
+    best = min(variances, key=lambda fraction: variances[fraction])
     offset = float(np.mean((traced - shifted[best])[is_confident]))
     height = spline.at(columns_mm - segment.start_mm - (lag + best) / trace.columns_per_mm) + offset
     signal = shifted[best][is_confident]
     energy = float(np.sum(np.square(signal - np.median(signal))))
-    return LeadFit(height, energy, variances[best] * int(is_confident.sum()))
+    return SegmentFit(height, energy, variances[best] * int(is_confident.sum()))
 
 
 def _segment_columns(row: Row, segment: Segment) -> tuple[int, int]:
@@ -149,7 +156,7 @@ def _segment_columns(row: Row, segment: Segment) -> tuple[int, int]:
 
 
 def _lead_starts_s(state: PageState) -> Mapping[str, float]:
-    """Return the time at which the truth of each lead starts: the start of its longest segment."""
+    """Return the assumed start of the truth of each lead in s: the start of the lead's longest segment."""
     longest: dict[str, Segment] = {}
     for row in state.page.layout.rows:
         for segment in row.segments:

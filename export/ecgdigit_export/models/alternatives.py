@@ -45,7 +45,7 @@ class MultiTaskOutput(NamedTuple):
 
 
 def _laplace_logits(regression: HeightRegression, bins: int) -> Tensor:
-    """Return the log probabilities of the bins up to a constant, (batch, bins, columns)."""
+    """Return the log probabilities of the bins up to a constant per column, (batch, bins, columns)."""
     centres = torch.arange(bins, device=regression.height.device, dtype=torch.float32) + 0.5
     return -(centres.view(1, -1, 1) - regression.height[:, None]).abs() / regression.log_scale.exp()[:, None]
 

@@ -1,4 +1,4 @@
-"""Networks initialised from shipped ONNX graphs, in which batch norms are fused into convolutions."""
+"""Initialisation of networks from exported ONNX graphs, in which batch norms are fused into convolutions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from torch import nn
 from ecgdigit_export.eager import eager_module
 
 
-def network_from_graph(network: nn.Module, graph: bytes) -> None:
+def load_graph_weights(network: nn.Module, graph: bytes) -> None:
     """Initialise `network`, in place, so that its outputs equal those of the graph.
 
     `network` must have the family and stage of the graph. Each fused batch norm is restored as a norm that
-    only adds the fused bias. Its statistics are meaningless, so it must stay in eval mode (`freeze_norms`).
+    only adds the fused bias. The running statistics of the restored norm are not those of the features,
+    so it must stay in eval mode (`freeze_norms`).
     """
     fused = dict(eager_module(graph).named_parameters())
     with torch.no_grad():

@@ -1,8 +1,9 @@
-"""Networks of the three stages. Each consists of a body (a U-Net) and a head. Families differ in the bodies.
+"""Networks of the three stages. Each consists of a body (a U-Net) and a head.
 
-The inputs of a network are uint8 NHWC RGB images whose sides are multiples of 32. A network computes in the
-type of its weights. The outputs are FP32, because sums and exponentials over the height of a strip require
-it.
+Families differ in the bodies. The experimental families also have another trace network (`alternatives`). The
+inputs of a network are uint8 NHWC RGB images whose sides are multiples of 32. A network computes in the type
+of its weights. The outputs are FP32, because sums and exponentials over the height of a strip require this
+precision.
 
 The attribute names of the modules are keys of the stored weights and names in the exported graphs.
 """
@@ -65,7 +66,8 @@ class Grid(nn.Module):
     """Network of the grid stage: phase of the 5 mm grid, `phase` (batch, 4, height/4, width/4).
 
     The channels are cos and sin of 2πu/5 mm, then cos and sin of 2πv/5 mm. The network is trained with the
-    squared error. The length of each pair is therefore its confidence, which is near 0 if no grid is visible.
+    squared error. The length of the vector of each pair is therefore its confidence, which is near 0 if no
+    grid is visible.
     """
 
     def __init__(self, body: Body) -> None:
@@ -84,8 +86,8 @@ class Trace(nn.Module):
 
     The inputs are strips (batch, height, width, 3) with 8 px/mm in height and 10 px/mm along time. The
     outputs are `height_logits` (batch, height/2, 2·width), for a softmax over the height, and
-    `presence_logits` (batch, 2·width). An additional input channel contains the distance from the centre of
-    the strip, so that the network can separate rows that cross.
+    `presence_logits` (batch, 2·width). An additional input channel contains the vertical distance from the
+    centre of the strip, so that the network can separate rows that cross.
     """
 
     def __init__(self, body: Body) -> None:
@@ -109,6 +111,9 @@ class Trace(nn.Module):
 
 
 def _interleave_columns(maps: Tensor) -> Tensor:
-    """Reshape (batch, 4, height, width) to (batch, height, 4·width). The channels are adjacent columns."""
+    """Reshape (batch, 4, height, width) to (batch, height, 4·width).
+
+    Channel k of column j becomes column 4·j + k.
+    """
     batch, _, height, width = maps.shape
     return maps.permute(0, 2, 3, 1).reshape(batch, height, 4 * width)

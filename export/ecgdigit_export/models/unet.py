@@ -1,4 +1,4 @@
-"""Small U-Net, which is the body of all stages of `lite`."""
+"""Small U-Net: the body of all stages of `lite`."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class UNet(nn.Module):
     the level of the output: 0 for stride 2, 1 for stride 4. `finish` is the number of residual blocks at the
     end. The deepest features are an additional output, for properties of the whole image.
 
-    Skip connections are added and followed by one convolution. Concatenation with two convolutions would
-    double the time of the network, because most of it is spent on the finest level.
+    Skip connections are added and followed by one convolution. Concatenation with two convolutions is
+    assumed to double the time of the network, because most of the time is spent on the finest level.
     """
 
     def __init__(
@@ -89,5 +89,5 @@ def planes_from_bytes(pixels: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def normalise(planes: Tensor) -> Tensor:
-    """Scale values from 0 to 255 to the range of the networks' inputs, -2 to 2."""
+    """Scale values from 0 to 255 to the range of the networks' inputs, from -2 to almost 2."""
     return (planes - 128.0) / 64.0

@@ -9,8 +9,8 @@ from ecgdigit_export.synth.surface import Lattice
 
 Float = NDArray[np.float32]
 
-# Long sides of photographs and their probabilities. Hand-picked, not tuned. A phone camera with 12 megapixels
-# has 4032 px.
+# Long sides of photographs and their probabilities. Hand-picked, not tuned. Images of a
+# 12-megapixel phone camera have a long side of 4032 px.
 _LONG_SIDES_PX = (1200, 1600, 2000, 2600, 3024, 3500, 4032)
 _LONG_SIDE_CHANCES = (0.08, 0.14, 0.18, 0.18, 0.28, 0.08, 0.06)
 
@@ -35,8 +35,8 @@ def _rotation(rng: np.random.Generator, tilt_deg: float, roll_deg: float) -> NDA
 def project_photo(lattice: Lattice, z: Float, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
     """Return the nodes in pixels, (rows, columns, 2) float32, and the image size (width, height).
 
-    The camera is a pinhole with slight radial distortion. The standard deviation of its tilt is 9° in both
-    directions, and that of its rotation is 5°. The sheet fills most of the frame and sometimes exceeds it.
+    The camera is a pinhole with slight radial distortion. The standard deviation of its tilt is 9° about
+    both axes, and that of its roll is 5°. The sheet fills most of the frame and sometimes exceeds it.
     """
     u, v = np.meshgrid(lattice.u - lattice.u.mean(), lattice.v - lattice.v.mean())
     extent = float(max(np.ptp(lattice.u), np.ptp(lattice.v)))
@@ -84,7 +84,7 @@ def project_scan(lattice: Lattice, rng: np.random.Generator) -> tuple[Float, tup
 
 
 def project_render(lattice: Lattice, px_per_mm: float) -> tuple[Float, tuple[int, int]]:
-    """Return the nodes in pixels of the raster of the sheet. The returned image size is (0, 0)."""
+    """Return the nodes in pixels of the raster of the sheet. The image size is always (0, 0)."""
     u, v = np.meshgrid(lattice.u - lattice.u[0], lattice.v - lattice.v[0])
     nodes = np.stack([u, v], -1) * px_per_mm
     return nodes.astype(np.float32), (0, 0)

@@ -32,7 +32,7 @@ class Capture:
 def _warp_sheet(
     sheet: Sheet, lattice: Lattice, nodes: Float, size: tuple[int, int], background: Image
 ) -> Image:
-    """Warp the raster of the sheet onto `background`, (height, width, 3), in place, and return it."""
+    """Warp the raster of the sheet onto `background`, (height, width, 3), and return `background`."""
     ppm = sheet.style.px_per_mm
     spacing = np.median(np.hypot(*np.diff(nodes, axis=1).reshape(-1, 2).T)) / STEP_MM
     raster = sheet.raster
@@ -94,7 +94,7 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
     grey = np.clip(grey.reshape(speckle.shape).astype(np.int16) + speckle, 0, 255).astype(np.uint8)
     white = float(np.percentile(grey[::8, ::8], 70))
     if rng.random() < 0.2:
-        ink = float(np.percentile(grey[::4, ::4], 0.7))  # traces and text cover a few per cent
+        ink = float(np.percentile(grey[::4, ::4], 0.7))  # traces and text cover a few per cent of the page
         cut = np.float32(ink + (white - ink) * rng.uniform(0.4, 0.8))
         dither = np.tile(
             np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32), (1, 1)
@@ -111,7 +111,10 @@ def _black_and_white(image: Image, rng: np.random.Generator) -> Image:
 
 
 def render(sheet: Sheet, rng: np.random.Generator) -> Capture:
-    """Return the raster of the sheet. It is downscaled, made grey, made noisy or recompressed at random."""
+    """Return the raster of the sheet, downscaled, made grey, made noisy or recompressed at random.
+
+    The raster may be modified.
+    """
     lattice = lattice_over(sheet.style.paper)
     nodes, _ = project_render(lattice, sheet.style.px_per_mm)
     image = sheet.raster
@@ -132,7 +135,7 @@ def render(sheet: Sheet, rng: np.random.Generator) -> Capture:
 
 
 def scan(sheet: Sheet, rng: np.random.Generator, black_and_white: bool = False) -> Capture:
-    """Return a scan of the sheet by a flatbed or sheet-fed scanner."""
+    """Return a scan by a flatbed or sheet-fed scanner, or, if `black_and_white`, by a copier or fax."""
     lattice = lattice_over(sheet.style.paper)
     nodes, size = project_scan(lattice, rng)
     lid = rng.choice((255, 250, 235, 120, 20), p=(0.5, 0.2, 0.1, 0.1, 0.1))
@@ -162,7 +165,7 @@ def _desk(rng: np.random.Generator, size: tuple[int, int]) -> Image:
 
 
 def _draw_second_sheet(image: Image, sheet: Sheet, nodes: Float, rng: np.random.Generator) -> None:
-    """Draw another sheet, which will be visible at the edges of the first one."""
+    """Draw the sheet a second time, upside down, where it is visible at the edges of the first one."""
     height, width = sheet.raster.shape[:2]
     corners = nodes[[0, 0, -1, -1], [0, -1, -1, 0]] + rng.normal(0, 0.07 * np.ptp(nodes[..., 0]), 2)
     corners = corners + rng.normal(0, 0.02 * np.ptp(nodes[..., 0]), (4, 2))
@@ -194,10 +197,10 @@ def _draw_finger(image: Image, rng: np.random.Generator) -> None:
     height, width = image.shape[:2]
     edge = rng.integers(4)
     at = rng.uniform(0.1, 0.9)
-    reach = rng.uniform(0.03, 0.12) * width
+    length = rng.uniform(0.03, 0.12) * width
     centre = ((at * width, 0), (at * width, height), (0, at * height), (width, at * height))[edge]
     skin = np.array((224, 172, 140)) * rng.uniform(0.4, 1.05)
-    axes = (int(reach), int(reach * rng.uniform(0.35, 0.6)))
+    axes = (int(length), int(length * rng.uniform(0.35, 0.6)))
     angle = float((90, 90, 0, 0)[edge] + rng.normal(0, 20))
     cv2.ellipse(image, (int(centre[0]), int(centre[1])), axes, angle, 0, 360, skin.tolist(), -1, cv2.LINE_AA)
 
@@ -232,7 +235,7 @@ def _develop(image: Image, rng: np.random.Generator) -> Image:
 
 
 def screen(sheet: Sheet, rng: np.random.Generator) -> Capture:
-    """Return a photograph of the page on a monitor, with moiré patterns of its pixel grid."""
+    """Return a photograph of a monitor that shows the sheet, with moiré patterns of its pixel grid."""
     lattice = lattice_over(sheet.style.paper)
     nodes, size = project_photo(lattice, np.zeros((lattice.v.size, lattice.u.size), np.float32), rng)
     image = _warp_sheet(sheet, lattice, nodes, size, _desk(rng, size))
@@ -259,4 +262,4 @@ CAPTURES: dict[str, tuple[float, Callable[[Sheet, np.random.Generator], Capture]
     "crumpled": (0.12, lambda sheet, rng: photo(sheet, rng, crumple=float(rng.uniform(0.2, 1)))),
     "screen": (0.10, screen),
 }
-"""Functions by kind of image, with their shares of a training set. The shares are hand-picked, not tuned."""
+"""Functions by kind of image, with their fractions of a training set. Hand-picked, not tuned."""

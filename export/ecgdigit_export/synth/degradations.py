@@ -120,4 +120,4 @@ DEGRADATIONS: dict[str, tuple[float, Callable[[Raster, float, np.random.Generato
     "patches": (0.10, patches),
     "fold_marks": (0.14, fold_marks),
 }
-"""Functions by name, with their probabilities on a page that is not a render. Hand-picked, not tuned."""
+"""Functions by name, with their probabilities on a page whose kind is not `render`. Hand-picked."""

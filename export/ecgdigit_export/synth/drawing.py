@@ -33,7 +33,7 @@ def draw_sheet(style: SheetStyle, signals: NDArray[np.float32], rng: np.random.G
 def _line_coverage(positions_px: NDArray[np.floating], width_px: float, size: int) -> NDArray[np.float32]:
     """Return the fraction of each of `size` pixels that lines of width `width_px` cover.
 
-    The edges of the lines are one pixel wide.
+    The coverage decreases linearly over one pixel at the edges of the lines.
     """
     centres = np.arange(size) + 0.5
     if positions_px.size == 0:
@@ -42,8 +42,8 @@ def _line_coverage(positions_px: NDArray[np.floating], width_px: float, size: in
     left = positions_px[np.maximum(after - 1, 0)]
     right = positions_px[np.minimum(after, positions_px.size - 1)]
     distance = np.minimum(np.abs(centres - left), np.abs(centres - right))
-    reach = 0.5 * max(width_px, 1.0) + 0.5
-    return (min(1.0, width_px) * np.clip(reach - distance, 0, 1)).astype(np.float32)
+    outer_distance = 0.5 * max(width_px, 1.0) + 0.5
+    return (min(1.0, width_px) * np.clip(outer_distance - distance, 0, 1)).astype(np.float32)
 
 
 def _draw_grid(sheet: Sheet, grid: GridStyle) -> None:
@@ -72,7 +72,7 @@ def _draw_grid(sheet: Sheet, grid: GridStyle) -> None:
 
 
 def _pen_width_px(sheet: Sheet, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the pen width in each of `count` columns. It varies slowly by about a tenth."""
+    """Return the pen width in each of `count` columns. It varies slowly, with a standard deviation of 8 %."""
     knots = 1 + 0.08 * rng.standard_normal(count // 80 + 2)
     wobble = np.interp(np.arange(count) / 80, np.arange(knots.size), knots)
     return (sheet.style.pen_width_mm * sheet.style.px_per_mm * wobble).astype(np.float32)
@@ -89,7 +89,7 @@ def _draw_traces(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random.Gen
         if style.separator == "gap":
             for cut in cuts:
                 x[cut - 8 : cut + 8] = np.nan
-        elif not style.joins_leads:  # do not connect the last sample of a lead with the next lead
+        elif not style.joins_leads:  # do not connect the end of a lead with the start of the next lead
             x, y, width = (np.insert(a, cuts, np.nan) for a in (x, y, width))
         draw_polyline(coverage, x, y, width)
 

@@ -1,4 +1,4 @@
-"""Folders of synthetic pages with truth, written by several processes, and contact sheets of them."""
+"""Folders of synthetic pages with truth, written by several processes, and their contact sheets."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _start_worker(signals: Path | None) -> None:
 class SynthesisRequest:
     """Options of synthesis.
 
-    `kind` and `layout` apply to all pages. If None, they are selected at random for each page. `turn` allows
-    the rotation of pages by 90, 180 or 270 degrees.
+    `kind` and `layout` apply to all pages. If one of them is None, it is selected at random for each page.
+    If `turn`, some pages are rotated by 90, 180 or 270 degrees.
     """
 
     kind: str | None = None

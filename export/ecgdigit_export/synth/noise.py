@@ -1,6 +1,6 @@
 """Random noise from OpenCV's fast generator.
 
-Its seed is drawn from NumPy's generator, so that pages are reproducible.
+The seed of this generator is drawn from NumPy's generator, so that pages are reproducible.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from ecgdigit_export.synth.style import SheetStyle, style_from_rng
 from ecgdigit_export.synth.surface import STEP_MM
 from ecgdigit_export.synth.truth import PageTruth
 
-_PACEMAKER_SHARE = 0.06
-"""Share of pages with pacemaker spikes. Hand-picked, not tuned."""
+_PACEMAKER_PROBABILITY = 0.06
+"""Probability that a page has pacemaker spikes. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ def synthetic_page(
 
     `signals` is (12, n) float32 in mV at 500 Hz. `kind` is a key of `CAPTURES`. `layout` is a key of
     `LAYOUTS`. `style` includes the layout, so that `layout` is ignored if both are specified. Each of the
-    three is random if None. `turn` allows rotation by 90, 180 or 270 degrees.
+    three is random if None. If `turn`, a quarter of the pages are rotated by 90, 180 or 270 degrees.
     """
     names = list(CAPTURES)
     weights = np.array([CAPTURES[name][0] for name in names])
-    if rng.random() < _PACEMAKER_SHARE:
+    if rng.random() < _PACEMAKER_PROBABILITY:
         signals = with_pacemaker(signals, rng)
     kind = kind or str(rng.choice(names, p=weights / weights.sum()))
     sheet = draw_sheet(style or style_from_rng(rng, layout), signals, rng)

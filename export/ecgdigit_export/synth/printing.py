@@ -30,6 +30,7 @@ _HEADER_LINES = (
     "Technician:",
     "Room {a}",
 )
+# Ranges (the upper limit is excluded) of the numbers in `_HEADER_LINES` by name. Hand-picked, not tuned.
 _HEADER_NUMBERS = {
     "n": (10000, 99999),
     "a": (18, 99),
@@ -53,9 +54,9 @@ def _print_word(
 ) -> float:
     """Print `word` with its left edge at `u_mm` and its middle at `v_mm`, and return its width in mm.
 
-    If `name` is specified, a mark with this name is added. Its box contains the `number` at the beginning of
-    the word, or the whole word if `number` is empty. The network recognises the text at the centre of a mark
-    best.
+    If `name` is specified, a mark with this name is added. The box of the mark contains the `number` at the
+    beginning of the word, or the whole word if `number` is empty. The network recognises the text at the
+    centre of a mark best.
     """
     style = sheet.style
     mask = word_mask(word, style.font, cap_mm * style.px_per_mm)

@@ -17,9 +17,9 @@ from ecgdigit_rt.results import LEADS
 SAMPLES = RATE_HZ * DURATION_S
 _INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 _MIN_RATE_HZ = 250.0
-"""Minimum sampling rate of a record, unless the rates of all records are lower.
+"""Minimum sampling rate of a record, unless the rates of all records are lower. Hand-picked, not tuned.
 
-PTB-XL contains each record at 100 and at 500 Hz.
+PTB-XL contains each record at 100 and at 500 Hz, of which only the latter is used.
 """
 
 
@@ -36,7 +36,8 @@ def open_recordings(path: Path) -> Recordings:
     An npz file contains either
 
     - `signals_mv` (count, 12, samples), in the order of `LEADS`, and `rate_hz`, or
-    - `delta_uv` (count, 8, 5000), the first differences of I, II and V1 to V6 in microvolts at 500 Hz.
+    - `delta_uv` (count, 8, 5000), I, II and V1 to V6 in microvolts at 500 Hz: the first sample, followed
+      by the differences between consecutive samples.
 
     Raises RecordingsUnusable, or DependencyMissing for WFDB records if the extra `wfdb` is not installed.
     """
@@ -77,13 +78,13 @@ class NpzRecordings:
 
 
 class WfdbFolder:
-    """First ten seconds of the WFDB records in a folder and its subfolders. Records are read on access.
+    """First ten seconds of the WFDB records in a folder and its subfolders. A record is read when it is used.
 
     A record is skipped if
 
     - it does not contain all of I, II and V1 to V6,
     - it is shorter than ten seconds, or
-    - its sampling rate is below 250 Hz and there are records with a higher rate.
+    - its sampling rate is below 250 Hz and other usable records have at least 250 Hz.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -125,7 +126,7 @@ class WfdbFolder:
 
 
 def _in_mv(samples: NDArray[np.float64], units: Sequence[str], record: str) -> NDArray[np.float64]:
-    """Return samples as (leads, samples) in mV. Missing samples are 0.
+    """Convert an array (samples, leads) to an array (leads, samples) in mV. Missing samples become 0.
 
     Raises RecordingsUnusable for units other than V, mV and µV.
     """
@@ -138,5 +139,5 @@ def _in_mv(samples: NDArray[np.float64], units: Sequence[str], record: str) -> N
 
 
 def _resample_leads(leads: NDArray[np.floating], rate_hz: float) -> Signals:
-    """Return the first ten seconds at 500 Hz, as (leads, samples)."""
+    """Return the first ten seconds of leads, (leads, samples), resampled to 500 Hz."""
     return np.stack([resample(lead, rate_hz, RATE_HZ, SAMPLES) for lead in leads]).astype(np.float32)

@@ -25,7 +25,7 @@ def with_pacemaker(recording: Signals, rng: np.random.Generator) -> Signals:
     """Return the recording, (12, n), with added pacemaker spikes.
 
     The spikes are one or two samples wide and have a different height in each lead. They are not aligned with
-    the beats of the recording. They resemble grid lines.
+    the beats of the recording. Printed spikes resemble vertical grid lines.
     """
     interval = round(60 / rng.uniform(55, 95) * RATE_HZ)
     spikes = np.zeros(recording.shape[1], np.float32)
@@ -38,7 +38,7 @@ def with_pacemaker(recording: Signals, rng: np.random.Generator) -> Signals:
 
 # Time relative to the R peak (s), width (s) and height (mV) of the waves P, Q, R, S and T in a typical lead
 # II, after McSharry et al., "A dynamical model for generating synthetic ECG signals", IEEE TBME 2003. P and T
-# are compressed in beats of less than 1 s.
+# are compressed in time if the beat interval is less than 1 s.
 _WAVES = (
     (-0.20, 0.025, 0.12),
     (-0.030, 0.008, -0.10),
@@ -65,16 +65,16 @@ _PROJECTION = np.array(
 def simulated_recording(rng: np.random.Generator) -> Signals:
     """Return a simulated recording, (12, 5000) float32 in mV.
 
-    It consists of beats, which are sums of Gaussians, of baseline wander and of noise.
+    It is the sum of beats, baseline wander and noise. Each beat is a sum of Gaussians.
     """
     time = np.arange(RATE_HZ * DURATION_S) / RATE_HZ
     interval = 60 / rng.uniform(50, 110)
     beats = np.cumsum(interval * (1 + 0.04 * rng.standard_normal(40))) - rng.uniform(0, 1)
     projection = _PROJECTION * rng.uniform(0.6, 1.4, _PROJECTION.shape)
     eight = np.zeros((8, time.size))
-    for (phase, width, height), strength in zip(_WAVES, projection.T, strict=True):
-        stretch = min(1.0, interval) if abs(phase) > 0.1 else 1.0
-        centres = beats + phase * stretch
+    for (delay, width, height), strength in zip(_WAVES, projection.T, strict=True):
+        stretch = min(1.0, interval) if abs(delay) > 0.1 else 1.0
+        centres = beats + delay * stretch
         wave = np.exp(-0.5 * ((time[:, None] - centres) / (width * stretch)) ** 2).sum(1)
         eight += height * strength[:, None] * wave
     wander = rng.uniform(0, 0.08, (8, 1)) * np.sin(

@@ -170,8 +170,9 @@ def _frame(
 def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> SheetStyle:
     """Return a random style.
 
-    `layout` is a key of `ecgdigit_rt.layout.catalog.LAYOUTS`. It is random if None. The page format of the
-    PhysioNet competition is frequent, because the pages of most archives are similar.
+    `layout` is a key of `ecgdigit_rt.layout.catalog.LAYOUTS`. If it is None, the layout is random. The page
+    format of the PhysioNet competition is frequent, because the pages of most archives are assumed to be
+    similar to it.
     """
     plan = _plan(rng, layout)
     speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.70, 0.20, 0.10)))
@@ -189,8 +190,8 @@ def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> Sheet
     fonts = font_files()
     above = rng.random() < 0.4
     spacing = (baselines[1] - baselines[0]) if len(baselines) > 1 else 30.0
-    reach = min(9.0, 0.5 * spacing)
-    dv = -rng.uniform(3, max(3.5, reach)) if above else rng.uniform(2.5, max(3.0, 0.8 * reach))
+    limit = min(9.0, 0.5 * spacing)
+    dv = -rng.uniform(3, max(3.5, limit)) if above else rng.uniform(2.5, max(3.0, 0.8 * limit))
     return SheetStyle(
         px_per_mm=float(rng.choice((5.9, 7.874, 7.874, 7.874, 9.8))),
         paper=paper,

@@ -42,8 +42,9 @@ def lattice_over(paper: tuple[float, float, float, float]) -> Lattice:
 def heights_mm(lattice: Lattice, rng: np.random.Generator, crumple: float) -> Float:
     """Return the height of each node above the table in mm, (rows, columns) float32.
 
-    It is a sum of long waves for bends, a raised corner or edge for curls, kinks for folds, and fractal noise
-    for crumples. `crumple` is 0 for a smooth sheet and 1 for a sheet that was crumpled into a ball.
+    The height is a sum of long waves for bends, a raised corner or edge for curls, kinks for folds, and
+    fractal noise for crumples. `crumple` is 0 for a smooth sheet and 1 for a sheet that was crumpled into a
+    ball.
     """
     u, v = np.meshgrid(lattice.u - lattice.u.mean(), lattice.v - lattice.v.mean())
     z = np.zeros_like(u)
@@ -68,7 +69,7 @@ def heights_mm(lattice: Lattice, rng: np.random.Generator, crumple: float) -> Fl
 
 
 def shading(z: Float, rng: np.random.Generator) -> Float:
-    """Return the shading of the nodes by Lambert's law, (rows, columns) float32. It is 1 in flat parts."""
+    """Return the shading of the nodes by Lambert's law, (rows, columns) float32. It is 1 on a flat sheet."""
     dz_dv, dz_du = np.gradient(z, STEP_MM)
     towards = rng.uniform(0, 2 * np.pi)
     slant = rng.uniform(0.2, 1.1)

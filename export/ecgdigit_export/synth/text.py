@@ -25,7 +25,7 @@ _EXCLUDED = (
     "Dingbat",
 )
 
-# Characters that a usable font must contain: those of lead names, and digits.
+# Characters that a usable font must contain: those of lead names.
 _PAGE_CHARACTERS = "aVRLFI123456"
 
 
@@ -38,7 +38,7 @@ def font_files() -> tuple[Path, ...]:
 
 
 def _has_letters(path: Path) -> bool:
-    """Return whether all `_PAGE_CHARACTERS` differ in shape. In a symbol font, all are the same box."""
+    """Return whether all `_PAGE_CHARACTERS` differ in shape. Missing characters are all the same box."""
     face = _font(path, 24)
     shapes = {(mask.size, bytes(mask)) for mask in (face.getmask(letter) for letter in _PAGE_CHARACTERS)}
     return len(shapes) == len(_PAGE_CHARACTERS)
@@ -52,7 +52,7 @@ def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
 def word_mask(word: str, font: Path, cap_height_px: float) -> NDArray[np.float32]:
     """Return a mask of `word`, (height, width) float32, cropped to its ink with a border of one pixel.
 
-    The height of its capitals is about `cap_height_px`.
+    The height of capital letters is about `cap_height_px`.
     """
     size = max(6, round(cap_height_px * 1.38))
     face = _font(font, size)

@@ -1,4 +1,4 @@
-"""Truth of a synthetic page: the geometry and signals from which the targets of all stages are derived."""
+"""Ground truth of a training page: geometry and signals, from which the targets of all stages are derived."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Mark:
     """A printed mark: the name of a lead, a calibration pulse, the speed or the gain.
 
     `name` is the name of a lead, `pulse`, or a text such as `speed_25` or `gain_10`. The other fields are the
-    centre, width and height of its box on the paper.
+    centre, width and height of the mark's box on the paper.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class PageTruth:
-    """Exact geometry and signals of one synthetic page.
+    """Geometry and signals of one training page, which are exact for synthetic pages.
 
     `nodes_px`, (rows, columns, 2) float32, contains the image x and y of the nodes of a lattice with step
     `step_mm`. Node (0, 0) is at `origin_mm` on the paper. Major grid lines are at multiples of 5 mm.

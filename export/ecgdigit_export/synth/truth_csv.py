@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, PageTruth, load_truth
 
 RATE_HZ = 500.0
-"""Sampling rate of the truth, which is that of the recordings."""
+"""Sampling rate of the truth in Hz: the rate of the recordings."""
 
 
 def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]]]:
@@ -28,7 +28,7 @@ def lead_signals(truth: PageTruth) -> dict[str, tuple[float, NDArray[np.float64]
 
 
 def truth_csv(truth: PageTruth) -> str:
-    """Return a CSV table with one column per lead in mV. Cells outside of the lead's segment are empty."""
+    """Return a CSV table with one column per lead in mV. Cells outside the lead's segment are empty."""
     leads = lead_signals(truth)
     length = max(round(start * RATE_HZ) + mv.size for start, mv in leads.values())
     table = np.full((length, len(leads)), "", dtype=object)

@@ -21,10 +21,10 @@ def direct_loss(model: Direct, batch: dict[str, Tensor]) -> tuple[Tensor, dict[s
 
 
 def multitask_loss(model: MultiTask, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Return the sum of the loss of `direct_loss` and the losses of mask and lead starts, and metrics.
+    """Return the weighted sum of the losses of regression, mask and lead starts, and metrics.
 
-    The metric `mask` is the fraction of the true cells of the mask that are predicted. The others are those
-    of `direct_loss`.
+    The loss of the regression is that of `direct_loss`. The metric `mask` is the fraction of the true cells
+    of the mask that are predicted. The other metrics are those of `direct_loss`.
     """
     predicted = model.predict(batch["pixels"])
     loss, metrics = _regression_loss(predicted.regression, batch)
@@ -60,7 +60,7 @@ def _regression_loss(
 
 
 def _mask_target(batch: dict[str, Tensor], rows: int) -> Tensor:
-    """Return the mask of the trace, (batch, rows, columns / 8). It is at least one cell thick."""
+    """Return the mask of the trace, (batch, rows, columns / 8), from its lowest to its highest cell."""
     bins = batch["bins"]
     count, columns = bins.shape
     cells = torch.nan_to_num(bins, nan=-1.0).view(count, columns // (2 * _STRIDE), 2 * _STRIDE) * 2 / _STRIDE

@@ -12,8 +12,8 @@ from ecgdigit_export.synth.noise import gaussian_noise
 def augment_colours(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return pixels with random changes of contrast, brightness, colour and sharpness.
 
-    Contrast and brightness always change. The channels may be permuted or averaged, and the pixels may be
-    blurred or noisy. `pixels` is (height, width, 3) uint8.
+    Contrast and brightness always change. The channels may be permuted or converted to grey, and the
+    pixels may be blurred or noisy. `pixels` is (height, width, 3) uint8.
     """
     level = np.arange(256, dtype=np.float32)
     contrast, offset = np.exp(rng.normal(0, 0.15)), rng.normal(0, 14)

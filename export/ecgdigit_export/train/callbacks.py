@@ -13,12 +13,12 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-# Maximum decay of the moving average, which corresponds to about 400 steps. Hand-picked, not tuned.
+# Maximum decay per step of the moving average: a time constant of 400 steps. Hand-picked, not tuned.
 _MAX_DECAY = 0.9975
 
 
 def _update_average(average: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-    """Return the updated exponential moving average. Its decay increases from 0.1 to `_MAX_DECAY`."""
+    """Return the updated exponential moving average. The decay increases from 0.1 to `_MAX_DECAY`."""
     if not average.dtype.is_floating_point:
         return current
     count = int(updates)
@@ -31,9 +31,9 @@ def weight_averaging() -> WeightAveraging:
 
 
 class StageWeights(pl.Callback):
-    """Callback that writes OUT/STAGE.pt, the input of `export` and `--init-from`, with each checkpoint.
+    """Callback that writes OUT/STAGE.pt whenever a checkpoint is written. `export` and `--init-from` read it.
 
-    It must come after `weight_averaging()`, which writes the averaged weights to the checkpoint.
+    This callback must come after `weight_averaging()`, which writes the averaged weights to the checkpoint.
     """
 
     def __init__(self, path: Path, options: dict[str, str]) -> None:
@@ -63,8 +63,8 @@ class StageWeights(pl.Callback):
 class EpochSummary:
     """Summary of one epoch.
 
-    `db` is the mean score of the validation pages, or None if there are none. `failed` is the number of
-    validation pages that could not be digitized.
+    `loss` is the mean loss of the batches. `db` is the mean score of the validation pages, or None if no
+    pages are validated. `failed` is the number of validation pages that could not be digitized.
     """
 
     stage: str

@@ -27,8 +27,8 @@ def shipped_configs() -> list[str]:
 def load_settings(source: str, changes: Sequence[str] = ()) -> TrainSettings:
     """Return the settings of a YAML file or of the shipped settings with this name.
 
-    `changes` are texts such as "trace.steps=200". Later changes override earlier ones. Raises
-    SettingsMalformed with the key.
+    `changes` are strings such as "trace.steps=200". Later changes override earlier ones. Raises
+    SettingsMalformed if the settings cannot be read or are invalid.
     """
     tree = _load_tree(source, ())
     for change in changes:
@@ -53,7 +53,7 @@ def _shipped() -> Traversable:
 
 
 def _load_tree(source: str, children: tuple[str, ...]) -> dict[str, Any]:
-    """Return the keys of a file and of the file from which it inherits. Its own keys take precedence.
+    """Return the keys of a file and of the files from which it inherits. The file's own keys take precedence.
 
     `children` are the files that inherit from this file.
     """
@@ -74,7 +74,7 @@ def _load_tree(source: str, children: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _read(source: str) -> tuple[str, str, Path | None]:
-    """Return the name, text and folder of a file. The folder is None for shipped settings."""
+    """Return the unique name, YAML text and folder of a file. The folder of shipped settings is None."""
     if source in shipped_configs():
         return source, (_shipped() / f"{source}.yaml").read_text(encoding="utf-8"), None
     path = Path(source)
@@ -105,7 +105,10 @@ def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, A
 
 
 def _resolve_path(tree: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
-    """Prepend `folder` to the path with these keys in `tree`, in place, unless the path is absolute."""
+    """Prepend `folder` to the path at `keys` in `tree`, in place.
+
+    Absolute paths and names of model families are not changed.
+    """
     inner: Any = tree
     for key in keys[:-1]:
         inner = inner.get(key) if isinstance(inner, dict) else None
@@ -126,7 +129,7 @@ def _set_key(tree: dict[str, Any], dotted: str, value: object) -> None:
 
 
 def _problem(kind: str, message: str, key: str) -> str:
-    """Return the message for an error of pydantic."""
+    """Return the problem that an error of pydantic with this kind and message describes."""
     if kind == "extra_forbidden":
         outer = key.rpartition(".")[0]
         known = _fields_of(outer)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ecgdigit_export.models.families import stage_network
-from ecgdigit_export.models.pretrained import network_from_graph
+from ecgdigit_export.models.pretrained import load_graph_weights
 from ecgdigit_export.train.callbacks import EpochSummary
 from ecgdigit_export.train.pages import pages_with_truth, split_held_out
 from ecgdigit_export.train.recipes import Curriculum, select_recipe
@@ -23,7 +23,7 @@ from ecgdigit_rt.errors import CheckpointExists
 from ecgdigit_rt.models import load_models
 
 log = logging.getLogger(__name__)
-_DEBUG_STEPS = 3  # steps of a run in debug mode
+_DEBUG_STEPS = 3  # steps of a run in debug mode; hand-picked, not tuned
 
 
 def train_stage(
@@ -34,7 +34,7 @@ def train_stage(
 ) -> Path:
     """Train one stage on pages with truth and return the path of the averaged weights, OUT/STAGE.pt.
 
-    `on_epoch` is called with the summary of each epoch. Raises TrainingPagesMissing or the errors of
+    `on_epoch` is called with the summary of each epoch. Raises the errors of `page_curriculum` and
     `train_on_curriculum`.
     """
     return train_on_curriculum(page_curriculum(stage, settings, mode), stage, settings, mode, on_epoch)
@@ -49,10 +49,10 @@ def train_on_curriculum(
 ) -> Path:
     """Train one stage on a curriculum and return the path of the averaged weights, OUT/STAGE.pt.
 
-    After every epoch, the checkpoint OUT/STAGE.ckpt is written, from which a run can be resumed. Metrics are
+    After every epoch, the checkpoint OUT/STAGE.ckpt is written. A run can be resumed from it. Metrics are
     written to OUT/logs/STAGE. In debug mode, OUT is the subfolder `debug` of the output folder.
 
-    Raises CheckpointExists as `resolve_checkpoint`, or ModelMissing or ModelCorrupt for initial weights.
+    Raises the errors of `resolve_checkpoint` and `initial_network`.
     """
     if mode.debug:
         settings = _debug_settings(settings, stage)
@@ -75,7 +75,8 @@ def train_on_curriculum(
 def resolve_checkpoint(stage: str, settings: TrainSettings, mode: RunMode) -> Path:
     """Return the path of the checkpoint of a run.
 
-    Raises CheckpointExists if it exists and `mode` neither resumes, nor restarts, nor debugs.
+    Raises CheckpointExists if the checkpoint exists and none of `resume`, `restart` and `debug` is set in
+    `mode`.
     """
     checkpoint = settings.out / f"{stage}.ckpt"
     if checkpoint.exists() and not (mode.resume or mode.restart or mode.debug):
@@ -86,7 +87,8 @@ def resolve_checkpoint(stage: str, settings: TrainSettings, mode: RunMode) -> Pa
 def initial_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, bool]:
     """Return the network of a stage with its initial weights, and whether its batch norms are frozen.
 
-    Raises ModelMissing or ModelCorrupt.
+    Sets the seed of all random generators. Raises ModelMissing or ModelCorrupt if `settings.init_from`
+    contains no STAGE.pt and specifies no intact models.
     """
     pl.seed_everything(settings.seed, verbose=False)
     network = stage_network(settings.family, stage)
@@ -97,14 +99,14 @@ def initial_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, boo
     if weights.is_file():
         _load_matching_weights(network, weights)
         return network, settings.freeze_norms
-    network_from_graph(network, load_models(settings.init_from, precision="fp32").graphs[stage])
+    load_graph_weights(network, load_models(settings.init_from, precision="fp32").graphs[stage])
     return network, True
 
 
 def page_curriculum(stage: str, settings: TrainSettings, mode: RunMode = STANDARD_RUN) -> Curriculum:
     """Return the curriculum of pages with truth for training and validation.
 
-    Raises TrainingPagesMissing.
+    Raises TrainingPagesMissing if the folder of training pages or of validation pages contains no pages.
     """
     recipe = select_recipe(settings.family, stage)
     paths = pages_with_truth(settings.pages)
@@ -119,7 +121,7 @@ def page_curriculum(stage: str, settings: TrainSettings, mode: RunMode = STANDAR
 
 
 def _load_matching_weights(network: nn.Module, path: Path) -> None:
-    """Load the weights whose name and shape match, so that weights of a similar network can be used too."""
+    """Load the weights whose names and shapes match. Weights of a similar network can therefore be used."""
     stored = torch.load(path, map_location="cpu", weights_only=True)["weights"]
     current = network.state_dict()
     matching = {

@@ -21,7 +21,7 @@ CROP_PX = 448  # sides of a crop; hand-picked, not tuned
 def grid_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Yield four crops of the page at a random scale near that of the runtime (`GRID_SIDE`)."""
+    """Yield four crops of the page at a random scale near the scale at run time (see `GRID_SIDE`)."""
     scale = float(np.clip(np.exp(rng.normal(np.log(5.3), 0.22)), 3.2, 9.0)) / truth.px_per_mm
     width, height = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -56,7 +56,8 @@ def _mirror(
 ) -> tuple[NDArray[np.uint8], NDArray[np.floating], NDArray[np.bool_]]:
     """Mirror a crop, its phase and its mask at random.
 
-    The phase of a mirrored axis is conjugated, because u and v still increase to the right and downwards.
+    The phase of a mirrored axis is conjugated, because u must increase to the right and v downwards in the
+    mirrored crop too.
     """
     phase = phase.copy()
     if rng.random() < 0.5:
@@ -69,10 +70,10 @@ def _mirror(
 
 
 def grid_loss(model: Grid, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """Return the squared error of the phasors, and metrics.
+    """Return the weighted mean squared error of the phasors, and metrics.
 
-    Outside of the grid, the target is 0 and the weight is lower. The metrics apply to the phasors of u inside
-    the grid: `error_mm` is the median error of their phase, and `length` is their mean length.
+    Outside the grid, the target is 0 and the weight is lower. The metrics apply to the phasors of u inside
+    the grid: `error_mm` is the median absolute error of their phase in mm, and `length` is their mean length.
     """
     phase = model(batch["pixels"])
     inside = batch["inside"][:, None].float()

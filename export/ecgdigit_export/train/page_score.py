@@ -1,4 +1,4 @@
-"""Validation of the network of a stage: score of the whole pipeline in dB on held-out pages."""
+"""Validation of the network of a stage: score of the whole pipeline in dB on validation pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ecgdigit_rt.results import Digitized, Result
 
 
 def opener_with_network(stage: str, network: nn.Module) -> StageOpener:
-    """Return an opener of the shipped networks in which the network of `stage` is replaced with `network`."""
+    """Return an opener of the `lite` networks in which the network of `stage` is replaced with `network`."""
     shipped = select_backend("onnxruntime", "cpu", "fp32", graph_precisions("lite")).opener()
 
     def open_stage(request: StageRequest) -> Runner:
@@ -36,7 +36,7 @@ def opener_with_network(stage: str, network: nn.Module) -> StageOpener:
 
 
 def page_db(truth: PageTruth, result: Result) -> float:
-    """Return the signal-to-noise ratio of a page in dB in the metric of the competition, without a cap.
+    """Return the signal-to-noise ratio of a page in dB in the metric of the competition, without its cap.
 
     The score of a page that failed is 0 dB.
     """
@@ -49,7 +49,8 @@ def page_db(truth: PageTruth, result: Result) -> float:
 class PageScore(pl.Callback):
     """Callback that logs the score of the validation pages.
 
-    `db` is the mean score. `failed` is the number of pages that could not be digitized.
+    The logged metrics are `db`, the mean score, and `failed`, the number of pages that could not be
+    digitized.
     """
 
     def __init__(self, stage: str, threads: int) -> None:

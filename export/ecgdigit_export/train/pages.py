@@ -21,7 +21,7 @@ from ecgdigit_rt.errors import TrainingPagesMissing
 Sample = dict[str, NDArray[np.generic]]
 PageSampler = Callable[[NDArray[np.uint8], PageTruth, np.random.Generator], Iterator[Sample]]
 Sampler = Callable[[Path, np.random.Generator], Iterator[Sample]]
-"""Function that yields several random samples of the page in a file."""
+"""Function that yields several random samples of the page that a file contains."""
 
 Batch = dict[str, torch.Tensor]
 
@@ -52,7 +52,10 @@ def split_held_out(truths: Sequence[Path], count: int) -> tuple[list[Path], list
 
 
 def load_page(path: Path) -> tuple[NDArray[np.uint8], PageTruth]:
-    """Return the image of a page, (height, width, 3) uint8 RGB, and its truth. Raises OSError."""
+    """Return the image of a page, (height, width, 3) uint8 RGB, and its truth.
+
+    Raises OSError if the image is missing or damaged.
+    """
     image = cv2.imread(str(path.with_suffix(".jpg")), cv2.IMREAD_COLOR)
     if image is None:
         raise OSError(f"{path.with_suffix('.jpg')} is missing or damaged, but its truth exists")
@@ -74,9 +77,9 @@ class PageStream(IterableDataset[Batch]):
     """Endless stream of batches of one stage.
 
     Each page that is loaded provides several samples. A buffer shuffles the samples of many pages. There is
-    one buffer per shape, so that all samples of a batch have the same shape. The number of samples in a batch
-    is such that it contains about `batch_px` pixels, and all steps take about the same time. The batches
-    depend only on the pages, `seed` and the number of workers.
+    one buffer per shape, so that all samples of a batch have the same shape. The number of samples per batch
+    is selected so that each batch contains about `batch_px` pixels and all steps take about the same time.
+    The batches depend only on the arguments and the number of workers.
     """
 
     def __init__(
@@ -114,7 +117,8 @@ class PageStream(IterableDataset[Batch]):
 def ensure_pages(settings: TrainSettings, report: Callable[[str], None]) -> None:
     """Write synthetic pages until the folder contains `settings.synth.count` pages.
 
-    `report` is called with a message before pages are written. Does nothing if `settings.synth` is None.
+    `report` is called with a message before pages are written. If `settings.synth` is None, no pages are
+    written.
     """
     synth = settings.synth
     if synth is None:

@@ -23,8 +23,8 @@ Loss = Callable[[Any, dict[str, Tensor]], tuple[Tensor, dict[str, float]]]
 class Recipe:
     """Samples and loss of a stage.
 
-    `sample_px` is the number of pixels of a sample with the standard shape. Batches of smaller samples
-    contain more samples.
+    `sample_px` is the number of pixels of a sample with the standard shape. A batch of smaller samples
+    contains more samples.
     """
 
     sampler: Sampler

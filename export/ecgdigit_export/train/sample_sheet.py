@@ -14,7 +14,7 @@ from ecgdigit_export.train.pages import Sample
 from ecgdigit_export.train.recipes import Curriculum
 from ecgdigit_rt.stages import BASELINE, HEATMAPS, PAGE_MASK
 
-# Number of samples, tiles per row, and tile size (width, height) in pixels.
+# Number of samples, tiles per row, and tile size (width, height) in pixels. Hand-picked, not tuned.
 _SAMPLES = 12
 _ACROSS = 3
 _TILE = (512, 384)
@@ -47,9 +47,9 @@ def _tile(image: Image) -> Image:
     return canvas
 
 
-def _blend(image: Image, colour: NDArray[np.int_], share: NDArray[np.floating]) -> Image:
-    """Return `image` blended with `colour`. The weight is 60 % of `share`, (height, width)."""
-    weight = 0.6 * np.asarray(share)[..., None]
+def _blend(image: Image, colour: NDArray[np.int_], opacity: NDArray[np.floating]) -> Image:
+    """Return `image` blended with `colour`. The weight of `colour` is 60 % of `opacity`, (height, width)."""
+    weight = 0.6 * np.asarray(opacity)[..., None]
     return (image * (1 - weight) + colour * weight).astype(np.uint8)
 
 
@@ -68,13 +68,13 @@ def _strip_overlay(sample: Sample) -> Image:
 
 
 def _grid_overlay(sample: Sample) -> Image:
-    """Return the crop with the grid lines of its phase: vertical ones in red, horizontal ones in blue."""
+    """Return the crop with the grid lines of the phase: vertical lines in red, horizontal lines in blue."""
     image = np.asarray(sample["pixels"], np.uint8)
     phase = np.asarray(sample["phase"], float)
     for cos, sin, colour in ((0, 1, _RED), (2, 3, _BLUE)):
         near = np.clip((np.cos(np.arctan2(phase[sin], phase[cos])) - 0.85) / 0.15, 0, 1)
-        share = _upsample(near * np.hypot(phase[sin], phase[cos]), image)
-        image = _blend(image, colour, share)
+        opacity = _upsample(near * np.hypot(phase[sin], phase[cos]), image)
+        image = _blend(image, colour, opacity)
     return image
 
 

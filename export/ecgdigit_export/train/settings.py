@@ -29,8 +29,8 @@ class StageSettings(_Strict):
 class ValidationSettings(_Strict):
     """Settings of validation after every epoch.
 
-    `count` is the maximum number of validation pages. They are from the folder `pages`, if it is specified.
-    Otherwise they are pages of the training folder that are held out.
+    `count` is the maximum number of validation pages. If the folder `pages` is specified, they are taken from
+    it. Otherwise, pages of the training folder are held out.
     """
 
     pages: Path | None = None
@@ -40,8 +40,9 @@ class ValidationSettings(_Strict):
 class SynthSettings(_Strict):
     """Settings of synthetic pages.
 
-    They are written before training if the training folder contains fewer than `count` pages. `signals` is as
-    for `ecgdigit-rt synth --signals`. If it is None, recordings are simulated.
+    If the training folder contains fewer than `count` pages, the missing number of pages is written before
+    training. `signals` is a path as for `ecgdigit-rt synth --signals`. If it is None, recordings are
+    simulated.
     """
 
     count: PositiveInt = 2000
@@ -53,7 +54,7 @@ class SynthSettings(_Strict):
 
 
 class TrainSettings(_Strict):
-    """Settings of one run. Paths in a YAML file are relative to the file.
+    """Settings of one run. Relative paths in a YAML file are relative to the folder of the file.
 
     Attributes
     ----------
@@ -65,17 +66,17 @@ class TrainSettings(_Strict):
         Initial weights for fine-tuning: a folder that contains STAGE.pt, or models as for `run --models`,
         such as `lite`.
     freeze_norms
-        If true, the statistics of batch norms are frozen. Few or uniform pages would degrade them. They are
-        always frozen if `init_from` is a name or folder of models.
+        If true, the statistics of batch norms are frozen. Training on few or uniform pages would degrade the
+        statistics. They are always frozen if `init_from` specifies models.
     epoch_steps
-        Steps between two validations, and between two checkpoints.
+        Approximate number of steps per epoch. Each epoch ends with a validation and a checkpoint.
     precision
         `fp32`, `bf16`, `fp16` or `auto`. bf16 and fp16 are mixed precisions with FP32 weights. `auto` selects
         bf16 if the device supports it natively, otherwise fp32.
     threads
         Number of CPU threads of PyTorch.
     workers
-        Number of processes that prepare samples.
+        Number of processes that prepare samples. If it is 0, the training process prepares them.
     log
         Loggers in addition to OUT/logs/STAGE/metrics.csv.
     """

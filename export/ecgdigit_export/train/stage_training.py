@@ -28,17 +28,17 @@ _MIN_RATE = 0.02
 _WEIGHT_DECAY = 0.01
 
 
-def rate_share(step: int, steps: int) -> float:
+def rate_fraction(step: int, steps: int) -> float:
     """Return the learning rate at a step as a fraction of the maximum.
 
-    After a linear warm-up, it follows a cosine down to 2 %.
+    It is the product of a linear warm-up and a cosine that decreases to 2 %.
     """
     warmup = min(1.0, (step + 1) / _WARMUP_STEPS)
     return warmup * (_MIN_RATE + (1 - _MIN_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def epoch_ends(steps: int, epoch_steps: int) -> list[int]:
-    """Return the step at which each epoch ends. Each epoch has about `epoch_steps` steps."""
+    """Return the steps at which the epochs end. Each epoch has about `epoch_steps` steps."""
     epochs = max(1, round(steps / epoch_steps))
     return [round(steps * (k + 1) / epochs) for k in range(epochs)]
 
@@ -69,20 +69,20 @@ class StageTraining(pl.LightningModule):
         """Do nothing: the callback `ecgdigit_export.train.page_score.PageScore` validates pages."""
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return AdamW with the schedule of `rate_share`."""
+        """Return AdamW with the schedule of `rate_fraction`."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(), self._settings.rate, weight_decay=_WEIGHT_DECAY
         )
         steps = self._settings.steps
-        schedule = LambdaLR(optimizer, lambda step: rate_share(step, steps))
+        schedule = LambdaLR(optimizer, lambda step: rate_fraction(step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class EpochLoader:
     """Batches of one epoch from an endless loader.
 
-    If `repeat` is specified, the epoch repeats this number of batches, to test whether the network can
-    overfit them.
+    If `repeat` is specified, the epoch repeats the first `repeat` batches, which tests whether the network
+    can overfit them.
     """
 
     def __init__(self, loader: DataLoader[Batch], batches: int, repeat: int | None) -> None:
@@ -101,8 +101,8 @@ class EpochLoader:
 class StagePages(pl.LightningDataModule):
     """Batches of each epoch, and pages for validation.
 
-    The batches of an epoch depend only on the pages, the seed, the epoch, the rank and the number of workers.
-    A resumed run therefore continues with the same batches. `repeat` is as in `EpochLoader`.
+    The batches of an epoch depend only on the settings, the pages, the epoch and the rank. A resumed run
+    therefore has the same batches as an uninterrupted run. `repeat` is as in `EpochLoader`.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class StagePages(pl.LightningDataModule):
 def _worker_context() -> BaseContext:
     """Return a multiprocessing context that does not fork this process.
 
-    A worker that is forked while another thread holds a lock, as in validation, would hang.
+    During validation, other threads hold locks. A worker that is forked at such a time may hang.
     """
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")

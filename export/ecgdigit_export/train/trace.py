@@ -30,7 +30,7 @@ _SHAPES = (
     (2 * STRIP_HALF_HEIGHT_MM, 256, 0.15),
     (4 * STRIP_HALF_HEIGHT_MM, 128, 0.05),
 )
-"""Half height (mm), width (px) and share of the crops: standard strips, and taller strips for tall leads.
+"""Half height (mm), width (px) and fraction of the crops: standard strips, and taller strips for tall leads.
 
 Hand-picked, not tuned.
 """
@@ -39,7 +39,8 @@ _CROPS = 16
 _MEETING_MM = (3.0, -3.0)
 """Maximum gap between the traces of two rows that meet, and of two rows that cross. Hand-picked, not tuned.
 
-Such positions are sampled more often, because they are rare but cause most of the error.
+A negative gap is an overlap. Positions at which rows meet or cross are sampled more often, because they are
+rare, but cause most of the squared error on pages whose rows cross (docs/accuracy.md, crossing rows).
 """
 # Columns on each side of the ends of a record in which presence has a higher weight. Hand-picked, not tuned.
 _END_COLUMNS = 16
@@ -56,12 +57,13 @@ def _crop(
     width: int,
     about_mm: float | None,
 ) -> dict[str, NDArray[np.generic]]:
-    """Return one sample: a crop of a strip, and a target for each output column.
+    """Return one sample: a crop of a strip, and targets for each output column.
 
-    The crop contains the position `about_mm`. If it is None, the crop is at a random position of the row,
-    including its ends. `pixels` is (16 * half_height_mm, width, 3). The targets are (2 * width,):
+    The crop contains the position `about_mm`. If it is None, the crop is at a random position of the row, and
+    up to half of it may be beyond an end of the row. `pixels` is (16 * half_height_mm, width, 3). The targets
+    are (2 * width,):
 
-    - `bins`: the height in bins from the top, or NaN without a trace.
+    - `bins`: the distance of the trace from the top of the crop in bins, or NaN beyond the ends of the row.
     - `covered`: the fraction of the column that the trace covers.
     - `from_start`: the distance in columns from the nearest start of a lead.
     """
@@ -98,22 +100,23 @@ def _crop(
 def strip_samples(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """Yield crops of random rows of a page, and up to as many crops of positions at which rows meet."""
+    """Yield `_CROPS` crops of random rows, and up to `_CROPS` crops of places where rows meet or cross."""
     rows = truth.layout.rows
     picks: list[tuple[int, float | None]] = [(int(row), None) for row in rng.integers(0, len(rows), _CROPS)]
-    for reach_mm in _MEETING_MM:
-        meetings = _find_meetings(truth, reach_mm)
+    for max_gap_mm in _MEETING_MM:
+        meetings = _find_meetings(truth, max_gap_mm)
         if meetings:
             picks += [meetings[k] for k in rng.integers(0, len(meetings), _CROPS // len(_MEETING_MM))]
     for index, about in picks:
-        half_height_mm, width, _ = _SHAPES[rng.choice(len(_SHAPES), p=[share for *_, share in _SHAPES])]
+        half_height_mm, width, _ = _SHAPES[rng.choice(len(_SHAPES), p=[fraction for *_, fraction in _SHAPES])]
         yield _crop(image, truth, rows[index], truth.curves[index], rng, half_height_mm, width, about)
 
 
-def _find_meetings(truth: PageTruth, reach_mm: float) -> list[tuple[int, float]]:
-    """Return the positions at which the gap between the traces of adjacent rows is less than `reach_mm`.
+def _find_meetings(truth: PageTruth, max_gap_mm: float) -> list[tuple[int, float]]:
+    """Return the positions at which the gap between the traces of adjacent rows is less than `max_gap_mm`.
 
-    For each position, the result contains the index of each of the two rows with the position in mm.
+    The result contains two pairs for each position: the index of the upper or lower row, and the position in
+    mm.
     """
     meetings: list[tuple[int, float]] = []
     pairs = list(zip(truth.layout.rows, truth.curves, strict=True))
@@ -121,23 +124,23 @@ def _find_meetings(truth: PageTruth, reach_mm: float) -> list[tuple[int, float]]
         (upper, above), (lower, below) = pairs[index], pairs[index + 1]
         count = min(above.size, below.size)
         gap = (lower.baseline_mm - below[:count]) - (upper.baseline_mm - above[:count])
-        for column in np.flatnonzero(gap < reach_mm):
-            place = upper.start_mm + float(column) / COLUMNS_PER_MM
-            meetings += [(index, place), (index + 1, place)]
+        for column in np.flatnonzero(gap < max_gap_mm):
+            u_mm = upper.start_mm + float(column) / COLUMNS_PER_MM
+            meetings += [(index, u_mm), (index + 1, u_mm)]
     return meetings
 
 
 def importance(bins: Tensor) -> Tensor:
-    """Return the weight of each column, which increases with the distance from the median.
+    """Return the weight of each column, which increases with the distance of the trace from its median.
 
-    The score is a ratio of energies, and most of the energy is in QRS complexes.
+    The reason is that the score is a ratio of energies, and most of the energy is in QRS complexes.
     """
     median = bins.nanmedian(dim=1, keepdim=True).values
     return 1 + (torch.nan_to_num(bins - median).abs() / 10).clamp(max=6)
 
 
 def presence_entropy(presence: Tensor, covered: Tensor) -> Tensor:
-    """Return the cross-entropy of presence. The ends of the record have a higher weight."""
+    """Return the mean cross-entropy of presence. Columns near the ends of the record have a higher weight."""
     entropy = functional.binary_cross_entropy_with_logits(presence, covered, reduction="none")
     return (_end_weight(covered) * entropy).mean()
 
@@ -155,14 +158,14 @@ def trace_loss(model: Trace, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str
     The target in each column is a Gaussian with a standard deviation of one bin. The metrics are:
 
     - `error_mm`: the weighted mean error of the expected height near the trace.
-    - `lost`: the number of columns whose maximum is more than 4 bins off, divided by the sum of the weights.
+    - `lost`: the number of columns whose maximum is more than 4 bins from the trace, per unit of weight.
     - `presence`: the loss of presence.
     """
     logits, presence = model(batch["pixels"])
     bins = batch["bins"]
     height = logits.shape[1]
     inside = torch.isfinite(bins)
-    bins = bins.clamp(0.5, height - 0.5)  # outside of the strip, the target is its edge
+    bins = bins.clamp(0.5, height - 0.5)  # if the trace is outside the strip, the target is the nearest edge
     centres = torch.arange(height, device=bins.device) + 0.5
     target = torch.exp(-0.5 * (centres[None, :, None] - torch.nan_to_num(bins)[:, None]) ** 2)
     target = target / target.sum(1, keepdim=True).clamp_min(1e-6)

@@ -28,7 +28,7 @@ class RunMode:
     """Mode of a training run.
 
     `resume` continues from OUT/STAGE.ckpt if it exists. `restart` ignores an existing checkpoint. `overfit`
-    is the number of batches that are repeated. Training and validation then use at most as many pages.
+    is the number of batches that are repeated. Training and validation then use at most this number of pages.
     `debug` runs three steps with anomaly detection and writes a contact sheet of samples.
     """
 
@@ -112,7 +112,7 @@ def _loggers(settings: TrainSettings, stage: str) -> list[Logger]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Suppress the banner and the warnings of Lightning. Its advice does not apply to endless streams."""
+    """Suppress the banner and warnings of Lightning, whose advice does not apply to endless streams."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -6,9 +6,9 @@
 namespace ecgdigit {
 namespace {
 
-constexpr std::size_t max_body = std::size_t{64} << 20U;  // the response to a page is smaller than 1 MB
-constexpr std::size_t max_length_digits = 40;
-constexpr long connect_ms = 10'000;
+constexpr std::size_t max_body = std::size_t{64} << 20U;  // hand-picked; 12 leads of 10 s need less than 1 MB
+constexpr std::size_t max_length_digits = 40;             // hand-picked, more than any 64-bit number has
+constexpr long connect_ms = 10'000;                       // hand-picked, not tuned
 constexpr std::string_view length_header = "inference-header-content-length:";
 
 struct SlistDeleter {
@@ -16,8 +16,8 @@ struct SlistDeleter {
 };
 using Headers = std::unique_ptr<curl_slist, SlistDeleter>;
 
-// Initialises libcurl once per process. There is no cleanup, because other code may use libcurl too.
-bool is_initialised() {
+// Initializes libcurl once per process. There is no cleanup, because other code may use libcurl too.
+bool initialize_libcurl() {
     static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     return code == CURLE_OK;
 }
@@ -39,7 +39,8 @@ char lower(char letter) {
     return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
 }
 
-// Callback of libcurl for each header line. It stores the length of the JSON header.
+// Callback of libcurl for each header line. It stores the value of Inference-Header-Content-Length, the
+// length of the JSON before the tensors.
 std::size_t read_header(char* data, std::size_t /*always 1*/, std::size_t size, void* response) noexcept {
     std::string_view line(data, size);
     const bool is_length = line.size() > length_header.size() &&
@@ -78,7 +79,7 @@ Headers request_headers(std::size_t header_length) {
 }  // namespace
 
 Client::Connection::Connection(Server server)
-    : server_(std::move(server)), curl_(is_initialised() ? curl_easy_init() : nullptr) {
+    : server_(std::move(server)), curl_(initialize_libcurl() ? curl_easy_init() : nullptr) {
     while (!server_.url.empty() && server_.url.back() == '/') server_.url.pop_back();
 }
 
@@ -122,7 +123,7 @@ Error Client::Connection::error_from_code(CURLcode code, const char* detail) con
     const std::string reason = std::string(" (") + detail + ")";
     switch (code) {
         case CURLE_OUT_OF_MEMORY:
-            return {"E-CLIENT-01", Fault::server, "libcurl cannot be initialised",
+            return {"E-CLIENT-01", Fault::server, "libcurl cannot be initialized",
                     "Check that enough memory is available."};
         case CURLE_URL_MALFORMAT:
         case CURLE_UNSUPPORTED_PROTOCOL:

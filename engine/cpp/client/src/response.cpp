@@ -17,7 +17,7 @@ using nlohmann::json;
 constexpr std::array lead_names = {"I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"};
 constexpr long ok = 200;
 constexpr long bad_request = 400;
-constexpr std::size_t max_message = 2000;
+constexpr std::size_t max_message = 2000;  // bytes, hand-picked
 
 // Copies the samples of a lead, without the NaN before and after its window. Throws MalformedResponse if
 // there are none, or if one is not finite.
@@ -33,8 +33,8 @@ void set_samples(Lead& lead, const float* begin, const float* end) {
     lead.mv.assign(first, last);
 }
 
-// Returns whether the window is valid and starts at the first sample, up to 1.5 samples: the start is
-// transferred as float32.
+// Returns whether the window is valid and starts at the first sample. The tolerance is 1.5 samples, because
+// the start of the window is transferred as float32.
 bool starts_at_window(const Lead& lead, float rate_hz) {
     const double start = std::max(0.0, static_cast<double>(lead.start_s) * static_cast<double>(rate_hz));
     if (!std::isfinite(lead.start_s) || !std::isfinite(lead.end_s)) return false;

@@ -7,7 +7,8 @@
 
 namespace ecgdigit {
 
-// An HTTP response. `header_length` is empty if the server did not send this header, as in error responses.
+// An HTTP response. `header_length` is the value of Inference-Header-Content-Length. It is empty if the
+// server did not send this header, as in error responses.
 struct Response {
     long status = 0;
     std::string header_length;

@@ -22,7 +22,7 @@ struct PageOptions {
 struct Server {
     std::string url = "http://localhost:8000";
     std::string model = "ecgdigit";
-    std::chrono::milliseconds timeout{120'000};  // per page, from the first byte sent to the last received
+    std::chrono::milliseconds timeout{120'000};  // per page, including the time to connect
 };
 
 using Result = std::variant<Page, Error>;

@@ -1,4 +1,4 @@
-// Types of results: plain values.
+// Types of the results: structs without behavior.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct Page {
     std::string report;                // JSON, the object that `ecgdigit-rt run --format json` writes
 };
 
-// Cause of an error, which determines where to correct it.
+// Where the cause of an error must be corrected.
 enum class Fault {
     caller,  // invalid arguments: a URL, a layout, a paper speed
     page,    // this image cannot be digitized, but others may be
