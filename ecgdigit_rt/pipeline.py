@@ -29,7 +29,7 @@ from ecgdigit_rt.tracing.assemble import (
     AssemblyOptions,
     UprightView,
     page_from_traces,
-    spread_layout,
+    stretch_layout,
 )
 from ecgdigit_rt.tracing.beat_prior import apply_beat_prior
 from ecgdigit_rt.tracing.ecg_check import check_marks
@@ -137,7 +137,7 @@ def _measure_extent(state: PageState) -> Layout:
     is_cut = ends != predicted
     start_mm, end_mm = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=is_cut)
     snapped_mm = snap_to_half_mm(start_mm, state.mesh)
-    return spread_layout(reading.layout, snapped_mm, snapped_mm + end_mm - start_mm)
+    return stretch_layout(reading.layout, snapped_mm, snapped_mm + end_mm - start_mm)
 
 
 def _trace(state: PageState) -> Sequence[Sequence[LeadTrace]]:

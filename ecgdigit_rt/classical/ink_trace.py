@@ -21,11 +21,11 @@ from ecgdigit_rt.tracing.lead_trace import LeadTrace
 # Hand-picked, not tuned.
 ROWS_PER_MM = 8  # vertical resolution of a strip
 HALF_HEIGHT_MM = 45.0  # half of the height of a strip
-_MARGIN_MM = 12.0  # margin of a strip beyond each end of its row
+_MARGIN_MM = 12.0  # length by which a strip extends beyond each end of its row
 _INK_EVIDENCE = 4.0  # evidence in favour of ink over paper, in nats per column
-_JUMP_PENALTY = 0.05  # penalty of a vertical step in nats per row; a 10 mm spike costs 8 nats, 4 each way
+_JUMP_PENALTY = 0.05  # penalty of a vertical step in nats per pixel; a 10 mm spike costs 8 nats
 _MAX_LETTER_MM = (8.0, 6.0)  # maximum width and height of a letter
-_MIN_LETTER_HEIGHT_MM = 1.2  # minimum height of a letter; lower components are pieces of traces
+_MIN_LETTER_HEIGHT_MM = 1.2  # minimum height of a letter; shorter components are pieces of traces
 _ROW_REACH = 0.6  # maximum distance of a component's centre from its row, relative to the row spacing
 _FOREIGN_PENALTY = 2.0  # penalty of ink of letters and other rows, in nats
 _DISTANCE_PENALTY = 0.03  # penalty in nats per mm from the baseline, to choose between equally dark traces
@@ -40,7 +40,8 @@ class InkStrip:
     """Ink of one row.
 
     `ink` is float32 (2 * HALF_HEIGHT_MM * ROWS_PER_MM, columns), 0 to 1. The centre of column k is at
-    start_mm + k / COLUMNS_PER_MM. Densities above `level` are ink. `evidence` has the same shape. It is
+    start_mm + k / COLUMNS_PER_MM. Pixels with a density above `level` are
+    ink. `evidence` has the same shape. It is
     the evidence for the trace at each pixel, in nats.
     """
 
@@ -50,7 +51,7 @@ class InkStrip:
     evidence: Float = field(repr=False)
 
     def column(self, position_mm: float) -> int:
-        """Return the first column at or after a position, clipped to the strip."""
+        """Return the first column at or after a position, from 0 to the number of columns."""
         return int(np.clip(np.ceil((position_mm - self.start_mm) * COLUMNS_PER_MM), 0, self.ink.shape[1]))
 
     def ink_run(self, first: int, stop: int) -> InkRun:
@@ -93,7 +94,7 @@ def _evidence(ink: Float, level: float) -> Float:
 
 
 def _best_path(evidence: Float) -> NDArray[np.int32]:
-    """Return the path of maximum evidence minus jump penalties, as the row of every column, (columns,)."""
+    """Return the path that maximizes the evidence minus the jump penalties, as pixel rows (columns,)."""
     return trace_path(evidence, np.ones(evidence.shape[1], np.float32), _JUMP_PENALTY)
 
 

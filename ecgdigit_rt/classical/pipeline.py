@@ -23,7 +23,7 @@ from ecgdigit_rt.tracing.assemble import (
     AssemblyOptions,
     UprightView,
     page_from_traces,
-    spread_layout,
+    stretch_layout,
 )
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_mm, snap_to_half_mm
@@ -99,7 +99,7 @@ def _measure_extent(state: ClassicalState) -> Layout:
     ends = ends_within_image(detected, rough, state.mesh, state.view.size_px)
     start_mm, end_mm = record_extent_mm(drop_outlier_ends(ends), rough, pulses.side, is_cut=ends != detected)
     snapped_mm = snap_to_half_mm(start_mm, state.mesh)
-    return spread_layout(rough, snapped_mm, snapped_mm + end_mm - start_mm)
+    return stretch_layout(rough, snapped_mm, snapped_mm + end_mm - start_mm)
 
 
 def _trace(state: ClassicalState) -> Sequence[Sequence[LeadTrace]]:

@@ -27,7 +27,7 @@ def build_engines(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            "--target", help="GPU type: local, sm75 (T4), sm80, sm86, sm89 or sm120. May be repeated."
+            "--target", help="GPU type: local, sm75 (T4), sm80, sm86, sm89, sm120 or sm121. May be repeated."
         ),
     ] = None,
     batch: Annotated[

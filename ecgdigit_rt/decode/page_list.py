@@ -35,12 +35,13 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     Pages are in the order of the inputs. Within a folder or glob, names are in natural order ("page 2" before
     "page 10"), and the pages of a file are consecutive. A folder is searched recursively for files whose
     suffix is one of IMAGE_SUFFIXES. Hidden files and folders are skipped. Links to folders inside the
-    searched folder are not followed, because they may form loops. The files that match a glob are listed only
-    if they have such a suffix. A file that is passed by its name is listed with any suffix, so that its
-    failure is reported.
+    searched folder are not followed, because they may form loops. Of the files that match a glob, only those
+    with a suffix in IMAGE_SUFFIXES are listed. A file that is passed by name is listed whatever its suffix,
+    so that an error is reported if it cannot be decoded.
 
     Errors that concern one file are reported when the file is decoded. Therefore the list also contains pipes
-    and broken links with the suffix of an image, and folders that cannot be opened. A file whose pages cannot
+    and broken links with the suffix of an image, and folders that cannot be opened, except below
+    the `**` of a glob. A file whose pages cannot
     be counted is listed as one page. The input "-" means a list of inputs on standard input, one per line or
     separated by NUL (`find -print0`).
 
@@ -64,7 +65,7 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
 
 
 def is_address(text: str) -> bool:
-    """Return whether the text is a URL, such as s3://bucket/scans. A drive letter does not make a URL."""
+    """Return whether the text is a URL, such as s3://bucket/scans. A drive letter is not a scheme."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
@@ -88,9 +89,9 @@ def page_ids(pages: Sequence[PageRef]) -> list[str]:
     """Return one distinct id per page, in order.
 
     A `PageRef.id` that is unique does not change. If pages in different folders have the same id, as many
-    parent folders as needed are prepended (`ward-a-0001`, `ward-b-0001`). If all pages with the same id are
-    in one folder, their suffix is appended (`0001-jpg`, `0001-png`). A number is appended to ids that are
-    still equal.
+    parent folders as needed are prepended (`ward-a-0001`, `ward-b-0001`), or all of them if two such pages
+    are in one folder. If all pages with the same id are in one folder, their suffixes are appended
+    (`0001-jpg`, `0001-png`). A number is appended to ids that are still equal.
     """
     ids = [page.id for page in pages]
     counts = Counter(ids)
@@ -106,7 +107,7 @@ def page_ids(pages: Sequence[PageRef]) -> list[str]:
 def _files(item: str) -> list[Path]:
     try:
         return _expand(item)
-    except (OSError, ValueError) as error:  # an invalid file name
+    except (OSError, ValueError) as error:  # such as an invalid file name
         raise InputNotFound(item) from error
 
 
@@ -133,7 +134,7 @@ def _matches(pattern: Path) -> Iterator[Path]:
     `**` skips hidden folders, and does not follow links to folders. A path may be yielded more than once.
     """
     if "**" not in pattern.parts:
-        yield from map(Path, glob.glob(str(pattern)))  # noqa: PTH207 absolute globs
+        yield from map(Path, glob.glob(str(pattern)))  # noqa: PTH207 Path.glob rejects absolute patterns
         return
     at = pattern.parts.index("**")
     below = Path(*pattern.parts[at + 1 :])

@@ -24,13 +24,13 @@ TOLERANCE_S = 0.05
 MARGIN_S = 0.06
 """Margin at both ends of a lead. Hand-picked, not tuned.
 
-A beat inside the margin may be cut off in one of the two curves. Other peaks can match it, but it is not
-counted.
+A beat inside the margin may be cut off in one of the two curves. It is not counted, but a peak outside the
+margin may still be matched with it.
 """
 
 _BAND_HZ, _ORDER = (8.0, 20.0), 3
 _QRS_S, _BEAT_S, _OFFSET = 0.097, 0.611, 0.08
-"""Pass band, filter order, window lengths of a QRS complex and a beat, and offset, from Elgendi 2013."""
+"""Pass band, filter order, window lengths for a QRS complex and for a beat, and offset, from Elgendi 2013."""
 
 _MIN_RR_S = 0.25
 """Minimum distance between two beats: 240 beats per minute. Hand-picked, not tuned."""
@@ -44,15 +44,16 @@ The search windows of two beats do not overlap, because 2 × 0.06 s is less than
 
 @dataclass(frozen=True, slots=True)
 class PeakMatches:
-    """Matched R peaks of a truth and a prediction, without beats within `MARGIN_S` of an end.
+    """Counts and errors of the matched R peaks of a truth and a prediction.
 
-    `true` and `predicted` are the numbers of peaks in each curve. `true_matched` and `predicted_matched` are
-    the numbers of peaks with a peak of the other curve within `TOLERANCE_S`. `errors_s` are the distances of
-    the matched true peaks from their nearest predicted peak.
+    Peaks within `MARGIN_S` of an end are not counted. `true_count` and `predicted_count` are the numbers of
+    counted peaks. `true_matched` and `predicted_matched` are the numbers of peaks with a peak of the other
+    curve within `TOLERANCE_S`. `errors_s` are the distances of the matched true peaks from their nearest
+    predicted peak.
     """
 
-    true: int
-    predicted: int
+    true_count: int
+    predicted_count: int
     true_matched: int
     predicted_matched: int
     errors_s: tuple[float, ...]
@@ -60,12 +61,12 @@ class PeakMatches:
     @property
     def sensitivity(self) -> float:
         """Fraction of the true peaks that are matched. NaN if there are no true peaks."""
-        return self.true_matched / self.true if self.true else math.nan
+        return self.true_matched / self.true_count if self.true_count else math.nan
 
     @property
     def precision(self) -> float:
         """Fraction of the predicted peaks that are matched. NaN if there are no predicted peaks."""
-        return self.predicted_matched / self.predicted if self.predicted else math.nan
+        return self.predicted_matched / self.predicted_count if self.predicted_count else math.nan
 
     @property
     def median_ms(self) -> float:
@@ -77,8 +78,8 @@ def pool_peaks(parts: Iterable[PeakMatches]) -> PeakMatches:
     """Combine the matches of several leads."""
     matches = list(parts)
     return PeakMatches(
-        sum(lead.true for lead in matches),
-        sum(lead.predicted for lead in matches),
+        sum(lead.true_count for lead in matches),
+        sum(lead.predicted_count for lead in matches),
         sum(lead.true_matched for lead in matches),
         sum(lead.predicted_matched for lead in matches),
         tuple(error for lead in matches for error in lead.errors_s),
@@ -94,12 +95,14 @@ def match_r_peaks(truth: Array, predicted: Array, rate_hz: float) -> PeakMatches
     up = points_up(truth, rate_hz)
     true_s, predicted_s = r_peaks(truth, rate_hz, up), r_peaks(predicted, rate_hz, up)
     end_s = truth.size / rate_hz - MARGIN_S
-    true_errors = _nearest(true_s[(true_s >= MARGIN_S) & (true_s <= end_s)], predicted_s)
-    predicted_errors = _nearest(predicted_s[(predicted_s >= MARGIN_S) & (predicted_s <= end_s)], true_s)
+    true_errors = _nearest_distances(true_s[(true_s >= MARGIN_S) & (true_s <= end_s)], predicted_s)
+    predicted_errors = _nearest_distances(
+        predicted_s[(predicted_s >= MARGIN_S) & (predicted_s <= end_s)], true_s
+    )
     matched = true_errors[true_errors <= TOLERANCE_S]
     return PeakMatches(
-        true=true_errors.size,
-        predicted=predicted_errors.size,
+        true_count=true_errors.size,
+        predicted_count=predicted_errors.size,
         true_matched=matched.size,
         predicted_matched=int((predicted_errors <= TOLERANCE_S).sum()),
         errors_s=tuple(matched.tolist()),
@@ -189,7 +192,10 @@ def _interpolate_gaps(mv: Array) -> Array:
 
 
 def _parabola_offset(curve: Array, peak: int) -> float:
-    """Return the offset, in samples, of the vertex of the parabola through `peak` and its neighbours."""
+    """Return the offset, in samples, of the vertex of the parabola through `peak` and its neighbours.
+
+    It is 0 if `peak` is at an end of the curve or is not a local maximum.
+    """
     if not 0 < peak < curve.size - 1:
         return 0.0
     before, here, after = curve[peak - 1 : peak + 2]
@@ -198,7 +204,7 @@ def _parabola_offset(curve: Array, peak: int) -> float:
     return float(0.5 * (before - after) / curvature) if is_maximum else 0.0
 
 
-def _nearest(times_s: Array, others_s: Array) -> Array:
+def _nearest_distances(times_s: Array, others_s: Array) -> Array:
     """Return the distance of each time from the nearest of the others, or infinity if there are no others."""
     if not others_s.size:
         return np.full(times_s.size, np.inf)

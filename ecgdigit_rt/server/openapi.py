@@ -17,8 +17,9 @@ from ecgdigit_rt.server.problems import MEDIA_TYPE, Problem
 from ecgdigit_rt.server.uploads import FILE_FIELD
 
 DESCRIPTION = (
-    "Converts images of paper ECGs to calibrated 12-lead signals. Each request contains one page, which is "
-    "not stored. Errors are RFC 9457 problem details. Each `error_id` has a heading in the documentation."
+    "Converts images of paper ECGs to calibrated 12-lead signals. Each request digitizes one page of the "
+    "uploaded file. Nothing is stored. Errors are RFC 9457 problem details. Each `error_id` has a heading in "
+    "the documentation."
 )
 
 _PAGE = "Page"
@@ -34,7 +35,7 @@ _BODY: dict[str, Any] = {
                     FILE_FIELD: {
                         "type": "string",
                         "format": "binary",
-                        "description": "An image, PDF, TIFF or DICOM file.",
+                        "description": "An image, such as PNG, JPEG or TIFF, a PDF, or a DICOM file.",
                     }
                 },
             }
@@ -46,9 +47,11 @@ _REASONS = {
     403: "The host or origin of the request is not allowed (E-SERVE-06).",
     413: "The upload or the image is too large (E-SERVE-02, E-INPUT-05).",
     415: "The file type is not supported (E-INPUT-04).",
-    422: "The request is malformed (E-SERVE-01), or the page cannot be digitized (E-PAGE, E-GRID, …).",
-    500: "Internal error (E-BUG-01).",
-    501: "The package of the format is not installed (E-DEPENDENCY-01).",
+    422: "The request is malformed (E-SERVE-01), the file is unreadable or unsuitable (E-INPUT), or the page "
+    "cannot be digitized (E-PAGE, E-GRID, …).",
+    500: "An internal error occurred, such as E-BUG-01.",
+    501: "An optional package that the file type or the output format requires is not installed "
+    "(E-DEPENDENCY-01).",
     503: "The queue is full (E-SERVE-03), a GPU is out of memory (E-DEVICE-01), or the models are loading. "
     "Retry after the number of seconds in Retry-After.",
     504: "The page exceeded the time limit (E-SERVE-04).",
@@ -117,7 +120,8 @@ METRICS: dict[str, Any] = {
 def schema_factory(app: FastAPI, has_token: bool) -> Callable[[], dict[str, Any]]:
     """Return a function that builds the OpenAPI schema of the application and caches it.
 
-    The schema contains the problem details, the schema of a page and, if `has_token`, the bearer token.
+    It includes the schemas of problem details and of a page. If `has_token`, it declares bearer
+    authentication.
     """
     return cache(lambda: _schema(app, has_token))
 

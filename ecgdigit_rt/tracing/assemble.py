@@ -21,11 +21,15 @@ RATE_HZ = 500.0
 """Sampling rate of all leads in hertz."""
 
 _MAX_OUTSIDE_S = 0.05
-"""Maximum duration by which a segment may end outside the image without being cut. Hand-picked, not tuned."""
+"""Maximum duration of the part of a segment beyond the edge of the image. If the end of a segment extends
+further, the segment is cut at the edge. Hand-picked, not tuned."""
 
 
-def spread_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
-    """Return the layout with every row from `start_mm` to `end_mm`, divided into segments of equal width."""
+def stretch_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
+    """Return the layout with each row stretched to the range from `start_mm` to `end_mm`.
+
+    Rows are divided into segments of equal width. Times are measured from `start_mm`.
+    """
     rows = []
     for row in layout.rows:
         cuts = np.linspace(start_mm, end_mm, len(row.segments) + 1)
@@ -73,11 +77,12 @@ def _lead(
 
 
 def _fill_outside(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
-    """Return the heights, interpolated outside the image, and the number of samples to keep.
+    """Return the heights with the samples outside the image replaced, and the number of samples to keep.
 
-    The predicted heights are not used outside the image: a strip repeats the pixels at the edge of the image
-    there, and the trace follows these pixels. The samples after the last one inside the image are dropped if
-    their duration exceeds `_MAX_OUTSIDE_S`.
+    Outside the image, a strip repeats the pixels at the edge, and the predicted heights follow these pixels.
+    These heights are replaced: they are interpolated between samples inside the image, and beyond the first
+    or last of these the nearest height is repeated. The number excludes the samples after the last one inside
+    if their duration exceeds `_MAX_OUTSIDE_S`.
     """
     filled = fill_gaps(height.astype(np.float32), inside).astype(np.float64)
     count = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
@@ -88,8 +93,8 @@ def _fill_outside(height: NDArray[np.float64], inside: NDArray[np.bool_]) -> tup
 def _interpolate(samples: NDArray[np.float32], index: NDArray[np.float64]) -> NDArray[np.float64]:
     """Interpolate samples (n,) at fractional indices with a Catmull-Rom cubic.
 
-    One sample is extrapolated linearly at each end. Linear interpolation between samples would lower the tip
-    of an R wave by about 4 %.
+    At each end, one further sample is extrapolated linearly. Linear interpolation between samples would lower
+    the tip of an R wave by about 4 %.
     """
     if samples.size == 1:
         return np.full(index.shape, float(samples[0]))
@@ -110,8 +115,9 @@ def segments_from_traces(
     """Return every segment, sampled at 500 Hz, in the order of the page.
 
     `traces` has one trace per segment of every row of the layout, with heights in mm above the baseline of
-    the row. `size_px` is the width and height of the image. Samples outside the image are interpolated. A
-    segment that ends more than 50 ms outside the image is cut at the edge of the image. A lead that has a
+    the row. `size_px` is the width and height of the image. Samples outside the image are filled in from
+    samples inside. A segment whose end is more than 50 ms beyond the image is cut at the edge. By default, no
+    sample is outside. A lead that has a
     rhythm strip may occur twice.
     """
     return [
@@ -149,8 +155,8 @@ def expected_error_mm(
     after an alignment in time and offset, as in the metric of the PhysioNet competition.
 
     Two properties make a lead uncertain. One is the spread, which is large in columns with more than one
-    likely height. The other is steepness, because on a steep curve a small error in time is a large error in
-    height. The formula is a robust fit of the logarithm of the error to the logarithms of both properties,
+    likely height. The other is the steepness, because on a steep curve a small error in time is a large error
+    in height. The formula is a robust fit of the logarithm of the error to the logarithms of both properties,
     over 1290 leads of synthetic pages (`benchmarks/expected_error.py`). On pages of another renderer, the
     errors of eight in ten leads are within a factor of 1.8 of the expected error. Errors of a whole page,
     such as a misread speed, are not included.
@@ -163,7 +169,7 @@ def expected_error_mm(
 
 @dataclass(frozen=True, slots=True)
 class AssemblyOptions:
-    """Options of the assembly, which is the last step.
+    """Options of the assembly, the last step of a pipeline.
 
     `enforce_einthoven` corrects limb leads that nearly satisfy Einthoven's law. Pages with an expected
     quality below `min_quality_db` are rejected. `provenance` is stored with the page.
@@ -179,7 +185,7 @@ DEFAULT_ASSEMBLY = AssemblyOptions()
 
 @dataclass(frozen=True, slots=True)
 class UprightView:
-    """Upright image: its size (width, height), and its rotation.
+    """Size (width, height) and rotation of the upright image.
 
     `quarter_turns` is the number of counterclockwise quarter turns from the decoded to the upright image.
     """

@@ -1,4 +1,7 @@
-"""Inference of the trace stage, with strips sampled on the host or on the accelerator of the network."""
+"""Inference of the trace stage.
+
+Strips are sampled on the host, or on the accelerator that runs the network.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class StripBox(NamedTuple):
 
 
 StripPredictor = Callable[[Sequence[StripBox]], list[StripPrediction]]
-"""Function that predicts strips. All boxes of one call have equal size."""
+"""Function that predicts strips. All boxes of one call must have the same size."""
 
 
 def strip_predictor(
@@ -41,12 +44,14 @@ def strip_predictor(
     mesh: Mesh,
     views: Sequence[View] = TTA["none"],
 ) -> StripPredictor:
-    """Return the strip predictor of an image (height, width, 3) uint8. Predictions of `views` are averaged.
+    """Return the strip predictor of an image (height, width, 3) uint8.
+
+    The predictions of all `views` are averaged.
 
     The strips are sampled on the accelerator if all of these conditions are met:
 
     - the network with the sampler (`SAMPLED_TRACE`) is available,
-    - the image, downscaled to the resolution of the strips, is within the size limits of its engine,
+    - the image, downscaled by a whole number, is within the size limits of the engine of this network,
     - there is only one view (with several views, the strips are transformed on the host).
     """
     if SAMPLED_TRACE in runners and len(views) == 1:
@@ -61,7 +66,7 @@ def _host_predictor(
 ) -> StripPredictor:
     def predict(boxes: Sequence[StripBox]) -> list[StripPrediction]:
         predictions = []
-        for box in boxes:  # one strip per call: on a CPU, a batch is not faster and needs more memory
+        for box in boxes:  # one per call: on a CPU, a batch is not faster and needs more memory
             strip = strip_from_image(image, mesh, *box)
             logits, presence_logits = predict_views(runner, strip, views)
             predictions.append(StripPrediction(logits, presence_logits, box.start_mm, box.half_height_mm))
@@ -71,7 +76,10 @@ def _host_predictor(
 
 
 def _device_predictor(runner: Runner, image: NDArray[np.uint8], mesh: Mesh) -> StripPredictor | None:
-    """Return the predictor on the accelerator, or None if the engine does not accept the downscaled image."""
+    """Return a predictor that samples strips on the accelerator.
+
+    Return None if the downscaled image is outside the size limits of the engine.
+    """
     shrink = downscale_factor(image_px_per_strip_px(mesh))
     if shrink > 1:
         height, width = (side // shrink for side in image.shape[:2])

@@ -13,9 +13,10 @@ from ecgdigit_engine.runner import Runner
 class StageRequest:
     """Request to open one stage.
 
-    `graph` is the ONNX file of the stage, in the opener's `graph_precision`. `threads` is the number of CPU
-    threads of one call. `concurrency` is the number of threads that call the runner. `prefix_graph` is the
-    graph of a stage whose outputs are the inputs of this stage. If specified, the runner executes both.
+    `graph` is the content of the stage's ONNX file, in the opener's `graph_precision`. `threads` is the
+    number of CPU threads of one call. `concurrency` is the number of threads that call the runner.
+    `prefix_graph`, if specified, is the graph of a preceding stage whose outputs are the inputs of this
+    stage. The runner then executes both.
     """
 
     graph: bytes = field(repr=False)
@@ -28,9 +29,9 @@ class StageRequest:
 class StageOpener:
     """A function that opens stages, and the properties of its backend.
 
-    `description` names the backend, its version, the device and the precision, for reports.
+    `description` identifies the backend in reports, where known with its version, device and precision.
     `graph_precision` is the precision of the graphs to pass in requests. `notes` are sentences for the user.
-    `is_accelerator` is true if inputs must be copied to the memory of a device.
+    `is_accelerator` is true if the stages run on a device with its own memory.
     """
 
     open: Callable[[StageRequest], Runner]
@@ -44,7 +45,7 @@ class StageOpener:
 
 
 def share_runners(opener: StageOpener, concurrency: int = 1) -> StageOpener:
-    """Return an opener that opens equal requests only once, and returns the same runner for each of them.
+    """Return an opener that opens each distinct request once and returns the same runner for equal requests.
 
     Each runner is opened for at least `concurrency` calling threads. The opener is thread-safe.
     """

@@ -20,9 +20,9 @@ from ecgdigit_rt.resample import resample
 from ecgdigit_rt.results import PageRef
 
 MAX_MEDIAN_LOSS_DB, MAX_MEAN_LOSS_DB = 0.2, 0.5
-"""Maximum median and maximum mean, over the pages, of the loss in dB of a precision compared with FP32.
+"""Limits in dB of the median and the mean loss of score over the pages. The loss is relative to FP32.
 
-The mean is also limited, because a large loss on only a few pages does not change the median. Hand-picked,
+The mean is also limited, because a large loss on only a few pages hardly changes the median. Hand-picked,
 not tuned.
 """
 _MAX_DB = 25.84
@@ -32,10 +32,11 @@ It corresponds to `ecgdigit_rt.evaluation.metric.PERFECT_RATIO`.
 """
 
 
-def capped_page_db(pipeline: Pipeline, image: Path) -> float:
-    """Return the score of a synthetic page in the metric of the competition, limited to 0 to `_MAX_DB` dB.
+def clipped_page_db(pipeline: Pipeline, image: Path) -> float:
+    """Return the score of a synthetic page in the metric of the competition.
 
-    The score of a page that cannot be digitized is 0.
+    The score is clipped to the range from 0 to `_MAX_DB` dB. The score of a page that cannot be digitized is
+    0.
     """
     page = PageRef(image)
     try:
@@ -53,27 +54,27 @@ def capped_page_db(pipeline: Pipeline, image: Path) -> float:
 def check_precisions(graphs: Mapping[str, Mapping[str, bytes]], pages: Path) -> dict[str, Any]:
     """Return the mean score in dB and the median loss compared with FP32, by precision.
 
-    The result also contains the number of pages under the key "pages". `graphs` are ONNX files by precision
-    and stage. `pages` is a folder of pages from `synth`. Raises ValueError if the folder contains no pages,
-    if the median loss of a precision exceeds `MAX_MEDIAN_LOSS_DB`, or if the mean loss exceeds
-    `MAX_MEAN_LOSS_DB`.
+    The result also contains the number of pages under the key "pages". `graphs` maps precisions, which must
+    include "fp32", to the ONNX files of the stages. `pages` is a folder of pages from `synth`. Raises
+    ValueError if the folder contains no pages, if the median loss of a precision exceeds
+    `MAX_MEDIAN_LOSS_DB`, or if the mean loss exceeds `MAX_MEAN_LOSS_DB`.
     """
     images = sorted(path for path in pages.glob("*.jpg") if path.with_suffix(".npz").exists())
     scores: dict[str, list[float]] = {}
     for precision, stages in graphs.items():
         pipeline = Pipeline({stage: OnnxRuntimeRunner(graph, 2) for stage, graph in stages.items()})
-        scores[precision] = [capped_page_db(pipeline, image) for image in images]
+        scores[precision] = [clipped_page_db(pipeline, image) for image in images]
     summary: dict[str, Any] = {"pages": len(images)}
     for precision, page_scores in scores.items():
         median_loss = median(fp32 - db for fp32, db in zip(scores["fp32"], page_scores, strict=True))
         summary[precision] = {"mean_db": round(mean(page_scores), 2), "median_lost_db": round(median_loss, 3)}
         if median_loss > MAX_MEDIAN_LOSS_DB:
             raise ValueError(
-                f"{precision} loses {median_loss:.2f} dB in the median, more than {MAX_MEDIAN_LOSS_DB}"
+                f"the median loss of {precision} is {median_loss:.2f} dB, more than {MAX_MEDIAN_LOSS_DB} dB"
             )
         mean_loss = mean(scores["fp32"]) - mean(page_scores)
         if mean_loss > MAX_MEAN_LOSS_DB:
             raise ValueError(
-                f"{precision} loses {mean_loss:.2f} dB in the mean, more than {MAX_MEAN_LOSS_DB}"
+                f"the mean loss of {precision} is {mean_loss:.2f} dB, more than {MAX_MEAN_LOSS_DB} dB"
             )
     return summary

@@ -65,7 +65,7 @@ def test_missing_samples_count_as_zero() -> None:
     assert absent.rmse_mv == pytest.approx(math.sqrt(float(np.mean(LEAD**2))))
     assert math.isnan(absent.pearson)
     assert math.isnan(absent.dtw_mv)
-    assert (absent.peaks.sensitivity, absent.peaks.predicted) == (0, 0)
+    assert (absent.peaks.sensitivity, absent.peaks.predicted_count) == (0, 0)
     half = LEAD.copy()
     half[2500:] = np.nan
     got = lead_agreement(LEAD, half, 500)
@@ -90,7 +90,7 @@ def test_summary_counts_every_lead_once_and_ignores_missing_measures() -> None:
     total = summarize(got)
     assert total.rmse_mv == pytest.approx(sum(agreement.rmse_mv for agreement in got) / 3)
     assert total.pearson == pytest.approx(1), "the mean of two"
-    assert (total.peaks.true, total.peaks.true_matched) == (36, 24)
+    assert (total.peaks.true_count, total.peaks.true_matched) == (36, 24)
     assert all(math.isnan(value) for value in measure_values(summarize([])).values())
 
 
@@ -102,7 +102,7 @@ def test_image_score_has_an_agreement_for_every_lead_at_any_rate() -> None:
     assert list(score.agreements) == list(leads)
     assert math.isnan(score.agreements["V1"].dtw_mv)
     assert score.agreements["V1"].rmse_mv == pytest.approx(math.sqrt(float(np.mean(leads["V1"] ** 2))))
-    assert summarize_images([score]).peaks.true > 20
+    assert summarize_images([score]).peaks.true_count > 20
     halved = {name: mv[::2] for name, mv in leads.items()}
     assert image_score(truth, halved, 250).agreements["II"].pearson > 0.999
     assert image_score(truth, halved, 500).agreements["II"].pearson < 0.9, "the specified rate has precedence"

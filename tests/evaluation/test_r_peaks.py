@@ -45,7 +45,7 @@ def test_peaks_of_an_inverted_lead_are_minima() -> None:
     assert points_up(-mv, 500)
     np.testing.assert_allclose(r_peaks(mv, 500, up=False), BEATS, atol=0.0015)
     matches = match_r_peaks(mv, mv * 0.8 + 0.3, 500)
-    assert (matches.true, matches.true_matched, matches.median_ms) == (12, 12, 0)
+    assert (matches.true_count, matches.true_matched, matches.median_ms) == (12, 12, 0)
 
 
 def test_error_equals_the_shift() -> None:
@@ -62,16 +62,17 @@ def test_error_equals_the_shift() -> None:
 def test_missing_and_false_beats_are_counted() -> None:
     truth = ecg(BEATS)
     missing = match_r_peaks(truth, ecg(BEATS[:3] + BEATS[5:]), 500)
-    assert (missing.true, missing.predicted, missing.sensitivity, missing.precision) == (12, 10, 10 / 12, 1)
+    assert (missing.true_count, missing.predicted_count) == (12, 10)
+    assert (missing.sensitivity, missing.precision) == (10 / 12, 1)
     false_beats = match_r_peaks(ecg(BEATS[:3] + BEATS[5:]), truth, 500)
     assert (false_beats.sensitivity, false_beats.precision) == (1, 10 / 12)
 
 
 def test_beat_cut_off_by_the_end_is_matched_and_not_counted() -> None:
     curve = ecg([0.03, 0.9, 1.7, 2.47], 2.5)
-    assert match_r_peaks(curve, curve, 500).true == 2
+    assert match_r_peaks(curve, curve, 500).true_count == 2
     late = match_r_peaks(ecg([0.07, 0.9, 1.7], 2.5), ecg([0.05, 0.9, 1.7], 2.5), 500)
-    assert (late.true, late.predicted, late.sensitivity, late.precision) == (3, 2, 1, 1)
+    assert (late.true_count, late.predicted_count, late.sensitivity, late.precision) == (3, 2, 1, 1)
 
 
 def test_signal_without_beats_has_no_peaks() -> None:
@@ -79,7 +80,7 @@ def test_signal_without_beats_has_no_peaks() -> None:
         assert r_peaks(mv, 500, up=True).size == 0
         assert points_up(mv, 500)
     nothing = match_r_peaks(ecg(BEATS), np.full(5000, np.nan), 500)
-    assert (nothing.true, nothing.predicted, nothing.sensitivity) == (12, 0, 0)
+    assert (nothing.true_count, nothing.predicted_count, nothing.sensitivity) == (12, 0, 0)
     assert math.isnan(nothing.precision)
 
 
@@ -93,6 +94,6 @@ def test_pooled_peaks_count_each_lead() -> None:
     truth = ecg(BEATS)
     parts = [match_r_peaks(truth, np.roll(truth, k), 500) for k in (1, 5, 5)]
     both = pool_peaks(parts)
-    assert (both.true, both.true_matched) == (36, 36)
+    assert (both.true_count, both.true_matched) == (36, 36)
     assert both.median_ms == pytest.approx(10)
     assert math.isnan(pool_peaks([]).sensitivity)

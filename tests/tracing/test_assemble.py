@@ -13,7 +13,7 @@ from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.catalog import LAYOUTS
 from ecgdigit_rt.layout.match import layout_from_plan
 from ecgdigit_rt.results import Layout, Lead
-from ecgdigit_rt.tracing.assemble import rotate_points, segments_from_traces, spread_layout
+from ecgdigit_rt.tracing.assemble import rotate_points, segments_from_traces, stretch_layout
 from ecgdigit_rt.tracing.ecg_check import longest_segments
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
@@ -42,7 +42,7 @@ def layout_3x4(start_mm: float, end_mm: float, speed_mm_s: float = 25.0) -> Layo
     """Return a 3x4 layout with all rows on one baseline."""
     baselines = [Baseline(40.0, 20.0, 270.0, 1.0)] * 3
     rough = layout_from_plan(LAYOUTS["3x4"], baselines, 0, 1, speed_mm_s, 10.0)
-    return spread_layout(rough, start_mm, end_mm)
+    return stretch_layout(rough, start_mm, end_mm)
 
 
 def test_heights_between_columns_follow_the_curve() -> None:

@@ -53,8 +53,9 @@ def _overall(evaluation: Evaluation) -> list[str]:
     cap_db, total = db_from_ratio(PERFECT_RATIO), summarize_images(evaluation.images)
     peaks, tolerance_ms = total.peaks, 1000 * TOLERANCE_S
     counts = (
-        f"{peaks.true_matched} of {peaks.true} true and {peaks.predicted_matched} of {peaks.predicted} "
-        f"predicted peaks match within {tolerance_ms:.0f} ms"
+        f"{peaks.true_matched} of {peaks.true_count} true and "
+        f"{peaks.predicted_matched} of {peaks.predicted_count} predicted peaks "
+        f"match within {tolerance_ms:.0f} ms"
     )
     return [
         f"images     {len(evaluation.images)}",

@@ -89,7 +89,7 @@ class TensorRtRunner:
         self.spec = dataclasses.replace(spec, axes=engine.identity.axes)
         self._gpu, self._backend = gpu, backend
         self._hint = (
-            f"Build an engine for this size with --batch or --max-side: "
+            f"If the engine was built with lower limits, rebuild it with larger --batch or --max-side: "
             f"ecgdigit-rt build-engines --backend {backend}"
         )
         self._thread_local = threading.local()

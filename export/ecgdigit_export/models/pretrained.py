@@ -1,4 +1,4 @@
-"""Initialisation of networks from exported ONNX graphs, in which batch norms are fused into convolutions."""
+"""Initialization of networks from exported ONNX graphs, in which batch norms are fused into convolutions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ecgdigit_export.eager import eager_module
 
 
 def load_graph_weights(network: nn.Module, graph: bytes) -> None:
-    """Initialise `network`, in place, so that its outputs equal those of the graph.
+    """Initialize `network`, in place, so that its outputs equal those of the graph.
 
     `network` must have the family and stage of the graph. Each fused batch norm is restored as a norm that
     only adds the fused bias. The running statistics of the restored norm are not those of the features,

@@ -31,8 +31,9 @@ def draw_sheet(style: SheetStyle, signals: NDArray[np.float32], rng: np.random.G
 
 
 def _line_coverage(positions_px: NDArray[np.floating], width_px: float, size: int) -> NDArray[np.float32]:
-    """Return the fraction of each of `size` pixels that lines of width `width_px` cover.
+    """Return the coverage, 0 to 1, of each of `size` pixels by lines at the sorted `positions_px`.
 
+    `width_px` is the width of the lines. A line thinner than one pixel is drawn one pixel wide, but paler.
     The coverage decreases linearly over one pixel at the edges of the lines.
     """
     centres = np.arange(size) + 0.5
@@ -72,7 +73,10 @@ def _draw_grid(sheet: Sheet, grid: GridStyle) -> None:
 
 
 def _pen_width_px(sheet: Sheet, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the pen width in each of `count` columns. It varies slowly, with a standard deviation of 8 %."""
+    """Return the pen width in each of `count` columns.
+
+    It is interpolated between random values that are 80 columns apart and have a standard deviation of 8 %.
+    """
     knots = 1 + 0.08 * rng.standard_normal(count // 80 + 2)
     wobble = np.interp(np.arange(count) / 80, np.arange(knots.size), knots)
     return (sheet.style.pen_width_mm * sheet.style.px_per_mm * wobble).astype(np.float32)
@@ -121,11 +125,11 @@ def _draw_separators(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random
     is_bar = style.separator == "bar"
     half = rng.uniform(1.4, 4.0) if is_bar else rng.uniform(0.8, 1.5)
     width = max(rng.uniform(0.25, 0.9), style.pen_width_mm) if is_bar else style.pen_width_mm
-    follows = rng.random() < 0.5  # separators are centred on the trace, otherwise on the baseline
+    follows_trace = rng.random() < 0.5  # if false, separators are centred on the baseline
     for row, curve in zip(sheet.layout.rows, sheet.curves, strict=True):
         for segment in row.segments[1:]:
             at = round((segment.start_mm - row.start_mm) * COLUMNS_PER_MM)
-            centre = row.baseline_mm - (float(curve[min(at, curve.size - 1)]) if follows else 0.0)
+            centre = row.baseline_mm - (float(curve[min(at, curve.size - 1)]) if follows_trace else 0.0)
             y = np.asarray(sheet.y_px(np.array([centre - half, centre + half])), np.float32)
             x = np.full(2, sheet.x_px(segment.start_mm), np.float32)
             draw_polyline(coverage, x, y, np.full(2, width * style.px_per_mm, np.float32))

@@ -49,8 +49,8 @@ def train_on_curriculum(
 ) -> Path:
     """Train one stage on a curriculum and return the path of the averaged weights, OUT/STAGE.pt.
 
-    After every epoch, the checkpoint OUT/STAGE.ckpt is written. A run can be resumed from it. Metrics are
-    written to OUT/logs/STAGE. In debug mode, OUT is the subfolder `debug` of the output folder.
+    OUT is `settings.out`, or its subfolder `debug` in debug mode. After every epoch, the checkpoint
+    OUT/STAGE.ckpt is written. A run can be resumed from it. Metrics are written to OUT/logs/STAGE.
 
     Raises the errors of `resolve_checkpoint` and `initial_network`.
     """
@@ -87,8 +87,9 @@ def resolve_checkpoint(stage: str, settings: TrainSettings, mode: RunMode) -> Pa
 def initial_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, bool]:
     """Return the network of a stage with its initial weights, and whether its batch norms are frozen.
 
-    Sets the seed of all random generators. Raises ModelMissing or ModelCorrupt if `settings.init_from`
-    contains no STAGE.pt and specifies no intact models.
+    Sets the seed of all random generators. If `settings.init_from` is not a folder with the file
+    STAGE.pt, it must specify models. Raises ModelMissing if they do not exist, or ModelCorrupt if they are
+    damaged.
     """
     pl.seed_everything(settings.seed, verbose=False)
     network = stage_network(settings.family, stage)
@@ -106,7 +107,8 @@ def initial_network(stage: str, settings: TrainSettings) -> tuple[nn.Module, boo
 def page_curriculum(stage: str, settings: TrainSettings, mode: RunMode = STANDARD_RUN) -> Curriculum:
     """Return the curriculum of pages with truth for training and validation.
 
-    Raises TrainingPagesMissing if the folder of training pages or of validation pages contains no pages.
+    Raises TrainingPagesMissing if the folder of training pages or of validation pages contains no pages
+    with truth.
     """
     recipe = select_recipe(settings.family, stage)
     paths = pages_with_truth(settings.pages)
@@ -130,7 +132,7 @@ def _load_matching_weights(network: nn.Module, path: Path) -> None:
         if name in current and current[name].shape == value.shape
     }
     network.load_state_dict(matching, strict=False)
-    log.info("%d of %d tensors initialised from %s", len(matching), len(current), path)
+    log.info("%d of %d tensors initialized from %s", len(matching), len(current), path)
 
 
 def _debug_settings(settings: TrainSettings, stage: str) -> TrainSettings:

@@ -78,7 +78,7 @@ class TrainSettings(_Strict):
     workers
         Number of processes that prepare samples. If it is 0, the training process prepares them.
     log
-        Loggers in addition to OUT/logs/STAGE/metrics.csv.
+        Loggers in addition to OUT/logs/STAGE/version_N/metrics.csv.
     """
 
     family: str = "lite"
