@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
+    from ecgdigit_rt.doubts import Doubt
     from ecgdigit_rt.errors import EcgDigitError
     from ecgdigit_rt.results import Digitized, Failed, Lead, PageRef
 
@@ -23,6 +24,7 @@ __version__ = "0.5.0"
 __all__ = [
     "Digitized",
     "Digitizer",
+    "Doubt",
     "EcgDigitError",
     "Failed",
     "Lead",
@@ -33,6 +35,7 @@ __all__ = [
 _MODULES = {
     "Digitized": "ecgdigit_rt.results",
     "Digitizer": "ecgdigit_rt.digitizer",
+    "Doubt": "ecgdigit_rt.doubts",
     "EcgDigitError": "ecgdigit_rt.errors",
     "Failed": "ecgdigit_rt.results",
     "Lead": "ecgdigit_rt.results",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.errors import EcgDigitError, InternalError, OutOfMemory
 
 if TYPE_CHECKING:
@@ -26,6 +27,27 @@ LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V
 """The twelve standard leads in conventional order.
 
 This is also the order of the lead channels in the heatmaps of the locate stage (`ecgdigit_rt.stages`).
+"""
+
+FURTHER_LEADS = ("V3R", "V4R", "V5R", "V6R", "V7", "V8", "V9")
+"""Right-sided and posterior chest leads, which some pages show in addition to or instead of `LEADS`."""
+
+ALL_LEADS = (*LEADS, *FURTHER_LEADS)
+"""All leads that a page can show, in the order of results."""
+
+DIGITIZED, DOUBTFUL, FAILED = STATUSES = ("digitized", "doubtful", "failed")
+"""Status of a page: digitized without doubts, digitized with doubts, or not digitized."""
+
+WRONG_IF_DOUBTFUL = 0.5
+"""Probability that a doubtful page is wrong: digitized with a wrong layout, scale or order of leads.
+
+Assumed, not measured: a page with doubts is as likely right as wrong.
+"""
+
+WRONG_PAGE_ERROR = 2.0
+"""Expected error energy of a wrong page, relative to the energy of its signals.
+
+The energy of the difference of two unrelated signals is the sum of their energies, which are assumed equal.
 """
 
 _CONVERTERS = {
@@ -225,6 +247,8 @@ class Digitized:
     notes : tuple of str
         Assumptions that were made, and contradictions between the page and the values that the user
         specified.
+    doubts : tuple of Doubt
+        Reasons why the signals may be wrong. The status of a page with doubts is `doubtful`.
     """
 
     source: PageRef
@@ -235,10 +259,18 @@ class Digitized:
     repeat_difference_mv: Mapping[str, float] = field(default_factory=dict)
     provenance: Provenance | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     def __repr__(self) -> str:
         layout = f"{self.layout.name}, {self.layout.speed_mm_s:g} mm/s, {self.layout.gain_mm_mv:g} mm/mV"
-        return f"<Digitized {self.source.id}: {len(self.leads)} leads, {layout}, {self.expected_db:.1f} dB>"
+        doubtful = f", {self.status}: {', '.join(doubt.id for doubt in self.doubts)}" if self.doubts else ""
+        facts = f"{len(self.leads)} leads, {layout}, {self.expected_db:z.1f} dB{doubtful}"
+        return f"<Digitized {self.source.id}: {facts}>"
+
+    @property
+    def status(self) -> str:
+        """Either `digitized`, or `doubtful` if there are doubts."""
+        return DOUBTFUL if self.doubts else DIGITIZED
 
     @property
     def duration_s(self) -> float:
@@ -247,10 +279,20 @@ class Digitized:
 
     @property
     def expected_db(self) -> float:
-        """Expected signal-to-noise ratio in dB, from the expected errors of the leads. NaN if unknown."""
+        """Expected signal-to-noise ratio in dB, from the expected errors of the leads. NaN if unknown.
+
+        A doubtful page is wrong with the probability `WRONG_IF_DOUBTFUL`, and then has the relative error
+        energy `WRONG_PAGE_ERROR`. The ratio is therefore at most
+        -10 log10(`WRONG_IF_DOUBTFUL` * `WRONG_PAGE_ERROR`) dB.
+        """
         signal = sum(float(np.square(lead.mv - lead.mv.mean()).sum()) for lead in self.leads.values())
         error = sum(lead.mv.size * lead.expected_error_mv**2 for lead in self.leads.values())
-        return 10 * math.log10(signal / error) if signal > 0 and error > 0 else math.nan
+        if not (signal > 0 and error > 0):
+            return math.nan
+        relative_error = error / signal
+        if self.doubts:
+            relative_error = (1 - WRONG_IF_DOUBTFUL) * relative_error + WRONG_IF_DOUBTFUL * WRONG_PAGE_ERROR
+        return -10 * math.log10(relative_error)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the leads as a table at 500 Hz.
@@ -339,6 +381,11 @@ class Failed:
     error_id: str
     message: str
     hint: str
+
+    @property
+    def status(self) -> str:
+        """Always `failed`."""
+        return FAILED
 
 
 Result = Digitized | Failed

@@ -45,7 +45,7 @@ def run_cluster(
     from ecgdigit_rt.cli.console import RunMessages, print_message
     from ecgdigit_rt.cluster.cluster_run import ClusterRun, digitize_remaining, prepare_or_resume
     from ecgdigit_rt.cluster.ray_cluster import ray_connection
-    from ecgdigit_rt.runs.report import summary_lines
+    from ecgdigit_rt.runs.summary import summary_lines
 
     folder = out if is_address(out) else str(Path(out).absolute())
     run = ClusterRun(inputs, folder, cluster, options, threads, gpu_fraction, timeout_s)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgdigit_rt.cli.console import print_message
+from ecgdigit_rt.cli.console import SOME_FAILED, print_message
 from ecgdigit_rt.cli.options import Gain, LayoutName, Speed, Threads
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def inspect(
     """Show the result of every step for one page, to find the step that went wrong.
 
     Writes eight images: labels, page, vertical and horizontal grid lines, mesh, rectified page, traces and
-    leads. A page that fails is shown up to the failed step, and the exit code is 2.
+    leads. A page that fails is shown up to the failed step. If the page fails or is doubtful, the exit code
+    is 2.
     """
-    from ecgdigit_rt.decode.file_formats import rgb_from_page
+    from ecgdigit_rt.decode.sources import page_from_source
     from ecgdigit_rt.digitizer import Digitizer
     from ecgdigit_rt.errors import PageError
     from ecgdigit_rt.evaluation.alignment import align_truth
@@ -49,14 +50,15 @@ def inspect(
     from ecgdigit_rt.results import PageRef, failed_from_error
 
     source = PageRef(page, number - 1)
-    image = rgb_from_page(source)
+    decodable = page_from_source(source)
+    image = decodable.pixels()
     true_signals = None
     if truth is not None:
         true_signals = read_truth(truth, find_test_csv(truth.parent).get(truth.stem, ()))
     inspection, failure = Inspection(source, image), None
     try:
         digitizer = Digitizer(threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain)
-        steps = digitizer.digitize_steps(image, source, inspection.observe)
+        steps = digitizer.digitize_steps(image, source, inspection.observe, decodable.words)
     except PageError as error:
         failure = error
         inspection.failed = failed_from_error(source, error)
@@ -68,15 +70,22 @@ def inspect(
     print_message("written", f"{out}: {len(written) - 1} images · {written[-1].name}")
     if failure is not None:
         raise failure
+    if inspection.doubts:
+        raise typer.Exit(SOME_FAILED)
 
 
 def _print_result(inspection: Inspection, truth: Truth | None) -> None:
-    """Print the layout and, if the truth is known, the score. Print nothing for a failed page."""
+    """Print the layout, the doubts and, if the truth is known, the score.
+
+    Print nothing for a failed page.
+    """
     if inspection.page is None:
         return
     layout = inspection.page.layout
     scale = f"{layout.name} · {layout.speed_mm_s:g} mm/s · {layout.gain_mm_mv:g} mm/mV"
     print_message("layout", f"{scale} · {len(inspection.page.leads)} leads")
+    for doubt in inspection.page.doubts:
+        print_message(inspection.page.status, str(doubt))
     if truth is not None:
         from ecgdigit_rt.evaluation.scores import image_score
 

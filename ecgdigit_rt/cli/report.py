@@ -20,8 +20,8 @@ def report(
 ) -> None:
     """List the pages of a run, worst first.
 
-    Failed pages come first, then pages with missing leads, then all others. In each group, pages are sorted
-    by expected quality, lowest first.
+    Failed pages come first, then doubtful pages, then pages with missing leads, then all others. In each
+    group, pages are sorted by expected quality, lowest first.
     """
     from ecgdigit_rt.errors import InputNotFound, ReportMalformed
     from ecgdigit_rt.sanitize import escape_control_chars
@@ -40,10 +40,11 @@ def report(
         typer.echo(escape_control_chars("  ".join([*cells, line[5]])).rstrip())
 
 
-def _rank(page: dict[str, Any]) -> tuple[int, float]:
-    """Return the sort key of a page: status, then expected quality. An unknown quality sorts first."""
-    order = ("failed", "partial", "digitized").index(page["status"])
-    return order, page["expected_db"] if page.get("expected_db") is not None else -1e9
+def _rank(page: dict[str, Any]) -> tuple[int, bool, float]:
+    """Return the sort key of a page: status, missing leads, expected quality. Unknown quality sorts first."""
+    order = ("failed", "doubtful", "digitized").index(page["status"])
+    quality = page.get("expected_db")
+    return order, not page["missing"], -1e9 if quality is None else quality
 
 
 def _cells(page: dict[str, Any]) -> tuple[str, ...]:
@@ -58,8 +59,16 @@ def _cells(page: dict[str, Any]) -> tuple[str, ...]:
     return (
         page["id"],
         page["status"],
-        "" if quality is None else f"{quality:.1f}",
+        "" if quality is None else f"{quality:z.1f}",
         "" if worst is None or errors[worst] is None else f"{worst} {errors[worst]:.3f} mV",
         scale,
-        f"{page['message']} [{page['error_id']}]" if page["error_id"] else "; ".join(page.get("notes", ())),
+        _remarks(page),
     )
+
+
+def _remarks(page: dict[str, Any]) -> str:
+    """Return the doubts and the error of a page, or its notes if there are none."""
+    found = [(doubt["message"], doubt["id"]) for doubt in page["doubts"]]
+    if page["error_id"]:
+        found.append((page["message"], page["error_id"]))
+    return "; ".join([f"{message} [{key}]" for message, key in found] or page["notes"])

@@ -33,6 +33,7 @@ from ecgdigit_rt.cli.run_options import (
     Out,
     Overlay,
     Restart,
+    Strict,
     TestCsv,
     Timeout,
     Tta,
@@ -57,6 +58,7 @@ def run(
     speed: Speed = None,
     gain: Gain = None,
     min_quality: MinQuality = None,
+    strict: Strict = False,
     models: ModelsName = "lite",
     method: MethodName = Method.networks,
     backend: Backend = "auto",
@@ -75,16 +77,17 @@ def run(
 
     Without --test, all detected leads are written at 500 Hz. The formats csv, wfdb, dicom and npz write a
     folder with files for each page; the other formats write a single file. If a page cannot be digitized, the
-    run continues. The page is listed at the end and in the report next to the output, and the exit code is 2.
-    To resume an interrupted run, run the same command again, without --restart.
+    run continues. The summary and the report next to the output list failed pages, and doubtful pages, whose
+    signals are written but may be wrong. The exit code is then 2. To resume an interrupted run, run the same
+    command again, without --restart.
     """
     from ecgdigit_rt.cli.console import RunMessages
     from ecgdigit_rt.runs.execution import RunRequest, execute_run
     from ecgdigit_rt.runs.options import DigitizeOptions
 
     options = (
-        models, tta.value, enforce_einthoven, no_beat_prior, layout, speed, gain, min_quality, max_pixels,
-        method.value, backend, device, precision,
+        models, tta.value, enforce_einthoven, no_beat_prior, layout, speed, gain, min_quality, strict,
+        max_pixels, method.value, backend, device, precision,
     )  # fmt: skip
     if only_failed and restart:
         raise typer.BadParameter(
@@ -114,7 +117,7 @@ def run(
 def _print_outcome(outcome: RunOutcome, out: str) -> None:
     """Print the summary of a run and the paths of its files."""
     from ecgdigit_rt.cli.console import print_message
-    from ecgdigit_rt.runs.report import summary_lines
+    from ecgdigit_rt.runs.summary import summary_lines
 
     if outcome.not_started:
         pages = "1 page has" if outcome.not_started == 1 else f"{outcome.not_started} pages have"

@@ -79,8 +79,13 @@ MinQuality = Annotated[
     typer.Option(
         "--min-quality",
         metavar="DB",
-        help="Minimum expected quality in dB. Pages with a lower expected quality fail.",
+        help="Minimum expected quality in dB. Pages with a lower expected quality fail. Doubtful pages have "
+        "a low expected quality.",
     ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Reject doubtful pages, whose signals may be wrong. They fail."),
 ]
 MethodName = Annotated[
     Method, typer.Option("--method", help="classical uses no networks and does not read printed text.")

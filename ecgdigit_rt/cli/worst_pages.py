@@ -54,22 +54,23 @@ def inspect_worst_pages(
             folder = inspect_dir / file_stem(image.image)
             write_inspection(inspection, folder)
             failed = inspection.failed
-            reason = f"   {failed.message} [{failed.error_id}]" if failed else ""
-            print_message("worst", f"{image.db:6.2f} dB   {folder}{reason}")
+            reasons = [f"{failed.message} [{failed.error_id}]"] if failed else map(str, inspection.doubts)
+            print_message("worst", f"{image.db:6.2f} dB   {folder}   {'; '.join(reasons)}".rstrip())
 
 
 def _inspect_page(source: PageRef, digitizer: Digitizer, truth: Truth) -> Inspection:
     """Digitize a page and return its inspection. If a step fails, the inspection ends there."""
-    from ecgdigit_rt.decode.file_formats import rgb_from_page
+    from ecgdigit_rt.decode.sources import page_from_source
     from ecgdigit_rt.errors import PageError
     from ecgdigit_rt.evaluation.alignment import align_truth
     from ecgdigit_rt.plots.inspect.inspection import Inspection
     from ecgdigit_rt.results import failed_from_error
 
-    image = rgb_from_page(source)
+    decodable = page_from_source(source)
+    image = decodable.pixels()
     inspection = Inspection(source, image)
     try:
-        steps = digitizer.digitize_steps(image, source, inspection.observe)
+        steps = digitizer.digitize_steps(image, source, inspection.observe, decodable.words)
     except PageError as error:
         inspection.failed = failed_from_error(source, error)
         return inspection

@@ -25,7 +25,9 @@ from ecgdigit_rt.runs.report import PageReport
 
 _CONFIGURATION_FILE = "_run.json"
 """Name of the configuration file. Readers of Parquet folders ignore names that start with an underscore."""
-_REPORT_COLUMNS = ["page_id", "source", "page", "status", "error_id", "message", "expected_db"]
+_REPORT_COLUMNS = [
+    "page_id", "source", "page", "status", "doubts", "missing", "error_id", "message", "expected_db",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,16 @@ def part_name(pages: Sequence[ClusterPage]) -> str:
 def _report(row: Mapping[str, Any]) -> PageReport:
     """Return the report of a page, without its leads, from any of the rows of the page."""
     error_id, message = row["error_id"] or "", row["message"] or ""
-    if row["status"] == "partial":
-        error_id, message = LeadsMissing.id, "Leads not found"
+    missing = row["missing"] or ()
+    if missing:
+        error_id, message = LeadsMissing.id, LeadsMissing(missing, ()).message
     return PageReport(
-        row["page_id"], row["source"], row["status"], error_id, message, expected_db=row["expected_db"]
+        row["page_id"],
+        row["source"],
+        row["status"],
+        error_id,
+        message,
+        missing=missing,
+        expected_db=row["expected_db"],
+        doubts=row["doubts"] or (),
     )

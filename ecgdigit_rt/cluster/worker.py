@@ -26,7 +26,7 @@ from ecgdigit_rt.runs.report import PageReport, page_report
 Batch = dict[str, Any]
 """Batch of Ray Data: the columns by name."""
 
-_REPORTED = ("id", "status", "error_id", "message", "hint", "expected_db", "notes")
+_REPORTED = ("id", "status", "error_id", "message", "hint", "missing", "expected_db", "notes", "doubts")
 """Fields of a page's report that the worker returns, except `path`. The signals are in the part."""
 
 

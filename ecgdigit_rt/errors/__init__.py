@@ -35,11 +35,14 @@ EcgDigitError
 │   ├── NoGridFound                 E-GRID-01       LookupError
 │   ├── NoRowsFound                 E-ROWS-01       LookupError
 │   ├── UnknownLayout               E-LAYOUT-01     LookupError
+│   ├── SeveralEcgs                 E-LAYOUT-02     LookupError
 │   ├── LeadsMissing                E-LEADS-01      LookupError
 │   ├── QualityTooLow               E-QUALITY-01    ValueError
+│   ├── PageDoubtful                E-DOUBT-01      ValueError
 │   ├── PageCrashed                 E-PAGE-03       RuntimeError
 │   ├── PageTimedOut                E-PAGE-04       TimeoutError
-│   └── OutOfMemory                 E-PAGE-05       MemoryError
+│   ├── OutOfMemory                 E-PAGE-05       MemoryError
+│   └── MirroredPage                E-PAGE-06       ValueError
 ├── SetupError                      exit 3: the installation is incomplete
 │   ├── ModelMissing                E-MODEL-01      FileNotFoundError
 │   ├── ModelCorrupt                E-MODEL-02      ValueError
@@ -124,15 +127,18 @@ from ecgdigit_rt.errors.outputs import (
 )
 from ecgdigit_rt.errors.pages import (
     LeadsMissing,
+    MirroredPage,
     NoGridFound,
     NoPageFound,
     NoRowsFound,
     NotAnEcg,
     OutOfMemory,
     PageCrashed,
+    PageDoubtful,
     PageError,
     PageTimedOut,
     QualityTooLow,
+    SeveralEcgs,
     UnknownLayout,
 )
 from ecgdigit_rt.errors.service import (
@@ -191,6 +197,7 @@ __all__ = [
     "JournalMalformed",
     "JournalMissing",
     "LeadsMissing",
+    "MirroredPage",
     "ModelCorrupt",
     "ModelMissing",
     "NoGridFound",
@@ -205,6 +212,7 @@ __all__ = [
     "OutputInUse",
     "OutputNotWritable",
     "PageCrashed",
+    "PageDoubtful",
     "PageError",
     "PageTimedOut",
     "PasswordProtected",
@@ -220,6 +228,7 @@ __all__ = [
     "ServiceError",
     "SettingsMalformed",
     "SetupError",
+    "SeveralEcgs",
     "ShapeOutsideProfile",
     "StageNotServed",
     "StorageUnusable",

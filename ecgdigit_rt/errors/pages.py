@@ -39,6 +39,18 @@ class NotAnEcg(PageError, ValueError):
         self.reason = reason
 
 
+class MirroredPage(PageError, ValueError):
+    """The image is mirrored, so that time runs from right to left."""
+
+    id = "E-PAGE-06"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The image is mirrored",
+            "Flip the image horizontally, and check that its text is readable.",
+        )
+
+
 class NoGridFound(PageError, LookupError):
     """The page has no usable ECG grid."""
 
@@ -82,6 +94,19 @@ class UnknownLayout(PageError, LookupError):
         self.known = tuple(known)
 
 
+class SeveralEcgs(PageError, LookupError):
+    """The image shows more than one ECG. `reason` describes what was detected."""
+
+    id = "E-LAYOUT-02"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The image shows more than one ECG: {reason}",
+            "Cut the image so that each file shows one ECG.",
+        )
+        self.reason = reason
+
+
 class LeadsMissing(PageError, LookupError):
     """Some leads were not found on the page."""
 
@@ -115,6 +140,22 @@ class QualityTooLow(PageError, ValueError):
         )
         self.expected_db = expected_db
         self.min_quality_db = min_quality_db
+
+
+class PageDoubtful(PageError, ValueError):
+    """The page was digitized with doubts, and the user specified `--strict`.
+
+    `doubts` describes each reason.
+    """
+
+    id = "E-DOUBT-01"
+
+    def __init__(self, doubts: Sequence[str]) -> None:
+        super().__init__(
+            f"The page may be digitized wrongly: {'; '.join(doubts)}",
+            "Run without --strict to get its signals, and compare them with the page in an overlay.",
+        )
+        self.doubts = tuple(doubts)
 
 
 class PageCrashed(PageError, RuntimeError):

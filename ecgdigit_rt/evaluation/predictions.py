@@ -9,15 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from ecgdigit_rt.errors import PredictionsMalformed, TruthMalformed
-from ecgdigit_rt.evaluation.layouts import id_from_json, layout_from_json, layouts_from_report
+from ecgdigit_rt.evaluation.run_metadata import (
+    id_from_json,
+    layout_from_json,
+    layouts_from_report,
+    status_from_json,
+    statuses_from_report,
+)
 from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.formats.registry import FORMATS
 from ecgdigit_rt.formats.signal_table import RATE_HZ
 from ecgdigit_rt.formats.submission_csv import Submission, read_submission
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
-from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.results import ALL_LEADS
 
 _COLUMNS = ("page_id", "lead", "rate_hz", "layout", "mv")
+_STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +32,14 @@ class Predictions:
     """Predicted signals of several images.
 
     `leads` maps image id and lead name to samples (n,) in mV. `rates_hz` lacks images whose sampling rate is
-    unknown. `layouts` lacks images whose layout is unknown, or contains an empty string for them.
+    unknown. `layouts` and `statuses` lack images whose layout or status is unknown, or contain an empty
+    string for them.
     """
 
     leads: Submission
     rates_hz: Mapping[str, float] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -44,9 +53,9 @@ def read_predictions(path: Path) -> Predictions:
         return _predictions_from_csv_folder(path)
     if path.suffix.lower() in FORMATS["parquet"].suffixes and path.is_file():
         return _predictions_from_parquet(path)
-    return Predictions(
-        read_submission(path), layouts=layouts_from_report(FORMATS["submission"].report_path(path))
-    )
+    report = FORMATS["submission"].report_path(path)
+    layouts, statuses = layouts_from_report(report), statuses_from_report(report)
+    return Predictions(read_submission(path), layouts=layouts, statuses=statuses)
 
 
 def _predictions_from_csv_folder(folder: Path) -> Predictions:
@@ -55,16 +64,19 @@ def _predictions_from_csv_folder(folder: Path) -> Predictions:
         raise PredictionsMalformed(folder, "it contains no NAME.csv")
     leads: Submission = {}
     layouts: dict[str, str] = {}
+    statuses = statuses_from_report(FORMATS["csv"].report_path(folder))
     for path in paths:
         metadata = path.with_suffix(".json")
         image = id_from_json(metadata) or path.stem
         if layout := layout_from_json(metadata):
             layouts[image] = layout
+        if status := status_from_json(metadata):
+            statuses[image] = status
         try:
             leads[image] = dict(read_truth(path).leads)  # the files have the format of the truth
         except TruthMalformed as error:
             raise PredictionsMalformed(path, error.message.removeprefix(f"{path}, ")) from error
-    return Predictions(leads, dict.fromkeys(leads, RATE_HZ), layouts)
+    return Predictions(leads, dict.fromkeys(leads, RATE_HZ), layouts, statuses)
 
 
 def _predictions_from_parquet(path: Path) -> Predictions:
@@ -72,7 +84,7 @@ def _predictions_from_parquet(path: Path) -> Predictions:
         import pyarrow as pa
         from pyarrow import parquet
     try:
-        rows = parquet.read_table(path, columns=list(_COLUMNS)).to_pylist()
+        rows = parquet.read_table(path, columns=[*_COLUMNS, _STATUS]).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise PredictionsMalformed(path, str(error)) from error
     if rows and not set(_COLUMNS) <= set(rows[0]):
@@ -80,10 +92,12 @@ def _predictions_from_parquet(path: Path) -> Predictions:
     leads: Submission = {}
     rates_hz: dict[str, float] = {}
     layouts: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     for row in rows:
         image_leads = leads.setdefault(row["page_id"], {})  # a failed page has a row without a lead
-        if row["lead"] in LEADS:
+        statuses[row["page_id"]] = row.get(_STATUS) or ""
+        if row["lead"] in ALL_LEADS:
             image_leads[row["lead"]] = np.array(row["mv"], np.float64)
             rates_hz[row["page_id"]] = float(row["rate_hz"])
             layouts[row["page_id"]] = row["layout"] or ""
-    return Predictions(leads, rates_hz, layouts)
+    return Predictions(leads, rates_hz, layouts, statuses)

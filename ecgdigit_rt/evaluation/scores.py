@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import TruthMissing
 from ecgdigit_rt.evaluation.alignment import infer_rate_hz, resample_to_truth
-from ecgdigit_rt.evaluation.layouts import layout_beside
 from ecgdigit_rt.evaluation.measures import Agreement, Summary, lead_agreement, summarize
 from ecgdigit_rt.evaluation.metric import LeadScore, competition_score, db_from_ratio, lead_score, snr_ratio
 from ecgdigit_rt.evaluation.predictions import Predictions
+from ecgdigit_rt.evaluation.run_metadata import layout_beside
 from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth, truth_paths
 from ecgdigit_rt.formats.submission_csv import Submission
-from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.results import ALL_LEADS
 
 # Three parts joined by underscores: a number with an optional letter before it, the kind (the only group),
 # and optionally another number with optional letters before it.
@@ -33,7 +33,8 @@ class ImageScore:
     """Scores of one image.
 
     `leads` and `agreements` contain every lead with truth. `missing` contains the names of the leads that are
-    absent from the submission or contain only zeros. `kind` and `layout` are empty if unknown.
+    absent from the submission or contain only zeros. `kind`, `layout` and `status` are empty if unknown.
+    `status` is the status of the page in the run.
     """
 
     image: str
@@ -42,6 +43,7 @@ class ImageScore:
     missing: tuple[str, ...]
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     layout: str = ""
+    status: str = ""
 
     @property
     def ratio(self) -> float:
@@ -90,15 +92,20 @@ class Evaluation:
         return _group((image.layout, image) for image in self.images)
 
     @property
+    def statuses(self) -> dict[str, list[ImageScore]]:
+        """Images by status of the page in the run. Empty if no status is known."""
+        return _group((image.status, image) for image in self.images)
+
+    @property
     def lead_db(self) -> dict[str, float]:
         """Mean over images of the SNR of each lead in dB, uncapped."""
-        by_lead = {n: [i.leads[n].db for i in self.images if n in i.leads] for n in LEADS}
+        by_lead = {n: [i.leads[n].db for i in self.images if n in i.leads] for n in ALL_LEADS}
         return {name: sum(dbs) / len(dbs) for name, dbs in by_lead.items() if dbs}
 
     @property
     def lead_agreements(self) -> dict[str, list[Agreement]]:
         """Agreements of each lead, one for every image whose truth contains the lead."""
-        by_lead = {n: [i.agreements[n] for i in self.images if n in i.agreements] for n in LEADS}
+        by_lead = {n: [i.agreements[n] for i in self.images if n in i.agreements] for n in ALL_LEADS}
         return {name: agreements for name, agreements in by_lead.items() if agreements}
 
 
@@ -139,7 +146,8 @@ def evaluate(
             truth = read_truth(path, requests.get(image, ()))
             score = image_score(truth, predictions.leads.get(image, {}), predictions.rates_hz.get(image))
             layout = layout_beside(truth_dir, image) or predictions.layouts.get(image, "")
-            images.append(replace(score, layout=layout))
+            status = predictions.statuses.get(image, "")
+            images.append(replace(score, layout=layout, status=status))
     return Evaluation(tuple(images), without_truth)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.errors import TruthMalformed, TruthMissing
 from ecgdigit_rt.formats.test_csv import LeadRequest, read_test_csv
-from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.results import ALL_LEADS
 
 DEFAULT_RATE_HZ = 500.0
 """Assumed sampling rate of a record whose rate cannot be determined: the rate of digitized leads."""
@@ -79,7 +79,7 @@ def read_truth(path: Path, requests: Sequence[LeadRequest] = ()) -> Truth:
     except (OSError, UnicodeDecodeError) as error:
         raise TruthMalformed(path, "1", f"not readable as text: {error}") from error
     header = [name.strip() for name in lines[0].split(",")] if lines else []
-    if not set(header) & set(LEADS):
+    if not set(header) & set(ALL_LEADS):
         raise TruthMalformed(path, "1", f"the header does not name a lead: {lines[:1]}")
     # In a file with a single column, an empty line is an empty cell.
     rows = [line.split(",") for line in lines[1:] if line.strip() or len(header) == 1]
@@ -87,7 +87,7 @@ def read_truth(path: Path, requests: Sequence[LeadRequest] = ()) -> Truth:
         raise TruthMalformed(path, header[-1], "the lines have different numbers of cells")
     columns = dict(zip(header, zip(*rows, strict=True), strict=False))
     leads = {}
-    for name in (name for name in LEADS if name in columns):
+    for name in (name for name in ALL_LEADS if name in columns):
         window = _window(path, name, columns[name])
         if window.size:
             leads[name] = window

@@ -5,7 +5,7 @@ at most 16384 samples (the limit of PS3.3 A.34.3) is stored as a 12-Lead ECG, an
 The channel sensitivity is one microvolt per sample unit. Samples outside the printed part of a lead have the
 Waveform Padding Value, -32768. Separate groups of three simultaneous leads would need no padding, but a
 reader that uses only the first group would then lose the other leads. Annotations contain the metadata: one
-annotation for the page, and one for the printed samples of each lead.
+annotation for the page, one for each doubt, and one for the printed samples of each lead.
 
 No value is invented: an element whose value is unknown is empty where the standard allows it. Acquisition
 DateTime must not be empty. It is the modification time of the image file, as the first annotation explains.

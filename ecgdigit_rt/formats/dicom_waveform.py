@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ecgdigit_rt.formats.metadata import lead_comment, page_comments
+from ecgdigit_rt.formats.metadata import doubt_comments, lead_comment, page_comments
 from ecgdigit_rt.formats.signal_table import (
     INVALID_SAMPLE,
     RATE_HZ,
@@ -35,6 +35,13 @@ LEAD_CODES: dict[str, Code] = {
     "V4": ("2:6", "MDC", "Lead V4"),
     "V5": ("2:7", "MDC", "Lead V5"),
     "V6": ("2:8", "MDC", "Lead V6"),
+    "V3R": ("2:11", "MDC", "Lead V3R"),
+    "V4R": ("2:12", "MDC", "Lead V4R"),
+    "V5R": ("2:13", "MDC", "Lead V5R"),
+    "V6R": ("2:14", "MDC", "Lead V6R"),
+    "V7": ("2:9", "MDC", "Lead V7"),
+    "V8": ("2:66", "MDC", "Lead V8"),
+    "V9": ("2:67", "MDC", "Lead V9"),
 }
 """Codes of the leads, from CID 3001 (ECG Leads)."""
 
@@ -90,9 +97,13 @@ def _channel(number: int, name: str) -> Dataset:
 
 
 def waveform_annotations(page: Digitized, page_id: str) -> list[Dataset]:
-    """Return an annotation for the page, followed by one for the printed samples of each lead."""
+    """Return an annotation for the page, one for each doubt, and one for the printed samples of each lead.
+
+    Doubts have annotations of their own because the length of an annotation is limited.
+    """
     whole_group = (1, 0)  # all channels of the first group
-    annotations = [_annotation("\r\n".join([NOTICE, *page_comments(page, page_id)]), whole_group)]
+    texts = ["\r\n".join([NOTICE, *page_comments(page, page_id)]), *doubt_comments(page)]
+    annotations = [_annotation(text, whole_group) for text in texts]
     for channel, name in enumerate(lead_names(page), start=1):
         lead = page.leads[name]
         item = _annotation(lead_comment(lead), (1, channel))

@@ -2,12 +2,13 @@
 
 | key | content |
 |---|---|
-| schema_version, id, source, page | 2; page id; path of the file; page number in the file, from 1 |
-| status | digitized, partial (leads are missing) or failed |
+| schema_version, id, source, page | 3; page id; path of the file; page number in the file, from 1 |
+| status | digitized, doubtful or failed |
+| doubts | reasons why the signals may be wrong: id and message of each |
 | software, models, device | provenance; null if unknown |
 | unit, duration_s, layout, missing, expected_db, quality, notes | properties of the page |
 | leads | by lead: samples, rate_hz, start_s, end_s, duration_s, confidence, expected_error_mv, mv |
-| error_id, message, hint | error of a failed page; these keys replace all keys from `software` on |
+| error_id, message, hint | error of a failed page; these keys replace all keys from `doubts` on |
 
 `mv` contains only the printed samples, from `start_s` on, in millivolts with 5 decimals (10 nV).
 """

@@ -3,7 +3,7 @@
 | output | metadata |
 |---|---|
 | `json`, `csv`, `npz`, data frame | `page_metadata` |
-| `wfdb`, `dicom` | `page_comments` and `lead_comment` |
+| `wfdb`, `dicom` | `page_comments`, `doubt_comments` and `lead_comment` |
 | `parquet` | `source_metadata`, and columns for the page and its leads |
 | `submission` | none |
 
@@ -15,11 +15,11 @@ from __future__ import annotations
 import math
 
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.results import LEADS, Digitized, Failed, Lead, Result
+from ecgdigit_rt.results import ALL_LEADS, Digitized, Failed, Lead, Result
 from ecgdigit_rt.sanitize import escape_control_chars
 from ecgdigit_rt.tracing.lead_relations import residuals
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of `page.schema.json`."""
 
 UNIT = "mV"
@@ -35,7 +35,7 @@ def missing_leads(result: Result) -> list[str]:
         return []
     on_page = {segment.lead for row in result.layout.rows for segment in row.segments}
     digitized = lead_names(result)
-    return [name for name in LEADS if name in on_page and name not in digitized]
+    return [name for name in ALL_LEADS if name in on_page and name not in digitized]
 
 
 def page_metadata(page: Digitized, page_id: str = "") -> dict[str, object]:
@@ -46,7 +46,8 @@ def page_metadata(page: Digitized, page_id: str = "") -> dict[str, object]:
     provenance = page.provenance
     return {
         **source_metadata(page, page_id),
-        "status": "partial" if missing_leads(page) else "digitized",
+        "status": page.status,
+        "doubts": doubts_metadata(page),
         "software": provenance.software if provenance else None,
         "models": provenance.models if provenance else None,
         "device": provenance.device if provenance else None,
@@ -64,7 +65,7 @@ def page_metadata(page: Digitized, page_id: str = "") -> dict[str, object]:
 def failure_metadata(page: Failed, page_id: str = "") -> dict[str, object]:
     """Return the metadata of a failed page: its source, its status and the error."""
     error = {"error_id": page.error_id, "message": page.message, "hint": page.hint}
-    return {**source_metadata(page, page_id), "status": "failed", **error}
+    return {**source_metadata(page, page_id), "status": page.status, **error}
 
 
 def source_metadata(page: Digitized | Failed, page_id: str = "") -> dict[str, object]:
@@ -99,6 +100,11 @@ def layout_metadata(page: Digitized) -> dict[str, object]:
     return {"name": layout.name, "speed_mm_s": layout.speed_mm_s, "gain_mm_mv": layout.gain_mm_mv}
 
 
+def doubts_metadata(page: Digitized) -> list[dict[str, str]]:
+    """Return the id and the message of each doubt."""
+    return [{"id": doubt.id, "message": doubt.message} for doubt in page.doubts]
+
+
 def quality_metadata(page: Digitized) -> dict[str, float | None]:
     """Return the mesh residual in pixels, the mean confidence of the leads, and residuals in millivolts.
 
@@ -123,7 +129,11 @@ def step_seconds(page: Digitized) -> dict[str, float]:
 
 
 def page_comments(page: Digitized, page_id: str = "") -> list[str]:
-    """Return the id, the source, the provenance, the layout and the notes of the page as lines of text."""
+    """Return the properties of the page as lines of text.
+
+    They are the id, the source, the status, the provenance, the layout and the notes. The doubts are in
+    `doubt_comments`.
+    """
     layout, provenance = page.layout, page.provenance
     provenance_lines = (
         [f"software: {provenance.software}", f"models: {provenance.models}", f"device: {provenance.device}"]
@@ -133,10 +143,16 @@ def page_comments(page: Digitized, page_id: str = "") -> list[str]:
     return [
         f"page id: {escape_control_chars(page_id or page.source.id)}",
         f"source: {escape_control_chars(str(page.source.path))}, page {page.source.page + 1}",
+        f"status: {page.status}",
         *provenance_lines,
         f"layout: {layout.name}, {layout.speed_mm_s:g} mm/s, {layout.gain_mm_mv:g} mm/mV",
         *(f"note: {note}" for note in page.notes),
     ]
+
+
+def doubt_comments(page: Digitized) -> list[str]:
+    """Return one line of text per doubt: its message and its id."""
+    return [f"doubt: {doubt}" for doubt in page.doubts]
 
 
 def lead_comment(lead: Lead) -> str:
@@ -149,7 +165,7 @@ def lead_comment(lead: Lead) -> str:
 
 def round_finite(value: float, decimals: int) -> float | None:
     """Return the rounded value. A value that is not finite becomes None, because JSON has no NaN."""
-    return round(float(value), decimals) if math.isfinite(value) else None
+    return round(float(value), decimals) + 0.0 if math.isfinite(value) else None  # + 0.0 turns −0.0 into 0.0
 
 
 def escape_surrogates(text: str) -> str:

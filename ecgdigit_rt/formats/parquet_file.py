@@ -2,7 +2,8 @@
 
 `mv` is a list of float32 in millivolts. It contains only the printed samples, from `start_s` on. A failed
 page is one row with `error_id` and `message` but without a lead. Queries such as `WHERE lead = 'II'`
-therefore skip failed pages.
+therefore skip failed pages. `doubts` and `missing` are lists: the doubts of the page, and the leads of its
+layout that were not digitized.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from ecgdigit_rt import __version__
 from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
-from ecgdigit_rt.formats.metadata import UNIT, missing_leads, round_finite, source_metadata
+from ecgdigit_rt.formats.metadata import UNIT, doubts_metadata, missing_leads, round_finite, source_metadata
 from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
@@ -114,6 +115,8 @@ def signals_schema() -> pa.Schema:
         "speed_mm_s": real,
         "gain_mm_mv": real,
         "status": text,
+        "doubts": pa.list_(pa.struct({"id": text, "message": text})),
+        "missing": pa.list_(text),
         "expected_db": real,
         "notes": text,
         "software": text,
@@ -133,7 +136,7 @@ def rows_from_page(page_id: str, result: Result) -> list[dict[str, object]]:
     source = source_metadata(result, page_id)
     origin = {"page_id": source["id"], "source": source["source"], "page": source["page"]}
     if isinstance(result, Failed):
-        return [{**origin, "status": "failed", "error_id": result.error_id, "message": result.message}]
+        return [{**origin, "status": result.status, "error_id": result.error_id, "message": result.message}]
     page_columns = {**origin, **_page_columns(result)}
     return [{**page_columns, **_lead_columns(result.leads[name])} for name in lead_names(result)]
 
@@ -144,7 +147,9 @@ def _page_columns(page: Digitized) -> dict[str, object]:
         "layout": layout.name,
         "speed_mm_s": layout.speed_mm_s,
         "gain_mm_mv": layout.gain_mm_mv,
-        "status": "partial" if missing_leads(page) else "digitized",
+        "status": page.status,
+        "doubts": doubts_metadata(page),
+        "missing": missing_leads(page),
         "expected_db": round_finite(page.expected_db, 3),
         "notes": "; ".join(page.notes) or None,
         "software": provenance.software if provenance else None,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.resample import resample
-from ecgdigit_rt.results import LEADS, Digitized, Lead
+from ecgdigit_rt.results import ALL_LEADS, Digitized, Lead
 
 RATE_HZ = 500.0
 """Sampling rate of the table. It is also the rate at which the program digitizes leads."""
@@ -28,7 +28,7 @@ WFDB format 16 defines this value for invalid samples. In DICOM files it is the 
 
 def lead_names(page: Digitized) -> list[str]:
     """Return the names of the leads that have samples, in standard order: the columns of the table."""
-    return [name for name in LEADS if name in page.leads and page.leads[name].mv.size]
+    return [name for name in ALL_LEADS if name in page.leads and page.leads[name].mv.size]
 
 
 def lead_slice(lead: Lead, rate_hz: float = RATE_HZ) -> slice:

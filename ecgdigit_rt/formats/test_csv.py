@@ -19,7 +19,7 @@ from ecgdigit_rt.errors import InputNotFound, TestCsvMalformed
 from ecgdigit_rt.formats.metadata import missing_leads
 from ecgdigit_rt.formats.signal_table import lead_names
 from ecgdigit_rt.resample import resample
-from ecgdigit_rt.results import LEADS, Failed, Result
+from ecgdigit_rt.results import ALL_LEADS, LEADS, Failed, Result
 
 COLUMNS = ("id", "lead", "fs", "number_of_rows")
 
@@ -90,7 +90,7 @@ def values_for(result: Result, requests: Sequence[LeadRequest] | None) -> LeadVa
     """
     leads = {} if isinstance(result, Failed) else result.leads
     if requests is None:
-        signals = {name: leads[name].mv.astype(np.float64) for name in LEADS if name in leads}
+        signals = {name: leads[name].mv.astype(np.float64) for name in ALL_LEADS if name in leads}
         return LeadValues(signals, tuple(missing_leads(result)))
     values = {}
     for request in requests:

@@ -2,7 +2,7 @@
 
 A record contains all digitized leads at 500 Hz in format 16, with one ADC count per microvolt. Samples
 outside the printed part of a lead are invalid samples, which the `wfdb` package reads as NaN. The comments of
-the header contain the metadata: `page_comments`, and one `lead_comment` per lead.
+the header contain the metadata: `page_comments`, `doubt_comments`, and one `lead_comment` per lead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ecgdigit_rt.atomic_files import reraise_as_output_error
-from ecgdigit_rt.formats.metadata import UNIT, lead_comment, page_comments
+from ecgdigit_rt.formats.metadata import UNIT, doubt_comments, lead_comment, page_comments
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
 from ecgdigit_rt.formats.registry import OutputDestination
 from ecgdigit_rt.formats.signal_table import (
@@ -72,7 +72,8 @@ def _write_page(folder: Path, page_id: str, page: Digitized) -> None:
 
 def _write_record(page: Digitized, name: str, folder: Path, page_id: str) -> None:
     leads = lead_names(page)
-    comments = [*page_comments(page, page_id), *(lead_comment(page.leads[lead]) for lead in leads)]
+    lead_comments = (lead_comment(page.leads[lead]) for lead in leads)
+    comments = [*page_comments(page, page_id), *doubt_comments(page), *lead_comments]
     _import_wfdb().wrsamp(
         name,
         fs=RATE_HZ,

@@ -6,6 +6,7 @@ are hand-picked, not tuned.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.results import LEADS, Lead
+from ecgdigit_rt.results import ALL_LEADS, FURTHER_LEADS, LEADS, Lead
 
 SPEED_MM_S = 25.0
 GAIN_MM_MV = 10.0
@@ -60,7 +61,8 @@ def paper_from_leads(leads: Mapping[str, Lead], colours: Mapping[str, Colour]) -
 
     Leads are arranged in columns, as on a printed page. A lead that is clearly longer than its column is also
     drawn below the columns, as a rhythm strip of up to 10 s. The height of a row depends on its traces. The
-    names of missing leads are drawn in grey at their positions.
+    names of missing standard leads are drawn in grey at their positions, unless there are only further leads.
+    Further leads are drawn below the standard leads.
     """
     rows, missing = _arrange_rows(leads)
     extents = [_extent_mm(row) for row in rows]
@@ -87,16 +89,20 @@ def _arrange_rows(
     typical = lengths[len(lengths) // 2] if lengths else RECORD_S / 4
     columns = next((n for n in (4, 2) if typical <= RECORD_S / n * 1.1), 1)
     seconds = RECORD_S / columns
-    row_count = len(LEADS) // columns
-    rows: list[list[PlacedLead]] = [[] for _ in range(row_count)]
+    further = [name for name in FURTHER_LEADS if name in leads]
+    standard = () if further and len(further) == len(leads) else LEADS
+    rows: list[list[PlacedLead]] = []
     missing: dict[int, list[tuple[str, float]]] = {}
-    for i, name in enumerate(LEADS):
-        row, start_s = i % row_count, i // row_count * seconds
-        if name in leads:
-            rows[row].append(PlacedLead(leads[name], start_s, seconds))
-        else:
-            missing.setdefault(row, []).append((name, start_s))
-    long = [name for name in LEADS if name in leads and leads[name].duration_s > seconds * 1.2]
+    for names in (standard, further):
+        first, row_count = len(rows), math.ceil(len(names) / columns)
+        rows += [[] for _ in range(row_count)]
+        for i, name in enumerate(names):
+            row, start_s = first + i % row_count, i // row_count * seconds
+            if name in leads:
+                rows[row].append(PlacedLead(leads[name], start_s, seconds))
+            else:
+                missing.setdefault(row, []).append((name, start_s))
+    long = [name for name in ALL_LEADS if name in leads and leads[name].duration_s > seconds * 1.2]
     rows += [[PlacedLead(leads[name], 0.0, RECORD_S)] for name in long]
     return rows, missing
 

@@ -43,7 +43,10 @@ def figure_from_page(page: Digitized, axes: Axes | None = None) -> Figure:
     _draw_paper(axes, page.duration_s)
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -height), max(high, 0))
-    axes.set_title(f"{page.source.id}   {page.layout.name}   25 mm/s   10 mm/mV", fontsize=9, loc="left")
+    doubts = "".join(f"   {doubt.id}" for doubt in page.doubts)
+    mark = f"   {page.status}:{doubts}" if doubts else ""
+    title = f"{page.source.id}   {page.layout.name}   25 mm/s   10 mm/mV{mark}"
+    axes.set_title(title, fontsize=9, loc="left")
     figure = axes.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes do not belong to a figure")

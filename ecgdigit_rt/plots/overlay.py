@@ -13,18 +13,20 @@ from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.errors import InputError, OutputNotWritable
 from ecgdigit_rt.formats.metadata import escape_surrogates
+from ecgdigit_rt.plots.doubt_band import doubt_band
 from ecgdigit_rt.plots.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
-from ecgdigit_rt.results import LEADS, Digitized, Failed, Lead, Result
+from ecgdigit_rt.results import ALL_LEADS, Digitized, Failed, Lead, Result
 
 Image = NDArray[np.uint8]
 
 COLOURS: dict[str, Colour] = dict(
     zip(
-        LEADS,
+        ALL_LEADS,
         (
             (214, 39, 40), (31, 119, 180), (23, 138, 48), (148, 63, 189), (230, 97, 0),
             (0, 128, 138), (190, 20, 110), (64, 72, 200), (110, 120, 0), (170, 80, 30),
-            (0, 105, 80), (120, 50, 120),
+            (0, 105, 80), (120, 50, 120), (150, 30, 30), (20, 90, 150), (60, 110, 20),
+            (110, 40, 160), (190, 75, 0), (0, 100, 110), (160, 0, 80),
         ),
         strict=True,
     )
@@ -36,11 +38,15 @@ PAGE_MAX_HEIGHT_PX = 1700
 CAPTION_PX = 64
 """Maximum height of the page, and height of a caption. Hand-picked, not tuned."""
 
+FRAME_PX = 8
+"""Width of the frame of a doubtful page. Hand-picked, not tuned."""
+
 LOW_CONFIDENCE = 0.8
 """Confidence below which a lead is listed in the caption. Hand-picked, not tuned."""
 
 # Hand-picked, not tuned.
 BACKGROUND, CAPTION_INK, ALARM = (255, 255, 255), (50, 50, 60), (176, 0, 32)
+WARNING: Colour = (230, 120, 0)
 
 
 def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> None:
@@ -67,7 +73,8 @@ def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> N
 def overlay_from_page(result: Digitized, page: Image) -> Image:
     """Return the page with its traces, a caption, and the leads on ECG paper.
 
-    The result is uint8 RGB (height, WIDTH_PX, 3).
+    The result is uint8 RGB (height, WIDTH_PX, 3). A doubtful page has a frame, and its doubts are listed
+    above it.
 
     `page` is (height, width, 3) uint8 RGB, in the pixel coordinates of `curve_px`. It is rotated so that
     the traces run to the right.
@@ -75,12 +82,14 @@ def overlay_from_page(result: Digitized, page: Image) -> Image:
     leads = result.leads
     turns = quarter_turns(lead.curve_px for lead in leads.values())
     scale, scaled = _fit_to_width(np.ascontiguousarray(np.rot90(page, turns)))
-    for name in (name for name in LEADS if name in leads):
+    for name in (name for name in ALL_LEADS if name in leads):
         curve = _rotate_curve(leads[name].curve_px, page.shape[1], page.shape[0], turns)
         _draw_curve(scaled, curve * scale, name)
+    if result.doubts:
+        _draw_frame(scaled)
     caption = _caption(escape_surrogates(result.source.path.name), _summary(result), CAPTION_INK)
     paper = paper_from_leads(leads, COLOURS)
-    return np.concatenate([_centre(scaled), caption, paper])
+    return np.concatenate([doubt_band(result.doubts, WIDTH_PX), _centre(scaled), caption, paper])
 
 
 def overlay_from_failed(result: Failed, page: Image) -> Image:
@@ -122,6 +131,12 @@ def _centre(image: Image) -> Image:
     left = (WIDTH_PX - image.shape[1]) // 2
     out[:, left : left + image.shape[1]] = image
     return out
+
+
+def _draw_frame(image: Image) -> None:
+    """Draw the frame of a doubtful page along the border of the image."""
+    corner = (image.shape[1] - 1, image.shape[0] - 1)
+    cv2.rectangle(image, (0, 0), corner, WARNING, 2 * FRAME_PX)  # half of the line is outside the image
 
 
 def _draw_curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
@@ -171,5 +186,5 @@ def _summary(result: Digitized) -> str:
 
 
 def _low_confidence(leads: Mapping[str, Lead]) -> list[str]:
-    names = [name for name in LEADS if name in leads and leads[name].confidence < LOW_CONFIDENCE]
+    names = [name for name in ALL_LEADS if name in leads and leads[name].confidence < LOW_CONFIDENCE]
     return [f"low confidence: {' '.join(names)}"] if names else []

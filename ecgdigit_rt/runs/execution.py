@@ -14,6 +14,7 @@ from ecgdigit_rt.errors import EcgDigitError, FormatConflict, OutputNotWritable
 from ecgdigit_rt.formats.page_folder import file_stem
 from ecgdigit_rt.formats.test_csv import read_test_csv
 from ecgdigit_rt.formats.writer import PageWriter
+from ecgdigit_rt.results import FAILED
 from ecgdigit_rt.runs.jobs import Job, PageDigitizer, file_digest, jobs_from_pages, run_jobs
 from ecgdigit_rt.runs.journal import Completion, Journal
 from ecgdigit_rt.runs.options import DigitizeOptions, configuration
@@ -239,7 +240,7 @@ def _finish(plan: RunPlan, run: ResumableRun, report: Report, observer: RunObser
     for job in plan.jobs:
         report.add(run.report(job))
     _complete(plan, run, report)
-    retryable = report.count("failed") > len(plan.jobs) - plan.pages
+    retryable = report.count(FAILED) > len(plan.jobs) - plan.pages
     return RunOutcome(report, report_path, seconds, retryable=retryable)
 
 
@@ -287,7 +288,7 @@ def _complete(plan: RunPlan, run: ResumableRun, report: Report) -> None:
     target = plan.target
     write_report(report, map(run.report, run.jobs), target.report_path)
     output = None if target.form.is_folder else file_digest(target.out)
-    completion = Completion(run.digest(), output, report.count("failed"))
+    completion = Completion(run.digest(), output, report.count(FAILED))
     if run.journal.completion != completion:
         run.journal.complete(completion)
     if completion.failed == 0:

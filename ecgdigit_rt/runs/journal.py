@@ -15,6 +15,7 @@ from typing import Any
 
 from ecgdigit_rt.atomic_files import AppendOnlyFile
 from ecgdigit_rt.errors import JournalMalformed
+from ecgdigit_rt.results import FAILED
 from ecgdigit_rt.runs.jobs import InputFingerprint
 from ecgdigit_rt.runs.report import PageReport
 from ecgdigit_rt.runs.spool import SpoolRecord
@@ -50,7 +51,7 @@ class JournalEntry:
     @property
     def is_failed(self) -> bool:
         """True if the page could not be digitized."""
-        return self.status == "failed"
+        return self.status == FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class DigitizeOptions:
     speed_mm_s: float | None = None
     gain_mm_mv: float | None = None
     min_quality_db: float | None = None
+    strict: bool = False
     max_pixels: int = MAX_PIXELS
     method: str = "networks"
     backend: str = "auto"
@@ -60,6 +61,7 @@ _FLAGS = {
     "speed_mm_s": "--speed",
     "gain_mm_mv": "--gain",
     "min_quality_db": "--min-quality",
+    "strict": "--strict",
     "max_pixels": "--max-pixels",
     "method": "--method",
 }

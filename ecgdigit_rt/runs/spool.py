@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.atomic_files import AppendOnlyFile
+from ecgdigit_rt.doubts import Doubt
+from ecgdigit_rt.formats.metadata import doubts_metadata
 from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, PageRef, Provenance, Result, Row, Segment
 
 
@@ -92,6 +94,7 @@ def result_from_bytes(data: bytes, source: PageRef) -> Result:
         facts["repeat_difference_mv"],
         provenance,
         tuple(facts["notes"]),
+        tuple(Doubt(**doubt) for doubt in facts["doubts"]),
     )
 
 
@@ -112,6 +115,7 @@ def _fields_and_signals(result: Result) -> tuple[dict[str, Any], dict[str, NDArr
         "repeat_difference_mv": {name: _plain(mv) for name, mv in result.repeat_difference_mv.items()},
         "provenance": None if result.provenance is None else asdict(result.provenance),
         "notes": list(result.notes),
+        "doubts": doubts_metadata(result),
     }
     return facts, {name: lead.mv for name, lead in result.leads.items()}
 

@@ -89,7 +89,7 @@ def _add_status_routes(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics", **openapi.METRICS)
     async def metrics() -> Response:
-        """Return Prometheus metrics: request counts, page outcomes, step durations and requests in flight."""
+        """Return Prometheus metrics: requests, page outcomes, doubts, step durations, requests in flight."""
         return Response(service.metrics.exposition(), media_type=MEDIA_TYPE)
 
 

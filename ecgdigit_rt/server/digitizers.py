@@ -27,13 +27,14 @@ class RequestOptions:
     """Options of one request.
 
     A layout, speed or gain of None is detected on the page. If `min_quality_db` is None, pages of any
-    expected quality are accepted.
+    expected quality are accepted. If `is_strict`, doubtful pages are rejected.
     """
 
     layout: str | None = None
     speed_mm_s: float | None = None
     gain_mm_mv: float | None = None
     min_quality_db: float | None = None
+    is_strict: bool = False
 
 
 class Digitizers:
@@ -57,6 +58,7 @@ class Digitizers:
             speed_mm_s=options.speed_mm_s,
             gain_mm_mv=options.gain_mm_mv,
             min_quality_db=options.min_quality_db,
+            strict=options.is_strict,
             opener=self._opener,
         )
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgdigit_rt.formats.metadata import missing_leads
 from ecgdigit_rt.results import Digitized, PageRef
 from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import Download, download_from_page, json_from_page
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.pool import Slot
 from ecgdigit_rt.server.previews import Preview, PreviewBuilder, image_preview, result_preview
-from ecgdigit_rt.server.uploads import Upload, image_from_upload
+from ecgdigit_rt.server.uploads import Upload, image_from_upload, words_from_upload
+from ecgdigit_rt.words import Word
 
 Emit = Callable[[str, str], None]
 """Function that receives the name of an event and its data as JSON. It is called in the worker thread."""
@@ -34,6 +34,10 @@ class PageRequest:
         """Page reference with the name of the upload."""
         return PageRef(Path(self.upload.name), self.page - 1)
 
+    def words(self) -> tuple[Word, ...]:
+        """Return the words that the file contains for this page."""
+        return words_from_upload(self.upload, self.page)
+
 
 class PageHandler:
     """Digitization of requested pages.
@@ -51,7 +55,7 @@ class PageHandler:
         started = time.perf_counter()
         image, _ = image_from_upload(request.upload, request.page)
         decode_s = time.perf_counter() - started
-        state = digitizer.digitize_steps(image, request.source, lambda *_: slot.check())
+        state = digitizer.digitize_steps(image, request.source, lambda *_: slot.check(), request.words)
         self._count(state.page, slot, decode_s)
         started = time.perf_counter()
         download = download_from_page(state.page, format_name)
@@ -70,7 +74,7 @@ class PageHandler:
             progress.step(step, {})
             progress.step_preview(step, value)
 
-        state = digitizer.digitize_steps(image, request.source, observe)
+        state = digitizer.digitize_steps(image, request.source, observe, request.words)
         self._count(state.page, slot, decode_s)
         size = (image.shape[1], image.shape[0])
         progress.preview("traces", lambda: result_preview(state, size))
@@ -78,7 +82,8 @@ class PageHandler:
 
     def _count(self, page: Digitized, slot: Slot, decode_s: float) -> None:
         self._metrics.observe_steps({"wait": slot.wait_s, "decode": decode_s, **page.seconds})
-        self._metrics.count_page("partial" if missing_leads(page) else "digitized")
+        self._metrics.count_page(page.status)
+        self._metrics.count_doubts(page.doubts)
 
 
 class _Progress:

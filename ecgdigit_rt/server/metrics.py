@@ -1,11 +1,13 @@
-"""Prometheus metrics: request counts, page outcomes, step durations and requests in flight."""
+"""Prometheus metrics: request counts, page outcomes, doubts, step durations and requests in flight."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
+
+from ecgdigit_rt.doubts import Doubt
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
@@ -30,8 +32,14 @@ class Metrics:
         )
         self._pages = Counter(
             "ecgdigit_pages",
-            'Pages by outcome ("digitized", "partial", "failed" or "cancelled") and error id.',
+            'Pages by outcome ("digitized", "doubtful", "failed" or "cancelled") and error id.',
             ("outcome", "error_id"),
+            registry=self._registry,
+        )
+        self._doubts = Counter(
+            "ecgdigit_doubts",
+            "Doubtful pages by doubt id. A page with several doubts is counted for each of them.",
+            ("doubt_id",),
             registry=self._registry,
         )
         self._steps = Histogram(
@@ -60,6 +68,11 @@ class Metrics:
     def count_page(self, outcome: str, error_id: str = "") -> None:
         """Count a page by its outcome."""
         self._pages.labels(outcome, error_id).inc()
+
+    def count_doubts(self, doubts: Iterable[Doubt]) -> None:
+        """Count the doubts of a page by id."""
+        for doubt_id in {doubt.id for doubt in doubts}:
+            self._doubts.labels(doubt_id).inc()
 
     def observe_steps(self, seconds: Mapping[str, float]) -> None:
         """Record durations in seconds by step name."""

@@ -18,8 +18,9 @@ from ecgdigit_rt.server.uploads import FILE_FIELD
 
 DESCRIPTION = (
     "Converts images of paper ECGs to calibrated 12-lead signals. Each request digitizes one page of the "
-    "uploaded file. Nothing is stored. Errors are RFC 9457 problem details. Each `error_id` has a heading in "
-    "the documentation."
+    "uploaded file. Nothing is stored. A page with the status `doubtful` was digitized, but its signals may "
+    "be wrong; `doubts` has the reasons. Errors are RFC 9457 problem details. Each `error_id` and each id of "
+    "a doubt has a heading in the documentation."
 )
 
 _PAGE = "Page"
@@ -48,7 +49,7 @@ _REASONS = {
     413: "The upload or the image is too large (E-SERVE-02, E-INPUT-05).",
     415: "The file type is not supported (E-INPUT-04).",
     422: "The request is malformed (E-SERVE-01), the file is unreadable or unsuitable (E-INPUT), or the page "
-    "cannot be digitized (E-PAGE, E-GRID, …).",
+    "cannot be digitized (E-PAGE, E-GRID, …), or it is doubtful and `strict` is set (E-DOUBT-01).",
     500: "An internal error occurred, such as E-BUG-01.",
     501: "An optional package that the file type or the output format requires is not installed "
     "(E-DEPENDENCY-01).",

@@ -6,12 +6,13 @@ records longer than 20.8 s at 6.25 mm/s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from fpdf import FPDF
 from numpy.typing import NDArray
 
+from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.results import Digitized, Lead, Row
 
 Colour = tuple[int, int, int]
@@ -24,14 +25,15 @@ _GAIN_MM_MV = 10.0
 _SPEEDS_MM_S = (25.0, 12.5, 6.25)
 _RECORD_MM = 260.0
 _MINOR, _MAJOR, _INK, _GREY = (252, 222, 218), (242, 178, 170), (20, 20, 34), (110, 108, 118)
+_DOUBT_BACKGROUND, _DOUBT_INK = (255, 236, 200), (125, 62, 0)
 _TRACE_MM = 0.25
 _FONT = "helvetica"
 """Positions, scales, colors and line widths. `_RECORD_MM` is the maximum width of a record: 10.4 seconds at
 25 mm/s fill the grid to the right of `_LEFT_MM`. Hand-picked, not tuned, except for the size of A4."""
 
-_MAX_NAME_LENGTH, _MAX_NOTES_LENGTH = 80, 160
-"""Maximum number of characters of the page id and of the notes, so that each fits on one line. Hand-picked,
-not tuned."""
+_MAX_NAME_LENGTH, _MAX_NOTES_LENGTH, _MAX_DOUBTS_LENGTH = 80, 160, 170
+"""Maximum number of characters of the page id, of the notes and of the doubts, so that each fits on one line.
+Hand-picked, not tuned."""
 
 
 def pdf_from_page(page: Digitized) -> bytes:
@@ -61,10 +63,13 @@ def _draw_lines(pdf: FPDF, lines: Iterable[Points], colour: Colour, width_mm: fl
 def _draw_text(
     pdf: FPDF, text: str, at_mm: tuple[float, float], size_mm: float, colour: Colour, style: str = ""
 ) -> None:
-    """Draw text in a standard PDF font. Characters outside Latin-1 are replaced with `?`."""
+    """Draw text in a standard PDF font.
+
+    A minus sign is replaced with a hyphen, and other characters outside Latin-1 with `?`.
+    """
     pdf.set_font(_FONT, style, size_mm * _PT_PER_MM)
     pdf.set_text_color(*colour)
-    pdf.text(*at_mm, text.encode("latin-1", "replace").decode("latin-1"))
+    pdf.text(*at_mm, text.replace("−", "-").encode("latin-1", "replace").decode("latin-1"))
 
 
 def _draw_grid(pdf: FPDF) -> None:
@@ -78,7 +83,7 @@ def _draw_grid(pdf: FPDF) -> None:
 def _draw_captions(pdf: FPDF, page: Digitized, speed: float) -> None:
     layout, provenance = page.layout, page.provenance
     scale = f"{layout.name}, read at {layout.speed_mm_s:g} mm/s and {layout.gain_mm_mv:g} mm/mV"
-    quality = f"expected {page.expected_db:.0f} dB" if np.isfinite(page.expected_db) else ""
+    quality = f"expected {page.expected_db:z.0f} dB" if np.isfinite(page.expected_db) else ""
     _draw_text(pdf, page.source.id[:_MAX_NAME_LENGTH], (_MARGIN_MM, 13), 4.6, _INK, "B")
     summary = "   ".join(filter(None, (f"{len(page.leads)} leads", scale, quality)))
     _draw_text(pdf, summary, (_MARGIN_MM, 19), 3.0, _GREY)
@@ -87,6 +92,19 @@ def _draw_captions(pdf: FPDF, page: Digitized, speed: float) -> None:
     software = f"{provenance.software}, {provenance.models}. " if provenance else ""
     notes = "".join(f"  Note: {note}." for note in page.notes)[:_MAX_NOTES_LENGTH]
     _draw_text(pdf, f"{software}For research, not a medical device.{notes}", (_MARGIN_MM, 204), 2.6, _GREY)
+    if page.doubts:
+        _draw_doubts(pdf, page.doubts)
+
+
+def _draw_doubts(pdf: FPDF, doubts: Sequence[Doubt]) -> None:
+    """Draw the ids and the messages of the doubts in a box in the top margin. A long text is cut."""
+    text = f"DOUBTFUL [{', '.join(doubt.id for doubt in doubts)}]: {' '.join(d.message for d in doubts)}"
+    width = _WIDTH_MM - 2 * _MARGIN_MM
+    pdf.set_fill_color(*_DOUBT_BACKGROUND)
+    pdf.rect(_MARGIN_MM, 2.5, width, 5.5, style="F")
+    if len(text) > _MAX_DOUBTS_LENGTH:
+        text = f"{text[:_MAX_DOUBTS_LENGTH]} ..."
+    _draw_text(pdf, text, (_MARGIN_MM + 1.5, 6.3), 2.8, _DOUBT_INK, "B")
 
 
 def _draw_rows(pdf: FPDF, page: Digitized, speed: float) -> None:

@@ -23,7 +23,7 @@ class DownloadFormat(StrEnum):
 
 
 class PageQuery(BaseModel):
-    """Layout, scale and minimum quality of a page, and the number of the page in its file."""
+    """Layout, scale and quality requirements of a page, and the number of the page in its file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,12 +41,13 @@ class PageQuery(BaseModel):
         le=100,
         description="Minimum expected signal-to-noise ratio in dB. Pages below it are rejected.",
     )
+    strict: bool = Field(False, description="Reject doubtful pages, whose signals may be wrong.")
     page: int = Field(1, ge=1, le=MAX_PAGES, description="Page number in a PDF, TIFF or DICOM file, from 1.")
 
     @property
     def options(self) -> RequestOptions:
         """Options of the digitizer."""
-        return RequestOptions(self.layout, self.speed, self.gain, self.min_quality)
+        return RequestOptions(self.layout, self.speed, self.gain, self.min_quality, self.strict)
 
 
 class DownloadQuery(PageQuery):

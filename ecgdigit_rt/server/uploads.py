@@ -24,6 +24,7 @@ from ecgdigit_rt.errors import (
     UploadTooLarge,
 )
 from ecgdigit_rt.server.memfd import memory_file
+from ecgdigit_rt.words import Word
 
 FILE_FIELD = "file"
 """Name of the form field that contains the file."""
@@ -100,6 +101,19 @@ def image_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], int
         count = file_format.page_count(path)
         check_count(path, count)
         return file_format.rgb(path, page - 1, MAX_PIXELS), count
+
+
+def words_from_upload(upload: Upload, page: int) -> tuple[Word, ...]:
+    """Return the words that the file contains for a page: those of a PDF, or none.
+
+    `page` counts from 1. Boxes are in pixels of the image that `image_from_upload` returns. Raises the same
+    errors.
+    """
+    with memory_file(upload.data) as path, _upload_name_in_errors(path, upload.name):
+        file_format = _file_format(path, upload.data)
+        if file_format is pdf:
+            return pdf.words_from_pdf(path, upload.data, page - 1, MAX_PIXELS)
+        return file_format.words(path, page - 1, MAX_PIXELS)
 
 
 def _file_format(path: Path, data: bytes) -> FileFormat:

@@ -1,7 +1,8 @@
 """Ports of the Triton model `ecgdigit`, and the conversion of results to output tensors.
 
 The first axis is the batch: the images of one request. The axis `leads` has the largest number of leads of a
-page, and the axis `samples` the largest number of samples. Other pages are padded with empty strings or NaN.
+page, the axis `samples` the largest number of samples, and the axis `doubts` the largest number of doubts.
+Other pages are padded with empty strings or NaN.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ OUTPUTS = (
     Port("confidence", "float32", (BATCH, "leads")),
     Port("expected_error_mv", "float32", (BATCH, "leads")),
     Port("expected_db", "float32", (BATCH, 1)),
+    Port("status", "bytes", (BATCH, 1)),
+    Port("doubts", "bytes", (BATCH, "doubts")),
     Port("error_id", "bytes", (BATCH, 1)),
     Port("report", "bytes", (BATCH, 1)),
 )
@@ -76,6 +79,16 @@ def _rates_hz(results: Sequence[Result]) -> NDArray[Any]:
 def _expected_db(results: Sequence[Result]) -> NDArray[Any]:
     ratios = [result.expected_db if isinstance(result, Digitized) else math.nan for result in results]
     return np.array(ratios, np.float32)[:, None]
+
+
+def _statuses(results: Sequence[Result]) -> NDArray[Any]:
+    return np.array([result.status.encode() for result in results], object)[:, None]
+
+
+def _doubts(results: Sequence[Result]) -> NDArray[Any]:
+    """Return message and id of each doubt as (batch, doubts) strings, padded with empty strings."""
+    doubts = [result.doubts if isinstance(result, Digitized) else () for result in results]
+    return _padded([[str(doubt).encode() for doubt in of_page] for of_page in doubts], b"", object)
 
 
 def _error_ids(results: Sequence[Result]) -> NDArray[Any]:
@@ -123,6 +136,8 @@ _OUTPUT_FUNCTIONS: Mapping[str, Callable[[Sequence[Result]], NDArray[Any]]] = {
     "confidence": lambda results: _per_lead(results, lambda lead: lead.confidence),
     "expected_error_mv": lambda results: _per_lead(results, lambda lead: lead.expected_error_mv),
     "expected_db": _expected_db,
+    "status": _statuses,
+    "doubts": _doubts,
     "error_id": _error_ids,
     "report": _reports,
 }

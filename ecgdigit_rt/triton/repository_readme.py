@@ -19,15 +19,20 @@ _DESCRIPTIONS = {
     "confidence": "0 to 1: fraction of columns in which the trace was detected with high confidence",
     "expected_error_mv": "expected root mean square error",
     "expected_db": "expected signal-to-noise ratio of the page",
+    "status": "`digitized`, `doubtful` or `failed`",
+    "doubts": "reasons why the signals of a doubtful page may be wrong: sentences, each with its id",
     "error_id": "error id of a page that failed, otherwise empty",
     "report": "JSON, the object that `run --format json` writes",
 }
 
 _NOTES = """
-The length of the axis `leads` is the largest number of leads of a page in the request. The length of the axis
-`samples` is the largest number of samples. Other pages are padded with empty strings or NaN. If the only
-image of a request fails, the response is an error message that begins with the error id, such as
-E-INPUT-03. In a request with several images, each image has its own `error_id`.
+The length of the axis `leads` is the largest number of leads of a page in the request. The lengths of the
+axes `samples` and `doubts` are the largest numbers of samples and doubts. Other pages are padded with empty
+strings or NaN. If the only image of a request fails, the response is an error message that begins with the
+error id, such as E-INPUT-03. In a request with several images, each image has its own `error_id`.
+
+Check `status` before you use signals. The signals of a doubtful page may be wrong. Compare them with the
+page.
 
 To change threads, instances or defaults, edit `parameters` and `instance_group` in ecgdigit/config.pbtxt, or
 write the repository again with `ecgdigit-rt deploy triton --overwrite`. `ecgdigit-rt.json` contains the

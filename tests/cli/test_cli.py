@@ -121,7 +121,8 @@ def test_missing_leads_are_reported(scans: Path, capsys: Capture) -> None:
     assert "Leads not found: V5" in err
     assert "[E-LEADS-01]" in err
     page = json.loads(Path("s.report.json").read_text(encoding="utf-8"))["results"][0]
-    assert (page["status"], page["missing"]) == ("partial", ["V5"])
+    assert (page["status"], page["error_id"], page["missing"]) == ("digitized", "E-LEADS-01", ["V5"])
+    assert "2 digitized · 0 failed · 1 with missing leads" in err
 
 
 def test_stdout_has_only_data(scans: Path, capsys: Capture) -> None:
@@ -265,9 +266,10 @@ def test_report_lists_pages_worst_first(scans: Path, capsys: Capture) -> None:
     head, *lines = out.splitlines()
     assert head.split() == ["page", "status", "quality", "dB", "worst", "lead", "layout"]
     assert [line.split()[:2] for line in lines] == [
-        ["00_empty", "failed"], ["02_render", "partial"], ["01_render", "digitized"]
+        ["00_empty", "failed"], ["02_render", "digitized"], ["01_render", "digitized"]
     ]  # fmt: skip
     assert "[E-INPUT-03]" in lines[0]
+    assert "Leads not found: V5 [E-LEADS-01]" in lines[1]
     assert "3x4+1, 25 mm/s, 10 mm/mV" in lines[2]
     assert len(call(capsys, "report", "s.report.json", "--worst", "1")[1].splitlines()) == 2
     for text in ("", "[]", '{"results": [{}]}'):

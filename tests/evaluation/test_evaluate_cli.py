@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from paper_page import digitized_page, signals, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
+from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.formats.csv_folder import csv_from_page
+from ecgdigit_rt.formats.metadata import page_metadata
 from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.formats.submission_csv import SubmissionLeadWriter
 from ecgdigit_rt.results import Failed, PageRef
@@ -96,6 +99,42 @@ def test_layouts_of_the_truth_have_precedence_over_those_of_the_run(folder: Path
     (folder / "submission.report.json").write_text("[1, {}")
     (folder / "02_photo.json").write_text('{"layout": 7}')
     assert json.loads(run_evaluate(capsys, "submission.csv", "truth", "--format", "json")[1])["layouts"] == {}
+
+
+def test_images_are_grouped_by_the_status_of_the_run(folder: Path, capsys: Capture) -> None:
+    pytest.importorskip("pyarrow")
+    scores = json.loads(run_evaluate(capsys, "submission.csv", "truth", "--format", "json")[1])
+    assert scores["statuses"] == {}, "the report of the run has no statuses"
+    assert "\nstatus " not in run_evaluate(capsys, "submission.csv", "truth")[1]
+    statuses = ("digitized", "doubtful", "failed")
+    pages = [{"id": name, "status": status} for name, status in zip(NAMES, statuses, strict=True)]
+    (folder / "submission.report.json").write_text(
+        json.dumps({"results": [*pages, {"id": "x", "status": 7}]})
+    )
+    (folder / "pages").mkdir()
+    (folder / "pages" / "report.json").write_text(json.dumps({"results": pages[2:]}))
+    with FORMATS["parquet"].open_writer(OutputDestination(folder / "all.parquet")) as parquet:
+        for k, name in enumerate(NAMES[:2]):
+            doubts = (Doubt("D-SPEED-01", "25 or 50 mm/s."),) if k else ()
+            page = replace(digitized_page(PageRef(Path(f"{name}.png")), predict(k)), doubts=doubts)
+            parquet.write(name, page)
+            (folder / "pages" / f"{name}.csv").write_text(csv_from_page(page))
+            (folder / "pages" / f"{name}.json").write_text(json.dumps(page_metadata(page, name)))
+        parquet.write(NAMES[2], Failed(PageRef(Path("gone.png")), "E-GRID-01", "no grid", "none"))
+    for predictions in ("submission.csv", "pages", "all.parquet"):
+        scores = json.loads(run_evaluate(capsys, predictions, "truth", "--format", "json")[1])
+        assert [image["status"] for image in scores["images"]] == list(statuses), predictions
+        assert {name: group["images"] for name, group in scores["statuses"].items()} == dict.fromkeys(
+            statuses, 1
+        )
+    text = run_evaluate(capsys, "submission.csv", "truth", "--html", "report.html")[1]
+    row = next(line for line in text.splitlines() if line.startswith("doubtful "))
+    assert f"{scores['images'][1]['db']:.2f}" in row.split()
+    table = csv.DictReader(io.StringIO(run_evaluate(capsys, "pages", "truth", "--format", "csv")[1]))
+    assert {line["image"]: line["status"] for line in table} == dict(zip(NAMES, statuses, strict=True))
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Statuses</h2>" in html
+    assert '<td class="text" data-value="doubtful">doubtful</td>' in html
 
 
 def test_csv_folder_and_parquet_file_have_equal_scores(folder: Path, capsys: Capture) -> None:

@@ -20,6 +20,7 @@ from paper_page import digitized_page, signals, write_truth
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.cli.robustness import SweepName
 from ecgdigit_rt.decode.file_formats import rgb_from_page
+from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.errors import TruthMissing
 from ecgdigit_rt.evaluation.robustness.degradations import (
     add_noise,
@@ -221,6 +222,7 @@ def test_levels_are_scored_and_failed_pages_count_as_0_db(page_folder: Path) -> 
         "median_db": 0,
         "score_db": 0,
         "failed": {"a": "E-GRID-01", "b": "E-GRID-01"},
+        "doubtful": [],
         "page_db": {"a": 0, "b": 0},
     }
     assert clean["mean_db"] == pytest.approx(sum(clean["page_db"].values()) / 2, abs=1e-3)
@@ -232,6 +234,24 @@ def test_levels_are_scored_and_failed_pages_count_as_0_db(page_folder: Path) -> 
     assert f"<title>0.5: {levels[0]['mean_db']:.1f} dB</title>" in svg
     assert svg.count(f"stroke: {COLOURS['soft']}") == 2, "a curve per page"
     assert svg.count(f"fill: none; stroke: {COLOURS['accent']}") == 1, "their mean"
+
+
+def test_doubtful_pages_are_listed(page_folder: Path) -> None:
+    pages = pages_with_truth(
+        [PageRef(page_folder / "a.png"), PageRef(page_folder / "b.png")], page_folder / "truth"
+    )
+
+    class DoubtfulDigitizer(NoiseDigitizer):
+        def digitize_many(self, images: Iterable[Any], /) -> Iterator[Result]:
+            for k, result in enumerate(super().digitize_many(images)):
+                doubts = (Doubt("D-RATE-01", "400 beats per minute."),) if k else ()
+                yield result if isinstance(result, Failed) else replace(result, doubts=doubts)
+
+    figures = measure_robustness(DoubtfulDigitizer(), pages, [DIM], 0, lambda: None)
+    assert [level["doubtful"] for level in figures["sweeps"]["dim"]["levels"]] == [["b"], ["b"], []]
+    text = text_from_robustness(figures)
+    assert "doubtful b" in text
+    assert re.search(r"^doubtful +1 +1$", text, re.MULTILINE)
 
 
 def test_a_subset_of_pages_is_evenly_spaced(page_folder: Path) -> None:

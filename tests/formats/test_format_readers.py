@@ -252,7 +252,7 @@ def test_unknown_values_are_null(scans: Path) -> None:
     jsonschema.validate(line, schema(), jsonschema.Draft202012Validator)
     assert (line["page"], line["software"], line["expected_db"]) == (3, None, None)
     assert line["leads"]["I"]["expected_error_mv"] is None
-    assert (line["status"], len(line["missing"])) == ("partial", 11)
+    assert (line["status"], len(line["missing"])) == ("digitized", 11)
 
 
 def test_dataframe_from_page() -> None:

@@ -69,7 +69,7 @@ def test_metadata_lists_missing_leads() -> None:
     partial = page(*(name for name in LEADS if name not in {"V5", "aVR"}))
     assert missing_leads(partial) == ["aVR", "V5"]
     metadata = page_metadata(partial, "ward-1")
-    assert (metadata["id"], metadata["status"], metadata["missing"]) == ("ward-1", "partial", ["aVR", "V5"])
+    assert (metadata["id"], metadata["status"], metadata["missing"]) == ("ward-1", "digitized", ["aVR", "V5"])
     assert page_metadata(page())["id"] == "1"
 
 
@@ -77,6 +77,7 @@ def test_comment_lines() -> None:
     assert page_comments(page(), "x") == [
         "page id: x",
         "source: 1.png, page 1",
+        "status: digitized",
         "layout: 3x4+1, 25 mm/s, 10 mm/mV",
     ]
     assert lead_comment(page().leads["V1"]) == "lead V1: printed from 5.0000 s to 7.5000 s, confidence 0.97"

@@ -68,7 +68,7 @@ def test_observer_receives_every_step(inspected: Inspected) -> None:
     assert inspection.located is steps.located
     assert inspection.phase is steps.phase
     assert inspection.mesh is steps.mesh
-    assert inspection.heatmap is steps.heatmap
+    assert inspection.heatmap is steps.text.heatmap
     assert inspection.reading is steps.reading
 
 

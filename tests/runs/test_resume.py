@@ -17,7 +17,9 @@ from command_line import Capture
 from paper_page import TruthDigitizer, digitized_page, scans_folder, signals, write_page, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
+from ecgdigit_rt.decode.sources import page_from_source
 from ecgdigit_rt.digitizer import _result
+from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.results import Digitized, Failed, PageRef, Provenance, Result
 from ecgdigit_rt.runs.jobs import file_digest
@@ -287,11 +289,13 @@ def test_stored_result_gives_the_same_output(tmp_path: Path) -> None:
         repeat_difference_mv={"II": np.float64(0.1) / 3},
         provenance=Provenance("ecgdigit-rt 1", "lite 2", "auto → somewhere"),
         notes=("a note",),
+        doubts=(Doubt("D-SPEED-01", "25 or 50 mm/s"), Doubt("D-LEADS-01", "I + III − II ≠ 0")),
     )
     failed = Failed(source, "E-GRID-01", "no grid\nat all", "Try again.")
     results: tuple[Result, ...] = (page, unusual, failed)
     for number, result in enumerate(results):
         restored = result_from_bytes(bytes_from_result(result), source)
+        assert restored.status == result.status
         for form in ("submission", "json", "parquet"):
             texts = []
             for stored in (result, restored):
@@ -305,10 +309,10 @@ def test_stored_result_gives_the_same_output(tmp_path: Path) -> None:
 
 def test_page_without_enough_memory_has_an_error_id() -> None:
     class FullMemory:
-        def read(self, image: object, source: PageRef) -> Digitized:
+        def read(self, image: object, source: PageRef, words: object) -> Digitized:
             raise MemoryError
 
-    page = PageRef(Path("x.png"))
+    page = page_from_source(PageRef(Path("x.png")))
     result = _result(FullMemory(), page, lambda: np.zeros((4, 4, 3), np.uint8))
     assert isinstance(result, Failed)
     assert result.error_id == "E-PAGE-05"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import LOW_CONTRAST_ELEMENTS, browser_path
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from serving import EXAMPLES, TIMEOUT_S, Server, running_server
@@ -22,14 +21,8 @@ pytestmark = pytest.mark.slow  # starts a Chromium and digitizes several pages
 PAGE = EXAMPLES / "000001_colour_scan.jpg"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 TIMEOUT_MS = TIMEOUT_S * 1000
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 expect.set_options(timeout=TIMEOUT_MS)
-
-
-def browser_path() -> str | None:
-    paths = (shutil.which(name) for name in BROWSERS)
-    return os.environ.get("ECGDIGIT_BROWSER") or next(filter(None, paths), None)
 
 
 @pytest.fixture(scope="module")
@@ -207,29 +200,3 @@ def test_controls_have_names_and_text_has_contrast(page: Page) -> None:
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
         assert page.evaluate(LOW_CONTRAST_ELEMENTS) == [], theme
-
-
-LOW_CONTRAST_ELEMENTS = """() => {
-  const canvas = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
-  const rgba = text => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => [r, g, b].map(v => linear(v / 255))
-    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
-  const background = element => {
-    for (; element; element = element.parentElement) {
-      const colour = rgba(getComputedStyle(element).backgroundColor);
-      if (colour[3] > 200) return colour;
-    }
-    return [255, 255, 255, 255];
-  };
-  const words = [...document.querySelectorAll("main *, header *")].filter(e => e.checkVisibility() &&
-    !e.closest("svg, .visually-hidden") &&
-    [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()));
-  return words.filter(e => {
-    const [a, b] = [light(rgba(getComputedStyle(e).color)), light(background(e))].sort((x, y) => y - x);
-    return (a + 0.05) / (b + 0.05) < 4.5;
-  }).map(e => e.outerHTML.slice(0, 120));
-}"""

@@ -10,24 +10,33 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pypdfium2
 import pytest
 from paper_page import digitized_page, signals
+from pdf_files import pdf, text_at
+from serving import blank_page
 from starlette.requests import Request
 from starlette.types import Message
 
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.errors import DependencyMissing, ServiceBusy
-from ecgdigit_rt.pipeline import STEPS
+from ecgdigit_rt.decode.file_formats import words_from_page
+from ecgdigit_rt.errors import DependencyMissing, NoGridFound, ServiceBusy
+from ecgdigit_rt.pipeline import STEPS, PageState
 from ecgdigit_rt.results import LEADS, PageRef
+from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import download_from_page
+from ecgdigit_rt.server.handlers import PageHandler, PageRequest
 from ecgdigit_rt.server.memfd import memory_file, memory_folder
-from ecgdigit_rt.server.pool import RequestCancelled, WorkerPool
+from ecgdigit_rt.server.metrics import Metrics
+from ecgdigit_rt.server.pool import RequestCancelled, Slot, WorkerPool
 from ecgdigit_rt.server.security import is_allowed_host
 from ecgdigit_rt.server.settings import is_loopback, token_for_host, workers_and_threads
 from ecgdigit_rt.server.terminal_qr import qr_lines
-from ecgdigit_rt.server.uploads import Upload, upload_from_request
+from ecgdigit_rt.server.uploads import Upload, upload_from_request, words_from_upload
+from ecgdigit_rt.words import WordSource
 
 WEB = Path(__file__).parents[2] / "ecgdigit_rt" / "server" / "web"
 MM_PER_PT = 25.4 / 72
@@ -64,6 +73,32 @@ def test_a_large_upload_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_folders_are_removed_from_upload_names(sent: bytes, name: str) -> None:
     assert asyncio.run(upload_from_request(form_request(sent, b"x"), 100)).name == name
+
+
+def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path) -> None:
+    path = tmp_path / "visit.pdf"
+    path.write_bytes(pdf(text_at(100, 700, "one"), text_at(100, 700, "25 mm/s 10 mm/mV")))
+    request = PageRequest(Upload(path.name, path.read_bytes()), 2, RequestOptions())
+    received: list[WordSource] = []
+
+    class Recorder:
+        def digitize_steps(
+            self, image: object, source: PageRef, observer: object, words: WordSource
+        ) -> PageState:
+            received.append(words)
+            raise NoGridFound
+
+    digitizers = cast("Digitizers", SimpleNamespace(get=lambda _: Recorder()))
+    handler = PageHandler(digitizers, Metrics(lambda: 0, {}))
+    slot = cast("Slot", SimpleNamespace(check=lambda: None))
+    with pytest.raises(NoGridFound):
+        handler.download(request, "json", slot)
+    with pytest.raises(NoGridFound):
+        handler.stream(request, slot, lambda *_: None, False)
+    expected = words_from_page(PageRef(path, 1))
+    assert [word.text for word in expected] == ["25", "mm/s", "10", "mm/mV"]
+    assert [words() for words in received] == [expected] * 2
+    assert words_from_upload(Upload("a.png", blank_page()), 1) == ()
 
 
 def test_memory_files_are_not_on_a_disk() -> None:

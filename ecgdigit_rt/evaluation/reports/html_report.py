@@ -17,7 +17,7 @@ from ecgdigit_rt.evaluation.r_peaks import MARGIN_S, TOLERANCE_S
 from ecgdigit_rt.evaluation.reports.distributions import box_plot_svg, histogram_svg
 from ecgdigit_rt.evaluation.scores import Evaluation, ImageScore, mean_db, summarize_images
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
-from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.results import ALL_LEADS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -100,6 +100,8 @@ _MEASURES = {
 
 _DB = Column("dB", "Σ truth² over Σ error², uncapped")
 _MEAN_DB = Column("mean dB", "mean over images, uncapped")
+_STATUS = Column("status", "doubtful: the run reported that the signals may be wrong")
+_WEAKEST = Column("weakest lead", "lowest dB")
 _SCORE = Column(
     "score", f"competition score: mean over images of the ratio capped at {PERFECT_RATIO:g}, in dB"
 )
@@ -110,7 +112,7 @@ def html_from_evaluation(evaluation: Evaluation, title: str) -> str:
     images = evaluation.images
     by_lead = {
         name: [(image.image, image.leads[name].db) for image in images if name in image.leads]
-        for name in LEADS
+        for name in ALL_LEADS
     }
     template = template_environment().get_template("report.html.jinja")
     return template.render(
@@ -121,6 +123,7 @@ def html_from_evaluation(evaluation: Evaluation, title: str) -> str:
             Section("Images", histogram_svg([image.db for image in images], "images")),
             *_group_section("Kinds", "kind", evaluation.kinds),
             *_group_section("Layouts", "layout", evaluation.layouts),
+            *_group_section("Statuses", "status", evaluation.statuses),
             Section("Leads", box_plot_svg(by_lead, "lead"), _lead_table(evaluation)),
             Section("All images", table=_image_table(images)),
         ],
@@ -183,13 +186,14 @@ def _lead_table(evaluation: Evaluation) -> Table:
 
 
 def _image_table(images: Sequence[ImageScore]) -> Table:
-    columns = [Column("image"), Column("kind"), Column("layout"), _DB, Column("weakest lead", "lowest dB")]
+    columns = [Column("image"), Column("kind"), Column("layout"), _STATUS, _DB, _WEAKEST]
     columns += [*_MEASURES.values(), Column("missing", "leads without a prediction, or predicted as zeros")]
     rows: list[list[str | float]] = [
         [
             image.image,
             image.kind,
             image.layout,
+            image.status,
             image.db,
             f"{image.weakest_lead} {image.leads[image.weakest_lead].db:.1f}",
             *_measures(summarize_images([image])),

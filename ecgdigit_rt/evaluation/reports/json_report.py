@@ -26,6 +26,7 @@ def json_from_evaluation(evaluation: Evaluation) -> str:
         "images": [_image(image) for image in evaluation.images],
         "kinds": _groups(evaluation.kinds),
         "layouts": _groups(evaluation.layouts),
+        "statuses": _groups(evaluation.statuses),
         "leads": {name: _finite(db) for name, db in evaluation.lead_db.items()},
         "lead_measures": {
             name: _measures(summarize(agreements)) for name, agreements in evaluation.lead_agreements.items()
@@ -49,6 +50,7 @@ def csv_from_evaluation(evaluation: Evaluation) -> str:
             "image": _escape_formula(image.image),
             "kind": _escape_formula(image.kind),
             "layout": _escape_formula(image.layout),
+            "status": _escape_formula(image.status),
             "lead": name,
             "is_missing": int(name in image.missing),
             "image_db": _finite(image.db),
@@ -82,6 +84,7 @@ def _image(image: ImageScore) -> dict[str, object]:
         "image": image.image,
         "kind": image.kind,
         "layout": image.layout or None,
+        "status": image.status or None,
         "db": _finite(image.db),
         "capped_db": _finite(db_from_ratio(min(image.ratio, PERFECT_RATIO))),
         **_measures(summarize_images([image])),

@@ -9,14 +9,23 @@ from ecgdigit_rt.evaluation.measures import DTW_BAND_S, Summary, summarize
 from ecgdigit_rt.evaluation.metric import PERFECT_RATIO, competition_score, db_from_ratio
 from ecgdigit_rt.evaluation.r_peaks import TOLERANCE_S
 from ecgdigit_rt.evaluation.scores import Evaluation, ImageScore, mean_db, summarize_images
+from ecgdigit_rt.results import DOUBTFUL
 
 _MEASURES = " NRMSE %       r  RMSE mV   DTW mV   R ms   R sens  R prec"
 
 
 def text_from_evaluation(evaluation: Evaluation) -> str:
-    """Return tables per image, kind, layout and lead, followed by the overall measures."""
+    """Return tables per image, kind, layout and lead, followed by the overall measures.
+
+    If some pages are doubtful, there is also a table per status of the page in the run.
+    """
     lines = _images(evaluation.images)
-    for noun, groups in (("kind", evaluation.kinds), ("layout", evaluation.layouts)):
+    by_status = evaluation.statuses if any(image.status == DOUBTFUL for image in evaluation.images) else {}
+    for noun, groups in (
+        ("kind", evaluation.kinds),
+        ("layout", evaluation.layouts),
+        ("status", by_status),
+    ):
         if groups:
             lines += ["", *_groups(noun, groups)]
     lines += ["", f"lead    mean dB  {_MEASURES}"]

@@ -20,7 +20,7 @@ from ecgdigit_rt.evaluation.scores import image_score
 from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth, truth_paths
 from ecgdigit_rt.formats.signal_table import RATE_HZ
 from ecgdigit_rt.formats.test_csv import LeadRequest, values_for
-from ecgdigit_rt.results import Failed, PageRef, Result
+from ecgdigit_rt.results import DOUBTFUL, Failed, PageRef, Result
 
 SCHEMA = "ecgdigit-rt/robustness/1"
 
@@ -106,8 +106,8 @@ def score_level(pages: Sequence[PageWithTruth], results: Sequence[Result]) -> di
     """Score the results of one level.
 
     `mean_db` and `median_db` are the mean and the median over pages of the uncapped SNR in dB. `score_db` is
-    the competition score. `page_db` contains the SNR of each page, and `failed` the error id of each failed
-    page.
+    the competition score. `page_db` contains the SNR of each page, `failed` the error id of each failed page,
+    and `doubtful` the ids of the doubtful pages.
     """
     scores = [
         image_score(
@@ -128,6 +128,9 @@ def score_level(pages: Sequence[PageWithTruth], results: Sequence[Result]) -> di
         "median_db": round(median(dbs), 3),
         "score_db": round(competition_score([score.ratio for score in scores]), 3),
         "failed": failed,
+        "doubtful": [
+            page.id for page, result in zip(pages, results, strict=True) if result.status == DOUBTFUL
+        ],
         "page_db": {page.id: round(db, 3) for page, db in zip(pages, dbs, strict=True)},
     }
 

@@ -28,11 +28,13 @@ _MIN_TICK_GAP = 0.13
 
 
 def text_from_robustness(measured: Mapping[str, Any]) -> str:
-    """Return one table per sweep: levels, mean dB, difference from clean pages, and failed pages."""
+    """Return one table per sweep: levels, mean dB, difference from clean pages, failed and doubtful pages."""
     pages, clean = measured["pages"], measured["clean"]
     lines = [f"clean {clean['mean_db']:.2f} dB, mean over {len(pages)} pages: {', '.join(pages)}"]
     if clean["failed"]:
         lines.append(f"failed {_failed_pages(clean)}")
+    if clean["doubtful"]:
+        lines.append(f"doubtful {', '.join(clean['doubtful'])}")
     for name, sweep in measured["sweeps"].items():
         pairs = mean_dbs(sweep)
         rows = {
@@ -40,8 +42,9 @@ def text_from_robustness(measured: Mapping[str, Any]) -> str:
             "mean dB": [f"{db:.2f}" for _, db in pairs],
             "change": [f"{db - clean['mean_db']:+.2f}" for _, db in pairs],
         }
-        if any(level["failed"] for level in sweep["levels"]):
-            rows["failed"] = [str(len(level["failed"]) or "") for level in sweep["levels"]]
+        for status in ("failed", "doubtful"):
+            if any(level[status] for level in sweep["levels"]):
+                rows[status] = [str(len(level[status]) or "") for level in sweep["levels"]]
         lines.append("")
         for number, (heading, cells) in enumerate(rows.items()):
             unit = f"  {sweep['level']}" if number == 0 else ""

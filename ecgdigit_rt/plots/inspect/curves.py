@@ -21,16 +21,17 @@ from ecgdigit_rt.plots.inspect.canvas import (
     fade_to_grey,
     view_from_box,
 )
-from ecgdigit_rt.results import LEADS, Layout
+from ecgdigit_rt.results import ALL_LEADS, Layout
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 LEAD_COLOURS: dict[str, Colour] = dict(
     zip(
-        LEADS,
+        ALL_LEADS,
         (
             (0, 90, 190), (0, 125, 80), (120, 60, 170), (0, 125, 145), (70, 70, 200),
             (60, 120, 0), (150, 40, 150), (0, 105, 215), (0, 140, 110), (90, 75, 185),
-            (0, 110, 130), (50, 95, 30),
+            (0, 110, 130), (50, 95, 30), (40, 80, 160), (0, 115, 60), (105, 75, 190),
+            (0, 100, 160), (85, 60, 150), (75, 110, 0), (130, 50, 170),
         ),
         strict=True,
     )

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.geometry.grid_stage import GridPhase
 from ecgdigit_rt.geometry.locate_stage import Located
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.match import LayoutReading
+from ecgdigit_rt.layout.page_text import PageText
 from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
-from ecgdigit_rt.plots.inspect.canvas import Image
+from ecgdigit_rt.plots.doubt_band import doubt_band
+from ecgdigit_rt.plots.inspect.canvas import WIDTH_PX, Image
 from ecgdigit_rt.plots.inspect.curves import curves_from_traces
 from ecgdigit_rt.plots.inspect.grid import (
     horizontal_lines_from_phase,
@@ -28,6 +33,8 @@ IMAGE_NAMES = (
     "8-leads",
 )  # fmt: skip
 """Names of the images, in the order of the steps."""
+_RESULT_IMAGES = IMAGE_NAMES[5:]
+"""Names of the images that show the layout or the leads."""
 
 
 @dataclass(slots=True)
@@ -52,6 +59,11 @@ class Inspection:
     truth: Mapping[str, TrueLead] = field(default_factory=dict)
     failed: Failed | None = None
 
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Doubts of the page. Empty if it has none, or if it was not digitized."""
+        return () if self.page is None else self.page.doubts
+
     def observe(self, step: str, value: object) -> None:
         """Store the name of a step, and its value if this is one of the results above."""
         if step not in self.steps:
@@ -63,8 +75,8 @@ class Inspection:
                 self.phase = value
             case Mesh():
                 self.mesh = value
-            case PaperHeatmap():
-                self.heatmap = value
+            case PageText():
+                self.heatmap = value.heatmap
             case LayoutReading():
                 self.reading = value
 
@@ -72,8 +84,16 @@ class Inspection:
 def images_from_inspection(inspection: Inspection) -> Iterator[tuple[str, Image]]:
     """Yield the names and images, (h, w, 3) uint8 RGB, of all steps that were reached.
 
-    If no sheet was located, only image 2 is yielded, with the decoded image.
+    If no sheet was located, only image 2 is yielded, with the decoded image. Images of a doubtful page that
+    show its layout or its leads begin with the doubts.
     """
+    band = doubt_band(inspection.doubts, WIDTH_PX)
+    for name, image in _step_images(inspection):
+        yield name, np.concatenate([band, image]) if name in _RESULT_IMAGES else image
+
+
+def _step_images(inspection: Inspection) -> Iterator[tuple[str, Image]]:
+    """Yield the names and images of all steps that were reached, without doubts."""
     located, phase, mesh, page = inspection.located, inspection.phase, inspection.mesh, inspection.page
     if located is None:
         yield IMAGE_NAMES[1], image_without_sheet(inspection.image)

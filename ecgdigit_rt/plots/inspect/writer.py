@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 
 from ecgdigit_rt.atomic_files import reraise_as_output_error
-from ecgdigit_rt.formats.metadata import round_finite
+from ecgdigit_rt.formats.metadata import doubts_metadata, round_finite
 from ecgdigit_rt.plots.inspect.inspection import IMAGE_NAMES, Inspection, images_from_inspection
 from ecgdigit_rt.plots.inspect.lead_plot import TrueLead
-from ecgdigit_rt.results import Digitized
+from ecgdigit_rt.results import FAILED, Digitized
 
 METADATA_FILE = "inspect.json"
 
@@ -47,7 +47,8 @@ def metadata_from_inspection(inspection: Inspection, written: Sequence[Path] = (
     layout = page.layout if page else inspection.reading.layout if inspection.reading else None
     return {
         "path": str(inspection.source.path),
-        "status": "failed" if failed else "digitized",
+        "status": FAILED if failed else page.status if page else None,
+        "doubts": doubts_metadata(page) if page else [],
         "error": {"id": failed.error_id, "message": failed.message, "hint": failed.hint} if failed else None,
         "steps": inspection.steps,
         "images": [path.name for path in written],

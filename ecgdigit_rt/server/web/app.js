@@ -2,7 +2,7 @@
 
 import { digitizeStream, download, serviceInfo, setToken, takeTokenFromUrl } from "./client.js";
 import { html } from "./drawing.js";
-import { showDownloads, showLeadChips, showPage, showProblem } from "./results.js";
+import { showDoubts, showDownloads, showLeadChips, showPage, showProblem } from "./results.js";
 import { Steps } from "./steps.js";
 import { Viewer } from "./viewer.js";
 
@@ -46,6 +46,7 @@ async function digitize(query) {
   const request = (current.request = new AbortController());
   current.query = query;
   showProblem(null);
+  showDoubts([]);
   byId("download-error").hidden = true;
   byId("page-name").textContent = current.file.name || "photo";
   byId("work").classList.remove("no-image");
@@ -80,7 +81,8 @@ function showResult(page) {
   showPage(page, current.rows);
   showLeadChips(Object.keys(page.leads), (lead, isShown) => viewer.toggleLead(lead, isShown));
   const { name, speed_mm_s: speed, gain_mm_mv: gain } = page.layout;
-  announce(`${Object.keys(page.leads).length} leads digitized: ${name}, ${speed} mm/s, ${gain} mm/mV`);
+  const doubtful = page.status === "doubtful" ? " The signals may be wrong." : "";
+  announce(`${Object.keys(page.leads).length} leads digitized: ${name}, ${speed} mm/s, ${gain} mm/mV.${doubtful}`);
 }
 
 function showFailure(problem) {

@@ -1,6 +1,7 @@
 // HTML and SVG elements, lead names, and the highlighted lead.
 
-export const LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
+export const LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6",
+  "V3R", "V4R", "V5R", "V6R", "V7", "V8", "V9"];
 
 export function svg(name, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);

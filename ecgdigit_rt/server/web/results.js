@@ -31,11 +31,21 @@ export function showPage(page, rows) {
   const isComplete = page.missing.length === 0;
   byId("badge").textContent = isComplete ? `${names.length} leads` : `${page.missing.join(", ")} missing`;
   byId("badge").className = isComplete ? "badge good" : "badge warn";
+  showDoubts(page.doubts);
   byId("summary").replaceChildren(...summary(page));
   byId("notes").replaceChildren(...page.notes.map((note) => html("li", {}, note)));
   byId("paper").replaceChildren(ecgPaper(page, rows));
   byId("lead-table").replaceChildren(...leadTableRows(page));
   byId("provenance").textContent = `${page.software}, ${page.models}, ${page.device}.`;
+}
+
+// Shows the badge, the mark on the page image, and the sentences of a doubtful page. Without doubts, all are hidden.
+export function showDoubts(doubts) {
+  for (const id of ["doubt-badge", "doubts", "doubt-mark"]) byId(id).hidden = doubts.length === 0;
+  byId("viewer").classList.toggle("doubtful", doubts.length > 0);
+  byId("doubt-list").replaceChildren(
+    ...doubts.map(({ id, message }) => html("li", {}, `${message} `, html("code", {}, id)))
+  );
 }
 
 function summary(page) {
@@ -44,7 +54,7 @@ function summary(page) {
   const median = errors.sort((a, b) => a - b)[Math.floor(errors.length / 2)];
   const { name, speed_mm_s: speed, gain_mm_mv: gain } = page.layout;
   return [
-    summaryItem("Expected quality", db == null ? "unknown" : `${db.toFixed(0)} dB`, qualityMeter(db)),
+    summaryItem("Expected quality", db == null ? "unknown" : `${Math.round(db) || 0} dB`, qualityMeter(db)),
     summaryItem("Expected error", median == null ? "unknown" : `${Math.round(median * 1000)} µV`, "median lead"),
     summaryItem("Layout", name, `${page.duration_s.toFixed(1)} s`),
     summaryItem("Scale", `${speed} mm/s`, `${gain} mm/mV`),
@@ -100,7 +110,7 @@ export function showDownloads(available, onClick) {
 export function showProblem(problem) {
   byId("problem").hidden = !problem;
   if (!problem) return;
-  const isPage = /^E-(PAGE|GRID|ROWS|LAYOUT|LEADS|QUALITY|INPUT)/.test(problem.error_id);
+  const isPage = /^E-(PAGE|GRID|ROWS|LAYOUT|LEADS|QUALITY|DOUBT|INPUT)/.test(problem.error_id);
   byId("problem-title").textContent = isPage ? "The page cannot be digitized" : problem.title || "The request failed";
   byId("problem-detail").textContent = capitalized(problem.detail ?? problem.message);
   byId("problem-hint").textContent = capitalized(withFieldNames(problem.hint ?? ""));

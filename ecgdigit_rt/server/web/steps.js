@@ -8,8 +8,8 @@ const DOTS = [
   { label: "Page", completed: "Page located", steps: ["locate"] },
   { label: "Grid", completed: "Grid detected", steps: ["grid", "rectify"] },
   { label: "Text", completed: "Text read", steps: ["text"] },
-  { label: "Layout", completed: "Layout detected", steps: ["layout"] },
-  { label: "Traces", completed: "Leads traced", steps: ["predict", "extent", "trace"] },
+  { label: "Layout", completed: "Layout detected", steps: ["predict", "layout"] },
+  { label: "Traces", completed: "Leads traced", steps: ["extent", "trace"] },
   { label: "Leads", completed: "Leads assembled", steps: ["assemble"] },
 ];
 
