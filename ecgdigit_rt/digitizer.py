@@ -30,6 +30,7 @@ from ecgdigit_rt.steps import StepObserver
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
 from ecgdigit_rt.tracing.tta import TTA
 from ecgdigit_rt.warmup import start_warmup
+from ecgdigit_rt.words import WordSource, no_words
 
 _PARALLEL_PAGES_PER_THREAD = 3
 """Minimum number of pages per thread from which pages are digitized in parallel.
@@ -73,6 +74,11 @@ class Digitizer:
         Paper speed in mm/s and gain in mm/mV. They override the values that are printed on the page.
     min_quality_db : float, optional
         Reject pages whose expected signal-to-noise ratio in dB is lower than this or unknown.
+    strict : bool
+        Reject pages with doubts. By default, they are digitized with the status `doubtful`.
+    ocr : bool
+        Recognize the text of pages on which the networks do not read speed or gain, if the extra `ocr` is
+        installed.
     backend, device, precision : str
         Runtime, device and numeric type of the networks. A specified value that is not available is rejected,
         and never replaced with another value.
@@ -127,6 +133,8 @@ class Digitizer:
         speed_mm_s: float | None = None,
         gain_mm_mv: float | None = None,
         min_quality_db: float | None = None,
+        strict: bool = False,
+        ocr: bool = True,
         backend: str = AUTO,
         device: str = AUTO,
         precision: str = AUTO,
@@ -139,14 +147,14 @@ class Digitizer:
         self._is_closed = False
         plan = None if layout is None else plan_from_text(layout)
         overrides = LayoutOverrides(plan, speed_mm_s, gain_mm_mv)
-        assembly = AssemblyOptions(enforce_einthoven, min_quality_db)
+        assembly = AssemblyOptions(enforce_einthoven, min_quality_db, strict)
         start_warmup()
         self._method: Method
         if method == NETWORKS:
             if tta not in TTA:
                 raise UnknownChoice("tta", tta, tuple(TTA))
             selected = opener or select_backend(backend, device, precision, graph_precisions(models)).opener()
-            options = PipelineOptions(tta, overrides, no_beat_prior, assembly)
+            options = PipelineOptions(tta, overrides, ocr, no_beat_prior, assembly)
             owns = opener is None
             self._method = NeuralMethod(models, selected, self.threads, options, owns_runners=owns)
         else:
@@ -204,9 +212,11 @@ class Digitizer:
             If the digitizer is closed.
         """
         page = page_from_source(source, max_pixels=self._max_pixels)
-        return self.digitize_image(page.pixels(), page.page)
+        return self.digitize_image(page.pixels(), page.page, page.words)
 
-    def digitize_image(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
+    def digitize_image(
+        self, image: NDArray[np.uint8], source: PageRef, words: WordSource = no_words
+    ) -> Digitized:
         """Digitize one decoded page.
 
         Parameters
@@ -215,6 +225,8 @@ class Digitizer:
             RGB image.
         source : PageRef
             Page that the image shows. It is stored with the result and not read.
+        words : callable, optional
+            Function that returns the words that the file contains, with boxes in pixels of the image.
 
         Returns
         -------
@@ -230,10 +242,14 @@ class Digitizer:
         ValueError
             If the digitizer is closed.
         """
-        return self._reader(self.threads).read(image, source)
+        return self._reader(self.threads).read(image, source, words)
 
     def digitize_steps(
-        self, image: NDArray[np.uint8], source: PageRef, observer: StepObserver | None = None
+        self,
+        image: NDArray[np.uint8],
+        source: PageRef,
+        observer: StepObserver | None = None,
+        words: WordSource = no_words,
     ) -> PageState:
         """Digitize one decoded page and return the values of all steps.
 
@@ -245,6 +261,8 @@ class Digitizer:
             Page that the image shows. It is stored with the result and not read.
         observer : callable, optional
             Called with the name and the value of each step as soon as the step is complete.
+        words : callable, optional
+            Function that returns the words that the file contains, with boxes in pixels of the image.
 
         Returns
         -------
@@ -263,7 +281,7 @@ class Digitizer:
         self._check_open()
         if not isinstance(self._method, NeuralMethod):
             raise ValueError("digitize_steps requires method='networks'")  # noqa: TRY004
-        return self._method.reader(self.threads).run(image, source, observer)
+        return self._method.reader(self.threads).run(image, source, observer, words)
 
     def network_threads(self, pages: int) -> int:
         """Return the number of CPU threads that each network uses in a run of `pages` pages.
@@ -321,18 +339,18 @@ class Digitizer:
         """Digitize one page after another with all threads, and decode the next page meanwhile."""
         reader = self._reader(self.threads)
         with ThreadPoolExecutor(1) as decoder:
-            pending = deque((page.page, decoder.submit(page.pixels)) for page in islice(pages, 1))
+            pending = deque((page, decoder.submit(page.pixels)) for page in islice(pages, 1))
             while pending:
-                pending.extend((page.page, decoder.submit(page.pixels)) for page in islice(pages, 1))
-                source, image = pending.popleft()
-                yield _result(reader, source, image.result)
+                pending.extend((page, decoder.submit(page.pixels)) for page in islice(pages, 1))
+                page, image = pending.popleft()
+                yield _result(reader, page, image.result)
 
     def _in_parallel(self, pages: Iterable[DecodablePage]) -> Iterator[Result]:
         reader = self._reader(1)
         previous_threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            yield from ordered_map(lambda page: _result(reader, page.page, page.pixels), pages, self.threads)
+            yield from ordered_map(lambda page: _result(reader, page, page.pixels), pages, self.threads)
         finally:
             cv2.setNumThreads(previous_threads)
 
@@ -355,8 +373,8 @@ def _check_classical(method: str, options: Mapping[str, str]) -> None:
             raise UnknownChoice(f"classical {option}", value, (default,))
 
 
-def _result(reader: PageReader, source: PageRef, image: Callable[[], NDArray[np.uint8]]) -> Result:
+def _result(reader: PageReader, page: DecodablePage, image: Callable[[], NDArray[np.uint8]]) -> Result:
     try:
-        return reader.read(image(), source)
+        return reader.read(image(), page.page, page.words)
     except Exception as error:  # noqa: BLE001 an error of one page must not stop the other pages
-        return failed_from_error(source, error)
+        return failed_from_error(page.page, error)

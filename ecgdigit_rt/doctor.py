@@ -18,7 +18,7 @@ from ecgdigit_rt.models.engine_builds import engine_statuses
 
 _PACKAGES = (
     "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt",
-    "tensorrt-rtx", "pycuda", "numba", "scipy", "torch", "onnx",
+    "tensorrt-rtx", "pycuda", "numba", "scipy", "torch", "onnx", "rapidocr",
 )  # fmt: skip
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
 

@@ -22,6 +22,7 @@ from ecgdigit_rt.pipeline import Pipeline, PipelineOptions
 from ecgdigit_rt.results import Digitized, PageRef, Provenance
 from ecgdigit_rt.stages import SAMPLED_TRACE
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
+from ecgdigit_rt.words import WordSource
 
 _SOFTWARE = f"ecgdigit-rt {__version__}"
 
@@ -29,8 +30,11 @@ _SOFTWARE = f"ecgdigit-rt {__version__}"
 class PageReader(Protocol):
     """Pipeline that digitizes single pages: `Pipeline` or `ClassicalPipeline`."""
 
-    def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises PageError."""
+    def read(self, image: NDArray[np.uint8], source: PageRef, words: WordSource) -> Digitized:
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises PageError.
+
+        `words` returns the words that the file contains.
+        """
         ...
 
 

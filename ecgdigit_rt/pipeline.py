@@ -7,20 +7,26 @@ documentation use this list.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.errors import NoGridFound
+from ecgdigit_rt.doubts import Doubt
+from ecgdigit_rt.errors import NoGridFound, NoRowsFound, NotAnEcg, PageError, UnknownLayout
 from ecgdigit_rt.geometry.deskew import deskew
 from ecgdigit_rt.geometry.grid_stage import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate_stage import Located, locate
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.minor_grid import refine_with_minor_lines
+from ecgdigit_rt.layout.baselines import find_baselines
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReading, read_layout
-from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap, paper_heatmap
+from ecgdigit_rt.layout.ocr import ocr_words
+from ecgdigit_rt.layout.page_text import PageText, is_text_open, text_from_words
+from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
 from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
 from ecgdigit_rt.steps import Step, StepObserver, run_steps
@@ -34,12 +40,17 @@ from ecgdigit_rt.tracing.assemble import (
 from ecgdigit_rt.tracing.beat_prior import apply_beat_prior
 from ecgdigit_rt.tracing.ecg_check import check_marks
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
+from ecgdigit_rt.tracing.line_curves import Lines, lines_from_strips
 from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
 from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_mm, snap_to_half_mm
-from ecgdigit_rt.tracing.row_traces import page_traces, predict_rows, row_ends_from_strip
+from ecgdigit_rt.tracing.row_traces import page_traces, predict_lines, row_ends_from_strip
 from ecgdigit_rt.tracing.strip_inference import StripPredictor, strip_predictor
-from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 from ecgdigit_rt.tracing.tta import TTA
+from ecgdigit_rt.tracing.witnesses import signal_doubts
+from ecgdigit_rt.words import WordSource, no_words
+
+_OTHER_SHEET = Doubt("D-LAYOUT-02", "The image shows another sheet, which is not digitized")
+_INVERTED_NOTE = "dark background: the colours of the image were inverted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +58,14 @@ class PipelineOptions:
     """Options of the neural pipeline.
 
     `tta` is a key of `ecgdigit_rt.tracing.tta.TTA`. `overrides` take precedence over the marks on the page.
+    `ocr` allows text recognition, if it is installed.
     `no_beat_prior` leaves columns of the trace with low confidence as predicted. `assembly` contains the
     options of the last step.
     """
 
     tta: str = "none"
     overrides: LayoutOverrides = NO_OVERRIDES
+    ocr: bool = True
     no_beat_prior: bool = False
     assembly: AssemblyOptions = DEFAULT_ASSEMBLY
 
@@ -67,22 +80,25 @@ class PageState:
 
     `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field that contains
     the value of a step is unset until the step is complete. `predictor` is set by the step `predict`.
-    `seconds` maps step names to durations in seconds. `strips` and `traces` have one entry per row of the
-    layout.
+    `seconds` maps step names to durations in seconds. `turns` is the rotation of the page, if it is known.
+    `lines` are all lines that may be rows, and `traces` have
+    one entry per row of the layout.
     """
 
     source: PageRef
     image: NDArray[np.uint8] = field(repr=False)
     runners: Mapping[str, Runner]
     options: PipelineOptions
+    words: WordSource = no_words
     seconds: dict[str, float] = field(default_factory=dict)
+    turns: int | None = None
     located: Located = field(init=False)
     phase: GridPhase = field(init=False)
     mesh: Mesh = field(init=False)
-    heatmap: PaperHeatmap = field(init=False)
-    reading: LayoutReading = field(init=False)
+    text: PageText = field(init=False)
     predictor: StripPredictor = field(init=False)
-    strips: Sequence[StripPrediction] = field(init=False)
+    lines: Lines = field(init=False)
+    reading: LayoutReading = field(init=False)
     layout: Layout = field(init=False)
     traces: Sequence[Sequence[LeadTrace]] = field(init=False)
     page: Digitized = field(init=False)
@@ -95,7 +111,7 @@ class PageState:
 
 
 def _locate(state: PageState) -> Located:
-    return locate(state.runners["locate"], state.image)
+    return locate(state.runners["locate"], state.image, state.turns)
 
 
 def _grid(state: PageState) -> GridPhase:
@@ -103,36 +119,50 @@ def _grid(state: PageState) -> GridPhase:
 
 
 def _rectify(state: PageState) -> Mesh:
-    return page_mesh(state.runners, state.located, state.phase, state.options.overrides)
+    return page_mesh(state.runners, state.located, state.phase)
 
 
-def _read_text(state: PageState) -> PaperHeatmap:
-    """Project the heatmaps of the locate stage onto the paper, and predict the text a second time.
+def _read_text(state: PageState) -> PageText:
+    """Project the heatmaps of the locate stage onto the paper, predict the text again, and read the words.
 
-    The second prediction has a larger scale.
+    The second prediction has a larger scale. Without words in the file, text recognition is used if the
+    locate stage leaves the speed, the gain or the names open.
     """
-    heatmap = paper_heatmap(state.located, state.mesh)
-    return refine_text_heatmaps(state.runners["locate"], state.located.image, state.mesh, heatmap)
+    located, mesh = state.located, state.mesh
+    heatmap = paper_heatmap(located, mesh)
+    heatmap = refine_text_heatmaps(state.runners["locate"], located.image, mesh, heatmap)
+    size_px = (state.image.shape[1], state.image.shape[0])
+    words = [word.rotated(size_px, located.quarter_turns) for word in state.words()]
+    if words:
+        return text_from_words(heatmap, words, mesh, is_exact=True)
+    if state.options.ocr and is_text_open(heatmap):
+        return text_from_words(heatmap, ocr_words(located.image), mesh, is_exact=False)
+    return PageText(heatmap)
+
+
+def _predict(state: PageState) -> Lines:
+    """Predict every line that may be a row. Store the predictor in the state for `_trace`.
+
+    `_trace` may need taller strips.
+    """
+    baselines = find_baselines(state.text.heatmap)
+    views = TTA[state.options.tta]
+    state.predictor = strip_predictor(state.runners, state.located.image, state.mesh, views)
+    strips = predict_lines(state.predictor, baselines)
+    return lines_from_strips(baselines, strips, state.mesh, state.view.size_px)
 
 
 def _read_layout(state: PageState) -> LayoutReading:
-    reading = read_layout(state.heatmap, state.options.overrides)
+    reading = read_layout(state.text, state.lines.curves, state.options.overrides)
     if state.options.overrides.plan is None:
         check_marks(reading)
     return reading
 
 
-def _predict(state: PageState) -> Sequence[StripPrediction]:
-    """Predict every row. Store the predictor in the state, because `_trace` may need taller strips."""
-    views = TTA[state.options.tta]
-    state.predictor = strip_predictor(state.runners, state.located.image, state.mesh, views)
-    return predict_rows(state.predictor, state.reading.layout)
-
-
 def _measure_extent(state: PageState) -> Layout:
     """Return the layout with its rows extended from the measured start to the measured end of the record."""
     reading = state.reading
-    predicted = [row_ends_from_strip(strip) for strip in state.strips]
+    predicted = [row_ends_from_strip(state.lines.strips[row]) for row in reading.rows]
     ends = ends_within_image(predicted, reading.layout, state.mesh, state.view.size_px)
     is_cut = ends != predicted
     start_mm, end_mm = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=is_cut)
@@ -141,7 +171,8 @@ def _measure_extent(state: PageState) -> Layout:
 
 
 def _trace(state: PageState) -> Sequence[Sequence[LeadTrace]]:
-    traces = page_traces(state.predictor, state.strips, state.layout)
+    strips = [state.lines.strips[row] for row in state.reading.rows]
+    traces = page_traces(state.predictor, strips, state.layout)
     return traces if state.options.no_beat_prior else apply_beat_prior(traces, state.layout)
 
 
@@ -152,7 +183,13 @@ def _assemble(state: PageState) -> Digitized:
         state.traces,
         state.mesh,
         state.view,
-        notes=state.reading.notes,
+        notes=((_INVERTED_NOTE,) if state.located.is_inverted else ()) + state.reading.notes,
+        witness=partial(
+            signal_doubts,
+            speed_source=state.reading.speed_source,
+            printed_rate=state.reading.printed_rate,
+        ),
+        doubts=((_OTHER_SHEET,) if state.located.has_other_sheet else ()) + state.reading.doubts,
         seconds=state.seconds,
         options=state.options.assembly,
     )
@@ -162,9 +199,9 @@ STEPS: tuple[Step[PageState], ...] = (
     Step("locate", "located", "Page found", _locate),
     Step("grid", "phase", "Grid detected", _grid),
     Step("rectify", "mesh", "Geometry measured", _rectify),
-    Step("text", "heatmap", "Text read", _read_text),
+    Step("text", "text", "Text read", _read_text),
+    Step("predict", "lines", "Rows predicted", _predict),
     Step("layout", "reading", "Layout read", _read_layout),
-    Step("predict", "strips", "Rows predicted", _predict),
     Step("extent", "layout", "Record measured", _measure_extent),
     Step("trace", "traces", "Leads traced", _trace),
     Step("assemble", "page", "Leads assembled", _assemble),
@@ -182,28 +219,39 @@ class Pipeline:
     def __init__(self, runners: Mapping[str, Runner], options: PipelineOptions = PipelineOptions()) -> None:
         self._runners, self._options = runners, options
 
-    def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises PageError."""
-        return self.run(image, source).page
+    def read(self, image: NDArray[np.uint8], source: PageRef, words: WordSource = no_words) -> Digitized:
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises PageError.
+
+        `words` returns the words that the file contains.
+        """
+        return self.run(image, source, words=words).page
 
     def run(
-        self, image: NDArray[np.uint8], source: PageRef, observer: StepObserver | None = None
+        self,
+        image: NDArray[np.uint8],
+        source: PageRef,
+        observer: StepObserver | None = None,
+        words: WordSource = no_words,
     ) -> PageState:
         """Digitize one page and return the values of all steps. Raises PageError.
 
-        `observer` is called with the name and the value of each step as soon as the step is complete.
+        `observer` is called with the name and the value of each step as soon as the step is complete. If the
+        layout is not found and another rotation of the page is nearly as likely, the steps are repeated.
         """
-        state = PageState(source, image, self._runners, self._options)
-        run_steps(STEPS, state, state.seconds, observer)
+        state = PageState(source, image, self._runners, self._options, words)
+        try:
+            run_steps(STEPS, state, state.seconds, observer)
+        except (UnknownLayout, NotAnEcg, NoRowsFound, NoGridFound):
+            for turns in state.located.other_turns:
+                other = PageState(source, image, self._runners, self._options, words, turns=turns)
+                with suppress(PageError):
+                    run_steps(STEPS, other, other.seconds, observer)
+                    return other
+            raise
         return state
 
 
-def page_mesh(
-    runners: Mapping[str, Runner],
-    located: Located,
-    phase: GridPhase,
-    overrides: LayoutOverrides = NO_OVERRIDES,
-) -> Mesh:
+def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:
     """Return the mesh of the grid, or a mesh measured from the rows if no major grid lines are detected.
 
     The mesh of the rows is refined with the minor grid lines, if any are detected. Raises NoGridFound if
@@ -212,7 +260,7 @@ def page_mesh(
     try:
         return deskew(runners["grid"], located.image, mesh_from_grid(phase))
     except NoGridFound as error:
-        mesh = mesh_from_rows(located, runners, overrides)
+        mesh = mesh_from_rows(located, runners)
         if mesh is None:
             raise NoGridFound(error.reason) from error
         return refine_with_minor_lines(mesh, located.image)

@@ -17,6 +17,9 @@ SPEEDS = {"speed_12.5": 12.5, "speed_25": 25.0, "speed_50": 50.0}
 GAINS = {"gain_5": 5.0, "gain_10": 10.0, "gain_20": 20.0}
 """Channels of the locate stage for printed scales, with the speed in mm/s or the gain in mm/mV."""
 
+STANDARD_SPEED_MM_S, STANDARD_GAIN_MM_MV = 25.0, 10.0
+"""Paper speed and gain of a standard recording (AHA/ACC/HRS recommendations, Kligfield et al., 2007)."""
+
 HEATMAPS = (PAGE_MASK, BASELINE, PULSE, *LEADS, *SPEEDS, *GAINS)
 """Channels of the locate stage, in order: the sheet, the baselines, and the centers of printed marks.
 

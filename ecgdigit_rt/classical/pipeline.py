@@ -27,6 +27,7 @@ from ecgdigit_rt.tracing.assemble import (
 )
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_mm, snap_to_half_mm
+from ecgdigit_rt.words import WordSource, no_words
 
 
 @dataclass(slots=True)
@@ -145,8 +146,16 @@ class ClassicalPipeline:
     ) -> None:
         self._overrides, self._options = overrides, options
 
-    def read(self, image: NDArray[np.uint8], source: PageRef) -> Digitized:
-        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises a PageError."""
+    def read(
+        self,
+        image: NDArray[np.uint8],
+        source: PageRef,
+        words: WordSource = no_words,  # noqa: ARG002
+    ) -> Digitized:
+        """Digitize one page. `image` is (height, width, 3) uint8 RGB. Raises a PageError.
+
+        The words of the file are not used.
+        """
         state = ClassicalState(source, image, self._overrides, self._options)
         run_steps(CLASSICAL_STEPS, state, state.seconds)
         return state.page

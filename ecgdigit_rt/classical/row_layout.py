@@ -17,11 +17,11 @@ from ecgdigit_rt.classical.pulse import PagePulses, find_pulses
 from ecgdigit_rt.classical.row_baselines import find_row_baselines
 from ecgdigit_rt.errors import NotAnEcg, UnknownLayout
 from ecgdigit_rt.layout.baselines import Baseline
-from ecgdigit_rt.layout.calibration import STANDARD_GAIN_MM_MV, STANDARD_SPEED_MM_S
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
 from ecgdigit_rt.layout.marks import frame_from_baselines
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, layout_from_plan, row_count_text
 from ecgdigit_rt.results import Layout
+from ecgdigit_rt.stages import STANDARD_GAIN_MM_MV, STANDARD_SPEED_MM_S
 
 # Hand-picked, not tuned.
 _GAP_WEIGHT, _EVENNESS_WEIGHT, _LABEL_WEIGHT = 0.6, 1.0, 0.7  # weights of the terms of a plan's score

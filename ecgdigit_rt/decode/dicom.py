@@ -21,6 +21,7 @@ from ecgdigit_rt.decode.dicom_pixels import rgb_from_frame, stored_frame
 from ecgdigit_rt.decode.limits import check_count, check_page, check_size
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import DependencyMissing, EcgDigitError, UnreadableImage, UnsupportedType
+from ecgdigit_rt.words import Word
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -100,6 +101,16 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
         check_page(path, page, _frame_count(path, header))
         check_size(path, int(header.Columns), int(header.Rows), max_pixels)
         return rgb_from_frame(stored_frame(path, header, page), header)
+
+
+def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:
+    """Return the words of one page of an encapsulated PDF, or no words for an image.
+
+    Raises the errors of `rgb`.
+    """
+    with _damage_as_unreadable_image(path, "header is"):
+        document = _encapsulated_pdf(_header(path))
+    return () if document is None else pdf.words_from_pdf(path, document, page, max_pixels)
 
 
 @contextmanager

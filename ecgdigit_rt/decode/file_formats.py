@@ -16,6 +16,7 @@ from ecgdigit_rt.decode.limits import MAX_PIXELS, check_count
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import InputError, UnreadableImage, UnsupportedType
 from ecgdigit_rt.results import PageRef
+from ecgdigit_rt.words import Word
 
 HEAD_BYTES = 1024
 """Number of bytes at the start of a file from which the format is detected.
@@ -46,6 +47,14 @@ class FileFormat(Protocol):
         """
         ...
 
+    def words(self, path: Path, page: int, max_pixels: int, /) -> tuple[Word, ...]:
+        """Return the words that the file contains for the page with index `page`.
+
+        Boxes are in pixels of the image that `rgb` returns. A format of pixels has no words. Raises
+        InputError or SetupError.
+        """
+        ...
+
 
 # Formats in the order in which they are tried. PDF is last, because its signature may be anywhere in the
 # first HEAD_BYTES, also by chance in a file of another format.
@@ -56,13 +65,24 @@ def rgb_from_page(page: PageRef, max_pixels: int = MAX_PIXELS) -> NDArray[np.uin
     """Decode one page of a file to (height, width, 3) uint8 RGB, C-contiguous.
 
     The EXIF orientation is applied, transparent pixels are blended with white, and 16-bit channels are
-    reduced to 8 bits. A page of a PDF is rendered as `ecgdigit_rt.decode.pdf` describes. A page of more than
-    `max_pixels` pixels is rejected before memory for its pixels is allocated. The function is thread-safe.
+    reduced to 8 bits. If a TIFF, PNG, JPEG or BMP declares pixels that are not square, the coarser axis is
+    enlarged as `ecgdigit_rt.decode.pixel_aspect` describes. A page of a PDF is rendered as
+    `ecgdigit_rt.decode.pdf_scale` describes. A page of more than `max_pixels` pixels is rejected before
+    memory for its pixels is allocated. The function is thread-safe.
 
     Raises InputNotFound, UnreadableImage, UnsupportedType, FileTooLarge, ImageSizeOutOfRange,
     PasswordProtected or DependencyMissing.
     """
     return format_from_file(page.path).rgb(page.path, page.page, max_pixels)
+
+
+def words_from_page(page: PageRef, max_pixels: int = MAX_PIXELS) -> tuple[Word, ...]:
+    """Return the words that a file contains for one page: those of a PDF, or none.
+
+    Boxes are in pixels of the image that `rgb_from_page` returns for the same `max_pixels`. The function is
+    thread-safe. Raises the errors of `rgb_from_page`.
+    """
+    return format_from_file(page.path).words(page.path, page.page, max_pixels)
 
 
 def rgb_from_file(path: Path) -> NDArray[np.uint8]:

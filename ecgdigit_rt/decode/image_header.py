@@ -1,4 +1,4 @@
-"""Headers of image files: type, size and EXIF orientation, read without decoding.
+"""Headers of image files: type, size, EXIF orientation and pixel density, read without decoding.
 
 The size is checked before a decoder allocates memory for the image. The orientation is applied after
 decoding, because OpenCV ignores it for images with an alpha channel. The module `tiff` reads TIFF headers.
@@ -11,11 +11,13 @@ import struct
 from dataclasses import dataclass
 
 from ecgdigit_rt.decode.avif_boxes import brands_from_head, primary_image
+from ecgdigit_rt.decode.pixel_aspect import UNKNOWN_DENSITY, Density
 from ecgdigit_rt.decode.tiff_directories import ORIENTATION, first_tags
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
 OS2_BMP = "OS/2 BMP"
 _OS2_BMP_BYTES = 12  # size of the info header of an OS/2 BMP, in which width and height have two bytes
+_BMP_DENSITY_BYTES = 40  # minimum size of an info header that contains pixels per metre
 
 # SOC and SIZ, the markers that start every JPEG 2000 codestream (T.800, A.2).
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -42,7 +44,8 @@ class ImageHeader:
     """Header of an image file.
 
     `width` and `height` are those of the stored pixels, before `orientation` (EXIF, 1 to 8) is applied.
-    `is_high_bit_depth` is true for an AVIF with 10 or 12 bits per channel.
+    `is_high_bit_depth` is true for an AVIF with 10 or 12 bits per channel. `density` is that of the stored
+    pixels, across and down (PNG pHYs, JPEG JFIF, BMP).
     """
 
     kind: str
@@ -50,6 +53,7 @@ class ImageHeader:
     height: int
     orientation: int = 1
     is_high_bit_depth: bool = False
+    density: Density = UNKNOWN_DENSITY
 
 
 class InvalidHeader(ValueError):
@@ -95,21 +99,23 @@ def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
 
 def _png(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from(">II", data, 16)
-    orientation, at = 1, 8
+    orientation, density, at = 1, UNKNOWN_DENSITY, 8
     for _ in range(_MAX_CHUNKS):
         if at + 12 > len(data):
-            return ImageHeader("PNG", width, height, orientation)
+            return ImageHeader("PNG", width, height, orientation, density=density)
         (length,) = struct.unpack_from(">I", data, at)
         if length > len(data) - at - 12:  # OpenCV allocates the declared length, up to 4 GB
             raise InvalidHeader("it ends inside a chunk")
         if data[at + 4 : at + 8] == b"eXIf":
             orientation = _exif_orientation(data[at + 8 : at + 8 + length])
+        if data[at + 4 : at + 8] == b"pHYs" and length >= 8:
+            density = struct.unpack_from(">II", data, at + 8)
         at += 12 + length
     raise InvalidHeader(f"it has more than {_MAX_CHUNKS} chunks")
 
 
 def _jpeg(data: bytes) -> ImageHeader:
-    orientation, at = 1, 2
+    orientation, density, at = 1, UNKNOWN_DENSITY, 2
     for _ in range(_MAX_CHUNKS):
         if data[at] != 0xFF:
             break
@@ -119,13 +125,15 @@ def _jpeg(data: bytes) -> ImageHeader:
             at += 2
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
+        if marker == 0xE0 and data[at + 4 : at + 9] == b"JFIF\0":
+            density = struct.unpack_from(">HH", data, at + 12)
         if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
             orientation = _exif_orientation(data[at + 10 : at + 2 + length])
         if marker in _JPEG_SOF:
             height, width = struct.unpack_from(">HH", data, at + 5)
             if data.count(b"\xff\xda", at) > _MAX_SCANS:
                 raise InvalidHeader(f"it has more than {_MAX_SCANS} scans")
-            return ImageHeader("JPEG", width, height, orientation)
+            return ImageHeader("JPEG", width, height, orientation, density=density)
         if marker in (0xD9, 0xDA):
             raise InvalidHeader("it contains no image")
         at += 2 + length
@@ -133,9 +141,11 @@ def _jpeg(data: bytes) -> ImageHeader:
 
 
 def _bmp(data: bytes) -> ImageHeader:
-    is_os2 = struct.unpack_from("<I", data, 14) == (_OS2_BMP_BYTES,)
+    (info_bytes,) = struct.unpack_from("<I", data, 14)
+    is_os2 = info_bytes == _OS2_BMP_BYTES
     width, height = struct.unpack_from("<HH" if is_os2 else "<ii", data, 18)
-    return ImageHeader(OS2_BMP if is_os2 else "BMP", abs(width), abs(height))
+    density = struct.unpack_from("<ii", data, 38) if info_bytes >= _BMP_DENSITY_BYTES else UNKNOWN_DENSITY
+    return ImageHeader(OS2_BMP if is_os2 else "BMP", abs(width), abs(height), density=density)
 
 
 def _gif(data: bytes) -> ImageHeader:

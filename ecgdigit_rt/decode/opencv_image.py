@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.decode.image_header import OS2_BMP, InvalidHeader, header_from_bytes, kind_from_head
 from ecgdigit_rt.decode.limits import check_page, check_size
+from ecgdigit_rt.decode.pixel_aspect import square_pixels
 from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
+from ecgdigit_rt.words import Word
 
 AS_STORED = cv2.IMREAD_UNCHANGED
 """OpenCV flags for decoding with the stored bit depth and channels."""
@@ -49,7 +51,13 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     # OS/2 BMP as gray.
     is_direct = header.kind in ("JPEG", OS2_BMP) or header.is_high_bit_depth
     pixels = decode_with_opencv(path, data, header.kind, DIRECTLY_TO_RGB if is_direct else AS_STORED)
-    return apply_orientation(rgb_from_pixels(pixels), header.orientation)
+    square = square_pixels(pixels, header.density, max_pixels)
+    return apply_orientation(rgb_from_pixels(square), header.orientation)
+
+
+def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:  # noqa: ARG001 the same for every path
+    """Return no words: the format contains only pixels."""
+    return ()
 
 
 def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: int = AS_STORED) -> MatLike:

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.file_formats import rgb_from_page
+from ecgdigit_rt.decode.file_formats import rgb_from_page, words_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.decode.pixels import rgb_from_array
 from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.results import PageRef
+from ecgdigit_rt.words import WordSource, no_words
 
 Source = str | Path | PageRef | NDArray[Any]
 """Path of a file, one page of a file, or an image array that `rgb_from_array` accepts."""
@@ -24,14 +25,16 @@ Source = str | Path | PageRef | NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodablePage:
-    """Page and the function that decodes it.
+    """Page and the functions that decode it.
 
-    `pixels()` returns (height, width, 3) uint8 RGB. It raises InputError, or DependencyMissing if the package
-    that decodes the format is not installed.
+    `pixels()` returns (height, width, 3) uint8 RGB. `words()` returns the words that the file contains, with
+    boxes in pixels of this image; only PDFs contain words. Both raise InputError, or DependencyMissing if the
+    package that decodes the format is not installed.
     """
 
     page: PageRef
     pixels: Callable[[], NDArray[np.uint8]]
+    words: WordSource = no_words
 
 
 def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> DecodablePage:
@@ -42,7 +45,9 @@ def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXE
     if isinstance(source, np.ndarray):
         return DecodablePage(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
     page = source if isinstance(source, PageRef) else PageRef(Path(source))
-    return DecodablePage(page, partial(rgb_from_page, page, max_pixels))
+    return DecodablePage(
+        page, partial(rgb_from_page, page, max_pixels), partial(words_from_page, page, max_pixels)
+    )
 
 
 def pages_from_sources(sources: Iterable[Source], max_pixels: int = MAX_PIXELS) -> Iterator[DecodablePage]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.decode.limits import check_page, check_size
 from ecgdigit_rt.decode.opencv_image import decode_with_opencv
+from ecgdigit_rt.decode.pixel_aspect import UNKNOWN_DENSITY, Density, square_pixels
 from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.decode.tiff_directories import (
@@ -26,6 +27,8 @@ from ecgdigit_rt.decode.tiff_directories import (
     TILE_HEIGHT,
     TILE_WIDTH,
     WIDTH,
+    X_RESOLUTION,
+    Y_RESOLUTION,
     Tag,
     TiffLayout,
     layout_from_signature,
@@ -34,6 +37,7 @@ from ecgdigit_rt.decode.tiff_directories import (
     tags_at,
 )
 from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
+from ecgdigit_rt.words import Word
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _STRAIGHT_ALPHA = 2
@@ -78,7 +82,14 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     orientation = _value(tags, ORIENTATION, 1)
     _point_to_page(data, layout, offsets[page], tags)
     pixels = _undo_negative(decode_with_opencv(path, data, "TIFF"), tags)
-    return apply_orientation(rgb_from_pixels(pixels, _is_premultiplied(pixels, tags)), orientation)
+    is_premultiplied = _is_premultiplied(pixels, tags)
+    square = square_pixels(pixels, _density(tags), max_pixels)
+    return apply_orientation(rgb_from_pixels(square, is_premultiplied), orientation)
+
+
+def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:  # noqa: ARG001 the same for every path
+    """Return no words: the format contains only pixels."""
+    return ()
 
 
 def _layout(path: Path, data: bytes | bytearray) -> TiffLayout:
@@ -90,6 +101,15 @@ def _layout(path: Path, data: bytes | bytearray) -> TiffLayout:
 
 def _value(tags: dict[int, Tag], tag: int, default: int) -> int:
     return tags[tag].value if tag in tags else default
+
+
+def _density(tags: dict[int, Tag]) -> Density:
+    """Return the resolutions across and down. The unit, inch or centimetre, is the same for both."""
+    resolutions = [tags[tag] for tag in (X_RESOLUTION, Y_RESOLUTION) if tag in tags]
+    if len(resolutions) < 2 or any(tag.denominator == 0 for tag in resolutions):
+        return UNKNOWN_DENSITY
+    across, down = (tag.value / tag.denominator for tag in resolutions)
+    return across, down
 
 
 def _check_tiles(path: Path, tags: dict[int, Tag]) -> None:

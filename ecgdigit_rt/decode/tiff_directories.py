@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 262, 274
+X_RESOLUTION, Y_RESOLUTION = 282, 283
 TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 322, 323, 338
 _MAX_TAGS = 4096  # hand-picked, not tuned: files have about twenty tags, but a damaged file may declare more
 _SUBFILE_TYPE = 254  # tag that contains the type of a directory
 _REDUCED, _MASK = 1, 4  # bits of the subfile type that mark a thumbnail and a transparency mask
-_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_TYPES = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_RATIONAL = 5
 
 Read = Callable[[int, int], bytes]
 """Function `read(at, size)` that returns `size` bytes of the file from offset `at` on.
@@ -49,10 +51,14 @@ _SIGNATURES = {
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """First value of a tag, and the offset of this value in the file."""
+    """First value of a tag, and the offset of this value in the file.
+
+    A rational number is `value` / `denominator`. The denominator may be 0.
+    """
 
     value: int
     at: int
+    denominator: int = 1
 
 
 def layout_from_signature(signature: bytes) -> TiffLayout | None:
@@ -83,7 +89,7 @@ def page_offsets(read: Read, layout: TiffLayout) -> list[int]:
 
 
 def tags_at(read: Read, layout: TiffLayout, start: int) -> dict[int, Tag]:
-    """Return the tags with integer values in the directory at `start`.
+    """Return the tags with integer and rational values in the directory at `start`.
 
     Raises struct.error if the directory is truncated or has more than _MAX_TAGS tags.
     """
@@ -130,7 +136,12 @@ def _directory(read: Read, layout: TiffLayout, start: int) -> tuple[dict[int, Ta
         at = entries_at + i * layout.entry_bytes + struct.calcsize(entry_header)
         if value_count * struct.calcsize(form) > value_bytes:  # the entry contains the offset of the values
             (at,) = _unpack(read, layout.order + layout.pointer, at)
-        (value,) = _unpack(read, layout.order + form, at)
-        tags.setdefault(tag, Tag(value, at))  # libtiff uses the first of duplicate tags
+        try:
+            value, *denominators = _unpack(read, layout.order + form, at)
+        except struct.error:
+            if kind != _RATIONAL:
+                raise
+            continue  # only the resolutions are rational, and a page can be decoded without them
+        tags.setdefault(tag, Tag(value, at, *denominators))  # libtiff uses the first of duplicate tags
     (next_start,) = _unpack(read, layout.order + layout.pointer, entries_at + len(entries))
     return tags, next_start

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.errors import NoPageFound
+from ecgdigit_rt.errors import MirroredPage, NoPageFound, SeveralEcgs
 from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.stages import GRID_SIDE, HEATMAPS, LOCATE_SIDE, MAP_STRIDE, PAGE_MASK, PULSE, SIDE_STEP
 
@@ -19,15 +19,24 @@ Image = NDArray[np.uint8]
 _PAGE_THRESHOLD = 0.5  # threshold of the page mask
 _MIN_PAGE_SHARE = 0.03  # minimum fraction of the image that the sheet covers
 _PAGE_MARGIN = 0.02  # margin around the sheet, as a fraction of its size
+_SECOND_SHEET_SHARE = 0.3  # minimum size of another sheet, relative to the largest one
+_SECOND_ECG = 4.0  # minimum evidence of another ECG outside the sheet
 _CROP_BELOW = 0.62  # fraction of the image's long side below which the sheet is cropped and predicted again
 _CROP_MARGIN = 0.06  # margin of the crop around the sheet, as a fraction of the sheet's size
-_CERTAIN_TURN = 0.97  # probability of "upright" above which no other orientation is tried
-_POSSIBLE_TURN = 0.002  # minimum probability of an orientation that is tried
+_CERTAIN_TURN = 0.97  # probability of "upright" above which no other rotation is tried
+_POSSIBLE_TURN = 0.002  # minimum probability of a rotation that is tried
+_DARK_GRAY = 110  # median gray value below which the image may be inverted
 
-_CLEAR_EVIDENCE = 5.0
-"""Evidence above which an image is taken as upright without further tests. The possible maximum is 13, one
-per kind of mark: the pulse and twelve lead names. Measured: 4.5 to 6 on upright pages, at most 4.6 on rotated
-pages."""
+_CLEAR_EVIDENCE = 9.2
+"""Evidence above which an image is taken as upright and not mirrored without further tests. The possible
+maximum is 13, one per kind of mark: the pulse and twelve lead names. Measured on 60 pages: at most 9.0 on
+mirrored pages, 10.4 (median) on upright pages."""
+_READABLE_EVIDENCE = 5.0  # minimum evidence of a mirrored page. Hand-picked, not tuned.
+_MIRROR_MARGIN = 1.0
+"""Evidence by which a mirrored image must exceed the image. Measured on 60 pages: the evidence decreases by
+1.1 to 7 if an upright page is mirrored."""
+_SIMILAR_EVIDENCE = 1.0
+"""Difference in evidence up to which another rotation remains possible. Hand-picked, not tuned."""
 
 _UPRIGHT_BONUS = 0.3
 """Evidence added to the image in its original orientation, since most images are upright. Hand-picked, not
@@ -44,6 +53,9 @@ class Located:
     page_px: left, top, right and bottom of the sheet in the upright image.
     view: the upright image, resized so that its long side is at most `GRID_SIDE`, and the number of original
     pixels per view pixel.
+    is_inverted: whether the colours of `image` are inverted, because the original has a dark background.
+    other_turns: other rotations that are nearly as likely.
+    has_other_sheet: whether the image shows another sheet of similar size.
     """
 
     image: Image
@@ -53,6 +65,9 @@ class Located:
     corner_px: tuple[float, float]
     page_px: tuple[int, int, int, int]
     view: tuple[Image, float]
+    is_inverted: bool = False
+    other_turns: tuple[int, ...] = ()
+    has_other_sheet: bool = False
 
     def channel(self, name: str) -> NDArray[np.float32]:
         """Return the heatmap of the channel with this name, (rows, columns)."""
@@ -86,18 +101,28 @@ def grid_stage_view(image: Image) -> tuple[Image, float]:
     return downscale(image, GRID_SIDE, max_scale=2.0)
 
 
-def locate(runner: Runner, image: Image) -> Located:
-    """Find the sheet in an image (height, width, 3) uint8 RGB. Raises NoPageFound.
+def locate(runner: Runner, image: Image, turns: int | None = None) -> Located:
+    """Find the sheet in an image (height, width, 3) uint8 RGB. Raises NoPageFound, MirroredPage or SeveralEcgs.
 
     A rotated image is turned upright and predicted again, since the locate stage recognizes only upright
-    marks. A sheet that is small in the image is cropped and predicted again at a larger scale.
+    marks. `turns` is the rotation, if it is known. An image with a dark background is inverted. A sheet that
+    is small in the image is cropped and predicted again at a larger scale.
     """
     view, factor = grid_stage_view(image)
-    upright = _upright_prediction(runner, view, factor)
+    first = _prediction(runner, view, factor)
+    if np.median(view[::8, ::8]) < _DARK_GRAY:
+        inverted = _prediction(runner, np.asarray(255 - view, np.uint8), factor)
+        if inverted.evidence > first.evidence:
+            first, image = replace(inverted, is_inverted=True), np.asarray(255 - image, np.uint8)
+    rotated = _rotations(runner, first, factor) if turns is None else [_rotated(runner, first, factor, turns)]
+    upright = rotated[0]
+    if upright.evidence < _CLEAR_EVIDENCE:
+        _check_mirror(runner, upright, factor)
+    similar = [one for one in rotated[1:] if one.evidence > upright.evidence - _SIMILAR_EVIDENCE]
     heatmaps, cell = upright.heatmaps, upright.cell_px
     if upright.quarter_turns:
         image = np.ascontiguousarray(np.rot90(image, upright.quarter_turns))
-    box = _page_box(heatmaps[HEATMAPS.index(PAGE_MASK)])
+    box, has_other_sheet = _page_box(heatmaps)
     page = _pixel_box(image, box, cell, _PAGE_MARGIN)
     corner = (0.0, 0.0)
     longest = max(page[2] - page[0], page[3] - page[1])
@@ -106,41 +131,73 @@ def locate(runner: Runner, image: Image) -> Located:
         crop = np.ascontiguousarray(image[top:bottom, left:right])
         heatmaps, _, cell = _predict(runner, grid_stage_view(crop))
         corner = (float(left), float(top))
-    return Located(image, upright.quarter_turns, heatmaps, cell, corner, page, (upright.view, factor))
+    return Located(
+        image,
+        upright.quarter_turns,
+        heatmaps,
+        cell,
+        corner,
+        page,
+        (upright.view, factor),
+        first.is_inverted,
+        tuple(one.quarter_turns for one in similar),
+        has_other_sheet,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _UprightPrediction:
-    """View rotated counterclockwise by `quarter_turns`, with its heatmaps."""
+class _Prediction:
+    """View rotated counterclockwise by `quarter_turns`, with its prediction.
+
+    turns: (4,), probabilities that the view is rotated clockwise by 0 to 3 quarter turns.
+    """
 
     quarter_turns: int
     view: Image
     heatmaps: NDArray[np.float32]
+    turns: NDArray[np.float32]
     cell_px: float
+    is_inverted: bool = False
+
+    @property
+    def evidence(self) -> float:
+        """Evidence that the view is upright and not mirrored."""
+        return _mark_evidence(self.heatmaps)
 
 
-def _upright_prediction(runner: Runner, view: Image, factor: float) -> _UprightPrediction:
-    """Turn the view upright, based on the activations of the marks and the predicted turn probabilities.
-
-    The view is not rotated if its marks are clear or if the network is certain that it is upright. Otherwise
-    every turn with a probability of at least `_POSSIBLE_TURN` is tried, and the turn with the most evidence
-    is taken.
-    """
+def _prediction(runner: Runner, view: Image, factor: float, quarter_turns: int = 0) -> _Prediction:
     heatmaps, turns, cell = _predict(runner, (view, factor))
-    evidence = _mark_evidence(heatmaps)
-    unrotated = _UprightPrediction(0, view, heatmaps, cell)
-    if turns[0] > _CERTAIN_TURN or evidence > _CLEAR_EVIDENCE:
-        return unrotated
-    best = (evidence + _UPRIGHT_BONUS, unrotated)
-    for k in (1, 2, 3):
-        if turns[k] < _POSSIBLE_TURN:
-            continue
-        turned = np.ascontiguousarray(np.rot90(view, k))
-        heatmaps, _, cell = _predict(runner, (turned, factor))
-        evidence = _mark_evidence(heatmaps)
-        if evidence > best[0]:
-            best = (evidence, _UprightPrediction(k, turned, heatmaps, cell))
-    return best[1]
+    return _Prediction(quarter_turns, view, heatmaps, turns, cell)
+
+
+def _rotated(runner: Runner, first: _Prediction, factor: float, turns: int) -> _Prediction:
+    """Return the prediction of the view after counterclockwise quarter turns."""
+    if not turns:
+        return first
+    return _prediction(runner, np.ascontiguousarray(np.rot90(first.view, turns)), factor, turns)
+
+
+def _rotations(runner: Runner, first: _Prediction, factor: float) -> list[_Prediction]:
+    """Return the possible rotations of a view, the one with the most evidence first.
+
+    No other rotation is possible if the marks are clear or if the network is certain that the view is
+    upright. Otherwise every rotation with a probability of at least `_POSSIBLE_TURN` is tried.
+    """
+    if first.turns[0] > _CERTAIN_TURN or first.evidence > _CLEAR_EVIDENCE:
+        return [first]
+    possible = [turns for turns in (1, 2, 3) if first.turns[turns] >= _POSSIBLE_TURN]
+    rotated = [first, *(_rotated(runner, first, factor, turns) for turns in possible)]
+    return sorted(rotated, key=lambda one: -(one.evidence + _UPRIGHT_BONUS * (one.quarter_turns == 0)))
+
+
+def _check_mirror(runner: Runner, upright: _Prediction, factor: float) -> None:
+    """Raise MirroredPage if the mirrored view has clearly more evidence, upright or upside down."""
+    mirrored = _prediction(runner, np.ascontiguousarray(upright.view[:, ::-1]), factor)
+    best = mirrored.evidence
+    if mirrored.turns[0] < _CERTAIN_TURN:
+        best = max(best, _rotated(runner, mirrored, factor, 2).evidence)
+    if best > upright.evidence + _MIRROR_MARGIN and best > _READABLE_EVIDENCE:
+        raise MirroredPage
 
 
 def _predict(
@@ -163,17 +220,25 @@ def _mark_evidence(heatmaps: NDArray[np.float32]) -> float:
     return float(heatmaps[marks].max((1, 2)).sum())
 
 
-def _page_box(mask: NDArray[np.float32]) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom (cells) of the largest region of the page mask. Raises NoPageFound."""
-    binary = (mask > _PAGE_THRESHOLD).astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(binary)
+def _page_box(heatmaps: NDArray[np.float32]) -> tuple[tuple[int, int, int, int], bool]:
+    """Return left, top, right, bottom (cells) of the largest sheet, and whether there is another large one.
+
+    Raises NoPageFound, or SeveralEcgs if there are clear marks of an ECG outside its box.
+    """
+    mask = heatmaps[HEATMAPS.index(PAGE_MASK)]
+    count, _, stats, _ = cv2.connectedComponentsWithStats((mask > _PAGE_THRESHOLD).astype(np.uint8))
     if count < 2:
         raise NoPageFound
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     left, top, width, height, area = (int(value) for value in stats[best])
     if area < _MIN_PAGE_SHARE * mask.size:
         raise NoPageFound
-    return left, top, left + width, top + height
+    outside = np.ones_like(mask)
+    outside[top : top + height, left : left + width] = 0
+    if _mark_evidence(heatmaps * outside) > _SECOND_ECG:
+        raise SeveralEcgs("two sheets with lead names")
+    areas = np.delete(stats[1:, cv2.CC_STAT_AREA], best - 1)
+    return (left, top, left + width, top + height), bool((areas > _SECOND_SHEET_SHARE * area).any())
 
 
 def _pixel_box(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.layout.marks import RowFrame, printed_value, pulse_heights_mm
+from ecgdigit_rt.layout.page_text import PageText
 from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap
-from ecgdigit_rt.stages import GAINS, SPEEDS
-
-STANDARD_SPEED_MM_S, STANDARD_GAIN_MM_MV = 25.0, 10.0
-"""Paper speed and gain of a standard recording (AHA/ACC/HRS recommendations, Kligfield et al., 2007)."""
+from ecgdigit_rt.stages import GAINS, SPEEDS, STANDARD_GAIN_MM_MV, STANDARD_SPEED_MM_S
 
 _SLOW_SPEED_MM_S = 12.5
 _SLOW_ROW_MM = 125.0
@@ -27,40 +27,87 @@ _CLEAR_SPREAD_MM = 0.6  # maximum median absolute deviation of the heights of cl
 _CLEAR_RATIO = 1.25  # maximum ratio between the gain of clear pulses and the nearest standard gain
 
 
+_CONTRADICTION = 0.4  # activation from which a value on the page contradicts a specified one. Hand-picked.
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Paper speed and gain.
 
-    `notes` lists values that were assumed, and overrides that contradict the page.
+    `notes` lists values that were assumed, and overrides that contradict the page. `doubts` lists clear
+    contradictions. `speed_source` is `clear` if the speed was specified or read clearly, or if it is the standard
+    speed, `faint` if another speed was read faintly, and `assumed` if none was read.
     """
 
     speed_mm_s: float
     gain_mm_mv: float
     notes: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+    speed_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """Printed value, None if there is none, and whether it is clear."""
+
+    value: float | None
+    is_clear: bool
 
 
 def read_calibration(
-    heatmap: PaperHeatmap, frame: RowFrame, speed_mm_s: float | None, gain_mm_mv: float | None
+    text: PageText, frame: RowFrame, speed_mm_s: float | None, gain_mm_mv: float | None
 ) -> Calibration:
     """Return the page's paper speed and gain.
 
-    `speed_mm_s` and `gain_mm_mv` override the values on the page, unless they are None.
+    `speed_mm_s` and `gain_mm_mv` override the values on the page, unless they are None. Words override the
+    heatmaps of the locate stage.
     """
-    printed_speed, printed_gain = printed_value(heatmap, SPEEDS)[0], printed_value(heatmap, GAINS)[0]
-    speed, gain = printed_speed, _detected_gain(heatmap, frame)
+    heatmap, facts = text.heatmap, text.facts
+    speed = _printed(facts.speed_mm_s, heatmap, SPEEDS)
+    if text.is_recognized and not speed.is_clear and speed.value != STANDARD_SPEED_MM_S:
+        speed = _Printed(None, is_clear=False)  # text recognition found no speed
+    gain = _printed(facts.gain_mm_mv, heatmap, GAINS)
+    detected_gain = facts.gain_mm_mv or _detected_gain(heatmap, frame)
     notes: list[str] = []
-    if speed is None:
-        speed, reason = _speed_from_width(frame.end_mm - frame.start_mm)
-        notes += [] if speed_mm_s else [f"{speed:g} mm/s assumed: {reason}"]
-    if gain is None:
-        gain = STANDARD_GAIN_MM_MV
+    assumed_speed, reason = _speed_from_width(frame.end_mm - frame.start_mm)
+    if speed.value is None and not speed_mm_s:
+        notes.append(f"{assumed_speed:g} mm/s assumed: {reason}")
+    if detected_gain is None and not gain_mm_mv:
         reason = "neither a printed gain nor a calibration pulse detected"
-        notes += [] if gain_mm_mv else [f"{gain:g} mm/mV assumed: {reason}"]
-    if speed_mm_s and printed_speed and printed_speed != speed_mm_s:
-        notes.append(f"{speed_mm_s:g} mm/s specified, but {printed_speed:g} mm/s detected on the page")
-    if gain_mm_mv and printed_gain and printed_gain != gain_mm_mv:
-        notes.append(f"{gain_mm_mv:g} mm/mV specified, but {printed_gain:g} mm/mV detected on the page")
-    return Calibration(speed_mm_s or speed, gain_mm_mv or gain, tuple(notes))
+        notes.append(f"{STANDARD_GAIN_MM_MV:g} mm/mV assumed: {reason}")
+    doubts: list[Doubt] = []
+    for specified, printed, unit, doubt_id in (
+        (speed_mm_s, speed, "mm/s", "D-SPEED-01"),
+        (gain_mm_mv, gain, "mm/mV", "D-GAIN-01"),
+    ):
+        if specified and printed.value and printed.value != specified:
+            text_ = f"{specified:g} {unit} specified, but {printed.value:g} {unit} detected on the page"
+            notes.append(text_)
+            doubts += [Doubt(doubt_id, text_)] if printed.is_clear else []
+    if "speed_mm_s" in facts.contradictory and not speed_mm_s:
+        doubts.append(Doubt("D-SPEED-01", "Different paper speeds are printed on the page"))
+    if "gain_mm_mv" in facts.contradictory and not gain_mm_mv:
+        doubts.append(Doubt("D-GAIN-01", "Different gains are printed on the page"))
+    return Calibration(
+        speed_mm_s or speed.value or assumed_speed,
+        gain_mm_mv or detected_gain or STANDARD_GAIN_MM_MV,
+        tuple(notes),
+        tuple(doubts),
+        speed_source=_speed_source(speed_mm_s, speed),
+    )
+
+
+def _speed_source(specified: float | None, printed: _Printed) -> str:
+    if specified or printed.is_clear or printed.value == STANDARD_SPEED_MM_S:
+        return "clear"
+    return "assumed" if printed.value is None else "faint"
+
+
+def _printed(from_words: float | None, heatmap: PaperHeatmap, scale: Mapping[str, float]) -> _Printed:
+    if from_words is not None:
+        return _Printed(from_words, is_clear=True)
+    value, activation = printed_value(heatmap, scale)
+    return _Printed(value, value is not None and activation > _CONTRADICTION)
 
 
 def _speed_from_width(width_mm: float) -> tuple[float, str]:

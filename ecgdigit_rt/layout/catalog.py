@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ecgdigit_rt.errors import InvalidLayout
-from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.results import ALL_LEADS
 
 INVERTED_PREFIX = "-"
 """Prefix of a lead that is printed inverted, such as -aVR in Cabrera's order."""
@@ -32,35 +32,56 @@ class LayoutPlan:
     """Rows of leads from the top down. The leads of a row share its width equally, from left to right.
 
     In a row of several leads, each lead shows an equal part of the record. A row of one lead, such as a
-    rhythm strip, shows the whole record. A cell is a lead name, preceded by `INVERTED_PREFIX` if the lead is
-    printed inverted.
+    rhythm strip, shows the whole record. If all rows show the same single lead, they continue each other. A
+    cell is a lead name, preceded by `INVERTED_PREFIX` if the lead is printed inverted.
+
+    `frequency` is the prior probability of the layout, relative to the others of the catalogue.
     """
 
     name: str
     rows: tuple[tuple[str, ...], ...]
-    is_rare: bool = False
+    frequency: float = 0.005
 
     @property
     def columns(self) -> int:
         """Number of columns: the maximum number of leads in a row."""
         return max(len(row) for row in self.rows)
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether the layout is much rarer than those that most machines print."""
+        return self.frequency < _RARE_FREQUENCY
 
+    @property
+    def is_consecutive(self) -> bool:
+        """Whether several rows show the same single lead, one after another in time."""
+        return len(self.rows) > 1 and len(set(self.rows)) == 1 and self.columns == 1
+
+    def is_strip(self, row: int) -> bool:
+        """Return whether a row is a rhythm strip: it shows one lead on a page with rows of several leads."""
+        return len(self.rows[row]) < self.columns
+
+
+_RARE_FREQUENCY = 0.02
+
+# The frequencies are estimates from 60 real pages of public archives, smoothed.
 LAYOUTS: dict[str, LayoutPlan] = {
     plan.name: plan
     for plan in (
-        LayoutPlan("3x4", _THREE_BY_FOUR),
-        LayoutPlan("3x4+1", (*_THREE_BY_FOUR, ("II",))),
-        LayoutPlan("3x4+3", (*_THREE_BY_FOUR, ("II",), ("V1",), ("V5",))),
-        LayoutPlan("6x2", _SIX_BY_TWO),
-        LayoutPlan("6x2+1", (*_SIX_BY_TWO, ("II",))),
-        LayoutPlan("12x1", tuple((lead,) for lead in (*_LIMB, *_CHEST))),
-        LayoutPlan("4x3", (_LIMB[:3], _LIMB[3:], _CHEST[:3], _CHEST[3:]), is_rare=True),
-        LayoutPlan("6x1", tuple((lead,) for lead in _LIMB), is_rare=True),
-        LayoutPlan("cabrera-3x4", _CABRERA_THREE_BY_FOUR, is_rare=True),
-        LayoutPlan("cabrera-3x4+1", (*_CABRERA_THREE_BY_FOUR, ("II",)), is_rare=True),
-        LayoutPlan("cabrera-6x2", _CABRERA_SIX_BY_TWO, is_rare=True),
-        LayoutPlan("cabrera-12x1", tuple((lead,) for lead in (*_CABRERA, *_CHEST)), is_rare=True),
+        LayoutPlan("3x4", _THREE_BY_FOUR, 0.12),
+        LayoutPlan("3x4+1", (*_THREE_BY_FOUR, ("II",)), 0.45),
+        LayoutPlan("3x4+2", (*_THREE_BY_FOUR, ("V1",), ("II",)), 0.02),
+        LayoutPlan("3x4+3", (*_THREE_BY_FOUR, ("II",), ("V1",), ("V5",)), 0.10),
+        LayoutPlan("6x2", _SIX_BY_TWO, 0.08),
+        LayoutPlan("6x2+1", (*_SIX_BY_TWO, ("II",)), 0.06),
+        LayoutPlan("12x1", tuple((lead,) for lead in (*_LIMB, *_CHEST)), 0.08),
+        LayoutPlan("4x3", (_LIMB[:3], _LIMB[3:], _CHEST[:3], _CHEST[3:])),
+        LayoutPlan("6x1", tuple((lead,) for lead in _LIMB), 0.02),
+        LayoutPlan("chest-6x1", tuple((lead,) for lead in _CHEST), 0.02),
+        LayoutPlan("cabrera-3x4", _CABRERA_THREE_BY_FOUR),
+        LayoutPlan("cabrera-3x4+1", (*_CABRERA_THREE_BY_FOUR, ("II",))),
+        LayoutPlan("cabrera-6x2", _CABRERA_SIX_BY_TWO),
+        LayoutPlan("cabrera-12x1", tuple((lead,) for lead in (*_CABRERA, *_CHEST))),
     )
 }
 """Known layouts by name, common layouts first. To add a layout, add a line here."""
@@ -80,7 +101,7 @@ def plan_from_text(text: str) -> LayoutPlan:
     known = {name.lower(): plan for name, plan in LAYOUTS.items()}
     if text.strip().lower() in known:
         return known[text.strip().lower()]
-    capitals = {lead.lower(): lead for lead in LEADS}
+    capitals = {lead.lower(): lead for lead in ALL_LEADS}
     rows = []
     for row in text.split("/"):
         cells = [cell.strip() for cell in row.split(",")]

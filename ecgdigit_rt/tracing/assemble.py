@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_kernels.pchip import fill_gaps
-from ecgdigit_rt.errors import QualityTooLow
+from ecgdigit_rt.doubts import Doubt
+from ecgdigit_rt.errors import PageDoubtful, QualityTooLow
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.results import Digitized, Layout, Lead, PageRef, Provenance, Row, Segment
 from ecgdigit_rt.tracing.ecg_check import confident_leads
 from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
+from ecgdigit_rt.tracing.witnesses import signal_doubts
 
 RATE_HZ = 500.0
 """Sampling rate of all leads in hertz."""
@@ -28,18 +30,21 @@ further, the segment is cut at the edge. Hand-picked, not tuned."""
 def stretch_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
     """Return the layout with each row stretched to the range from `start_mm` to `end_mm`.
 
-    Rows are divided into segments of equal width. Times are measured from `start_mm`.
+    Rows are divided into segments of equal width. Times are measured from `start_mm`, or from the end of the
+    previous row if the rows continue each other.
     """
-    rows = []
+    rows: list[Row] = []
+    is_consecutive = len(layout.rows) > 1 and layout.rows[1].segments[0].start_s > 0
     for row in layout.rows:
         cuts = np.linspace(start_mm, end_mm, len(row.segments) + 1)
+        first_mm = start_mm - is_consecutive * len(rows) * (end_mm - start_mm)
         segments = tuple(
             dataclasses.replace(
                 segment,
                 start_mm=float(left),
                 end_mm=float(right),
-                start_s=float(left - start_mm) / layout.speed_mm_s,
-                end_s=float(right - start_mm) / layout.speed_mm_s,
+                start_s=float(left - first_mm) / layout.speed_mm_s,
+                end_s=float(right - first_mm) / layout.speed_mm_s,
             )
             for segment, left, right in zip(row.segments, cuts[:-1], cuts[1:], strict=True)
         )
@@ -117,8 +122,7 @@ def segments_from_traces(
     `traces` has one trace per segment of every row of the layout, with heights in mm above the baseline of
     the row. `size_px` is the width and height of the image. Samples outside the image are filled in from
     samples inside. A segment whose end is more than 50 ms beyond the image is cut at the edge. By default, no
-    sample is outside. A lead that has a
-    rhythm strip may occur twice.
+    sample is outside. A lead that has a rhythm strip may occur twice.
     """
     return [
         _lead(segment, row, trace, layout, mesh, size_px)
@@ -172,11 +176,13 @@ class AssemblyOptions:
     """Options of the assembly, the last step of a pipeline.
 
     `enforce_einthoven` corrects limb leads that nearly satisfy Einthoven's law. Pages with an expected
-    quality below `min_quality_db` are rejected. `provenance` is stored with the page.
+    quality below `min_quality_db` are rejected. `is_strict` rejects pages with doubts. `provenance` is stored
+    with the page.
     """
 
     enforce_einthoven: bool = False
     min_quality_db: float | None = None
+    is_strict: bool = False
     provenance: Provenance | None = None
 
 
@@ -202,18 +208,23 @@ def page_from_traces(
     view: UprightView,
     *,
     notes: tuple[str, ...],
+    witness: Callable[[Mapping[str, Lead]], Iterable[Doubt]] = signal_doubts,
+    doubts: tuple[Doubt, ...] = (),
     seconds: Mapping[str, float],
     options: AssemblyOptions,
 ) -> Digitized:
     """Return the digitized page. `traces` has one trace per segment of each row of `layout`.
 
-    The curves are converted from the upright `view` to the decoded image. Raises NotAnEcg if the median
-    confidence is low, or QualityTooLow if the expected quality is below `options.min_quality_db`.
+    `doubts` are those about the layout, and `witness` returns those about the leads. The curves are converted
+    from the upright `view` to the decoded image. Raises NotAnEcg if the median confidence is low, PageDoubtful
+    if there are doubts and `options.is_strict`, or QualityTooLow if the expected quality is below
+    `options.min_quality_db`.
     """
     segments = segments_from_traces(layout, traces, mesh, view.size_px)
     leads = confident_leads(segments)
     if options.enforce_einthoven:
         leads = enforce_einthoven(leads)
+    doubts = (*doubts, *witness(leads))
     page = Digitized(
         source,
         {
@@ -228,7 +239,10 @@ def page_from_traces(
         repeat_difference_mv(segments),
         options.provenance,
         notes,
+        doubts,
     )
+    if options.is_strict and doubts:
+        raise PageDoubtful([str(doubt) for doubt in doubts])
     if options.min_quality_db is not None and not page.expected_db >= options.min_quality_db:
         raise QualityTooLow(page.expected_db, options.min_quality_db)
     return page

@@ -182,9 +182,9 @@ def _posterior(residual: Values, variance: Values, components: Values) -> tuple[
 
 def detect_beats(slopes: Values) -> list[int]:
     """Return the index of the steepest sample of each beat. `slopes` is (leads, samples)."""
-    energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHING) / _SMOOTHING, "same")
-    if energy.size < _REFRACTORY:
+    if slopes.shape[1] < _REFRACTORY:
         return []
+    energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHING) / _SMOOTHING, "same")
     threshold = _MIN_ENERGY * float(np.quantile(energy, _STEEPEST_QUANTILE))
     inner = energy[1:-1]
     peaks = np.flatnonzero((inner > energy[:-2]) & (inner >= energy[2:]) & (inner > threshold)) + 1

@@ -6,19 +6,21 @@ pulses. None of fourteen images without an ECG (`tests/support/non_ecg_images.py
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from ecgdigit_rt.errors import NotAnEcg
 from ecgdigit_rt.layout.match import LayoutReading
-from ecgdigit_rt.results import LEADS, Lead
+from ecgdigit_rt.results import ALL_LEADS, Lead
 
 # Both minima separate these ECG pages from these other images.
 _MIN_LABELLED_FRACTION = 0.35  # minimum fraction of labelled segments, if there are no pulses and no scale
 _MIN_MEDIAN_CONFIDENCE = 0.8  # minimum median confidence of all segments
 
 _MIN_CONFIDENCE = 0.2  # minimum confidence of a returned segment. Hand-picked, not tuned.
+_MAX_GAP_S = 0.01  # maximum gap between segments that continue each other: rounding. Hand-picked, not tuned.
 
 
 def check_marks(reading: LayoutReading) -> None:
@@ -39,8 +41,9 @@ def confident_leads(segments: Sequence[Lead]) -> dict[str, Lead]:
     """
     if not np.median([segment.confidence for segment in segments]) >= _MIN_MEDIAN_CONFIDENCE:
         raise NotAnEcg("its rows contain no ECG traces")
-    leads = longest_segments([segment for segment in segments if segment.confidence >= _MIN_CONFIDENCE])
-    return {name: leads[name] for name in LEADS if name in leads}
+    confident = [segment for segment in segments if segment.confidence >= _MIN_CONFIDENCE]
+    leads = longest_segments(join_consecutive(confident))
+    return {name: leads[name] for name in ALL_LEADS if name in leads}
 
 
 def longest_segments(segments: Sequence[Lead]) -> dict[str, Lead]:
@@ -50,3 +53,28 @@ def longest_segments(segments: Sequence[Lead]) -> dict[str, Lead]:
         if lead.name not in leads or lead.mv.size > leads[lead.name].mv.size:
             leads[lead.name] = lead
     return leads
+
+
+def join_consecutive(segments: Sequence[Lead]) -> list[Lead]:
+    """Join segments of one lead that continue each other, such as the rows of a page with a single lead."""
+    joined: list[Lead] = []
+    for lead in segments:
+        last = joined[-1] if joined else None
+        is_next = last is not None and last.name == lead.name
+        if last is not None and is_next and abs(lead.start_s - last.end_s) < _MAX_GAP_S:
+            joined[-1] = _joined(last, lead)
+        else:
+            joined.append(lead)
+    return joined
+
+
+def _joined(first: Lead, second: Lead) -> Lead:
+    sizes = np.array([first.mv.size, second.mv.size])
+    errors = np.array([first.expected_error_mv, second.expected_error_mv])
+    return dataclasses.replace(
+        first,
+        mv=np.concatenate([first.mv, second.mv]),
+        confidence=float(np.average([first.confidence, second.confidence], weights=sizes)),
+        curve_px=np.concatenate([first.curve_px, second.curve_px]),
+        expected_error_mv=float(np.sqrt(np.average(errors**2, weights=sizes))),
+    )

@@ -7,18 +7,18 @@ scaled in the image. If the row ends contradict this, a perspective is fitted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
-from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
+from ecgdigit_rt.errors import NoRowsFound
 from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
 from ecgdigit_rt.geometry.locate_stage import Located
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
-from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReading, read_layout
+from ecgdigit_rt.layout.baselines import Baseline, find_baselines
 from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.stages import BASELINE
 from ecgdigit_rt.tracing.row_traces import RowEnds, predict_row_ends
@@ -31,6 +31,7 @@ _INITIAL_PAGE_MM = 280.0  # width of the sheet in the initial mesh
 _MARGIN_MM = 40.0  # margin of the mesh around the sheet
 _MAX_TILT_DEG = 15.0  # maximum rotation of the rows
 _ROUNDS = 3  # number of refinements, and of reweighted fits in each refinement
+_ROW_STRENGTH = 0.6  # minimum strength of a row, relative to the strongest one
 _END_ERROR_MM = 0.3  # typical error of a row end, and maximum median error of a similarity
 
 
@@ -74,14 +75,14 @@ def _initial_mesh(located: Located) -> Mesh:
     return _mesh_from_homography(np.array([[cos, -sin, corner[0]], [sin, cos, corner[1]], [0, 0, 1.0]]), size)
 
 
-def _refine(mesh: Mesh, reading: LayoutReading, ends: list[RowEnds]) -> Mesh | None:
+def _refine(mesh: Mesh, lines: Sequence[Baseline], ends: Sequence[RowEnds]) -> Mesh | None:
     """Return the mesh in which the detected row ends are vertically aligned and `_RECORD_MM` apart.
 
     Returns None if both ends are detected in fewer than two rows, or if the width of the rows is implausible.
     """
     rows = [
-        (row.baseline_mm, end.start_mm, end.end_mm)
-        for row, end in zip(reading.layout.rows, ends, strict=True)
+        (line.v_mm, end.start_mm, end.end_mm)
+        for line, end in zip(lines, ends, strict=True)
         if end.start_mm is not None and end.end_mm is not None
     ]
     if len(rows) < 2:
@@ -125,18 +126,18 @@ def _fit_similarity(points_px: NDArray[np.float64], u_mm: NDArray[np.float64]) -
     return np.array([[a, -b, 0.0], [b, a, 0.0]])
 
 
-def mesh_from_rows(
-    located: Located, runners: Mapping[str, Runner], overrides: LayoutOverrides = NO_OVERRIDES
-) -> Mesh | None:
+def mesh_from_rows(located: Located, runners: Mapping[str, Runner]) -> Mesh | None:
     """Return the mesh measured from the rows, or None if it cannot be determined from them."""
     mesh = _initial_mesh(located)
     for _ in range(_ROUNDS):
         try:
-            reading = read_layout(paper_heatmap(located, mesh), overrides)
-        except (NoRowsFound, UnknownLayout, cv2.error):
+            lines = find_baselines(paper_heatmap(located, mesh))
+        except (NoRowsFound, cv2.error):
             return None
+        strongest = max(line.strength for line in lines)
+        rows = [line for line in lines if line.strength > _ROW_STRENGTH * strongest]
         predictor = strip_predictor(runners, located.image, mesh)
-        refined = _refine(mesh, reading, predict_row_ends(predictor, reading.layout))
+        refined = _refine(mesh, rows, predict_row_ends(predictor, rows))
         if refined is None:
             return None
         mesh = refined

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.layout.hypotheses import STANDARD_WIDTHS_MM
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.tracing.row_traces import RowEnds
-
-_STANDARD_WIDTHS_MM = (250.0, 125.0)
-"""Widths of a record that ECG machines print: 10 s and 5 s at 25 mm/s."""
 
 # Hand-picked, not tuned.
 _WIDTH_TOLERANCE_MM = 8.0  # maximum deviation of a measured width from a standard width
@@ -46,7 +44,7 @@ def common_extent_mm(
     a row longer. If the width is not near a standard width, the medians are returned.
     """
     start, end = float(np.median(starts)), float(np.median(ends))
-    for width in _STANDARD_WIDTHS_MM:
+    for width in STANDARD_WIDTHS_MM:
         if abs(end - start - width) > _WIDTH_TOLERANCE_MM:
             continue
         from_ends = np.asarray(ends) - width
@@ -79,12 +77,16 @@ def ends_within_image(
 def _if_inside(
     position_mm: float | None, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]
 ) -> float | None:
-    """Return the position if the points 1 mm before and after it are inside the image, else None."""
-    if position_mm is None:
+    if position_mm is None or not is_within_image(position_mm, baseline_mm, mesh, size_px):
         return None
+    return position_mm
+
+
+def is_within_image(position_mm: float, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]) -> bool:
+    """Return whether the points 1 mm before and after a position on a row are inside the image."""
     x, y = mesh.pixels_from_mm(np.array([position_mm - _EDGE_MM, position_mm + _EDGE_MM]), baseline_mm)
     inside = (x > 0) & (x < size_px[0]) & (y > 0) & (y < size_px[1])
-    return position_mm if inside.all() else None
+    return bool(inside.all())
 
 
 def record_extent_mm(
@@ -117,8 +119,8 @@ def _standard_width(rough_mm: float, *, is_cut: bool) -> float | None:
 
     Otherwise return the next larger standard width if the record is cut, or None if it is not.
     """
-    near = [width for width in _STANDARD_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
-    wider = [width for width in _STANDARD_WIDTHS_MM if is_cut and width > rough_mm]
+    near = [width for width in STANDARD_WIDTHS_MM if abs(rough_mm - width) < _ROUGH_TOLERANCE_MM]
+    wider = [width for width in STANDARD_WIDTHS_MM if is_cut and width > rough_mm]
     return near[0] if near else min(wider, default=None)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.results import Layout, Row
 from ecgdigit_rt.stages import COLUMNS_PER_MM, STRIP_HALF_HEIGHT_MM
 from ecgdigit_rt.tracing.lead_trace import LeadTrace, merge_traces, trace_between
@@ -19,33 +22,38 @@ _TALL_HALF_HEIGHTS_MM = (40.0, 80.0)
 _TALL_MARGIN_MM = 12.0  # margin of a taller strip on each side of the span that leaves the strip
 _TALL_UNUSED_MM = 6.0  # outer part of that margin: it guides the path, but its trace is not used
 _MARGIN_MM = 12.0  # margin of strips beyond the approximate ends of the layout
+_STRONG_LINE = 0.6  # minimum strength of the lines that determine the extent, relative to the strongest one
 _WIDER_MM = 25.0  # extension of strips if the record continues beyond them
 _END_HALF_LENGTH_MM = 12.0  # half length of the short strip around an approximate row end
 
 
-def predict_rows(predictor: StripPredictor, layout: Layout) -> list[StripPrediction]:
-    """Predict one strip per row, over the approximate extent of the layout with a margin on both sides.
+def predict_lines(predictor: StripPredictor, baselines: Sequence[Baseline]) -> list[StripPrediction]:
+    """Predict one strip per line, over the usual extent of the lines with a margin on both sides.
 
-    If most rows continue beyond the same side of their strips, wider strips are predicted once.
+    If most of the strong lines continue beyond the same side of their strips, wider strips are predicted
+    once.
     """
-    start = min(row.start_mm for row in layout.rows) - _MARGIN_MM
-    end = max(row.end_mm for row in layout.rows) + _MARGIN_MM
-    strips = _predict(predictor, layout, start, end)
-    cut_left = sum(not strip.is_empty and strip.extent[0] == 0 for strip in strips)
-    cut_right = sum(not strip.is_empty and strip.extent[1] == strip.columns for strip in strips)
-    if max(cut_left, cut_right) > len(strips) / 2:
-        start -= _WIDER_MM * (cut_left > len(strips) / 2)
-        end += _WIDER_MM * (cut_right > len(strips) / 2)
-        strips = _predict(predictor, layout, start, end)
+    strongest = max(line.strength for line in baselines)
+    strong = [line.strength > _STRONG_LINE * strongest for line in baselines]
+    rows = [line for line, is_strong in zip(baselines, strong, strict=True) if is_strong]
+    start = min(float(np.median([line.start_mm for line in rows])), *(line.start_mm for line in rows))
+    end = max(float(np.median([line.end_mm for line in rows])), *(line.end_mm for line in rows))
+    start, end = start - _MARGIN_MM, end + _MARGIN_MM
+    strips = _predict(predictor, baselines, start, end)
+    cut = [strip for strip, is_strong in zip(strips, strong, strict=True) if is_strong and not strip.is_empty]
+    is_cut_left = sum(strip.extent[0] == 0 for strip in cut) > len(cut) / 2
+    is_cut_right = sum(strip.extent[1] == strip.columns for strip in cut) > len(cut) / 2
+    if is_cut_left or is_cut_right:
+        strips = _predict(
+            predictor, baselines, start - _WIDER_MM * is_cut_left, end + _WIDER_MM * is_cut_right
+        )
     return strips
 
 
 def _predict(
-    predictor: StripPredictor, layout: Layout, start_mm: float, end_mm: float
+    predictor: StripPredictor, baselines: Sequence[Baseline], start_mm: float, end_mm: float
 ) -> list[StripPrediction]:
-    return predictor(
-        [StripBox(start_mm, end_mm, row.baseline_mm, STRIP_HALF_HEIGHT_MM) for row in layout.rows]
-    )
+    return predictor([StripBox(start_mm, end_mm, line.v_mm, STRIP_HALF_HEIGHT_MM) for line in baselines])
 
 
 def page_traces(
@@ -112,12 +120,16 @@ def row_ends_from_strip(strip: StripPrediction) -> RowEnds:
     return RowEnds(start if has_start else None, end if has_end else None)
 
 
-def predict_row_ends(predictor: StripPredictor, layout: Layout) -> list[RowEnds]:
-    """Return the ends of each row, predicted from short strips, which takes less time than whole rows."""
+def predict_row_ends(predictor: StripPredictor, lines: Sequence[Baseline]) -> list[RowEnds]:
+    """Return the ends of each row, predicted from short strips, which takes less time than whole rows.
+
+    All rows are assumed to start and end together.
+    """
+    approximate = [float(np.median([getattr(line, end) for line in lines])) for end in ("start_mm", "end_mm")]
     boxes = [
-        StripBox(at - _END_HALF_LENGTH_MM, at + _END_HALF_LENGTH_MM, row.baseline_mm, STRIP_HALF_HEIGHT_MM)
-        for row in layout.rows
-        for at in (row.start_mm, row.end_mm)
+        StripBox(at - _END_HALF_LENGTH_MM, at + _END_HALF_LENGTH_MM, line.v_mm, STRIP_HALF_HEIGHT_MM)
+        for line in lines
+        for at in approximate
     ]
     ends = [row_ends_from_strip(strip) for strip in predictor(boxes)]
     return [RowEnds(left.start_mm, right.end_mm) for left, right in zip(ends[::2], ends[1::2], strict=True)]

@@ -1,0 +1,57 @@
+"""Lines of a page that may be rows: their predictions by the trace stage, and their coarse curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.geometry.mesh import Mesh
+from ecgdigit_rt.layout.baselines import Baseline
+from ecgdigit_rt.layout.row_curve import CURVE_STEP_MM, RowCurve
+from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
+from ecgdigit_rt.tracing.record_extent import is_within_image
+from ecgdigit_rt.tracing.strip_prediction import StripPrediction
+
+_STRIDE = round(CURVE_STEP_MM * COLUMNS_PER_MM)
+_HALF_WINDOW_BINS = 4
+"""Number of bins (1 mm) on each side of the most probable one over which the height is averaged. Hand-picked,
+not tuned: the coarse curves are only compared with each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of a page, from the top down. All sequences have one entry per line."""
+
+    strips: Sequence[StripPrediction]
+    curves: Sequence[RowCurve]
+
+
+def lines_from_strips(
+    baselines: Sequence[Baseline],
+    strips: Sequence[StripPrediction],
+    mesh: Mesh,
+    size_px: tuple[int, int],
+) -> Lines:
+    """Return the lines with a trace. `size_px` is the width and height of the image."""
+    pairs = [(line, strip) for line, strip in zip(baselines, strips, strict=True) if not strip.is_empty]
+    curves = []
+    for line, strip in pairs:
+        start_mm, end_mm = strip.extent_mm
+        is_inside = [is_within_image(at, line.v_mm, mesh, size_px) for at in (start_mm, end_mm)]
+        curves.append(RowCurve(line, start_mm, _heights_mm(strip), not is_inside[0], not is_inside[1]))
+    return Lines([strip for _, strip in pairs], curves)
+
+
+def _heights_mm(strip: StripPrediction) -> NDArray[np.float64]:
+    """Return the coarse height of the trace above the baseline, every `CURVE_STEP_MM` over its extent."""
+    first, stop = strip.extent
+    logits = np.nan_to_num(strip.logits[:, first:stop:_STRIDE], nan=0.0, posinf=0.0, neginf=0.0)
+    peak = logits.argmax(0)
+    bins = np.clip(peak + np.arange(-_HALF_WINDOW_BINS, _HALF_WINDOW_BINS + 1)[:, None], 0, len(logits) - 1)
+    near = np.take_along_axis(logits, bins, 0).astype(np.float64)
+    weight = np.exp(near - near.max(0))
+    position = (weight * (bins + 0.5)).sum(0) / weight.sum(0)
+    return np.asarray(strip.half_height_mm - position / BINS_PER_MM)
