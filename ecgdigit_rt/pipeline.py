@@ -6,7 +6,7 @@ documentation use this list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -42,14 +42,18 @@ from ecgdigit_rt.tracing.ecg_check import check_marks
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.line_curves import Lines, lines_from_strips
 from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
-from ecgdigit_rt.tracing.record_extent import ends_within_image, record_extent_mm, snap_to_half_mm
+from ecgdigit_rt.tracing.record_extent import (
+    ends_within_image,
+    gapped_extent,
+    record_extent_mm,
+    snap_to_half_mm,
+)
 from ecgdigit_rt.tracing.row_traces import page_traces, predict_lines, row_ends_from_strip
 from ecgdigit_rt.tracing.strip_inference import StripPredictor, strip_predictor
 from ecgdigit_rt.tracing.tta import TTA
 from ecgdigit_rt.tracing.witnesses import signal_doubts
 from ecgdigit_rt.words import WordSource, no_words
 
-_OTHER_SHEET = Doubt("D-LAYOUT-02", "The image shows another sheet, which is not digitized")
 _INVERTED_NOTE = "dark background: the colours of the image were inverted"
 
 
@@ -165,6 +169,10 @@ def _measure_extent(state: PageState) -> Layout:
     predicted = [row_ends_from_strip(state.lines.strips[row]) for row in reading.rows]
     ends = ends_within_image(predicted, reading.layout, state.mesh, state.view.size_px)
     is_cut = ends != predicted
+    gapped = gapped_extent(ends, reading.layout)
+    if gapped is not None:
+        end_mm = gapped.start_mm + gapped.width_mm
+        return stretch_layout(reading.layout, gapped.start_mm, end_mm, gapped.gap_mm)
     start_mm, end_mm = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=is_cut)
     snapped_mm = snap_to_half_mm(start_mm, state.mesh)
     return stretch_layout(reading.layout, snapped_mm, snapped_mm + end_mm - start_mm)
@@ -174,6 +182,16 @@ def _trace(state: PageState) -> Sequence[Sequence[LeadTrace]]:
     strips = [state.lines.strips[row] for row in state.reading.rows]
     traces = page_traces(state.predictor, strips, state.layout)
     return traces if state.options.no_beat_prior else apply_beat_prior(traces, state.layout)
+
+
+def _page_doubts(state: PageState) -> Iterator[Doubt]:
+    """Yield the doubts about the image, the grid and the layout."""
+    if state.located.has_other_sheet:
+        yield Doubt("D-LAYOUT-02", "The image shows another sheet, which is not digitized")
+    if np.isnan(state.mesh.residual_px) and not state.reading.is_scale_confirmed:
+        text = "No grid and no calibration pulses confirm the scale, which assumes that rows are 250 mm long"
+        yield Doubt("D-SPEED-01", text)
+    yield from state.reading.doubts
 
 
 def _assemble(state: PageState) -> Digitized:
@@ -189,7 +207,7 @@ def _assemble(state: PageState) -> Digitized:
             speed_source=state.reading.speed_source,
             printed_rate=state.reading.printed_rate,
         ),
-        doubts=((_OTHER_SHEET,) if state.located.has_other_sheet else ()) + state.reading.doubts,
+        doubts=tuple(_page_doubts(state)),
         seconds=state.seconds,
         options=state.options.assembly,
     )

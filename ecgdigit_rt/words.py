@@ -16,9 +16,8 @@ class Word:
     text: str
     box_px: tuple[float, float, float, float]
 
-
     def rotated(self, size_px: tuple[int, int], quarter_turns: int) -> Word:
-        """Return the word in an image of `size_px` (width, height) after counterclockwise turns of the image."""
+        """Return the word after counterclockwise turns of its image of `size_px` (width, height)."""
         width, height = size_px
         left, top, right, bottom = self.box_px
         for _ in range(quarter_turns % 4):

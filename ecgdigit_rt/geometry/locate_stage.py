@@ -102,7 +102,9 @@ def grid_stage_view(image: Image) -> tuple[Image, float]:
 
 
 def locate(runner: Runner, image: Image, turns: int | None = None) -> Located:
-    """Find the sheet in an image (height, width, 3) uint8 RGB. Raises NoPageFound, MirroredPage or SeveralEcgs.
+    """Find the sheet in an image (height, width, 3) uint8 RGB.
+
+    Raises NoPageFound, MirroredPage or SeveralEcgs.
 
     A rotated image is turned upright and predicted again, since the locate stage recognizes only upright
     marks. `turns` is the rotation, if it is known. An image with a dark background is inverted. A sheet that

@@ -23,8 +23,8 @@ from ecgdigit_rt.results import Layout, Row, Segment
 
 _MIN_MARGIN = 3.0
 """Points by which the best hypothesis must exceed the second one. Measured: the margin of right layouts is at
-least 8.9 on 105 real and rendered pages. On 191 synthetic pages, it is lower than 3 on 1 with a right and on 5
-with wrong layouts."""
+least 8.9 on 105 real and rendered pages. On 191 synthetic pages, it is below 3 on 1 with a right layout and
+on 5 with wrong ones."""
 
 _MIN_READ = 0.25
 """Fraction of the names that must be read if the signals do not confirm the layout. Measured: at least 0.46
@@ -34,13 +34,19 @@ _CONFIRMED = 6.0
 _MIN_VISIBLE, _MIN_WHOLE = 0.67, 0.97
 """Fraction of the record within the image below which a page is refused, and below which it is doubtful.
 Hand-picked, not tuned: with less than two thirds, leads are missing or nearly empty."""
-_MIN_RELATIONS = -3.0
-"""Points of the relations between limb leads below which they contradict the layout. Measured: lower on 1 of
-105 real and rendered pages and on 2 of 180 synthetic pages with right leads."""
+_MIN_FIT = -11.0
+"""Points of names, beats and signals below which a layout is doubtful. Measured: lower on 1 of 105 real and
+rendered pages and on 6 of 181 synthetic pages with right layouts."""
+_MIN_RELATIONS, _MIN_RELATION = -3.0, -2.1
+"""Points of all relations between limb leads, and of one, below which they contradict the layout. Measured:
+lower on no real or rendered page and on 7 of 181 synthetic pages with right layouts."""
 _MAX_STRAY = (
     2  # maximum number of names outside the layout, or of contradicted names. Hand-picked, not tuned.
 )
 _CLEAR_STRENGTH = 0.8  # minimum strength of a left-out row, relative to the weakest row of the layout
+_MIN_PULSES, _MAX_PULSE_ERROR = 2, 0.15
+"""Minimum number of pulses that confirm the scale, and maximum logarithm of their relative height.
+Hand-picked, not tuned."""
 _MIN_SECOND_ECG = 3  # number of left-out rows that may be another ECG. Hand-picked, not tuned.
 
 
@@ -63,7 +69,7 @@ class LayoutReading:
     hypotheses: the best hypotheses, the chosen one first.
     rows: indices of the lines that are the rows of the layout, from the top down.
     pulse_side: side of the calibration pulses, `left` or `right`, or empty if no pulse is detected.
-    pulse_count: number of rows with a pulse.
+    pulse_heights_mm: height of the centre of each row's pulse above the baseline, for rows with a pulse.
     is_scale_printed: whether both a paper speed and a gain are printed.
     notes: values that were assumed, and overrides that contradict the page.
     doubts: reasons why the layout may be wrong.
@@ -75,12 +81,20 @@ class LayoutReading:
     rows: tuple[int, ...]
     layout: Layout
     pulse_side: str
-    pulse_count: int
+    pulse_heights_mm: tuple[float, ...]
     is_scale_printed: bool
     notes: tuple[str, ...]
     doubts: tuple[Doubt, ...]
     speed_source: str = "clear"
     printed_rate: float | None = None
+
+    @property
+    def is_scale_confirmed(self) -> bool:
+        """Whether the pulses have the height of 1 mV. If so, the scale of a page without a grid is right."""
+        if len(self.pulse_heights_mm) < _MIN_PULSES:
+            return False
+        ratio = 2 * float(np.median(self.pulse_heights_mm)) / self.layout.gain_mm_mv
+        return ratio > 0 and abs(float(np.log(ratio))) < _MAX_PULSE_ERROR
 
     @property
     def plan(self) -> LayoutPlan:
@@ -127,7 +141,7 @@ def read_layout(
             best.plan, baselines, best.start_mm, best.end_mm, scale.speed_mm_s, scale.gain_mm_mv
         ),
         pulse_side(heatmap, best.start_mm, best.end_mm),
-        len(pulse_heights_mm(heatmap, baselines)),
+        tuple(pulse_heights_mm(heatmap, baselines)),
         is_scale_printed(heatmap),
         scale.notes,
         (*_doubts(ranked, curves), *scale.doubts),
@@ -137,7 +151,10 @@ def read_layout(
 
 
 def _check_support(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> None:
-    """Raise UnknownLayout if neither names nor signals support the best hypothesis, or if most of it is cut."""
+    """Raise UnknownLayout if neither names nor signals support the best hypothesis.
+
+    Also raise it if a large part of the record is outside the image.
+    """
     rows = [row_count_text(sum(not curve.is_straight for curve in curves))]
     if not ranked:
         raise UnknownLayout(rows, list(LAYOUTS))
@@ -182,6 +199,9 @@ def _doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> Iterato
     if second is not None and best.points - second.points < _MIN_MARGIN:
         text = f"Layouts {best.text} and {second.text} fit about equally well"
         yield Doubt("D-LAYOUT-01", text)
+    fit = best.points - best.points_of("layout", "rows")
+    if fit < _MIN_FIT:
+        yield Doubt("D-LAYOUT-01", f"The evidence for layout {best.text} is weak ({fit:.0f} points)")
     left_out = best.left_out(curves)
     if left_out:
         text = (
@@ -197,7 +217,8 @@ def _doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> Iterato
         yield Doubt("D-LAYOUT-02", f"Lead names outside the cells of layout {best.plan.name}: {names}")
     for strip, other in best.contradicted_strips:
         yield Doubt("D-LEADS-02", f"The rhythm strip {strip} resembles lead {other} more than lead {strip}")
-    if best.points_of("relations") < _MIN_RELATIONS:
+    worst = min((item.points for item in best.evidence if item.source == "relations"), default=0.0)
+    if best.points_of("relations") < _MIN_RELATIONS or worst < _MIN_RELATION:
         text = "; ".join(item.text for item in best.evidence if item.source == "relations")
         yield Doubt("D-LEADS-01", f"The limb leads contradict Einthoven's law: {text}")
     if best.visible_share < _MIN_WHOLE:

@@ -30,7 +30,7 @@ from ecgdigit_rt.words import Word
 MAX_SIDE_PX = 2000
 """Longer side of the image in which text is detected. Larger images are reduced.
 
-Measured on 130 pages: with 2000 px, 102 speeds and 767 lead names are recognized; with 1600 px, 99 and 737.
+Measured on 130 pages: with 2000 px, 102 speeds and 764 lead names are recognized; with 1600 px, 99 and 730.
 None is wrong. 2000 px takes 1.9 s of CPU time a page, and 1600 px takes 1.6 s.
 """
 

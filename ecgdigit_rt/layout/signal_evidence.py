@@ -174,10 +174,17 @@ def _energy(heights: Values, count: int) -> Values:
 
 
 def _columns(cells: Sequence[Cell], leads: Mapping[str, float]) -> Iterator[list[Cell]]:
-    """Yield the cells of these leads in each column that contains all of them."""
+    """Yield the cells of these leads in each column that contains all of them.
+
+    A rhythm strip is not part of the column at whose start it begins.
+    """
     first = next(iter(leads))
     for anchor in (cell for cell in cells if cell.lead == first):
-        column = [cell for cell in cells if abs(cell.start_mm - anchor.start_mm) < _END_MM]
+        column = [
+            cell
+            for cell in cells
+            if max(abs(cell.start_mm - anchor.start_mm), abs(cell.end_mm - anchor.end_mm)) < _END_MM
+        ]
         by_lead = {cell.lead: cell for cell in column}
         if set(leads) <= set(by_lead):
             yield [by_lead[lead] for lead in leads]

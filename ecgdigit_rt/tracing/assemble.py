@@ -27,26 +27,27 @@ _MAX_OUTSIDE_S = 0.05
 further, the segment is cut at the edge. Hand-picked, not tuned."""
 
 
-def stretch_layout(layout: Layout, start_mm: float, end_mm: float) -> Layout:
+def stretch_layout(layout: Layout, start_mm: float, end_mm: float, gap_mm: float = 0.0) -> Layout:
     """Return the layout with each row stretched to the range from `start_mm` to `end_mm`.
 
-    Rows are divided into segments of equal width. Times are measured from `start_mm`, or from the end of the
-    previous row if the rows continue each other.
+    Rows are divided into segments of equal width, which are `gap_mm` apart. The range excludes the gaps.
+    Times are measured from `start_mm`, or from the end of the previous row if the rows continue each other.
     """
     rows: list[Row] = []
     is_consecutive = len(layout.rows) > 1 and layout.rows[1].segments[0].start_s > 0
     for row in layout.rows:
         cuts = np.linspace(start_mm, end_mm, len(row.segments) + 1)
         first_mm = start_mm - is_consecutive * len(rows) * (end_mm - start_mm)
+        shifts = gap_mm * np.arange(len(row.segments))
         segments = tuple(
             dataclasses.replace(
                 segment,
-                start_mm=float(left),
-                end_mm=float(right),
+                start_mm=float(left + shift),
+                end_mm=float(right + shift),
                 start_s=float(left - first_mm) / layout.speed_mm_s,
                 end_s=float(right - first_mm) / layout.speed_mm_s,
             )
-            for segment, left, right in zip(row.segments, cuts[:-1], cuts[1:], strict=True)
+            for segment, left, right, shift in zip(row.segments, cuts[:-1], cuts[1:], shifts, strict=True)
         )
         rows.append(Row(row.baseline_mm, segments))
     return Layout(layout.name, tuple(rows), layout.speed_mm_s, layout.gain_mm_mv)
@@ -216,9 +217,9 @@ def page_from_traces(
     """Return the digitized page. `traces` has one trace per segment of each row of `layout`.
 
     `doubts` are those about the layout, and `witness` returns those about the leads. The curves are converted
-    from the upright `view` to the decoded image. Raises NotAnEcg if the median confidence is low, PageDoubtful
-    if there are doubts and `options.is_strict`, or QualityTooLow if the expected quality is below
-    `options.min_quality_db`.
+    from the upright `view` to the decoded image. Raises NotAnEcg if the median confidence is low,
+    PageDoubtful if there are doubts and `options.is_strict`, or QualityTooLow if the expected quality is
+    below `options.min_quality_db`.
     """
     segments = segments_from_traces(layout, traces, mesh, view.size_px)
     leads = confident_leads(segments)

@@ -27,7 +27,7 @@ def check_marks(reading: LayoutReading) -> None:
     """Raise NotAnEcg if there are few lead names, no pulses and no printed scale."""
     if (
         reading.labelled_share < _MIN_LABELLED_FRACTION
-        and not reading.pulse_count
+        and not reading.pulse_heights_mm
         and not reading.is_scale_printed
     ):
         raise NotAnEcg("neither lead names nor a calibration pulse were detected at its rows")

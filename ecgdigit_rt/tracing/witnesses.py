@@ -21,19 +21,19 @@ _MIN_RATE, _MAX_RATE = 25.0, 250.0
 """Range of possible heart rates in beats per minute. Measured: 38 to 178."""
 _USUAL_RATE, _RATE_DEVIATION = 75.0, 0.3
 _USUAL_QRS_S, _QRS_DEVIATION = 0.052, 0.35
-"""Medians of the heart rate and of the duration of the steep part of a QRS complex, and the deviations of their
-logarithms. Measured: deviations of 0.27, and of 0.24 to 0.33."""
+"""Medians of the heart rate and of the duration of the steep part of a QRS complex, and the deviations of
+their logarithms. Measured: deviations of 0.27, and of 0.24 to 0.33."""
 _SPEED_FACTORS = (0.5, 2.0)
 _OTHER_SPEED = {"assumed": 2.0, "faint": 0.7}
 """Logarithm of the likelihood ratio from which heart rate and QRS complexes contradict a paper speed that was
-assumed, or an unusual one that was read faintly. Measured: 2 is exceeded by 2 % of the recordings with the right
-speed, and by 75 to 95 % with half or twice the speed. Of 31 faint readings of 50 mm/s, 3 were wrong."""
+assumed, or an unusual one that was read faintly. Measured: 2 is exceeded by 2 % of the recordings with the
+right speed, and by 75 to 95 % with half or twice the speed. Of 31 faint readings of 50 mm/s, 3 were wrong."""
 _MAX_QRS_S = 0.28
 """Maximum duration of the steep part of a QRS complex. Measured: at most 0.23 s on 99 % of the recordings."""
 _MIN_WAVE_RATIO = -0.5
 """Minimum logarithm of the ratio between the area after and before a QRS complex. The T wave is larger than
-the P wave, so that a lower ratio is evidence of a mirrored page. Measured: lower on 0.3 % of the recordings, and
-on 85 % of their mirror images."""
+the P wave, so that a lower ratio is evidence of a mirrored page. Measured: lower on 0.3 % of the recordings,
+and on 85 % of their mirror images."""
 _FLAT_MV, _BEATING_MV = 0.06, 0.3
 """Range of a flat lead, and minimum of the median range of the other leads. Measured: at least 0.19 mV."""
 _RATE_TOLERANCE = 0.25
@@ -56,9 +56,9 @@ _WAVE_REACH_S = 0.42  # maximum distance of a wave from its QRS complex. Hand-pi
 class Rhythm:
     """Beats of a page.
 
-    rate: heart rate in beats per minute, NaN with fewer than three intervals.
-    qrs_s: median duration of the steep part of the QRS complexes in seconds, in the group of simultaneous leads
-    in which it is shortest.
+    rate: heart rate in beats per minute, NaN with fewer than three beats.
+    qrs_s: median duration of the steep part of the QRS complexes in seconds, in the group of simultaneous
+    leads in which it is shortest.
     wave_ratio: logarithm of the ratio between the areas after and before the complexes. The last two are NaN
     without beats.
     """
@@ -81,10 +81,18 @@ def rhythm_from_leads(leads: Mapping[str, Lead]) -> Rhythm:
     widths = [float(np.median(widths)) for widths in (group.widths() for group in groups) if widths]
     areas = np.sum([group.wave_areas() for group in groups], axis=0)
     return Rhythm(
-        60 * rate_hz / float(np.median(intervals)) if intervals.size >= _MIN_BEATS else float("nan"),
+        _rate(intervals, long, rate_hz),
         min(widths, default=float("nan")),
         float(np.log(areas[1] / areas[0])) if areas.min() > 0 else float("nan"),
     )
+
+
+def _rate(intervals: NDArray[np.intp], groups: Sequence[_Group], rate_hz: float) -> float:
+    """Return the heart rate from the intervals between beats, or from their number if there are few."""
+    if intervals.size >= _MIN_BEATS:
+        return 60 * rate_hz / float(np.median(intervals))
+    beats, samples = sum(group.beats.size for group in groups), sum(g.signals.shape[1] for g in groups)
+    return 60 * rate_hz * beats / samples if beats >= _MIN_BEATS else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +154,8 @@ def signal_doubts(
 ) -> Iterator[Doubt]:
     """Yield the doubts about the leads of a page.
 
-    `speed_source` is `clear`, `faint` or `assumed`, see `ecgdigit_rt.layout.calibration.Calibration`. `printed_rate` is the printed heart
-    rate in beats per minute.
+    `speed_source` is `clear`, `faint` or `assumed`, see `ecgdigit_rt.layout.calibration.Calibration`.
+    `printed_rate` is the printed heart rate in beats per minute.
     """
     if not leads:
         return
@@ -180,7 +188,11 @@ def _other_speed_points(rhythm: Rhythm) -> float:
 
 
 def _flat_leads(leads: Mapping[str, Lead]) -> Iterator[Doubt]:
-    spans = {name: float(np.ptp(_smooth(lead.mv, 5))) for name, lead in leads.items() if lead.mv.size > 10}
+    spans = {
+        name: float(np.ptp(_smooth(lead.mv - np.median(lead.mv), 5)))
+        for name, lead in leads.items()
+        if lead.mv.size > 10
+    }
     flat = [name for name, span in spans.items() if span < _FLAT_MV]
     others = [span for name, span in spans.items() if name not in flat]
     if flat and others and np.median(others) > _BEATING_MV:
@@ -189,5 +201,7 @@ def _flat_leads(leads: Mapping[str, Lead]) -> Iterator[Doubt]:
 
 
 def _smooth(signal: NDArray[np.floating], width: float) -> Values:
+    if not signal.size:
+        return np.zeros(0)
     count = max(1, round(width))
     return np.asarray(np.convolve(signal, np.ones(count) / count, "same"))

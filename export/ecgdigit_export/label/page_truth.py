@@ -96,7 +96,7 @@ def page_truth(state: PageState, truth: Truth, min_quality_db: float = MIN_QUALI
         quarter_turns=0,
         layout=layout,
         curves=tuple(curves),
-        marks=detected_marks(state.heatmap, layout),
+        marks=detected_marks(state.text.heatmap, layout),
     )
 
 

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_export.synth.printing import place_qr_code, print_header_and_footer, print_labels
+from ecgdigit_export.synth.report_header import print_report_footer, print_report_header
+from ecgdigit_export.synth.rules import draw_panels, draw_rules, draw_second_lines, print_ticks
 from ecgdigit_export.synth.sheet import Sheet, blank_sheet
-from ecgdigit_export.synth.style import GridStyle, SheetStyle
+from ecgdigit_export.synth.style import GridStyle, SheetStyle, pulse_width_mm
 from ecgdigit_export.synth.truth import COLUMNS_PER_MM, Mark
 from ecgdigit_kernels.stroke import blend, blend_grid, draw_polyline
 
@@ -16,6 +18,8 @@ def draw_sheet(style: SheetStyle, signals: NDArray[np.float32], rng: np.random.G
     """Draw and return a flat sheet. `signals` is (12, n) float32 in mV at 500 Hz, in the order of `LEADS`."""
     sheet = blank_sheet(style, signals, rng)
     _draw_grid(sheet, style.grid)
+    draw_panels(sheet)
+    draw_second_lines(sheet)
     if style.qr_code:
         place_qr_code(sheet, rng)
     coverage = np.zeros(sheet.raster.shape[:2], np.float32)
@@ -25,8 +29,13 @@ def draw_sheet(style: SheetStyle, signals: NDArray[np.float32], rng: np.random.G
     bars = np.zeros_like(coverage)
     _draw_separators(sheet, bars, rng)
     blend(sheet.raster, bars, np.array(style.pen_colour, np.float32))
+    draw_rules(sheet)
+    print_ticks(sheet)
     print_labels(sheet, rng)
     print_header_and_footer(sheet, rng)
+    print_report_header(sheet, rng)
+    if style.report_footer:
+        print_report_footer(sheet, rng)
     return sheet
 
 
@@ -87,6 +96,7 @@ def _draw_traces(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random.Gen
     for row, curve in zip(sheet.layout.rows, sheet.curves, strict=True):
         u = row.start_mm + np.arange(curve.size) / COLUMNS_PER_MM
         x = np.asarray(sheet.x_px(u), np.float32)
+        x[np.isnan(curve)] = np.nan
         y = np.asarray(sheet.y_px(row.baseline_mm - curve), np.float32)
         width = _pen_width_px(sheet, curve.size, rng)
         cuts = [round((s.start_mm - row.start_mm) * COLUMNS_PER_MM) for s in row.segments[1:]]
@@ -99,22 +109,25 @@ def _draw_traces(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random.Gen
 
 
 def _draw_pulses(sheet: Sheet, coverage: NDArray[np.float32]) -> None:
-    """Draw a calibration pulse of 1 mV next to each row if there is space, and add its mark."""
+    """Draw a calibration pulse of 1 mV next to each row, or to one row, if there is space. Add its mark."""
     style = sheet.style
     if style.pulse == "none":
         return
-    for row in sheet.layout.rows:
-        start = row.start_mm - style.pulse_gap_mm - 7 if style.pulse == "left" else row.end_mm + 1
-        if start < style.paper[0] or start + 7 > style.paper[2]:
+    full = pulse_width_mm(style)
+    foot = (full - style.pulse_plateau_mm) / 2
+    for r, row in enumerate(sheet.layout.rows):
+        start = row.start_mm - style.pulse_gap_mm - full if style.pulse == "left" else row.end_mm + 1
+        is_omitted = style.single_pulse_row not in (None, r)
+        if is_omitted or start < style.paper[0] or start + full > style.paper[2]:
             continue
-        u = start + np.array([0, 1, 1, 6, 6, 7], np.float32)
+        u = start + np.array([0, foot, foot, full - foot, full - foot, full], np.float32)
         v = row.baseline_mm - style.gain_mm_mv * np.array([0, 0, 1, 1, 0, 0], np.float32)
         width = np.full(6, style.pen_width_mm * style.px_per_mm, np.float32)
         draw_polyline(
             coverage, np.asarray(sheet.x_px(u), np.float32), np.asarray(sheet.y_px(v), np.float32), width
         )
         sheet.marks.append(
-            Mark("pulse", start + 3.5, row.baseline_mm - style.gain_mm_mv / 2, 7.0, style.gain_mm_mv)
+            Mark("pulse", start + full / 2, row.baseline_mm - style.gain_mm_mv / 2, full, style.gain_mm_mv)
         )
 
 
@@ -128,8 +141,9 @@ def _draw_separators(sheet: Sheet, coverage: NDArray[np.float32], rng: np.random
     follows_trace = rng.random() < 0.5  # if false, separators are centred on the baseline
     for row, curve in zip(sheet.layout.rows, sheet.curves, strict=True):
         for segment in row.segments[1:]:
-            at = round((segment.start_mm - row.start_mm) * COLUMNS_PER_MM)
+            seam = segment.start_mm - style.seam_gap_mm
+            at = round((segment.start_mm - row.start_mm) * COLUMNS_PER_MM) + (style.seam_gap_mm > 0)
             centre = row.baseline_mm - (float(curve[min(at, curve.size - 1)]) if follows_trace else 0.0)
             y = np.asarray(sheet.y_px(np.array([centre - half, centre + half])), np.float32)
-            x = np.full(2, sheet.x_px(segment.start_mm), np.float32)
+            x = np.full(2, sheet.x_px(seam), np.float32)
             draw_polyline(coverage, x, y, np.full(2, width * style.px_per_mm, np.float32))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ecgdigit_export.synth.capture import CAPTURES
 from ecgdigit_export.synth.degradations import DEGRADATIONS
 from ecgdigit_export.synth.drawing import draw_sheet
+from ecgdigit_export.synth.report_style import report_style_from_rng
 from ecgdigit_export.synth.signals import with_pacemaker
-from ecgdigit_export.synth.style import SheetStyle, style_from_rng
+from ecgdigit_export.synth.style import SheetStyle
 from ecgdigit_export.synth.surface import STEP_MM
 from ecgdigit_export.synth.truth import PageTruth
 
@@ -58,7 +59,7 @@ def synthetic_page(
     if rng.random() < _PACEMAKER_PROBABILITY:
         signals = with_pacemaker(signals, rng)
     kind = kind or str(rng.choice(names, p=weights / weights.sum()))
-    sheet = draw_sheet(style or style_from_rng(rng, layout), signals, rng)
+    sheet = draw_sheet(style or report_style_from_rng(rng, layout), signals, rng)
     if kind != "render":
         for chance, apply in DEGRADATIONS.values():
             if rng.random() < chance:

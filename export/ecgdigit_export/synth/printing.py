@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 
 from ecgdigit_export.synth.sheet import Sheet
-from ecgdigit_export.synth.text import word_mask
-from ecgdigit_export.synth.truth import Mark
+from ecgdigit_export.synth.style import Colour, pulse_width_mm
+from ecgdigit_export.synth.text import word_length_px, word_mask
+from ecgdigit_export.synth.truth import COLUMNS_PER_MM, Mark
 from ecgdigit_kernels.stroke import blend
 from ecgdigit_rt.layout.catalog import INVERTED_PREFIX
+from ecgdigit_rt.results import LEADS
 
 _HEADER_LINES = (
     "ID: {n}",
@@ -17,7 +19,7 @@ _HEADER_LINES = (
     "Name:",
     "Date: 20{b:02d}-{c:02d}-{d:02d}, {e:02d}:{f:02d}",
     "Sex: M",
-    "Vent. rate {a} BPM",
+    "Vent. rate {r} BPM",
     "PR interval {g} ms",
     "QRS duration {a} ms",
     "QT/QTc {g}/{g} ms",
@@ -26,7 +28,7 @@ _HEADER_LINES = (
     "Normal ECG",
     "Unconfirmed diagnosis",
     "Referred by:",
-    "HR {a}/min",
+    "HR {r}/min",
     "Technician:",
     "Room {a}",
 )
@@ -43,7 +45,7 @@ _HEADER_NUMBERS = {
 }
 
 
-def _print_word(
+def print_word(
     sheet: Sheet,
     word: str,
     u_mm: float,
@@ -51,61 +53,106 @@ def _print_word(
     cap_mm: float,
     name: str | None = None,
     number: str = "",
+    before: str = "",
+    colour: Colour | None = None,
 ) -> float:
     """Print `word` with its left edge at `u_mm` and its middle at `v_mm`, and return its width in mm.
 
-    If `name` is specified, a mark with this name is added. The box of the mark contains the `number` at the
-    beginning of the word, or the whole word if `number` is empty. The network recognises the text at the
-    centre of a mark best.
+    If `name` is specified, a mark with this name is added. The box of the mark contains the `number` that
+    follows the text `before` at the beginning of the word, or the whole word if `number` is empty. The
+    network recognises the text at the centre of a mark best. `colour` is that of the pen by default.
     """
     style = sheet.style
     mask = word_mask(word, style.font, cap_mm * style.px_per_mm)
     height, width = mask.shape
     x, y = round(float(sheet.x_px(u_mm))), round(float(sheet.y_px(v_mm)) - height / 2)
     top, left = max(0, -y), max(0, -x)
-    view = sheet.raster[max(0, y) : y + height, max(0, x) : x + width]
+    view = sheet.raster[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)]
     visible = np.ascontiguousarray(mask[top : top + view.shape[0], left : left + view.shape[1]])
     if visible.size:
-        blend(view, visible * np.float32(style.pen_density), np.array(style.pen_colour, np.float32))
+        ink = style.pen_colour if colour is None else colour
+        blend(view, visible * np.float32(style.pen_density), np.array(ink, np.float32))
     width_mm = width / style.px_per_mm
     if name is not None and visible.size:
         marked_px = word_mask(number or word, style.font, cap_mm * style.px_per_mm).shape[1]
-        marked_mm = marked_px / style.px_per_mm
-        sheet.marks.append(Mark(name, u_mm + marked_mm / 2, v_mm, marked_mm, height / style.px_per_mm))
+        before_px = word_length_px(before, style.font, cap_mm * style.px_per_mm) if before else 0.0
+        marked_mm, before_mm = marked_px / style.px_per_mm, before_px / style.px_per_mm
+        centre = u_mm + before_mm + marked_mm / 2
+        sheet.marks.append(Mark(name, centre, v_mm, marked_mm, height / style.px_per_mm))
     return float(width_mm)
 
 
 def print_labels(sheet: Sheet, rng: np.random.Generator) -> None:
-    """Print the lead name of each segment and add its mark."""
-    style = sheet.style
+    """Print the lead name of each segment and add its mark. Names outside `LEADS` have no mark."""
+    style, labels = sheet.style, sheet.style.labels
     if not style.has_labels:
         return
-    du, dv = style.label_offset_mm
-    for row in sheet.layout.rows:
-        for segment in row.segments:
+    is_rhythm_page = style.plan.columns > 1
+    for r, row in enumerate(sheet.layout.rows):
+        if r > 0 and labels.is_first_row_only:
+            break
+        for c, segment in enumerate(row.segments):
             jitter = rng.normal(0, 0.15, 2)
-            _print_word(
+            is_strip = len(row.segments) == 1 and (is_rhythm_page or labels.has_suffix_everywhere)
+            lead = segment.lead.upper() if labels.is_upper_case else segment.lead
+            if labels.is_spaced:
+                lead = lead.replace("aV", "a V").replace("AV", "A V")
+            name = INVERTED_PREFIX * segment.is_inverted + lead
+            before = labels.prefix if len(row.segments) == 1 and labels.placement != "bar" else ""
+            word = before + name + (labels.suffix if is_strip else "")
+            u, v = _label_position(sheet, r, c, word)
+            print_word(
                 sheet,
-                INVERTED_PREFIX * segment.is_inverted + segment.lead,
-                segment.start_mm + du + jitter[0],
-                row.baseline_mm + dv + jitter[1],
+                word,
+                u + jitter[0],
+                v + jitter[1],
                 style.label_cap_mm,
-                segment.lead,
+                segment.lead if segment.lead in LEADS else None,
+                name,
+                before,
+                labels.colour,
             )
 
 
+def _label_position(sheet: Sheet, row: int, column: int, word: str) -> tuple[float, float]:
+    """Return the left edge and the middle of a lead name in mm."""
+    style, placement = sheet.style, sheet.style.labels.placement
+    du, dv = style.label_offset_mm
+    line = sheet.layout.rows[row]
+    segment = line.segments[column]
+    u, v = segment.start_mm + du, line.baseline_mm + dv
+    width = word_length_px(word, style.font, style.label_cap_mm * style.px_per_mm) / style.px_per_mm
+    if placement == "bar" and column:  # the bar is at the seam, before the gap
+        return u - style.seam_gap_mm, v
+    if placement == "trace":
+        first = round((max(u, segment.start_mm) - line.start_mm) * COLUMNS_PER_MM)
+        behind = sheet.curves[row][first : first + max(1, round(width * COLUMNS_PER_MM))]
+        behind = behind[np.isfinite(behind)]
+        return u, v - (float(np.median(behind)) if behind.size else 0.0)
+    if placement == "margin":
+        if column:
+            return segment.start_mm - du, v
+        has_pulse = style.pulse == "left" and style.single_pulse_row in (None, row)
+        pulse = style.pulse_gap_mm + pulse_width_mm(style) if has_pulse else 0.0
+        return max(u - width - pulse, style.paper[0] + 0.5), v
+    return u, v
+
+
 def print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
-    """Print the lines of the header and, on most pages, speed and gain in a footer with their marks."""
+    """Print the lines of the header and, on most pages, speed and gain in a footer with their marks.
+
+    The footer is omitted on pages with the footer of a report.
+    """
     style = sheet.style
     left, top, right, _ = style.paper
     cap = float(rng.uniform(1.6, 2.6))
     for line in range(style.header_lines):
         for column in range(int(rng.integers(1, 4))):
             numbers = {name: rng.integers(*span) for name, span in _HEADER_NUMBERS.items()}
-            word = str(rng.choice(_HEADER_LINES)).format(**numbers)
+            word = str(rng.choice(_HEADER_LINES)).format(**numbers, r=sheet.rate)
             u = left + 6 + column * (right - left) / 3 + rng.uniform(0, 4)
-            _print_word(sheet, word, u, top + 5 + line * cap * 1.9, cap)
-    if rng.random() < 0.12:
+            print_word(sheet, word, u, top + 5 + line * cap * 1.9, cap)
+    if style.report_footer or rng.random() < 0.12:
         return
     speed, gain = f"{style.speed_mm_s:g}", f"{style.gain_mm_mv:g}"
     space = " " if rng.random() < 0.4 else ""
@@ -117,7 +164,7 @@ def print_header_and_footer(sheet: Sheet, rng: np.random.Generator) -> None:
     u = left + rng.uniform(8, 70)
     for word, name, number in words:
         if word:
-            u += _print_word(sheet, word, u, style.footer_v_mm, cap, name, number) + rng.uniform(3, 30)
+            u += print_word(sheet, word, u, style.footer_v_mm, cap, name, number) + rng.uniform(3, 30)
 
 
 def place_qr_code(sheet: Sheet, rng: np.random.Generator) -> None:

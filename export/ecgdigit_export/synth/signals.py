@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.tracing.beat_prior import detect_beats
+
 Signals = NDArray[np.float32]
 RATE_HZ = 500
 DURATION_S = 10
@@ -19,6 +22,24 @@ def with_derived_leads(eight: Signals) -> Signals:
     i, ii = eight[0], eight[1]
     limb = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2])
     return np.concatenate([limb, eight[2:]]).astype(np.float32)
+
+
+_NEAREST_LEADS = {"V3R": "V1", "V4R": "V1", "V5R": "V1", "V6R": "V1", "V7": "V6", "V8": "V6", "V9": "V6"}
+"""Standard leads whose electrodes are nearest to those of right-sided and posterior leads."""
+
+
+def lead_signal(signals: Signals, lead: str) -> NDArray[np.float32]:
+    """Return the signal of a lead from twelve leads, (12, n), in the order of `LEADS`.
+
+    Recordings lack right-sided and posterior leads. Their signal is that of the nearest standard lead.
+    """
+    return np.asarray(signals[LEADS.index(_NEAREST_LEADS.get(lead, lead))], np.float32)
+
+
+def heart_rate(signals: Signals) -> int:
+    """Return the heart rate of twelve leads, (12, n), in beats per minute, or 70 without beats."""
+    intervals = np.diff(detect_beats(np.diff(signals.astype(np.float64), axis=1)))
+    return round(60 * RATE_HZ / float(np.median(intervals))) if intervals.size else 70
 
 
 def with_pacemaker(recording: Signals, rng: np.random.Generator) -> Signals:

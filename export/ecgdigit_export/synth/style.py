@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ecgdigit_export.synth.label_style import USUAL_LABELS, LabelStyle
+from ecgdigit_export.synth.rule_style import NO_RULES, RuleStyle
 from ecgdigit_export.synth.text import font_files
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
 
@@ -38,7 +40,16 @@ class GridStyle:
 class SheetStyle:
     """All properties of a sheet. Lengths and positions are in millimetres.
 
-    Vertical positions increase downwards. Major grid lines are at multiples of 5 mm.
+    Vertical positions increase downwards. Major grid lines are at multiples of 5 mm. The fields with default
+    values are properties of device reports. `report_style_from_rng` draws them.
+
+    pulse_plateau_mm: width of the plateau of calibration pulses.
+    single_pulse_row: index of the only row with a pulse, or None if every row has a pulse.
+    seam_gap_mm: blank part of each cell after the first of a row. The trace begins after it.
+    gap_hides_record: whether the record continues in the gap, or is paused.
+    has_consecutive_rows: whether each row continues the record where the previous row ends.
+    header_mm: height of the report header above the grid, or 0 without such a header.
+    report_footer: number that selects the wording of the footer of a report, or 0 for the usual footer.
     """
 
     px_per_mm: float
@@ -66,6 +77,24 @@ class SheetStyle:
     header_lines: int
     footer_v_mm: float
     qr_code: bool
+    pulse_plateau_mm: float = 5.0
+    single_pulse_row: int | None = None
+    seam_gap_mm: float = 0.0
+    gap_hides_record: bool = False
+    has_consecutive_rows: bool = False
+    header_mm: float = 0.0
+    report_footer: int = 0
+    labels: LabelStyle = USUAL_LABELS
+    rules: RuleStyle = NO_RULES
+
+
+_PULSE_FOOT_MM = 1.0
+"""Width of the horizontal lines on both sides of a calibration pulse. Hand-picked, not tuned."""
+
+
+def pulse_width_mm(style: SheetStyle) -> float:
+    """Return the width of a calibration pulse with its feet in mm."""
+    return style.pulse_plateau_mm + 2 * _PULSE_FOOT_MM
 
 
 # RGB colours of pens, grids and papers. Hand-picked, not tuned.
@@ -167,18 +196,27 @@ def _frame(
     return width, height, rng.uniform(6, width - trace_width - 2), min(bottom, height - 3), baselines
 
 
-def style_from_rng(rng: np.random.Generator, layout: str | None = None) -> SheetStyle:
-    """Return a random style.
+def style_from_rng(
+    rng: np.random.Generator,
+    layout: str | None = None,
+    *,
+    plan: LayoutPlan | None = None,
+    duration_s: float | None = None,
+) -> SheetStyle:
+    """Return a random style without the properties of device reports.
 
-    `layout` is a key of `ecgdigit_rt.layout.catalog.LAYOUTS`. If it is None, the layout is random. The page
-    format of the PhysioNet competition is frequent, because the pages of most archives are assumed to be
-    similar to it.
+    `layout` is a key of `ecgdigit_rt.layout.catalog.LAYOUTS`. `plan` is another layout and has precedence. If
+    both are None, the layout is random. The page format of the PhysioNet competition is frequent, because the
+    pages of most archives are assumed to be similar to it. `duration_s` is the duration of a row, 10 s by
+    default. It is shorter on pages with a high paper speed.
     """
-    plan = _plan(rng, layout)
+    plan = plan or _plan(rng, layout)
     speed = float(rng.choice((25.0, 50.0, 12.5), p=(0.70, 0.20, 0.10)))
     is_dense = len(plan.rows) >= 6  # rows with little space are not printed at double gain
     gain = float(rng.choice((10.0, 5.0, 20.0), p=(0.70, 0.30, 0) if is_dense else (0.70, 0.15, 0.15)))
     trace_width = 125.0 if speed == 12.5 else 250.0
+    if duration_s is not None:
+        trace_width = min(trace_width, duration_s * speed)
     width, height, start, footer, baselines = _frame(rng, plan, trace_width)
     left, top = -rng.uniform(0, 5), -rng.uniform(0, 5)
     paper = (left, top, left + width, top + height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def font_files() -> tuple[Path, ...]:
     return tuple(f for f in files if not any(word in f.name for word in _EXCLUDED) and _has_letters(f))
 
 
+@lru_cache(maxsize=1)
+def report_font_files() -> tuple[Path, ...]:
+    """Return the fonts that resemble those of device reports, in a stable order.
+
+    They are the serif fonts of Matplotlib and the user's fonts, $XDG_DATA_HOME/fonts, such as Liberation and
+    FreeFont, which have the metrics of Helvetica, Times and Courier.
+    """
+    user = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "fonts"
+    serif = sorted((Path(mpl.get_data_path()) / "fonts" / "ttf").glob("STIXGeneral*.ttf"))
+    files = (*serif, *sorted(user.rglob("*.[to]tf")))
+    return tuple(f for f in files if _has_letters(f))
+
+
 def _has_letters(path: Path) -> bool:
     """Return whether all `_PAGE_CHARACTERS` differ in shape. Missing characters are all the same box."""
     face = _font(path, 24)
@@ -60,3 +74,8 @@ def word_mask(word: str, font: Path, cap_height_px: float) -> NDArray[np.float32
     canvas = Image.new("L", (max(1, int(right - left) + 2), max(1, int(bottom - top) + 2)))
     ImageDraw.Draw(canvas).text((1 - left, 1 - top), word, fill=255, font=face)
     return np.asarray(canvas, np.float32) / np.float32(255)
+
+
+def word_length_px(word: str, font: Path, cap_height_px: float) -> float:
+    """Return the length in pixels of `word`, including spaces at its end."""
+    return float(_font(font, max(6, round(cap_height_px * 1.38))).getlength(word))

@@ -16,6 +16,7 @@ from ecgdigit_export.models.stages import Locate
 from ecgdigit_export.synth.truth import PageTruth
 from ecgdigit_export.train.augment import augment_colours
 from ecgdigit_kernels.unproject import OFF_PAPER, paper_from_pixels
+from ecgdigit_rt.results import LEADS
 from ecgdigit_rt.stages import (
     BASELINE,
     CLOSE_PX_PER_MM,
@@ -31,6 +32,11 @@ from ecgdigit_rt.stages import (
 # Number of close-ups per page. With 24, close-ups have 38 % of the pixels of the samples, and therefore 38 %
 # of the batches. Hand-picked, not tuned.
 _CLOSE_UPS = 24
+_CELL_START_PROBABILITY = {True: 0.06, False: 0.5}
+"""Probability that a close-up contains the start of a cell, on pages with and without lead names.
+
+Hand-picked, not tuned. Pages without them teach that V3R is not V3, and that a trace alone is not a name.
+"""
 UNKNOWN_TURN = -100  # default `ignore_index` of PyTorch's cross-entropy
 # Standard deviations, in cells (pixels of the heatmaps), of the Gaussians of marks and baselines.
 # Hand-picked, not tuned.
@@ -101,11 +107,20 @@ def _whole_page(
 def _close_up(
     image: NDArray[np.uint8], truth: PageTruth, rng: np.random.Generator
 ) -> dict[str, NDArray[np.generic]]:
-    """Return a close-up at about the scale of text detection. Most close-ups contain a mark, if possible."""
+    """Return a close-up at about the scale of text detection. Most close-ups contain a mark, if possible.
+
+    Some contain the start of a cell, where names without marks and pages without names are seen.
+    """
     scale = CLOSE_PX_PER_MM * np.exp(rng.normal(0, 0.15)) / truth.px_per_mm
     size = np.array(CLOSE_SIZE_PX) / scale
     middle = rng.uniform(0, 1, 2) * image.shape[1::-1]
-    if truth.marks and rng.random() < 0.85:
+    has_names = any(mark.name in LEADS for mark in truth.marks)
+    if rng.random() < _CELL_START_PROBABILITY[has_names]:
+        row = truth.layout.rows[int(rng.integers(len(truth.layout.rows)))]
+        start = row.segments[int(rng.integers(len(row.segments)))].start_mm
+        x, y = truth.pixels_from_mm(np.array(start), np.array(row.baseline_mm))
+        middle = np.array([float(x), float(y)]) + rng.uniform(-0.35, 0.35, 2) * size
+    elif truth.marks and rng.random() < 0.85:
         scale_marks = [mark for mark in truth.marks if mark.name in SPEEDS or mark.name in GAINS]
         # Only two of about twenty marks are speed and gain, but they determine the scale of all signals.
         candidates = scale_marks if scale_marks and rng.random() < 0.4 else truth.marks

@@ -87,6 +87,7 @@ def _crop(
     covered = np.clip(np.minimum(at + 1, curve.size - at), 0, 1)
     height_mm = np.interp(at, np.arange(curve.size), curve) + (centre - row.baseline_mm)
     bins = (half_height_mm - height_mm) * BINS_PER_MM
+    covered = np.where(np.isfinite(height_mm), covered, 0)  # the gaps between segments are blank
     bins = np.where(covered > 0, bins, ABSENT).astype(np.float32)
     starts = np.array([(segment.start_mm - row.start_mm) * COLUMNS_PER_MM for segment in row.segments])
     return {
