@@ -24,12 +24,12 @@ from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.minor_grid import refine_with_minor_lines
 from ecgdigit_rt.layout.baselines import find_baselines
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReading, read_layout
-from ecgdigit_rt.layout.ocr import ocr_words
 from ecgdigit_rt.layout.page_text import PageText, is_text_open, text_from_words
 from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
 from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
 from ecgdigit_rt.steps import Step, StepObserver, run_steps
+from ecgdigit_rt.text.ocr import ocr_words
 from ecgdigit_rt.tracing.assemble import (
     DEFAULT_ASSEMBLY,
     AssemblyOptions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Word:
     box_px: left, top, right and bottom in pixels.
     """
 
-    text: str
+    text: str = field(repr=False)
     box_px: tuple[float, float, float, float]
 
     def rotated(self, size_px: tuple[int, int], quarter_turns: int) -> Word:

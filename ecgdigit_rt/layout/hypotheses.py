@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ecgdigit_rt.layout.catalog import INVERTED_PREFIX, LAYOUTS, LayoutPlan, lead_from_cell
 from ecgdigit_rt.layout.evidence import Evidence, clip
 from ecgdigit_rt.layout.name_field import NamedCell, NameField, NameMatch
-from ecgdigit_rt.layout.printed_facts import PrintedFacts
 from ecgdigit_rt.layout.row_curve import RowCurve
 from ecgdigit_rt.layout.signal_evidence import (
     SIMULTANEOUS,
@@ -24,6 +23,7 @@ from ecgdigit_rt.layout.signal_evidence import (
 )
 from ecgdigit_rt.layout.text_evidence import NO_FACTS, text_evidence
 from ecgdigit_rt.results import ALL_LEADS, LEADS
+from ecgdigit_rt.text.facts import PrintedFacts
 
 Values = NDArray[np.float64]
 

@@ -15,9 +15,9 @@ import numpy as np
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.marks import find_labels, printed_value
 from ecgdigit_rt.layout.paper_heatmap import CELL_U_MM, CELL_V_MM, PaperHeatmap
-from ecgdigit_rt.layout.printed_facts import PrintedFacts, facts_from_words
 from ecgdigit_rt.results import FURTHER_LEADS, LEADS
 from ecgdigit_rt.stages import GAINS, HEATMAPS, SPEEDS, STANDARD_SPEED_MM_S
+from ecgdigit_rt.text.facts import PrintedFacts, facts_from_words
 from ecgdigit_rt.words import Word
 
 _EXACT, _RECOGNIZED = 0.98, 0.6

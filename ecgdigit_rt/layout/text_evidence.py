@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ecgdigit_rt.layout.catalog import LayoutPlan
 from ecgdigit_rt.layout.evidence import Evidence
-from ecgdigit_rt.layout.printed_facts import PrintedFacts
 from ecgdigit_rt.layout.row_curve import RowCurve
+from ecgdigit_rt.text.facts import PrintedFacts
 
 NO_FACTS = PrintedFacts()
 """Facts of a page without words."""

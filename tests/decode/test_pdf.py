@@ -14,7 +14,7 @@ from sample_image import HEIGHT, WIDTH, assert_same, page, save_image
 
 from ecgdigit_rt.decode.file_formats import rgb_from_file, rgb_from_page
 from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
-from ecgdigit_rt.decode.pdf import MAX_RENDERED_PIXELS
+from ecgdigit_rt.decode.pdf_scale import MAX_RENDERED_PIXELS
 from ecgdigit_rt.errors import ImageSizeOutOfRange, PasswordProtected, UnreadableImage, UnsupportedType
 from ecgdigit_rt.results import PageRef
 

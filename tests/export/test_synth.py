@@ -71,7 +71,7 @@ def test_each_layout_is_drawn_with_all_its_leads(name: str) -> None:
     leads = {lead_from_cell(cell) for row in plan.rows for cell in row}
     assert {mark.name for mark in sheet.marks} >= leads
     assert {segment.lead for row in sheet.layout.rows for segment in row.segments} == leads
-    assert leads == set(LEADS[: len(leads)])
+    assert leads in ({*LEADS}, {*LEADS[:6]}, {*LEADS[6:]})
     assert all(curve.size == 5000 for curve in sheet.curves)
 
 

@@ -18,6 +18,7 @@ import pytest
 from doc_blocks import Block, blocks_of, commands_in, inline_commands, parse, unknown_options
 
 import ecgdigit_rt
+from ecgdigit_rt import Doubt
 from ecgdigit_rt.classical.pipeline import CLASSICAL_STEPS, ClassicalState
 from ecgdigit_rt.pipeline import STEPS, PageState
 from ecgdigit_rt.results import Digitized, Failed, Layout, Lead, PageRef, Provenance, Row, Segment
@@ -104,7 +105,7 @@ def test_the_command_line_reference_is_up_to_date() -> None:
     )
 
 
-PUBLIC = (ecgdigit_rt.Digitizer, Digitized, Lead, Layout, Row, Segment, Provenance, Failed, PageRef)
+PUBLIC = (ecgdigit_rt.Digitizer, Digitized, Lead, Layout, Row, Segment, Provenance, Failed, PageRef, Doubt)
 
 
 @pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecgdigit_rt import errors
+from ecgdigit_rt.doubts import DOUBTS, Doubt
 from ecgdigit_rt.errors import EcgDigitError
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -39,6 +40,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.NoPageFound(),
     errors.NotAnEcg("no names"),
     errors.QualityTooLow(7.1, 12.0),
+    errors.PageDoubtful([str(Doubt("D-SPEED-01", "25 mm/s is printed, and 50 mm/s is specified."))]),
     errors.ReportMalformed(HERE),
     errors.NoGridFound(),
     errors.NoRowsFound("blank"),
@@ -94,10 +96,19 @@ def test_every_leaf_has_an_example() -> None:
 
 
 def test_ids_and_headings_match_both_ways() -> None:
-    headings = re.findall(r"^## (\S+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    headings = re.findall(r"^## (E-\S+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
     ids = [type(error).id for error in EXAMPLES]
     assert len(set(ids)) == len(ids)
     assert sorted(headings) == sorted(ids)
+
+
+def test_doubts_and_headings_match_both_ways() -> None:
+    section = DOCS.read_text(encoding="utf-8").partition("\n## Doubts\n")[2].partition("\n## ")[0]
+    headings = re.findall(r"^### (\S+)$", section, re.MULTILINE)
+    assert headings == list(DOUBTS)
+    assert all(re.fullmatch(r"D-[A-Z]+-\d\d", doubt_id) for doubt_id in DOUBTS)
+    texts = re.findall(r"^### (\S+)\n\n\*\*(.+)\.\*\* ", section, re.MULTILINE)
+    assert dict(texts) == dict(DOUBTS), "each text starts with the summary of the doubt"
 
 
 def test_docs_and_tree_list_the_class_and_its_builtin() -> None:

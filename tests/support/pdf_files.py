@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from sample_image import HEIGHT, WIDTH
 
 A4 = (595, 842)  # width and height in points
+
+_HELVETICA = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 
 NOISE = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
 
@@ -23,7 +27,7 @@ def pdf(*contents: bytes, size: tuple[float, float] = A4, page_keys: bytes = b""
         3: more or b"null",
     }
     for number, content in zip(pages, contents, strict=True):
-        resources = b"/Resources<</XObject<</Im 3 0 R>>>>"
+        resources = b"/Resources<</XObject<</Im 3 0 R>>/Font<</F %s>>>>" % _HELVETICA
         objects[number] = b"<</Type/Page/Parent 2 0 R/Contents %d 0 R%s%s>>" % (
             number + 1,
             resources,
@@ -42,6 +46,16 @@ def pdf(*contents: bytes, size: tuple[float, float] = A4, page_keys: bytes = b""
         len(out),
     )
     return out + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + tail
+
+
+def text_at(x: float, y: float, text: str, size: float = 24, angle_deg: float = 0) -> bytes:
+    """Return a content stream that prints text in Helvetica from this point on.
+
+    Coordinates are in points from the bottom left. `angle_deg` is the counter-clockwise rotation of the line.
+    """
+    cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    matrix = b"%f %f %f %f %f %f Tm" % (cosine, sine, -sine, cosine, x, y)
+    return b"BT /F %f Tf %s (%s) Tj ET " % (size, matrix, text.encode("latin-1"))
 
 
 def image_object(width: int, height: int, body: bytes, keys: bytes = b"/ColorSpace/DeviceRGB") -> bytes:

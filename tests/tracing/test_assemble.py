@@ -10,11 +10,11 @@ from flat_mesh import flat_mesh
 
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.baselines import Baseline
-from ecgdigit_rt.layout.catalog import LAYOUTS
+from ecgdigit_rt.layout.catalog import LAYOUTS, plan_from_text
 from ecgdigit_rt.layout.match import layout_from_plan
 from ecgdigit_rt.results import Layout, Lead
 from ecgdigit_rt.tracing.assemble import rotate_points, segments_from_traces, stretch_layout
-from ecgdigit_rt.tracing.ecg_check import longest_segments
+from ecgdigit_rt.tracing.ecg_check import confident_leads, longest_segments
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 
@@ -95,3 +95,24 @@ def test_points_rotate_with_the_image(turns: int) -> None:
     point = np.array([[9.5, 2.5]], np.float32)
     x, y = rotate_points(point, (11, 7), turns)[0]
     assert np.rot90(image, -turns)[int(y), int(x)] == 255
+
+
+def test_rows_of_one_lead_continue_each_other() -> None:
+    baselines = [Baseline(40.0 + 40 * i, 20.0, 270.0, 1.0) for i in range(3)]
+    rough = layout_from_plan(plan_from_text("II/II/II"), baselines, 22.0, 266.0, 25.0, 10.0)
+    layout = stretch_layout(rough, 20.0, 270.0)
+    assert [row.segments[0].start_s for row in layout.rows] == pytest.approx([0, 10, 20])
+    assert [row.segments[0].end_s for row in layout.rows] == pytest.approx([10, 20, 30])
+    assert [(row.start_mm, row.end_mm) for row in layout.rows] == [(20.0, 270.0)] * 3
+    height = np.arange(5200) / 100.0
+    segments = segments_from_traces(layout, traces_from_curve(layout, height, 15.0), flat_mesh())
+    assert [lead.start_s for lead in segments] == pytest.approx([0, 10, 20])
+    (lead,) = confident_leads(segments).values()
+    assert (lead.start_s, lead.mv.size) == (0, 15000)
+    assert np.diff(lead.mv).min() < -4, "the second row begins like the first one"
+
+
+def test_simultaneous_rows_start_together() -> None:
+    baselines = [Baseline(40.0 + 40 * i, 20.0, 270.0, 1.0) for i in range(3)]
+    rough = layout_from_plan(plan_from_text("I/II/III"), baselines, 22.0, 266.0, 25.0, 10.0)
+    assert [row.segments[0].start_s for row in stretch_layout(rough, 20.0, 270.0).rows] == [0, 0, 0]

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from paper_page import digitized_page, signals
 
-from ecgdigit_rt.results import PageRef
+from ecgdigit_rt.doubts import Doubt
+from ecgdigit_rt.results import WRONG_IF_DOUBTFUL, WRONG_PAGE_ERROR, PageRef
 from ecgdigit_rt.tracing.assemble import expected_error_mm
 
 STEP_MM = 0.05
@@ -50,3 +51,22 @@ def test_the_expected_db_of_a_page_is_its_ratio_of_powers() -> None:
         name: replace(lead, expected_error_mv=float(lead.mv.std()) / 10) for name, lead in page.leads.items()
     }
     assert replace(page, leads=leads).expected_db == pytest.approx(20)
+
+
+def test_doubts_lower_the_expected_db() -> None:
+    page = digitized_page(PageRef(Path("page.png")), signals(0))
+    doubts = (Doubt("D-LAYOUT-01", "Two layouts fit."),)
+    assert math.isnan(replace(page, doubts=doubts).expected_db), "leads without an expected error"
+    leads = {
+        name: replace(lead, expected_error_mv=float(lead.mv.std()) / 10) for name, lead in page.leads.items()
+    }
+    doubtful = replace(page, leads=leads, doubts=doubts)
+    error = (1 - WRONG_IF_DOUBTFUL) * 0.01 + WRONG_IF_DOUBTFUL * WRONG_PAGE_ERROR
+    assert doubtful.expected_db == pytest.approx(-10 * math.log10(error))
+    assert doubtful.expected_db < 20 - 10
+
+
+def test_unrelated_signals_have_the_error_of_a_wrong_page() -> None:
+    rng = np.random.default_rng(0)
+    true, wrong = rng.normal(size=(2, 100_000))
+    assert np.square(true - wrong).sum() / np.square(true).sum() == pytest.approx(WRONG_PAGE_ERROR, rel=0.02)

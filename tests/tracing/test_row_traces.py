@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -12,15 +12,19 @@ from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.catalog import LAYOUTS
 from ecgdigit_rt.layout.match import layout_from_plan
 from ecgdigit_rt.results import Layout
-from ecgdigit_rt.tracing.row_traces import lead_traces, page_traces, predict_rows
-from ecgdigit_rt.tracing.strip_inference import StripPredictor
+from ecgdigit_rt.tracing.row_traces import lead_traces, page_traces, predict_lines
+from ecgdigit_rt.tracing.strip_inference import StripBox, StripPredictor
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
+
+
+def lines_between(start_mm: float, end_mm: float) -> list[Baseline]:
+    """Return three lines with these approximate ends."""
+    return [Baseline(40.0 + 40 * i, start_mm, end_mm, 1.0) for i in range(3)]
 
 
 def layout_3x4(start_mm: float, end_mm: float) -> Layout:
     """Return a 3x4 layout with approximate ends."""
-    baselines = [Baseline(40.0 + 40 * i, start_mm, end_mm, 1.0) for i in range(3)]
-    return layout_from_plan(LAYOUTS["3x4"], baselines, start_mm, end_mm, 25.0, 10.0)
+    return layout_from_plan(LAYOUTS["3x4"], lines_between(start_mm, end_mm), start_mm, end_mm, 25.0, 10.0)
 
 
 def predictor_from(predict: Callable[..., StripPrediction]) -> StripPredictor:
@@ -33,22 +37,60 @@ def drawn_strip(curve: np.ndarray, presence: np.ndarray, start_mm: float, half_m
     return StripPrediction(logits, presence.astype(np.float32), start_mm, half_mm)
 
 
-def test_a_record_wider_than_its_strips_is_predicted_again() -> None:
+class DrawnRecord:
+    """Predictor of a level record, which is visible from `first_mm` to `last_mm`. It stores its strips."""
+
+    def __init__(self, first_mm: float, last_mm: float) -> None:
+        self.ends_mm = first_mm, last_mm
+        self.spans: list[tuple[float, float]] = []
+
+    def __call__(self, boxes: Sequence[StripBox]) -> list[StripPrediction]:
+        return [self._predict(box) for box in boxes]
+
+    def _predict(self, box: StripBox) -> StripPrediction:
+        self.spans.append((box.start_mm, box.end_mm))
+        u = box.start_mm + np.arange(round((box.end_mm - box.start_mm) * 20)) / 20
+        presence = np.where((u >= self.ends_mm[0]) & (u < self.ends_mm[1]), 5, -5).astype(np.float32)
+        logits = np.zeros((round(8 * box.half_height_mm), u.size), np.float32)
+        return StripPrediction(logits, presence, box.start_mm, box.half_height_mm)
+
+
+@pytest.mark.parametrize(
+    ("ends_mm", "wider"),
+    [((10, 260), (-7, 274)), ((20, 290), (18, 299)), ((0, 290), (-7, 299)), ((20, 270), None)],
+)
+def test_a_record_wider_than_its_strips_is_predicted_again(
+    ends_mm: tuple[float, float], wider: tuple[float, float] | None
+) -> None:
+    record = DrawnRecord(*ends_mm)
+    strips = predict_lines(record, lines_between(30, 262))
+    assert record.spans == [(18, 274)] * 3 + ([wider] * 3 if wider else [])
+    visible = max(ends_mm[0], record.spans[-1][0]), min(ends_mm[1], record.spans[-1][1])
+    assert strips[0].extent_mm == pytest.approx(visible, abs=0.06)
+
+
+def test_the_strips_of_all_lines_span_the_longest_strong_line() -> None:
+    record = DrawnRecord(12, 258)
+    lines = lines_between(30, 240)
+    lines.append(Baseline(160.0, 12.0, 258.0, 0.9))  # a rhythm strip
+    faint = Baseline(200.0, 2.0, 290.0, 0.4)  # a line of text
+    strips = predict_lines(record, [*lines, faint])
+    assert record.spans == [(0, 270)] * 5
+    assert len(strips) == 5
+
+
+def test_faint_lines_do_not_widen_the_strips() -> None:
+    lines = lines_between(30, 262)
+    faint = [Baseline(160.0 + 10 * k, 30.0, 262.0, 0.3) for k in range(4)]
+    record, wide = DrawnRecord(35, 258), DrawnRecord(0, 300)
     spans = []
 
-    def predict(start: float, end: float, _baseline: float, half: float) -> StripPrediction:
-        spans.append((start, end))
-        u = start + np.arange(round((end - start) * 20)) / 20
-        presence = np.where((u >= 10) & (u < 260), 5, -5).astype(np.float32)
-        return StripPrediction(np.zeros((round(8 * half), u.size), np.float32), presence, start, half)
+    def predict(boxes: Sequence[StripBox]) -> list[StripPrediction]:
+        spans.extend((box.start_mm, box.end_mm) for box in boxes)
+        return [(record if box.baseline_mm < 150 else wide)([box])[0] for box in boxes]
 
-    predictor = predictor_from(predict)
-    strips = predict_rows(predictor, layout_3x4(30, 262))
-    assert spans == [(18, 274)] * 3 + [(-7, 274)] * 3
-    assert strips[0].extent_mm == pytest.approx((10, 260), abs=0.06)
-    spans.clear()
-    predict_rows(predictor, layout_3x4(12, 258))
-    assert len(spans) == 3
+    predict_lines(predict, [*lines, *faint])
+    assert spans == [(18, 274)] * 7
 
 
 def test_traces_that_leave_their_strip_are_traced_in_taller_strips() -> None:
@@ -62,7 +104,7 @@ def test_traces_that_leave_their_strip_are_traced_in_taller_strips() -> None:
         return drawn_strip(curve, np.where((u >= 20) & (u < 270), 5, -5), start, half)
 
     layout, predictor = layout_3x4(20, 270), predictor_from(predict)
-    traces = page_traces(predictor, predict_rows(predictor, layout), layout)
+    traces = page_traces(predictor, predict_lines(predictor, lines_between(20, 270)), layout)
     assert half_heights == [20.0] * 3 + [40.0, 40.0, 80.0] * 3
     assert [round(float(trace.height_mm.max())) for trace in traces[0]] == [26, 0, 50, 0]
 

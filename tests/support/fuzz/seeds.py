@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from pdf_files import pdf, scan
+from pdf_files import pdf, scan, text_at
 from PIL import Image
 from sample_image import GREY, exif, image_bytes, page
 from tiff_files import oriented_tiff
@@ -76,7 +76,8 @@ def _dicom() -> list[bytes]:
 
 
 def _pdf() -> list[bytes]:
-    drawing = pdf(b"1 0 0 RG 3 w 10 10 m 500 700 l S", b"BT ET", size=(595, 842))
+    text = text_at(50, 400, "25 mm/s 10 mm/mV") + text_at(200, 300, "aVR", angle_deg=90)
+    drawing = pdf(b"1 0 0 RG 3 w 10 10 m 500 700 l S", text, size=(595, 842))
     return [drawing, scan(150), image_bytes(IMAGE, "PDF"), image_bytes(IMAGE.convert("1"), "PDF")]
 
 

@@ -10,11 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from ecgdigit_rt.decode import dicom, heic, opencv_image, pdf, tiff
-from ecgdigit_rt.decode.file_formats import HEAD_BYTES, FileFormat, page_count, rgb_from_page
+from ecgdigit_rt.decode.file_formats import (
+    HEAD_BYTES,
+    FileFormat,
+    page_count,
+    rgb_from_page,
+    words_from_page,
+)
 from ecgdigit_rt.errors import EcgDigitError
 from ecgdigit_rt.formats.submission_csv import read_submission
 from ecgdigit_rt.formats.test_csv import MAX_RATE_HZ, MAX_ROWS, read_test_csv
 from ecgdigit_rt.results import LEADS, PageRef
+from ecgdigit_rt.text.facts import facts_from_words
 
 MAX_PIXELS = 2_000_000
 _MAX_PAGES = 3  # maximum number of pages decoded, because a file may declare many equal pages
@@ -23,7 +30,7 @@ _FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else
 
 
 def check_decoding(file_format: FileFormat, data: bytes) -> None:
-    """Decode the pages of a file with these bytes, unless the bytes are of another format."""
+    """Decode pixels and words of a file with these bytes, unless the bytes are of another format."""
     if not file_format.matches(data[:HEAD_BYTES]):
         return
     path = _FOLDER / "page"
@@ -35,6 +42,7 @@ def check_decoding(file_format: FileFormat, data: bytes) -> None:
     for number in range(min(count, _MAX_PAGES)):
         try:
             pixels = rgb_from_page(PageRef(path, number), MAX_PIXELS)
+            words = words_from_page(PageRef(path, number), MAX_PIXELS)
         except EcgDigitError:
             continue
         assert pixels.dtype == np.uint8
@@ -42,6 +50,11 @@ def check_decoding(file_format: FileFormat, data: bytes) -> None:
         assert pixels.shape[2] == 3
         assert pixels.flags.c_contiguous
         assert pixels.size <= 3 * MAX_PIXELS
+        height, width, _ = pixels.shape
+        for left, top, right, bottom in (word.box_px for word in words):
+            assert 0 <= left < right <= width
+            assert 0 <= top < bottom <= height
+        facts_from_words(words)
 
 
 def check_test_csv(data: bytes) -> None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ecgdigit_rt.layout.text_lines import Box, TextRun
 from ecgdigit_rt.results import ALL_LEADS
+from ecgdigit_rt.text.lines import Box, TextRun
 
 
 @dataclass(frozen=True, slots=True)

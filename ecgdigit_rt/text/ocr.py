@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_engine.backends.telemetry import disable_onnxruntime_telemetry
 from ecgdigit_engine.cpu import usable_cpus
-from ecgdigit_rt.layout.roman_numerals import is_numeral_like, verified_numeral
+from ecgdigit_rt.text.roman_numerals import is_numeral_like, verified_numeral
 from ecgdigit_rt.words import Word
 
 MAX_SIDE_PX = 2000

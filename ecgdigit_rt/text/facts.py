@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ecgdigit_rt.layout.layout_code import layout_values
-from ecgdigit_rt.layout.lead_labels import PrintedLead, lead_from_statement, lead_labels
-from ecgdigit_rt.layout.printed_rate import rates_from_line
-from ecgdigit_rt.layout.printed_scale import gains_from_texts, speeds_from_texts
-from ecgdigit_rt.layout.text_lines import lines_from_words
+from ecgdigit_rt.text.layout_code import layout_values
+from ecgdigit_rt.text.lead_labels import PrintedLead, lead_from_statement, lead_labels
+from ecgdigit_rt.text.lines import lines_from_words
+from ecgdigit_rt.text.rate import rates_from_line
+from ecgdigit_rt.text.scale import gains_from_texts, speeds_from_texts
 from ecgdigit_rt.words import Word
 
 _MAX_RATE_DIFFERENCE_BPM = 2.0  # between two printed heart rates that agree; hand-picked, not tuned

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecgdigit_rt.layout.layout_code import GROUP_CODE
+from ecgdigit_rt.text.layout_code import GROUP_CODE
 
 _RATES_BPM = (20.0, 300.0)  # other numbers are not heart rates; hand-picked, not tuned
 

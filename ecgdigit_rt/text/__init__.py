@@ -1,0 +1,1 @@
+"""Printed text of a page: text recognition, and the facts that words state."""
