@@ -21,6 +21,7 @@ from ecgdigit_rt.models import STAGES, load_models, load_sampler
 from ecgdigit_rt.pipeline import Pipeline, PipelineOptions
 from ecgdigit_rt.results import Digitized, PageRef, Provenance
 from ecgdigit_rt.stages import SAMPLED_TRACE
+from ecgdigit_rt.text.ocr import ocr_version
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
 from ecgdigit_rt.words import WordSource
 
@@ -91,6 +92,7 @@ class NeuralMethod:
             "software": _SOFTWARE,
             "models": f"{self._family} (SHA-256 {weights[:16]})",
             "device": str(opener),
+            "text recognition": ocr_version() if options.ocr else "off",
         }
 
     def reader(self, threads: int) -> Pipeline:

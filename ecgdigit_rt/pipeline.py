@@ -204,6 +204,7 @@ def _assemble(state: PageState) -> Digitized:
         notes=((_INVERTED_NOTE,) if state.located.is_inverted else ()) + state.reading.notes,
         witness=partial(
             signal_doubts,
+            speed_mm_s=state.reading.layout.speed_mm_s,
             speed_source=state.reading.speed_source,
             printed_rate=state.reading.printed_rate,
         ),

@@ -29,6 +29,7 @@ from ecgdigit_rt.cli.run_options import (
     MethodName,
     MinQuality,
     NoBeatPrior,
+    NoOcr,
     OnlyFailed,
     Out,
     Overlay,
@@ -59,6 +60,7 @@ def run(
     gain: Gain = None,
     min_quality: MinQuality = None,
     strict: Strict = False,
+    no_ocr: NoOcr = False,
     models: ModelsName = "lite",
     method: MethodName = Method.networks,
     backend: Backend = "auto",
@@ -87,7 +89,7 @@ def run(
 
     options = (
         models, tta.value, enforce_einthoven, no_beat_prior, layout, speed, gain, min_quality, strict,
-        max_pixels, method.value, backend, device, precision,
+        not no_ocr, max_pixels, method.value, backend, device, precision,
     )  # fmt: skip
     if only_failed and restart:
         raise typer.BadParameter(

@@ -87,6 +87,14 @@ Strict = Annotated[
     bool,
     typer.Option("--strict", help="Reject doubtful pages, whose signals may be wrong. They fail."),
 ]
+NoOcr = Annotated[
+    bool,
+    typer.Option(
+        "--no-ocr",
+        help="Do not recognize the text of pages on which the networks read no speed, gain or lead names. "
+        "Text recognition requires the extra ocr.",
+    ),
+]
 MethodName = Annotated[
     Method, typer.Option("--method", help="classical uses no networks and does not read printed text.")
 ]

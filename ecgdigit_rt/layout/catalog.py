@@ -49,12 +49,12 @@ class LayoutPlan:
 
     @property
     def is_rare(self) -> bool:
-        """Whether the layout is much rarer than those that most machines print."""
+        """True if the layout is much rarer than those that most machines print."""
         return self.frequency < _RARE_FREQUENCY
 
     @property
     def is_consecutive(self) -> bool:
-        """Whether several rows show the same single lead, one after another in time."""
+        """True if several rows show the same single lead, one after another in time."""
         return len(self.rows) > 1 and len(set(self.rows)) == 1 and self.columns == 1
 
     def is_strip(self, row: int) -> bool:

@@ -301,8 +301,8 @@ def _beat_evidence(plan: LayoutPlan, agreement: Values) -> Iterator[Evidence]:
         else:
             foreign += 1
             points += _FOREIGN_STRIP_POINTS if plan.is_strip(row) else _FOREIGN_POINTS
-    verb = "do not coincide" if plan.is_consecutive else "coincide"
-    text = f"beats of {agreement.size - foreign} of {agreement.size} rows {verb}"
+    state = "do not coincide" if plan.is_consecutive else "coincide"
+    text = f"beats of {agreement.size - foreign} of {agreement.size} rows {state}"
     if agreement.size > 1:
         yield Evidence("beats", text, points)
 

@@ -90,7 +90,7 @@ class LayoutReading:
 
     @property
     def is_scale_confirmed(self) -> bool:
-        """Whether the pulses have the height of 1 mV. If so, the scale of a page without a grid is right."""
+        """True if the pulses have the height of 1 mV, so that the scale is right even without a grid."""
         if len(self.pulse_heights_mm) < _MIN_PULSES:
             return False
         ratio = 2 * float(np.median(self.pulse_heights_mm)) / self.layout.gain_mm_mv

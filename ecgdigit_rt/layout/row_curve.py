@@ -50,7 +50,7 @@ class RowCurve:
 
     @cached_property
     def is_straight(self) -> bool:
-        """Whether the curve is a straight line, such as a frame or a rule. An empty curve is straight."""
+        """True if the curve is a straight line, such as a frame or a rule. An empty curve is straight."""
         rise = np.abs(self.height_mm[_SLOPE_STEPS:] - self.height_mm[:-_SLOPE_STEPS])
         return rise.size == 0 or float(np.quantile(rise, 0.98)) < _STRAIGHT_MM
 

@@ -26,6 +26,7 @@ class DigitizeOptions:
     gain_mm_mv: float | None = None
     min_quality_db: float | None = None
     strict: bool = False
+    ocr: bool = True
     max_pixels: int = MAX_PIXELS
     method: str = "networks"
     backend: str = "auto"

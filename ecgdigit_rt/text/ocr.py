@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +56,11 @@ _DETECTION, _RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 def ocr_available() -> bool:
     """Return whether the extra `ocr` is installed with the networks that it should contain."""
     return _model_folder() is not None
+
+
+def ocr_version() -> str:
+    """Return the package and version that recognizes text, or `none`. It affects results."""
+    return f"rapidocr {version('rapidocr')}" if ocr_available() else "none"
 
 
 def ocr_words(image: NDArray[np.uint8]) -> tuple[Word, ...]:

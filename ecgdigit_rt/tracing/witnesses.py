@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.results import Lead
+from ecgdigit_rt.stages import SPEEDS, STANDARD_SPEED_MM_S
 from ecgdigit_rt.tracing.beat_prior import detect_beats
 
 Values = NDArray[np.float64]
@@ -23,7 +24,6 @@ _USUAL_RATE, _RATE_DEVIATION = 75.0, 0.3
 _USUAL_QRS_S, _QRS_DEVIATION = 0.052, 0.35
 """Medians of the heart rate and of the duration of the steep part of a QRS complex, and the deviations of
 their logarithms. Measured: deviations of 0.27, and of 0.24 to 0.33."""
-_SPEED_FACTORS = (0.5, 2.0)
 _OTHER_SPEED = {"assumed": 2.0, "faint": 0.7}
 """Logarithm of the likelihood ratio from which heart rate and QRS complexes contradict a paper speed that was
 assumed, or an unusual one that was read faintly. Measured: 2 is exceeded by 2 % of the recordings with the
@@ -150,11 +150,16 @@ def _simultaneous(leads: Mapping[str, Lead]) -> list[list[Lead]]:
 
 
 def signal_doubts(
-    leads: Mapping[str, Lead], *, speed_source: str = "clear", printed_rate: float | None = None
+    leads: Mapping[str, Lead],
+    *,
+    speed_mm_s: float = STANDARD_SPEED_MM_S,
+    speed_source: str = "clear",
+    printed_rate: float | None = None,
 ) -> Iterator[Doubt]:
     """Yield the doubts about the leads of a page.
 
-    `speed_source` is `clear`, `faint` or `assumed`, see `ecgdigit_rt.layout.calibration.Calibration`.
+    `speed_mm_s` is the paper speed, and `speed_source` is `clear`, `faint` or `assumed`, see
+    `ecgdigit_rt.layout.calibration.Calibration`.
     `printed_rate` is the printed heart rate in beats per minute.
     """
     if not leads:
@@ -162,7 +167,9 @@ def signal_doubts(
     rhythm = rhythm_from_leads(leads)
     if rhythm.rate < _MIN_RATE or rhythm.rate > _MAX_RATE:
         yield Doubt("D-RATE-01", f"A heart rate of {rhythm.rate:.0f} beats per minute is not possible")
-    elif not printed_rate and _other_speed_points(rhythm) > _OTHER_SPEED.get(speed_source, np.inf):
+    elif not printed_rate and _other_speed_points(rhythm, speed_mm_s) > _OTHER_SPEED.get(
+        speed_source, np.inf
+    ):
         rate, qrs_ms = rhythm.rate, rhythm.qrs_s * 1000
         text = f"a heart rate of {rate:.0f} beats per minute with QRS complexes of {qrs_ms:.0f} ms"
         yield Doubt("D-SPEED-01", f"The paper speed is not clear, and it leads to {text}")
@@ -176,15 +183,16 @@ def signal_doubts(
     yield from _flat_leads(leads)
 
 
-def _other_speed_points(rhythm: Rhythm) -> float:
-    """Return the log-likelihood ratio of half or twice the paper speed, by heart rate and QRS complexes."""
+def _other_speed_points(rhythm: Rhythm, speed_mm_s: float) -> float:
+    """Return the log-likelihood ratio of the best other paper speed, by heart rate and QRS complexes."""
 
     def points(factor: float) -> float:
         rate = np.log(rhythm.rate * factor / _USUAL_RATE) / _RATE_DEVIATION
         qrs = np.log(rhythm.qrs_s / factor / _USUAL_QRS_S) / _QRS_DEVIATION
         return -0.5 * float(rate**2 + qrs**2)
 
-    return max(points(factor) for factor in _SPEED_FACTORS) - points(1.0)
+    others = [speed for speed in SPEEDS.values() if speed != speed_mm_s]
+    return max(points(speed / speed_mm_s) for speed in others) - points(1.0)
 
 
 def _flat_leads(leads: Mapping[str, Lead]) -> Iterator[Doubt]:
@@ -196,8 +204,7 @@ def _flat_leads(leads: Mapping[str, Lead]) -> Iterator[Doubt]:
     flat = [name for name, span in spans.items() if span < _FLAT_MV]
     others = [span for name, span in spans.items() if name not in flat]
     if flat and others and np.median(others) > _BEATING_MV:
-        verb = "is" if len(flat) == 1 else "are"
-        yield Doubt("D-LEADS-03", f"{', '.join(flat)} {verb} flat, but the other leads show beats")
+        yield Doubt("D-LEADS-03", f"Flat beside leads that show beats: {', '.join(flat)}")
 
 
 def _smooth(signal: NDArray[np.floating], width: float) -> Values:
