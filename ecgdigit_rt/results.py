@@ -210,7 +210,7 @@ class Provenance:
     software : str
         Name and version, such as "ecgdigit-rt 0.5.0".
     models : str
-        Model family and version, such as "lite 0.5.0".
+        Model family and version, such as "lite 0.6.0".
     device : str
         Backend with device and precision, such as "onnxruntime 1.31 (cpu, fp32)".
     """

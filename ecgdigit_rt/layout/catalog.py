@@ -62,7 +62,7 @@ class LayoutPlan:
         return len(self.rows[row]) < self.columns
 
 
-_RARE_FREQUENCY = 0.02
+_RARE_FREQUENCY = 0.02  # hand-picked, not tuned
 
 # The frequencies are estimates from 60 real pages of public archives, smoothed.
 LAYOUTS: dict[str, LayoutPlan] = {

@@ -53,7 +53,7 @@ _POSSIBLE = 22.0
 relations of the limb leads and two rhythm strips. Hand-picked, not tuned."""
 _MAX_COMPLETED = 5  # maximum number of hypotheses whose signals are compared. Hand-picked, not tuned.
 _CLEAR_ROW = 0.8  # minimum strength of a clear row, relative to the weakest row of the layout. Hand-picked.
-_OTHER_STRIP_POINTS = 2.2
+_OTHER_STRIP_POINTS = 3.0
 """Points by which another lead must fit a rhythm strip better to contradict its name. Measured: exceeded by 2
 of 230 right rhythm strips."""
 _MIN_MOVED = 3  # minimum number of contradicted names from which other orders are tried. Hand-picked.

@@ -36,9 +36,8 @@ def predict_lines(predictor: StripPredictor, baselines: Sequence[Baseline]) -> l
     strongest = max(line.strength for line in baselines)
     strong = [line.strength > _STRONG_LINE * strongest for line in baselines]
     rows = [line for line, is_strong in zip(baselines, strong, strict=True) if is_strong]
-    start = min(float(np.median([line.start_mm for line in rows])), *(line.start_mm for line in rows))
-    end = max(float(np.median([line.end_mm for line in rows])), *(line.end_mm for line in rows))
-    start, end = start - _MARGIN_MM, end + _MARGIN_MM
+    start = float(np.median([line.start_mm for line in rows])) - _MARGIN_MM
+    end = float(np.median([line.end_mm for line in rows])) + _MARGIN_MM
     strips = _predict(predictor, baselines, start, end)
     cut = [strip for strip, is_strong in zip(strips, strong, strict=True) if is_strong and not strip.is_empty]
     is_cut_left = sum(strip.extent[0] == 0 for strip in cut) > len(cut) / 2
@@ -48,6 +47,12 @@ def predict_lines(predictor: StripPredictor, baselines: Sequence[Baseline]) -> l
             predictor, baselines, start - _WIDER_MM * is_cut_left, end + _WIDER_MM * is_cut_right
         )
     return strips
+
+
+def predict_rows(predictor: StripPredictor, layout: Layout) -> list[StripPrediction]:
+    """Predict one strip per row of a layout."""
+    rows = [Baseline(row.baseline_mm, row.start_mm, row.end_mm, strength=1.0) for row in layout.rows]
+    return predict_lines(predictor, rows)
 
 
 def _predict(

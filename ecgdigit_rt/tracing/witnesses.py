@@ -56,7 +56,7 @@ _WAVE_REACH_S = 0.42  # maximum distance of a wave from its QRS complex. Hand-pi
 class Rhythm:
     """Beats of a page.
 
-    rate: heart rate in beats per minute, NaN with fewer than three beats.
+    rate: heart rate in beats per minute, NaN with fewer than three intervals.
     qrs_s: median duration of the steep part of the QRS complexes in seconds, in the group of simultaneous
     leads in which it is shortest.
     wave_ratio: logarithm of the ratio between the areas after and before the complexes. The last two are NaN
@@ -81,18 +81,10 @@ def rhythm_from_leads(leads: Mapping[str, Lead]) -> Rhythm:
     widths = [float(np.median(widths)) for widths in (group.widths() for group in groups) if widths]
     areas = np.sum([group.wave_areas() for group in groups], axis=0)
     return Rhythm(
-        _rate(intervals, long, rate_hz),
+        60 * rate_hz / float(np.median(intervals)) if intervals.size >= _MIN_BEATS else float("nan"),
         min(widths, default=float("nan")),
         float(np.log(areas[1] / areas[0])) if areas.min() > 0 else float("nan"),
     )
-
-
-def _rate(intervals: NDArray[np.intp], groups: Sequence[_Group], rate_hz: float) -> float:
-    """Return the heart rate from the intervals between beats, or from their number if there are few."""
-    if intervals.size >= _MIN_BEATS:
-        return 60 * rate_hz / float(np.median(intervals))
-    beats, samples = sum(group.beats.size for group in groups), sum(g.signals.shape[1] for g in groups)
-    return 60 * rate_hz * beats / samples if beats >= _MIN_BEATS else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

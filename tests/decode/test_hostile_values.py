@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 from numpy.typing import NDArray
 
+from ecgdigit_rt.doubts import DOUBTS
 from ecgdigit_rt.errors import (
     EcgDigitError,
     InvalidLayout,
@@ -29,12 +30,16 @@ from ecgdigit_rt.formats.page_folder import file_stem
 from ecgdigit_rt.formats.submission_csv import SubmissionLeadWriter, read_submission
 from ecgdigit_rt.formats.test_csv import COLUMNS, LeadRequest, read_test_csv
 from ecgdigit_rt.geometry.mesh_fit import mesh_from_phase
+from ecgdigit_rt.layout.baselines import find_baselines
 from ecgdigit_rt.layout.catalog import LAYOUTS, plan_from_text
-from ecgdigit_rt.layout.match import read_layout
+from ecgdigit_rt.layout.match import LayoutOverrides, read_layout
+from ecgdigit_rt.layout.page_text import FurtherName, PageText
 from ecgdigit_rt.layout.paper_heatmap import CELL_U_MM, CELL_V_MM, PaperHeatmap
-from ecgdigit_rt.results import LEADS
+from ecgdigit_rt.layout.row_curve import RowCurve
+from ecgdigit_rt.results import ALL_LEADS, FURTHER_LEADS, LEADS
 from ecgdigit_rt.sanitize import escape_control_chars
 from ecgdigit_rt.stages import BASELINE, HEATMAPS
+from ecgdigit_rt.text.facts import PrintedFacts
 from ecgdigit_rt.tracing.lead_trace import trace_between
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
@@ -62,7 +67,7 @@ def test_any_text_is_a_plan_or_raises(text: str) -> None:
         plan = plan_from_text(text)
     except InvalidLayout:
         return
-    assert all(lead.removeprefix("-") in LEADS for row in plan.rows for lead in row)
+    assert all(lead.removeprefix("-") in ALL_LEADS for row in plan.rows for lead in row)
     assert all(plan.rows)
 
 
@@ -89,15 +94,59 @@ def heatmaps(draw: st.DrawFn) -> PaperHeatmap:
     return PaperHeatmap(heat.astype(np.float32), u.astype(np.float32), v.astype(np.float32))
 
 
+@st.composite
+def curves_of(draw: st.DrawFn, heatmap: PaperHeatmap) -> list[RowCurve]:
+    """Draw a curve for each detected baseline: beats, noise or a straight line of at least 2 mm."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    curves = []
+    for line in find_baselines(heatmap):
+        count = draw(st.sampled_from([10, 11, 60, 500, 1250]))
+        beats = 10.0 * (np.arange(count) % draw(st.integers(2, 300)) < 4)
+        heights = draw(st.sampled_from([0, 1])) * beats + draw(st.sampled_from([0, 0.1, 15])) * rng.normal(
+            size=count
+        )
+        start = line.start_mm + draw(st.floats(-30, 30))
+        curves.append(RowCurve(line, start, heights.clip(-20, 20), *rng.random(2) < 0.5))
+    return curves
+
+
+FACTS = st.builds(
+    PrintedFacts,
+    speed_mm_s=st.sampled_from([None, 12.5, 50.0]),
+    gain_mm_mv=st.sampled_from([None, 2.5, 20.0]),
+    single_lead=st.sampled_from([None, "I", "V9"]),
+    rows=st.sampled_from([None, 0, 3, 12]),
+    columns=st.sampled_from([None, 0, 4]),
+    rhythm_rows=st.sampled_from([None, 0, 3]),
+    groups=st.sampled_from([None, 2, 12]),
+)
+POSITIONS_MM = st.floats(-50, 300)
+FURTHER = st.lists(
+    st.builds(FurtherName, st.sampled_from(FURTHER_LEADS), POSITIONS_MM, POSITIONS_MM), max_size=8
+)
+SPECIFIED = st.sampled_from([None, None, "II", "I/I", "V7,-V8", "3x4", "6x2"]).map(
+    lambda layout: LayoutOverrides(plan_from_text(layout) if layout else None)
+)
+
+
 @property_test
-@given(heatmaps())
-def test_any_marks_are_a_layout_or_raise(heatmap: PaperHeatmap) -> None:
+@given(st.data(), heatmaps(), FACTS, FURTHER, SPECIFIED)
+def test_any_marks_are_a_layout_or_raise(
+    data: st.DataObject,
+    heatmap: PaperHeatmap,
+    facts: PrintedFacts,
+    further: list[FurtherName],
+    specified: LayoutOverrides,
+) -> None:
     with np.errstate(all="ignore"):
         try:
-            reading = read_layout(heatmap)
+            curves = data.draw(curves_of(heatmap))
+            reading = read_layout(PageText(heatmap, facts, tuple(further)), curves, specified)
         except PageError:
             return
     event("read")
+    assert all(np.isfinite(hypothesis.points) for hypothesis in reading.hypotheses)
+    assert {doubt.id for doubt in reading.doubts} <= set(DOUBTS)
     layout = reading.layout
     assert layout.rows
     for row in layout.rows:

@@ -47,7 +47,7 @@ def test_names_and_content_of_the_files(labelled_folder: Path) -> None:
         "77-0001.tall.npy",
     ]
     fields = json.loads((out / "rectified_labels/77/77-0001.json").read_text())
-    assert fields["teachers"] == ["lite 0.5.0"]
+    assert fields["teachers"] == ["lite 0.6.0"]
     assert fields["rows"][0]["leads"] == ["I", "aVR", "V1", "V4"]
     assert page_group("scan-12") == "scan-12"
 
@@ -74,7 +74,7 @@ def test_labels_of_several_teachers_are_their_mean(labelled_folder: Path) -> Non
     image = rgb_from_file(PAGE)
     one = Teachers(["lite"], 2).rectify(image, PageRef(PAGE))
     both = Teachers(["lite", str(ROOT / "ecgdigit_rt/models/lite")], 2).rectify(image, PageRef(PAGE))
-    assert both.teachers == ("lite 0.5.0", "lite 0.5.0")
+    assert both.teachers == ("lite 0.6.0", "lite 0.6.0")
     assert np.array_equal(one.heights[""], both.heights[""])
     stored = load_rectified(rectified_labels(labelled_folder / "out")[0])
     assert np.array_equal(one.pixels, stored.pixels)

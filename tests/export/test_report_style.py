@@ -117,7 +117,6 @@ def test_the_trace_begins_after_the_gap(hides: bool) -> None:
 def test_rows_of_one_lead_are_consecutive() -> None:
     style = replace(
         layout_style("I/I/I"),
-        has_consecutive_rows=True,
         width_mm=75.0,
         labels=LabelStyle(is_first_row_only=True),
     )
@@ -203,3 +202,12 @@ def test_reports_have_headers_and_marked_scales() -> None:
     sheet = drawn(style)
     assert {"speed_25", "gain_10"} <= {mark.name for mark in sheet.marks}
     assert ink_share(sheet, (left + 1, right - 1), (top - 39, top - 1)) > 0.0005
+
+
+def test_a_scale_after_a_name_is_that_of_the_sheet() -> None:
+    style = replace(layout_style("3x4+1"), speed_mm_s=50.0, labels=LabelStyle(suffix=" {speed}mm/s"))
+    sheet, usual = drawn(style), drawn(replace(style, labels=LabelStyle()))
+    (name, scale) = marks_of(sheet, "II")[-1], marks_of(sheet, "speed_50")[0]
+    assert len(marks_of(sheet, "speed_50")) == len(marks_of(usual, "speed_50")) + 1
+    assert 0 < scale.u_mm - name.u_mm < 6 * style.label_cap_mm
+    assert scale.v_mm == pytest.approx(name.v_mm)

@@ -23,9 +23,9 @@ def frame(width_mm: float = WIDTH_MM) -> RowFrame:
     )
 
 
-def paint_pulses(heatmap: PaperHeatmap, gain_mm_mv: float) -> None:
-    """Paint a pulse of 1 mV at the start of each row."""
-    for v_mm in even_baselines_mm(4):
+def paint_pulses(heatmap: PaperHeatmap, gain_mm_mv: float, rows: int) -> None:
+    """Paint a pulse of 1 mV at the start of the first rows."""
+    for v_mm in even_baselines_mm(4)[:rows]:
         row = round((v_mm - gain_mm_mv / 2) / CELL_V_MM)
         heatmap.heatmaps[HEATMAPS.index(PULSE), row, round(START_MM)] = 0.9
 
@@ -35,6 +35,7 @@ def calibration(
     facts: PrintedFacts = NO_FACTS,
     *,
     pulses_mm_mv: float | None = None,
+    pulses: int = 4,
     speed_mm_s: float | None = None,
     gain_mm_mv: float | None = None,
     width_mm: float = WIDTH_MM,
@@ -45,7 +46,7 @@ def calibration(
     if faint is not None:
         heatmap.heatmaps[[HEATMAPS.index(channel) for channel in scale]] *= faint / 0.9
     if pulses_mm_mv is not None:
-        paint_pulses(heatmap, pulses_mm_mv)
+        paint_pulses(heatmap, pulses_mm_mv, pulses)
     text = PageText(heatmap, facts, is_recognized=is_recognized)
     return read_calibration(text, frame(width_mm), speed_mm_s, gain_mm_mv)
 
@@ -136,8 +137,23 @@ def test_values_that_contradict_each_other_are_doubtful() -> None:
 @pytest.mark.parametrize("gain", [5.0, 10.0, 20.0])
 def test_pulses_determine_the_gain(gain: float) -> None:
     found = calibration(("speed_25",), pulses_mm_mv=gain)
-    assert found.gain_mm_mv == gain
-    assert found.notes == ()
-    assert calibration(("speed_25", "gain_10"), pulses_mm_mv=gain).gain_mm_mv == gain, "clear pulses win"
+    assert (found.gain_mm_mv, found.notes, found.doubts) == (gain, (), ())
+
+
+@pytest.mark.parametrize("gain", [5.0, 20.0])
+def test_pulses_that_contradict_the_printed_gain_are_doubtful(gain: float) -> None:
+    """Clear pulses override the gain that the locate stage reads, but not a word."""
+    found = calibration(("speed_25", "gain_10"), pulses_mm_mv=gain)
+    assert (found.gain_mm_mv, doubt_ids(found)) == (gain, ["D-GAIN-01"])
     by_words = calibration((), PrintedFacts(gain_mm_mv=10.0), pulses_mm_mv=gain)
-    assert by_words.gain_mm_mv == 10.0
+    assert (by_words.gain_mm_mv, doubt_ids(by_words)) == (10.0, ["D-GAIN-01"])
+    specified = calibration(("speed_25", "gain_10"), pulses_mm_mv=gain, gain_mm_mv=10.0)
+    assert (specified.gain_mm_mv, specified.doubts) == (10.0, ())
+
+
+@pytest.mark.parametrize(("gain", "doubts"), [(5.0, ["D-GAIN-01"]), (10.0, []), (20.0, ["D-GAIN-01"])])
+def test_a_single_pulse_contradicts_an_assumed_gain(gain: float, doubts: list[str]) -> None:
+    found = calibration(("speed_25",), pulses_mm_mv=gain, pulses=1)
+    assert found.gain_mm_mv == GAIN_MM_MV
+    assert "10 mm/mV assumed" in found.notes[0]
+    assert doubt_ids(found) == doubts

@@ -37,7 +37,7 @@ from ecgdigit_rt.layout.match import (
 )
 from ecgdigit_rt.layout.page_text import PageText
 from ecgdigit_rt.results import FURTHER_LEADS, LEADS, Layout
-from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, SPEEDS
+from ecgdigit_rt.stages import BASELINE, GAINS, HEATMAPS, PULSE, SPEEDS
 
 SHUFFLED = "V3,I/aVF,V6/II,V1/V5,aVL/III,V2/aVR,V4"
 
@@ -231,6 +231,34 @@ def test_leads_that_contradict_einthovens_law_are_doubtful() -> None:
     assert "I + III = II" in doubt.message
 
 
+def test_one_lead_with_the_wrong_sign_is_doubtful() -> None:
+    """The relation of the first column still holds."""
+    page = painted_page("3x4", drawn_as="I,-aVR,V1,V4/II,aVL,V2,V5/III,aVF,V3,V6")
+    assert [doubt.id for doubt in read_layout(page.text, page.curves).doubts] == ["D-LEADS-01"]
+
+
+def test_weak_evidence_is_doubtful() -> None:
+    """Names at a third of the cells, and rows whose signals contradict each other."""
+    page = painted_page("3x4", drawn_as="V1,V2,V3,V4/V5,V6,I,II/III,aVR,aVL,aVF")
+    names = [replace(name, lead="V6" if name.lead.startswith("V") else name.lead) for name in page.names]
+    reading = read_layout(replace(page, names=names).text, page.curves)
+    assert any("is weak" in doubt.message for doubt in reading.doubts)
+    assert {"D-LAYOUT-01", "D-LAYOUT-02"} <= {doubt.id for doubt in reading.doubts}
+
+
+@pytest.mark.parametrize(
+    ("height_mm", "is_confirmed"), [(5.0, True), (5.5, True), (7.5, False), (None, False)]
+)
+def test_pulses_of_one_millivolt_confirm_the_scale(height_mm: float | None, is_confirmed: bool) -> None:
+    page = painted_page("3x4")
+    text = page.text
+    for curve in page.curves:
+        row = round((curve.baseline.v_mm - (height_mm or 0)) / 0.5)
+        text.heatmap.heatmaps[HEATMAPS.index(PULSE), row, 20] = 0.9 if height_mm else 0.0
+    overrides = LayoutOverrides(gain_mm_mv=10.0)
+    assert read_layout(text, page.curves, overrides).is_scale_confirmed == is_confirmed
+
+
 def test_a_strip_of_another_lead_is_doubtful() -> None:
     page = painted_page("3x4+1", drawn_as="I,aVR,V1,V4/II,aVL,V2,V5/III,aVF,V3,V6/III")
     reading = read_layout(page.text, page.curves, LayoutOverrides(LAYOUTS["3x4+1"]))
@@ -293,3 +321,13 @@ def test_rows_of_one_lead_continue_each_other() -> None:
 def test_no_lines_are_no_rows() -> None:
     with pytest.raises(NoRowsFound):
         read_layout(painted_page("3x4").text, [])
+
+
+@pytest.mark.parametrize("name", ["cabrera-6x2", "cabrera-12x1"])
+def test_an_upright_avr_in_cabreras_order_is_not_silently_inverted(name: str) -> None:
+    upright = "/".join(",".join(row) for row in LAYOUTS[name].rows).replace("-aVR", "aVR")
+    for seed in range(4):
+        page = painted_page(upright, simulated_leads(seed))
+        reading = read_layout(page.text, page.curves)
+        is_inverted = any(segment.is_inverted for row in reading.layout.rows for segment in row.segments)
+        assert reading.doubts or not is_inverted

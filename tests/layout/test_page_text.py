@@ -67,11 +67,8 @@ def test_right_sided_leads_are_not_standard_leads(is_exact: bool) -> None:
     read = painted_heatmap([PaintedName("V3", 100, 50, 0.35)])
     text = with_words(read, word("V3R", 100, 50), word("V4", 160, 50), word("V7", 200, 50), is_exact=is_exact)
     assert names_in(text.heatmap) == [("V4", 160, 50)]
-    further = [(name.lead, name.u_mm, name.v_mm) for name in text.further_names]
-    assert further == [
-        ("V3R", pytest.approx(100), pytest.approx(50)),
-        ("V7", pytest.approx(200), pytest.approx(50)),
-    ]
+    further = [(name.lead, round(name.u_mm, 3), round(name.v_mm, 3)) for name in text.further_names]
+    assert further == [("V3R", 100, 50), ("V7", 200, 50)]
 
 
 def test_words_outside_the_sheet_are_ignored() -> None:

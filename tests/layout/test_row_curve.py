@@ -18,7 +18,7 @@ def test_a_lead_is_not_a_straight_line(lead: str) -> None:
 
 def test_frames_and_rules_are_straight_lines() -> None:
     assert straight_curve(10.0).is_straight
-    position = np.arange(1250) * CURVE_STEP_MM
+    position = np.arange(1250, dtype=np.float64) * CURVE_STEP_MM
     assert curve_from_heights(0.01 * position).is_straight, "a rule on a rotated page"
     assert curve_from_heights(0.25 * (position // 5 % 2)).is_straight, "a dashed line"
     specks = np.zeros(1250)

@@ -31,7 +31,7 @@ def state() -> PageState:
 @pytest.mark.parametrize("column", range(4))
 def test_each_lead_channel_peaks_at_its_printed_name(state: PageState, row: int, column: int) -> None:
     name = PRINTED[row][column]
-    heatmap, printed = state.heatmap, state.layout.rows[row]
+    heatmap, printed = state.text.heatmap, state.layout.rows[row]
     width_mm = (printed.end_mm - printed.start_mm) / 4
     near_row = np.abs(heatmap.v_mm - printed.baseline_mm) < 15
     from_cell_mm = heatmap.u_mm - (printed.start_mm + column * width_mm)

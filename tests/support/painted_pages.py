@@ -81,7 +81,7 @@ def straight_curve(v_mm: float, width_mm: float = WIDTH_MM, strength: float = 1.
 def lead_heights_mm(mv: Values, start_s: float, count: int, speed_mm_s: float = SPEED_MM_S) -> Values:
     """Return `count` heights of a lead from `start_s` on, one every `CURVE_STEP_MM`."""
     times = start_s + np.arange(count) * CURVE_STEP_MM / speed_mm_s
-    return np.interp(times, np.arange(mv.size) / RATE_HZ, mv) * GAIN_MM_MV
+    return np.asarray(np.interp(times, np.arange(mv.size) / RATE_HZ, mv) * GAIN_MM_MV)
 
 
 def row_heights_mm(

@@ -112,6 +112,18 @@ def test_rows_of_one_lead_continue_each_other() -> None:
     assert np.diff(lead.mv).min() < -4, "the second row begins like the first one"
 
 
+def test_no_time_passes_in_gaps_between_columns() -> None:
+    baselines = [Baseline(40.0 + 40 * i, 20.0, 270.0, 1.0) for i in range(4)]
+    rough = layout_from_plan(LAYOUTS["3x4+1"], baselines, 22.0, 266.0, 25.0, 10.0)
+    layout = stretch_layout(rough, 20.0, 270.0, gap_mm=2.0)
+    segments = layout.rows[0].segments
+    assert [segment.start_mm for segment in segments] == pytest.approx([20, 84.5, 149, 213.5])
+    assert [segment.end_mm for segment in segments] == pytest.approx([82.5, 147, 211.5, 276])
+    assert [segment.start_s for segment in segments] == pytest.approx([0, 2.5, 5, 7.5])
+    strip = layout.rows[3].segments[0]
+    assert (strip.start_mm, strip.end_mm, strip.end_s) == pytest.approx((20, 270, 10))
+
+
 def test_simultaneous_rows_start_together() -> None:
     baselines = [Baseline(40.0 + 40 * i, 20.0, 270.0, 1.0) for i in range(3)]
     rough = layout_from_plan(plan_from_text("I/II/III"), baselines, 22.0, 266.0, 25.0, 10.0)

@@ -15,6 +15,7 @@ from ecgdigit_rt.results import Layout
 from ecgdigit_rt.tracing.record_extent import (
     common_extent_mm,
     ends_within_image,
+    gapped_extent,
     record_extent_mm,
     snap_to_half_mm,
 )
@@ -76,3 +77,31 @@ def test_an_end_at_the_edge_of_the_image_is_not_an_end_of_the_record() -> None:
     narrow = layout_3x4(20.0, 220.0, distance_mm=0)
     assert record_extent_mm(cut, narrow, "left", is_cut=True) == pytest.approx((20, 270))
     assert record_extent_mm(cut, narrow, "left") == pytest.approx((20, 220))
+
+
+def test_rows_that_are_longer_by_equal_gaps_have_gaps_between_their_columns() -> None:
+    layout = layout_3x4(20.0, 276.0)
+    found = gapped_extent([RowEnds(20.1, 276.0), RowEnds(19.9, 276.1), RowEnds(20.0, 276.2)], layout)
+    assert found is not None
+    assert (found.start_mm, found.width_mm) == (20.0, 250.0)
+    assert found.gap_mm == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [RowEnds(20.0, 270.4)] * 3,  # no gaps
+        [RowEnds(20.0, 288.0)] * 3,  # too wide for gaps
+        [RowEnds(20.0, 276.0), RowEnds(20.0, 276.0), RowEnds(20.0, 272.0)],  # ragged
+        [RowEnds(20.0, 276.0), RowEnds(20.0, 276.0), RowEnds(20.0, None)],  # cut
+        [RowEnds(None, None)] * 3,
+    ],
+)
+def test_other_rows_have_no_gaps(ends: list[RowEnds]) -> None:
+    assert gapped_extent(ends, layout_3x4(20.0, 276.0)) is None
+
+
+def test_rows_of_one_lead_have_no_gaps() -> None:
+    lines = [Baseline(20.0 + 15 * k, 20.0, 276.0, 1.0) for k in range(12)]
+    layout = layout_from_plan(LAYOUTS["12x1"], lines, 20.0, 276.0, 25.0, 10.0)
+    assert gapped_extent([RowEnds(20.0, 276.0)] * 12, layout) is None

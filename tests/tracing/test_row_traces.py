@@ -69,21 +69,20 @@ def test_a_record_wider_than_its_strips_is_predicted_again(
     assert strips[0].extent_mm == pytest.approx(visible, abs=0.06)
 
 
-def test_the_strips_of_all_lines_span_the_longest_strong_line() -> None:
-    record = DrawnRecord(12, 258)
-    lines = lines_between(30, 240)
-    lines.append(Baseline(160.0, 12.0, 258.0, 0.9))  # a rhythm strip
-    faint = Baseline(200.0, 2.0, 290.0, 0.4)  # a line of text
-    strips = predict_lines(record, [*lines, faint])
-    assert record.spans == [(0, 270)] * 5
-    assert len(strips) == 5
+def test_all_lines_have_strips_of_the_usual_extent_of_the_strong_ones() -> None:
+    record = DrawnRecord(31, 250)
+    long = Baseline(160.0, 12.0, 290.0, 0.9)  # a rule
+    faint = [Baseline(190.0 + 10 * k, 0.0, 100.0, 0.4) for k in range(6)]  # lines of text
+    strips = predict_lines(record, [*lines_between(30, 250), long, *faint])
+    assert record.spans == [(18, 262)] * 10
+    assert len(strips) == 10
 
 
 def test_faint_lines_do_not_widen_the_strips() -> None:
     lines = lines_between(30, 262)
     faint = [Baseline(160.0 + 10 * k, 30.0, 262.0, 0.3) for k in range(4)]
     record, wide = DrawnRecord(35, 258), DrawnRecord(0, 300)
-    spans = []
+    spans: list[tuple[float, float]] = []
 
     def predict(boxes: Sequence[StripBox]) -> list[StripPrediction]:
         spans.extend((box.start_mm, box.end_mm) for box in boxes)

@@ -35,7 +35,7 @@ def engine_folder() -> Path:
 class EngineIdentity:
     """All properties that determine an engine. The manifest on disk contains the same fields.
 
-    `models` is the name and version of the model family, such as "lite 0.5.0".
+    `models` is the name and version of the model family, such as "lite 0.6.0".
     """
 
     stage: str

@@ -31,8 +31,8 @@ _BLUE: Colour = (20.0, 20.0, 200.0)
 _SUFFIXES = (
     " (rhythm)",
     " rhythm",
-    " 25mm/s",
-    " 10mm/mV",
+    " {speed}mm/s",
+    " {gain}mm/mV",
     " (cont.)",
     " strip",
     "  x1",
@@ -50,7 +50,7 @@ class LabelStyle:
     relative to the trace below or behind the name. `bar`: as `cell`, with the first letter at the separator.
     `margin`: left of the row, with the right edge of the name at the offset.
     suffix: text after the names of rows of one lead on a page with other rows, or of all rows of one lead if
-    `has_suffix_everywhere`.
+    `has_suffix_everywhere`. `{speed}` and `{gain}` in it are the scales of the sheet, which are marked.
     prefix: text before the names of rows of one lead.
     is_first_row_only: whether only the first row has a name, as in continuous strips of one lead.
     is_spaced: whether a space follows the first letter of aVR, aVL and aVF.

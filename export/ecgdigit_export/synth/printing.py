@@ -99,19 +99,40 @@ def print_labels(sheet: Sheet, rng: np.random.Generator) -> None:
                 lead = lead.replace("aV", "a V").replace("AV", "A V")
             name = INVERTED_PREFIX * segment.is_inverted + lead
             before = labels.prefix if len(row.segments) == 1 and labels.placement != "bar" else ""
-            word = before + name + (labels.suffix if is_strip else "")
-            u, v = _label_position(sheet, r, c, word)
+            word = before + name
+            u, v = np.array(_label_position(sheet, r, c, word)) + jitter
             print_word(
                 sheet,
                 word,
-                u + jitter[0],
-                v + jitter[1],
+                u,
+                v,
                 style.label_cap_mm,
                 segment.lead if segment.lead in LEADS else None,
                 name,
                 before,
                 labels.colour,
             )
+            if is_strip and labels.suffix:
+                _print_suffix(sheet, word, u, v)
+
+
+def _print_suffix(sheet: Sheet, word: str, u_mm: float, v_mm: float) -> None:
+    """Print the suffix of a lead name that is printed at a position, and mark the scale in it."""
+    style, suffix = sheet.style, sheet.style.labels.suffix
+    numbers = {"speed": f"{style.speed_mm_s:g}", "gain": f"{style.gain_mm_mv:g}"}
+    kind = next((key for key in numbers if f"{{{key}}}" in suffix), None)
+    indent = word + suffix[: len(suffix) - len(suffix.lstrip())]
+    cap_px = style.label_cap_mm * style.px_per_mm
+    print_word(
+        sheet,
+        suffix.strip().format(**numbers),
+        u_mm + word_length_px(indent, style.font, cap_px) / style.px_per_mm,
+        v_mm,
+        style.label_cap_mm,
+        None if kind is None else f"{kind}_{numbers[kind]}",
+        "" if kind is None else numbers[kind],
+        colour=style.labels.colour,
+    )
 
 
 def _label_position(sheet: Sheet, row: int, column: int, word: str) -> tuple[float, float]:

@@ -131,7 +131,7 @@ def _with_report_lines(rng: np.random.Generator, style: SheetStyle) -> SheetStyl
     if rng.random() < _COLOURED_PEN_PROBABILITY:
         style = dataclasses.replace(style, pen_colour=_PEN_COLOURS[rng.integers(len(_PEN_COLOURS))])
     rules = rule_style_from_rng(rng, style.pen_colour, style.grid.major_colour)
-    return dataclasses.replace(style, rules=rules, has_consecutive_rows=style.plan.name == "one-lead")
+    return dataclasses.replace(style, rules=rules)
 
 
 def _with_report_names(rng: np.random.Generator, style: SheetStyle) -> SheetStyle:

@@ -56,24 +56,22 @@ def _layout(style: SheetStyle) -> Layout:
     lines = [Baseline(float(baseline), start, end, strength=1.0) for baseline in style.baselines_mm]
     layout = layout_from_plan(style.plan, lines, start, end, style.speed_mm_s, style.gain_mm_mv)
     rows = tuple(
-        Row(row.baseline_mm, tuple(_segment(style, r, c, segment) for c, segment in enumerate(row.segments)))
-        for r, row in enumerate(layout.rows)
+        Row(row.baseline_mm, tuple(_segment(style, c, segment) for c, segment in enumerate(row.segments)))
+        for row in layout.rows
     )
     return dataclasses.replace(layout, rows=rows)
 
 
-def _segment(style: SheetStyle, row: int, column: int, segment: Segment) -> Segment:
-    """Return the segment of a cell with the gap at its start, and with the time of consecutive rows."""
+def _segment(style: SheetStyle, column: int, segment: Segment) -> Segment:
+    """Return the segment of a cell with the gap at its start."""
     gap = style.seam_gap_mm if column else 0.0
-    is_later = style.has_consecutive_rows and not style.plan.is_consecutive  # the plan has no offset yet
-    later_s = is_later * row * style.width_mm / style.speed_mm_s
     hidden_s = gap / style.speed_mm_s
     paused_s = 0.0 if style.gap_hides_record else hidden_s
     return dataclasses.replace(
         segment,
         start_mm=segment.start_mm + gap,
-        start_s=segment.start_s + later_s + hidden_s - paused_s,
-        end_s=segment.end_s + later_s - paused_s,
+        start_s=segment.start_s + hidden_s - paused_s,
+        end_s=segment.end_s - paused_s,
     )
 
 

@@ -47,7 +47,6 @@ class SheetStyle:
     single_pulse_row: index of the only row with a pulse, or None if every row has a pulse.
     seam_gap_mm: blank part of each cell after the first of a row. The trace begins after it.
     gap_hides_record: whether the record continues in the gap, or is paused.
-    has_consecutive_rows: whether each row continues the record where the previous row ends.
     header_mm: height of the report header above the grid, or 0 without such a header.
     report_footer: number that selects the wording of the footer of a report, or 0 for the usual footer.
     """
@@ -81,7 +80,6 @@ class SheetStyle:
     single_pulse_row: int | None = None
     seam_gap_mm: float = 0.0
     gap_hides_record: bool = False
-    has_consecutive_rows: bool = False
     header_mm: float = 0.0
     report_footer: int = 0
     labels: LabelStyle = USUAL_LABELS
