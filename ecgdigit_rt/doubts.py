@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 DOUBTS: Mapping[str, str] = MappingProxyType(
     {
-        "D-LAYOUT-01": "Two layouts fit the page about equally well",
+        "D-LAYOUT-01": "Two layouts fit the page about equally well, or none fits well",
         "D-LAYOUT-02": "The page shows rows or lead names that the layout does not explain",
         "D-LAYOUT-03": "Only part of the page is visible",
         "D-SPEED-01": "The paper speed is contradicted",

@@ -29,7 +29,7 @@ from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
 from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
 from ecgdigit_rt.steps import Step, StepObserver, run_steps
-from ecgdigit_rt.text.ocr import ocr_words
+from ecgdigit_rt.text.ocr import ocr_available, ocr_words
 from ecgdigit_rt.tracing.assemble import (
     DEFAULT_ASSEMBLY,
     AssemblyOptions,
@@ -85,6 +85,7 @@ class PageState:
     `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field that contains
     the value of a step is unset until the step is complete. `predictor` is set by the step `predict`.
     `seconds` maps step names to durations in seconds. `turns` is the rotation of the page, if it is known.
+    `reads_words` requires text recognition.
     `lines` are all lines that may be rows, and `traces` have
     one entry per row of the layout.
     """
@@ -96,6 +97,7 @@ class PageState:
     words: WordSource = no_words
     seconds: dict[str, float] = field(default_factory=dict)
     turns: int | None = None
+    reads_words: bool = False
     located: Located = field(init=False)
     phase: GridPhase = field(init=False)
     mesh: Mesh = field(init=False)
@@ -139,7 +141,7 @@ def _read_text(state: PageState) -> PageText:
     words = [word.rotated(size_px, located.quarter_turns) for word in state.words()]
     if words:
         return text_from_words(heatmap, words, mesh, is_exact=True)
-    if state.options.ocr and is_text_open(heatmap):
+    if state.options.ocr and (state.reads_words or is_text_open(heatmap)):
         return text_from_words(heatmap, ocr_words(located.image), mesh, is_exact=False)
     return PageText(heatmap)
 
@@ -255,19 +257,27 @@ class Pipeline:
         """Digitize one page and return the values of all steps. Raises PageError.
 
         `observer` is called with the name and the value of each step as soon as the step is complete. If the
-        layout is not found and another rotation of the page is nearly as likely, the steps are repeated.
+        layout is not found, the steps are repeated with text recognition, and with other rotations of the
+        page that are nearly as likely.
         """
         state = PageState(source, image, self._runners, self._options, words)
         try:
             run_steps(STEPS, state, state.seconds, observer)
         except (UnknownLayout, NotAnEcg, NoRowsFound, NoGridFound):
-            for turns in state.located.other_turns:
-                other = PageState(source, image, self._runners, self._options, words, turns=turns)
+            for other in _alternatives(state):
                 with suppress(PageError):
                     run_steps(STEPS, other, other.seconds, observer)
                     return other
             raise
         return state
+
+
+def _alternatives(state: PageState) -> Iterator[PageState]:
+    """Yield the inputs of other attempts to read a page without a layout: with its words, or rotated."""
+    if hasattr(state, "text") and state.options.ocr and not state.text.has_words and ocr_available():
+        yield replace(state, seconds={}, reads_words=True)
+    for turns in state.located.other_turns:
+        yield replace(state, seconds={}, turns=turns)
 
 
 def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:

@@ -31,7 +31,7 @@ _MIN_READ = 0.25
 on 105 real and rendered pages, at most 0.1 on wrongly oriented pages."""
 _CONFIRMED = 6.0
 """Points of the signals that confirm a layout without names. Measured: at most 2.2 for wrong leads."""
-_MIN_VISIBLE, _MIN_WHOLE = 0.67, 0.93
+_MIN_VISIBLE, _MIN_WHOLE = 0.67, 0.97
 """Fraction of the record within the image below which a page is refused, and below which it is doubtful.
 Hand-picked, not tuned: with less than two thirds, leads are missing or nearly empty."""
 _MIN_FIT = -11.0
@@ -40,6 +40,9 @@ rendered pages and on 6 of 181 synthetic pages with right layouts."""
 _MIN_RELATIONS, _MIN_RELATION = -3.0, -2.4
 """Points of all relations between limb leads, and of one, below which they contradict the layout. Measured:
 lower on no real or rendered page and on 7 of 181 synthetic pages with right layouts."""
+_MIN_STRIP = -2.0
+"""Points of a rhythm strip below which it resembles no lead, not even its own. Measured: lower on 6 of 230
+right rhythm strips, all of them synthetic."""
 _MAX_STRAY, _MAX_CONTRADICTED, _MAX_UNEXPLAINED = 2, 0.25, 3
 """Maximum number and fraction of contradicted names, and maximum number of names outside the cells. Measured:
 more names are outside on 1 of 105 real and rendered pages. Hand-picked below the numbers on wrong layouts."""
@@ -217,6 +220,9 @@ def _doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> Iterato
         yield Doubt("D-LAYOUT-02", f"Lead names outside the cells of layout {best.plan.name}: {names}")
     for strip, other in best.contradicted_strips:
         yield Doubt("D-LEADS-02", f"The rhythm strip {strip} resembles lead {other} more than lead {strip}")
+    worst_strip = min((item.points for item in best.evidence if item.source == "strips"), default=0.0)
+    if worst_strip < _MIN_STRIP and best.points_of("relations") > -_MIN_RELATIONS:
+        yield Doubt("D-LEADS-02", "A rhythm strip resembles no lead, although the limb leads are consistent")
     worst = min((item.points for item in best.evidence if item.source == "relations"), default=0.0)
     if best.points_of("relations") < _MIN_RELATIONS or worst < _MIN_RELATION:
         text = "; ".join(item.text for item in best.evidence if item.source == "relations")

@@ -54,6 +54,7 @@ class PageText:
     facts: PrintedFacts = field(default_factory=PrintedFacts)
     further_names: tuple[FurtherName, ...] = ()
     is_recognized: bool = False
+    has_words: bool = False
 
 
 def is_text_open(heatmap: PaperHeatmap) -> bool:
@@ -74,7 +75,7 @@ def text_from_words(heatmap: PaperHeatmap, words: Sequence[Word], mesh: Mesh, *,
     facts = facts_from_words(words)
     is_recognized = bool(words) and not is_exact
     if not facts.leads:
-        return PageText(heatmap, facts, is_recognized=is_recognized)
+        return PageText(heatmap, facts, (), is_recognized, has_words=True)
     boxes = np.array([lead.box_px for lead in facts.leads])
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     u, v = mesh.mm_from_pixels(x, y)
@@ -97,4 +98,4 @@ def text_from_words(heatmap: PaperHeatmap, words: Sequence[Word], mesh: Mesh, *,
         elif lead.name in FURTHER_LEADS:
             further.append(FurtherName(lead.name, float(u_mm), float(v_mm)))
     completed = dataclasses.replace(heatmap, heatmaps=maps)
-    return PageText(completed, facts, tuple(further), is_recognized)
+    return PageText(completed, facts, tuple(further), is_recognized, has_words=True)

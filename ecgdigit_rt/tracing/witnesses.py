@@ -57,6 +57,7 @@ class Rhythm:
     """Beats of a page.
 
     rate: heart rate in beats per minute, NaN with fewer than three intervals.
+    rate_of_all: heart rate of all leads, including short ones.
     qrs_s: median duration of the steep part of the QRS complexes in seconds, in the group of simultaneous
     leads in which it is shortest.
     wave_ratio: logarithm of the ratio between the areas after and before the complexes. The last two are NaN
@@ -64,6 +65,7 @@ class Rhythm:
     """
 
     rate: float
+    rate_of_all: float
     qrs_s: float
     wave_ratio: float
 
@@ -77,14 +79,19 @@ def rhythm_from_leads(leads: Mapping[str, Lead]) -> Rhythm:
     groups = [_Group.from_leads(group, rate_hz) for group in _simultaneous(leads)]
     longest = max(group.signals.shape[1] for group in groups)
     long = [group for group in groups if group.signals.shape[1] > _LONG_SHARE * longest]
-    intervals = np.concatenate([np.diff(group.beats) for group in long])
+    intervals, all_intervals = (np.concatenate([np.diff(group.beats) for group in g]) for g in (long, groups))
     widths = [float(np.median(widths)) for widths in (group.widths() for group in groups) if widths]
     areas = np.sum([group.wave_areas() for group in groups], axis=0)
     return Rhythm(
-        60 * rate_hz / float(np.median(intervals)) if intervals.size >= _MIN_BEATS else float("nan"),
+        _rate(intervals, rate_hz),
+        _rate(all_intervals, rate_hz),
         min(widths, default=float("nan")),
         float(np.log(areas[1] / areas[0])) if areas.min() > 0 else float("nan"),
     )
+
+
+def _rate(intervals: NDArray[np.intp], rate_hz: float) -> float:
+    return 60 * rate_hz / float(np.median(intervals)) if intervals.size >= _MIN_BEATS else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,8 @@ def signal_doubts(
     if not leads:
         return
     rhythm = rhythm_from_leads(leads)
-    if rhythm.rate < _MIN_RATE or rhythm.rate > _MAX_RATE:
+    rates = rhythm.rate, rhythm.rate_of_all
+    if max(rates) < _MIN_RATE or min(rates) > _MAX_RATE:
         yield Doubt("D-RATE-01", f"A heart rate of {rhythm.rate:.0f} beats per minute is not possible")
     elif not printed_rate and _other_speed_points(rhythm, speed_mm_s) > _OTHER_SPEED.get(
         speed_source, np.inf

@@ -210,6 +210,19 @@ def test_clear_rows_outside_a_specified_layout_are_left_out() -> None:
     assert len(found.left_out(page.curves)) == 1
 
 
+def test_rows_outside_a_layout_cost_points() -> None:
+    three, four = (
+        hypotheses(painted_page(name), LAYOUTS["3x4"])[0].points_of("rows") for name in ("3x4", "3x4+1")
+    )
+    assert four < three - 5
+    page = painted_page("3x4")
+    other = curve_from_heights(row_heights_mm(["II"], simulated_leads(5)), 200.0)
+    (foreign, *_) = hypotheses(with_lines(page, other), LAYOUTS["3x4"])
+    assert four < foreign.points_of("rows") < three, "a row of another time costs less"
+    (framed, *_) = hypotheses(with_lines(page, straight_curve(200.0)), LAYOUTS["3x4"])
+    assert framed.points_of("rows") == three
+
+
 def test_lines_without_the_beats_of_the_page_are_not_left_out() -> None:
     page = painted_page("3x4+1")
     other = row_heights_mm(["II"], simulated_leads(5))
