@@ -92,8 +92,9 @@ def ids(page: Digitized) -> set[str]:
 def test_a_framed_page_without_a_rhythm_strip_is_read(digitizer: Digitizer) -> None:
     image = page_of("3x4").image.copy()
     height, width = image.shape[:2]
-    for top in (24, 60):  # a frame, and a box for a header
-        cv2.rectangle(image, (24, top), (width - 24, height - 24), (0, 0, 0), 4)
+    cv2.rectangle(image, (24, 24), (width - 24, height - 24), (0, 0, 0), 4)
+    for top in (64, height - 160):  # rules above and below the rows, as long as the rows
+        cv2.line(image, (112, top), (width - 128, top), (0, 0, 0), 2)
     page = digitizer.digitize(image)
     assert (page.layout.name, page.status) == ("3x4", "digitized")
     assert_right(page)

@@ -50,7 +50,7 @@ def test_specified_speed_gain_and_layout_override_the_page(digitizer: Digitizer)
 def test_pages_below_the_minimum_quality_are_rejected(digitizer: Digitizer) -> None:
     sharp = rgb_from_page(PageRef(EXAMPLE))
     expected = digitizer.digitize(sharp).expected_db
-    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 5), np.uint8)
+    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 3), np.uint8)
     assert digitizer.digitize(blurred).expected_db < expected - 2
     with pytest.raises(QualityTooLow, match="below the minimum of 60 dB") as caught:
         Digitizer(threads=2, min_quality_db=60.0).digitize(EXAMPLE)
