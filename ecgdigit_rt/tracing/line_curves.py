@@ -35,14 +35,36 @@ def lines_from_strips(
     mesh: Mesh,
     size_px: tuple[int, int],
 ) -> Lines:
-    """Return the lines with a trace. `size_px` is the width and height of the image."""
+    """Return the lines with a trace. `size_px` is the width and height of the image.
+
+    Curves end at the edges of the image, beyond which strips repeat its pixels.
+    """
     pairs = [(line, strip) for line, strip in zip(baselines, strips, strict=True) if not strip.is_empty]
     curves = []
     for line, strip in pairs:
         start_mm, end_mm = strip.extent_mm
         is_inside = [is_within_image(at, line.v_mm, mesh, size_px) for at in (start_mm, end_mm)]
-        curves.append(RowCurve(line, start_mm, _heights_mm(strip), not is_inside[0], not is_inside[1]))
+        heights = _heights_mm(strip)
+        first, stop = _visible_samples(start_mm, heights.size, line.v_mm, mesh, size_px)
+        curves.append(
+            RowCurve(
+                line,
+                start_mm + first * CURVE_STEP_MM,
+                heights[first:stop],
+                is_cut_left=first > 0 or not is_inside[0],
+                is_cut_right=stop < heights.size or not is_inside[1],
+            )
+        )
     return Lines([strip for _, strip in pairs], curves)
+
+
+def _visible_samples(
+    start_mm: float, count: int, baseline_mm: float, mesh: Mesh, size_px: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the first sample of a curve inside the image, and the one after the last."""
+    x, y = mesh.pixels_from_mm(start_mm + np.arange(count) * CURVE_STEP_MM, baseline_mm)
+    inside = np.flatnonzero((x >= 0) & (x <= size_px[0]) & (y >= 0) & (y <= size_px[1]))
+    return (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, count)
 
 
 def _heights_mm(strip: StripPrediction) -> NDArray[np.float64]:
