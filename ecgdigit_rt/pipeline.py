@@ -276,8 +276,9 @@ def _alternatives(state: PageState) -> Iterator[PageState]:
     """Yield the inputs of other attempts to read a page without a layout: with its words, or rotated."""
     if hasattr(state, "text") and state.options.ocr and not state.text.has_words and ocr_available():
         yield replace(state, seconds={}, reads_words=True)
+    without_words = replace(state.options, ocr=False)
     for turns in state.located.other_turns:
-        yield replace(state, seconds={}, turns=turns)
+        yield replace(state, seconds={}, turns=turns, options=without_words)
 
 
 def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:

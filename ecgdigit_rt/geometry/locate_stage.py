@@ -38,6 +38,8 @@ _MIRROR_MARGIN = 1.0
 _SIMILAR_EVIDENCE = 1.0
 """Difference in evidence up to which another rotation remains possible. Hand-picked, not tuned."""
 
+_MIN_EVIDENCE = 1.5  # minimum evidence of another rotation. Measured: 0.9 to 2.3 on wrong rotations of pages.
+
 _UPRIGHT_BONUS = 0.3
 """Evidence added to the image in its original orientation, since most images are upright. Hand-picked, not
 tuned."""
@@ -120,7 +122,8 @@ def locate(runner: Runner, image: Image, turns: int | None = None) -> Located:
     upright = rotated[0]
     if upright.evidence < _CLEAR_EVIDENCE:
         _check_mirror(runner, upright, factor)
-    similar = [one for one in rotated[1:] if one.evidence > upright.evidence - _SIMILAR_EVIDENCE]
+    least = max(_MIN_EVIDENCE, upright.evidence - _SIMILAR_EVIDENCE)
+    similar = [one for one in rotated[1:] if one.evidence > least]
     heatmaps, cell = upright.heatmaps, upright.cell_px
     if upright.quarter_turns:
         image = np.ascontiguousarray(np.rot90(image, upright.quarter_turns))

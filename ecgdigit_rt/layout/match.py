@@ -221,7 +221,11 @@ def _doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> Iterato
     for strip, other in best.contradicted_strips:
         yield Doubt("D-LEADS-02", f"The rhythm strip {strip} resembles lead {other} more than lead {strip}")
     worst_strip = min((item.points for item in best.evidence if item.source == "strips"), default=0.0)
-    if worst_strip < _MIN_STRIP and best.points_of("relations") > -_MIN_RELATIONS:
+    if (
+        not best.contradicted_strips
+        and worst_strip < _MIN_STRIP
+        and best.points_of("relations") > -_MIN_RELATIONS
+    ):
         yield Doubt("D-LEADS-02", "A rhythm strip resembles no lead, although the limb leads are consistent")
     worst = min((item.points for item in best.evidence if item.source == "relations"), default=0.0)
     if best.points_of("relations") < _MIN_RELATIONS or worst < _MIN_RELATION:

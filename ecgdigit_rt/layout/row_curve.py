@@ -25,9 +25,6 @@ _STRAIGHT_MM = 0.7
 """Steepness (98 % quantile of the height differences over 0.4 mm) below which a curve is straight ink.
 Measured: at most 0.55 on frames, rules and grid lines of 17 pages, at least 1.7 on 560 rows with an ECG."""
 
-_ENERGY_STEPS = 13
-"""Number of samples over which the energy of slopes is averaged: 0.1 s at 25 mm/s, a QRS complex."""
-
 
 @dataclass(frozen=True, eq=False)
 class RowCurve:

@@ -18,8 +18,9 @@ from ecgdigit_rt.tracing.beat_prior import detect_beats
 
 Values = NDArray[np.float64]
 
-_MIN_RATE, _MAX_RATE = 25.0, 250.0
-"""Range of possible heart rates in beats per minute. Measured: 38 to 178."""
+_MIN_RATE = 25.0
+"""Minimum possible heart rate in beats per minute. Measured: 38 to 178. Rates above 200 are not detected,
+because beats are at least 0.3 s apart."""
 _USUAL_RATE, _RATE_DEVIATION = 75.0, 0.3
 _USUAL_QRS_S, _QRS_DEVIATION = 0.052, 0.35
 """Medians of the heart rate and of the duration of the steep part of a QRS complex, and the deviations of
@@ -164,8 +165,7 @@ def signal_doubts(
     if not leads:
         return
     rhythm = rhythm_from_leads(leads)
-    rates = rhythm.rate, rhythm.rate_of_all
-    if max(rates) < _MIN_RATE or min(rates) > _MAX_RATE:
+    if max(rhythm.rate, rhythm.rate_of_all) < _MIN_RATE:
         yield Doubt("D-RATE-01", f"A heart rate of {rhythm.rate:.0f} beats per minute is not possible")
     elif not printed_rate and _other_speed_points(rhythm, speed_mm_s) > _OTHER_SPEED.get(
         speed_source, np.inf

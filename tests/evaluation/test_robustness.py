@@ -266,7 +266,7 @@ def test_a_subset_of_pages_is_evenly_spaced(page_folder: Path) -> None:
 def test_command_measures_real_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(SWEEPS, "combined", replace(SWEEPS["combined"], levels=(3,)))
+    monkeypatch.setitem(SWEEPS, "combined", replace(SWEEPS["combined"], levels=(6,)))
     before = {path: path.read_bytes() for path in EXAMPLES.glob("*.jpg")}
     page, out, plot = EXAMPLES / "000001_colour_scan.jpg", tmp_path / "made" / "r.json", tmp_path / "r.svg"
     options = ["--truth", str(EXAMPLES / "truth"), "--out", str(out), "--plot", str(plot), "--threads", "1"]

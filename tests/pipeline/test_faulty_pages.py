@@ -49,6 +49,12 @@ def page_of(layout: str, seed: int = 3, *, has_names: bool = True) -> SyntheticP
 
 
 @pytest.fixture(scope="module")
+def digitizer() -> Digitizer:
+    """Return a digitizer without text recognition, which these pages do not need."""
+    return Digitizer(threads=2, ocr=False)
+
+
+@pytest.fixture(scope="module")
 def standard() -> Image:
     """Return a page with three rows of four leads and a rhythm strip."""
     return page_of("3x4+1").image
@@ -126,9 +132,8 @@ def test_a_page_of_chest_leads_is_read(digitizer: Digitizer) -> None:
     assert_right(page, leads=6)
 
 
-def test_rows_of_one_lead_are_one_lead(digitizer: Digitizer) -> None:
-    """The statement of a single lead would need text recognition, the layout is specified."""
-    page = Digitizer(threads=2, layout="II/II/II").digitize(page_of("II/II/II").image)
+def test_rows_of_one_lead_are_one_lead() -> None:
+    page = Digitizer(threads=2, ocr=False, layout="II/II/II").digitize(page_of("II/II/II").image)
     (lead,) = page.leads.values()
     assert lead.mv.size == pytest.approx(3 * 10 * RATE_HZ, abs=3)
     assert [row.segments[0].start_s for row in page.layout.rows] == pytest.approx([0, 10, 20])
@@ -136,16 +141,17 @@ def test_rows_of_one_lead_are_one_lead(digitizer: Digitizer) -> None:
 
 @pytest.mark.parametrize("layout", ["3x4", "I,aVR,V1,V4/II,aVL,V2,V5/III,aVF,V3,V6"])
 def test_a_specified_layout_with_fewer_rows_is_doubtful(standard: Image, layout: str) -> None:
-    page = Digitizer(threads=2, layout=layout).digitize(standard)
+    page = Digitizer(threads=2, ocr=False, layout=layout).digitize(standard)
     assert page.status == "doubtful"
     assert "D-LAYOUT-02" in ids(page)
     assert any("1 row with a signal" in doubt.message for doubt in page.doubts)
 
 
-@pytest.mark.parametrize("layout", ["3x4+1", "cabrera-3x4+1", "4x3"])
+@pytest.mark.parametrize("layout", ["3x4+1", "4x3"])
 def test_a_specified_layout_does_not_turn_a_page(standard: Image, layout: str) -> None:
-    upright = Digitizer(threads=2, layout=layout).digitize(standard)
-    turned = Digitizer(threads=2, layout=layout).digitize(np.ascontiguousarray(standard[::-1, ::-1]))
+    digitizer = Digitizer(threads=2, ocr=False, layout=layout)
+    upright = digitizer.digitize(standard)
+    turned = digitizer.digitize(np.ascontiguousarray(standard[::-1, ::-1]))
     row = LAYOUTS[layout].rows[0]
     for page, sign in ((upright, 1), (turned, -1)):
         first, last = (page.layout.rows[0].segments[k].lead for k in (0, -1))
@@ -157,7 +163,7 @@ def test_a_specified_layout_does_not_turn_a_page(standard: Image, layout: str) -
 
 def test_a_page_without_names_is_not_turned_by_a_layout() -> None:
     blank = page_of("3x4+1", has_names=False)
-    assert_right(Digitizer(threads=2, layout="3x4+1").digitize(blank.image))
+    assert_right(Digitizer(threads=2, ocr=False, layout="3x4+1").digitize(blank.image))
 
 
 def test_a_mirrored_page_is_refused(digitizer: Digitizer, standard: Image) -> None:

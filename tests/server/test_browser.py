@@ -155,7 +155,7 @@ def test_zoom_and_pan_by_keys_and_wheel(page: Page, violations: list[str]) -> No
 def test_problems_are_explained(page: Page, violations: list[str], tmp_path: Path) -> None:
     Image.new("RGB", (640, 480), "white").save(tmp_path / "white.png")
     digitize(page, tmp_path / "white.png", "failed")
-    expect(page.locator("#problem")).to_contain_text("E-GRID-01")
+    expect(page.locator("#problem")).to_contain_text("E-PAGE-01")
     expect(page.locator("#problem-hint")).not_to_be_empty()
     (tmp_path / "note.txt").write_text("Dear colleague")
     digitize(page, tmp_path / "note.txt", "failed")

@@ -167,7 +167,7 @@ def blank(size: int) -> bytes:
         (bytes(range(256)) * 40, "E-INPUT-03"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "E-INPUT-04"),
         (blank(20), "E-INPUT-05"),
-        (blank(600), "E-GRID-01"),
+        (blank(600), "E-PAGE-01"),
     ],
     ids=["empty", "text", "cut short", "bytes", "svg", "tiny", "blank"],
 )
