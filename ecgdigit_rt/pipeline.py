@@ -54,6 +54,7 @@ from ecgdigit_rt.tracing.tta import TTA
 from ecgdigit_rt.tracing.witnesses import signal_doubts
 from ecgdigit_rt.words import WordSource, no_words
 
+_MAX_OUTSIDE_MM = 5.0  # maximum length of a row beyond the image, 0.2 s at 25 mm/s. Hand-picked, not tuned.
 _INVERTED_NOTE = "dark background: the colours of the image were inverted"
 
 
@@ -194,6 +195,18 @@ def _page_doubts(state: PageState) -> Iterator[Doubt]:
         text = "No grid and no calibration pulses confirm the scale, which assumes that rows are 250 mm long"
         yield Doubt("D-SPEED-01", text)
     yield from state.reading.doubts
+    outside_mm = max(_outside_mm(state))
+    if outside_mm > _MAX_OUTSIDE_MM and not any(doubt.id == "D-LAYOUT-03" for doubt in state.reading.doubts):
+        yield Doubt("D-LAYOUT-03", f"{outside_mm:.0f} mm of a row are outside the image")
+
+
+def _outside_mm(state: PageState) -> Iterator[float]:
+    """Yield the length of each row beyond the edges of the image."""
+    for row, line in zip(state.layout.rows, state.reading.rows, strict=True):
+        curve = state.lines.curves[line]
+        left = curve.start_mm - row.start_mm if curve.is_cut_left else 0.0
+        right = row.end_mm - curve.end_mm if curve.is_cut_right else 0.0
+        yield max(left, 0.0) + max(right, 0.0)
 
 
 def _assemble(state: PageState) -> Digitized:
