@@ -18,8 +18,9 @@ from ecgdigit_rt.classical.row_baselines import find_row_baselines
 from ecgdigit_rt.errors import NotAnEcg, UnknownLayout
 from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
+from ecgdigit_rt.layout.layout_support import row_count_text
 from ecgdigit_rt.layout.marks import frame_from_baselines
-from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, layout_from_plan, row_count_text
+from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, layout_from_plan
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.stages import STANDARD_GAIN_MM_MV, STANDARD_SPEED_MM_S
 

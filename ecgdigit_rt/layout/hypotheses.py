@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import comb, factorial, log
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.layout.catalog import INVERTED_PREFIX, LAYOUTS, LayoutPlan, lead_from_cell
+from ecgdigit_rt.layout.catalog import LayoutPlan
 from ecgdigit_rt.layout.evidence import Evidence, clip
 from ecgdigit_rt.layout.name_field import NamedCell, NameField, NameMatch
+from ecgdigit_rt.layout.plan_cells import (
+    cells_from_plan,
+    log_orders,
+    reordered_plan,
+    strip_cells,
+    strip_prior,
+    with_named_strips,
+)
 from ecgdigit_rt.layout.row_curve import RowCurve
 from ecgdigit_rt.layout.signal_evidence import (
     SIMULTANEOUS,
@@ -22,7 +29,7 @@ from ecgdigit_rt.layout.signal_evidence import (
     repeat_points,
 )
 from ecgdigit_rt.layout.text_evidence import NO_FACTS, text_evidence
-from ecgdigit_rt.results import ALL_LEADS, LEADS
+from ecgdigit_rt.results import ALL_LEADS
 from ecgdigit_rt.text.facts import PrintedFacts
 
 Values = NDArray[np.float64]
@@ -41,10 +48,6 @@ _FOREIGN_STRIP_POINTS = -1.0  # the same for a rhythm strip, which may show anot
 _UNUSED_POINTS = 3.0  # points that a row outside the layout costs if its beats coincide with the others
 _UNUSED_LIMIT = 12.0  # maximum of the points that rows outside the layout cost. Hand-picked, not tuned.
 
-_STRIP_PRIOR = {"II": 0.70, "V1": 0.12, "V5": 0.06, "III": 0.03}
-_OTHER_STRIP = 0.09 / 8
-"""Prior probabilities of the lead of a rhythm strip that is not the usual one of its layout. Hand-picked, not
-tuned."""
 _REORDERED_PRIOR = -6.0
 """Points of an order of leads that is not in the catalogue, in addition to the logarithm of the number of
 such orders. Hand-picked, not tuned."""
@@ -56,9 +59,6 @@ _CLEAR_ROW = 0.8  # minimum strength of a clear row, relative to the weakest row
 _OTHER_STRIP_POINTS = 3.0
 """Points by which another lead must fit a rhythm strip better to contradict its name. Measured: exceeded by 2
 of 230 right rhythm strips."""
-_MIN_MOVED = 3  # minimum number of contradicted names from which other orders are tried. Hand-picked.
-_USUAL_STRIP = 0.5  # prior probability of the usual lead of a rhythm strip. Hand-picked, not tuned.
-_TAKEN = 3.0  # points against a second rhythm strip of the same lead. Hand-picked, not tuned.
 STANDARD_WIDTHS_MM = (250.0, 125.0)
 """Widths of a record that ECG machines print: 10 s and 5 s at 25 mm/s."""
 _CUT_MM = 8.0  # minimum length of the part of a record beyond the edge of the image. Hand-picked, not tuned.
@@ -107,7 +107,7 @@ class Hypothesis:
     @property
     def text(self) -> str:
         """Name of the layout, and the leads of its rhythm strips."""
-        strips = [cell.lead for cell in _strips(self.plan, self.cells)]
+        strips = [cell.lead for cell in strip_cells(self.plan, self.cells)]
         return self.plan.name + (f" with {', '.join(strips)}" if strips else "")
 
     def left_out(self, curves: Sequence[RowCurve]) -> list[RowCurve]:
@@ -197,9 +197,9 @@ class HypothesisScorer:
         """Yield the plan, and the plan with the leads in the order of the names, without signals."""
         sketch = self._sketch(plan, curves, *extent, log(plan.frequency))
         yield sketch
-        reordered = None if plan.is_rare or is_fixed else _reordered_plan(plan, sketch.names)
+        reordered = None if plan.is_rare or is_fixed else reordered_plan(plan, sketch.names)
         if reordered is not None:
-            prior = log(plan.frequency) + _REORDERED_PRIOR - _log_orders(plan, reordered)
+            prior = log(plan.frequency) + _REORDERED_PRIOR - log_orders(plan, reordered)
             yield self._sketch(reordered, curves, *extent, prior)
 
     def _sketch(
@@ -219,7 +219,7 @@ class HypothesisScorer:
 
     def _completed(self, sketch: Hypothesis, *, is_fixed: bool) -> Hypothesis:
         """Return the hypothesis with its rhythm strips named, and with the evidence of its signals."""
-        plan = sketch.plan if is_fixed else _name_strips(sketch.plan, sketch.cells, sketch.names)
+        plan = sketch.plan if is_fixed else with_named_strips(sketch.plan, sketch.cells, sketch.names)
         curves, cells = sketch.curves, cells_from_plan(plan, sketch.curves, sketch.start_mm, sketch.end_mm)
         names = self._names.match(_named_cells(plan, cells), _reach_mm(curves), sketch.end_mm)
         read, wrong = int(names.is_read.sum()), int(names.is_contradicted.sum())
@@ -227,7 +227,7 @@ class HypothesisScorer:
         prior, rows, _ = sketch.evidence
         strips, contradicted = _strip_evidence(plan, cells)
         evidence = (
-            Evidence(prior.source, prior.text, prior.points + _strip_prior(plan)),
+            Evidence(prior.source, prior.text, prior.points + strip_prior(plan)),
             rows,
             Evidence("names", text, names.points),
             *_beat_evidence(plan, self._agreement(curves)),
@@ -236,19 +236,6 @@ class HypothesisScorer:
             *text_evidence(plan, self._facts),
         )
         return Hypothesis(plan, curves, sketch.start_mm, sketch.end_mm, cells, names, evidence, contradicted)
-
-
-def cells_from_plan(
-    plan: LayoutPlan, curves: Sequence[RowCurve], start_mm: float, end_mm: float
-) -> tuple[Cell, ...]:
-    """Return the leads of a plan, row by row. All rows have the same extent, which their leads share."""
-    found = []
-    for leads, curve in zip(plan.rows, curves, strict=True):
-        cuts = np.linspace(start_mm, end_mm, len(leads) + 1)
-        for cell, left, right in zip(leads, cuts[:-1], cuts[1:], strict=True):
-            sign = -1 if cell.startswith(INVERTED_PREFIX) else 1
-            found.append(Cell(lead_from_cell(cell), curve, float(left), float(right), sign))
-    return tuple(found)
 
 
 def _named_cells(plan: LayoutPlan, cells: Sequence[Cell]) -> list[NamedCell]:
@@ -312,7 +299,7 @@ def _strip_evidence(
 ) -> tuple[list[Evidence], tuple[tuple[str, str], ...]]:
     """Return the evidence of the rhythm strips, and the strips that are clearly those of another lead."""
     found, contradicted = [], []
-    for strip in _strips(plan, cells):
+    for strip in strip_cells(plan, cells):
         points = repeat_points(strip, cells)
         if points:
             own, best = (
@@ -327,61 +314,3 @@ def _strip_evidence(
 
 def _is_strip(plan: LayoutPlan, curves: Sequence[RowCurve], cell: Cell) -> bool:
     return plan.is_strip(curves.index(cell.curve))
-
-
-def _strips(plan: LayoutPlan, cells: Sequence[Cell]) -> list[Cell]:
-    rows = [row for row, leads in enumerate(plan.rows) for _ in leads]
-    return [cell for row, cell in zip(rows, cells, strict=True) if plan.is_strip(row)]
-
-
-def _strip_prior(plan: LayoutPlan) -> float:
-    """Return the points of the leads of the rhythm strips."""
-    known = LAYOUTS.get(plan.name)
-    leads = [row[0] for k, row in enumerate(plan.rows) if plan.is_strip(k)]
-    usual = {row[0] for k, row in enumerate(known.rows) if known.is_strip(k)} if known else set()
-    return sum(log(_USUAL_STRIP if lead in usual else _STRIP_PRIOR.get(lead, _OTHER_STRIP)) for lead in leads)
-
-
-def _name_strips(plan: LayoutPlan, cells: Sequence[Cell], names: NameMatch) -> LayoutPlan:
-    """Return the plan with each rhythm strip named by its printed name, its signal and its frequency."""
-    rows, k, taken = list(plan.rows), 0, set[str]()
-    for row, leads in enumerate(plan.rows):
-        if plan.is_strip(row):
-            points, signals = {}, repeat_points(cells[k], cells)
-            for lead in LEADS:
-                renamed = dataclasses.replace(plan, rows=(*rows[:row], (lead,), *rows[row + 1 :]))
-                name = names.name_points(k, LEADS.index(lead))
-                signal = signals.get(lead, min(signals.values(), default=0.0))
-                points[lead] = name + signal + _strip_prior(renamed) - _TAKEN * (lead in taken)
-            best = max(points, key=lambda lead: points[lead])
-            rows[row] = (best,)
-            taken.add(best)
-        k += len(leads)
-    return dataclasses.replace(plan, rows=tuple(rows))
-
-
-def _reordered_plan(plan: LayoutPlan, names: NameMatch) -> LayoutPlan | None:
-    """Return the plan with its leads in the order of the names, or None if the names do not contradict it.
-
-    Every lead occurs at most once. Rhythm strips are unchanged.
-    """
-    if names.is_contradicted.sum() < _MIN_MOVED:
-        return None
-    from scipy.optimize import linear_sum_assignment  # rarely needed, and slow to import
-
-    places = [(r, c) for r, leads in enumerate(plan.rows) for c in range(len(leads))]
-    cells = [k for k, (r, _) in enumerate(places) if not plan.is_strip(r)]
-    points = np.array([[names.name_points(k, lead) for lead in range(len(LEADS))] for k in cells])
-    rows = [list(leads) for leads in plan.rows]
-    for k, lead in zip(*linear_sum_assignment(points, maximize=True), strict=True):
-        r, c = places[cells[k]]
-        if lead_from_cell(rows[r][c]) != LEADS[lead]:
-            rows[r][c] = LEADS[lead]
-    return LayoutPlan(f"{plan.name} as labelled", tuple(tuple(row) for row in rows), plan.frequency)
-
-
-def _log_orders(plan: LayoutPlan, reordered: LayoutPlan) -> float:
-    """Return the logarithm of the number of orders that differ from the plan in as many cells."""
-    pairs = zip(plan.rows, reordered.rows, strict=True)
-    moved = sum(a != b for old, new in pairs for a, b in zip(old, new, strict=True))
-    return log(comb(len(LEADS), moved) * factorial(moved))

@@ -17,7 +17,7 @@ from painted_pages import (
 )
 
 from ecgdigit_rt.layout.catalog import plan_from_text
-from ecgdigit_rt.layout.hypotheses import cells_from_plan
+from ecgdigit_rt.layout.plan_cells import cells_from_plan
 from ecgdigit_rt.layout.row_curve import CURVE_STEP_MM, RowCurve
 from ecgdigit_rt.layout.signal_evidence import (
     SIMULTANEOUS,
