@@ -70,6 +70,11 @@ def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> N
         raise OutputNotWritable(path, error.strerror or str(error)) from error
 
 
+_ROW_CHANGE_SHARE = 0.5
+"""Distance between two samples, as a fraction of the curve's width, from which they are in different rows.
+Hand-picked, not tuned: an R wave is much lower."""
+
+
 def overlay_from_page(result: Digitized, page: Image) -> Image:
     """Return the page with its traces, a caption, and the leads on ECG paper.
 
@@ -101,12 +106,21 @@ def overlay_from_failed(result: Failed, page: Image) -> Image:
 
 def quarter_turns(curves: Iterable[NDArray[np.float32]]) -> int:
     """Return the number of counterclockwise quarter turns after which curves run to the right."""
-    direction = np.sum([curve[-1] - curve[0] for curve in curves if len(curve) > 1], axis=0, initial=0.0)
+    pieces = [piece for curve in curves for piece in _pieces(curve) if len(piece) > 1]
+    direction = np.sum([piece[-1] - piece[0] for piece in pieces], axis=0, initial=0.0)
     if not np.any(direction):
         return 0
     x, y = np.broadcast_to(direction, (2,))
     # y grows downwards. A curve that runs down therefore needs one counterclockwise quarter turn.
     return round(float(np.arctan2(y, x)) / (np.pi / 2)) % 4
+
+
+def _pieces(curve: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+    """Return the parts of a curve in different rows, if its lead continues over several rows."""
+    if len(curve) < 3:
+        return [curve]
+    steps = np.hypot(*np.diff(curve, axis=0).T)
+    return np.split(curve, np.flatnonzero(steps > _ROW_CHANGE_SHARE * np.ptp(curve, axis=0).max()) + 1)
 
 
 def _rotate_curve(curve: NDArray[np.float32], width: int, height: int, turns: int) -> NDArray[np.float64]:
@@ -146,7 +160,7 @@ def _draw_curve(image: Image, curve: NDArray[np.float64], name: str) -> None:
         return
     limit = 4 * max(image.shape)
     points = np.clip(visible - 0.5, -limit, limit) * (1 << SUBPIXEL_BITS)
-    shape = [np.round(points).astype(np.int32)]
+    shape = [np.round(piece).astype(np.int32) for piece in _pieces(points)]
     cv2.polylines(image, shape, False, COLOURS[name], 2, cv2.LINE_AA, SUBPIXEL_BITS)
     x, y = visible[0]
     _draw_tag(image, name, round(x) + 2, round(y) - 16)

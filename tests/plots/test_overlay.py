@@ -14,8 +14,8 @@ from paper_page import digitized_page, draw_page, signals
 
 from ecgdigit_rt.errors import OutputNotWritable
 from ecgdigit_rt.plots.ecg_paper import PX_PER_MM, WIDTH_PX, paper_from_leads
-from ecgdigit_rt.plots.overlay import COLOURS, overlay_from_page, write_overlay
-from ecgdigit_rt.results import LEADS, Digitized, Failed, PageRef
+from ecgdigit_rt.plots.overlay import COLOURS, overlay_from_page, quarter_turns, write_overlay
+from ecgdigit_rt.results import LEADS, Digitized, Failed, Layout, Lead, PageRef
 from ecgdigit_rt.runs.report import page_report
 
 SOURCE = PageRef(Path("page.png"))
@@ -122,3 +122,15 @@ def test_page_without_grid_has_overlay_and_valid_json_report() -> None:
     quality = page_report("page", page, ()).quality
     assert quality["residual_px"] is None
     json.dumps(quality, allow_nan=False)
+
+
+def test_rows_of_one_lead_are_not_connected() -> None:
+    row = np.stack([np.arange(20, 380, 1.0), np.full(360, 60.0)], axis=1)
+    curve = np.concatenate([row, row + np.array([0, 120])]).astype(np.float32)
+    lead = Lead("I", np.zeros(720, np.float32), 500.0, 0.0, 1.0, curve)
+    page = Digitized(PageRef(Path("strips.png")), {"I": lead}, Layout("I/I", ()), 0.1, {})
+    white = np.full((240, 400, 3), 255, np.uint8)
+    picture = overlay_from_page(page, white)
+    between = picture[round(picture.shape[1] * 120 / 400), 200:-200]
+    assert (between == 255).all()
+    assert quarter_turns([curve]) == 0
