@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -84,7 +84,15 @@ def paper_from_leads(leads: Mapping[str, Lead], colours: Mapping[str, Colour]) -
 def _arrange_rows(
     leads: Mapping[str, Lead],
 ) -> tuple[list[list[PlacedLead]], dict[int, list[tuple[str, float]]]]:
-    """Return the rows of leads, and the names and start times of missing leads by row index."""
+    """Return the rows of leads, and the names and start times of missing leads by row index.
+
+    A single lead is drawn in rows of 10 s, without missing leads.
+    """
+    if len(leads) == 1:
+        (only,) = leads.values()
+        width = round(RECORD_S * only.rate_hz)
+        parts = [only.mv[first : first + width] for first in range(0, only.mv.size, width)]
+        return [[PlacedLead(replace(only, mv=mv), 0.0, RECORD_S)] for mv in parts], {}
     lengths = sorted(lead.duration_s for lead in leads.values())
     typical = lengths[len(lengths) // 2] if lengths else RECORD_S / 4
     columns = next((n for n in (4, 2) if typical <= RECORD_S / n * 1.1), 1)

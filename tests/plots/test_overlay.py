@@ -134,3 +134,14 @@ def test_rows_of_one_lead_are_not_connected() -> None:
     between = picture[round(picture.shape[1] * 120 / 400), 200:-200]
     assert (between == 255).all()
     assert quarter_turns([curve]) == 0
+
+
+def test_a_single_lead_is_drawn_in_rows_of_ten_seconds() -> None:
+    lead = Lead("I", np.zeros(12_500, np.float32), 500.0, 0.0, 1.0, np.zeros((12_500, 2), np.float32))
+    three, one = (
+        paper_from_leads({"I": replace(lead, mv=lead.mv[:count])}, COLOURS).shape[0]
+        for count in (12_500, 5000)
+    )
+    row_px = paper_from_leads({}, COLOURS).shape[0] / len(LEADS)
+    assert one < three < one + 3 * row_px + 200
+    assert three - one > 200
