@@ -28,11 +28,12 @@ from ecgdigit_engine.cpu import usable_cpus
 from ecgdigit_rt.text.roman_numerals import is_numeral_like, verified_numeral
 from ecgdigit_rt.words import Word
 
-MAX_SIDE_PX = 2000
+MAX_SIDE_PX = 1600
 """Longer side of the image in which text is detected. Larger images are reduced.
 
 Measured on 130 pages: with 2000 px, 102 speeds and 764 lead names are recognized; with 1600 px, 99 and 730.
-None is wrong. 2000 px takes 1.9 s of CPU time a page, and 1600 px takes 1.6 s.
+None is wrong. 2000 px takes 1.9 s of CPU time a page, and 1600 px takes 1.6 s. With 2000 px, the peak memory
+of a run exceeds 1.5 GB.
 """
 
 _MIN_SIDE_PX = 1200
