@@ -40,7 +40,7 @@ from ecgdigit_rt.tracing.assemble import (
 from ecgdigit_rt.tracing.beat_prior import apply_beat_prior
 from ecgdigit_rt.tracing.ecg_check import check_marks
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
-from ecgdigit_rt.tracing.line_curves import Lines, lines_from_strips
+from ecgdigit_rt.tracing.line_curves import Lines, lines_from_strips, longest_part_outside_mm
 from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
 from ecgdigit_rt.tracing.record_extent import (
     ends_within_image,
@@ -63,9 +63,8 @@ class PipelineOptions:
     """Options of the neural pipeline.
 
     `tta` is a key of `ecgdigit_rt.tracing.tta.TTA`. `overrides` take precedence over the marks on the page.
-    `ocr` allows text recognition, if it is installed.
-    `no_beat_prior` leaves columns of the trace with low confidence as predicted. `assembly` contains the
-    options of the last step.
+    `ocr` allows text recognition, if it is installed. `no_beat_prior` leaves columns of the trace with low
+    confidence as predicted. `assembly` contains the options of the last step.
     """
 
     tta: str = "none"
@@ -86,9 +85,8 @@ class PageState:
     `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field that contains
     the value of a step is unset until the step is complete. `predictor` is set by the step `predict`.
     `seconds` maps step names to durations in seconds. `turns` is the rotation of the page, if it is known.
-    `reads_words` requires text recognition.
-    `lines` are all lines that may be rows, and `traces` have
-    one entry per row of the layout.
+    `reads_words` requires text recognition. `lines` are all lines that may be rows, and `traces` have one
+    entry per row of the layout.
     """
 
     source: PageRef
@@ -195,18 +193,11 @@ def _page_doubts(state: PageState) -> Iterator[Doubt]:
         text = "No grid and no calibration pulses confirm the scale, which assumes that rows are 250 mm long"
         yield Doubt("D-SPEED-01", text)
     yield from state.reading.doubts
-    outside_mm = max(_outside_mm(state))
+    outside_mm = longest_part_outside_mm(
+        state.layout, [state.lines.curves[row] for row in state.reading.rows]
+    )
     if outside_mm > _MAX_OUTSIDE_MM and not any(doubt.id == "D-LAYOUT-03" for doubt in state.reading.doubts):
         yield Doubt("D-LAYOUT-03", f"{outside_mm:.0f} mm of a row are outside the image")
-
-
-def _outside_mm(state: PageState) -> Iterator[float]:
-    """Yield the length of each row beyond the edges of the image."""
-    for row, line in zip(state.layout.rows, state.reading.rows, strict=True):
-        curve = state.lines.curves[line]
-        left = curve.start_mm - row.start_mm if curve.is_cut_left else 0.0
-        right = row.end_mm - curve.end_mm if curve.is_cut_right else 0.0
-        yield max(left, 0.0) + max(right, 0.0)
 
 
 def _assemble(state: PageState) -> Digitized:

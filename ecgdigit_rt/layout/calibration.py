@@ -82,9 +82,9 @@ def read_calibration(
         (gain_mm_mv, gain, "mm/mV", "D-GAIN-01"),
     ):
         if specified and printed.value and printed.value != specified:
-            text_ = f"{specified:g} {unit} specified, but {printed.value:g} {unit} detected on the page"
-            notes.append(text_)
-            doubts += [Doubt(doubt_id, text_)] if printed.is_clear else []
+            message = f"{specified:g} {unit} specified, but {printed.value:g} {unit} detected on the page"
+            notes.append(message)
+            doubts += [Doubt(doubt_id, message)] if printed.is_clear else []
     if not gain_mm_mv:
         doubts += _pulse_doubts(gain.value, heights_mm)
     if "speed_mm_s" in facts.contradictory and not speed_mm_s:

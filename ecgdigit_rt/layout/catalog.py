@@ -10,6 +10,9 @@ from ecgdigit_rt.results import ALL_LEADS
 INVERTED_PREFIX = "-"
 """Prefix of a lead that is printed inverted, such as -aVR in Cabrera's order."""
 
+STANDARD_WIDTHS_MM = (250.0, 125.0)
+"""Widths of a record that ECG machines print: 10 s and 5 s at 25 mm/s."""
+
 _LIMB = ("I", "II", "III", "aVR", "aVL", "aVF")
 _CHEST = ("V1", "V2", "V3", "V4", "V5", "V6")
 _CABRERA = ("aVL", "I", "-aVR", "II", "aVF", "III")

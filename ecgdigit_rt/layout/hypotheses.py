@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.layout.catalog import LayoutPlan
+from ecgdigit_rt.layout.catalog import STANDARD_WIDTHS_MM, LayoutPlan
 from ecgdigit_rt.layout.evidence import Evidence, clip
 from ecgdigit_rt.layout.name_field import NamedCell, NameField, NameMatch
 from ecgdigit_rt.layout.plan_cells import (
     cells_from_plan,
     log_orders,
     reordered_plan,
-    strip_cells,
+    strip_indices,
     strip_prior,
     with_named_strips,
 )
@@ -59,8 +59,6 @@ _CLEAR_ROW = 0.8  # minimum strength of a clear row, relative to the weakest row
 _OTHER_STRIP_POINTS = 3.0
 """Points by which another lead must fit a rhythm strip better to contradict its name. Measured: exceeded by 2
 of 230 right rhythm strips."""
-STANDARD_WIDTHS_MM = (250.0, 125.0)
-"""Widths of a record that ECG machines print: 10 s and 5 s at 25 mm/s."""
 _CUT_MM = 8.0  # minimum length of the part of a record beyond the edge of the image. Hand-picked, not tuned.
 _SAME_MM = 10.0  # distance up to which two positions count as the same. Hand-picked, not tuned.
 _SINGLE_REACH_MM = 14.0  # distance of a name from a single row. Hand-picked, not tuned.
@@ -107,14 +105,22 @@ class Hypothesis:
     @property
     def text(self) -> str:
         """Name of the layout, and the leads of its rhythm strips."""
-        strips = [cell.lead for cell in strip_cells(self.plan, self.cells)]
+        strips = [self.cells[index].lead for index in strip_indices(self.plan)]
         return self.plan.name + (f" with {', '.join(strips)}" if strips else "")
 
-    def left_out(self, curves: Sequence[RowCurve]) -> list[RowCurve]:
-        """Return the curves of clear rows that are not part of the layout: their beats coincide with it."""
+    def least_points_of(self, source: str) -> float:
+        """Return the least points of one kind of evidence, or 0 without such evidence."""
+        return min((item.points for item in self.evidence if item.source == source), default=0.0)
+
+    def clear_others(self, curves: Sequence[RowCurve]) -> list[RowCurve]:
+        """Return the curves that are not part of the layout, although they are clear and not straight."""
         others = [curve for curve in curves if curve not in self.curves and not curve.is_straight]
         weakest = min(curve.baseline.strength for curve in self.curves)
-        clear = [curve for curve in others if curve.baseline.strength > _CLEAR_ROW * weakest]
+        return [curve for curve in others if curve.baseline.strength > _CLEAR_ROW * weakest]
+
+    def left_out(self, curves: Sequence[RowCurve]) -> list[RowCurve]:
+        """Return the clear curves outside the layout whose beats coincide with those of the layout."""
+        clear = self.clear_others(curves)
         agreement = coincidence((*self.curves, *clear))[len(self.curves) :]
         return [curve for curve, value in zip(clear, agreement, strict=True) if value > SIMULTANEOUS]
 
@@ -207,9 +213,8 @@ class HypothesisScorer:
     ) -> Hypothesis:
         cells = cells_from_plan(plan, curves, start_mm, end_mm)
         names = self._names.match(_named_cells(plan, cells), _reach_mm(curves), end_mm)
-        strips = [k for k, cell in enumerate(cells) if _is_strip(plan, curves, cell)]
-        for k in strips:  # the lead of a rhythm strip is determined later
-            names = names.without_name(k)
+        for index in strip_indices(plan):  # the lead of a rhythm strip is determined later
+            names = names.without_name(index)
         evidence = (
             Evidence("layout", f"prior of {plan.name}", prior),
             self._row_evidence(curves),
@@ -219,13 +224,14 @@ class HypothesisScorer:
 
     def _completed(self, sketch: Hypothesis, *, is_fixed: bool) -> Hypothesis:
         """Return the hypothesis with its rhythm strips named, and with the evidence of its signals."""
-        plan = sketch.plan if is_fixed else with_named_strips(sketch.plan, sketch.cells, sketch.names)
+        signals = {k: repeat_points(sketch.cells[k], sketch.cells) for k in strip_indices(sketch.plan)}
+        plan = sketch.plan if is_fixed else with_named_strips(sketch.plan, sketch.names, signals)
         curves, cells = sketch.curves, cells_from_plan(plan, sketch.curves, sketch.start_mm, sketch.end_mm)
         names = self._names.match(_named_cells(plan, cells), _reach_mm(curves), sketch.end_mm)
         read, wrong = int(names.is_read.sum()), int(names.is_contradicted.sum())
         text = f"{read} of {len(cells)} names read, {wrong} contradicted, {len(names.unexplained)} elsewhere"
         prior, rows, _ = sketch.evidence
-        strips, contradicted = _strip_evidence(plan, cells)
+        strips, contradicted = _strip_evidence(cells, signals)
         evidence = (
             Evidence(prior.source, prior.text, prior.points + strip_prior(plan)),
             rows,
@@ -295,22 +301,19 @@ def _beat_evidence(plan: LayoutPlan, agreement: Values) -> Iterator[Evidence]:
 
 
 def _strip_evidence(
-    plan: LayoutPlan, cells: Sequence[Cell]
+    cells: Sequence[Cell], signals: Mapping[int, Mapping[str, float]]
 ) -> tuple[list[Evidence], tuple[tuple[str, str], ...]]:
-    """Return the evidence of the rhythm strips, and the strips that are clearly those of another lead."""
+    """Return the evidence of the rhythm strips, and the strips that are clearly those of another lead.
+
+    `signals` contains the points of the possible leads by the index of the strip's cell.
+    """
     found, contradicted = [], []
-    for strip in strip_cells(plan, cells):
-        points = repeat_points(strip, cells)
-        if points:
-            own, best = (
-                points.get(strip.lead, min(points.values())),
-                max(points, key=lambda lead: points[lead]),
-            )
-            found.append(Evidence("strips", f"rhythm strip {strip.lead} against the other leads", own))
-            if points[best] - own > _OTHER_STRIP_POINTS:
-                contradicted.append((strip.lead, best))
+    for index, points in signals.items():
+        if not points:
+            continue
+        lead, best = cells[index].lead, max(points, key=lambda lead: points[lead])
+        own = points.get(lead, min(points.values()))
+        found.append(Evidence("strips", f"rhythm strip {lead} against the other leads", own))
+        if points[best] - own > _OTHER_STRIP_POINTS:
+            contradicted.append((lead, best))
     return found, tuple(contradicted)
-
-
-def _is_strip(plan: LayoutPlan, curves: Sequence[RowCurve], cell: Cell) -> bool:
-    return plan.is_strip(curves.index(cell.curve))

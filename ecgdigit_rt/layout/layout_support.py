@@ -38,7 +38,6 @@ right rhythm strips, all of them synthetic."""
 _MAX_STRAY, _MAX_CONTRADICTED, _MAX_UNEXPLAINED = 2, 0.25, 3
 """Maximum number and fraction of contradicted names, and maximum number of names outside the cells. Measured:
 more names are outside on 1 of 105 real and rendered pages. Hand-picked below the numbers on wrong layouts."""
-_CLEAR_STRENGTH = 0.8  # minimum strength of a left-out row, relative to the weakest row of the layout
 _MIN_SECOND_ECG = 3  # number of left-out rows that may be another ECG. Hand-picked, not tuned.
 
 
@@ -68,14 +67,7 @@ def check_single(best: Hypothesis, curves: Sequence[RowCurve]) -> None:
 
     Their beats coincide with each other, but not with those of the layout.
     """
-    weakest = min(curve.baseline.strength for curve in best.curves)
-    others = [
-        curve
-        for curve in curves
-        if curve not in best.curves
-        and not curve.is_straight
-        and curve.baseline.strength > _CLEAR_STRENGTH * weakest
-    ]
+    others = best.clear_others(curves)
     if len(others) < _MIN_SECOND_ECG:
         return
     together = np.median(coincidence(others))
@@ -97,10 +89,8 @@ def layout_doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> I
         yield Doubt("D-LAYOUT-01", f"The evidence for layout {best.text} is weak ({fit:.0f} points)")
     left_out = best.left_out(curves)
     if left_out:
-        text = (
-            f"{row_count_text(len(left_out))} with a signal {'is' if len(left_out) == 1 else 'are'} not part"
-        )
-        yield Doubt("D-LAYOUT-02", f"{text} of layout {best.plan.name}")
+        rows = row_count_text(len(left_out))
+        yield Doubt("D-LAYOUT-02", f"{rows} with a signal outside layout {best.plan.name}")
     wrong = int(best.names.is_contradicted.sum())
     if wrong > max(_MAX_STRAY, _MAX_CONTRADICTED * len(best.cells)):
         text = f"{wrong} of {len(best.cells)} lead names read on the page contradict layout {best.plan.name}"
@@ -110,15 +100,10 @@ def layout_doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> I
         yield Doubt("D-LAYOUT-02", f"Lead names outside the cells of layout {best.plan.name}: {names}")
     for strip, other in best.contradicted_strips:
         yield Doubt("D-LEADS-02", f"The rhythm strip {strip} resembles lead {other} more than lead {strip}")
-    worst_strip = min((item.points for item in best.evidence if item.source == "strips"), default=0.0)
-    if (
-        not best.contradicted_strips
-        and worst_strip < _MIN_STRIP
-        and best.points_of("relations") > -_MIN_RELATIONS
-    ):
+    is_consistent = best.points_of("relations") > -_MIN_RELATIONS
+    if not best.contradicted_strips and best.least_points_of("strips") < _MIN_STRIP and is_consistent:
         yield Doubt("D-LEADS-02", "A rhythm strip resembles no lead, although the limb leads are consistent")
-    worst = min((item.points for item in best.evidence if item.source == "relations"), default=0.0)
-    if best.points_of("relations") < _MIN_RELATIONS or worst < _MIN_RELATION:
+    if best.points_of("relations") < _MIN_RELATIONS or best.least_points_of("relations") < _MIN_RELATION:
         text = "; ".join(item.text for item in best.evidence if item.source == "relations")
         yield Doubt("D-LEADS-01", f"The limb leads contradict Einthoven's law: {text}")
     if best.visible_share < _MIN_WHOLE:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.catalog import LayoutPlan
@@ -52,23 +51,6 @@ def frame_from_baselines(baselines: Sequence[Baseline]) -> RowFrame:
         float(np.median([line.end_mm for line in baselines])),
         min(_LABEL_REACH_MM, 0.5 * float(gaps.min())) if gaps.size else _LABEL_REACH_MM,
     )
-
-
-def label_scores(heatmap: PaperHeatmap, frame: RowFrame, columns: int) -> NDArray[np.float64]:
-    """Return the peak activation of every lead name at the start of every cell, (12, rows, columns)."""
-    scores = np.zeros((len(LEADS), len(frame.baselines), columns))
-    channels = np.stack([heatmap.channel(lead) for lead in LEADS])
-    for r, line in enumerate(frame.baselines):
-        rows = np.abs(heatmap.v_mm - line.v_mm) <= frame.reach_mm
-        band = channels[:, rows]
-        for c in range(columns):
-            start_mm = frame.cell_start_mm(c, columns)
-            cells = (heatmap.u_mm >= start_mm + _LABEL_RANGE_MM[0]) & (
-                heatmap.u_mm <= start_mm + _LABEL_RANGE_MM[1]
-            )
-            window = band[:, :, cells]
-            scores[:, r, c] = window.max((1, 2)) if window.size else 0.0
-    return scores
 
 
 @dataclass(frozen=True, slots=True)

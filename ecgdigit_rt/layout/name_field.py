@@ -22,7 +22,7 @@ from ecgdigit_rt.results import FURTHER_LEADS, LEADS
 
 Values = NDArray[np.float64]
 
-OFFSET_RANGE_U_MM, OFFSET_RANGE_V_MM = (-11.0, 14.0), (-26.0, 16.0)
+_OFFSET_RANGE_U_MM, _OFFSET_RANGE_V_MM = (-11.0, 14.0), (-26.0, 16.0)
 """Ranges of the distance of a name from the start of its cell, to the right and downwards.
 Measured: -1 to 6 mm and -20 to 7 mm on 60 real pages."""
 
@@ -62,7 +62,8 @@ class NameMatch:
     points: log-likelihood.
     leads: (cells,), indices of the expected names.
     is_read, is_contradicted: (cells,) bool, whether the expected name or clearly another name is at the cell.
-    probabilities: (cells, 12), probabilities of the names at each cell, given that there is one.
+    probabilities: (cells, names), probabilities of the names at each cell, given that there is one. The names
+    are those of `LEADS`, or of `ALL_LEADS` if it has names of further leads.
     presence: (cells,), degree to which a name is visible, 0 to 1.
     unexplained: clear names beside all cells.
     """
@@ -96,7 +97,7 @@ class _Area:
 
     def unexplained(self, at: Values, expected: Values) -> list[Label]:
         """Return the clear names near the rows at which no cell has its name."""
-        left = float(at[:, 0].min()) + OFFSET_RANGE_U_MM[0]
+        left = float(at[:, 0].min()) + _OFFSET_RANGE_U_MM[0]
         found = []
         for label in self.labels:
             away = np.abs(expected - (label.u_mm, label.v_mm))
@@ -120,8 +121,14 @@ class NameField:
         return [*find_labels(self._heatmap), *further]
 
     @cached_property
+    def _label_arrays(self) -> tuple[Values, Values]:
+        """Positions (labels, 2) and activations (labels,) of the detected names."""
+        positions = np.array([(label.u_mm, label.v_mm) for label in self.labels]).reshape(-1, 2)
+        return positions, np.array([label.activation for label in self.labels])
+
+    @cached_property
     def _near(self) -> Values:
-        """Maximum activation of each name within the tolerance of each position, (12, rows, columns)."""
+        """Maximum activation of each name within the tolerance of each position, (names, rows, columns)."""
         rows, columns = round(_TOLERANCE_V_MM / CELL_V_MM), round(_TOLERANCE_U_MM / CELL_U_MM)
         window = np.ones((2 * rows + 1, 2 * columns + 1), np.uint8)
         channels = [self._heatmap.channel(lead) for lead in LEADS]
@@ -155,10 +162,7 @@ class NameField:
 
         Return the number of columns and rows with another offset than before.
         """
-        if not self.labels:
-            return 0
-        labels = np.array([(label.u_mm, label.v_mm) for label in self.labels])
-        weights = np.array([label.activation for label in self.labels])
+        labels, weights = self._label_arrays
         changed = 0
         for axis in axes:
             around = float(np.median(offsets[:, 1]))
@@ -196,12 +200,9 @@ class NameField:
 
     def _label_offsets(self, at: Values) -> tuple[Values, Values]:
         """Return the possible distances (count, 2) between names and cells, and the activations (count,)."""
-        if not self.labels:
-            return np.empty((0, 2)), np.empty(0)
-        labels = np.array([(label.u_mm, label.v_mm) for label in self.labels])
-        weights = np.array([label.activation for label in self.labels])
+        labels, weights = self._label_arrays
         offsets = labels[:, None] - at[None]
-        low, high = np.array([OFFSET_RANGE_U_MM, OFFSET_RANGE_V_MM]).T
+        low, high = np.array([_OFFSET_RANGE_U_MM, _OFFSET_RANGE_V_MM]).T
         usable = ((offsets > low) & (offsets < high)).all(2)
         return offsets[usable], np.broadcast_to(weights[:, None], usable.shape)[usable]
 

@@ -24,13 +24,10 @@ _EXACT, _RECOGNIZED = 0.98, 0.6
 """Activation of a lead name that the file contains, and of one that was recognized. Hand-picked, not tuned: a
 clear name of the locate stage has an activation of 0.3 to 0.9."""
 _CLEAR = 0.4  # activation above which a name of the locate stage is not replaced with a recognized one
-_MIN_NAMES = (
-    4  # number of names below which words are read. Hand-picked, not tuned: layouts have 6 to 15 names.
-)
-_REACH_U_MM, _REACH_V_MM = (
-    5.0,
-    3.0,
-)  # distance from a word up to which the names of the locate stage are replaced
+_MIN_NAMES = 4
+"""Number of names below which words are read. Hand-picked, not tuned: layouts have 6 to 15 names."""
+_REACH_U_MM, _REACH_V_MM = 5.0, 3.0
+"""Distance from a word within which it replaces the names of the locate stage. Hand-picked, not tuned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +43,11 @@ class FurtherName:
 class PageText:
     """Text of a page.
 
-    heatmap: heatmaps of the locate stage with the lead names of the words. facts: facts that the words state.
+    heatmap: heatmaps of the locate stage with the lead names of the words.
+    facts: facts that the words state.
     further_names: names of leads that the locate stage does not read.
+    is_recognized: whether text recognition found words.
+    has_words: whether words were looked for, in the file or by text recognition.
     """
 
     heatmap: PaperHeatmap
@@ -80,17 +80,17 @@ def text_from_words(heatmap: PaperHeatmap, words: Sequence[Word], mesh: Mesh, *,
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     u, v = mesh.mm_from_pixels(x, y)
     maps = heatmap.heatmaps.copy()
-    names = [HEATMAPS.index(lead) for lead in LEADS]
+    names = np.array([HEATMAPS.index(lead) for lead in LEADS])
     further = []
     for lead, u_mm, v_mm in zip(facts.leads, u, v, strict=True):
         rows = np.flatnonzero(np.abs(heatmap.v_mm - v_mm) < _REACH_V_MM)
         columns = np.flatnonzero(np.abs(heatmap.u_mm - u_mm) < _REACH_U_MM)
         if not rows.size or not columns.size:
             continue
-        near = maps[np.ix_(np.array(names), rows, columns)]
+        near = maps[np.ix_(names, rows, columns)]
         if not is_exact and near.max() > _CLEAR:
             continue
-        maps[np.ix_(np.array(names), rows, columns)] = 0
+        maps[np.ix_(names, rows, columns)] = 0
         if lead.name in LEADS:
             i = min(max(round((v_mm - heatmap.v_mm[0]) / CELL_V_MM), 0), heatmap.v_mm.size - 1)
             j = min(max(round((u_mm - heatmap.u_mm[0]) / CELL_U_MM), 0), heatmap.u_mm.size - 1)

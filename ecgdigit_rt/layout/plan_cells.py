@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import comb, factorial, log
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ecgdigit_rt.layout.catalog import INVERTED_PREFIX, LAYOUTS, LayoutPlan, lead_from_cell
 from ecgdigit_rt.layout.name_field import NameMatch
 from ecgdigit_rt.layout.row_curve import RowCurve
-from ecgdigit_rt.layout.signal_evidence import Cell, repeat_points
+from ecgdigit_rt.layout.signal_evidence import Cell
 from ecgdigit_rt.results import LEADS
 
 _STRIP_PRIOR = {"II": 0.70, "V1": 0.12, "V5": 0.06, "III": 0.03}
@@ -36,35 +36,48 @@ def cells_from_plan(
     return tuple(found)
 
 
-def strip_cells(plan: LayoutPlan, cells: Sequence[Cell]) -> list[Cell]:
-    """Return the rhythm strips among the cells of a plan."""
+def strip_indices(plan: LayoutPlan) -> list[int]:
+    """Return the indices of the rhythm strips among the cells of a plan, which are listed row by row."""
     rows = [row for row, leads in enumerate(plan.rows) for _ in leads]
-    return [cell for row, cell in zip(rows, cells, strict=True) if plan.is_strip(row)]
+    return [index for index, row in enumerate(rows) if plan.is_strip(row)]
 
 
 def strip_prior(plan: LayoutPlan) -> float:
     """Return the points of the leads of the rhythm strips."""
+    return sum(_lead_prior(plan, row[0]) for k, row in enumerate(plan.rows) if plan.is_strip(k))
+
+
+def _lead_prior(plan: LayoutPlan, lead: str) -> float:
+    """Return the points of one lead as a rhythm strip of a layout."""
     known = LAYOUTS.get(plan.name)
-    leads = [row[0] for k, row in enumerate(plan.rows) if plan.is_strip(k)]
     usual = {row[0] for k, row in enumerate(known.rows) if known.is_strip(k)} if known else set()
-    return sum(log(_USUAL_STRIP if lead in usual else _STRIP_PRIOR.get(lead, _OTHER_STRIP)) for lead in leads)
+    return log(_USUAL_STRIP if lead in usual else _STRIP_PRIOR.get(lead, _OTHER_STRIP))
 
 
-def with_named_strips(plan: LayoutPlan, cells: Sequence[Cell], names: NameMatch) -> LayoutPlan:
-    """Return the plan with each rhythm strip named by its printed name, its signal and its frequency."""
-    rows, k, taken = list(plan.rows), 0, set[str]()
-    for row, leads in enumerate(plan.rows):
-        if plan.is_strip(row):
-            points, signals = {}, repeat_points(cells[k], cells)
-            for lead in LEADS:
-                renamed = dataclasses.replace(plan, rows=(*rows[:row], (lead,), *rows[row + 1 :]))
-                name = names.name_points(k, LEADS.index(lead))
-                signal = signals.get(lead, min(signals.values(), default=0.0))
-                points[lead] = name + signal + strip_prior(renamed) - _TAKEN * (lead in taken)
-            best = max(points, key=lambda lead: points[lead])
-            rows[row] = (best,)
-            taken.add(best)
-        k += len(leads)
+def with_named_strips(
+    plan: LayoutPlan, names: NameMatch, signals: Mapping[int, Mapping[str, float]]
+) -> LayoutPlan:
+    """Return the plan with each rhythm strip named by its printed name, its signal and its frequency.
+
+    `signals` contains the points of the possible leads by the index of the strip's cell.
+    """
+    rows, taken = list(plan.rows), set[str]()
+    strips = iter(strip_indices(plan))
+    for row in range(len(rows)):
+        if not plan.is_strip(row):
+            continue
+        index = next(strips)
+        least = min(signals[index].values(), default=0.0)
+        points = {
+            lead: names.name_points(index, LEADS.index(lead))
+            + signals[index].get(lead, least)
+            + _lead_prior(plan, lead)
+            - _TAKEN * (lead in taken)
+            for lead in LEADS
+        }
+        best = max(points, key=lambda lead: points[lead])
+        rows[row] = (best,)
+        taken.add(best)
     return dataclasses.replace(plan, rows=tuple(rows))
 
 

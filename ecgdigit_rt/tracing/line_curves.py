@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.row_curve import CURVE_STEP_MM, RowCurve
+from ecgdigit_rt.results import Layout, Row
 from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM
 from ecgdigit_rt.tracing.record_extent import is_within_image
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
@@ -77,3 +78,14 @@ def _heights_mm(strip: StripPrediction) -> NDArray[np.float64]:
     weight = np.exp(near - near.max(0))
     position = (weight * (bins + 0.5)).sum(0) / weight.sum(0)
     return np.asarray(strip.half_height_mm - position / BINS_PER_MM)
+
+
+def longest_part_outside_mm(layout: Layout, curves: Sequence[RowCurve]) -> float:
+    """Return the greatest length of a row beyond the edges of the image. `curves` are those of the rows."""
+
+    def outside_mm(row: Row, curve: RowCurve) -> float:
+        left = curve.start_mm - row.start_mm if curve.is_cut_left else 0.0
+        right = row.end_mm - curve.end_mm if curve.is_cut_right else 0.0
+        return max(left, 0.0) + max(right, 0.0)
+
+    return max(outside_mm(row, curve) for row, curve in zip(layout.rows, curves, strict=True))

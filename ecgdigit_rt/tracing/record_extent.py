@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.layout.hypotheses import STANDARD_WIDTHS_MM
+from ecgdigit_rt.layout.catalog import STANDARD_WIDTHS_MM
 from ecgdigit_rt.results import Layout
 from ecgdigit_rt.tracing.row_traces import RowEnds
 

@@ -44,10 +44,8 @@ average over other beats, and a wrong speed differs by a factor of two."""
 _LONG_SHARE = 0.9  # minimum duration of the leads that are used, relative to the longest one. Hand-picked.
 _END_S = 0.08  # duration at both ends of a lead that is ignored. Hand-picked, not tuned.
 _MIN_BEATS = 3  # minimum number of intervals between beats. Hand-picked, not tuned.
-_SMOOTHING_S, _QRS_SMOOTHING_S = (
-    0.042,
-    0.01,
-)  # moving averages for waves and for the QRS complex. Hand-picked.
+_SMOOTHING_S, _QRS_SMOOTHING_S = 0.042, 0.01
+"""Widths of the moving averages for the waves and for the QRS complex. Hand-picked, not tuned."""
 _QRS_LEVEL = 0.25  # level of the steep part of a QRS complex, relative to its steepest slope. Hand-picked.
 _QRS_HALF_S = 0.09  # half width of a QRS complex that is left out of the areas. Hand-picked, not tuned.
 _WAVE_REACH_S = 0.42  # maximum distance of a wave from its QRS complex. Hand-picked, not tuned.
@@ -159,17 +157,15 @@ def signal_doubts(
     """Yield the doubts about the leads of a page.
 
     `speed_mm_s` is the paper speed, and `speed_source` is `clear`, `faint` or `assumed`, see
-    `ecgdigit_rt.layout.calibration.Calibration`.
-    `printed_rate` is the printed heart rate in beats per minute.
+    `ecgdigit_rt.layout.calibration.Calibration`. `printed_rate` is the printed heart rate in beats per
+    minute.
     """
     if not leads:
         return
-    rhythm = rhythm_from_leads(leads)
+    rhythm, limit = rhythm_from_leads(leads), _OTHER_SPEED.get(speed_source, np.inf)
     if max(rhythm.rate, rhythm.rate_of_all) < _MIN_RATE:
         yield Doubt("D-RATE-01", f"A heart rate of {rhythm.rate:.0f} beats per minute is not possible")
-    elif not printed_rate and _other_speed_points(rhythm, speed_mm_s) > _OTHER_SPEED.get(
-        speed_source, np.inf
-    ):
+    elif not printed_rate and _other_speed_points(rhythm, speed_mm_s) > limit:
         rate, qrs_ms = rhythm.rate, rhythm.qrs_s * 1000
         text = f"a heart rate of {rate:.0f} beats per minute with QRS complexes of {qrs_ms:.0f} ms"
         yield Doubt("D-SPEED-01", f"The paper speed is not clear, and it leads to {text}")
