@@ -69,8 +69,7 @@ class Hypothesis:
     """Layout with the curves of its rows, their extent on paper, and the evidence.
 
     `cells` are the leads, and `names` the printed names at them, row by row from left to right.
-    `contradicted_strips` are the rhythm strips whose signals are clearly those of another lead, with this
-    lead.
+    `contradicted_strips` pairs each rhythm strip whose signal is clearly that of another lead with that lead.
     """
 
     plan: LayoutPlan

@@ -90,7 +90,7 @@ def layout_doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> I
     left_out = best.left_out(curves)
     if left_out:
         rows = row_count_text(len(left_out))
-        yield Doubt("D-LAYOUT-02", f"{rows} with a signal outside layout {best.plan.name}")
+        yield Doubt("D-LAYOUT-02", f"{rows} with a signal not described by layout {best.plan.name}")
     wrong = int(best.names.is_contradicted.sum())
     if wrong > max(_MAX_STRAY, _MAX_CONTRADICTED * len(best.cells)):
         text = f"{wrong} of {len(best.cells)} lead names read on the page contradict layout {best.plan.name}"

@@ -156,7 +156,7 @@ def signal_doubts(
 ) -> Iterator[Doubt]:
     """Yield the doubts about the leads of a page.
 
-    `speed_mm_s` is the paper speed, and `speed_source` is `clear`, `faint` or `assumed`, see
+    `speed_mm_s` is the paper speed. `speed_source` is `clear`, `faint` or `assumed`, as defined in
     `ecgdigit_rt.layout.calibration.Calibration`. `printed_rate` is the printed heart rate in beats per
     minute.
     """
