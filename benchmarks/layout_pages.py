@@ -75,6 +75,11 @@ def write_reports(folder: Path, layout: str, count: int, signals: Path | None, s
         save_truth(page.truth, folder / f"{name}.npz")
 
 
+def page_seed(seed: int, layout: str) -> int:
+    """Return a seed that differs between layouts, so that all pages have different styles and recordings."""
+    return 1000 * seed + [*LAYOUTS, *REPORT_LAYOUTS].index(layout)
+
+
 def draw(folder: Path, layout: str, count: int, signals: Path | None, seed: int) -> None:
     """Draw the pages of a layout, unless the folder contains enough pages."""
     if len(list(folder.glob("*.npz"))) >= count:
@@ -160,7 +165,7 @@ def main() -> None:
         file = VerdictFile("layout_pages", arguments, digitizer)
         for layout in arguments.layouts:
             folder = arguments.folder / layout
-            draw(folder, layout, arguments.count, arguments.signals, arguments.seed)
+            draw(folder, layout, arguments.count, arguments.signals, page_seed(arguments.seed, layout))
             paths = sorted(folder.glob("*.npz"))[: arguments.count]
             images = [PageRef(next(folder.glob(f"{path.stem}.[jp]*"))) for path in paths]
             for path, result in zip(paths, digitizer.digitize_many(images), strict=True):

@@ -20,11 +20,16 @@ DOUBTS: Mapping[str, str] = MappingProxyType(
         "D-LEADS-01": "The limb leads contradict Einthoven's law",
         "D-LEADS-02": "The rhythm strip differs from its lead",
         "D-LEADS-03": "A lead is flat although its neighbours show beats",
+        "D-LEADS-04": "A lead was probably not traced accurately",
         "D-RATE-01": "The heart rate is impossible or differs from the printed one",
         "D-WAVES-01": "The order or width of the waves is impossible",
     }
 )
 """Doubts by id, with their summaries."""
+
+ACCURACY_DOUBT = "D-LEADS-04"
+"""Doubt about the accuracy of single leads. Their expected errors include it. All other doubts concern the
+whole page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.doubts import Doubt
+from ecgdigit_rt.doubts import ACCURACY_DOUBT, Doubt
 from ecgdigit_rt.errors import EcgDigitError, InternalError, OutOfMemory
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ FURTHER_LEADS = ("V3R", "V4R", "V5R", "V6R", "V7", "V8", "V9")
 
 ALL_LEADS = (*LEADS, *FURTHER_LEADS)
 """All leads that a page can show, in the order of results."""
+
+RATE_HZ = 500.0
+"""Sampling rate of digitized leads in hertz."""
 
 DIGITIZED, DOUBTFUL, FAILED = STATUSES = ("digitized", "doubtful", "failed")
 """Status of a page: digitized without doubts, digitized with doubts, or not digitized."""
@@ -196,6 +199,14 @@ class Lead:
         return self.mv.size / self.rate_hz
 
     @property
+    def expected_db(self) -> float:
+        """Expected signal-to-noise ratio in dB, from `expected_error_mv`. NaN if unknown."""
+        size_mv = float(np.std(self.mv)) if self.mv.size else 0.0
+        if not (size_mv > 0 and self.expected_error_mv > 0):
+            return math.nan
+        return 20 * math.log10(size_mv / self.expected_error_mv)
+
+    @property
     def end_s(self) -> float:
         """Time in seconds from the start of the record, one sampling interval after the last sample."""
         return self.start_s + self.duration_s
@@ -281,8 +292,8 @@ class Digitized:
     def expected_db(self) -> float:
         """Expected signal-to-noise ratio in dB, from the expected errors of the leads. NaN if unknown.
 
-        A doubtful page is wrong with the probability `WRONG_IF_DOUBTFUL`, and then has the relative error
-        energy `WRONG_PAGE_ERROR`. The ratio is therefore at most
+        A page with doubts, other than `ACCURACY_DOUBT`, is wrong with the probability `WRONG_IF_DOUBTFUL`,
+        and then has the relative error energy `WRONG_PAGE_ERROR`. The ratio is therefore at most
         -10 log10(`WRONG_IF_DOUBTFUL` * `WRONG_PAGE_ERROR`) dB.
         """
         signal = sum(float(np.square(lead.mv - lead.mv.mean()).sum()) for lead in self.leads.values())
@@ -290,7 +301,7 @@ class Digitized:
         if not (signal > 0 and error > 0):
             return math.nan
         relative_error = error / signal
-        if self.doubts:
+        if any(doubt.id != ACCURACY_DOUBT for doubt in self.doubts):
             relative_error = (1 - WRONG_IF_DOUBTFUL) * relative_error + WRONG_IF_DOUBTFUL * WRONG_PAGE_ERROR
         return -10 * math.log10(relative_error)
 

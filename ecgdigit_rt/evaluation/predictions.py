@@ -18,10 +18,9 @@ from ecgdigit_rt.evaluation.run_metadata import (
 )
 from ecgdigit_rt.evaluation.truth import read_truth
 from ecgdigit_rt.formats.registry import FORMATS
-from ecgdigit_rt.formats.signal_table import RATE_HZ
 from ecgdigit_rt.formats.submission_csv import Submission, read_submission
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
-from ecgdigit_rt.results import ALL_LEADS
+from ecgdigit_rt.results import ALL_LEADS, RATE_HZ
 
 _COLUMNS = ("page_id", "lead", "rate_hz", "layout", "mv")
 _STATUS = "status"

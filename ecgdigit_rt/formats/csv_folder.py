@@ -17,8 +17,8 @@ from ecgdigit_rt.atomic_files import write_text_atomically
 from ecgdigit_rt.formats.metadata import page_metadata
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
 from ecgdigit_rt.formats.registry import OutputDestination
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, lead_slice, signal_table
-from ecgdigit_rt.results import Digitized
+from ecgdigit_rt.formats.signal_table import lead_names, lead_slice, signal_table
+from ecgdigit_rt.results import RATE_HZ, Digitized
 
 
 def open_writer(destination: OutputDestination) -> PageFolder:

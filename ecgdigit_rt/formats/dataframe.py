@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecgdigit_rt.formats.metadata import page_metadata
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
+from ecgdigit_rt.formats.signal_table import lead_names, signal_table
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
-from ecgdigit_rt.results import Digitized
+from ecgdigit_rt.results import RATE_HZ, Digitized
 
 if TYPE_CHECKING:
     import pandas as pd

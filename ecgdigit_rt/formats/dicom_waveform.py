@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from ecgdigit_rt.formats.metadata import doubt_comments, lead_comment, page_comments
 from ecgdigit_rt.formats.signal_table import (
     INVALID_SAMPLE,
-    RATE_HZ,
     int16_from_mv,
     lead_names,
     lead_slice,
     signal_table,
 )
-from ecgdigit_rt.results import Digitized
+from ecgdigit_rt.results import RATE_HZ, Digitized
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -8,10 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.resample import resample
-from ecgdigit_rt.results import ALL_LEADS, Digitized, Lead
-
-RATE_HZ = 500.0
-"""Sampling rate of the table. It is also the rate at which the program digitizes leads."""
+from ecgdigit_rt.results import ALL_LEADS, RATE_HZ, Digitized, Lead
 
 COUNTS_PER_MV = 1000
 """Number of integer steps (ADC counts) of a 16-bit sample per millivolt.

@@ -16,15 +16,9 @@ from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.formats.metadata import UNIT, doubt_comments, lead_comment, page_comments
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
 from ecgdigit_rt.formats.registry import OutputDestination
-from ecgdigit_rt.formats.signal_table import (
-    COUNTS_PER_MV,
-    RATE_HZ,
-    int16_from_mv,
-    lead_names,
-    signal_table,
-)
+from ecgdigit_rt.formats.signal_table import COUNTS_PER_MV, int16_from_mv, lead_names, signal_table
 from ecgdigit_rt.optional_dependency import missing_dependency_as_error
-from ecgdigit_rt.results import Digitized
+from ecgdigit_rt.results import RATE_HZ, Digitized
 
 if TYPE_CHECKING:
     from types import ModuleType

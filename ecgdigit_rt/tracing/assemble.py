@@ -13,14 +13,11 @@ from ecgdigit_kernels.pchip import fill_gaps
 from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.errors import PageDoubtful, QualityTooLow
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.results import Digitized, Layout, Lead, PageRef, Provenance, Row, Segment
+from ecgdigit_rt.results import RATE_HZ, Digitized, Layout, Lead, PageRef, Provenance, Row, Segment
 from ecgdigit_rt.tracing.ecg_check import confident_leads
 from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.witnesses import signal_doubts
-
-RATE_HZ = 500.0
-"""Sampling rate of all leads in hertz."""
 
 _MAX_OUTSIDE_S = 0.05
 """Maximum duration of the part of a segment beyond the edge of the image. If the end of a segment extends

@@ -23,14 +23,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.results import Layout, Segment
+from ecgdigit_rt.results import RATE_HZ, Layout, Segment
+from ecgdigit_rt.rhythm import detect_beats
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 
 Values = NDArray[np.float64]
 
-RATE_HZ, WINDOW = 500, 80
-"""Sampling rate of the model in hertz, and samples per beat (160 ms)."""
+WINDOW = 80
+"""Samples of the model per beat: 160 ms at `RATE_HZ`."""
 INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """Independent leads. All other leads are linear combinations of them."""
 _LIMB = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}
@@ -43,9 +44,6 @@ constant, factor in mm of the probability mass that is missing around the path, 
 counts as missing."""
 _MIN_NOISE_MM = 0.5  # noise above which a column is corrected
 _MAX_CLEAR_MV = 0.15  # noise below which a column contributes to the scale of a beat
-_SMOOTHING = 25  # number of samples over which the energy (squared slopes of all leads) is averaged
-_MIN_ENERGY, _STEEPEST_QUANTILE = 0.35, 0.995  # minimum energy of a beat, relative to this quantile
-_REFRACTORY = 150  # minimum number of samples between beats
 _MIN_WINDOW = 50  # minimum number of samples of a window that an end of the leads cuts
 
 
@@ -178,20 +176,3 @@ def _posterior(residual: Values, variance: Values, components: Values) -> tuple[
     half = np.linalg.solve(root, np.stack([weighted.T @ residual.ravel(), *basis], 1))
     mean, shape = half[:, 1:].T @ half[:, 0], residual.shape
     return mean.reshape(shape), (half[:, 1:] ** 2).sum(0).reshape(shape)
-
-
-def detect_beats(slopes: Values) -> list[int]:
-    """Return the index of the steepest sample of each beat. `slopes` is (leads, samples)."""
-    if slopes.shape[1] < _REFRACTORY:
-        return []
-    energy = np.convolve((slopes**2).sum(0), np.ones(_SMOOTHING) / _SMOOTHING, "same")
-    threshold = _MIN_ENERGY * float(np.quantile(energy, _STEEPEST_QUANTILE))
-    inner = energy[1:-1]
-    peaks = np.flatnonzero((inner > energy[:-2]) & (inner >= energy[2:]) & (inner > threshold)) + 1
-    beats: list[int] = []
-    for peak in peaks.tolist():
-        if not beats or peak - beats[-1] >= _REFRACTORY:
-            beats.append(peak)
-        elif energy[peak] > energy[beats[-1]]:
-            beats[-1] = peak
-    return beats

@@ -20,8 +20,8 @@ from ecgdigit_engine.spec import Port
 from ecgdigit_engine.tensorrt.profile import BATCH
 from ecgdigit_rt.formats.json_lines import JsonLinesWriter
 from ecgdigit_rt.formats.registry import OutputDestination
-from ecgdigit_rt.formats.signal_table import RATE_HZ, lead_names, signal_table
-from ecgdigit_rt.results import Digitized, Failed, Lead, Result
+from ecgdigit_rt.formats.signal_table import lead_names, signal_table
+from ecgdigit_rt.results import RATE_HZ, Digitized, Failed, Lead, Result
 
 IMAGE, LAYOUT, SPEED, GAIN = "image", "layout", "speed_mm_s", "gain_mm_mv"
 

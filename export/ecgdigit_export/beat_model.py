@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from ecgdigit_export.synth.recordings import Recordings, open_recordings
 from ecgdigit_rt.results import LEADS
-from ecgdigit_rt.tracing.beat_prior import INDEPENDENT, WINDOW, detect_beats
+from ecgdigit_rt.rhythm import detect_beats
+from ecgdigit_rt.tracing.beat_prior import INDEPENDENT, WINDOW
 
 # Number of principal components. With 60, the scores of the measured pages are 0.02 to 0.16 dB lower. With
 # 160, they are not higher.

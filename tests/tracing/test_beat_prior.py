@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgdigit_rt.results import LEADS, Layout, Row, Segment
+from ecgdigit_rt.rhythm import detect_beats
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.beat_prior import (
     INDEPENDENT,
     WINDOW,
     apply_beat_prior,
-    detect_beats,
     lead_vector,
     load_beat_model,
     posterior_correction,

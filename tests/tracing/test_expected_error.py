@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from paper_page import digitized_page, signals
 
-from ecgdigit_rt.doubts import Doubt
+from ecgdigit_rt.doubts import ACCURACY_DOUBT, Doubt
 from ecgdigit_rt.results import WRONG_IF_DOUBTFUL, WRONG_PAGE_ERROR, PageRef
 from ecgdigit_rt.tracing.assemble import expected_error_mm
 
@@ -64,6 +64,8 @@ def test_doubts_lower_the_expected_db() -> None:
     error = (1 - WRONG_IF_DOUBTFUL) * 0.01 + WRONG_IF_DOUBTFUL * WRONG_PAGE_ERROR
     assert doubtful.expected_db == pytest.approx(-10 * math.log10(error))
     assert doubtful.expected_db < 20 - 10
+    inaccurate = replace(doubtful, doubts=(Doubt(ACCURACY_DOUBT, "Probably not accurate: V1"),))
+    assert inaccurate.expected_db == pytest.approx(20), "the expected errors include this doubt"
 
 
 def test_unrelated_signals_have_the_error_of_a_wrong_page() -> None:

@@ -142,6 +142,19 @@ def test_leads_that_are_all_weak_are_not_doubtful() -> None:
     assert "D-LEADS-03" not in doubts(weak)
 
 
+def test_leads_with_a_low_expected_quality_are_named() -> None:
+    leads = {
+        name: replace(lead, expected_error_mv=0.1 * float(lead.mv.std()))  # 20 dB
+        for name, lead in leads_of("3x4", simulated_leads()).items()
+    }
+    assert list(signal_doubts(leads)) == []
+    for name, factor in (("V2", 0.5), ("aVL", 1.0)):
+        leads[name] = replace(leads[name], expected_error_mv=factor * float(leads[name].mv.std()))
+    (doubt,) = signal_doubts(leads)
+    assert doubt.id == "D-LEADS-04"
+    assert doubt.message.endswith(": aVL (0 dB), V2 (6 dB)")
+
+
 def test_no_leads_and_short_leads_have_no_doubts() -> None:
     assert doubts({}) == []
     for count in (1, 2, 30, 200):

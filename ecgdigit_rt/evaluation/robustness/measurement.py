@@ -18,9 +18,8 @@ from ecgdigit_rt.evaluation.metric import competition_score
 from ecgdigit_rt.evaluation.robustness.sweeps import Sweep
 from ecgdigit_rt.evaluation.scores import image_score
 from ecgdigit_rt.evaluation.truth import Truth, find_test_csv, read_truth, truth_paths
-from ecgdigit_rt.formats.signal_table import RATE_HZ
 from ecgdigit_rt.formats.test_csv import LeadRequest, values_for
-from ecgdigit_rt.results import DOUBTFUL, Failed, PageRef, Result
+from ecgdigit_rt.results import DOUBTFUL, RATE_HZ, Failed, PageRef, Result
 
 SCHEMA = "ecgdigit-rt/robustness/1"
 

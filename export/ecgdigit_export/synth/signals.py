@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.results import LEADS
-from ecgdigit_rt.tracing.beat_prior import detect_beats
+from ecgdigit_rt.rhythm import detect_beats
 
 Signals = NDArray[np.float32]
 RATE_HZ = 500
