@@ -24,6 +24,7 @@ from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.geometry.minor_grid import refine_with_minor_lines
 from ecgdigit_rt.layout.baselines import find_baselines
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReading, read_layout
+from ecgdigit_rt.layout.other_ecg import check_free_parts
 from ecgdigit_rt.layout.page_text import PageText, is_text_open, text_from_words
 from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
@@ -161,6 +162,7 @@ def _read_layout(state: PageState) -> LayoutReading:
     reading = read_layout(state.text, state.lines.curves, state.options.overrides)
     if state.options.overrides.plan is None:
         check_marks(reading)
+        check_free_parts(state.runners["locate"], state.located, state.mesh, reading.layout)
     return reading
 
 
@@ -208,12 +210,7 @@ def _assemble(state: PageState) -> Digitized:
         state.mesh,
         state.view,
         notes=((_INVERTED_NOTE,) if state.located.is_inverted else ()) + state.reading.notes,
-        witness=partial(
-            signal_doubts,
-            speed_mm_s=state.reading.layout.speed_mm_s,
-            speed_source=state.reading.speed_source,
-            printed_rate=state.reading.printed_rate,
-        ),
+        witness=partial(signal_doubts, printed_rate=state.reading.printed_rate),
         doubts=tuple(_page_doubts(state)),
         seconds=state.seconds,
         options=state.options.assembly,

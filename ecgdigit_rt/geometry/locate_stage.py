@@ -167,7 +167,7 @@ class _Prediction:
     @property
     def evidence(self) -> float:
         """Evidence that the view is upright and not mirrored."""
-        return _mark_evidence(self.heatmaps)
+        return mark_evidence(self.heatmaps)
 
 
 def _prediction(runner: Runner, view: Image, factor: float, quarter_turns: int = 0) -> _Prediction:
@@ -219,7 +219,7 @@ def _predict(
     return outputs["heatmaps"][0, :, :rows, :columns], outputs["turns"][0], factor * MAP_STRIDE
 
 
-def _mark_evidence(heatmaps: NDArray[np.float32]) -> float:
+def mark_evidence(heatmaps: NDArray[np.float32]) -> float:
     """Return the evidence that the image is upright, 0 to 13: the sum of the marks' peak activations."""
     marks = [HEATMAPS.index(name) for name in (PULSE, *LEADS)]
     return float(heatmaps[marks].max((1, 2)).sum())
@@ -240,7 +240,7 @@ def _page_box(heatmaps: NDArray[np.float32]) -> tuple[tuple[int, int, int, int],
         raise NoPageFound
     outside = np.ones_like(mask)
     outside[top : top + height, left : left + width] = 0
-    if _mark_evidence(heatmaps * outside) > _SECOND_ECG:
+    if mark_evidence(heatmaps * outside) > _SECOND_ECG:
         raise SeveralEcgs("two sheets with lead names")
     areas = np.delete(stats[1:, cv2.CC_STAT_AREA], best - 1)
     return (left, top, left + width, top + height), bool((areas > _SECOND_SHEET_SHARE * area).any())

@@ -10,11 +10,11 @@ import numpy as np
 from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.errors import NoRowsFound, UnknownLayout
 from ecgdigit_rt.layout.baselines import Baseline
-from ecgdigit_rt.layout.calibration import is_scale_printed, read_calibration
+from ecgdigit_rt.layout.calibration import Calibration, is_scale_printed, read_calibration
 from ecgdigit_rt.layout.catalog import INVERTED_PREFIX, LAYOUTS, LayoutPlan, lead_from_cell
 from ecgdigit_rt.layout.hypotheses import Hypothesis, HypothesisScorer
 from ecgdigit_rt.layout.layout_support import check_single, check_support, layout_doubts, row_count_text
-from ecgdigit_rt.layout.marks import frame_from_baselines, pulse_heights_mm, pulse_side
+from ecgdigit_rt.layout.marks import pulse_heights_mm, pulse_side
 from ecgdigit_rt.layout.name_field import NameField
 from ecgdigit_rt.layout.page_text import PageText
 from ecgdigit_rt.layout.row_curve import RowCurve
@@ -49,7 +49,7 @@ class LayoutReading:
     is_scale_printed: whether both a paper speed and a gain are printed.
     notes: values that were assumed, and overrides that contradict the page.
     doubts: reasons why the layout may be wrong.
-    speed_source: source of the paper speed, see `ecgdigit_rt.layout.calibration.Calibration`.
+    scale: paper speed and gain, with the evidence for them.
     printed_rate: printed heart rate in beats per minute, None if none was read.
     """
 
@@ -61,7 +61,7 @@ class LayoutReading:
     is_scale_printed: bool
     notes: tuple[str, ...]
     doubts: tuple[Doubt, ...]
-    speed_source: str = "clear"
+    scale: Calibration | None = None
     printed_rate: float | None = None
 
     @property
@@ -108,8 +108,8 @@ def read_layout(
     best = ranked[0]
     check_single(best, curves)
     baselines = [curve.baseline for curve in best.curves]
-    frame = frame_from_baselines(baselines)
-    scale = read_calibration(text, frame, overrides.speed_mm_s, overrides.gain_mm_mv)
+    pulses_mm = tuple(pulse_heights_mm(heatmap, baselines))
+    scale = read_calibration(text, best, pulses_mm, overrides.speed_mm_s, overrides.gain_mm_mv)
     return LayoutReading(
         tuple(ranked),
         tuple(list(curves).index(curve) for curve in best.curves),
@@ -117,11 +117,11 @@ def read_layout(
             best.plan, baselines, best.start_mm, best.end_mm, scale.speed_mm_s, scale.gain_mm_mv
         ),
         pulse_side(heatmap, best.start_mm, best.end_mm),
-        tuple(pulse_heights_mm(heatmap, baselines)),
+        pulses_mm,
         is_scale_printed(heatmap),
         scale.notes,
         (*layout_doubts(ranked, curves), *scale.doubts),
-        speed_source=scale.speed_source,
+        scale=scale,
         printed_rate=text.facts.heart_rate_bpm,
     )
 

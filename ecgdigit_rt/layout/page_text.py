@@ -16,7 +16,7 @@ from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.marks import find_labels, printed_value
 from ecgdigit_rt.layout.paper_heatmap import CELL_U_MM, CELL_V_MM, PaperHeatmap
 from ecgdigit_rt.results import FURTHER_LEADS, LEADS
-from ecgdigit_rt.stages import GAINS, HEATMAPS, SPEEDS, STANDARD_SPEED_MM_S
+from ecgdigit_rt.stages import GAINS, HEATMAPS, SPEEDS
 from ecgdigit_rt.text.facts import PrintedFacts, facts_from_words
 from ecgdigit_rt.words import Word
 
@@ -60,11 +60,10 @@ class PageText:
 def is_text_open(heatmap: PaperHeatmap) -> bool:
     """Return whether the locate stage leaves the speed, the gain or nearly all lead names open.
 
-    A speed other than the standard one is open if it is faint.
+    A speed is open if it is faint.
     """
-    (speed, activation), (gain, _) = printed_value(heatmap, SPEEDS), printed_value(heatmap, GAINS)
-    is_faint = speed != STANDARD_SPEED_MM_S and activation < _CLEAR
-    return is_faint or gain is None or len(find_labels(heatmap)) < _MIN_NAMES
+    (_, activation), (gain, _) = printed_value(heatmap, SPEEDS), printed_value(heatmap, GAINS)
+    return activation < _CLEAR or gain is None or len(find_labels(heatmap)) < _MIN_NAMES
 
 
 def text_from_words(heatmap: PaperHeatmap, words: Sequence[Word], mesh: Mesh, *, is_exact: bool) -> PageText:

@@ -113,6 +113,22 @@ def test_two_pages_on_one_sheet_are_refused(digitizer: Digitizer, standard: Imag
         digitizer.digitize(np.concatenate([standard, other], axis))
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_an_ecg_beside_the_rows_is_found_in_any_orientation(digitizer: Digitizer, turns: int) -> None:
+    """The second sheet is turned, and as high as the first one."""
+    first, second = page_of("3x4+1").image, np.rot90(page_of("3x4+1", 5).image, turns)
+    width = round(second.shape[1] * first.shape[0] / second.shape[0])
+    both = np.hstack([first, np.asarray(cv2.resize(second, (width, first.shape[0])), np.uint8)])
+    with pytest.raises((SeveralEcgs, UnknownLayout)):
+        digitizer.digitize(both)
+
+
+def test_a_page_on_a_large_empty_sheet_is_read(digitizer: Digitizer, standard: Image) -> None:
+    empty = np.full_like(standard, 255)
+    page = digitizer.digitize(np.vstack([standard, empty]))
+    assert len(page.leads) == len(LEADS)
+
+
 @pytest.mark.parametrize("part", ["left", "top", "right", "bottom"])
 def test_half_of_a_page_is_refused_or_doubtful(digitizer: Digitizer, standard: Image, part: str) -> None:
     height, width = standard.shape[:2]

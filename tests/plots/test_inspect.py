@@ -182,6 +182,11 @@ def test_inspect_command_with_truth(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert metadata["status"] == "digitized"
     assert metadata["images"] == [f"{name}.png" for name in IMAGE_NAMES]
     assert metadata["layout"]["name"] == "3x4+1"
+    assert {kind: next(iter(values)) for kind, values in metadata["evidence"].items()} == {
+        "layouts": "3x4+1 with II",
+        "speeds_mm_s": "25",
+        "gains_mm_mv": "10",
+    }
     assert set(metadata["seconds"]) == set(metadata["steps"])
     assert set(metadata["leads"]) == set(LEADS)
     source = PageRef(PAGE)

@@ -10,6 +10,8 @@ import cv2
 
 from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.formats.metadata import doubts_metadata, round_finite
+from ecgdigit_rt.layout.evidence import Evidence
+from ecgdigit_rt.layout.match import LayoutReading
 from ecgdigit_rt.plots.inspect.inspection import IMAGE_NAMES, Inspection, images_from_inspection
 from ecgdigit_rt.plots.inspect.lead_plot import TrueLead
 from ecgdigit_rt.results import FAILED, Digitized
@@ -64,9 +66,31 @@ def metadata_from_inspection(inspection: Inspection, written: Sequence[Path] = (
         }
         if layout
         else None,
+        "evidence": evidence_metadata(inspection.reading) if inspection.reading else None,
         "seconds": {step: round(s, 4) for step, s in page.seconds.items()} if page else None,
         "leads": _lead_metadata(page, inspection.truth) if page else {},
     }
+
+
+def evidence_metadata(reading: LayoutReading) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the evidence for the best layouts, and for all paper speeds and gains, in natural logarithms."""
+    layouts: dict[str, dict[str, object]] = {}
+    for hypothesis in reading.hypotheses:
+        layouts.setdefault(hypothesis.text, _points_metadata(hypothesis.evidence))
+    evidence: dict[str, dict[str, dict[str, object]]] = {"layouts": layouts}
+    if reading.scale is not None:
+        scales = {"speeds_mm_s": reading.scale.speed, "gains_mm_mv": reading.scale.gain}
+        for quantity, scale in scales.items():
+            evidence[quantity] = {
+                f"{value:g}": _points_metadata(scale.by_value[value]) for value in scale.ranked
+            }
+    return evidence
+
+
+def _points_metadata(evidence: Sequence[Evidence]) -> dict[str, object]:
+    """Return the sum of the points, and each item of the evidence as text."""
+    total = sum(item.points for item in evidence)
+    return {"points": round_finite(total, 2), "items": [str(item) for item in evidence]}
 
 
 def _lead_metadata(page: Digitized, truth: Mapping[str, TrueLead]) -> dict[str, dict[str, float | None]]:
