@@ -23,6 +23,7 @@ _LONG_SHARE = 0.9  # minimum duration of the leads whose rate is used, relative 
 _END = 40  # number of samples at both ends of a lead that are ignored, because bars may hide them
 _MIN_INTERVALS = 3  # minimum number of intervals between beats for a heart rate
 _LOW_SMOOTHING, _QRS_SMOOTHING = 21, 5  # samples over which waves and QRS complexes are averaged
+_MAX_GAP = 100  # maximum number of samples between two parts of one record
 _QRS_LEVEL = 0.25  # level of the steep part of a QRS complex, relative to its steepest slope
 _MAX_QRS = 140  # maximum number of samples of the steep part on each side of the steepest slope
 _QRS_HALF = 45  # half width of a QRS complex that is left out of the areas of the waves
@@ -34,7 +35,7 @@ class Rhythm:
     """Beats of a page.
 
     rate: heart rate of the longest leads in beats per minute, NaN with fewer than three intervals.
-    rate_of_all: heart rate of all leads, including short ones.
+    rate_of_all: heart rate of all leads, which may be parts of one record that follow each other.
     qrs_s: median duration of the steep part of the QRS complexes in seconds, in the group of simultaneous
     leads in which it is shortest.
     wave_ratio: logarithm of the ratio between the areas after and before the complexes. The last two are NaN
@@ -47,19 +48,19 @@ class Rhythm:
     wave_ratio: float
 
 
-def rhythm_from_groups(groups: Sequence[Values]) -> Rhythm:
-    """Return the rhythm of groups of simultaneous leads, each (leads, samples).
+def rhythm_from_groups(groups: Sequence[tuple[int, Values]]) -> Rhythm:
+    """Return the rhythm of groups of simultaneous leads: first sample, and leads (leads, samples).
 
     Beats are detected in each group, because the amplitude differs between groups.
     """
-    measured = [_Group.from_signals(signals) for signals in groups]
-    longest = max(group.signals.shape[1] for group in measured)
-    long = [group for group in measured if group.signals.shape[1] > _LONG_SHARE * longest]
-    widths = [float(np.median(widths)) for widths in (group.widths() for group in measured) if widths]
-    areas = np.sum([group.wave_areas() for group in measured], axis=0)
+    every = [_Group.from_signals(first, signals) for first, signals in groups]
+    longest = max(group.signals.shape[1] for group in every)
+    long = [group for group in every if group.signals.shape[1] > _LONG_SHARE * longest]
+    widths = [float(np.median(widths)) for widths in (group.widths() for group in every) if widths]
+    areas = np.sum([group.wave_areas() for group in every], axis=0)
     return Rhythm(
-        _rate(long),
-        _rate(measured),
+        _rate([np.diff(group.beats) for group in long]),
+        _rate([np.diff(beats) for beats in _beats_of_records(every)]),
         min(widths, default=float("nan")) / RATE_HZ,
         float(np.log(areas[1] / areas[0])) if areas.min() > 0 else float("nan"),
     )
@@ -84,20 +85,26 @@ def detect_beats(slopes: Values) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Simultaneous leads (leads, samples), their slopes, and the samples of their beats."""
+    """Simultaneous leads (leads, samples) from sample `first` on, their slopes, and their beats."""
 
+    first: int
     signals: Values
     slopes: Values
     beats: NDArray[np.intp]
 
     @classmethod
-    def from_signals(cls, signals: Values) -> _Group:
+    def from_signals(cls, first: int, signals: Values) -> _Group:
         """Return the group. The slopes at the ends of the leads, which bars may hide, are 0."""
         centred = signals - np.median(signals, axis=1, keepdims=True)
         slopes = np.diff(centred, axis=1)
         slopes[:, :_END] = 0
         slopes[:, max(0, slopes.shape[1] - _END) :] = 0
-        return cls(centred, slopes, np.array(detect_beats(slopes), np.intp))
+        return cls(first, centred, slopes, np.array(detect_beats(slopes), np.intp))
+
+    @property
+    def end(self) -> int:
+        """Sample after the last one."""
+        return self.first + int(self.signals.shape[1])
 
     def widths(self) -> list[float]:
         """Return the number of samples of the steep part of each QRS complex."""
@@ -128,6 +135,19 @@ def moving_average(signal: NDArray[np.floating], width: int) -> Values:
     return np.asarray(np.convolve(signal, np.ones(width) / width, "same")) if signal.size else np.zeros(0)
 
 
-def _rate(groups: Sequence[_Group]) -> float:
-    intervals = np.concatenate([np.diff(group.beats) for group in groups])
+def _beats_of_records(groups: Sequence[_Group]) -> list[NDArray[np.intp]]:
+    """Return the samples of the beats of each record. Groups that follow each other are one record."""
+    records: list[list[_Group]] = []
+    for group in sorted(groups, key=lambda group: group.first):
+        continued = [record for record in records if 0 <= group.first - record[-1].end <= _MAX_GAP]
+        if continued:
+            continued[0].append(group)
+        else:
+            records.append([group])
+    return [np.concatenate([group.beats + group.first for group in record]) for record in records]
+
+
+def _rate(records: Sequence[NDArray[np.intp]]) -> float:
+    """Return the heart rate in beats per minute from the intervals of each record, in samples."""
+    intervals = np.concatenate(records)
     return 60 * RATE_HZ / float(np.median(intervals)) if intervals.size >= _MIN_INTERVALS else float("nan")

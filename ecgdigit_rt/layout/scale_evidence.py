@@ -195,12 +195,11 @@ def _rhythm(cells: Sequence[Cell], speed_mm_s: float) -> tuple[float, float]:
     if not columns:
         return np.nan, np.nan
     shortest = [min(signal.size for signal in signals) for signals in columns.values()]
-    rhythm = rhythm_from_groups(
-        [
-            np.stack([signal[:count] for signal in signals])
-            for signals, count in zip(columns.values(), shortest, strict=True)
-        ]
-    )
+    groups = [
+        (round(start_mm / speed_mm_s * RATE_HZ), np.stack([signal[:count] for signal in signals]))
+        for ((start_mm, _), signals), count in zip(columns.items(), shortest, strict=True)
+    ]
+    rhythm = rhythm_from_groups(groups)
     return rhythm.rate if isfinite(rhythm.rate) else rhythm.rate_of_all, rhythm.qrs_s
 
 

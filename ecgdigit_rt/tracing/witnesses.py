@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.doubts import ACCURACY_DOUBT, Doubt
-from ecgdigit_rt.results import Lead
+from ecgdigit_rt.results import RATE_HZ, Lead
 from ecgdigit_rt.rhythm import Rhythm, moving_average, rhythm_from_groups
 
 Values = NDArray[np.float64]
@@ -39,7 +39,8 @@ average over other beats, and a wrong speed differs by a factor of two."""
 
 def rhythm_from_leads(leads: Mapping[str, Lead]) -> Rhythm:
     """Return the rhythm of the leads."""
-    return rhythm_from_groups([_signals(group) for group in _simultaneous(leads)])
+    groups = _simultaneous(leads)
+    return rhythm_from_groups([(round(group[0].start_s * RATE_HZ), _signals(group)) for group in groups])
 
 
 def _signals(leads: Sequence[Lead]) -> Values:
