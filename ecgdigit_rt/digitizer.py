@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
 from types import TracebackType
 from typing import Self
@@ -19,9 +21,10 @@ from ecgdigit_engine.selection import AUTO, select_backend
 from ecgdigit_engine.stage_opener import StageOpener
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.decode.sources import DecodablePage, Source, page_from_source, pages_from_sources
+from ecgdigit_rt.drawing import Drawing
 from ecgdigit_rt.layout.catalog import plan_from_text
 from ecgdigit_rt.layout.match import LayoutOverrides
-from ecgdigit_rt.methods import ClassicalMethod, Method, NeuralMethod, PageReader
+from ecgdigit_rt.methods import ClassicalMethod, Method, NeuralMethod, PageReader, vector_pipeline
 from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.pipeline import PageState, PipelineOptions
@@ -29,6 +32,7 @@ from ecgdigit_rt.results import Digitized, PageRef, Result, failed_from_error
 from ecgdigit_rt.steps import StepObserver
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
 from ecgdigit_rt.tracing.tta import TTA
+from ecgdigit_rt.vector.pipeline import DrawingNotUnderstood, VectorPipeline, VectorState
 from ecgdigit_rt.warmup import start_warmup
 from ecgdigit_rt.words import WordSource, no_words
 
@@ -43,6 +47,15 @@ NETWORKS, CLASSICAL = METHODS = ("networks", "classical")
 
 _NEURAL_DEFAULTS = {"models": "lite", "tta": "none", "backend": AUTO, "device": AUTO, "precision": AUTO}
 """Options that apply only to networks, with the default values, which mean "not specified"."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """Page whose lines were digitized, or its picture (height, width, 3) with a note on the lines."""
+
+    image: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
+    digitized: Digitized | None = None
+    note: str = ""
 
 
 class Digitizer:
@@ -76,6 +89,8 @@ class Digitizer:
         Reject pages whose expected signal-to-noise ratio in dB is lower than this or unknown.
     strict : bool
         Reject pages with doubts. By default, they are digitized with the status `doubtful`.
+    vector : bool
+        Read the lines of vector PDFs directly, without networks. If False, all pages are read as pictures.
     ocr : bool
         Recognize the text of pages on which the networks do not read speed or gain, if the extra `ocr` is
         installed.
@@ -135,6 +150,7 @@ class Digitizer:
         min_quality_db: float | None = None,
         strict: bool = False,
         ocr: bool = True,
+        vector: bool = True,
         backend: str = AUTO,
         device: str = AUTO,
         precision: str = AUTO,
@@ -145,6 +161,7 @@ class Digitizer:
         self.threads = threads or usable_cpus()
         self._max_pixels = max_pixels
         self._is_closed = False
+        self._vector: VectorPipeline | None = None
         plan = None if layout is None else plan_from_text(layout)
         overrides = LayoutOverrides(plan, speed_mm_s, gain_mm_mv)
         assembly = AssemblyOptions(enforce_einthoven, min_quality_db, strict)
@@ -157,6 +174,7 @@ class Digitizer:
             options = PipelineOptions(tta, overrides, ocr, no_beat_prior, assembly)
             owns = opener is None
             self._method = NeuralMethod(models, selected, self.threads, options, owns_runners=owns)
+            self._vector = vector_pipeline(overrides, assembly) if vector else None
         else:
             options_of_networks = {
                 "models": models,
@@ -212,7 +230,8 @@ class Digitizer:
             If the digitizer is closed.
         """
         page = page_from_source(source, max_pixels=self._max_pixels)
-        return self.digitize_image(page.pixels(), page.page, page.words)
+        self._check_open()
+        return self._finished(page, self._prepared(page), self.threads)
 
     def digitize_image(
         self, image: NDArray[np.uint8], source: PageRef, words: WordSource = no_words
@@ -243,6 +262,50 @@ class Digitizer:
             If the digitizer is closed.
         """
         return self._reader(self.threads).read(image, source, words)
+
+    def digitize_drawing(
+        self,
+        drawing: Drawing,
+        source: PageRef,
+        observer: StepObserver | None = None,
+        words: WordSource = no_words,
+    ) -> VectorState:
+        """Digitize the line drawing of one page and return the values of all steps. No network is used.
+
+        Parameters
+        ----------
+        drawing : Drawing
+            Line drawing of the page.
+        source : PageRef
+            Page that the drawing shows. It is stored with the result and not read.
+        observer : callable, optional
+            Called with the name and the value of each step as soon as the step is complete.
+        words : callable, optional
+            Function that returns the words that the file contains.
+
+        Returns
+        -------
+        VectorState
+            Drawing, options, and the values of all steps.
+
+        Raises
+        ------
+        DrawingNotUnderstood
+            If the lines cannot be read as an ECG. The picture of the page may still be readable.
+        PageError
+            If `strict` or `min_quality_db` rejects the page.
+        ValueError
+            If the digitizer is closed, or if it reads all pages as pictures.
+        """
+        self._check_open()
+        if self._vector is None:
+            raise ValueError("digitize_drawing requires method='networks' and vector=True")
+        return self._vector.run(drawing, words(), source, observer)
+
+    @property
+    def reads_drawings(self) -> bool:
+        """True if the lines of vector files are read directly."""
+        return self._vector is not None
 
     def digitize_steps(
         self,
@@ -337,22 +400,55 @@ class Digitizer:
 
     def _in_sequence(self, pages: Iterator[DecodablePage]) -> Iterator[Result]:
         """Digitize one page after another with all threads, and decode the next page meanwhile."""
-        reader = self._reader(self.threads)
+        self._check_open()
         with ThreadPoolExecutor(1) as decoder:
-            pending = deque((page, decoder.submit(page.pixels)) for page in islice(pages, 1))
+            pending = deque((page, decoder.submit(self._prepared, page)) for page in islice(pages, 1))
             while pending:
-                pending.extend((page, decoder.submit(page.pixels)) for page in islice(pages, 1))
-                page, image = pending.popleft()
-                yield _result(reader, page, image.result)
+                pending.extend((page, decoder.submit(self._prepared, page)) for page in islice(pages, 1))
+                page, prepared = pending.popleft()
+                yield self._result(page, prepared.result, self.threads)
 
     def _in_parallel(self, pages: Iterable[DecodablePage]) -> Iterator[Result]:
-        reader = self._reader(1)
+        self._check_open()
         previous_threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
-            yield from ordered_map(lambda page: _result(reader, page, page.pixels), pages, self.threads)
+            yield from ordered_map(
+                lambda page: self._result(page, partial(self._prepared, page), 1), pages, self.threads
+            )
         finally:
             cv2.setNumThreads(previous_threads)
+
+    def _prepared(self, page: DecodablePage) -> _Prepared:
+        """Digitize the lines of a page, or decode its picture. Raises InputError, SetupError or PageError."""
+        note = ""
+        drawing = page.drawing() if self._vector is not None else None
+        if self._vector is not None and drawing is not None:
+            try:
+                return _Prepared(digitized=self._vector.read(drawing, page.words(), page.page))
+            except DrawingNotUnderstood as error:
+                note = f"the page was read as a picture: {error}"
+        return _Prepared(page.pixels(), note=note)
+
+    def _finished(self, page: DecodablePage, prepared: _Prepared, threads: int) -> Digitized:
+        """Return the digitized page. Raises PageError or SetupError."""
+        if prepared.digitized is not None:
+            return prepared.digitized
+        result = self._reader(threads).read(prepared.image, page.page, page.words)
+        return replace(result, notes=(prepared.note, *result.notes)) if prepared.note else result
+
+    def _result(self, page: DecodablePage, prepare: Callable[[], _Prepared], threads: int) -> Result:
+        """Return the result of a page, or its failure. Raises SetupError if a network cannot be opened."""
+        try:
+            prepared = prepare()
+        except Exception as error:  # noqa: BLE001 an error of one page must not stop the other pages
+            return failed_from_error(page.page, error)
+        if prepared.digitized is None:
+            self._reader(threads)
+        try:
+            return self._finished(page, prepared, threads)
+        except Exception as error:  # noqa: BLE001 the same
+            return failed_from_error(page.page, error)
 
     def _reader(self, threads: int) -> PageReader:
         self._check_open()
@@ -371,10 +467,3 @@ def _check_classical(method: str, options: Mapping[str, str]) -> None:
         default = _NEURAL_DEFAULTS[option]
         if value != default:
             raise UnknownChoice(f"classical {option}", value, (default,))
-
-
-def _result(reader: PageReader, page: DecodablePage, image: Callable[[], NDArray[np.uint8]]) -> Result:
-    try:
-        return reader.read(image(), page.page, page.words)
-    except Exception as error:  # noqa: BLE001 an error of one page must not stop the other pages
-        return failed_from_error(page.page, error)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from hashlib import sha256
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from ecgdigit_rt.results import Digitized, PageRef, Provenance
 from ecgdigit_rt.stages import SAMPLED_TRACE
 from ecgdigit_rt.text.ocr import ocr_version
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
+from ecgdigit_rt.vector.pipeline import VectorOptions, VectorPipeline
 from ecgdigit_rt.words import WordSource
 
 _SOFTWARE = f"ecgdigit-rt {__version__}"
@@ -83,6 +85,7 @@ class NeuralMethod:
         self._options = options.with_provenance(Provenance(_SOFTWARE, str(self._family), str(opener)))
         self._owns_runners = owns_runners
         self._pipelines: dict[int, Pipeline] = {}
+        self._opening = Lock()
         self._opened = ExitStack()
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
         self.device, self.notes = str(opener), opener.notes
@@ -97,14 +100,15 @@ class NeuralMethod:
 
     def reader(self, threads: int) -> Pipeline:
         """Return the pipeline whose networks use `threads` CPU threads. Raises SetupError."""
-        if threads not in self._pipelines:
-            graphs = self._family.graphs
-            runners = {stage: self._open(graphs[stage], threads) for stage in STAGES}
-            if self._opener.is_accelerator:
-                sampler = load_sampler(str(self._family.root))
-                runners[SAMPLED_TRACE] = self._open(graphs["trace"], threads, sampler)
-            self._pipelines[threads] = Pipeline(runners, self._options)
-        return self._pipelines[threads]
+        with self._opening:
+            if threads not in self._pipelines:
+                graphs = self._family.graphs
+                runners = {stage: self._open(graphs[stage], threads) for stage in STAGES}
+                if self._opener.is_accelerator:
+                    sampler = load_sampler(str(self._family.root))
+                    runners[SAMPLED_TRACE] = self._open(graphs["trace"], threads, sampler)
+                self._pipelines[threads] = Pipeline(runners, self._options)
+            return self._pipelines[threads]
 
     def close(self) -> None:
         """Release the networks. If this method owns them, also stop the threads that feed a GPU."""
@@ -117,6 +121,12 @@ class NeuralMethod:
         if self._owns_runners and isinstance(runner, BatchingRunner):
             self._opened.callback(runner.close)
         return runner
+
+
+def vector_pipeline(overrides: LayoutOverrides, assembly: AssemblyOptions) -> VectorPipeline:
+    """Return the pipeline for line drawings, which uses no networks."""
+    provenance = Provenance(_SOFTWARE, "none", "none (vector)")
+    return VectorPipeline(VectorOptions(overrides, replace(assembly, provenance=provenance)))
 
 
 class ClassicalMethod:

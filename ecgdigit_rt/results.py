@@ -41,6 +41,9 @@ RATE_HZ = 500.0
 DIGITIZED, DOUBTFUL, FAILED = STATUSES = ("digitized", "doubtful", "failed")
 """Status of a page: digitized without doubts, digitized with doubts, or not digitized."""
 
+PICTURE, VECTOR = SIGNAL_SOURCES = ("picture", "vector")
+"""Source of the signals of a page: the picture of the page, or the lines of a vector file."""
+
 WRONG_IF_DOUBTFUL = 0.5
 """Probability that a doubtful page is wrong: digitized with a wrong layout, scale or order of leads.
 
@@ -260,6 +263,8 @@ class Digitized:
         specified.
     doubts : tuple of Doubt
         Reasons why the signals may be wrong. The status of a page with doubts is `doubtful`.
+    signal_source : str
+        `picture`, or `vector` if the signals are those of the lines in a vector file.
     """
 
     source: PageRef
@@ -271,6 +276,7 @@ class Digitized:
     provenance: Provenance | None = None
     notes: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    signal_source: str = PICTURE
 
     def __repr__(self) -> str:
         layout = f"{self.layout.name}, {self.layout.speed_mm_s:g} mm/s, {self.layout.gain_mm_mv:g} mm/mV"

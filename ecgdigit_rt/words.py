@@ -11,10 +11,12 @@ class Word:
     """Printed text without line breaks, with its box in the decoded image.
 
     box_px: left, top, right and bottom in pixels.
+    quarter_turns: clockwise rotation of the text in the image, 0 to 3.
     """
 
     text: str = field(repr=False)
     box_px: tuple[float, float, float, float]
+    quarter_turns: int = 0
 
     def rotated(self, size_px: tuple[int, int], quarter_turns: int) -> Word:
         """Return the word after counterclockwise turns of its image of `size_px` (width, height)."""
@@ -23,7 +25,7 @@ class Word:
         for _ in range(quarter_turns % 4):
             left, top, right, bottom = top, width - right, bottom, width - left
             width, height = height, width
-        return Word(self.text, (left, top, right, bottom))
+        return Word(self.text, (left, top, right, bottom), (self.quarter_turns - quarter_turns) % 4)
 
 
 WordSource = Callable[[], Sequence[Word]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,7 @@ def inspect(
 
     Writes eight images: labels, page, vertical and horizontal grid lines, mesh, rectified page, traces and
     leads. A page that fails is shown up to the failed step. If the page fails or is doubtful, the exit code
-    is 2.
+    is 2. For a vector PDF, a ninth image compares its lines with the traces of its picture.
     """
     from ecgdigit_rt.decode.sources import page_from_source
     from ecgdigit_rt.digitizer import Digitizer
@@ -48,6 +49,7 @@ def inspect(
     from ecgdigit_rt.plots.inspect.inspection import Inspection
     from ecgdigit_rt.plots.inspect.writer import write_inspection
     from ecgdigit_rt.results import PageRef, failed_from_error
+    from ecgdigit_rt.vector.pipeline import DrawingNotUnderstood
 
     source = PageRef(page, number - 1)
     decodable = page_from_source(source)
@@ -56,15 +58,22 @@ def inspect(
     if truth is not None:
         true_signals = read_truth(truth, find_test_csv(truth.parent).get(truth.stem, ()))
     inspection, failure = Inspection(source, image), None
+    drawing = decodable.drawing()
     try:
         digitizer = Digitizer(threads=threads, layout=layout, speed_mm_s=speed, gain_mm_mv=gain)
+        if drawing is not None:
+            with suppress(DrawingNotUnderstood):
+                vector = digitizer.digitize_drawing(drawing, source, None, decodable.words)
+                inspection.vector = vector.page
         steps = digitizer.digitize_steps(image, source, inspection.observe, decodable.words)
     except PageError as error:
-        failure = error
-        inspection.failed = failed_from_error(source, error)
+        if inspection.vector is None:
+            failure = error
+            inspection.failed = failed_from_error(source, error)
     else:
         inspection.traces, inspection.page = steps.traces, steps.page
-        inspection.truth = {} if true_signals is None else align_truth(true_signals, steps.page)
+    if inspection.result is not None and true_signals is not None:
+        inspection.truth = align_truth(true_signals, inspection.result)
     written = write_inspection(inspection, out)
     _print_result(inspection, true_signals)
     print_message("written", f"{out}: {len(written) - 1} images · {written[-1].name}")
@@ -79,17 +88,18 @@ def _print_result(inspection: Inspection, truth: Truth | None) -> None:
 
     Print nothing for a failed page.
     """
-    if inspection.page is None:
+    page = inspection.result
+    if page is None:
         return
-    layout = inspection.page.layout
+    layout = page.layout
     scale = f"{layout.name} · {layout.speed_mm_s:g} mm/s · {layout.gain_mm_mv:g} mm/mV"
-    print_message("layout", f"{scale} · {len(inspection.page.leads)} leads")
-    for doubt in inspection.page.doubts:
-        print_message(inspection.page.status, str(doubt))
+    print_message("layout", f"{scale} · {len(page.leads)} leads")
+    for doubt in page.doubts:
+        print_message(page.status, str(doubt))
     if truth is not None:
         from ecgdigit_rt.evaluation.scores import image_score
 
-        leads = inspection.page.leads
+        leads = page.leads
         rate_hz = next((lead.rate_hz for lead in leads.values()), None)
         score = image_score(truth, {name: lead.mv.astype(float) for name, lead in leads.items()}, rate_hz)
         missing = f" · without {', '.join(score.missing)}" if score.missing else ""

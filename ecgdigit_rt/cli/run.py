@@ -30,6 +30,7 @@ from ecgdigit_rt.cli.run_options import (
     MinQuality,
     NoBeatPrior,
     NoOcr,
+    NoVector,
     OnlyFailed,
     Out,
     Overlay,
@@ -61,6 +62,7 @@ def run(
     min_quality: MinQuality = None,
     strict: Strict = False,
     no_ocr: NoOcr = False,
+    no_vector: NoVector = False,
     models: ModelsName = "lite",
     method: MethodName = Method.networks,
     backend: Backend = "auto",
@@ -89,7 +91,7 @@ def run(
 
     options = (
         models, tta.value, enforce_einthoven, no_beat_prior, layout, speed, gain, min_quality, strict,
-        not no_ocr, max_pixels, method.value, backend, device, precision,
+        not no_ocr, not no_vector, max_pixels, method.value, backend, device, precision,
     )  # fmt: skip
     if only_failed and restart:
         raise typer.BadParameter(

@@ -95,6 +95,13 @@ NoOcr = Annotated[
         "Text recognition requires the extra ocr.",
     ),
 ]
+NoVector = Annotated[
+    bool,
+    typer.Option(
+        "--no-vector",
+        help="Read vector PDFs as pictures. By default, the lines in the file are read exactly.",
+    ),
+]
 MethodName = Annotated[
     Method, typer.Option("--method", help="classical uses no networks and does not read printed text.")
 ]

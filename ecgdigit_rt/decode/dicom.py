@@ -20,6 +20,7 @@ from ecgdigit_rt.decode import pdf
 from ecgdigit_rt.decode.dicom_pixels import rgb_from_frame, stored_frame
 from ecgdigit_rt.decode.limits import check_count, check_page, check_size
 from ecgdigit_rt.decode.read_file import bytes_from_file
+from ecgdigit_rt.drawing import Drawing
 from ecgdigit_rt.errors import DependencyMissing, EcgDigitError, UnreadableImage, UnsupportedType
 from ecgdigit_rt.words import Word
 
@@ -111,6 +112,13 @@ def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:
     with _damage_as_unreadable_image(path, "header is"):
         document = _encapsulated_pdf(_header(path))
     return () if document is None else pdf.words_from_pdf(path, document, page, max_pixels)
+
+
+def drawing(path: Path, page: int, max_pixels: int) -> Drawing | None:
+    """Return the line drawing of one page of an encapsulated PDF, or None. Raises the errors of `rgb`."""
+    with _damage_as_unreadable_image(path, "header is"):
+        document = _encapsulated_pdf(_header(path))
+    return None if document is None else pdf.drawing_from_pdf(path, document, page, max_pixels)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.decode import dicom, heic, opencv_image, pdf, tiff
 from ecgdigit_rt.decode.limits import MAX_PIXELS, check_count
 from ecgdigit_rt.decode.read_file import bytes_from_file
+from ecgdigit_rt.drawing import Drawing
 from ecgdigit_rt.errors import InputError, UnreadableImage, UnsupportedType
 from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.words import Word
@@ -55,6 +56,13 @@ class FileFormat(Protocol):
         """
         ...
 
+    def drawing(self, path: Path, page: int, max_pixels: int, /) -> Drawing | None:
+        """Return the line drawing of the page with index `page`, in pixels of the image that `rgb` returns.
+
+        None means that the page has hardly any lines. Raises InputError or SetupError.
+        """
+        ...
+
 
 # Formats in the order in which they are tried. PDF is last, because its signature may be anywhere in the
 # first HEAD_BYTES, also by chance in a file of another format.
@@ -85,6 +93,15 @@ def words_from_page(page: PageRef, max_pixels: int = MAX_PIXELS) -> tuple[Word, 
     return format_from_file(page.path).words(page.path, page.page, max_pixels)
 
 
+def drawing_from_page(page: PageRef, max_pixels: int = MAX_PIXELS) -> Drawing | None:
+    """Return the line drawing that a file contains for one page, None if it has hardly any lines.
+
+    Only PDFs contain lines. They are in pixels of the image that `rgb_from_page` returns for the same
+    `max_pixels`. The function is thread-safe. Raises the errors of `rgb_from_page`.
+    """
+    return format_from_file(page.path).drawing(page.path, page.page, max_pixels)
+
+
 def rgb_from_file(path: Path) -> NDArray[np.uint8]:
     """Decode the first page of a file. See `rgb_from_page`."""
     return rgb_from_page(PageRef(path))
@@ -113,6 +130,6 @@ def format_from_file(path: Path) -> FileFormat:
 
 def _unknown_format(path: Path, head: bytes) -> InputError:
     if b"<svg" in head:
-        return UnsupportedType(path, "an SVG drawing", "Render the drawing to a PNG at 300 dpi.")
+        return UnsupportedType(path, "an SVG drawing", "Save it as a PDF, whose lines are read exactly.")
     is_text = not any(byte < 9 for byte in head)
     return UnreadableImage(path, "it is a text file, not an image" if is_text else "it is not an image")

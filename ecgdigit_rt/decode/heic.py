@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ecgdigit_rt.decode.avif_boxes import brands_from_head
 from ecgdigit_rt.decode.limits import check_page, check_size
 from ecgdigit_rt.decode.pixels import rgb_from_pixels
+from ecgdigit_rt.decode.pixels_only import drawing as drawing
+from ecgdigit_rt.decode.pixels_only import words as words
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import DependencyMissing, InputError, UnreadableImage
-from ecgdigit_rt.words import Word
 
 _BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
@@ -49,8 +50,3 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     except (ValueError, RuntimeError, EOFError, IndexError, OSError, SyntaxError) as error:
         raise UnreadableImage(path, f"the HEIC data are damaged ({error})") from error
     return rgb_from_pixels(pixels, premultiplied=photo.mode == "RGBa")
-
-
-def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:  # noqa: ARG001 the same for every path
-    """Return no words: the format contains only pixels."""
-    return ()

@@ -13,9 +13,10 @@ from ecgdigit_rt.decode.image_header import OS2_BMP, InvalidHeader, header_from_
 from ecgdigit_rt.decode.limits import check_page, check_size
 from ecgdigit_rt.decode.pixel_aspect import square_pixels
 from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
+from ecgdigit_rt.decode.pixels_only import drawing as drawing
+from ecgdigit_rt.decode.pixels_only import words as words
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
-from ecgdigit_rt.words import Word
 
 AS_STORED = cv2.IMREAD_UNCHANGED
 """OpenCV flags for decoding with the stored bit depth and channels."""
@@ -53,11 +54,6 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     pixels = decode_with_opencv(path, data, header.kind, DIRECTLY_TO_RGB if is_direct else AS_STORED)
     square = square_pixels(pixels, header.density, max_pixels)
     return apply_orientation(rgb_from_pixels(square), header.orientation)
-
-
-def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:  # noqa: ARG001 the same for every path
-    """Return no words: the format contains only pixels."""
-    return ()
 
 
 def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: int = AS_STORED) -> MatLike:

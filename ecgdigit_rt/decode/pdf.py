@@ -1,4 +1,4 @@
-"""PDF pages: pixels rendered by PDFium (pypdfium2), and words from their text."""
+"""PDF pages: pixels rendered by PDFium (pypdfium2), words from their text, and line drawings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.decode.limits import check_page
+from ecgdigit_rt.decode.pdf_paths import drawing_from_pdf_page
 from ecgdigit_rt.decode.pdf_scale import rendered_size
 from ecgdigit_rt.decode.pdf_words import words_from_pdf_page
 from ecgdigit_rt.decode.read_file import bytes_from_file
+from ecgdigit_rt.drawing import Drawing
 from ecgdigit_rt.errors import PasswordProtected, UnreadableImage, UnsupportedType
 from ecgdigit_rt.words import Word
 
@@ -44,6 +46,14 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
 def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:
     """Return the words of one page, in pixels of the image that `rgb` returns. Raises the errors of `rgb`."""
     return words_from_pdf(path, path.absolute(), page, max_pixels)
+
+
+def drawing(path: Path, page: int, max_pixels: int) -> Drawing | None:
+    """Return the line drawing of one page, in pixels of the image that `rgb` returns, or None.
+
+    Raises the errors of `rgb`.
+    """
+    return drawing_from_pdf(path, path.absolute(), page, max_pixels)
 
 
 def page_count_from_pdf(path: Path, source: Path | bytes) -> int:
@@ -95,6 +105,23 @@ def words_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int)
             return words_from_pdf_page(pdf_page, size)
         except pypdfium2.PdfiumError:
             return ()
+
+
+def drawing_from_pdf(path: Path, source: Path | bytes, page: int, max_pixels: int) -> Drawing | None:
+    """Return the line drawing of one page of the PDF `source`, a path or the bytes of a document, or None.
+
+    Error messages name `path`, the file that contains the document. Raises the same errors as `rgb`.
+    """
+    import pypdfium2
+
+    with _open(path, source) as document:
+        check_page(path, page, len(document))
+        try:
+            pdf_page = document[page]
+            size = rendered_size(path, pdf_page, max_pixels)
+            return drawing_from_pdf_page(pdf_page, size)
+        except (pypdfium2.PdfiumError, UnicodeDecodeError) as error:
+            raise UnreadableImage(path, f"page {page + 1} of the PDF is damaged") from error
 
 
 @contextmanager

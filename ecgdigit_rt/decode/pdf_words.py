@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ecgdigit_rt.decode.pdf_scale import RenderedSize
+from ecgdigit_rt.decode.pdf_transform import Box, ImageTransform
 from ecgdigit_rt.words import Word
 
 if TYPE_CHECKING:
@@ -26,31 +25,7 @@ _MAX_GAP = 0.15  # between two characters of a word; spaces are 0.2 to 0.3
 _MAX_OVERLAP = 0.5  # of two characters of a word, as with kerning
 _MAX_SHIFT = 0.3  # of two characters of a word across the line, as with exponents
 
-_MAX_ANGLE_DEG = 10.0
-"""Maximum angle between text and the nearest axis of the image. Text at other angles is ignored.
-
-Hand-picked, not tuned: such text is a watermark.
-"""
-
-_SUBPIXELS = 256  # PDFium converts positions to integers, so they are converted in units of 1/256 px
 _SPAN = tuple[float, float]
-
-
-class _Box(NamedTuple):
-    """Box in pixels of the image."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def union(self, other: _Box) -> _Box:
-        return _Box(
-            min(self.left, other.left),
-            min(self.top, other.top),
-            max(self.right, other.right),
-            max(self.bottom, other.bottom),
-        )
 
 
 class _Character(NamedTuple):
@@ -61,8 +36,8 @@ class _Character(NamedTuple):
     """
 
     text: str
-    ink: _Box
-    cell: _Box
+    ink: Box
+    cell: Box
     quarter_turns: int
 
 
@@ -76,62 +51,13 @@ def words_from_pdf_page(page: PdfPage, size: RenderedSize) -> tuple[Word, ...]:
     """
     text_page = page.get_textpage()
     try:
-        transform = _ImageTransform.of_page(page, size)
+        transform = ImageTransform.of_page(page, size)
         return tuple(_words(_characters(text_page, transform), size))
     finally:
         text_page.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _ImageTransform:
-    """Affine transform from page coordinates (points, upwards) to pixels (downwards)."""
-
-    origin: tuple[float, float]
-    x_axis: tuple[float, float]
-    y_axis: tuple[float, float]
-
-    @classmethod
-    def of_page(cls, page: PdfPage, size: RenderedSize) -> _ImageTransform:
-        import pypdfium2.raw as pdfium
-
-        def pixel(x: float, y: float) -> tuple[float, float]:
-            right, down = ctypes.c_int(), ctypes.c_int()
-            canvas = 0, 0, size.width * _SUBPIXELS, size.height * _SUBPIXELS, 0
-            pdfium.FPDF_PageToDevice(page, *canvas, x, y, right, down)
-            return right.value / _SUBPIXELS, down.value / _SUBPIXELS
-
-        span = max(page.get_size())
-        origin, x_end, y_end = pixel(0, 0), pixel(span, 0), pixel(0, span)
-        x_axis = (x_end[0] - origin[0]) / span, (x_end[1] - origin[1]) / span
-        y_axis = (y_end[0] - origin[0]) / span, (y_end[1] - origin[1]) / span
-        return cls(origin, x_axis, y_axis)
-
-    def box(self, left: float, bottom: float, right: float, top: float) -> _Box:
-        """Return the box in the image of a box on the page."""
-        corners = [
-            (
-                self.origin[0] + x * self.x_axis[0] + y * self.y_axis[0],
-                self.origin[1] + x * self.x_axis[1] + y * self.y_axis[1],
-            )
-            for x, y in ((left, bottom), (right, top))
-        ]
-        (x0, y0), (x1, y1) = corners
-        return _Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-
-    def quarter_turns(self, angle: float) -> int | None:
-        """Return the rotation in the image of a line with this clockwise angle (radians) on the page.
-
-        None means that the line is not parallel to an axis.
-        """
-        along, up = math.cos(angle), -math.sin(angle)
-        x = along * self.x_axis[0] + up * self.y_axis[0]
-        y = along * self.x_axis[1] + up * self.y_axis[1]
-        turns = math.degrees(math.atan2(y, x)) / 90
-        nearest = round(turns)
-        return nearest % 4 if abs(turns - nearest) * 90 <= _MAX_ANGLE_DEG else None
-
-
-def _characters(text_page: PdfTextPage, transform: _ImageTransform) -> Iterator[_Character | None]:
+def _characters(text_page: PdfTextPage, transform: ImageTransform) -> Iterator[_Character | None]:
     """Yield the characters of a page, and None for each space, line break and character to be ignored."""
     import pypdfium2.raw as pdfium
 
@@ -171,14 +97,14 @@ def _words(characters: Iterator[_Character | None], size: RenderedSize) -> Itera
             box = word[0].ink
             for other in word[1:]:
                 box = box.union(other.ink)
-            inside = _Box(
+            inside = Box(
                 max(box.left, 0.0),
                 max(box.top, 0.0),
                 min(box.right, float(size.width)),
                 min(box.bottom, float(size.height)),
             )
             if inside.left < inside.right and inside.top < inside.bottom:
-                yield Word("".join(other.text for other in word), inside)
+                yield Word("".join(other.text for other in word), inside, word[0].quarter_turns)
             word = []
         if character is not None:
             word.append(character)

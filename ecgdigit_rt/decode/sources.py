@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.file_formats import rgb_from_page, words_from_page
+from ecgdigit_rt.decode.file_formats import drawing_from_page, rgb_from_page, words_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.decode.pixels import rgb_from_array
+from ecgdigit_rt.drawing import DrawingSource, no_drawing
 from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.words import WordSource, no_words
@@ -28,13 +29,14 @@ class DecodablePage:
     """Page and the functions that decode it.
 
     `pixels()` returns (height, width, 3) uint8 RGB. `words()` returns the words that the file contains, with
-    boxes in pixels of this image; only PDFs contain words. Both raise InputError, or DependencyMissing if the
-    package that decodes the format is not installed.
+    boxes in pixels of this image, and `drawing()` its line drawing; only PDFs contain words and lines. All of
+    them raise InputError, or DependencyMissing if the package that decodes the format is not installed.
     """
 
     page: PageRef
     pixels: Callable[[], NDArray[np.uint8]]
     words: WordSource = no_words
+    drawing: DrawingSource = no_drawing
 
 
 def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> DecodablePage:
@@ -46,7 +48,10 @@ def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXE
         return DecodablePage(PageRef(Path(f"array-{number}")), partial(rgb_from_array, source, max_pixels))
     page = source if isinstance(source, PageRef) else PageRef(Path(source))
     return DecodablePage(
-        page, partial(rgb_from_page, page, max_pixels), partial(words_from_page, page, max_pixels)
+        page,
+        partial(rgb_from_page, page, max_pixels),
+        partial(words_from_page, page, max_pixels),
+        partial(drawing_from_page, page, max_pixels),
     )
 
 

@@ -17,6 +17,8 @@ from ecgdigit_rt.decode.limits import check_page, check_size
 from ecgdigit_rt.decode.opencv_image import decode_with_opencv
 from ecgdigit_rt.decode.pixel_aspect import UNKNOWN_DENSITY, Density, square_pixels
 from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
+from ecgdigit_rt.decode.pixels_only import drawing as drawing
+from ecgdigit_rt.decode.pixels_only import words as words
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.decode.tiff_directories import (
     BITS,
@@ -37,7 +39,6 @@ from ecgdigit_rt.decode.tiff_directories import (
     tags_at,
 )
 from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
-from ecgdigit_rt.words import Word
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _STRAIGHT_ALPHA = 2
@@ -85,11 +86,6 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     is_premultiplied = _is_premultiplied(pixels, tags)
     square = square_pixels(pixels, _density(tags), max_pixels)
     return apply_orientation(rgb_from_pixels(square, is_premultiplied), orientation)
-
-
-def words(path: Path, page: int, max_pixels: int) -> tuple[Word, ...]:  # noqa: ARG001 the same for every path
-    """Return no words: the format contains only pixels."""
-    return ()
 
 
 def _layout(path: Path, data: bytes | bytearray) -> TiffLayout:

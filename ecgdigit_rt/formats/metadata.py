@@ -51,6 +51,7 @@ def page_metadata(page: Digitized, page_id: str = "") -> dict[str, object]:
         "software": provenance.software if provenance else None,
         "models": provenance.models if provenance else None,
         "device": provenance.device if provenance else None,
+        "signal_source": page.signal_source,
         "unit": UNIT,
         "duration_s": round_finite(page.duration_s, 6),
         "layout": layout_metadata(page),
@@ -131,8 +132,8 @@ def step_seconds(page: Digitized) -> dict[str, float]:
 def page_comments(page: Digitized, page_id: str = "") -> list[str]:
     """Return the properties of the page as lines of text.
 
-    They are the id, the source, the status, the provenance, the layout and the notes. The doubts are in
-    `doubt_comments`.
+    They are the id, the source, the status, the source of the signals, the provenance, the layout and the
+    notes. The doubts are in `doubt_comments`.
     """
     layout, provenance = page.layout, page.provenance
     provenance_lines = (
@@ -144,6 +145,7 @@ def page_comments(page: Digitized, page_id: str = "") -> list[str]:
         f"page id: {escape_control_chars(page_id or page.source.id)}",
         f"source: {escape_control_chars(str(page.source.path))}, page {page.source.page + 1}",
         f"status: {page.status}",
+        f"signal source: {page.signal_source}",
         *provenance_lines,
         f"layout: {layout.name}, {layout.speed_mm_s:g} mm/s, {layout.gain_mm_mv:g} mm/mV",
         *(f"note: {note}" for note in page.notes),

@@ -84,11 +84,16 @@ class LayoutReading:
 
 
 def read_layout(
-    text: PageText, curves: Sequence[RowCurve], overrides: LayoutOverrides = NO_OVERRIDES
+    text: PageText,
+    curves: Sequence[RowCurve],
+    overrides: LayoutOverrides = NO_OVERRIDES,
+    pulses_mm: Sequence[float] | None = None,
 ) -> LayoutReading:
     """Return the layout of a page, with paper speed and gain, and the evidence for it.
 
-    `curves` are the curves of all lines that may be rows. Raises NoRowsFound, UnknownLayout or SeveralEcgs.
+    `curves` are the curves of all lines that may be rows. `pulses_mm` are the heights of the centres of the
+    calibration pulses above their feet, if they are known. By default, they are measured in the heatmap.
+    Raises NoRowsFound, UnknownLayout or SeveralEcgs.
     """
     if not curves:
         raise NoRowsFound
@@ -108,8 +113,8 @@ def read_layout(
     best = ranked[0]
     check_single(best, curves)
     baselines = [curve.baseline for curve in best.curves]
-    pulses_mm = tuple(pulse_heights_mm(heatmap, baselines))
-    scale = read_calibration(text, best, pulses_mm, overrides.speed_mm_s, overrides.gain_mm_mv)
+    heights_mm = tuple(pulse_heights_mm(heatmap, baselines) if pulses_mm is None else pulses_mm)
+    scale = read_calibration(text, best, heights_mm, overrides.speed_mm_s, overrides.gain_mm_mv)
     return LayoutReading(
         tuple(ranked),
         tuple(list(curves).index(curve) for curve in best.curves),
@@ -117,7 +122,7 @@ def read_layout(
             best.plan, baselines, best.start_mm, best.end_mm, scale.speed_mm_s, scale.gain_mm_mv
         ),
         pulse_side(heatmap, best.start_mm, best.end_mm),
-        pulses_mm,
+        heights_mm,
         is_scale_printed(heatmap),
         scale.notes,
         (*layout_doubts(ranked, curves), *scale.doubts),

@@ -27,6 +27,7 @@ class DigitizeOptions:
     min_quality_db: float | None = None
     strict: bool = False
     ocr: bool = True
+    vector: bool = True
     max_pixels: int = MAX_PIXELS
     method: str = "networks"
     backend: str = "auto"
@@ -63,6 +64,7 @@ _FLAGS = {
     "gain_mm_mv": "--gain",
     "min_quality_db": "--min-quality",
     "strict": "--strict",
+    "vector": "vector PDFs",
     "max_pixels": "--max-pixels",
     "method": "--method",
 }

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.results import Digitized, PageRef
 from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import Download, download_from_page, json_from_page
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.pool import Slot
 from ecgdigit_rt.server.previews import Preview, PreviewBuilder, image_preview, result_preview
-from ecgdigit_rt.server.uploads import Upload, image_from_upload, words_from_upload
+from ecgdigit_rt.server.uploads import Upload, drawing_from_upload, image_from_upload, words_from_upload
+from ecgdigit_rt.steps import StepObserver
+from ecgdigit_rt.vector.pipeline import DrawingNotUnderstood, VectorState
 from ecgdigit_rt.words import Word
 
 Emit = Callable[[str, str], None]
@@ -53,12 +56,21 @@ class PageHandler:
         """Digitize the page and return it in the requested format."""
         digitizer = self._digitizers.get(request.options)
         started = time.perf_counter()
-        image, _ = image_from_upload(request.upload, request.page)
-        decode_s = time.perf_counter() - started
-        state = digitizer.digitize_steps(image, request.source, lambda *_: slot.check(), request.words)
-        self._count(state.page, slot, decode_s)
+        decoded_s = 0.0
+
+        def observe(*_: object) -> None:
+            slot.check()
+
+        vector = _vector_state(digitizer, request, observe)
+        if vector is None:
+            image, _ = image_from_upload(request.upload, request.page)
+            decoded_s = time.perf_counter() - started
+            page = digitizer.digitize_steps(image, request.source, observe, request.words).page
+        else:
+            page = vector.page
+        self._count(page, slot, decoded_s)
         started = time.perf_counter()
-        download = download_from_page(state.page, format_name)
+        download = download_from_page(page, format_name)
         self._metrics.observe_steps({"write": time.perf_counter() - started})
         return download
 
@@ -74,16 +86,32 @@ class PageHandler:
             progress.step(step, {})
             progress.step_preview(step, value)
 
-        state = digitizer.digitize_steps(image, request.source, observe, request.words)
-        self._count(state.page, slot, decode_s)
+        vector = _vector_state(digitizer, request, observe)
+        if vector is None:
+            state = digitizer.digitize_steps(image, request.source, observe, request.words)
+            page, turns = state.page, state.located.quarter_turns
+        else:
+            page, turns = vector.page, 0
+        self._count(page, slot, decode_s)
         size = (image.shape[1], image.shape[0])
-        progress.preview("traces", lambda: result_preview(state, size))
-        emit("result", json_from_page(state.page))
+        progress.preview("traces", lambda: result_preview(page, size, turns))
+        emit("result", json_from_page(page))
 
     def _count(self, page: Digitized, slot: Slot, decode_s: float) -> None:
         self._metrics.observe_steps({"wait": slot.wait_s, "decode": decode_s, **page.seconds})
         self._metrics.count_page(page.status)
         self._metrics.count_doubts(page.doubts)
+
+
+def _vector_state(digitizer: Digitizer, request: PageRequest, observe: StepObserver) -> VectorState | None:
+    """Digitize the lines of a vector PDF. None means that the page is to be read as a picture."""
+    drawing = drawing_from_upload(request.upload, request.page) if digitizer.reads_drawings else None
+    if drawing is None:
+        return None
+    try:
+        return digitizer.digitize_drawing(drawing, request.source, observe, request.words)
+    except DrawingNotUnderstood:
+        return None
 
 
 class _Progress:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ecgdigit_rt.geometry.locate_stage import Located, downscale
 from ecgdigit_rt.geometry.mesh import Mesh
 from ecgdigit_rt.layout.match import LayoutReading
-from ecgdigit_rt.pipeline import PageState
 from ecgdigit_rt.plots.inspect.labels import marks_from_located
 from ecgdigit_rt.results import LEADS, Digitized, Layout
 from ecgdigit_rt.tracing.assemble import rotate_points
@@ -62,14 +61,17 @@ class PreviewBuilder:
         return {}
 
 
-def result_preview(state: PageState, size: tuple[int, int]) -> Preview:
-    """Return curves and rows of a digitized page. `size` is (width, height) of the decoded image."""
-    clockwise_turns = -state.located.quarter_turns % 4
+def result_preview(page: Digitized, size: tuple[int, int], quarter_turns: int) -> Preview:
+    """Return curves and rows of a digitized page.
+
+    `size` is (width, height) of the decoded image. The preview shows it after counterclockwise
+    `quarter_turns`.
+    """
+    clockwise_turns = -quarter_turns % 4
     curves = {
-        name: _flat(rotate_points(lead.curve_px, size, clockwise_turns))
-        for name, lead in state.page.leads.items()
+        name: _flat(rotate_points(lead.curve_px, size, clockwise_turns)) for name, lead in page.leads.items()
     }
-    return {"curves": curves, "rows": _rows(state.page)}
+    return {"curves": curves, "rows": _rows(page)}
 
 
 def _rows(page: Digitized) -> list[list[dict[str, Any]]]:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from ecgdigit_rt.decode import pdf
 from ecgdigit_rt.decode.file_formats import FileFormat, format_from_file
 from ecgdigit_rt.decode.limits import MAX_PIXELS, check_count
+from ecgdigit_rt.drawing import Drawing
 from ecgdigit_rt.errors import (
     EcgDigitError,
     FormMalformed,
@@ -114,6 +115,19 @@ def words_from_upload(upload: Upload, page: int) -> tuple[Word, ...]:
         if file_format is pdf:
             return pdf.words_from_pdf(path, upload.data, page - 1, MAX_PIXELS)
         return file_format.words(path, page - 1, MAX_PIXELS)
+
+
+def drawing_from_upload(upload: Upload, page: int) -> Drawing | None:
+    """Return the line drawing that the file contains for a page: that of a vector PDF, or None.
+
+    `page` counts from 1. Lines are in pixels of the image that `image_from_upload` returns. Raises the same
+    errors.
+    """
+    with memory_file(upload.data) as path, _upload_name_in_errors(path, upload.name):
+        file_format = _file_format(path, upload.data)
+        if file_format is pdf:
+            return pdf.drawing_from_pdf(path, upload.data, page - 1, MAX_PIXELS)
+        return file_format.drawing(path, page - 1, MAX_PIXELS)
 
 
 def _file_format(path: Path, data: bytes) -> FileFormat:

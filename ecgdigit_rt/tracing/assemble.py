@@ -13,7 +13,7 @@ from ecgdigit_kernels.pchip import fill_gaps
 from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.errors import PageDoubtful, QualityTooLow
 from ecgdigit_rt.geometry.mesh import Mesh
-from ecgdigit_rt.results import RATE_HZ, Digitized, Layout, Lead, PageRef, Provenance, Row, Segment
+from ecgdigit_rt.results import PICTURE, RATE_HZ, Digitized, Layout, Lead, PageRef, Provenance, Row, Segment
 from ecgdigit_rt.tracing.ecg_check import confident_leads
 from ecgdigit_rt.tracing.lead_relations import enforce_einthoven, repeat_difference_mv
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
@@ -213,12 +213,44 @@ def page_from_traces(
 ) -> Digitized:
     """Return the digitized page. `traces` has one trace per segment of each row of `layout`.
 
-    `doubts` are those about the layout, and `witness` returns those about the leads. The curves are converted
-    from the upright `view` to the decoded image. Raises NotAnEcg if the median confidence is low,
-    PageDoubtful if there are doubts and `options.is_strict`, or QualityTooLow if the expected quality is
-    below `options.min_quality_db`.
+    See `page_from_segments` for the other parameters and the errors.
     """
-    segments = segments_from_traces(layout, traces, mesh, view.size_px)
+    return page_from_segments(
+        source,
+        layout,
+        segments_from_traces(layout, traces, mesh, view.size_px),
+        view,
+        residual_px=None if np.isnan(mesh.residual_px) else mesh.residual_px,
+        notes=notes,
+        witness=witness,
+        doubts=doubts,
+        seconds=seconds,
+        options=options,
+    )
+
+
+def page_from_segments(
+    source: PageRef,
+    layout: Layout,
+    segments: Sequence[Lead],
+    view: UprightView,
+    *,
+    residual_px: float | None = None,
+    signal_source: str = PICTURE,
+    notes: tuple[str, ...],
+    witness: Callable[[Mapping[str, Lead]], Iterable[Doubt]] = signal_doubts,
+    doubts: tuple[Doubt, ...] = (),
+    seconds: Mapping[str, float],
+    options: AssemblyOptions,
+) -> Digitized:
+    """Return the digitized page. `segments` has one lead per segment of each row of `layout`.
+
+    `doubts` are those about the layout, and `witness` returns those about the leads. The curves are converted
+    from the upright `view` to the decoded image. `residual_px` is that of the mesh, if there is one.
+    `signal_source` is `picture` or `vector`. Raises
+    NotAnEcg if the median confidence is low, PageDoubtful if there are doubts and `options.is_strict`, or
+    QualityTooLow if the expected quality is below `options.min_quality_db`.
+    """
     leads = confident_leads(segments)
     if options.enforce_einthoven:
         leads = enforce_einthoven(leads)
@@ -232,12 +264,13 @@ def page_from_traces(
             for name, lead in leads.items()
         },
         layout,
-        None if np.isnan(mesh.residual_px) else mesh.residual_px,
+        residual_px,
         seconds,
         repeat_difference_mv(segments),
         options.provenance,
         notes,
         doubts,
+        signal_source,
     )
     if options.is_strict and doubts:
         raise PageDoubtful([str(doubt) for doubt in doubts])

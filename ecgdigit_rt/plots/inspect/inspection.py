@@ -25,8 +25,12 @@ from ecgdigit_rt.plots.inspect.grid import (
 from ecgdigit_rt.plots.inspect.labels import image_without_sheet, labels_from_located, sheet_from_located
 from ecgdigit_rt.plots.inspect.lead_plot import TrueLead, plot_from_leads
 from ecgdigit_rt.plots.inspect.rectified import rectified_from_mesh
+from ecgdigit_rt.plots.inspect.vector_comparison import vector_comparison
 from ecgdigit_rt.results import Digitized, Failed, PageRef
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
+
+VECTOR_NAME = "9-vector"
+"""Name of the image that compares the lines of a vector file with the traces of its picture."""
 
 IMAGE_NAMES = (
     "1-labels", "2-page", "3-grid-vertical", "4-grid-horizontal", "5-mesh", "6-rectified", "7-traces",
@@ -43,7 +47,8 @@ class Inspection:
 
     `observe` is an observer for `Digitizer.digitize_steps`. `image` is the decoded image, (height, width, 3)
     uint8 RGB. `steps` are the names of the completed steps. `truth` contains the leads with known truth.
-    `failed` is the result of a page that failed.
+    `failed` is the result of a page that failed. `vector` is the result of the lines of a vector file, and
+    the other results are those of its picture.
     """
 
     source: PageRef
@@ -58,11 +63,17 @@ class Inspection:
     page: Digitized | None = None
     truth: Mapping[str, TrueLead] = field(default_factory=dict)
     failed: Failed | None = None
+    vector: Digitized | None = None
+
+    @property
+    def result(self) -> Digitized | None:
+        """Result of the page: that of the lines of a vector file, or that of the picture."""
+        return self.vector or self.page
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
         """Doubts of the page. Empty if it has none, or if it was not digitized."""
-        return () if self.page is None else self.page.doubts
+        return () if self.result is None else self.result.doubts
 
     def observe(self, step: str, value: object) -> None:
         """Store the name of a step, and its value if this is one of the results above."""
@@ -94,6 +105,8 @@ def images_from_inspection(inspection: Inspection) -> Iterator[tuple[str, Image]
 
 def _step_images(inspection: Inspection) -> Iterator[tuple[str, Image]]:
     """Yield the names and images of all steps that were reached, without doubts."""
+    if inspection.vector is not None:
+        yield VECTOR_NAME, vector_comparison(inspection.image, inspection.vector, inspection.page)
     located, phase, mesh, page = inspection.located, inspection.phase, inspection.mesh, inspection.page
     if located is None:
         yield IMAGE_NAMES[1], image_without_sheet(inspection.image)

@@ -12,7 +12,7 @@ from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.formats.metadata import doubts_metadata, round_finite
 from ecgdigit_rt.layout.evidence import Evidence
 from ecgdigit_rt.layout.match import LayoutReading
-from ecgdigit_rt.plots.inspect.inspection import IMAGE_NAMES, Inspection, images_from_inspection
+from ecgdigit_rt.plots.inspect.inspection import IMAGE_NAMES, VECTOR_NAME, Inspection, images_from_inspection
 from ecgdigit_rt.plots.inspect.lead_plot import TrueLead
 from ecgdigit_rt.results import FAILED, Digitized
 
@@ -26,7 +26,7 @@ def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
     """
     with reraise_as_output_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for name in IMAGE_NAMES:
+        for name in (*IMAGE_NAMES, VECTOR_NAME):
             (folder / f"{name}.png").unlink(missing_ok=True)
     written = []
     for name, image in images_from_inspection(inspection):
@@ -45,12 +45,13 @@ def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
 
 def metadata_from_inspection(inspection: Inspection, written: Sequence[Path] = ()) -> dict[str, object]:
     """Return the values that the images show, as a JSON object. Unknown values are None."""
-    page, mesh, failed, located = inspection.page, inspection.mesh, inspection.failed, inspection.located
+    page, mesh, failed, located = inspection.result, inspection.mesh, inspection.failed, inspection.located
     layout = page.layout if page else inspection.reading.layout if inspection.reading else None
     return {
         "path": str(inspection.source.path),
         "status": FAILED if failed else page.status if page else None,
         "doubts": doubts_metadata(page) if page else [],
+        "signal_source": page.signal_source if page else None,
         "error": {"id": failed.error_id, "message": failed.message, "hint": failed.hint} if failed else None,
         "steps": inspection.steps,
         "images": [path.name for path in written],

@@ -1,0 +1,161 @@
+"""Scale of a line drawing: the period of its grid lines, in pixels per millimetre of ECG paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.drawing import Drawing, Pen, Stroke
+
+Values = NDArray[np.float64]
+
+# Hand-picked, not tuned. Lengths are in millimetres of the page in the file.
+_STRAIGHT = 0.01  # maximum slope of a line that counts as parallel to an axis
+_MAX_OBLIQUE = 0.02  # maximum fraction of the segments of a grid that are not parallel to an axis
+_DOT_MM, _DOT_LENGTH_MM = 0.6, 0.3  # maximum size of a dot, and the length of a line for which it counts
+_THIN_MM = 0.5  # maximum width of a filled rectangle that is a line
+_MIN_LINE_MM = 15.0  # minimum total length of the pieces of a line
+_SAME_MM = 0.05  # distance up to which two lines are one
+_MIN_LINES = 8  # minimum number of lines of a grid
+_MIN_PERIOD_MM = 0.3  # minimum distance between grid lines
+_MAX_RESIDUAL = 0.08  # maximum deviation of a line from the grid, relative to the period
+_MIN_REGULAR = 0.8  # minimum fraction of the lines that are on the grid
+_MIN_FILLED = 0.4  # minimum fraction of the positions of the grid that have a line
+_CANDIDATES = 6  # number of distances between neighbours that are tried as the period
+_MAX_ZOOM = 1.35
+"""Maximum ratio between the size of the paper in the file and its true size, in both directions. Pages that
+are scaled to another sheet have up to 1.1. Lines of 1 mm and of 5 mm differ by far more."""
+_PERIODS_MM = (1.0, 5.0)  # periods of the minor and the major lines of ECG paper
+
+
+@dataclass(frozen=True, slots=True)
+class GridScale:
+    """Pixels per millimetre of ECG paper, along x and along y."""
+
+    x: float
+    y: float
+
+    @property
+    def stretch(self) -> float:
+        """Difference between both, relative to their mean."""
+        return abs(self.x - self.y) / (0.5 * (self.x + self.y))
+
+
+def grid_scale(drawing: Drawing) -> GridScale | None:
+    """Return the scale of the grid, or None if no regular grid of 1 or 5 mm is drawn.
+
+    Lines, thin rectangles, dashes and dots are grid lines if their pen draws only lines parallel to an axis.
+    """
+    scales = []
+    for axis in (0, 1):
+        families = [_lines(strokes, axis, drawing.px_per_mm) for strokes in _straight_pens(drawing)]
+        scale = _scale(families, drawing.px_per_mm[axis])
+        if scale is None:
+            return None
+        scales.append(scale)
+    return GridScale(*scales)
+
+
+def straight_pens(drawing: Drawing) -> set[Pen]:
+    """Return the pens that draw only lines parallel to an axis: grids, frames and rules."""
+    return {strokes[0].pen for strokes in _straight_pens(drawing)}
+
+
+def _straight_pens(drawing: Drawing) -> Iterator[list[Stroke]]:
+    """Yield the strokes of each pen that draws hardly anything but lines parallel to an axis."""
+    by_pen: dict[Pen, list[Stroke]] = {}
+    for stroke in drawing.strokes:
+        by_pen.setdefault(stroke.pen, []).append(stroke)
+    for strokes in by_pen.values():
+        steps = np.concatenate([np.abs(np.diff(stroke.points, axis=0)) for stroke in strokes])
+        is_oblique = steps.min(1) > _STRAIGHT * steps.max(1)
+        tiny_px = _DOT_MM * min(drawing.px_per_mm)
+        is_dot = np.array([np.ptp(stroke.points, axis=0).max() < tiny_px for stroke in strokes])
+        if is_dot.all() or is_oblique.mean() <= _MAX_OBLIQUE:
+            yield strokes
+
+
+def _lines(strokes: Iterable[Stroke], axis: int, px_per_mm: tuple[float, float]) -> Values:
+    """Return the positions of the long lines across an axis (0: vertical lines), in pixels, sorted."""
+    along = px_per_mm[1 - axis]
+    positions: list[float] = []
+    lengths: list[float] = []
+    for stroke in strokes:
+        low, high = stroke.points.min(0), stroke.points.max(0)
+        size_mm = (high - low) / px_per_mm
+        if size_mm.max() < _DOT_MM:
+            positions.append(float(low[axis] + high[axis]) / 2)
+            lengths.append(_DOT_LENGTH_MM)
+        elif stroke.pen.is_fill:
+            if size_mm[axis] < _THIN_MM:
+                positions.append(float(low[axis] + high[axis]) / 2)
+                lengths.append(float(size_mm[1 - axis]))
+        else:
+            steps = np.abs(np.diff(stroke.points, axis=0))
+            for index in np.flatnonzero(steps[:, axis] <= _STRAIGHT * steps[:, 1 - axis]):
+                positions.append(float(stroke.points[index : index + 2, axis].mean()))
+                lengths.append(float(steps[index, 1 - axis]) / along)
+    return _merged(np.array(positions), np.array(lengths), _SAME_MM * px_per_mm[axis])
+
+
+def _merged(positions: Values, lengths: Values, same_px: float) -> Values:
+    """Return the positions of lines, of which the pieces within `same_px` have a sufficient total length."""
+    if not positions.size:
+        return positions
+    order = np.argsort(positions)
+    positions, lengths = positions[order], lengths[order]
+    groups = np.concatenate([[0], np.cumsum(np.diff(positions) > same_px)])
+    total = np.bincount(groups, lengths)
+    mean = np.bincount(groups, positions * lengths) / np.maximum(total, 1e-9)
+    return np.asarray(mean[total >= _MIN_LINE_MM])
+
+
+def _scale(families: Sequence[Values], px_per_mm: float) -> float | None:
+    """Return the pixels per millimetre of ECG paper, from the lines of each pen."""
+    every = np.unique(np.concatenate([*families, np.zeros(0)]))
+    if every.size:
+        keep = np.concatenate([[True], np.diff(every) > _SAME_MM * px_per_mm])
+        every = every[keep]
+    period = _period(every, _MIN_PERIOD_MM * px_per_mm)
+    if period is None:
+        return None
+    others = [_period(family, _MIN_PERIOD_MM * px_per_mm) for family in families]
+    if any(other is not None and abs(other / period - 5) < 0.1 for other in others):
+        return period  # another pen draws every fifth line
+    zooms = {mm: period / mm / px_per_mm for mm in _PERIODS_MM}
+    mm = min(_PERIODS_MM, key=lambda mm: abs(np.log(zooms[mm])))
+    return period / mm if 1 / _MAX_ZOOM < zooms[mm] < _MAX_ZOOM else None
+
+
+def _period(positions: Values, least: float) -> float | None:
+    """Return the period of regular positions, None if they are not regular."""
+    gaps = np.diff(positions)
+    gaps = gaps[gaps > least]
+    if positions.size < _MIN_LINES or not gaps.size:
+        return None
+    rounded, counts = np.unique(np.round(gaps, 1), return_counts=True)
+    candidates = rounded[np.argsort(-counts)][:_CANDIDATES]
+    best: tuple[int, float] | None = None
+    for gap in sorted(candidates.tolist(), reverse=True):
+        period = float(np.median(gaps[np.abs(gaps - gap) < 0.1 * gap]))
+        index, fit = _fit(positions, period)
+        regular = np.abs(positions - np.polyval(fit, index)) < _MAX_RESIDUAL * fit[0]
+        steps = np.unique(index[regular])
+        filled = steps.size / (steps[-1] - steps[0] + 1) if steps.size else 0.0
+        if regular.mean() < _MIN_REGULAR or steps.size < _MIN_LINES or filled < _MIN_FILLED:
+            continue
+        if best is None or int(regular.sum()) > best[0]:
+            best = int(regular.sum()), float(np.polyfit(index[regular], positions[regular], 1)[0])
+    return best[1] if best else None
+
+
+def _fit(positions: Values, period: float) -> tuple[Values, Values]:
+    """Return the number of periods of each position, and the line through both.
+
+    The numbers are counted from one line to the next, so that a small error of the period does not add up.
+    """
+    index = np.concatenate([[0.0], np.cumsum(np.round(np.diff(positions) / period))])
+    return index, np.polyfit(index, positions, 1)
