@@ -69,7 +69,7 @@ def drawing_from_pdf_page(page: PdfPage, size: RenderedSize) -> Drawing | None:
     if abs(base[0, 1]) > abs(base[0, 0]):  # the page is turned by a quarter
         px_per_mm = px_per_mm[::-1]
     return Drawing(
-        tuple(reader.strokes), (size.width, size.height), (float(px_per_mm[0]), float(px_per_mm[1]))
+        tuple(reader.strokes()), (size.width, size.height), (float(px_per_mm[0]), float(px_per_mm[1]))
     )
 
 
@@ -87,9 +87,16 @@ def _product(inner: Matrix, outer: Matrix) -> Matrix:
 
 @dataclass(slots=True)
 class _PathReader:
-    """Reader of the path objects of a page and of its forms. It counts what it reads."""
+    """Reader of the path objects of a page and of its forms. It counts what it reads.
 
-    strokes: list[Stroke] = field(default_factory=list)
+    The points of all subpaths are converted to pixels at once, since a page may have one object per segment.
+    `points` contains them in their own coordinates. `subpaths` contains the number of points, the transform,
+    the pen and the clip box of each subpath.
+    """
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+    subpaths: list[tuple[int, Matrix, Pen, Points | None]] = field(default_factory=list)
+    transforms: dict[tuple[float, ...], Matrix] = field(default_factory=dict)
     objects: int = 0
     segments: int = 0
     deadline: float = field(default_factory=lambda: monotonic() + MAX_SECONDS)
@@ -111,11 +118,26 @@ class _PathReader:
             if kind == pdfium.FPDF_PAGEOBJ_PATH:
                 self._read_path(item, outer, clip)
             elif kind == pdfium.FPDF_PAGEOBJ_FORM:
-                matrix = _product(_object_matrix(item), outer)
                 inner_clip = _intersection(clip, _clip_box(item, outer))
                 children = pdfium.FPDFFormObj_CountObjects(item)
                 get_child = partial(pdfium.FPDFFormObj_GetObject, item)
-                self.read(children, get_child, matrix, inner_clip, nesting + 1)
+                self.read(children, get_child, self._transform(item, outer), inner_clip, nesting + 1)
+
+    def strokes(self) -> Iterator[Stroke]:
+        """Yield the subpaths in pixels that are finite and not outside their clip boxes."""
+        points = np.array(self.points).reshape(-1, 2)
+        ends = np.cumsum([count for count, *_ in self.subpaths])
+        starts = ends - [count for count, *_ in self.subpaths]
+        first = 0
+        for index, (_, matrix, _, _) in enumerate(self.subpaths):  # runs of subpaths with one transform
+            if index + 1 == len(self.subpaths) or self.subpaths[index + 1][1] is not matrix:
+                run = slice(starts[first], ends[index])
+                points[run] = points[run] @ matrix[:2] + matrix[2]
+                first = index + 1
+        for start, end, (_, _, pen, clip) in zip(starts.tolist(), ends.tolist(), self.subpaths, strict=True):
+            pixels = points[start:end]
+            if clip is None or _overlaps(pixels, clip):
+                yield Stroke(pixels, pen)
 
     def _read_path(self, path: _Object, outer: Matrix, clip: Points | None) -> None:
         import pypdfium2.raw as pdfium
@@ -124,24 +146,26 @@ class _PathReader:
         self.segments += max(count, 0)
         if self.segments > MAX_SEGMENTS:
             raise DrawingTooComplex
-        matrix = _product(_object_matrix(path), outer)
+        matrix = self._transform(path, outer)
         pen = _pen(path, matrix)
         if pen is None:
             return
         box = _intersection(clip, _clip_box(path, outer))
-        for points in _polylines(path, count):
-            pixels = points @ matrix[:2] + matrix[2]
-            if np.isfinite(pixels).all() and (box is None or _overlaps(pixels, box)):
-                self.strokes.append(Stroke(pixels, pen))
+        for line in _polylines(path, count):
+            if np.isfinite(line).all():
+                self.points += line
+                self.subpaths.append((len(line), matrix, pen, box))
 
+    def _transform(self, item: _Object, outer: Matrix) -> Matrix:
+        """Return the transform from the coordinates of an object to pixels."""
+        import pypdfium2.raw as pdfium
 
-def _object_matrix(item: _Object) -> Matrix:
-    import pypdfium2.raw as pdfium
-
-    matrix = pdfium.FS_MATRIX()
-    if not pdfium.FPDFPageObj_GetMatrix(item, matrix):
-        return _matrix((1, 0, 0, 1, 0, 0))
-    return _matrix((matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f))
+        found = pdfium.FS_MATRIX(1, 0, 0, 1, 0, 0)
+        pdfium.FPDFPageObj_GetMatrix(item, found)
+        key = found.a, found.b, found.c, found.d, found.e, found.f, float(id(outer))
+        if key not in self.transforms:
+            self.transforms[key] = _product(_matrix(key[:6]), outer)
+        return self.transforms[key]
 
 
 def _pen(path: _Object, matrix: Matrix) -> Pen | None:
@@ -151,20 +175,18 @@ def _pen(path: _Object, matrix: Matrix) -> Pen | None:
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     if not pdfium.FPDFPath_GetDrawMode(path, fill, stroke) or not (fill.value or stroke.value):
         return None
-    colour = [ctypes.c_uint() for _ in range(4)]
+    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
     get = pdfium.FPDFPageObj_GetStrokeColor if stroke.value else pdfium.FPDFPageObj_GetFillColor
-    if not get(path, *colour):
-        return None
-    red, green, blue, alpha = (channel.value for channel in colour)
-    if alpha < _MIN_ALPHA:
+    if not get(path, red, green, blue, alpha) or alpha.value < _MIN_ALPHA:
         return None
     width = ctypes.c_float()
     pdfium.FPDFPageObj_GetStrokeWidth(path, width)
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2]))))
-    return Pen((red, green, blue), round(width.value * scale, 3) if stroke.value else 0.0, not stroke.value)
+    (a, b), (c, d) = matrix[:2].tolist()
+    width_px = round(width.value * abs(a * d - b * c) ** 0.5, 3) if stroke.value else 0.0
+    return Pen((red.value, green.value, blue.value), width_px, not stroke.value)
 
 
-def _polylines(path: _Object, count: int) -> Iterator[Points]:
+def _polylines(path: _Object, count: int) -> Iterator[list[tuple[float, float]]]:
     """Yield the subpaths of a path in its own coordinates. Those with a single point are left out."""
     import pypdfium2.raw as pdfium
 
@@ -179,7 +201,7 @@ def _polylines(path: _Object, count: int) -> Iterator[Points]:
         point, kind = (x.value, y.value), get_type(segment)
         if kind == pdfium.FPDF_SEGMENT_MOVETO:
             if len(line) > 1:
-                yield np.array(line)
+                yield line
             line, controls = [point], []
         elif kind == pdfium.FPDF_SEGMENT_BEZIERTO:
             controls.append(point)
@@ -191,7 +213,7 @@ def _polylines(path: _Object, count: int) -> Iterator[Points]:
         if line and get_close(segment):
             line.append(line[0])
     if len(line) > 1:
-        yield np.array(line)
+        yield line
 
 
 def _curve(

@@ -67,8 +67,13 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
 
     width, height = page.get_size()
     span = max(width, height)
-    scan, has_lines = 0.0, False
-    for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH]):
+    scan = 0.0
+    has_lines, may_have_images = _kinds(page)
+    for item in (
+        ()
+        if not may_have_images
+        else page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH])
+    ):
         if item.type == pdfium.FPDF_PAGEOBJ_PATH:
             has_lines = True
             continue
@@ -89,6 +94,21 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
     scan *= 1 - 1e-6  # so that rounding up does not add a column to the scan
     fits = math.ceil(width * scan) * math.ceil(height * scan) <= limit
     return scan if fits else _max_scale(width, height, limit) * (1 - 1e-6)
+
+
+def _kinds(page: PdfPage) -> tuple[bool, bool]:
+    """Return whether a page has paths, and whether it has images, or forms that may contain images.
+
+    A page may have 100 000 paths, so that they are only counted here.
+    """
+    import pypdfium2.raw as pdfium
+
+    kinds = {
+        pdfium.FPDFPageObj_GetType(pdfium.FPDFPage_GetObject(page, index))
+        for index in range(pdfium.FPDFPage_CountObjects(page))
+    }
+    images = {pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM}
+    return pdfium.FPDF_PAGEOBJ_PATH in kinds, bool(kinds & images)
 
 
 def _stored_size(image: PdfImage) -> tuple[int, int]:

@@ -22,6 +22,8 @@ _MAX_BACKWARD_MM = 0.05  # maximum length by which a curve may go backwards
 _MIN_CURVE_MM = 15.0  # minimum length of a curve along the row
 _MIN_HEIGHTS = 8  # minimum number of different heights of a curve
 _MIN_OBLIQUE = 0.02  # minimum fraction of the segments of a curve that are not parallel to an axis
+_MAX_IRREGULAR = 0.1  # maximum deviation of equidistant points, relative to their distance
+_STEP_QUANTILE = 0.1  # quantile of the distances between points that is the distance between samples
 _SAME_MM = 0.002  # distance along the row up to which two points are one column
 _PULSE_MM = (3.0, 45.0)  # heights of calibration pulses: at least 5 mm, at most two pulses of 20 mm
 _PLATEAU_MM = (1.0, 15.0)  # length of the plateau of a pulse: 0.2 s at 5 to 75 mm/s
@@ -60,15 +62,25 @@ class Curve:
         total = np.cumsum(widths[order])
         return float(middles[order][np.searchsorted(total, total[-1] / 2)])
 
+    @property
+    def step_mm(self) -> float:
+        """Distance between samples along the row. Points on a straight line may be missing in the file."""
+        return float(np.quantile(np.diff(self.u_mm), _STEP_QUANTILE))
+
     def between(self, start_mm: float, end_mm: float) -> Curve:
-        """Return the part from `start_mm` to `end_mm`, with interpolated ends unless points are there."""
-        inside = (self.u_mm > start_mm) & (self.u_mm < end_mm)
-        ends = np.clip([start_mm, end_mm], self.start_mm, self.end_mm)
-        v = np.interp(ends, self.u_mm, self.v_mm)
-        return Curve(
-            np.concatenate([ends[:1], self.u_mm[inside], ends[1:]]),
-            np.concatenate([v[:1], self.v_mm[inside], v[1:]]),
-        )
+        """Return the part from `start_mm` up to, but without, `end_mm`.
+
+        The ends are rounded to points if these are within half a sample. Otherwise they are interpolated.
+        """
+        step = self.step_mm
+        half = step / 2
+        u = self.u_mm[(self.u_mm >= start_mm - half) & (self.u_mm < end_mm - half)]
+        first, last = np.clip([start_mm, end_mm - step], self.start_mm, self.end_mm)
+        if not u.size or u[0] > first + half:
+            u = np.concatenate([[first], u])
+        if u[-1] < last - half:
+            u = np.concatenate([u, [last]])
+        return Curve(u, np.interp(u, self.u_mm, self.v_mm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +131,12 @@ def curves_from_drawing(drawing: Drawing, scale: GridScale) -> Curves:
 
 def _touching(lines: Sequence[Points]) -> list[Points]:
     """Join strokes of which one starts where another one ends."""
+    first, last = _keys([line[0] for line in lines]), _keys([line[-1] for line in lines])
     starts: dict[tuple[int, int], list[int]] = {}
-    for index, line in enumerate(lines):
-        starts.setdefault(_key(line[0]), []).append(index)
+    for index, key in enumerate(first):
+        starts.setdefault(key, []).append(index)
     is_used = [False] * len(lines)
-    is_continuation = {index for line in lines for index in starts.get(_key(line[-1]), ())}
+    is_continuation = {index for key in last for index in starts.get(key, ())}
     heads = [index for index in range(len(lines)) if index not in is_continuation]
     chains = []
     for head in (*heads, *range(len(lines))):
@@ -131,7 +144,7 @@ def _touching(lines: Sequence[Points]) -> list[Points]:
             continue
         parts, index = [lines[head]], head
         is_used[head] = True
-        while following := [other for other in starts.get(_key(lines[index][-1]), ()) if not is_used[other]]:
+        while following := [other for other in starts.get(last[index], ()) if not is_used[other]]:
             index = following[0]
             is_used[index] = True
             parts.append(lines[index][1:])
@@ -139,8 +152,10 @@ def _touching(lines: Sequence[Points]) -> list[Points]:
     return chains
 
 
-def _key(point: Values) -> tuple[int, int]:
-    return round(float(point[0]) / _TOUCH_MM), round(float(point[1]) / _TOUCH_MM)
+def _keys(points: Sequence[Values]) -> list[tuple[int, int]]:
+    """Return the cells of points. Points that touch are in the same cell, apart from cells' edges."""
+    cells = np.round(np.array(points) / _TOUCH_MM).astype(int)
+    return list(zip(cells[:, 0].tolist(), cells[:, 1].tolist(), strict=True))
 
 
 def _forward(chain: Points) -> Points:
@@ -186,7 +201,21 @@ def _curve(chain: Points) -> Curve | None:
     u = np.maximum.accumulate(chain[:, 0])
     is_inner = np.zeros(u.size, bool)  # points inside a vertical line, such as a bar between two leads
     is_inner[1:-1] = (u[2:] - u[:-2]) < _SAME_MM
-    return Curve(u[~is_inner], chain[~is_inner, 1])
+    return Curve(_on_lattice(u[~is_inner]), chain[~is_inner, 1])
+
+
+def _on_lattice(u: Values) -> Values:
+    """Return positions at exact multiples of the distance between samples, if they are near such multiples.
+
+    Files store positions with few decimals, and some writers leave out points on a straight line.
+    """
+    steps = np.diff(u)
+    index = np.concatenate([[0.0], np.cumsum(np.round(steps / np.quantile(steps, _STEP_QUANTILE)))])
+    if (np.diff(index) == 0).any():
+        return u
+    slope, start = np.polyfit(index, u, 1)
+    lattice = start + slope * index
+    return np.asarray(lattice) if np.abs(lattice - u).max() < _MAX_IRREGULAR * slope else u
 
 
 def _separate_pulse(chain: Points) -> Pulse | None:

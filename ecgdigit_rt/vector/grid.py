@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,44 +61,71 @@ def grid_scale(drawing: Drawing) -> GridScale | None:
 
 def straight_pens(drawing: Drawing) -> set[Pen]:
     """Return the pens that draw only lines parallel to an axis: grids, frames and rules."""
-    return {strokes[0].pen for strokes in _straight_pens(drawing)}
+    return {strokes.pen for strokes in _straight_pens(drawing)}
 
 
-def _straight_pens(drawing: Drawing) -> Iterator[list[Stroke]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Strokes:
+    """Strokes of one pen: their points (n, 2), and the index of the first point of each stroke."""
+
+    pen: Pen
+    points: Values
+    first: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, strokes: Sequence[Stroke]) -> _Strokes:
+        """Return the strokes, which have the same pen."""
+        sizes = [len(stroke.points) for stroke in strokes]
+        first = np.cumsum([0, *sizes[:-1]])
+        return cls(strokes[0].pen, np.concatenate([stroke.points for stroke in strokes]), first)
+
+    @property
+    def boxes(self) -> tuple[Values, Values]:
+        """Lower and upper corners (strokes, 2) of the strokes."""
+        low, high = (extreme.reduceat(self.points, self.first) for extreme in (np.minimum, np.maximum))
+        return np.asarray(low), np.asarray(high)
+
+    @property
+    def segments(self) -> tuple[Values, Values]:
+        """Start (segments, 2) and step (segments, 2) of every segment."""
+        steps = np.diff(self.points, axis=0)
+        keep = np.ones(len(steps), bool)
+        keep[self.first[1:] - 1] = False
+        return self.points[:-1][keep], steps[keep]
+
+
+def _straight_pens(drawing: Drawing) -> Iterator[_Strokes]:
     """Yield the strokes of each pen that draws hardly anything but lines parallel to an axis."""
     by_pen: dict[Pen, list[Stroke]] = {}
     for stroke in drawing.strokes:
         by_pen.setdefault(stroke.pen, []).append(stroke)
-    for strokes in by_pen.values():
-        steps = np.concatenate([np.abs(np.diff(stroke.points, axis=0)) for stroke in strokes])
+    for same in by_pen.values():
+        strokes = _Strokes.of(same)
+        low, high = strokes.boxes
+        steps = np.abs(strokes.segments[1])
         is_oblique = steps.min(1) > _STRAIGHT * steps.max(1)
-        tiny_px = _DOT_MM * min(drawing.px_per_mm)
-        is_dot = np.array([np.ptp(stroke.points, axis=0).max() < tiny_px for stroke in strokes])
-        if is_dot.all() or is_oblique.mean() <= _MAX_OBLIQUE:
+        are_dots = (high - low).max() < _DOT_MM * min(drawing.px_per_mm)
+        if are_dots or is_oblique.mean() <= _MAX_OBLIQUE:
             yield strokes
 
 
-def _lines(strokes: Iterable[Stroke], axis: int, px_per_mm: tuple[float, float]) -> Values:
+def _lines(strokes: _Strokes, axis: int, px_per_mm: tuple[float, float]) -> Values:
     """Return the positions of the long lines across an axis (0: vertical lines), in pixels, sorted."""
-    along = px_per_mm[1 - axis]
-    positions: list[float] = []
-    lengths: list[float] = []
-    for stroke in strokes:
-        low, high = stroke.points.min(0), stroke.points.max(0)
-        size_mm = (high - low) / px_per_mm
-        if size_mm.max() < _DOT_MM:
-            positions.append(float(low[axis] + high[axis]) / 2)
-            lengths.append(_DOT_LENGTH_MM)
-        elif stroke.pen.is_fill:
-            if size_mm[axis] < _THIN_MM:
-                positions.append(float(low[axis] + high[axis]) / 2)
-                lengths.append(float(size_mm[1 - axis]))
-        else:
-            steps = np.abs(np.diff(stroke.points, axis=0))
-            for index in np.flatnonzero(steps[:, axis] <= _STRAIGHT * steps[:, 1 - axis]):
-                positions.append(float(stroke.points[index : index + 2, axis].mean()))
-                lengths.append(float(steps[index, 1 - axis]) / along)
-    return _merged(np.array(positions), np.array(lengths), _SAME_MM * px_per_mm[axis])
+    low, high = strokes.boxes
+    size_mm = (high - low) / px_per_mm
+    middle = ((low + high) / 2)[:, axis]
+    is_dot = size_mm.max(1) < _DOT_MM
+    positions, lengths = [middle[is_dot]], [np.full(int(is_dot.sum()), _DOT_LENGTH_MM)]
+    if strokes.pen.is_fill:
+        is_thin = ~is_dot & (size_mm[:, axis] < _THIN_MM)
+        positions.append(middle[is_thin])
+        lengths.append(size_mm[is_thin, 1 - axis])
+    else:
+        starts, steps = strokes.segments
+        is_across = np.abs(steps[:, axis]) <= _STRAIGHT * np.abs(steps[:, 1 - axis])
+        positions.append(starts[is_across, axis] + steps[is_across, axis] / 2)
+        lengths.append(np.abs(steps[is_across, 1 - axis]) / px_per_mm[1 - axis])
+    return _merged(np.concatenate(positions), np.concatenate(lengths), _SAME_MM * px_per_mm[axis])
 
 
 def _merged(positions: Values, lengths: Values, same_px: float) -> Values:

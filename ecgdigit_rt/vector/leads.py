@@ -17,7 +17,6 @@ Values = NDArray[np.float64]
 # Hand-picked, not tuned.
 _SNAP_MM = 4.0  # maximum distance from a boundary between two leads to the end of a curve
 _MAX_GAP_MM = 1.5  # maximum length of samples that are missing at the end of a lead; longer gaps are spaces
-_MAX_IRREGULAR = 0.02  # maximum deviation of the steps of equidistant points, relative to the step
 _RATE_TOLERANCE = 0.003  # maximum deviation of the rate of equidistant points from 500 Hz
 _MIN_QUANTUM_MM = 1e-4  # resolution of exact heights
 
@@ -38,15 +37,16 @@ def layout_with_curves(layout: Layout, rows: Sequence[Sequence[Curve]]) -> tuple
 
 def _parts(curves: Sequence[Curve], count: int) -> list[Curve]:
     """Return the curves of the `count` leads of a row."""
-    cuts = np.linspace(curves[0].start_mm, curves[-1].end_mm, count + 1)
+    starts = [curve.start_mm for curve in curves]
+    ends = [curve.end_mm + curve.step_mm for curve in curves]  # each point lasts until the next one
+    cuts = np.linspace(starts[0], ends[-1], count + 1)
     parts = []
     for left, right in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-        first = _snapped(left, [curve.start_mm for curve in curves])
-        last = _snapped(right, [curve.end_mm for curve in curves])
+        first, last = _snapped(left, starts), _snapped(right, ends)
         inside = [
-            curve.between(max(first, curve.start_mm), min(last, curve.end_mm))
-            for curve in curves
-            if curve.end_mm > first and curve.start_mm < last
+            curve.between(max(first, start), min(last, end))
+            for curve, start, end in zip(curves, starts, ends, strict=True)
+            if end - curve.step_mm / 2 > first and start < last - curve.step_mm / 2
         ]
         parts.append(
             Curve(
@@ -63,7 +63,7 @@ def _snapped(position_mm: float, ends_mm: Sequence[float]) -> float:
 
 def _segments(row: Row, parts: Sequence[Curve], speed_mm_s: float) -> list[Segment]:
     """Return the segments of a row with the extents of their curves. Spaces between leads take no time."""
-    segments = []
+    segments: list[Segment] = []
     at_s, previous_mm = row.segments[0].start_s, parts[0].start_mm
     for segment, part in zip(row.segments, parts, strict=True):
         gap_mm = part.start_mm - previous_mm
@@ -104,11 +104,9 @@ def _sample_positions(curve: Curve, speed_mm_s: float) -> Values:
     Otherwise, the positions are those of 500 Hz, between which the curve is linear, as it is drawn.
     """
     step_mm = speed_mm_s / RATE_HZ
-    steps = np.diff(curve.u_mm)
-    mean = float(steps.mean())
-    is_regular = bool((np.abs(steps - mean) < _MAX_IRREGULAR * mean).all())
-    if is_regular and abs(mean / step_mm - 1) < _RATE_TOLERANCE:
-        return curve.u_mm
+    count = round((curve.end_mm - curve.start_mm) / curve.step_mm) + 1
+    if abs(curve.step_mm / step_mm - 1) < _RATE_TOLERANCE:
+        return np.linspace(curve.start_mm, curve.end_mm, count)
     count = int(np.floor((curve.end_mm - curve.start_mm) / step_mm + 1e-6)) + 1
     return np.asarray(curve.start_mm + np.arange(count) * step_mm)
 

@@ -45,7 +45,7 @@ def difference_text(vector: Digitized, picture: Digitized | None) -> str:
 
 
 def _difference_mv(exact: Lead, traced: Lead) -> float:
-    """Return the root mean square of the vertical distance of two curves, without its median, in millivolts."""
+    """Return the root mean square of the vertical distance of two curves in mV, without its median."""
     x, y = exact.curve_px.T.astype(np.float64)
     order = np.argsort(traced.curve_px[:, 0])
     inside = (x >= traced.curve_px[order[0], 0]) & (x <= traced.curve_px[order[-1], 0])
