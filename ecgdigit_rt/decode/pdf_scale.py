@@ -69,11 +69,8 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
     span = max(width, height)
     scan = 0.0
     has_lines, may_have_images = _kinds(page)
-    for item in (
-        ()
-        if not may_have_images
-        else page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH])
-    ):
+    kinds = [pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH]
+    for item in page.get_objects(filter=kinds) if may_have_images else ():
         if item.type == pdfium.FPDF_PAGEOBJ_PATH:
             has_lines = True
             continue
@@ -97,9 +94,9 @@ def _scale(path: Path, page: PdfPage, max_pixels: int) -> float:
 
 
 def _kinds(page: PdfPage) -> tuple[bool, bool]:
-    """Return whether a page has paths, and whether it has images, or forms that may contain images.
+    """Return whether a page has paths, and whether it has images, or forms, which may contain both.
 
-    A page may have 100 000 paths, so that they are only counted here.
+    A page may have 100 000 paths, of which wrapper objects would take a second.
     """
     import pypdfium2.raw as pdfium
 

@@ -88,11 +88,13 @@ def read_layout(
     curves: Sequence[RowCurve],
     overrides: LayoutOverrides = NO_OVERRIDES,
     pulses_mm: Sequence[float] | None = None,
+    more_plans: Sequence[LayoutPlan] = (),
 ) -> LayoutReading:
     """Return the layout of a page, with paper speed and gain, and the evidence for it.
 
     `curves` are the curves of all lines that may be rows. `pulses_mm` are the heights of the centres of the
     calibration pulses above their feet, if they are known. By default, they are measured in the heatmap.
+    `more_plans` are possible layouts in addition to those of the catalogue.
     Raises NoRowsFound, UnknownLayout or SeveralEcgs.
     """
     if not curves:
@@ -100,7 +102,7 @@ def read_layout(
     heatmap = text.heatmap
     scorer = HypothesisScorer(NameField(heatmap, text.further_names), curves, text.facts)
     if overrides.plan is None:
-        ranked = scorer.best([*LAYOUTS.values(), *single_lead_plans(text.facts, curves)])
+        ranked = scorer.best([*LAYOUTS.values(), *single_lead_plans(text.facts, curves), *more_plans])
         check_support(ranked, curves)
     else:
         ranked = scorer.best([overrides.plan], is_fixed=True)

@@ -95,6 +95,7 @@ def result_from_bytes(data: bytes, source: PageRef) -> Result:
         provenance,
         tuple(facts["notes"]),
         tuple(Doubt(**doubt) for doubt in facts["doubts"]),
+        facts["signal_source"],
     )
 
 
@@ -116,6 +117,7 @@ def _fields_and_signals(result: Result) -> tuple[dict[str, Any], dict[str, NDArr
         "provenance": None if result.provenance is None else asdict(result.provenance),
         "notes": list(result.notes),
         "doubts": doubts_metadata(result),
+        "signal_source": result.signal_source,
     }
     return facts, {name: lead.mv for name, lead in result.leads.items()}
 

@@ -198,10 +198,26 @@ def _curve(chain: Points) -> Curve | None:
         or is_oblique.mean() < _MIN_OBLIQUE
     ):
         return None
+    line = _without_vertical_lines(chain)
+    return Curve(line[:, 0], line[:, 1])
+
+
+def _without_vertical_lines(chain: Points) -> Points:
+    """Return a chain whose vertical lines have only their first and last point.
+
+    A vertical line that returns to its start, such as a bar between two leads, is left out.
+    """
     u = np.maximum.accumulate(chain[:, 0])
-    is_inner = np.zeros(u.size, bool)  # points inside a vertical line, such as a bar between two leads
-    is_inner[1:-1] = (u[2:] - u[:-2]) < _SAME_MM
-    return Curve(_on_lattice(u[~is_inner]), chain[~is_inner, 1])
+    group = np.concatenate([[0], np.cumsum(np.diff(u) >= _SAME_MM)])
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    last = np.append(first[1:], u.size) - 1
+    keep = np.zeros(u.size, bool)
+    keep[first] = keep[last] = True
+    for start, stop in zip(first.tolist(), last.tolist(), strict=True):
+        if stop > start and abs(chain[stop, 1] - chain[start, 1]) < _TOUCH_MM:
+            keep[start] = keep[stop] = stop - start < 2
+            keep[stop] = False
+    return np.stack([u[keep], chain[keep, 1]], 1)
 
 
 def _on_lattice(u: Values) -> Values:
@@ -270,8 +286,8 @@ def _without_pulses(curve: Curve) -> tuple[Curve, list[Pulse]]:
             pulses.append(pulse)
             line = line[_end_of_foot(line, last) :]
         line = (line * (-1, 1))[::-1]  # the other end
-    pulses[1:] = [Pulse(p.height_mm, abs(p.u_mm), p.v_mm) for p in pulses[1:]]
-    return Curve(line[:, 0], line[:, 1]), [Pulse(p.height_mm, abs(p.u_mm), p.v_mm) for p in pulses]
+    curve = Curve(_on_lattice(line[:, 0]), line[:, 1])
+    return curve, [Pulse(pulse.height_mm, abs(pulse.u_mm), pulse.v_mm) for pulse in pulses]
 
 
 def _end_of_foot(line: Points, last: int) -> int:
@@ -279,13 +295,15 @@ def _end_of_foot(line: Points, last: int) -> int:
 
     The flat line is drawn with one segment, or with many points of one height.
     """
-    flat = np.abs(line[last:, 1] - line[last, 1]) < _FLAT_MM / 2
     step = float(np.median(np.diff(line[:, 0])))
     long = np.flatnonzero(np.diff(line[last : last + 3, 0]) > 3 * step)
     if long.size:
-        return last + int(long[-1]) + 1
-    end = int(np.argmin(flat)) if not flat.all() else 0
-    return last + max(end - 1, 0)
+        end = last + int(long[-1]) + 1
+    else:
+        flat = np.abs(line[last:, 1] - line[last, 1]) < _FLAT_MM / 2
+        end = last + max(int(np.argmin(flat)) - 1, 0)
+    same = np.flatnonzero(line[end:, 0] - line[end, 0] < _SAME_MM)
+    return end + int(same[-1])
 
 
 def rows_from_curves(curves: Sequence[Curve]) -> list[list[Curve]]:

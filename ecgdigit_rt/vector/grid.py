@@ -28,15 +28,21 @@ _CANDIDATES = 6  # number of distances between neighbours that are tried as the 
 _MAX_ZOOM = 1.35
 """Maximum ratio between the size of the paper in the file and its true size, in both directions. Pages that
 are scaled to another sheet have up to 1.1. Lines of 1 mm and of 5 mm differ by far more."""
+_EXACT = 0.01  # maximum relative error of an exact distance between lines
 _PERIODS_MM = (1.0, 5.0)  # periods of the minor and the major lines of ECG paper
 
 
 @dataclass(frozen=True, slots=True)
 class GridScale:
-    """Pixels per millimetre of ECG paper, along x and along y."""
+    """Pixels per millimetre of ECG paper, along x and along y.
+
+    `is_certain` is false if the lines could be those of another grid: if only lines of 5 mm or only lines of
+    1 mm are drawn, and their distance is not exact on the page in the file.
+    """
 
     x: float
     y: float
+    is_certain: bool = True
 
     @property
     def stretch(self) -> float:
@@ -49,14 +55,12 @@ def grid_scale(drawing: Drawing) -> GridScale | None:
 
     Lines, thin rectangles, dashes and dots are grid lines if their pen draws only lines parallel to an axis.
     """
-    scales = []
-    for axis in (0, 1):
-        families = [_lines(strokes, axis, drawing.px_per_mm) for strokes in _straight_pens(drawing)]
-        scale = _scale(families, drawing.px_per_mm[axis])
-        if scale is None:
-            return None
-        scales.append(scale)
-    return GridScale(*scales)
+    pens = list(_straight_pens(drawing))
+    x, y = (
+        _scale([_lines(strokes, axis, drawing.px_per_mm) for strokes in pens], drawing.px_per_mm[axis])
+        for axis in (0, 1)
+    )
+    return GridScale(x[0], y[0], x[1] and y[1]) if x is not None and y is not None else None
 
 
 def straight_pens(drawing: Drawing) -> set[Pen]:
@@ -140,8 +144,8 @@ def _merged(positions: Values, lengths: Values, same_px: float) -> Values:
     return np.asarray(mean[total >= _MIN_LINE_MM])
 
 
-def _scale(families: Sequence[Values], px_per_mm: float) -> float | None:
-    """Return the pixels per millimetre of ECG paper, from the lines of each pen."""
+def _scale(families: Sequence[Values], px_per_mm: float) -> tuple[float, bool] | None:
+    """Return the pixels per millimetre of paper and whether they are certain, from the lines of each pen."""
     every = np.unique(np.concatenate([*families, np.zeros(0)]))
     if every.size:
         keep = np.concatenate([[True], np.diff(every) > _SAME_MM * px_per_mm])
@@ -151,10 +155,12 @@ def _scale(families: Sequence[Values], px_per_mm: float) -> float | None:
         return None
     others = [_period(family, _MIN_PERIOD_MM * px_per_mm) for family in families]
     if any(other is not None and abs(other / period - 5) < 0.1 for other in others):
-        return period  # another pen draws every fifth line
+        return period, True  # another pen draws every fifth line
     zooms = {mm: period / mm / px_per_mm for mm in _PERIODS_MM}
     mm = min(_PERIODS_MM, key=lambda mm: abs(np.log(zooms[mm])))
-    return period / mm if 1 / _MAX_ZOOM < zooms[mm] < _MAX_ZOOM else None
+    if not 1 / _MAX_ZOOM < zooms[mm] < _MAX_ZOOM:
+        return None
+    return period / mm, abs(zooms[mm] - 1) < _EXACT
 
 
 def _period(positions: Values, least: float) -> float | None:

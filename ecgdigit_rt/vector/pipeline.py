@@ -81,7 +81,7 @@ def _turn(state: VectorState) -> Drawing:
 def _measure_grid(state: VectorState) -> GridScale:
     found = grid_scale(state.drawing)
     state.has_grid = found is not None
-    return found or GridScale(*state.drawing.px_per_mm)
+    return found or GridScale(*state.drawing.px_per_mm, is_certain=False)
 
 
 def _find_curves(state: VectorState) -> Curves:

@@ -17,8 +17,7 @@ from command_line import Capture
 from paper_page import TruthDigitizer, digitized_page, scans_folder, signals, write_page, write_truth
 
 from ecgdigit_rt.cli.app import exit_code
-from ecgdigit_rt.decode.sources import page_from_source
-from ecgdigit_rt.digitizer import _result
+from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.formats.registry import FORMATS, OutputDestination
 from ecgdigit_rt.results import Digitized, Failed, PageRef, Provenance, Result
@@ -307,13 +306,14 @@ def test_stored_result_gives_the_same_output(tmp_path: Path) -> None:
     assert result_from_bytes(bytes_from_result(failed), source) == failed
 
 
-def test_page_without_enough_memory_has_an_error_id() -> None:
+def test_page_without_enough_memory_has_an_error_id(monkeypatch: pytest.MonkeyPatch) -> None:
     class FullMemory:
         def read(self, image: object, source: PageRef, words: object) -> Digitized:
             raise MemoryError
 
-    page = page_from_source(PageRef(Path("x.png")))
-    result = _result(FullMemory(), page, lambda: np.zeros((4, 4, 3), np.uint8))
+    digitizer = Digitizer(threads=1, method="classical")
+    monkeypatch.setattr(digitizer, "_reader", lambda _: FullMemory())
+    (result,) = digitizer.digitize_many([np.zeros((400, 400, 3), np.uint8)])
     assert isinstance(result, Failed)
     assert result.error_id == "E-PAGE-05"
 

@@ -130,7 +130,8 @@ def write_with_matplotlib(page: VectorPage, path: Path) -> None:
             )
         for text in page.texts:
             axes.text(text.x_mm, text.y_mm, text.text, fontsize=8)
-        FigureCanvasPdf(figure).print_pdf(path)
+        figure.set_canvas(FigureCanvasPdf(figure))
+        figure.savefig(path, format="pdf")
 
 
 def write_with_reportlab(page: VectorPage, path: Path) -> None:
