@@ -21,7 +21,7 @@ from ecgdigit_engine.selection import AUTO, select_backend
 from ecgdigit_engine.stage_opener import StageOpener
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 from ecgdigit_rt.decode.sources import DecodablePage, Source, page_from_source, pages_from_sources
-from ecgdigit_rt.drawing import Drawing
+from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood
 from ecgdigit_rt.layout.catalog import plan_from_text
 from ecgdigit_rt.layout.match import LayoutOverrides
 from ecgdigit_rt.methods import ClassicalMethod, Method, NeuralMethod, PageReader, vector_pipeline
@@ -32,7 +32,7 @@ from ecgdigit_rt.results import Digitized, PageRef, Result, failed_from_error
 from ecgdigit_rt.steps import StepObserver
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
 from ecgdigit_rt.tracing.tta import TTA
-from ecgdigit_rt.vector.pipeline import DrawingNotUnderstood, VectorPipeline, VectorState
+from ecgdigit_rt.vector.pipeline import VectorPipeline, VectorState
 from ecgdigit_rt.warmup import start_warmup
 from ecgdigit_rt.words import WordSource, no_words
 

@@ -54,6 +54,10 @@ class Drawing:
         return drawing
 
 
+class DrawingNotUnderstood(Exception):
+    """The lines of a page cannot be read as an ECG. The message states why."""
+
+
 DrawingSource = Callable[[], Drawing | None]
 """Function that returns the line drawing of a page, or None if the file contains none."""
 

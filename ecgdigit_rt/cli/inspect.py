@@ -43,13 +43,13 @@ def inspect(
     """
     from ecgdigit_rt.decode.sources import page_from_source
     from ecgdigit_rt.digitizer import Digitizer
+    from ecgdigit_rt.drawing import DrawingNotUnderstood
     from ecgdigit_rt.errors import PageError
     from ecgdigit_rt.evaluation.alignment import align_truth
     from ecgdigit_rt.evaluation.truth import find_test_csv, read_truth
     from ecgdigit_rt.plots.inspect.inspection import Inspection
     from ecgdigit_rt.plots.inspect.writer import write_inspection
     from ecgdigit_rt.results import PageRef, failed_from_error
-    from ecgdigit_rt.vector.pipeline import DrawingNotUnderstood
 
     source = PageRef(page, number - 1)
     decodable = page_from_source(source)

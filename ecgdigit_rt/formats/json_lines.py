@@ -6,6 +6,7 @@
 | status | digitized, doubtful or failed |
 | doubts | reasons why the signals may be wrong: id and message of each |
 | software, models, device | provenance; null if unknown |
+| signal_source | picture, or vector if the signals are the lines of a vector file |
 | unit, duration_s, layout, missing, expected_db, quality, notes | properties of the page |
 | leads | by lead: samples, rate_hz, start_s, end_s, duration_s, confidence, expected_error_mv, mv |
 | error_id, message, hint | error of a failed page; these keys replace all keys from `doubts` on |

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgdigit_rt.digitizer import Digitizer
+from ecgdigit_rt.drawing import DrawingNotUnderstood
 from ecgdigit_rt.results import Digitized, PageRef
 from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import Download, download_from_page, json_from_page
@@ -17,7 +18,7 @@ from ecgdigit_rt.server.pool import Slot
 from ecgdigit_rt.server.previews import Preview, PreviewBuilder, image_preview, result_preview
 from ecgdigit_rt.server.uploads import Upload, drawing_from_upload, image_from_upload, words_from_upload
 from ecgdigit_rt.steps import StepObserver
-from ecgdigit_rt.vector.pipeline import DrawingNotUnderstood, VectorState
+from ecgdigit_rt.vector.pipeline import VectorState
 from ecgdigit_rt.words import Word
 
 Emit = Callable[[str, str], None]

@@ -20,6 +20,7 @@ _MAX_GAP_MM, _MAX_STEP_MM = 0.4, 8.0
 samples, on a steep part of a QRS complex."""
 _MAX_BACKWARD_MM = 0.05  # maximum length by which a curve may go backwards
 _MIN_CURVE_MM = 15.0  # minimum length of a curve along the row
+_MIN_POINTS = 40  # minimum number of points of a curve
 _MIN_HEIGHTS = 8  # minimum number of different heights of a curve
 _MIN_OBLIQUE = 0.02  # minimum fraction of the segments of a curve that are not parallel to an axis
 _MAX_IRREGULAR = 0.1  # maximum deviation of equidistant points, relative to their distance
@@ -104,13 +105,14 @@ def curves_from_drawing(drawing: Drawing, scale: GridScale) -> Curves:
     """Return the curves and the pulses of an upright drawing.
 
     Strokes of one pen that continue each other are joined. A curve is long, never goes backwards, and has
-    many heights. Frames, rules and grid lines have none of these properties together.
+    many heights. Lines far outside the paper are ignored. Frames, rules and grid lines have none of these properties together.
     """
     grid = straight_pens(drawing)
     curves: list[Curve] = []
     pulses: list[Pulse] = []
     by_pen: dict[Pen, list[Points]] = {}
     unit = np.array([scale.x, scale.y])
+    paper = np.array(drawing.size_px) / unit
     for stroke in drawing.strokes:
         if not stroke.pen.is_fill:
             by_pen.setdefault(stroke.pen, []).append(stroke.points / unit)
@@ -120,12 +122,14 @@ def curves_from_drawing(drawing: Drawing, scale: GridScale) -> Curves:
         pulses += separate
         if pen in grid:
             continue
-        for chain in _joined([_forward(chain) for chain in chains]):
+        inside = [_forward(chain) for chain in chains if (np.abs(chain - paper / 2) <= paper).all()]
+        for chain in _joined(inside):
             found = _curve(chain)
             if found is not None:
                 curve, own = _without_pulses(found)
-                curves.append(curve)
                 pulses += own
+                if _is_long(curve.u_mm):
+                    curves.append(curve)
     return Curves(tuple(curves), tuple(pulses))
 
 
@@ -193,13 +197,17 @@ def _curve(chain: Points) -> Curve | None:
     steps = np.abs(np.diff(chain, axis=0))
     is_oblique = (steps[:, 0] > _SAME_MM) & (steps[:, 1] > _SAME_MM)
     if (
-        np.ptp(chain[:, 0]) < _MIN_CURVE_MM
+        not _is_long(chain[:, 0])
         or np.unique(np.round(chain[:, 1], 2)).size < _MIN_HEIGHTS
         or is_oblique.mean() < _MIN_OBLIQUE
     ):
         return None
     line = _without_vertical_lines(chain)
     return Curve(line[:, 0], line[:, 1])
+
+
+def _is_long(u: Values) -> bool:
+    return bool(u.size >= _MIN_POINTS and u[-1] - u[0] >= _MIN_CURVE_MM)
 
 
 def _without_vertical_lines(chain: Points) -> Points:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_rt.drawing import DrawingNotUnderstood
 from ecgdigit_rt.results import RATE_HZ, Layout, Lead, Row, Segment
 from ecgdigit_rt.vector.curves import Curve
 from ecgdigit_rt.vector.grid import GridScale
@@ -15,6 +16,7 @@ from ecgdigit_rt.vector.grid import GridScale
 Values = NDArray[np.float64]
 
 # Hand-picked, not tuned.
+_MIN_POINTS = 10  # minimum number of points of a lead
 _SNAP_MM = 4.0  # maximum distance from a boundary between two leads to the end of a curve
 _MAX_GAP_MM = 1.5  # maximum length of samples that are missing at the end of a lead; longer gaps are spaces
 _RATE_TOLERANCE = 0.003  # maximum deviation of the rate of equidistant points from 500 Hz
@@ -25,7 +27,7 @@ def layout_with_curves(layout: Layout, rows: Sequence[Sequence[Curve]]) -> tuple
     """Return the layout with the exact extents of its segments, and the curve of each segment.
 
     `rows` contains the curves of each row. Boundaries between leads are at equal distances, unless curves end
-    near them.
+    near them. Raises DrawingNotUnderstood if a lead has hardly any points.
     """
     new_rows, curves = [], []
     for row, row_curves in zip(layout.rows, rows, strict=True):
@@ -48,6 +50,8 @@ def _parts(curves: Sequence[Curve], count: int) -> list[Curve]:
             for curve, start, end in zip(curves, starts, ends, strict=True)
             if end - curve.step_mm / 2 > first and start < last - curve.step_mm / 2
         ]
+        if not inside or sum(part.u_mm.size for part in inside) < _MIN_POINTS:
+            raise DrawingNotUnderstood("a lead of its layout has hardly any points")
         parts.append(
             Curve(
                 np.concatenate([part.u_mm for part in inside]), np.concatenate([part.v_mm for part in inside])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ecgdigit_rt.drawing import Drawing
+from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood
 from ecgdigit_rt.errors import PageDoubtful, PageError, QualityTooLow
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides
 from ecgdigit_rt.results import VECTOR, Digitized, Layout, Lead, PageRef
@@ -29,10 +29,6 @@ from ecgdigit_rt.vector.reading import VectorReading, read_drawing
 from ecgdigit_rt.words import Word
 
 _NO_GRID_NOTE = "no grid is drawn as lines: the scale is that of the page in the file"
-
-
-class DrawingNotUnderstood(Exception):
-    """The lines of a page cannot be read as an ECG. The message states why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgdigit_rt.doubts import Doubt
-from ecgdigit_rt.drawing import Drawing
+from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
@@ -21,6 +21,8 @@ from ecgdigit_rt.vector.curves import Curve, Curves, Pulse, rows_from_curves
 from ecgdigit_rt.vector.grid import GridScale
 from ecgdigit_rt.words import Word
 
+_MAX_ROWS = 40  # maximum number of rows. Hand-picked, not tuned: layouts have up to 15.
+_MAX_PAPER_MM = 900.0  # maximum side of the paper. Hand-picked, not tuned: three times that of A4.
 _NAME_REACH_MM = 14.0  # maximum distance of a name from the start of its row. Hand-picked, not tuned.
 _SINGLE_ROW_MM = 20.0  # height of a page's part with a single row. Hand-picked, not tuned.
 _MAX_DIFFERENCE = 0.01  # maximum relative difference of two scales of one page, as specified for the reader
@@ -42,8 +44,13 @@ def read_drawing(
     words: Sequence[Word],
     overrides: LayoutOverrides,
 ) -> VectorReading:
-    """Return the layout of an upright drawing with upright words. Raises the errors of `read_layout`."""
+    """Return the layout of an upright drawing with upright words.
+
+    Raises the errors of `read_layout`, or DrawingNotUnderstood if the paper is too large.
+    """
     rows = rows_from_curves(curves.curves)
+    if len(rows) > _MAX_ROWS:
+        raise DrawingNotUnderstood(f"it has {len(rows)} rows of curves")
     text = _page_text(drawing, scale, words)
     row_curves = [_row_curve(row) for row in rows]
     pulses_mm = [pulse.height_mm / 2 for pulse in curves.pulses]
@@ -56,6 +63,8 @@ def read_drawing(
 def _page_text(drawing: Drawing, scale: GridScale, words: Sequence[Word]) -> PageText:
     """Return the text of the page, whose heatmaps show only the lead names of the words."""
     width_mm, height_mm = drawing.size_px[0] / scale.x, drawing.size_px[1] / scale.y
+    if max(width_mm, height_mm) > _MAX_PAPER_MM:
+        raise DrawingNotUnderstood(f"its paper would be {width_mm:.0f} mm x {height_mm:.0f} mm large")
     u = np.arange(0, width_mm, CELL_U_MM, dtype=np.float32)
     v = np.arange(0, height_mm, CELL_V_MM, dtype=np.float32)
     heatmap = PaperHeatmap(np.zeros((len(HEATMAPS), v.size, u.size), np.float32), u, v)

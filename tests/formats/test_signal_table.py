@@ -78,6 +78,7 @@ def test_comment_lines() -> None:
         "page id: x",
         "source: 1.png, page 1",
         "status: digitized",
+        "signal source: picture",
         "layout: 3x4+1, 25 mm/s, 10 mm/mV",
     ]
     assert lead_comment(page().leads["V1"]) == "lead V1: printed from 5.0000 s to 7.5000 s, confidence 0.97"

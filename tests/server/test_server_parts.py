@@ -20,9 +20,11 @@ from pdf_files import pdf, text_at
 from serving import blank_page
 from starlette.requests import Request
 from starlette.types import Message
+from vector_pages import vector_page, write_with_reportlab
 
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.decode.file_formats import words_from_page
+from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.errors import DependencyMissing, NoGridFound, ServiceBusy
 from ecgdigit_rt.pipeline import STEPS, PageState
 from ecgdigit_rt.results import LEADS, PageRef
@@ -36,6 +38,7 @@ from ecgdigit_rt.server.security import is_allowed_host
 from ecgdigit_rt.server.settings import is_loopback, token_for_host, workers_and_threads
 from ecgdigit_rt.server.terminal_qr import qr_lines
 from ecgdigit_rt.server.uploads import Upload, upload_from_request, words_from_upload
+from ecgdigit_rt.vector.pipeline import VECTOR_STEPS
 from ecgdigit_rt.words import WordSource
 
 WEB = Path(__file__).parents[2] / "ecgdigit_rt" / "server" / "web"
@@ -82,6 +85,8 @@ def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path) -> None:
     received: list[WordSource] = []
 
     class Recorder:
+        reads_drawings = True
+
         def digitize_steps(
             self, image: object, source: PageRef, observer: object, words: WordSource
         ) -> PageState:
@@ -99,6 +104,24 @@ def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path) -> None:
     assert [word.text for word in expected] == ["25", "mm/s", "10", "mm/mV"]
     assert [words() for words in received] == [expected] * 2
     assert words_from_upload(Upload("a.png", blank_page()), 1) == ()
+
+
+def test_the_lines_of_an_uploaded_vector_pdf_are_digitized(tmp_path: Path) -> None:
+    pytest.importorskip("reportlab")
+    path = tmp_path / "vector.pdf"
+    write_with_reportlab(vector_page("6x2"), path)
+    request = PageRequest(Upload(path.name, path.read_bytes()), 1, RequestOptions())
+    digitizers = cast("Digitizers", SimpleNamespace(get=lambda _: Digitizer(threads=1)))
+    slot = cast("Slot", SimpleNamespace(check=lambda: None, wait_s=0.0))
+    handler = PageHandler(digitizers, Metrics(lambda: 0, {}))
+    page = json.loads(handler.download(request, "json", slot).data)
+    assert (page["signal_source"], page["layout"]["name"]) == ("vector", "6x2")
+    events: list[tuple[str, dict[str, object]]] = []
+    handler.stream(request, slot, lambda kind, data: events.append((kind, json.loads(data))), True)
+    assert [data["step"] for kind, data in events if kind == "step"] == [
+        "decode", *(step.name for step in VECTOR_STEPS),
+    ]  # fmt: skip
+    assert events[-1][1]["signal_source"] == "vector"
 
 
 def test_memory_files_are_not_on_a_disk() -> None:

@@ -19,9 +19,9 @@ from ecgdigit_rt import Digitized, Digitizer
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.decode.file_formats import rgb_from_file
 from ecgdigit_rt.decode.sources import page_from_source
+from ecgdigit_rt.drawing import DrawingNotUnderstood
 from ecgdigit_rt.formats.metadata import page_comments, page_metadata
 from ecgdigit_rt.results import PICTURE, VECTOR, PageRef
-from ecgdigit_rt.vector.pipeline import DrawingNotUnderstood
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "000001_colour_scan.jpg"
 

@@ -78,7 +78,23 @@ def _dicom() -> list[bytes]:
 def _pdf() -> list[bytes]:
     text = text_at(50, 400, "25 mm/s 10 mm/mV") + text_at(200, 300, "aVR", angle_deg=90)
     drawing = pdf(b"1 0 0 RG 3 w 10 10 m 500 700 l S", text, size=(595, 842))
-    return [drawing, scan(150), image_bytes(IMAGE, "PDF"), image_bytes(IMAGE.convert("1"), "PDF")]
+    wave = b" ".join(b"%d %.1f l" % (40 + x, 400 + 30 * np.sin(x / 9)) for x in range(400))
+    curve = pdf(b"0.5 w 40 400 m " + wave + b" S", text, size=(595, 842))
+    return [curve, drawing, scan(150), image_bytes(IMAGE, "PDF"), image_bytes(IMAGE.convert("1"), "PDF")]
+
+
+def _drawing() -> list[bytes]:
+    """Return two rows with a pulse, a grid and names, and curves that go back, jump and repeat points."""
+    pause = [(np.nan, np.nan)]
+    wave = [(20 + x / 4, 60 + 5 * np.sin(x / 9) - 20 * (x % 60 == 0)) for x in range(400)]
+    pulse = [(8, 60), (9, 60), (9, 50), (14, 50), (14, 60), (16, 60)]
+    second = [(x, y + 40) for x, y in wave]
+    grid = [point for x in range(10, 150, 5) for point in (*pause, (x, 20), (x, 120))]
+    rows = [point for y in range(20, 125, 5) for point in (*pause, (10, y), (145, y))]
+    names = [*pause, (21, 54), *pause, (21, 94)]
+    page = [*names, *pause, *pulse, *pause, *wave, *pause, *second, *grid, *rows]
+    odd = [*wave[::-1], *pause, *wave, *wave[5:20], *pause, (5, 5), (5, 5), *pause, *second[::50]]
+    return [np.array(points, "<f2").tobytes() for points in (page, odd, wave)]
 
 
 def _test_csv() -> list[bytes]:
@@ -103,5 +119,6 @@ SEEDS: dict[str, Callable[[], Sequence[bytes]]] = {
     "dicom": _dicom,
     "pdf": _pdf,
     "test-csv": _test_csv,
+    "drawing": _drawing,
     "submission": _submission,
 }

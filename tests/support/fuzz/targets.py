@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,17 +13,22 @@ from ecgdigit_rt.decode import dicom, heic, opencv_image, pdf, tiff
 from ecgdigit_rt.decode.file_formats import (
     HEAD_BYTES,
     FileFormat,
+    drawing_from_page,
     page_count,
     rgb_from_page,
     words_from_page,
 )
+from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood, Pen, Stroke
 from ecgdigit_rt.errors import EcgDigitError
 from ecgdigit_rt.formats.submission_csv import read_submission
 from ecgdigit_rt.formats.test_csv import MAX_RATE_HZ, MAX_ROWS, read_test_csv
-from ecgdigit_rt.results import LEADS, PageRef
+from ecgdigit_rt.results import ALL_LEADS, LEADS, PageRef
 from ecgdigit_rt.text.facts import facts_from_words
+from ecgdigit_rt.vector.pipeline import VectorPipeline
+from ecgdigit_rt.words import Word
 
 MAX_PIXELS = 2_000_000
+_PX_PER_MM = 300 / 25.4
 _MAX_PAGES = 3  # maximum number of pages decoded, because a file may declare many equal pages
 
 _FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
@@ -43,6 +48,7 @@ def check_decoding(file_format: FileFormat, data: bytes) -> None:
         try:
             pixels = rgb_from_page(PageRef(path, number), MAX_PIXELS)
             words = words_from_page(PageRef(path, number), MAX_PIXELS)
+            drawing = drawing_from_page(PageRef(path, number), MAX_PIXELS)
         except EcgDigitError:
             continue
         assert pixels.dtype == np.uint8
@@ -55,6 +61,37 @@ def check_decoding(file_format: FileFormat, data: bytes) -> None:
             assert 0 <= left < right <= width
             assert 0 <= top < bottom <= height
         facts_from_words(words)
+        if drawing is not None:
+            _read_drawing(drawing, words)
+
+
+def check_drawing(data: bytes) -> None:
+    """Read the bytes as a drawing: coordinates in millimetres, and NaN between strokes and before names."""
+    count = len(data) // 2 * 2
+    values = np.frombuffer(data[:count], "<f2").astype(np.float64)
+    points = np.resize(values, (values.size // 2, 2))
+    breaks = np.flatnonzero(~np.isfinite(points).all(1))
+    strokes, words = [], []
+    for number, part in enumerate(np.split(points, breaks)):
+        line = part[np.isfinite(part).all(1)] * _PX_PER_MM
+        if len(line) > 1:
+            strokes.append(Stroke(line, Pen((0, 0, number % 2 * 255), 1.0, is_fill=number % 7 == 6)))
+        elif len(line) == 1:
+            x, y = np.clip(line[0], 0, 3000).tolist()
+            words.append(Word(ALL_LEADS[number % len(ALL_LEADS)], (x, y, x + 30, y + 30)))
+    if strokes:
+        _read_drawing(Drawing(tuple(strokes), (3508, 2480), (_PX_PER_MM, _PX_PER_MM)), words)
+
+
+def _read_drawing(drawing: Drawing, words: Sequence[Word]) -> None:
+    """Digitize a drawing, and check that the signals of an accepted one are finite."""
+    try:
+        page = VectorPipeline().read(drawing, words, PageRef(Path("page.pdf")))
+    except DrawingNotUnderstood:
+        return
+    for lead in page.leads.values():
+        assert np.isfinite(lead.mv).all()
+        assert lead.mv.shape == lead.curve_px.shape[:1]
 
 
 def check_test_csv(data: bytes) -> None:
@@ -87,7 +124,11 @@ def check_submission(data: bytes) -> None:
     assert all(mv.dtype == np.float64 and mv.size for leads in tables.values() for mv in leads.values())
 
 
-_TABLES: dict[str, Callable[[bytes], None]] = {"test-csv": check_test_csv, "submission": check_submission}
+_TABLES: dict[str, Callable[[bytes], None]] = {
+    "test-csv": check_test_csv,
+    "submission": check_submission,
+    "drawing": check_drawing,
+}
 _FORMATS: dict[str, FileFormat] = {"tiff": tiff, "heic": heic, "dicom": dicom, "pdf": pdf}
 
 
