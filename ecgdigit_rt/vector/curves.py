@@ -105,7 +105,8 @@ def curves_from_drawing(drawing: Drawing, scale: GridScale) -> Curves:
     """Return the curves and the pulses of an upright drawing.
 
     Strokes of one pen that continue each other are joined. A curve is long, never goes backwards, and has
-    many heights. Lines far outside the paper are ignored. Frames, rules and grid lines have none of these properties together.
+    many heights. Frames, rules and grid lines have none of these properties together. Lines far outside the
+    paper are ignored.
     """
     grid = straight_pens(drawing)
     curves: list[Curve] = []
