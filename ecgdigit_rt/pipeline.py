@@ -18,6 +18,7 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.errors import NoGridFound, NoRowsFound, NotAnEcg, PageError, UnknownLayout
 from ecgdigit_rt.geometry.deskew import deskew
+from ecgdigit_rt.geometry.fine_lines import follow_fine_lines
 from ecgdigit_rt.geometry.grid_stage import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate_stage import Located, locate
 from ecgdigit_rt.geometry.mesh import Mesh
@@ -285,11 +286,12 @@ def _alternatives(state: PageState) -> Iterator[PageState]:
 def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:
     """Return the mesh of the grid, or a mesh measured from the rows if no major grid lines are detected.
 
-    The mesh of the rows is refined with the minor grid lines, if any are detected. Raises NoGridFound if
-    neither the grid nor the rows determine a mesh.
+    The mesh of the grid follows the minor grid lines along the rows, and the mesh of the rows is refined with
+    them, if any are detected. Raises NoGridFound if neither the grid nor the rows determine a mesh.
     """
     try:
-        return deskew(runners["grid"], located.image, mesh_from_grid(phase))
+        mesh = deskew(runners["grid"], located.image, mesh_from_grid(phase))
+        return follow_fine_lines(mesh, located.image)
     except NoGridFound as error:
         mesh = mesh_from_rows(located, runners)
         if mesh is None:

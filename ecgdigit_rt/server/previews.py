@@ -28,7 +28,7 @@ _MIN_ACTIVATION = 0.4
 
 _OUTLINE_POINTS = 24
 _HALF_ROW_MM = 11.0
-_MESH_STEP = 2
+_MESH_LINE_MM = 10.0
 """Points along each long side of a segment's outline, half the height of the outline, and step between the
 mesh lines that are drawn: one line per centimeter. Hand-picked, not tuned."""
 
@@ -104,7 +104,8 @@ def _located_preview(located: Located) -> Preview:
 
 
 def _mesh_lines(mesh: Mesh) -> list[list[float]]:
-    nodes = mesh.pixels[::_MESH_STEP, ::_MESH_STEP]
+    step = max(1, round(_MESH_LINE_MM / mesh.step_mm))
+    nodes = mesh.pixels[::step, ::step]
     return [_flat(line) for line in (*nodes, *nodes.transpose(1, 0, 2))]
 
 
