@@ -18,7 +18,7 @@ from ecgdigit_engine.runner import Runner
 from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.errors import NoGridFound, NoRowsFound, NotAnEcg, PageError, UnknownLayout
 from ecgdigit_rt.geometry.deskew import deskew
-from ecgdigit_rt.geometry.fine_lines import follow_fine_lines
+from ecgdigit_rt.geometry.grid_lines.follow import follow_grid_lines
 from ecgdigit_rt.geometry.grid_stage import GridPhase, grid_phase, mesh_from_grid
 from ecgdigit_rt.geometry.locate_stage import Located, locate
 from ecgdigit_rt.geometry.mesh import Mesh
@@ -291,9 +291,9 @@ def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase)
     """
     try:
         mesh = deskew(runners["grid"], located.image, mesh_from_grid(phase))
-        return follow_fine_lines(mesh, located.image)
     except NoGridFound as error:
         mesh = mesh_from_rows(located, runners)
         if mesh is None:
             raise NoGridFound(error.reason) from error
-        return refine_with_minor_lines(mesh, located.image)
+        mesh = refine_with_minor_lines(mesh, located.image)
+    return follow_grid_lines(mesh, located.image)

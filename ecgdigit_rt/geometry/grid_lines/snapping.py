@@ -1,0 +1,201 @@
+"""Displacement of the paper along the rows, separated from the snapping of the lines to pixels.
+
+A program that draws a grid at some resolution moves each line to a whole pixel, but not the curve. At 300 dpi,
+lines 5 mm apart then stray by up to 0.042 mm with a period of 90 mm, which looks like bent paper. The pattern
+depends on two numbers: the resolution and the phase. So there are few patterns, and a pattern explains all lines
+or none.
+
+The measured shifts are the sum of the displacement of the paper, of the pattern, and of noise. The displacement is
+a Gaussian process with one of several covariances, from flat paper to the slips of a sheet-fed scanner. The
+hypothesis with the largest evidence (marginal likelihood) is taken: the lines are exact, or snapped at a
+known resolution and phase, or they stray without a known pattern. See Rasmussen and Williams, Gaussian Processes
+for Machine Learning, 2006, sections 2.2 and 5.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgdigit_rt.geometry.grid_lines.minor_lines import WINDOW_MM
+from ecgdigit_rt.geometry.grid_lines.shifts import Shifts
+
+Values = NDArray[np.float64]
+
+NODE_MM = 2.5  # distance between the nodes of the displacement
+
+_RESOLUTIONS = {
+    72: 0.02, 96: 0.02, 100: 0.02, 120: 0.01, 144: 0.01, 150: 0.03, 192: 0.01, 200: 0.2, 240: 0.01, 250: 0.01,
+    300: 0.25, 360: 0.01, 400: 0.01, 600: 0.03,
+}  # fmt: skip
+"""Resolutions in dpi at which programs draw, with prior probabilities. Hand-picked. Multiples of 254 are missing,
+because their lines are at whole pixels."""
+_EXACT_PRIOR, _UNKNOWN_PRIOR = 0.26, 0.1  # of lines that are not snapped, and that stray without a known pattern
+_PHASES = 32  # phases that are tried at first
+_UNKNOWN_MM = 0.035  # standard deviation of major lines that stray. It is uniform over a pixel of 210 dpi.
+_MINOR_AVERAGING = 0.2  # the same for the shift of a window, which contains several minor lines
+
+_NOISE_MM = 0.006  # standard deviation of a shift that is assumed at least
+_OFFSET_MM = 1.0  # standard deviation of the constant offsets of the major and of the minor lines
+_LONG_MM, _LONG_LENGTH_MM = 0.01, 150.0  # displacement that every paper has
+_TREND = 0.002  # standard deviation of the scale
+_COARSE = ((0.005, 40.0, True), (0.05, 40.0, True), (0.05, 8.0, True), (0.05, 16.0, False))
+_COVARIANCES = tuple(
+    (deviation, length, smooth)
+    for deviation in (0.005, 0.015, 0.05, 0.12)
+    for length, smooth in ((8.0, True), (16.0, True), (40.0, True), (16.0, False))
+)
+"""Standard deviation in mm, length in mm, and whether the displacement is smooth (Matérn 3/2) or has steps
+(exponential). The first ones decide between the patterns, and all of them are tried with the best patterns."""
+_KEPT_PATTERNS = 12
+_MAX_RESIDUAL_MM = 0.045  # shifts that deviate more from the displacement are left out, once
+_HELD_MM = 10.0  # the displacement is constant beyond this distance from the outermost shifts
+
+
+@dataclass(frozen=True, slots=True)
+class Displacement:
+    """Displacement of the paper along the rows: `mm` (nodes,) at `at_mm` (nodes,).
+
+    dpi: resolution at which the lines were snapped, 0 if they are exact or if it is unknown.
+    """
+
+    at_mm: Values
+    mm: Values
+    dpi: int
+
+    def at(self, u_mm: Values) -> Values:
+        """Return the displacement at these positions."""
+        return np.asarray(np.interp(u_mm, self.at_mm, self.mm))
+
+
+def displacement(major: Shifts, minor: Shifts) -> Displacement:
+    """Return the most probable displacement for the shifts of the major and of the minor lines."""
+    for _ in range(2):
+        model = _Model(major, minor)
+        hypothesis = _best(model)
+        mm, residuals = model.posterior(hypothesis)
+        kept = np.abs(residuals) < _MAX_RESIDUAL_MM
+        if kept.all():
+            break
+        major, minor = major.where(kept[: len(major)]), minor.where(kept[len(major) :])
+    first, last = model.at_mm.min() - _HELD_MM, model.at_mm.max() + _HELD_MM
+    mm = np.interp(np.clip(model.nodes, first, last), model.nodes, mm)
+    return Displacement(model.nodes, mm - float(np.median(mm)), hypothesis.dpi)
+
+
+class _Hypothesis(NamedTuple):
+    evidence: float
+    covariance: tuple[float, float, bool]
+    dpi: int = 0
+    phase: float = 0.0
+    strays: bool = False
+
+
+class _Model:
+    """Shifts of both kinds of lines as linear functions of the displacement at the nodes."""
+
+    def __init__(self, major: Shifts, minor: Shifts) -> None:
+        self.at_mm = np.concatenate([major.at_mm, minor.at_mm])
+        self.mm = np.concatenate([major.mm, minor.mm])
+        self.is_major = np.arange(self.at_mm.size) < len(major)
+        first, last = self.at_mm.min() - 2 * _HELD_MM, self.at_mm.max() + 2 * _HELD_MM
+        self.nodes = np.arange(np.floor(first / NODE_MM), last / NODE_MM + 1) * NODE_MM
+        self._lines = np.arange(np.floor(first), last + 1)
+        self._lines = self._lines[self._lines % 5 != 0]
+        reach = np.where(self.is_major, NODE_MM, WINDOW_MM)[:, None]
+        self._response = _triangles(self.at_mm, self.nodes, reach)
+        self._windows = _triangles(minor.at_mm, self._lines, WINDOW_MM)
+        kinds = np.stack([self.is_major, ~self.is_major]).astype(np.float64)
+        noise = np.concatenate([major.variance, minor.variance]) + _NOISE_MM**2
+        self._noise = np.diag(noise) + _OFFSET_MM**2 * kinds.T @ kinds
+        self._straying = np.diag((_UNKNOWN_MM * np.where(self.is_major, 1, _MINOR_AVERAGING)) ** 2)
+        trend = _TREND * (self.nodes - self.nodes.mean())
+        self._long = _covariance(self.nodes, (_LONG_MM, _LONG_LENGTH_MM, True)) + np.outer(trend, trend)
+
+    def patterns(self, dpi: int, phases: Values) -> Values:
+        """Return the shifts by snapping at a resolution, (phases, shifts)."""
+        major, minor = (
+            _snapped(lines, dpi / 25.4, phases) for lines in (self.at_mm[self.is_major], self._lines)
+        )
+        return np.concatenate([major, minor @ self._windows.T], axis=1)
+
+    def shift_covariance(self, covariance: tuple[float, float, bool], strays: bool = False) -> Values:
+        """Return the covariance of the shifts (shifts, shifts)."""
+        paper = _covariance(self.nodes, covariance) + self._long
+        return self._response @ paper @ self._response.T + self._noise + self._straying * strays
+
+    def evidences(self, covariance: Values, patterns: Values) -> Values:
+        """Return the logarithms of the likelihood for each pattern (patterns, shifts), without a constant."""
+        inverse = np.linalg.inv(covariance)
+        residuals = self.mm - patterns
+        energies = np.einsum("ij,ij->i", residuals @ inverse, residuals)
+        return np.asarray(-0.5 * (energies + np.linalg.slogdet(covariance)[1]))
+
+    def posterior(self, hypothesis: _Hypothesis) -> tuple[Values, Values]:
+        """Return the mean of the displacement at the nodes, and the residuals of the shifts."""
+        patterns = np.zeros_like(self.mm)
+        if hypothesis.dpi:
+            patterns = self.patterns(hypothesis.dpi, np.array([hypothesis.phase]))[0]
+        total = self.shift_covariance(hypothesis.covariance, hypothesis.strays)
+        weights = np.linalg.solve(total, self.mm - patterns)
+        paper = _covariance(self.nodes, hypothesis.covariance) + self._long
+        mm = paper @ self._response.T @ weights
+        kinds = (self.is_major, ~self.is_major)
+        offsets = _OFFSET_MM**2 * sum(float(weights[kind].sum()) * kind for kind in kinds)
+        return mm, self.mm - patterns - self._response @ mm - offsets
+
+
+def _best(model: _Model) -> _Hypothesis:
+    """Return the hypothesis with the largest evidence."""
+    phases = np.arange(_PHASES) / _PHASES
+    exact = np.zeros((1, model.mm.size))
+    names = [(dpi, float(phase)) for dpi in _RESOLUTIONS for phase in phases]
+    patterns = np.concatenate([model.patterns(dpi, phases) for dpi in _RESOLUTIONS])
+    coarse = np.max(
+        [model.evidences(model.shift_covariance(covariance), patterns) for covariance in _COARSE], axis=0
+    )
+    kept = np.argsort(-coarse, kind="stable")[:_KEPT_PATTERNS]
+    finer = [
+        (names[index][0], names[index][1] + part / (4 * _PHASES)) for index in kept for part in (-2, -1, 0, 1)
+    ]
+    tried = np.concatenate([model.patterns(dpi, np.array([phase])) for dpi, phase in finer])
+    priors = np.log([_RESOLUTIONS[dpi] / (4 * _PHASES) for dpi, _ in finer])
+    found = []
+    for covariance in _COVARIANCES:
+        total = model.shift_covariance(covariance)
+        evidences = model.evidences(total, np.concatenate([exact, tried]))
+        found.append(_Hypothesis(evidences[0] + np.log(_EXACT_PRIOR), covariance))
+        for dpi in {dpi for dpi, _ in finer}:
+            of_dpi = np.flatnonzero([own == dpi for own, _ in finer])
+            values = evidences[1:][of_dpi] + priors[of_dpi]
+            top = int(values.argmax())
+            evidence = float(np.logaddexp.reduce(values))
+            found.append(_Hypothesis(evidence, covariance, dpi, finer[of_dpi[top]][1]))
+        total = model.shift_covariance(covariance, strays=True)
+        evidence = float(model.evidences(total, exact)[0]) + np.log(_UNKNOWN_PRIOR)
+        found.append(_Hypothesis(evidence, covariance, strays=True))
+    return max(found, key=lambda hypothesis: hypothesis.evidence)
+
+
+def _snapped(lines_mm: Values, px_per_mm: float, phases: Values) -> Values:
+    """Return the shifts to whole pixels, (phases, lines)."""
+    position = lines_mm * px_per_mm + phases[:, None]
+    return np.asarray((np.round(position) - position) / px_per_mm)
+
+
+def _triangles(middles: Values, at: Values, reach: Values | float) -> Values:
+    """Return the weights of the positions `at` in triangular windows, (middles, positions)."""
+    weights = np.maximum(1 - np.abs(at - middles[:, None]) / reach, 0)
+    return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-9))
+
+
+def _covariance(at_mm: Values, covariance: tuple[float, float, bool]) -> Values:
+    """Return the covariance between positions. The sources are formulas 4.17 and 4.18 of Rasmussen and Williams."""
+    deviation, length, smooth = covariance
+    distance = np.abs(at_mm[:, None] - at_mm) / length
+    if smooth:
+        return np.asarray(deviation**2 * (1 + np.sqrt(3) * distance) * np.exp(-np.sqrt(3) * distance))
+    return np.asarray(deviation**2 * np.exp(-distance))
