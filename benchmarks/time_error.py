@@ -1,11 +1,12 @@
 """Accuracy that is lost to errors in time: dB as digitized, and dB if every 0.35 s may shift by up to 14 ms.
 
-    python benchmarks/time_error.py FOLDER... [--result RESULT.json] [--models lite] [--ocr auto] [--threads 2]
+    python benchmarks/time_error.py FOLDER... [--result RESULT.json] [--models lite] [--ocr auto] [--threads
+    2]
 
 FOLDER contains images with truth: truth/NAME.csv or NAME.csv in the format of the competition. Each lead may
 shift as a whole in both cases, as in the metric of the competition. The difference between both values is the
-error along time: of the mesh, of the boundaries between leads, and of the start of the record. What the second
-value lacks is lost in tracing. The ratios are not capped. A failed page has 0 dB in both.
+error along time: of the mesh, of the boundaries between leads, and of the start of the record. What the
+second value lacks is lost in tracing. The ratios are not capped. A failed page has 0 dB in both.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from ecgdigit_rt.results import RATE_HZ, Digitized, PageRef, Result
 Values = NDArray[np.float64]
 
 PIECE_S, REACH_S, STEP_S = 0.35, 0.014, 0.001
-"""Duration of the pieces that shift, the maximum shift, and the step between shifts. A QRS complex lasts 0.1 s,
-and 14 ms are 0.35 mm of paper at 25 mm/s."""
+"""Duration of the pieces that shift, the maximum shift, and the step between shifts. A QRS complex lasts 0.1
+s, and 14 ms are 0.35 mm of paper at 25 mm/s."""
 _MAX_LAG_S, _LAG_STEP_S = 0.05, 0.0005  # maximum shift of a whole lead, and the step between shifts
 
 

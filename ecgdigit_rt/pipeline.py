@@ -49,6 +49,7 @@ from ecgdigit_rt.tracing.record_extent import (
     gapped_extent,
     record_extent_mm,
     snap_to_half_mm,
+    start_at_image_edge_mm,
 )
 from ecgdigit_rt.tracing.row_traces import page_traces, predict_lines, row_ends_from_strip
 from ecgdigit_rt.tracing.strip_inference import StripPredictor, strip_predictor
@@ -178,6 +179,10 @@ def _measure_extent(state: PageState) -> Layout:
         end_mm = gapped.start_mm + gapped.width_mm
         return stretch_layout(reading.layout, gapped.start_mm, end_mm, gapped.gap_mm)
     start_mm, end_mm = record_extent_mm(ends, reading.layout, reading.pulse_side, is_cut=is_cut)
+    if is_cut:
+        width_mm = end_mm - start_mm
+        start_mm = start_at_image_edge_mm(predicted, start_mm, reading.layout, state.mesh)
+        end_mm = start_mm + width_mm
     snapped_mm = snap_to_half_mm(start_mm, state.mesh)
     return stretch_layout(reading.layout, snapped_mm, snapped_mm + end_mm - start_mm)
 
@@ -286,14 +291,14 @@ def _alternatives(state: PageState) -> Iterator[PageState]:
 def page_mesh(runners: Mapping[str, Runner], located: Located, phase: GridPhase) -> Mesh:
     """Return the mesh of the grid, or a mesh measured from the rows if no major grid lines are detected.
 
-    The mesh of the grid follows the minor grid lines along the rows, and the mesh of the rows is refined with
-    them, if any are detected. Raises NoGridFound if neither the grid nor the rows determine a mesh.
+    The mesh of the rows is refined with the minor grid lines, if any are detected. Both meshes then
+    follow the grid lines along the rows. Raises NoGridFound if neither grid nor rows determine a mesh.
     """
     try:
         mesh = deskew(runners["grid"], located.image, mesh_from_grid(phase))
     except NoGridFound as error:
-        mesh = mesh_from_rows(located, runners)
-        if mesh is None:
+        rows_mesh = mesh_from_rows(located, runners)
+        if rows_mesh is None:
             raise NoGridFound(error.reason) from error
-        mesh = refine_with_minor_lines(mesh, located.image)
+        mesh = refine_with_minor_lines(rows_mesh, located.image)
     return follow_grid_lines(mesh, located.image)

@@ -2,9 +2,9 @@
 
 The mesh is a smooth surface through the major lines. Three kinds of displacement remain along the rows:
 sheet-fed scanners transport the paper unevenly, bent paper deviates from the surface, and the surface follows
-lines that the drawing program snapped to pixels. The displacement that all rows have in common comes from both
-kinds of lines (module `snapping`). What the bands of rows have beyond it comes from the minor lines, smoothed by a
-Wiener filter whose signal power is that of the page itself.
+lines that the drawing program snapped to pixels. The displacement that all rows have in common comes from
+both kinds of lines (module `snapping`). What the bands of rows have beyond it comes from the minor lines,
+smoothed by a Wiener filter whose signal power is that of the page itself.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ecgdigit_rt.geometry.grid_lines.major_lines import major_line_shifts
 from ecgdigit_rt.geometry.grid_lines.minor_lines import BLOCK_MM, MinorLines, minor_line_shifts, minor_lines
 from ecgdigit_rt.geometry.grid_lines.profiles import BAND_MM, Box, band_profiles
-from ecgdigit_rt.geometry.grid_lines.shifts import Shifts
-from ecgdigit_rt.geometry.grid_lines.snapping import displacement
+from ecgdigit_rt.geometry.grid_lines.shifts import NO_SHIFTS, Shifts
+from ecgdigit_rt.geometry.grid_lines.snapping import displacement, line_evidence
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS
 
@@ -27,15 +27,21 @@ Values = NDArray[np.float64]
 
 _MIN_LENGTH_MM = 150.0
 _MIN_MAJOR, _MIN_MINOR = 25, 18  # minimum numbers of clear shifts
+_MAX_DISAGREEMENT_MM = 0.06
+"""Median difference between the shifts of both kinds of lines above which the minor ones are those of
+something else. Moiré on photos of screens reaches 0.1 mm. Major lines at whole pixels of 150 dpi differ by
+0.04 mm."""
+_MIN_CLEAR_ALONE = 0.8  # minimum fraction of clear shifts of minor lines on paper without major ones
 _NATIVE_RESULTANT = 0.9
-"""Concentration of the line positions within a pixel (length of the mean of unit vectors) above which the image
-itself is the drawing, and the paper cannot be displaced. Measured: at least 0.96 on drawings, at most 0.22 on
-scans and photos."""
+"""Concentration of the line positions within a pixel (length of the mean of unit vectors) above which the
+image itself is the drawing, and the paper cannot be displaced. Measured: at least 0.96 on drawings, at most
+0.22 on scans and photos."""
 _MIN_COMMON_MM = 0.01  # standard deviation of the common displacement below which the paper is flat
 _MIN_BANDS_MM = 0.009  # the same for the differences between the bands
-_MIN_CLEAR_BANDS, _MIN_CLEAR_TILT = 0.85, 0.5
-"""Minimum fractions of clear shifts for which each band has its own displacement, and for which the lines may tilt.
-Measured: at least 0.9 on most pages, 0.7 on a photo of a screen with moiré, where the bands are wrong."""
+_MIN_CLEAR_BANDS, _MIN_CLEAR_TILT = 0.85, 0.75
+"""Minimum fractions of clear shifts for which each band has its own displacement, and for which the lines may
+tilt. Measured: at least 0.9 on most pages, 0.7 on a photo of a screen with moiré, where the bands are
+wrong."""
 _END_BLOCKS = 8  # number of blocks at both ends that do not count for the differences
 
 _TRUSTED_MM = 0.06  # maximum standard deviation of a shift of a band
@@ -64,13 +70,14 @@ def follow_grid_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
         return mesh
     lines = minor_lines(profiles)
     minor = minor_line_shifts(lines)
-    if len(minor) < _MIN_MINOR:
-        minor = minor.where(np.zeros(len(minor), np.bool_))
     if len(major) < _MIN_MAJOR:
-        major = major.where(np.zeros(len(major), np.bool_))
+        major = NO_SHIFTS
+    if not _is_reliable(minor, major):
+        minor = NO_SHIFTS
     if not len(major) + len(minor):
         return mesh
-    common = displacement(major, minor).at(lines.u_mm)[None]
+    across = None if len(minor) else line_evidence(_major_lines_across(mesh, image, box))
+    common = displacement(major, minor, across).at(lines.u_mm)[None]
     differences = _band_differences(lines, common) if len(minor) else None
     if differences is None and common.std() < _MIN_COMMON_MM:
         return mesh
@@ -78,12 +85,33 @@ def follow_grid_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     return _displaced(mesh, shifts if differences is None else shifts + differences, box)
 
 
+def _is_reliable(minor: Shifts, major: Shifts) -> bool:
+    """Return whether the shifts of the minor lines are those of lines: they agree with the major lines.
+
+    Without major lines, they must be clear over most of a long stretch of paper.
+    """
+    if len(minor) < _MIN_MINOR:
+        return False
+    if len(major):
+        difference = minor.mm - np.interp(minor.at_mm, major.at_mm, major.mm)
+        return float(np.median(np.abs(difference - np.median(difference)))) < _MAX_DISAGREEMENT_MM
+    length = float(minor.at_mm[-1] - minor.at_mm[0])
+    return length > _MIN_LENGTH_MM and len(minor) > _MIN_CLEAR_ALONE * length / (2 * BLOCK_MM)
+
+
+def _major_lines_across(mesh: Mesh, image: NDArray[np.uint8], box: Box) -> Shifts:
+    """Return the shifts of the major lines in the direction across the rows."""
+    pixels = np.ascontiguousarray(mesh.pixels.transpose(1, 0, 2))
+    transposed = dataclasses.replace(mesh, pixels=pixels, origin_mm=mesh.origin_mm[::-1])
+    return major_line_shifts(band_profiles(transposed, image, (box[1], box[0], box[3], box[2])))
+
+
 def _is_drawing(mesh: Mesh, major: Shifts, v_mm: float) -> bool:
     """Return whether the major lines are at whole pixels of this very image."""
     if len(major) < _MIN_MAJOR:
         return False
     x, _ = mesh.pixels_from_mm(major.at_mm + major.mm, v_mm)
-    return abs(np.exp(2j * np.pi * x).mean()) > _NATIVE_RESULTANT
+    return bool(np.abs(np.exp(2j * np.pi * x).mean()) > _NATIVE_RESULTANT)
 
 
 def _band_differences(lines: MinorLines, common: Values) -> Values | None:

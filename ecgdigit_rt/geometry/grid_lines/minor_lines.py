@@ -1,8 +1,8 @@
 """Phases of the minor grid lines, 1 mm apart, along the rows.
 
 Complex demodulation: the phases of the first harmonics at 1 cycle per mm give the shift of the lines in each
-window, and the amplitudes between the harmonics give the noise. The major lines are masked, because their comb
-contains the same harmonics.
+window, and the amplitudes between the harmonics give the noise. The major lines are masked, because their
+comb contains the same harmonics.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ _HARMONICS = (1, 2, 3)  # cycles per mm. Lines of 0.1 to 0.3 mm have hardly any 
 _NOISE_OFFSETS = (-0.41, -0.31, 0.31, 0.41)  # cycles per mm from a harmonic, between those of the major lines
 _MAJOR_MM = 0.6  # half width of the mask around each major line
 _MIN_STD_MM = 0.012  # standard deviation of a shift that is assumed at least: the snapping of single lines
-_MAX_STEP_MM = 0.24  # maximum shift by the harmonic n relative to the harmonics before, times n
+_OFFSETS_MM = np.linspace(-0.4, 0.4, 41)  # shifts that are compared
+_MAX_PHASE = 1.5  # maximum difference of a phase from that of the most likely shift, in radians
 _COHERENCE = 0.6, 0.8  # coherence of the bands from which, and above which, the common shift counts in full
 _MAX_STD_MM = 0.05  # maximum standard deviation of a shift that is used
 _MAX_SHIFT_MM = 0.35  # maximum shift. At half a millimetre, the lines could be their neighbours.
 _MAX_SLOPE_MM, _MAX_HOLE, _MIN_RUN = 0.07, 2, 4
-"""Maximum difference between shifts of neighbouring blocks, maximum distance between them in blocks, and minimum
-number of shifts in a run without larger ones. Other shifts are errors."""
+"""Maximum difference between shifts of neighbouring blocks, maximum distance between them in blocks, and
+minimum number of shifts in a run without larger ones. Other shifts are errors."""
 _MAX_DEVIATION_MM = 0.08  # maximum difference from the median of five blocks
 
 
@@ -47,14 +48,12 @@ class MinorLines:
     @property
     def u_mm(self) -> Values:
         """Middles of the blocks (blocks,)."""
-        return self.first_mm + BLOCK_MM * (np.arange(self.values.shape[2]) + 0.5)
+        return np.asarray(self.first_mm + BLOCK_MM * (np.arange(self.values.shape[2]) + 0.5))
 
     @property
     def common(self) -> MinorLines:
         """Harmonics of all bands together, as one band."""
-        return MinorLines(
-            self.values.sum(1, keepdims=True), self.noise.sum(1, keepdims=True), self.first_mm
-        )
+        return MinorLines(self.values.sum(1, keepdims=True), self.noise.sum(1, keepdims=True), self.first_mm)
 
     def phases(self, shifts: Values) -> Values:
         """Return the phases (harmonics, 1, 1) of lines without a shift. `shifts` is (bands, blocks)."""
@@ -65,19 +64,21 @@ class MinorLines:
     def estimate(self, phases: Values, start: Values) -> tuple[Values, Values]:
         """Return the shifts in mm and their information in 1/mm², (bands, blocks), near the shifts `start`.
 
-        Each harmonic refines the shift of those before it. The information is the inverse of the variance of a
-        phase with this noise (Cramér-Rao bound).
+        The most likely shift on a fine grid is refined by a step to the maximum. The information is the
+        inverse of the variance of a phase with this noise (Cramér-Rao bound).
         """
         noise = np.maximum(self.noise, np.median(self.noise, axis=(1, 2), keepdims=True))
         ratios = np.maximum(np.abs(self.values) ** 2 / np.maximum(noise, 1e-9) - 1, 0)
-        shifts, information = start, np.zeros(start.shape)
-        for order, values, phase, ratio in zip(_HARMONICS, self.values, phases, ratios, strict=True):
-            found = np.angle(values * np.exp(1j * (2 * np.pi * order * shifts - phase))) / (-2 * np.pi * order)
-            weight = 2 * ratio * (2 * np.pi * order) ** 2
-            if order > 1:
-                weight = weight * (np.abs(found) < _MAX_STEP_MM / order)
-            information = information + weight
-            shifts = shifts + weight * found / np.maximum(information, 1e-9)
+        turns = 2 * np.pi * np.array(_HARMONICS)[:, None, None]
+        differences = np.angle(self.values * np.exp(1j * (turns * start - phases)))
+        likelihoods = [(ratios * np.cos(differences + turns * offset)).sum(0) for offset in _OFFSETS_MM]
+        offsets = _OFFSETS_MM[np.argmax(likelihoods, axis=0)]
+        left = differences + turns * offsets
+        left = (left + np.pi) % (2 * np.pi) - np.pi
+        weights = 2 * ratios * turns**2 * (np.abs(left) < _MAX_PHASE)
+        information = weights.sum(0)
+        steps = (weights * left / -turns).sum(0) / np.maximum(information, 1e-9)
+        shifts = start + offsets + steps
         return shifts, np.minimum(information, 1 / _MIN_STD_MM**2)
 
 
@@ -133,7 +134,9 @@ def minor_line_shifts(lines: MinorLines) -> Shifts:
 
 def _consistent(shifts: Values, clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which of the clear shifts (blocks,) are in a run of similar ones."""
-    near = np.lib.stride_tricks.sliding_window_view(np.pad(np.where(clear, shifts, np.nan), 2, constant_values=np.nan), 5)
+    near = np.lib.stride_tricks.sliding_window_view(
+        np.pad(np.where(clear, shifts, np.nan), 2, constant_values=np.nan), 5
+    )
     kept = clear & (np.abs(shifts) < _MAX_SHIFT_MM)
     kept[kept] &= np.abs(shifts[kept] - np.nanmedian(near[kept], axis=1)) < _MAX_DEVIATION_MM
     index = np.flatnonzero(kept)

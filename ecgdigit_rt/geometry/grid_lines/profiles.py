@@ -1,8 +1,9 @@
-"""Darkness of the paper along the rows, averaged over bands of rows. The ink of curves and text is left out."""
+"""Mean grey level of the paper along the rows, in bands of rows. Curves and text are left out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,8 @@ _MAX_INK_CONTRAST, _MIN_PAPER_GREY = 70, 90
 """Darkness relative to the surroundings above which a pixel is ink, and grey level of the surroundings below
 which it is ignored."""
 _LINE_FRACTION = 0.6
-"""Fraction of the rows of a band above which ink in a column is a black grid line. Curves and text cover less."""
+"""Fraction of the rows of a band above which ink in a column is a black grid line. Curves and text cover
+less."""
 _MIN_VISIBLE = 0.15  # minimum fraction of the rows of a band that are not ink
 
 
@@ -43,7 +45,7 @@ class BandProfiles:
     @property
     def u_mm(self) -> Values:
         """Positions of the samples (samples,)."""
-        return self.box[0] + (np.arange(self.grey.shape[1]) + 0.5) / PX_PER_MM
+        return np.asarray(self.box[0] + (np.arange(self.grey.shape[1]) + 0.5) / PX_PER_MM)
 
     @property
     def common(self) -> Values:
@@ -72,7 +74,7 @@ def band_profiles(mesh: Mesh, image: NDArray[np.uint8], box: Box) -> BandProfile
     return BandProfiles(profiles, count, box)
 
 
-def _band_sums(values: NDArray[np.uint8], bands: int) -> Values:
+def _band_sums(values: NDArray[Any], bands: int) -> Values:
     """Return the sums over the rows of each band, (bands, columns)."""
     parts = np.split(values, bands)
     return np.concatenate(

@@ -27,3 +27,6 @@ class Shifts:
     def where(self, kept: NDArray[np.bool_]) -> Shifts:
         """Return the shifts for which `kept` is true."""
         return Shifts(self.at_mm[kept], self.mm[kept], self.variance[kept])
+
+
+NO_SHIFTS = Shifts(np.zeros(0), np.zeros(0), np.zeros(0))

@@ -1,15 +1,15 @@
 """Displacement of the paper along the rows, separated from the snapping of the lines to pixels.
 
-A program that draws a grid at some resolution moves each line to a whole pixel, but not the curve. At 300 dpi,
-lines 5 mm apart then stray by up to 0.042 mm with a period of 90 mm, which looks like bent paper. The pattern
-depends on two numbers: the resolution and the phase. So there are few patterns, and a pattern explains all lines
-or none.
+A program that draws a grid at some resolution moves each line to a whole pixel, but not the curve. At 300
+dpi, lines 5 mm apart then stray by up to 0.042 mm with a period of 90 mm, which looks like bent paper. The
+pattern depends on two numbers: the resolution and the phase. So there are few patterns, and a pattern
+explains all lines or none.
 
-The measured shifts are the sum of the displacement of the paper, of the pattern, and of noise. The displacement is
-a Gaussian process with one of several covariances, from flat paper to the slips of a sheet-fed scanner. The
-hypothesis with the largest evidence (marginal likelihood) is taken: the lines are exact, or snapped at a
-known resolution and phase, or they stray without a known pattern. See Rasmussen and Williams, Gaussian Processes
-for Machine Learning, 2006, sections 2.2 and 5.4.
+The measured shifts are the sum of the displacement of the paper, of the pattern, and of noise. The
+displacement is a Gaussian process with one of several covariances, from flat paper to the slips of a
+sheet-fed scanner. The hypothesis with the largest evidence (marginal likelihood) is taken: the lines are
+exact, or snapped at a known resolution and phase, or they stray without a known pattern. See Rasmussen and
+Williams, Gaussian Processes for Machine Learning, 2006, sections 2.2 and 5.4.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.geometry.grid_lines.minor_lines import WINDOW_MM
-from ecgdigit_rt.geometry.grid_lines.shifts import Shifts
+from ecgdigit_rt.geometry.grid_lines.shifts import NO_SHIFTS, Shifts
 
 Values = NDArray[np.float64]
 
@@ -31,10 +31,13 @@ _RESOLUTIONS = {
     72: 0.02, 96: 0.02, 100: 0.02, 120: 0.01, 144: 0.01, 150: 0.03, 192: 0.01, 200: 0.2, 240: 0.01, 250: 0.01,
     300: 0.25, 360: 0.01, 400: 0.01, 600: 0.03,
 }  # fmt: skip
-"""Resolutions in dpi at which programs draw, with prior probabilities. Hand-picked. Multiples of 254 are missing,
-because their lines are at whole pixels."""
-_EXACT_PRIOR, _UNKNOWN_PRIOR = 0.26, 0.1  # of lines that are not snapped, and that stray without a known pattern
-_PHASES = 32  # phases that are tried at first
+"""Resolutions in dpi at which programs draw, with prior probabilities. Hand-picked. Multiples of 254 are
+missing, because their lines are at whole pixels."""
+_EXACT_PRIOR, _UNKNOWN_PRIOR = (
+    0.26,
+    0.1,
+)  # of lines that are not snapped, and that stray without a known pattern
+_PHASES, _FINER = 32, 4  # number of phases that are tried at first, and of finer ones between two of them
 _UNKNOWN_MM = 0.035  # standard deviation of major lines that stray. It is uniform over a pixel of 210 dpi.
 _MINOR_AVERAGING = 0.2  # the same for the shift of a window, which contains several minor lines
 
@@ -49,8 +52,10 @@ _COVARIANCES = tuple(
     for length, smooth in ((8.0, True), (16.0, True), (40.0, True), (16.0, False))
 )
 """Standard deviation in mm, length in mm, and whether the displacement is smooth (Matérn 3/2) or has steps
-(exponential). The first ones decide between the patterns, and all of them are tried with the best patterns."""
+(exponential). The first ones decide between the patterns, and all of them are tried with the best
+patterns."""
 _KEPT_PATTERNS = 12
+_MIN_EVIDENCE = -60.0  # of resolutions that are not among the best
 _MAX_RESIDUAL_MM = 0.045  # shifts that deviate more from the displacement are left out, once
 _HELD_MM = 10.0  # the displacement is constant beyond this distance from the outermost shifts
 
@@ -71,11 +76,23 @@ class Displacement:
         return np.asarray(np.interp(u_mm, self.at_mm, self.mm))
 
 
-def displacement(major: Shifts, minor: Shifts) -> Displacement:
-    """Return the most probable displacement for the shifts of the major and of the minor lines."""
+LineEvidence = dict[tuple[int, bool], float]
+"""Logarithm of the likelihood, for each resolution (0 if none) and whether the lines stray without a
+pattern."""
+
+
+def displacement(major: Shifts, minor: Shifts, across: LineEvidence | None = None) -> Displacement:
+    """Return the most probable displacement for the shifts of the major and of the minor lines.
+
+    `across` is the evidence of the lines in the other direction, which were drawn by the same program.
+    """
     for _ in range(2):
         model = _Model(major, minor)
-        hypothesis = _best(model)
+        weights = across or {}
+        hypothesis = max(
+            _hypotheses(model),
+            key=lambda own: own.likelihood + _log_prior(own) + weights.get((own.dpi, own.strays), 0.0),
+        )
         mm, residuals = model.posterior(hypothesis)
         kept = np.abs(residuals) < _MAX_RESIDUAL_MM
         if kept.all():
@@ -86,8 +103,24 @@ def displacement(major: Shifts, minor: Shifts) -> Displacement:
     return Displacement(model.nodes, mm - float(np.median(mm)), hypothesis.dpi)
 
 
+def line_evidence(major: Shifts) -> LineEvidence:
+    """Return how well each resolution explains the shifts of major lines, for the best displacement."""
+    if not len(major):
+        return {}
+    hypotheses = _hypotheses(_Model(major, NO_SHIFTS))
+    best = max(own.likelihood for own in hypotheses)
+    least = best + _MIN_EVIDENCE
+    evidence: LineEvidence = dict.fromkeys([(0, True), *((dpi, False) for dpi in (0, *_RESOLUTIONS))], least)
+    for own in hypotheses:
+        line = own.dpi, own.strays
+        evidence[line] = max(evidence[line], own.likelihood)
+    return {line: value - best for line, value in evidence.items()}
+
+
 class _Hypothesis(NamedTuple):
-    evidence: float
+    """`likelihood` is the logarithm of the marginal likelihood, without a constant."""
+
+    likelihood: float
     covariance: tuple[float, float, bool]
     dpi: int = 0
     phase: float = 0.0
@@ -127,7 +160,7 @@ class _Model:
         paper = _covariance(self.nodes, covariance) + self._long
         return self._response @ paper @ self._response.T + self._noise + self._straying * strays
 
-    def evidences(self, covariance: Values, patterns: Values) -> Values:
+    def likelihoods(self, covariance: Values, patterns: Values) -> Values:
         """Return the logarithms of the likelihood for each pattern (patterns, shifts), without a constant."""
         inverse = np.linalg.inv(covariance)
         residuals = self.mm - patterns
@@ -148,36 +181,42 @@ class _Model:
         return mm, self.mm - patterns - self._response @ mm - offsets
 
 
-def _best(model: _Model) -> _Hypothesis:
-    """Return the hypothesis with the largest evidence."""
+def _log_prior(hypothesis: _Hypothesis) -> float:
+    prior = _RESOLUTIONS.get(hypothesis.dpi, _UNKNOWN_PRIOR if hypothesis.strays else _EXACT_PRIOR)
+    return float(np.log(prior))
+
+
+def _hypotheses(model: _Model) -> list[_Hypothesis]:
+    """Return hypotheses with every covariance: exact lines, straying lines, and the best resolutions.
+
+    The likelihood of a resolution is the mean over its phases. Its phase is the best one.
+    """
     phases = np.arange(_PHASES) / _PHASES
     exact = np.zeros((1, model.mm.size))
     names = [(dpi, float(phase)) for dpi in _RESOLUTIONS for phase in phases]
     patterns = np.concatenate([model.patterns(dpi, phases) for dpi in _RESOLUTIONS])
     coarse = np.max(
-        [model.evidences(model.shift_covariance(covariance), patterns) for covariance in _COARSE], axis=0
+        [model.likelihoods(model.shift_covariance(covariance), patterns) for covariance in _COARSE], axis=0
     )
-    kept = np.argsort(-coarse, kind="stable")[:_KEPT_PATTERNS]
-    finer = [
-        (names[index][0], names[index][1] + part / (4 * _PHASES)) for index in kept for part in (-2, -1, 0, 1)
-    ]
-    tried = np.concatenate([model.patterns(dpi, np.array([phase])) for dpi, phase in finer])
-    priors = np.log([_RESOLUTIONS[dpi] / (4 * _PHASES) for dpi, _ in finer])
+    near = {
+        (dpi, phase + part / (_FINER * _PHASES))
+        for dpi, phase in (names[index] for index in np.argsort(-coarse, kind="stable")[:_KEPT_PATTERNS])
+        for part in range(-_FINER // 2, _FINER // 2)
+    }
+    finer = sorted(near)
+    tried = np.concatenate([exact, *(model.patterns(dpi, np.array([phase])) for dpi, phase in finer)])
     found = []
     for covariance in _COVARIANCES:
-        total = model.shift_covariance(covariance)
-        evidences = model.evidences(total, np.concatenate([exact, tried]))
-        found.append(_Hypothesis(evidences[0] + np.log(_EXACT_PRIOR), covariance))
-        for dpi in {dpi for dpi, _ in finer}:
-            of_dpi = np.flatnonzero([own == dpi for own, _ in finer])
-            values = evidences[1:][of_dpi] + priors[of_dpi]
-            top = int(values.argmax())
-            evidence = float(np.logaddexp.reduce(values))
-            found.append(_Hypothesis(evidence, covariance, dpi, finer[of_dpi[top]][1]))
-        total = model.shift_covariance(covariance, strays=True)
-        evidence = float(model.evidences(total, exact)[0]) + np.log(_UNKNOWN_PRIOR)
-        found.append(_Hypothesis(evidence, covariance, strays=True))
-    return max(found, key=lambda hypothesis: hypothesis.evidence)
+        straying = model.likelihoods(model.shift_covariance(covariance, strays=True), exact)
+        found.append(_Hypothesis(float(straying[0]), covariance, strays=True))
+        likelihoods = model.likelihoods(model.shift_covariance(covariance), tried)
+        found.append(_Hypothesis(float(likelihoods[0]), covariance))
+        for dpi in sorted({dpi for dpi, _ in finer}):
+            own = [index for index, (of, _) in enumerate(finer, 1) if of == dpi]
+            mean = float(np.logaddexp.reduce(likelihoods[own]) - np.log(_FINER * _PHASES))
+            phase = finer[own[int(likelihoods[own].argmax())] - 1][1]
+            found.append(_Hypothesis(mean, covariance, dpi, phase))
+    return found
 
 
 def _snapped(lines_mm: Values, px_per_mm: float, phases: Values) -> Values:
@@ -193,7 +232,7 @@ def _triangles(middles: Values, at: Values, reach: Values | float) -> Values:
 
 
 def _covariance(at_mm: Values, covariance: tuple[float, float, bool]) -> Values:
-    """Return the covariance between positions. The sources are formulas 4.17 and 4.18 of Rasmussen and Williams."""
+    """Return the covariance between positions. Source: Rasmussen and Williams, 4.17 and 4.18."""
     deviation, length, smooth = covariance
     distance = np.abs(at_mm[:, None] - at_mm) / length
     if smooth:
