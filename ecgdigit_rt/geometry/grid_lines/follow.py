@@ -3,23 +3,24 @@
 The mesh is a smooth surface through the major lines. Three kinds of displacement remain along the rows:
 sheet-fed scanners transport the paper unevenly, bent paper deviates from the surface, and the surface follows
 lines that the drawing program snapped to pixels. The displacement that all rows have in common comes from
-both kinds of lines (module `snapping`). What the bands of rows have beyond it comes from the minor lines,
-smoothed by a Wiener filter whose signal power is that of the page itself.
+both kinds of lines (module `snapping`). What the bands of rows have beyond it comes from the major lines
+alone, smoothed by a Wiener filter whose signal power is that of the page itself.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.geometry.grid_lines.major_lines import major_line_shifts
-from ecgdigit_rt.geometry.grid_lines.minor_lines import BLOCK_MM, MinorLines, minor_line_shifts, minor_lines
-from ecgdigit_rt.geometry.grid_lines.profiles import BAND_MM, Box, band_profiles
+from ecgdigit_rt.geometry.grid_lines.major_lines import band_line_shifts, major_line_shifts
+from ecgdigit_rt.geometry.grid_lines.minor_lines import BLOCK_MM, minor_line_shifts
+from ecgdigit_rt.geometry.grid_lines.profiles import BAND_MM, BandProfiles, Box, band_profiles
 from ecgdigit_rt.geometry.grid_lines.shifts import NO_SHIFTS, Shifts
-from ecgdigit_rt.geometry.grid_lines.snapping import displacement, line_evidence
+from ecgdigit_rt.geometry.grid_lines.snapping import NODE_MM, Displacement, displacement, line_evidence
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS
 
@@ -37,19 +38,16 @@ _NATIVE_RESULTANT = 0.9
 image itself is the drawing, and the paper cannot be displaced. Measured: at least 0.96 on drawings, at most
 0.22 on scans and photos."""
 _MIN_COMMON_MM = 0.01  # standard deviation of the common displacement below which the paper is flat
-_MIN_BANDS_MM = 0.009  # the same for the differences between the bands
-_MIN_CLEAR_BANDS, _MIN_CLEAR_TILT = 0.85, 0.75
-"""Minimum fractions of clear shifts for which each band has its own displacement, and for which the lines may
-tilt. Measured: at least 0.9 on most pages, 0.7 on a photo of a screen with moiré, where the bands are
-wrong."""
-_END_BLOCKS = 8  # number of blocks at both ends that do not count for the differences
+_MIN_BANDS_MM = 0.004
+"""The same for the differences between the bands. Measured: at most 0.003 on flat pages."""
+_MIN_CLEAR_BANDS = 0.85  # minimum fraction of clear lines of the bands. Measured: at least 0.89 if visible.
+_END_LINES = 4  # number of lines at both ends that do not count for the differences
 
-_TRUSTED_MM = 0.06  # maximum standard deviation of a shift of a band
-_OUTLIER_MM = 0.06  # maximum difference of a shift from the median around it
-_MIN_ISLAND, _MAX_HOLE = 5, 3  # minimum number of shifts without a gap of more than three blocks
+_NOISE_MM = 0.006  # standard deviation of a shift that is assumed at least
+_INK_QUANTILE, _PAPER_QUANTILE = 0.005, 0.95  # of the grey levels of an image
+_OUTLIER_MM = 0.06  # maximum difference of a shift from the median of the seven lines around it
 _MAX_RESIDUAL_MM = 0.10  # maximum deviation of a shift from the smoothed ones
-_SNAP_MM, _WIENER = 0.008, 1.5
-"""Standard deviation of the snapping within a window, and factor of the noise in the Wiener filter."""
+_WIENER = 1.5  # factor of the noise in the Wiener filter
 _POOL = 1.5  # standard deviation, in coefficients, over which the power of the shifts is averaged
 
 
@@ -68,8 +66,7 @@ def follow_grid_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     major = major_line_shifts(profiles)
     if _is_drawing(mesh, major, (box[1] + box[3]) / 2):
         return mesh
-    lines = minor_lines(profiles)
-    minor = minor_line_shifts(lines)
+    minor = minor_line_shifts(profiles)
     if len(major) < _MIN_MAJOR:
         major = NO_SHIFTS
     if not _is_reliable(minor, major):
@@ -77,12 +74,32 @@ def follow_grid_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     if not len(major) + len(minor):
         return mesh
     across = None if len(minor) else line_evidence(_major_lines_across(mesh, image, box))
-    common = displacement(major, minor, across).at(lines.u_mm)[None]
-    differences = _band_differences(lines, common) if len(minor) else None
-    if differences is None and common.std() < _MIN_COMMON_MM:
+    common = displacement(major, minor, across)
+    differences = None if _is_bilevel(image) else _band_differences(profiles, major)
+    if differences is None and common.mm.std() < _MIN_COMMON_MM:
         return mesh
-    shifts = np.repeat(common, lines.values.shape[1], axis=0)
-    return _displaced(mesh, shifts if differences is None else shifts + differences, box)
+    return _displaced(mesh, common, differences, box[1])
+
+
+def _is_drawing(mesh: Mesh, major: Shifts, v_mm: float) -> bool:
+    """Return whether the major lines are at whole pixels of this very image."""
+    if len(major) < _MIN_MAJOR:
+        return False
+    x, _ = mesh.pixels_from_mm(major.at_mm + major.mm, v_mm)
+    return bool(np.abs(np.exp(2j * np.pi * x).mean()) > _NATIVE_RESULTANT)
+
+
+def _is_bilevel(image: NDArray[np.uint8]) -> bool:
+    """Return whether an image has hardly any grey between ink and paper, like scans in black and white.
+
+    Their lines are at whole pixels of the scanner, which only the mean over all bands averages out.
+    """
+    height, width = image.shape[:2]
+    middle = image[height // 4 : 3 * height // 4 : 2, width // 4 : 3 * width // 4 : 2].min(2)
+    counts = np.cumsum(np.bincount(middle.ravel(), minlength=256)) / middle.size
+    ink, paper = (int(np.searchsorted(counts, quantile)) for quantile in (_INK_QUANTILE, _PAPER_QUANTILE))
+    dark, light = (counts[ink + round(part * (paper - ink))] for part in (0.25, 0.75))
+    return bool(light - dark < dark)
 
 
 def _is_reliable(minor: Shifts, major: Shifts) -> bool:
@@ -106,74 +123,44 @@ def _major_lines_across(mesh: Mesh, image: NDArray[np.uint8], box: Box) -> Shift
     return major_line_shifts(band_profiles(transposed, image, (box[1], box[0], box[3], box[2])))
 
 
-def _is_drawing(mesh: Mesh, major: Shifts, v_mm: float) -> bool:
-    """Return whether the major lines are at whole pixels of this very image."""
-    if len(major) < _MIN_MAJOR:
-        return False
-    x, _ = mesh.pixels_from_mm(major.at_mm + major.mm, v_mm)
-    return bool(np.abs(np.exp(2j * np.pi * x).mean()) > _NATIVE_RESULTANT)
+@dataclass(frozen=True, slots=True)
+class _Differences:
+    """Displacements of the bands beyond the common one: `mm` (bands, lines), from the line at `first_mm`."""
+
+    mm: Values
+    first_mm: float
+
+    def at(self, u_mm: Values, bands: Values) -> Values:
+        """Return the differences (bands, positions), where band 0 is the middle of the first one."""
+        column = np.clip((u_mm - self.first_mm) / STEP_MM, 0, self.mm.shape[1] - 1)
+        grids = np.meshgrid(column, np.clip(bands, 0, len(self.mm) - 1))
+        maps = [grid.astype(np.float32) for grid in grids]
+        return np.asarray(cv2.remap(self.mm, maps[0], maps[1], cv2.INTER_LINEAR))
 
 
-def _band_differences(lines: MinorLines, common: Values) -> Values | None:
-    """Return the shifts (bands, blocks) of each band beyond the common ones, or None if there are none."""
-    start = np.repeat(common, lines.values.shape[1], axis=0)
-    estimates, information = lines.estimate(lines.common.phases(common), start)
-    residuals = estimates - start
-    information = _trusted(residuals, information)
-    seen = np.flatnonzero((information > 0).any(0))
-    if not seen.size:
-        return None
-    first, last = int(seen[0]), int(seen[-1])
-    clear = float((information[:, first : last + 1] > 1 / _TRUSTED_MM**2).mean())
-    if clear < _MIN_CLEAR_TILT:
-        return None
-    differences = _held(_smoothed(residuals, information), first, last)
-    if clear < _MIN_CLEAR_BANDS:
-        differences = _tilt(differences)
-    inner = differences[:, first + _END_BLOCKS : last + 1 - _END_BLOCKS]
-    if not inner.size or (inner - inner.mean(0)).std() < _MIN_BANDS_MM:
-        return None
-    return differences
+def _band_differences(profiles: BandProfiles, major: Shifts) -> _Differences | None:
+    """Return what the bands have beyond the common displacement, or None if the lines are unclear or equal.
 
-
-def _tilt(differences: Values) -> Values:
-    """Return the part of the differences (bands, blocks) that is linear across the bands."""
-    across = np.arange(len(differences)) - (len(differences) - 1) / 2
-    return np.asarray(across[:, None] * (across @ differences) / max(float(across @ across), 1e-9))
-
-
-def _trusted(shifts: Values, information: Values) -> Values:
-    """Return the information of shifts (bands, blocks), reduced or zero where they are not trustworthy.
-
-    Outliers, isolated shifts, and everything beyond the first and the last group of shifts are left out.
+    Snapping is the same in all bands and cancels.
     """
-    found = np.zeros_like(information)
-    for shift, own, out in zip(shifts, information, found, strict=True):
-        clear = own > 1 / _TRUSTED_MM**2
-        index = np.flatnonzero(clear)
-        if index.size < 2 * _MIN_ISLAND:
-            continue
-        near = np.lib.stride_tricks.sliding_window_view(np.pad(shift[index], 4, mode="edge"), 9)
-        is_outlier = np.abs(shift[index] - np.median(near, axis=1)) > _OUTLIER_MM
-        kept = index[~is_outlier]
-        groups = np.split(kept, np.flatnonzero(np.diff(kept) > _MAX_HOLE) + 1)
-        large = [group for group in groups if group.size >= _MIN_ISLAND]
-        if not large:
-            continue
-        inside = slice(large[0][0], large[-1][-1] + 1)
-        out[inside] = np.where(clear[inside], own[inside], 0.1 * own[inside])
-        out[index[is_outlier]] = 0
-    return found
-
-
-def _held(shifts: Values, first: int, last: int) -> Values:
-    """Return shifts with constant values beyond a range of blocks."""
-    index = np.clip(np.arange(shifts.shape[1]), first, last)
-    return shifts[:, index]
+    if not len(major):
+        return None
+    shifts, variance = band_line_shifts(profiles, major)
+    if np.isfinite(variance).mean() < _MIN_CLEAR_BANDS:
+        return None
+    first = float(major.at_mm[0])
+    column = np.round((major.at_mm - first) / STEP_MM).astype(int)
+    filled, information = (np.zeros((len(shifts), column[-1] + 1)) for _ in range(2))
+    filled[:, column], information[:, column] = shifts, 1 / (variance + _NOISE_MM**2)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(filled, ((0, 0), (3, 3)), mode="edge"), 7, axis=1)
+    information[np.abs(filled - np.median(near, axis=2)) > _OUTLIER_MM] = 0
+    differences = _smoothed(filled, information)
+    inner = differences[:, _END_LINES:-_END_LINES]
+    return _Differences(differences, first) if (inner - inner.mean(0)).std() > _MIN_BANDS_MM else None
 
 
 def _smoothed(shifts: Values, information: Values) -> Values:
-    """Smooth shifts (bands, blocks), and again without those that deviate from the first result."""
+    """Smooth shifts (bands, lines), and again without those that deviate from the first result."""
     smooth = _wiener(shifts, information)
     kept = np.where(np.abs(shifts - smooth) > _MAX_RESIDUAL_MM, 0.01 * information, information)
     return _wiener(shifts, kept)
@@ -185,15 +172,21 @@ def _wiener(shifts: Values, information: Values) -> Values:
     around = product / np.maximum(weight, 1e-12)
     own = information / (information + 0.2 * np.median(information[information > 0]))
     filled = own * shifts + (1 - own) * around
-    seen = np.flatnonzero(information.any(0))
-    filled = _held(filled, int(seen[0]), int(seen[-1]))
     filled = filled - np.average(filled, weights=information)
     rows, columns = (_cosines(count) for count in shifts.shape)
     coefficients = rows @ filled @ columns.T
     power = _blurred(coefficients**2, 1.0, _POOL)
-    noise = 1 / float(information.mean()) + _SNAP_MM**2
+    noise = max(1 / float(information.mean()), _variance_of_neighbours(shifts, information))
     gain = np.maximum(0, 1 - _WIENER * noise / np.maximum(power, 1e-12))
     return np.asarray(rows.T @ (coefficients * gain) @ columns)
+
+
+def _variance_of_neighbours(shifts: Values, information: Values) -> float:
+    """Return the variance of the noise of shifts (bands, lines), from differences of neighbours."""
+    both = np.minimum(information[:, 1:], information[:, :-1]) > 0
+    if not both.any():
+        return 0.0
+    return float(np.median(np.abs(np.diff(shifts)[both])) / 0.6745) ** 2 / 2
 
 
 def _blurred(values: Values, across: float, along: float) -> Values:
@@ -212,14 +205,12 @@ def _cosines(count: int) -> Values:
     return np.asarray(matrix)
 
 
-def _displaced(mesh: Mesh, shifts: Values, box: Box) -> Mesh:
-    """Return the mesh with nodes every `BLOCK_MM`, displaced along the rows by shifts (bands, blocks)."""
+def _displaced(mesh: Mesh, common: Displacement, bands: _Differences | None, first_v_mm: float) -> Mesh:
+    """Return the mesh with more nodes, displaced along the rows. The bands begin at `first_v_mm`."""
     u0, v0, u1, v1 = mesh.extent_mm
-    u, v = (np.arange(first, last + 1e-6, BLOCK_MM) for first, last in ((u0, u1), (v0, v1)))
-    column = (u - box[0]) / BLOCK_MM - 0.5
-    row = (v - box[1]) / BAND_MM - 0.5
-    grid_x, grid_y = np.meshgrid(np.clip(column, 0, shifts.shape[1] - 1), np.clip(row, 0, len(shifts) - 1))
-    maps = grid_x.astype(np.float32), grid_y.astype(np.float32)
-    moves = cv2.remap(shifts.astype(np.float32), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    u, v = (np.arange(first, last + 1e-6, NODE_MM) for first, last in ((u0, u1), (v0, v1)))
+    moves = np.repeat(common.at(u)[None], v.size, axis=0)
+    if bands is not None:
+        moves += bands.at(u, (v - first_v_mm) / BAND_MM - 0.5)
     x, y = mesh.pixels_from_mm(u[None] + moves, v[:, None])
-    return dataclasses.replace(mesh, pixels=np.stack([x, y], -1).astype(np.float32), step_mm=BLOCK_MM)
+    return dataclasses.replace(mesh, pixels=np.stack([x, y], -1).astype(np.float32), step_mm=NODE_MM)

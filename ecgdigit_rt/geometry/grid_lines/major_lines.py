@@ -7,6 +7,7 @@ lines.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,26 +33,51 @@ _MAX_SPIKE_MM = (
 
 def major_line_shifts(profiles: BandProfiles) -> Shifts:
     """Return the shifts of all clear major lines from their positions in the mesh, multiples of 5 mm."""
-    half, reach = round(_HALF_MM * PX_PER_MM), round(_REACH_MM * PX_PER_MM)
-    room = (half + reach + 1) / PX_PER_MM
-    first, last = profiles.box[0] + room, profiles.box[2] - room
-    lines = np.arange(np.ceil(first / STEP_MM), np.floor(last / STEP_MM) + 1) * STEP_MM
-    size = round(_MEAN_MM * PX_PER_MM) | 1
-    grey = profiles.common
-    around = np.convolve(np.pad(grey, size // 2, mode="edge"), np.full(size, 1 / size), mode="valid")
-    offsets = np.arange(-half - reach, half + reach + 1) / PX_PER_MM
-    pieces = np.interp(lines[:, None] + offsets, profiles.u_mm, around - grey)
-    found, information, darkness = _matched(pieces, half)
+    lines = _lines_mm(profiles)
+    found, variance = (values[0] for values in _measured(profiles.common[None], profiles, lines))
     before, after = found - np.roll(found, 1), found - np.roll(found, -1)
     is_spike = (before * after > 0) & (np.minimum(np.abs(before), np.abs(after)) > _MAX_SPIKE_MM)
     near = np.lib.stride_tricks.sliding_window_view(np.pad(found, 3, mode="edge"), 7)
-    clear = (
-        (information > 1 / _MAX_STD_MM**2)
-        & (darkness > _MIN_DARKNESS)
-        & (np.abs(found - np.median(near, axis=1)) < _MAX_DEVIATION_MM)
-        & ~is_spike
-    )
-    return Shifts(lines[clear], found[clear], 1 / information[clear])
+    is_far = np.abs(found - np.median(near, axis=1)) > _MAX_DEVIATION_MM
+    return Shifts(lines, found, variance).where(np.isfinite(variance) & ~is_spike & ~is_far)
+
+
+def band_line_shifts(profiles: BandProfiles, common: Shifts) -> tuple[Values, Values]:
+    """Return the shifts of the major lines of each band beyond the common ones, and their variances.
+
+    Both are (bands, lines), for the lines of `common`. Unclear lines have an infinite variance.
+    """
+    shifts, variance = _measured(profiles.grey, profiles, common.at_mm)
+    differences = shifts - common.mm
+    variance[np.abs(differences) > _MAX_DEVIATION_MM] = np.inf
+    return differences, variance
+
+
+def _lines_mm(profiles: BandProfiles) -> Values:
+    """Return the positions of the major lines in the mesh (lines,) whose surroundings are in the profiles."""
+    room = _HALF_MM + _REACH_MM + 1 / PX_PER_MM
+    first, last = profiles.box[0] + room, profiles.box[2] - room
+    return np.asarray(np.arange(np.ceil(first / STEP_MM), np.floor(last / STEP_MM) + 1) * STEP_MM)
+
+
+def _measured(grey: Values, profiles: BandProfiles, lines_mm: Values) -> tuple[Values, Values]:
+    """Return shifts in mm and their variances, (profiles, lines). Unclear lines have an infinite variance.
+
+    `grey` is (profiles, samples) and has the positions of `profiles`.
+    """
+    half, reach = round(_HALF_MM * PX_PER_MM), round(_REACH_MM * PX_PER_MM)
+    size = round(_MEAN_MM * PX_PER_MM) | 1, 1
+    darkness = cv2.blur(grey, size, borderType=cv2.BORDER_REPLICATE) - grey
+    offsets = np.arange(-half - reach, half + reach + 1) / PX_PER_MM
+    at = (lines_mm[:, None] + offsets - profiles.u_mm[0]) * PX_PER_MM
+    index = np.clip(np.floor(at).astype(int), 0, grey.shape[1] - 2)
+    part = at - index
+    pieces = (1 - part) * darkness[:, index] + part * darkness[:, index + 1]
+    found, information, relative = _matched(pieces.reshape(-1, offsets.size), half)
+    is_clear = (information > 1 / _MAX_STD_MM**2) & (relative > _MIN_DARKNESS)
+    variance = np.where(is_clear, 1 / np.maximum(information, 1e-9), np.inf)
+    shape = len(grey), lines_mm.size
+    return found.reshape(shape), variance.reshape(shape)
 
 
 def _matched(pieces: Values, half: int) -> tuple[Values, Values, Values]:

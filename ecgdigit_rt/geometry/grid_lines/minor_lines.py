@@ -23,6 +23,7 @@ Complex = NDArray[np.complex128]
 BLOCK_MM = 2.5  # distance between shifts
 WINDOW_MM = 5.0  # half width of the triangular window of a shift
 _HARMONICS = (1, 2, 3)  # cycles per mm. Lines of 0.1 to 0.3 mm have hardly any more.
+_TURNS = 2 * np.pi * np.array(_HARMONICS)[:, None]  # radians per mm
 _NOISE_OFFSETS = (-0.41, -0.31, 0.31, 0.41)  # cycles per mm from a harmonic, between those of the major lines
 _MAJOR_MM = 0.6  # half width of the mask around each major line
 _MIN_STD_MM = 0.012  # standard deviation of a shift that is assumed at least: the snapping of single lines
@@ -38,52 +39,59 @@ _MAX_DEVIATION_MM = 0.08  # maximum difference from the median of five blocks
 
 
 @dataclass(frozen=True, slots=True)
-class MinorLines:
-    """Harmonics of the minor lines in each window, and the power of the noise: (harmonics, bands, blocks)."""
+class _Harmonics:
+    """Harmonics of the minor lines in each window, and the power of the noise: (harmonics, blocks)."""
 
     values: Complex
     noise: Values
-    first_mm: float
-
-    @property
-    def u_mm(self) -> Values:
-        """Middles of the blocks (blocks,)."""
-        return np.asarray(self.first_mm + BLOCK_MM * (np.arange(self.values.shape[2]) + 0.5))
-
-    @property
-    def common(self) -> MinorLines:
-        """Harmonics of all bands together, as one band."""
-        return MinorLines(self.values.sum(1, keepdims=True), self.noise.sum(1, keepdims=True), self.first_mm)
 
     def phases(self, shifts: Values) -> Values:
-        """Return the phases (harmonics, 1, 1) of lines without a shift. `shifts` is (bands, blocks)."""
-        orders = np.array(_HARMONICS)[:, None, None]
-        total = self.values * np.abs(self.values) * np.exp(2j * np.pi * orders * shifts)
-        return np.asarray(np.angle(total.sum((1, 2), keepdims=True)))
+        """Return the phases (harmonics, 1) of lines without a shift. `shifts` is (blocks,)."""
+        total = self.values * np.abs(self.values) * np.exp(1j * _TURNS * shifts)
+        return np.asarray(np.angle(total.sum(1, keepdims=True)))
 
-    def estimate(self, phases: Values, start: Values) -> tuple[Values, Values]:
-        """Return the shifts in mm and their information in 1/mm², (bands, blocks), near the shifts `start`.
+    def estimate(self, phases: Values) -> tuple[Values, Values]:
+        """Return the shifts in mm and their information in 1/mm², (blocks,).
 
         The most likely shift on a fine grid is refined by a step to the maximum. The information is the
         inverse of the variance of a phase with this noise (Cramér-Rao bound).
         """
-        noise = np.maximum(self.noise, np.median(self.noise, axis=(1, 2), keepdims=True))
+        noise = np.maximum(self.noise, np.median(self.noise, axis=1, keepdims=True))
         ratios = np.maximum(np.abs(self.values) ** 2 / np.maximum(noise, 1e-9) - 1, 0)
-        turns = 2 * np.pi * np.array(_HARMONICS)[:, None, None]
-        differences = np.angle(self.values * np.exp(1j * (turns * start - phases)))
-        likelihoods = [(ratios * np.cos(differences + turns * offset)).sum(0) for offset in _OFFSETS_MM]
+        differences = np.angle(self.values * np.exp(-1j * phases))
+        likelihoods = [(ratios * np.cos(differences + _TURNS * offset)).sum(0) for offset in _OFFSETS_MM]
         offsets = _OFFSETS_MM[np.argmax(likelihoods, axis=0)]
-        left = differences + turns * offsets
-        left = (left + np.pi) % (2 * np.pi) - np.pi
-        weights = 2 * ratios * turns**2 * (np.abs(left) < _MAX_PHASE)
+        left = (differences + _TURNS * offsets + np.pi) % (2 * np.pi) - np.pi
+        weights = 2 * ratios * _TURNS**2 * (np.abs(left) < _MAX_PHASE)
         information = weights.sum(0)
-        steps = (weights * left / -turns).sum(0) / np.maximum(information, 1e-9)
-        shifts = start + offsets + steps
-        return shifts, np.minimum(information, 1 / _MIN_STD_MM**2)
+        steps = (weights * left / -_TURNS).sum(0) / np.maximum(information, 1e-9)
+        return offsets + steps, np.minimum(information, 1 / _MIN_STD_MM**2)
 
 
-def minor_lines(profiles: BandProfiles) -> MinorLines:
-    """Demodulate the profiles, without the major lines, which are at multiples of 5 mm."""
+def minor_line_shifts(profiles: BandProfiles) -> Shifts:
+    """Return the shifts that the minor lines of all bands have in common, at every second block.
+
+    The windows of every second block cover the paper once.
+    """
+    values, noise = _demodulated(profiles)
+    common = _Harmonics(values.sum(1), noise.sum(1))
+    shifts, information = common.estimate(common.phases(np.zeros(values.shape[2])))
+    for _ in range(2):
+        shifts, information = common.estimate(common.phases(shifts))
+    coherence = np.abs(common.values[0]) / np.maximum(np.abs(values[0]).sum(0), 1e-9)
+    low, high = _COHERENCE
+    information = information * np.clip((coherence - low) / (high - low), 0, 1)
+    kept = _consistent(shifts, information > 1 / _MAX_STD_MM**2)
+    kept[1::2] = False
+    u_mm = np.asarray(profiles.box[0] + BLOCK_MM * (np.arange(shifts.size) + 0.5), np.float64)
+    return Shifts(u_mm[kept], shifts[kept], 1 / information[kept])
+
+
+def _demodulated(profiles: BandProfiles) -> tuple[Complex, Values]:
+    """Return the harmonics of the minor lines, and the power of the noise, (harmonics, bands, blocks).
+
+    The major lines, which are at multiples of 5 mm, are masked.
+    """
     bands, samples = profiles.grey.shape
     u = profiles.u_mm
     mask = (np.abs((u + STEP_MM / 2) % STEP_MM - STEP_MM / 2) >= _MAJOR_MM).astype(np.float64)[None]
@@ -95,7 +103,7 @@ def minor_lines(profiles: BandProfiles) -> MinorLines:
     at = (np.arange(blocks * length) + 0.5) / PX_PER_MM
     window = np.array([[0.25, 0.5, 0.25]])
 
-    def demodulated(frequency: float) -> Complex:
+    def windows(frequency: float) -> Complex:
         turned = lines[:, : at.size] * np.exp(-2j * np.pi * frequency * at)
         sums = turned.reshape(bands, blocks, length).sum(2)
         parts = [
@@ -103,33 +111,12 @@ def minor_lines(profiles: BandProfiles) -> MinorLines:
         ]
         return np.asarray(parts[0] + 1j * parts[1])
 
-    values = np.stack([demodulated(order) for order in _HARMONICS])
-    noise = np.stack(
-        [
-            np.mean([np.abs(demodulated(order + offset)) ** 2 for offset in _NOISE_OFFSETS], axis=0)
-            for order in _HARMONICS
-        ]
-    )
-    return MinorLines(values, noise, profiles.box[0])
-
-
-def minor_line_shifts(lines: MinorLines) -> Shifts:
-    """Return the shifts that the minor lines of all bands have in common, at every second block.
-
-    The windows of every second block cover the paper once.
-    """
-    common = lines.common
-    start = np.zeros(common.values.shape[1:])
-    shifts, information = start, start
-    for _ in range(3):
-        shifts, information = common.estimate(common.phases(shifts), start)
-    amplitudes = np.abs(lines.values[0]).sum(0)
-    coherence = np.abs(common.values[0, 0]) / np.maximum(amplitudes, 1e-9)
-    low, high = _COHERENCE
-    found, weight = shifts[0], information[0] * np.clip((coherence - low) / (high - low), 0, 1)
-    kept = _consistent(found, weight > 1 / _MAX_STD_MM**2)
-    kept[1::2] = False
-    return Shifts(common.u_mm[kept], found[kept], 1 / weight[kept])
+    values = np.stack([windows(order) for order in _HARMONICS])
+    powers = [
+        np.mean([np.abs(windows(order + offset)) ** 2 for offset in _NOISE_OFFSETS], axis=0)
+        for order in _HARMONICS
+    ]
+    return values, np.stack(powers)
 
 
 def _consistent(shifts: Values, clear: NDArray[np.bool_]) -> NDArray[np.bool_]:

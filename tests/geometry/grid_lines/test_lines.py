@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.geometry.grid_lines.major_lines import major_line_shifts
-from ecgdigit_rt.geometry.grid_lines.minor_lines import minor_line_shifts, minor_lines
+from ecgdigit_rt.geometry.grid_lines.minor_lines import minor_line_shifts
 from ecgdigit_rt.geometry.grid_lines.profiles import PX_PER_MM, BandProfiles
 
 Values = NDArray[np.float64]
@@ -43,11 +43,11 @@ def test_major_lines_are_measured_to_a_hundredth_of_a_millimetre() -> None:
 
 
 def test_minor_lines_are_measured_without_the_major_ones() -> None:
-    found = minor_line_shifts(minor_lines(profiles(major=60, minor=15)))
+    found = minor_line_shifts(profiles(major=60, minor=15))
     error = found.mm - wander(found.at_mm)
     assert len(found) > 40
     assert (error - error.mean()).std() < 0.012
-    assert not len(minor_line_shifts(minor_lines(profiles(major=60, minor=0))))
+    assert not len(minor_line_shifts(profiles(major=60, minor=0)))
 
 
 def test_a_wrong_major_line_is_left_out() -> None:
@@ -61,4 +61,4 @@ def test_a_wrong_major_line_is_left_out() -> None:
 def test_noise_has_no_lines() -> None:
     empty = profiles(major=0, minor=0)
     assert len(major_line_shifts(empty)) < 10
-    assert not len(minor_line_shifts(minor_lines(empty)))
+    assert not len(minor_line_shifts(empty))
