@@ -28,10 +28,10 @@ Values = NDArray[np.float64]
 
 _MIN_LENGTH_MM = 150.0
 _MIN_MAJOR, _MIN_MINOR = 25, 18  # minimum numbers of clear shifts
-_MAX_DISAGREEMENT_MM = 0.06
-"""Median difference between the shifts of both kinds of lines above which the minor ones are those of
-something else. Moiré on photos of screens reaches 0.1 mm. Major lines at whole pixels of 150 dpi differ by
-0.04 mm."""
+_MAX_DIFFERENCE_MM, _MAX_MEDIAN_DIFFERENCE_MM = 0.1, 0.045
+"""Maximum difference between the shifts of both kinds of lines, and maximum of its median. Moiré on photos of
+screens has more. Major lines at whole pixels of 200 dpi differ by up to 0.064 mm, and by 0.032 mm in the
+median."""
 _MIN_CLEAR_ALONE = 0.8  # minimum fraction of clear shifts of minor lines on paper without major ones
 _NATIVE_RESULTANT = 0.9
 """Concentration of the line positions within a pixel (length of the mean of unit vectors) above which the
@@ -66,11 +66,9 @@ def follow_grid_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     major = major_line_shifts(profiles)
     if _is_drawing(mesh, major, (box[1] + box[3]) / 2):
         return mesh
-    minor = minor_line_shifts(profiles)
     if len(major) < _MIN_MAJOR:
         major = NO_SHIFTS
-    if not _is_reliable(minor, major):
-        minor = NO_SHIFTS
+    minor = _reliable(minor_line_shifts(profiles), major)
     if not len(major) + len(minor):
         return mesh
     across = None if len(minor) else line_evidence(_major_lines_across(mesh, image, box))
@@ -102,18 +100,22 @@ def _is_bilevel(image: NDArray[np.uint8]) -> bool:
     return bool(light - dark < dark)
 
 
-def _is_reliable(minor: Shifts, major: Shifts) -> bool:
-    """Return whether the shifts of the minor lines are those of lines: they agree with the major lines.
+def _reliable(minor: Shifts, major: Shifts) -> Shifts:
+    """Return the shifts of the minor lines that agree with the major lines, or none if most do not.
 
     Without major lines, they must be clear over most of a long stretch of paper.
     """
     if len(minor) < _MIN_MINOR:
-        return False
-    if len(major):
-        difference = minor.mm - np.interp(minor.at_mm, major.at_mm, major.mm)
-        return float(np.median(np.abs(difference - np.median(difference)))) < _MAX_DISAGREEMENT_MM
-    length = float(minor.at_mm[-1] - minor.at_mm[0])
-    return length > _MIN_LENGTH_MM and len(minor) > _MIN_CLEAR_ALONE * length / (2 * BLOCK_MM)
+        return NO_SHIFTS
+    if not len(major):
+        length = float(minor.at_mm[-1] - minor.at_mm[0])
+        is_clear = len(minor) > _MIN_CLEAR_ALONE * length / (2 * BLOCK_MM)
+        return minor if is_clear and length > _MIN_LENGTH_MM else NO_SHIFTS
+    differences = minor.mm - np.interp(minor.at_mm, major.at_mm, major.mm)
+    differences = np.abs(differences - np.median(differences))
+    if np.median(differences) > _MAX_MEDIAN_DIFFERENCE_MM:
+        return NO_SHIFTS
+    return minor.where(differences < _MAX_DIFFERENCE_MM)
 
 
 def _major_lines_across(mesh: Mesh, image: NDArray[np.uint8], box: Box) -> Shifts:
