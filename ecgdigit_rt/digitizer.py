@@ -346,6 +346,11 @@ class Digitizer:
             raise ValueError("digitize_steps requires method='networks'")  # noqa: TRY004
         return self._method.reader(self.threads).run(image, source, observer, words)
 
+    @property
+    def is_accelerated(self) -> bool:
+        """True if the networks run on a device with its own memory, such as a GPU."""
+        return self._method.is_accelerated
+
     def network_threads(self, pages: int) -> int:
         """Return the number of CPU threads that each network uses in a run of `pages` pages.
 

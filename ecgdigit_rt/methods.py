@@ -45,7 +45,8 @@ class Method(Protocol):
     """Digitization method. It creates page readers.
 
     `device` and `models` are descriptions for display, and `notes` are remarks for the user. `identity`
-    describes the software, the models and the device, which together affect the results.
+    describes the software, the models and the device, which together affect the results. `is_accelerated` is
+    true if the networks run on a device with its own memory.
     """
 
     @property
@@ -59,6 +60,9 @@ class Method(Protocol):
 
     @property
     def identity(self) -> Mapping[str, str]: ...  # noqa: D102
+
+    @property
+    def is_accelerated(self) -> bool: ...  # noqa: D102
 
     def reader(self, threads: int) -> PageReader:
         """Return a page reader whose networks, if it has any, use `threads` CPU threads each."""
@@ -88,7 +92,7 @@ class NeuralMethod:
         self._opening = Lock()
         self._opened = ExitStack()
         size_mb = sum(len(graph) for graph in self._family.graphs.values()) / 1e6
-        self.device, self.notes = str(opener), opener.notes
+        self.device, self.notes, self.is_accelerated = str(opener), opener.notes, opener.is_accelerator
         self.models = f"{self._family} ({size_mb:.1f} MB)"
         weights = sha256(b"".join(self._family.graphs[stage] for stage in STAGES)).hexdigest()
         self.identity: Mapping[str, str] = {
@@ -136,6 +140,7 @@ class ClassicalMethod:
     models = "none"
     notes = ("no text is read: rows and pulses determine layout, speed and gain unless they are specified",)
     identity: Mapping[str, str] = {"software": _SOFTWARE, "models": "none"}
+    is_accelerated = False
 
     def __init__(self, overrides: LayoutOverrides, options: AssemblyOptions) -> None:
         provenance = Provenance(_SOFTWARE, self.models, self.device)

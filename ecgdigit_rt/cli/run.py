@@ -40,6 +40,7 @@ from ecgdigit_rt.cli.run_options import (
     Timeout,
     Tta,
     TtaName,
+    Workers,
 )
 from ecgdigit_rt.decode.limits import MAX_PIXELS
 
@@ -72,6 +73,7 @@ def run(
     max_pixels: MaxPixels = MAX_PIXELS,
     only_failed: OnlyFailed = False,
     restart: Restart = False,
+    workers: Workers = None,
     isolate: Isolate = False,
     timeout: Timeout = None,
     cluster: ClusterAddress = None,
@@ -110,8 +112,8 @@ def run(
         raise typer.BadParameter("--gpu-fraction needs --cluster")
     with stop_signals() as stop:
         request = RunRequest(
-            inputs, out, form, test, overlay, DigitizeOptions(*options), threads, isolate, timeout,
-            only_failed, restart,
+            inputs, out, form, test, overlay, DigitizeOptions(*options), threads, workers, isolate,
+            timeout, only_failed, restart,
         )  # fmt: skip
         outcome = execute_run(request, RunMessages(), stop)
     _print_outcome(outcome, out)

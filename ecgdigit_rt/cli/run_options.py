@@ -117,9 +117,21 @@ Restart = Annotated[
         "--restart", help="Discard the results of an earlier run with the same --out, and start over."
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Number of worker processes that digitize pages. 1: only this process. Default: in long runs on "
+        "a CPU, one per thread, as far as the memory suffices.",
+    ),
+]
 Isolate = Annotated[
     bool,
-    typer.Option("--isolate", help="Digitize in worker processes, so that a crash affects only one page."),
+    typer.Option(
+        "--isolate", help="Always digitize in worker processes, so that a crash affects only one page."
+    ),
 ]
 Timeout = Annotated[
     float | None,

@@ -22,6 +22,7 @@ from ecgdigit_rt.runs.output_target import OutputTarget, output_target
 from ecgdigit_rt.runs.report import Report, write_report
 from ecgdigit_rt.runs.result_store import open_store
 from ecgdigit_rt.runs.resume import ResumableRun, open_or_resume
+from ecgdigit_rt.runs.worker_processes import ProcessDigitizer, worker_count
 
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer
@@ -60,8 +61,9 @@ class RunRequest:
     """Inputs, output and options of a run, as specified by the user.
 
     `inputs` are files, folders, globs or `-`. `out`, `form` and `test` are the values of --out, --format and
-    --test. `overlay` is the folder of overlays, or None for no overlays. If `isolate`, pages are digitized in
-    worker processes. `timeout_s` is the time limit per page; a limit implies `isolate`. If `only_failed`,
+    --test. `overlay` is the folder of overlays, or None for no overlays. `workers` is the number of worker
+    processes, or None if it is chosen. If `isolate`, pages are always digitized in worker processes.
+    `timeout_s` is the time limit per page; a limit implies `isolate`. If `only_failed`,
     only pages that failed in an earlier run are digitized. If `restart`, the results of an earlier run are
     discarded.
     """
@@ -73,6 +75,7 @@ class RunRequest:
     overlay: Path | None = None
     options: DigitizeOptions = field(default_factory=DigitizeOptions)
     threads: int | None = None
+    workers: int | None = None
     isolate: bool = False
     timeout_s: float | None = None
     only_failed: bool = False
@@ -156,19 +159,20 @@ def execute_run(request: RunRequest, observer: RunObserver, stop: Callable[[], b
     observer.on_digitizer(digitizer)
     report = Report([str(page.path) for page in skipped], digitizer.device, digitizer.models)
     network_threads = digitizer.network_threads(sum(job.page is not None for job in jobs))
-    page_digitizer = _page_digitizer(request, digitizer)
+    page_digitizer = _page_digitizer(request, digitizer, sum(job.page is not None for job in jobs))
     plan = RunPlan(request, target, writer, jobs, page_digitizer, network_threads, stop)
     if target.is_stream:
         return _run_to_stream(plan, report, observer)
     return _run_to_file(plan, report, digitizer.identity, observer)
 
 
-def _page_digitizer(request: RunRequest, digitizer: Digitizer) -> PageDigitizer:
-    if not request.isolate and request.timeout_s is None:
+def _page_digitizer(request: RunRequest, digitizer: Digitizer, pages: int) -> PageDigitizer:
+    """Return the digitizer, or one with the same options that digitizes pages in worker processes."""
+    isolate = request.isolate or request.timeout_s is not None
+    workers = worker_count(request.workers, digitizer, pages, isolate=isolate)
+    if not workers:
         return digitizer
-    from ecgdigit_rt.runs.isolation import IsolatedDigitizer
-
-    return IsolatedDigitizer(request.options.page_digitizer, digitizer.threads, request.timeout_s)
+    return ProcessDigitizer(request.options.page_digitizer, workers, request.timeout_s)
 
 
 def _create_overlay_folder(folder: Path | None) -> None:

@@ -29,9 +29,9 @@ from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.formats.submission_csv import read_submission
 from ecgdigit_rt.plots.overlay import WARNING
 from ecgdigit_rt.results import Digitized, PageRef, failed_from_error
-from ecgdigit_rt.runs.isolation import IsolatedDigitizer
 from ecgdigit_rt.runs.report import LISTED, Report, page_report
 from ecgdigit_rt.runs.summary import summary_lines
+from ecgdigit_rt.runs.worker_processes import ProcessDigitizer
 
 NAMES = ("01_clear", "02_doubt", "03_clear")
 SENTENCES = "; ".join(map(str, DOUBTS))
@@ -167,7 +167,7 @@ def test_every_list_of_the_summary_is_limited_separately() -> None:
 
 
 def test_doubts_pass_between_processes() -> None:
-    (result,) = IsolatedDigitizer(open_doubtful_digitizer, threads=1).digitize_many([PageRef(Path("a"))], 1)
+    (result,) = ProcessDigitizer(open_doubtful_digitizer, workers=1).digitize_many([PageRef(Path("a"))], 1)
     assert isinstance(result, Digitized)
     assert result.doubts == DOUBTS
     assert result.status == "doubtful"

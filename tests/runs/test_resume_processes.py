@@ -17,8 +17,8 @@ from scripted_digitizer import ROOT, install_scripted_digitizer, write_scripted_
 
 from ecgdigit_rt.errors import WorkerDied
 from ecgdigit_rt.results import Digitized, Failed, PageRef, Result
-from ecgdigit_rt.runs.isolation import IsolatedDigitizer
 from ecgdigit_rt.runs.options import DigitizeOptions
+from ecgdigit_rt.runs.worker_processes import ProcessDigitizer
 
 NAMES = [f"p{number:02d}" for number in range(9)]
 TARGETS = ("s.csv", "s.parquet", "csv", "dicom")
@@ -184,7 +184,7 @@ def test_page_that_ends_its_process_fails_alone(runs: Runs) -> None:
 
 
 def test_worker_that_ends_between_pages_fails_no_page(tmp_path: Path) -> None:
-    digitizer = IsolatedDigitizer(open_stub, threads=1)
+    digitizer = ProcessDigitizer(open_stub, workers=1)
     outcomes = []
     for result in digitizer.digitize_many([PageRef(Path(name)) for name in ("a", "b", "c", "d")], 1):
         assert isinstance(result, Failed)
@@ -203,7 +203,7 @@ def test_isolated_results_are_bit_identical(network_threads: int) -> None:
     pages = [PageRef(path) for path in sorted((ROOT / "examples").glob("*.jpg"))[:2]]
     options = DigitizeOptions()
     inside = options.digitizer(2).digitize_many(pages, network_threads=network_threads)
-    isolated = IsolatedDigitizer(options.page_digitizer, threads=2).digitize_many(pages, network_threads)
+    isolated = ProcessDigitizer(options.page_digitizer, workers=2).digitize_many(pages, network_threads)
     for expected, actual in zip(inside, isolated, strict=True):
         assert isinstance(expected, Digitized)
         assert isinstance(actual, Digitized)
@@ -225,7 +225,7 @@ def open_and_exit(threads: int) -> Callable[[PageRef], Result]:
 
 def test_workers_that_cannot_start_end_the_run() -> None:
     with pytest.raises(WorkerDied, match="ended 3 times"):
-        list(IsolatedDigitizer(open_and_exit, threads=1).digitize_many([PageRef(Path("a"))], 1))
+        list(ProcessDigitizer(open_and_exit, workers=1).digitize_many([PageRef(Path("a"))], 1))
 
 
 def test_workers_end_with_a_killed_run(runs: Runs) -> None:

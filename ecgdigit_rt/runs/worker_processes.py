@@ -1,8 +1,9 @@
-"""Digitization in worker processes: if a process ends unexpectedly, only the page in progress fails.
+"""Digitization in worker processes: all cores are busy, and a crash affects only the page in progress.
 
-A crash in native code or the system's out-of-memory killer ends a process without a Python exception. Each
-worker process is managed by a `ProcessPoolExecutor` with a single process. The executor starts the process,
-transfers pages and results, and reports when the process has ended.
+Threads of one process wait for each other, because Python code runs in only one of them at a time. Processes
+do not. A crash in native code or the system's out-of-memory killer ends a process without a Python exception.
+Each worker process is managed by a `ProcessPoolExecutor` with a single process. The executor starts the
+process, transfers pages and results, and reports when the process has ended.
 """
 
 from __future__ import annotations
@@ -18,14 +19,24 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from threading import Thread
+from typing import TYPE_CHECKING
 
+from ecgdigit_engine.memory import available_memory
 from ecgdigit_rt.errors import PageCrashed, PageTimedOut, WorkerDied
 from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 
+if TYPE_CHECKING:
+    from ecgdigit_rt.digitizer import Digitizer
+
 _MAX_STARTS = 3
 """Maximum number of attempts to start a worker process. It is more than one, because a memory shortage may be
 temporary. Hand-picked, not tuned."""
+
+_MIN_PAGES_PER_WORKER = 10
+"""Minimum number of pages per worker from which a run uses worker processes by default, because a process
+takes one to two seconds to start."""
+_WORKER_BYTES = 6e8  # memory of a worker that digitizes scans of A4
 
 DigitizePage = Callable[[PageRef], Result]
 """Page digitizer: a function that digitizes one page."""
@@ -34,29 +45,47 @@ OpenPageDigitizer = Callable[[int], DigitizePage]
 it must be picklable."""
 
 
-class IsolatedDigitizer:
-    """Digitizer that runs every page in a worker process.
+def worker_count(requested: int | None, digitizer: Digitizer, pages: int, *, isolate: bool) -> int:
+    """Return the number of worker processes of a run, or 0 if its pages are digitized in this process.
 
-    The number of workers equals the number of pages that a `Digitizer` with the same `threads` digitizes in
-    parallel. The results equal those of `Digitizer`, except that a page whose process crashes or exceeds the
-    time limit gives `Failed`. Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`.
+    `requested` is the number that the user specified, if any. With `isolate` there is at least one. By
+    default, long runs on a CPU use one process per page in parallel, as far as the memory suffices. A GPU is
+    fed by the threads of one process.
+    """
+    if requested is not None:
+        count = min(requested, pages)
+        return count if count > 1 else int(isolate)
+    parallel = digitizer.threads // digitizer.network_threads(pages)
+    memory = available_memory()
+    if memory is not None:
+        parallel = min(parallel, int(memory / _WORKER_BYTES))
+    if isolate:
+        return max(1, parallel)
+    is_worth_it = parallel > 1 and pages >= _MIN_PAGES_PER_WORKER * parallel
+    return parallel if is_worth_it and not digitizer.is_accelerated else 0
+
+
+class ProcessDigitizer:
+    """Digitizer that digitizes pages in `workers` processes.
+
+    The results equal those of `Digitizer`, except that a page whose process crashes or exceeds the time limit
+    gives `Failed`. Satisfies `ecgdigit_rt.runs.jobs.PageDigitizer`.
     """
 
     def __init__(
-        self, open_digitizer: OpenPageDigitizer, threads: int, timeout_s: float | None = None
+        self, open_digitizer: OpenPageDigitizer, workers: int, timeout_s: float | None = None
     ) -> None:
         """`open_digitizer` is called in each process. `timeout_s` is the time limit per page, if any."""
-        self._open_digitizer, self._threads, self._timeout_s = open_digitizer, threads, timeout_s
+        self._open_digitizer, self._workers, self._timeout_s = open_digitizer, workers, timeout_s
 
     def digitize_many(self, pages: Iterable[PageRef], network_threads: int) -> Iterator[Result]:
         """Yield one result per page, in the same order. The result of a failed page is `Failed`.
 
         Raises WorkerDied if a worker process repeatedly fails to start.
         """
-        count = max(1, self._threads // network_threads)
         workers = [
             WorkerProcess(partial(self._open_digitizer, network_threads), self._timeout_s)
-            for _ in range(count)
+            for _ in range(self._workers)
         ]
         idle: SimpleQueue[WorkerProcess] = SimpleQueue()
         for worker in workers:
@@ -70,7 +99,7 @@ class IsolatedDigitizer:
                 idle.put(worker)
 
         try:
-            yield from ordered_map(digitize, pages, count)
+            yield from ordered_map(digitize, pages, self._workers)
         finally:
             for worker in workers:
                 worker.close()
