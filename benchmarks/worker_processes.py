@@ -100,7 +100,7 @@ def main() -> None:
                 str(out),
                 "--restart",
             ]
-            runs[name].append(measure([*command, *options], out, cpus))
+            runs[name].append(measure([*command, "--restart", *options], out, cpus))
             last = runs[name][-1]
             sys.stdout.write(f"{name:16} {pages / last.seconds:6.2f} pages/s  {last.peak_mb:6.0f} MB\n")
             sys.stdout.flush()
