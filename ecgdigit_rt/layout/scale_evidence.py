@@ -27,7 +27,7 @@ from ecgdigit_rt.stages import GAINS, SPEEDS, STANDARD_GAIN_MM_MV, STANDARD_SPEE
 
 Values = NDArray[np.float64]
 
-_SPEED_PRIOR: Mapping[float, float] = {STANDARD_SPEED_MM_S: 0.0, 12.5: -3.7, 50.0: -1.5}
+_SPEED_PRIOR: Mapping[float, float] = {STANDARD_SPEED_MM_S: 0.0, 12.5: -3.0, 50.0: -1.5}
 _GAIN_PRIOR: Mapping[float, float] = {STANDARD_GAIN_MM_MV: 0.0, 5.0: -1.0, 20.0: -2.0}
 """Logarithms of the frequencies relative to the standard value. Other values are rarer on real pages, but a
 wrong standard value must not remain without a doubt."""
