@@ -87,20 +87,11 @@ def main() -> None:
     pages = sum(path.suffix in (".png", ".jpg") for path in arguments.pages.iterdir())
     runs: dict[str, list[Measurement]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "signals.csv"
 
         def run(name: str, python: str, *options: str, cpus: set[int] | None = None) -> None:
-            command = [
-                python,
-                "-m",
-                "ecgdigit_rt",
-                "run",
-                str(arguments.pages),
-                "--out",
-                str(out),
-                "--restart",
-            ]
-            runs[name].append(measure([*command, "--restart", *options], out, cpus))
+            out = Path(folder) / f"{name} {len(runs[name])}.csv"
+            command = [python, "-m", "ecgdigit_rt", "run", str(arguments.pages), "--out", str(out)]
+            runs[name].append(measure([*command, *options], out, cpus))
             last = runs[name][-1]
             sys.stdout.write(f"{name:16} {pages / last.seconds:6.2f} pages/s  {last.peak_mb:6.0f} MB\n")
             sys.stdout.flush()

@@ -11,7 +11,6 @@ from itertools import chain, islice
 from types import TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from ecgdigit_rt.decode.sources import DecodablePage, Source, page_from_source, 
 from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood
 from ecgdigit_rt.layout.catalog import plan_from_text
 from ecgdigit_rt.layout.match import LayoutOverrides
+from ecgdigit_rt.library_threads import single_library_threads
 from ecgdigit_rt.methods import ClassicalMethod, Method, NeuralMethod, PageReader, vector_pipeline
 from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.ordered_map import ordered_map
@@ -415,14 +415,10 @@ class Digitizer:
 
     def _in_parallel(self, pages: Iterable[DecodablePage]) -> Iterator[Result]:
         self._check_open()
-        previous_threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
+        with single_library_threads():
             yield from ordered_map(
                 lambda page: self._result(page, partial(self._prepared, page), 1), pages, self.threads
             )
-        finally:
-            cv2.setNumThreads(previous_threads)
 
     def _prepared(self, page: DecodablePage) -> _Prepared:
         """Digitize the lines of a page, or decode its picture. Raises InputError, SetupError or PageError."""

@@ -44,13 +44,13 @@ class DigitizeOptions:
         """Return a function that digitizes one page. To be called in a worker process.
 
         The results of the function equal those of `Digitizer.digitize_many` with `network_threads=threads`.
-        If `threads` is 1, OpenCV is limited to one thread in the whole process. Raises the same errors as
+        If `threads` is 1, numerical libraries are limited to one thread in the whole process. Raises the same errors as
         `Digitizer`.
         """
-        import cv2
+        from ecgdigit_rt.library_threads import limit_library_threads
 
         if threads == 1:
-            cv2.setNumThreads(1)
+            limit_library_threads()
         digitizer = self.digitizer(threads)
         return lambda page: next(digitizer.digitize_many([page], network_threads=threads))
 
