@@ -1,4 +1,5 @@
-"""Threads of numerical libraries: where pages are digitized in parallel, each library call uses one thread."""
+"""Threads of numerical libraries: where pages are digitized in parallel, each library call uses one
+thread."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ class DigitizeOptions:
         """Return a function that digitizes one page. To be called in a worker process.
 
         The results of the function equal those of `Digitizer.digitize_many` with `network_threads=threads`.
-        If `threads` is 1, numerical libraries are limited to one thread in the whole process. Raises the same errors as
-        `Digitizer`.
+        If `threads` is 1, numerical libraries are limited to one thread in the whole process. Raises the same
+        errors as `Digitizer`.
         """
         from ecgdigit_rt.library_threads import limit_library_threads
 

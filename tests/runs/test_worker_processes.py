@@ -21,7 +21,7 @@ def digitizer(threads: int, *, is_accelerated: bool = False) -> Digitizer:
         is_accelerated=is_accelerated,
         network_threads=lambda pages: 1 if pages >= 3 * threads else threads,
     )
-    return cast(Digitizer, stub)
+    return cast("Digitizer", stub)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.geometry.grid_lines.major_lines import band_line_shifts, major_line_shifts
 from ecgdigit_rt.geometry.grid_lines.minor_lines import BLOCK_MM, minor_line_shifts
-from ecgdigit_rt.geometry.grid_lines.profiles import BAND_MM, BandProfiles, Box, band_profiles
+from ecgdigit_rt.geometry.grid_lines.profiles import (
+    BAND_MM,
+    BandProfiles,
+    Box,
+    band_profiles,
+    darkest_channel,
+)
 from ecgdigit_rt.geometry.grid_lines.shifts import NO_SHIFTS, Shifts
 from ecgdigit_rt.geometry.grid_lines.snapping import NODE_MM, Displacement, displacement, line_evidence
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
@@ -62,7 +68,8 @@ def follow_grid_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     box = u0 + margin, v0 + margin, u1 - margin, v1 - margin
     if box[2] - box[0] < _MIN_LENGTH_MM or box[3] - box[1] < BAND_MM:
         return mesh
-    profiles = band_profiles(mesh, image, box)
+    grey = darkest_channel(image)
+    profiles = band_profiles(mesh, grey, box)
     major = major_line_shifts(profiles)
     if _is_drawing(mesh, major, (box[1] + box[3]) / 2):
         return mesh
@@ -71,9 +78,9 @@ def follow_grid_lines(mesh: Mesh, image: NDArray[np.uint8]) -> Mesh:
     minor = _reliable(minor_line_shifts(profiles), major)
     if not len(major) + len(minor):
         return mesh
-    across = None if len(minor) else line_evidence(_major_lines_across(mesh, image, box))
+    across = None if len(minor) else line_evidence(_major_lines_across(mesh, grey, box))
     common = displacement(major, minor, across)
-    differences = None if _is_bilevel(image) else _band_differences(profiles, major)
+    differences = None if _is_bilevel(grey) else _band_differences(profiles, major)
     if differences is None and common.mm.std() < _MIN_COMMON_MM:
         return mesh
     return _displaced(mesh, common, differences, box[1])
@@ -87,13 +94,13 @@ def _is_drawing(mesh: Mesh, major: Shifts, v_mm: float) -> bool:
     return bool(np.abs(np.exp(2j * np.pi * x).mean()) > _NATIVE_RESULTANT)
 
 
-def _is_bilevel(image: NDArray[np.uint8]) -> bool:
+def _is_bilevel(grey: NDArray[np.uint8]) -> bool:
     """Return whether an image has hardly any grey between ink and paper, like scans in black and white.
 
     Their lines are at whole pixels of the scanner, which only the mean over all bands averages out.
     """
-    height, width = image.shape[:2]
-    middle = image[height // 4 : 3 * height // 4 : 2, width // 4 : 3 * width // 4 : 2].min(2)
+    height, width = grey.shape
+    middle = grey[height // 4 : 3 * height // 4 : 2, width // 4 : 3 * width // 4 : 2]
     counts = np.cumsum(np.bincount(middle.ravel(), minlength=256)) / middle.size
     ink, paper = (int(np.searchsorted(counts, quantile)) for quantile in (_INK_QUANTILE, _PAPER_QUANTILE))
     dark, light = (counts[ink + round(part * (paper - ink))] for part in (0.25, 0.75))
@@ -118,11 +125,11 @@ def _reliable(minor: Shifts, major: Shifts) -> Shifts:
     return minor.where(differences < _MAX_DIFFERENCE_MM)
 
 
-def _major_lines_across(mesh: Mesh, image: NDArray[np.uint8], box: Box) -> Shifts:
+def _major_lines_across(mesh: Mesh, grey: NDArray[np.uint8], box: Box) -> Shifts:
     """Return the shifts of the major lines in the direction across the rows."""
     pixels = np.ascontiguousarray(mesh.pixels.transpose(1, 0, 2))
     transposed = dataclasses.replace(mesh, pixels=pixels, origin_mm=mesh.origin_mm[::-1])
-    return major_line_shifts(band_profiles(transposed, image, (box[1], box[0], box[3], box[2])))
+    return major_line_shifts(band_profiles(transposed, grey, (box[1], box[0], box[3], box[2])))
 
 
 @dataclass(frozen=True, slots=True)

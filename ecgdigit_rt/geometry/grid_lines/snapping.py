@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from ecgdigit_rt.geometry.grid_lines.minor_lines import WINDOW_MM
 from ecgdigit_rt.geometry.grid_lines.shifts import NO_SHIFTS, Shifts
@@ -45,15 +46,23 @@ _NOISE_MM = 0.006  # standard deviation of a shift that is assumed at least
 _OFFSET_MM = 1.0  # standard deviation of the constant offsets of the major and of the minor lines
 _LONG_MM, _LONG_LENGTH_MM = 0.01, 150.0  # displacement that every paper has
 _TREND = 0.002  # standard deviation of the scale
-_COARSE = ((0.005, 40.0, True), (0.05, 40.0, True), (0.05, 8.0, True), (0.05, 16.0, False))
+
+
+class Covariance(NamedTuple):
+    """Covariance of the displacement: smooth (Matérn 3/2), or with steps (exponential)."""
+
+    deviation_mm: float
+    length_mm: float
+    is_smooth: bool = True
+
+
+_COARSE = (Covariance(0.005, 40), Covariance(0.05, 40), Covariance(0.05, 8), Covariance(0.05, 16, False))
 _COVARIANCES = tuple(
-    (deviation, length, smooth)
+    Covariance(deviation, length, is_smooth)
     for deviation in (0.005, 0.015, 0.05, 0.12)
-    for length, smooth in ((8.0, True), (16.0, True), (40.0, True), (16.0, False))
+    for length, is_smooth in ((8.0, True), (16.0, True), (40.0, True), (16.0, False))
 )
-"""Standard deviation in mm, length in mm, and whether the displacement is smooth (Matérn 3/2) or has steps
-(exponential). The first ones decide between the patterns, and all of them are tried with the best
-patterns."""
+"""The first ones decide between the patterns, and all of them are tried with the best patterns."""
 _KEPT_PATTERNS = 12
 _MIN_EVIDENCE = -60.0  # of resolutions that are not among the best
 _MAX_RESIDUAL_MM = 0.045  # shifts that deviate more from the displacement are left out, once
@@ -121,7 +130,7 @@ class _Hypothesis(NamedTuple):
     """`likelihood` is the logarithm of the marginal likelihood, without a constant."""
 
     likelihood: float
-    covariance: tuple[float, float, bool]
+    covariance: Covariance
     dpi: int = 0
     phase: float = 0.0
     strays: bool = False
@@ -146,7 +155,10 @@ class _Model:
         self._noise = np.diag(noise) + _OFFSET_MM**2 * kinds.T @ kinds
         self._straying = np.diag((_UNKNOWN_MM * np.where(self.is_major, 1, _MINOR_AVERAGING)) ** 2)
         trend = _TREND * (self.nodes - self.nodes.mean())
-        self._long = _covariance(self.nodes, (_LONG_MM, _LONG_LENGTH_MM, True)) + np.outer(trend, trend)
+        self._long = _LONG_MM**2 * _correlation(self.nodes, _LONG_LENGTH_MM, is_smooth=True)
+        self._long += np.outer(trend, trend)
+        self._fixed = self._response @ self._long @ self._response.T + self._noise
+        self._unit: dict[tuple[float, bool], Values] = {}
 
     def patterns(self, dpi: int, phases: Values) -> Values:
         """Return the shifts by snapping at a resolution, (phases, shifts)."""
@@ -155,26 +167,29 @@ class _Model:
         )
         return np.concatenate([major, minor @ self._windows.T], axis=1)
 
-    def shift_covariance(self, covariance: tuple[float, float, bool], strays: bool = False) -> Values:
+    def shift_covariance(self, covariance: Covariance, *, strays: bool = False) -> Values:
         """Return the covariance of the shifts (shifts, shifts)."""
-        paper = _covariance(self.nodes, covariance) + self._long
-        return self._response @ paper @ self._response.T + self._noise + self._straying * strays
+        kind = covariance.length_mm, covariance.is_smooth
+        if kind not in self._unit:
+            self._unit[kind] = self._response @ _correlation(self.nodes, *kind) @ self._response.T
+        return covariance.deviation_mm**2 * self._unit[kind] + self._fixed + self._straying * strays
 
     def likelihoods(self, covariance: Values, patterns: Values) -> Values:
         """Return the logarithms of the likelihood for each pattern (patterns, shifts), without a constant."""
-        inverse = np.linalg.inv(covariance)
-        residuals = self.mm - patterns
-        energies = np.einsum("ij,ij->i", residuals @ inverse, residuals)
-        return np.asarray(-0.5 * (energies + np.linalg.slogdet(covariance)[1]))
+        factor = np.linalg.cholesky(covariance)
+        whitened = solve_triangular(factor, (self.mm - patterns).T, lower=True, check_finite=False)
+        return np.asarray(-0.5 * np.square(whitened).sum(0) - np.log(np.diag(factor)).sum())
 
     def posterior(self, hypothesis: _Hypothesis) -> tuple[Values, Values]:
         """Return the mean of the displacement at the nodes, and the residuals of the shifts."""
         patterns = np.zeros_like(self.mm)
         if hypothesis.dpi:
             patterns = self.patterns(hypothesis.dpi, np.array([hypothesis.phase]))[0]
-        total = self.shift_covariance(hypothesis.covariance, hypothesis.strays)
+        covariance = hypothesis.covariance
+        total = self.shift_covariance(covariance, strays=hypothesis.strays)
         weights = np.linalg.solve(total, self.mm - patterns)
-        paper = _covariance(self.nodes, hypothesis.covariance) + self._long
+        unit = _correlation(self.nodes, covariance.length_mm, covariance.is_smooth)
+        paper = covariance.deviation_mm**2 * unit + self._long
         mm = paper @ self._response.T @ weights
         kinds = (self.is_major, ~self.is_major)
         offsets = _OFFSET_MM**2 * sum(float(weights[kind].sum()) * kind for kind in kinds)
@@ -231,10 +246,9 @@ def _triangles(middles: Values, at: Values, reach: Values | float) -> Values:
     return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-9))
 
 
-def _covariance(at_mm: Values, covariance: tuple[float, float, bool]) -> Values:
-    """Return the covariance between positions. Source: Rasmussen and Williams, 4.17 and 4.18."""
-    deviation, length, smooth = covariance
-    distance = np.abs(at_mm[:, None] - at_mm) / length
-    if smooth:
-        return np.asarray(deviation**2 * (1 + np.sqrt(3) * distance) * np.exp(-np.sqrt(3) * distance))
-    return np.asarray(deviation**2 * np.exp(-distance))
+def _correlation(at_mm: Values, length_mm: float, is_smooth: bool) -> Values:
+    """Return the correlation between positions. Source: Rasmussen and Williams, 4.17 and 4.18."""
+    distance = np.abs(at_mm[:, None] - at_mm) / length_mm
+    if is_smooth:
+        return np.asarray((1 + np.sqrt(3) * distance) * np.exp(-np.sqrt(3) * distance))
+    return np.asarray(np.exp(-distance))
