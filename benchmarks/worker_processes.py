@@ -28,7 +28,7 @@ import psutil
 
 from ecgdigit_rt.bench.provenance import write_result
 
-_SAMPLE_S = 0.25  # time between two samples of the memory
+_SAMPLE_S = 2.0  # time between two samples of the memory, which stop the processes for a moment
 SINGLE_CORE = "single core"
 
 

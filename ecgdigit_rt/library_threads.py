@@ -1,5 +1,4 @@
-"""Threads of numerical libraries: where pages are digitized in parallel, each library call uses one
-thread."""
+"""Numerical libraries use one thread where pages are digitized in parallel."""
 
 from __future__ import annotations
 
