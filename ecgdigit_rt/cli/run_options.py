@@ -124,7 +124,7 @@ Workers = Annotated[
         metavar="N",
         min=1,
         help="Number of worker processes that digitize pages. 1: only this process. Default: in long runs on "
-        "a CPU, one per thread, as far as the memory suffices.",
+        "a CPU with three or more threads, one per thread, as far as the memory suffices.",
     ),
 ]
 Isolate = Annotated[

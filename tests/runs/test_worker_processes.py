@@ -33,8 +33,8 @@ def test_long_runs_use_one_process_per_thread() -> None:
     assert worker_count(None, digitizer(4), 1000, isolate=False) == 4
 
 
-@pytest.mark.parametrize(("threads", "pages"), [(4, 5), (4, 20), (1, 1000)])
-def test_short_runs_and_single_threads_use_this_process(threads: int, pages: int) -> None:
+@pytest.mark.parametrize(("threads", "pages"), [(4, 5), (4, 20), (1, 1000), (2, 1000)])
+def test_short_runs_and_few_threads_use_this_process(threads: int, pages: int) -> None:
     assert worker_count(None, digitizer(threads), pages, isolate=False) == 0
 
 
