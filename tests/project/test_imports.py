@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,14 @@ def test_only_the_command_line_prints_and_exits() -> None:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call):
                     assert ast.unparse(node.func) not in {"print", "sys.exit", "exit"}, path
+
+
+def test_module_names_on_the_test_path_are_unique() -> None:
+    """A benchmark and a helper of the tests with the same name would hide each other."""
+    modules = [
+        path
+        for folder in ("benchmarks", "docs/tools", "tests/support")
+        for path in (ROOT / folder).glob("*.py")
+    ]
+    names = Counter(path.stem for path in modules)
+    assert [name for name, count in names.items() if count > 1] == []

@@ -1,6 +1,6 @@
 """Signals of vector PDFs against the paths in the files, and against the traces of their pictures.
 
-    python benchmarks/vector_pages.py PDF... [--result RESULT.json] [--threads 2]
+    python benchmarks/vector_accuracy.py PDF... [--result RESULT.json] [--threads 2]
 
 Each PDF is digitized from its lines and from its picture. The truth is extracted without code of the product:
 the points of all path objects of the page, without joining or cutting. For each lead, the paths through its
@@ -150,7 +150,7 @@ def main() -> None:
             pages.append(facts)
             sys.stdout.write(f"{facts}\n")
         if arguments.result is not None:
-            write_result(arguments.result, "vector_pages", arguments.threads, {"pages": pages}, lines.models)
+            write_result(arguments.result, "vector_accuracy", arguments.threads, {"pages": pages}, lines.models)
 
 
 if __name__ == "__main__":
