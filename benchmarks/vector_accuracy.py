@@ -150,7 +150,9 @@ def main() -> None:
             pages.append(facts)
             sys.stdout.write(f"{facts}\n")
         if arguments.result is not None:
-            write_result(arguments.result, "vector_accuracy", arguments.threads, {"pages": pages}, lines.models)
+            write_result(
+                arguments.result, "vector_accuracy", arguments.threads, {"pages": pages}, lines.models
+            )
 
 
 if __name__ == "__main__":
