@@ -2,10 +2,10 @@
 
     python benchmarks/lock_time.py PAGES [--result RESULT.json] [--threads 2] [--rate 400]
 
-Runs `ecgdigit-rt run` on a folder under `py-spy record --gil`, which samples the thread that holds the lock. A
-run digitizes at most one page per this time, on any number of cores. Samples before the first page, such as
-imports and the compilation of kernels, are not counted: only stacks with a step of the pipeline are. Needs
-py-spy, and permission to trace processes.
+Runs `ecgdigit-rt run` on a folder under `py-spy record --gil`, which samples the thread that holds the lock.
+A process digitizes at most one page per this time, on any number of cores. Only the work on pages is counted.
+The machine must be idle, because a thread that the system interrupts keeps the lock. Needs py-spy, and
+permission to trace processes.
 """
 
 from __future__ import annotations
