@@ -1,24 +1,31 @@
 """Check of one NVIDIA GPU: usable backends, parity, speed and accuracy.
 
-    python benchmarks/gpu_check.py TRUTH RESULT.json PAGE... [--pages 200]
+    python benchmarks/gpu_check.py TRUTH RESULT.json PAGE... [--pages 200] [--scaling] [--seconds 480]
+        [--device cuda:0]
 
 The script measures every backend that is ready on the GPU, in each of its precisions:
 
 - parity with ONNX Runtime on the CPU in FP32 (maximum difference relative to the maximum value)
 - milliseconds of each stage by batch size
-- pages per second and accuracy by number of page threads
+- pages per second and accuracy of a folder run
+- with `--scaling`, pages per second by number of processes and of page threads per process
 
 Decoding alone and eager PyTorch on the same GPU are measured for comparison. A backend that is not ready is
-listed with the reason and the fix. Without a GPU nothing is measured, and the exit code is 3.
+listed with the reason and the fix. The result is written after every measurement, and no measurement starts
+after `--seconds`. Without a GPU nothing is measured, and the exit code is 3. Use `--device cpu` to test the
+script.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,21 +38,27 @@ from ecgdigit_engine.backends import all_backends
 from ecgdigit_engine.backends.backend import Ready
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.cpu import usable_cpus
-from ecgdigit_engine.device import CPU, Device, cuda_devices
+from ecgdigit_engine.device import CPU, Device, cuda_devices, device_from_text
 from ecgdigit_engine.errors import EcgDigitError
-from ecgdigit_engine.runner import Feed, Fetches, Runner, SharedInput
+from ecgdigit_engine.runner import Feed, Fetches, Runner, SharedInput, close_runner
 from ecgdigit_engine.selection import BackendSelection, select_backend
 from ecgdigit_engine.stage_opener import StageRequest
 from ecgdigit_rt.bench.benchmark import BenchmarkSet, run_benchmark
 from ecgdigit_rt.bench.hardware_limits import machine_limits
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
+from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.models import STAGES, load_models, load_sampler
+from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.stages import SAMPLED_TRACE
 
 SHAPES = {"locate": (608, 768, 3), "grid": (1184, 1536, 3), "trace": (320, 2752, 3)}
 BATCHES = (1, 2, 4, 8)
 REPEATS, WARMUP = 20, 3
+_WARM_UP_S = 300.0  # maximum time until all processes have digitized their first pages
+
+Work = Callable[[], Any]
+"""A measurement, which returns its figures."""
 
 
 def random_images(stage: str, batch: int) -> NDArray[np.uint8]:
@@ -74,22 +87,23 @@ def stage_ms(stage: str, runner: Runner, batch: int) -> float | str:
         return error.id
 
 
-def measure_stages(selection: BackendSelection) -> dict[str, Any]:
-    """Measure parity and speed of all stages."""
-    graphs = load_models(precision=selection.graph_precision).graphs
-    stages: dict[str, Any] = {}
-    for stage in STAGES:
-        runner = selection.open_stage(StageRequest(graphs[stage]))
-        stages[stage] = {
+def measure_stage(selection: BackendSelection, stage: str) -> dict[str, Any]:
+    """Measure parity and speed of a stage."""
+    runner = selection.open_stage(
+        StageRequest(load_models(precision=selection.graph_precision).graphs[stage])
+    )
+    try:
+        return {
             "parity": parity(stage, runner),
             "ms_by_batch": {str(batch): stage_ms(stage, runner, batch) for batch in BATCHES},
         }
-    stages[SAMPLED_TRACE] = measure_sampled_trace(selection, graphs["trace"])
-    return stages
+    finally:
+        close_runner(runner)
 
 
-def measure_sampled_trace(selection: BackendSelection, graph: bytes) -> dict[str, Any]:
+def measure_sampled_trace(selection: BackendSelection) -> dict[str, Any]:
     """Measure sampling and prediction of four strips on the GPU: parity with the CPU, and milliseconds."""
+    graph = load_models(precision=selection.graph_precision).graphs["trace"]
     places = np.stack(np.meshgrid(np.arange(174) * 12.6 + 10.3, np.arange(22) * 15.2 + 200.7)).astype(
         np.float32
     )
@@ -124,13 +138,65 @@ def median_ms(call: Callable[[], object]) -> float:
     return round(1000 * median(seconds[WARMUP:]), 3)
 
 
-def throughput(selection: BackendSelection, benchmark_set: BenchmarkSet) -> dict[str, Any]:
-    """Run the benchmark with several numbers of page threads.
+def scaling(selection: BackendSelection, pages: Sequence[PageRef]) -> Iterator[tuple[str, Work]]:
+    """Yield the measurements of folder runs with several processes and threads, by name.
 
     Each thread has a separate context, stream and separate buffers on the GPU.
     """
-    counts = sorted({1, usable_cpus() // 2, usable_cpus(), 2 * usable_cpus()} - {0})
-    return {str(threads): run_benchmark(benchmark_set, selection.opener(), threads) for threads in counts}
+    cpus = usable_cpus()
+    threads = sorted({1, cpus // 2, cpus, 2 * cpus} - {0})
+    shapes = [(1, count) for count in threads]
+    shapes += [(processes, cpus // processes) for processes in (2, 4, 8, 16) if processes <= cpus]
+    for processes, per_process in shapes:
+        name = f"{processes} x {per_process}"
+        yield name, partial(pages_per_second, selection, pages, processes, per_process)
+
+
+def pages_per_second(
+    selection: BackendSelection, pages: Sequence[PageRef], processes: int, threads: int
+) -> dict[str, float]:
+    """Return the speed of `processes` processes with `threads` page threads each, after their warm-up."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(processes + 1)
+    workers = [
+        context.Process(
+            target=_digitize_share,
+            args=(
+                selection.backend.name,
+                str(selection.device),
+                selection.precision,
+                share,
+                threads,
+                barrier,
+            ),
+        )
+        for share in (pages[k::processes] for k in range(processes))
+    ]
+    for worker in workers:
+        worker.start()
+    barrier.wait(_WARM_UP_S)
+    started = time.perf_counter()
+    barrier.wait()
+    seconds = time.perf_counter() - started
+    for worker in workers:
+        worker.join()
+    return {
+        "pages_per_s": round(len(pages) / seconds, 2),
+        "seconds": round(seconds, 2),
+        "failed_processes": float(sum(worker.exitcode != 0 for worker in workers)),
+    }
+
+
+def _digitize_share(
+    backend: str, device: str, precision: str, pages: list[PageRef], threads: int, barrier: Barrier
+) -> None:
+    """Digitize pages in this process, between two waits for the barrier."""
+    with Digitizer(threads=threads, opener=select_backend(backend, device, precision).opener()) as digitizer:
+        list(digitizer.digitize_many(pages[: 2 * threads], network_threads=1))
+        barrier.wait()
+        for _ in digitizer.digitize_many(pages, network_threads=1):
+            pass
+        barrier.wait()
 
 
 def eager_ms(gpu: Device) -> dict[str, Any]:
@@ -159,31 +225,60 @@ def eager_ms(gpu: Device) -> dict[str, Any]:
     return ms
 
 
-def check(benchmark_set: BenchmarkSet) -> dict[str, Any]:
-    """Check every backend on the first GPU."""
-    limits = machine_limits(benchmark_set.repeated, usable_cpus())
-    figures: dict[str, Any] = {"machine": limits, "backends": {}}
-    gpu = Device("cuda", 0)
+class Record:
+    """Figures of a check, which are written after every measurement, so that a time limit loses none.
+
+    No measurement starts after `seconds`.
+    """
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._path, self._end = path, time.monotonic() + seconds
+        self.figures: dict[str, Any] = {"skipped": []}
+
+    def measure(self, name: Sequence[str], work: Work) -> None:
+        """Measure and store under the keys `name`. Errors of the program are stored as the figure."""
+        if time.monotonic() > self._end:
+            self.figures["skipped"].append(" · ".join(name))
+        else:
+            sys.stderr.write(f"{' · '.join(name)}\n")
+            figures = self.figures
+            for key in name[:-1]:
+                figures = figures.setdefault(key, {})
+            try:
+                figures[name[-1]] = work()
+            except EcgDigitError as error:  # the other measurements continue
+                figures[name[-1]] = {"failed": f"{error.message} [{error.id}]"}
+        write_result(self._path, "gpu_check", usable_cpus(), self.figures)
+
+
+def check(record: Record, benchmark_set: BenchmarkSet, device: Device, *, with_scaling: bool) -> None:
+    """Check every backend on a device."""
+    record.measure(["machine"], lambda: machine_limits(benchmark_set.repeated, usable_cpus()))
+    selections = []
     for name, backend in all_backends().items():
         probe = backend.probe()
-        if not isinstance(probe, Ready) or gpu not in probe.devices:
-            reason = "no GPU" if isinstance(probe, Ready) else f"{probe.reason}. {probe.fix}"
-            figures["backends"][name] = {"unavailable": reason}
-            continue
-        for precision in probe.devices[gpu]:
-            selection = select_backend(name, str(gpu), precision)
-            sys.stderr.write(f"{selection}\n")
-            try:
-                figures["backends"][f"{name} {precision}"] = {
-                    "stages": measure_stages(selection),
-                    "by_threads": throughput(selection, benchmark_set),
-                }
-            except EcgDigitError as error:  # the other backends are still measured
-                figures["backends"][f"{name} {precision}"] = {"failed": f"{error.message} [{error.id}]"}
+        if isinstance(probe, Ready) and device in probe.devices:
+            selections += [select_backend(name, str(device), each) for each in probe.devices[device]]
+        else:
+            reason = "not for this device" if isinstance(probe, Ready) else f"{probe.reason}. {probe.fix}"
+            record.measure(["backends", name], lambda reason=reason: {"unavailable": reason})  # type: ignore[misc]
+    names = {id(selection): f"{selection.backend.name} {selection.precision}" for selection in selections}
+    for selection in selections:
+        keys = ["backends", names[id(selection)]]
+        for stage in STAGES:
+            record.measure([*keys, "stages", stage], partial(measure_stage, selection, stage))
+        record.measure([*keys, "stages", SAMPLED_TRACE], partial(measure_sampled_trace, selection))
+    for selection in selections:
+        keys = ["backends", names[id(selection)]]
+        run = partial(run_benchmark, benchmark_set, selection.opener(), usable_cpus())
+        record.measure([*keys, "run"], run)
+    for selection in selections if with_scaling else []:
+        keys = ["backends", names[id(selection)]]
+        for shape, work in scaling(selection, benchmark_set.repeated):
+            record.measure([*keys, "processes x threads", shape], work)
     cpu_opener = select_backend(device=str(CPU)).opener()
-    figures["cpu"] = run_benchmark(benchmark_set, cpu_opener, usable_cpus())
-    figures["eager_ms"] = eager_ms(gpu)
-    return figures
+    record.measure(["cpu"], lambda: run_benchmark(benchmark_set, cpu_opener, usable_cpus()))
+    record.measure(["eager_ms"], lambda: eager_ms(device))
 
 
 def main() -> int:
@@ -195,14 +290,17 @@ def main() -> int:
         parser.add_argument(name, type=Path)
     parser.add_argument("page", nargs="+")
     parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--device", type=device_from_text, default=Device("cuda", 0))
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--scaling", action="store_true")
     arguments = parser.parse_args()
-    if not cuda_devices():
+    if arguments.device != CPU and not cuda_devices():
         sys.stderr.write("Nothing was measured: there is no NVIDIA GPU, or its driver is not installed.\n")
         return 3
     benchmark_set = BenchmarkSet(tuple(pages_from_inputs(arguments.page)), arguments.truth, arguments.pages)
-    figures = check(benchmark_set)
-    write_result(arguments.result, "gpu_check", usable_cpus(), figures)
-    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+    record = Record(arguments.result, arguments.seconds)
+    check(record, benchmark_set, arguments.device, with_scaling=arguments.scaling)
+    sys.stdout.write(json.dumps(record.figures, indent=1) + "\n")
     return 0
 
 

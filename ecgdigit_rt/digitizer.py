@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.cpu import usable_cpus
-from ecgdigit_engine.errors import UnknownChoice
+from ecgdigit_engine.errors import DeviceLost, UnknownChoice, WorkerDied
 from ecgdigit_engine.selection import AUTO, select_backend
 from ecgdigit_engine.stage_opener import StageOpener
 from ecgdigit_rt.decode.limits import MAX_PIXELS
@@ -390,7 +390,9 @@ class Digitizer:
         Raises
         ------
         SetupError
-            If a network cannot be opened.
+            If a network cannot be opened, or a GPU stops working (DeviceLost).
+        WorkerDied
+            If the thread that feeds a GPU has ended.
         ValueError
             If the digitizer is closed.
         """
@@ -439,7 +441,10 @@ class Digitizer:
         return replace(result, notes=(prepared.note, *result.notes)) if prepared.note else result
 
     def _result(self, page: DecodablePage, prepare: Callable[[], _Prepared], threads: int) -> Result:
-        """Return the result of a page, or its failure. Raises SetupError if a network cannot be opened."""
+        """Return the result of a page, or its failure.
+
+        Raises SetupError if a network cannot be opened, DeviceLost or WorkerDied.
+        """
         try:
             prepared = prepare()
         except Exception as error:  # noqa: BLE001 an error of one page must not stop the other pages
@@ -448,6 +453,8 @@ class Digitizer:
             self._reader(threads)
         try:
             return self._finished(page, prepared, threads)
+        except (DeviceLost, WorkerDied):
+            raise  # all later pages would fail as well
         except Exception as error:  # noqa: BLE001 the same
             return failed_from_error(page.page, error)
 

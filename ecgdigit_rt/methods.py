@@ -12,8 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_engine.batching import BatchingRunner
-from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.runner import Runner, close_runner
 from ecgdigit_engine.stage_opener import StageOpener, StageRequest
 from ecgdigit_rt import __version__
 from ecgdigit_rt.classical.pipeline import ClassicalPipeline
@@ -122,8 +121,8 @@ class NeuralMethod:
     def _open(self, graph: bytes, threads: int, prefix_graph: bytes | None = None) -> Runner:
         concurrency = 1 if threads == self._threads else self._threads
         runner = self._opener.open(StageRequest(graph, threads, concurrency, prefix_graph))
-        if self._owns_runners and isinstance(runner, BatchingRunner):
-            self._opened.callback(runner.close)
+        if self._owns_runners:
+            self._opened.callback(close_runner, runner)
         return runner
 
 

@@ -29,6 +29,7 @@ from ecgdigit_rt.layout.other_ecg import check_free_parts
 from ecgdigit_rt.layout.page_text import PageText, is_text_open, text_from_words
 from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
+from ecgdigit_rt.library_threads import single_blas_thread
 from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
 from ecgdigit_rt.steps import Step, StepObserver, run_steps
 from ecgdigit_rt.text.ocr import ocr_available, ocr_words
@@ -254,6 +255,7 @@ class Pipeline:
         """
         return self.run(image, source, words=words).page
 
+    @single_blas_thread()
     def run(
         self,
         image: NDArray[np.uint8],

@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_kernels.homography import fit_homography
 from ecgdigit_rt.classical.grid_frequency import Wave, find_grid_frequencies
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
+from ecgdigit_rt.geometry.homography import apply_homography
 from ecgdigit_rt.geometry.ink_mask import mask_near_ink
 from ecgdigit_rt.geometry.locate_stage import grid_stage_view
 from ecgdigit_rt.geometry.mesh import Mesh

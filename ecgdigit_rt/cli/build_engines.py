@@ -30,6 +30,9 @@ def build_engines(
             "--target", help="GPU type: local, sm75 (T4), sm80, sm86, sm89, sm120 or sm121. May be repeated."
         ),
     ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="GPU of --target local: cuda or cuda:N, such as cuda:1.")
+    ] = "cuda",
     batch: Annotated[
         str | None,
         typer.Option(
@@ -40,7 +43,10 @@ def build_engines(
     max_side: Annotated[
         int | None,
         typer.Option(
-            "--max-side", min=320, help="Maximum image side in pixels. Default: depends on the stage."
+            "--max-side",
+            min=320,
+            help="Maximum side of inputs in pixels, to save GPU memory. Sizes of usual pages stay possible. "
+            "Default: depends on the stage.",
         ),
     ] = None,
     precision: Annotated[
@@ -56,6 +62,8 @@ def build_engines(
     --target local, the default, builds for the GPU of this machine. The other targets need tensorrt-rtx,
     which compiles engines without a GPU.
     """
+    from ecgdigit_engine.device import CPU, device_from_text
+    from ecgdigit_engine.errors import UnknownChoice
     from ecgdigit_engine.tensorrt.profile import Sizes, batch_from_text
     from ecgdigit_engine.tensorrt.store import EngineStore, engine_folder
     from ecgdigit_engine.tensorrt.target import LOCAL
@@ -63,7 +71,11 @@ def build_engines(
     from ecgdigit_rt.models.engine_builds import EngineBuildRequest, build_engines
 
     sizes = Sizes(None if batch is None else batch_from_text(batch), max_side)
-    request = EngineBuildRequest(models, backend, tuple(target or [LOCAL]), precision.value, sizes)
+    gpu = device_from_text(device)
+    if gpu is None or gpu == CPU:
+        raise UnknownChoice("device", device, ("cuda", "cuda:N"))
+    targets = tuple(target or [LOCAL])
+    request = EngineBuildRequest(models, backend, targets, precision.value, sizes, gpu.index)
     store = EngineStore(out or engine_folder())
     with elapsed_spinner() as show:
         results = build_engines(request, store, lambda stage: show(f"building {stage}"))

@@ -116,6 +116,7 @@ def serve(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("ecgdigit_rt.server").setLevel(logging.INFO)
     run_until_stopped(create_app(digitizers, settings), listener, settings.timeout_s)
+    opener.close()
     typer.echo("stopped", err=True)
 
 

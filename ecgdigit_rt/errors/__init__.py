@@ -49,6 +49,7 @@ EcgDigitError
 │   ├── DependencyMissing           E-DEPENDENCY-01 ImportError
 │   ├── ClusterUnusable             E-CLUSTER-02    RuntimeError
 │   ├── BackendUnusable             E-BACKEND-01    RuntimeError
+│   ├── DeviceLost                  E-DEVICE-04     RuntimeError
 │   ├── EngineMissing               E-ENGINE-01     FileNotFoundError
 │   ├── EngineCorrupt               E-ENGINE-02     ValueError
 │   └── EngineBuildFailed           E-ENGINE-03     RuntimeError
@@ -64,6 +65,7 @@ EcgDigitError
 ├── ShapeOutsideProfile             E-SHAPE-01      exit 70 outside a page, ValueError
 ├── OutOfDeviceMemory               E-DEVICE-01     exit 2, MemoryError
 ├── WorkerDied                      E-DEVICE-02     exit 70, RuntimeError
+├── DeviceFailed                    E-DEVICE-03     exit 2, RuntimeError
 ├── StageNotServed                  E-TRITON-01     exit 70, RuntimeError
 ├── FormatNotSpecified              E-FORMAT-01     exit 1, LookupError
 ├── FormatConflict                  E-FORMAT-02     exit 1, ValueError
@@ -85,6 +87,8 @@ from __future__ import annotations
 
 from ecgdigit_engine.errors import (
     BackendUnusable,
+    DeviceFailed,
+    DeviceLost,
     EcgDigitError,
     EngineBuildFailed,
     EngineCorrupt,
@@ -179,6 +183,8 @@ __all__ = [
     "ClusterUnusable",
     "ConfigurationChanged",
     "DependencyMissing",
+    "DeviceFailed",
+    "DeviceLost",
     "EcgDigitError",
     "EngineBuildFailed",
     "EngineCorrupt",

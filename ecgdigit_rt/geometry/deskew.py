@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
+from ecgdigit_kernels.homography import fit_homography
 from ecgdigit_rt.errors import NoGridFound
 from ecgdigit_rt.geometry.grid_stage import mesh_from_grid, phase_from_view
-from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
+from ecgdigit_rt.geometry.homography import apply_homography
 from ecgdigit_rt.geometry.locate_stage import Image, downscale
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.geometry.mesh_fit import MARGIN_PERIODS

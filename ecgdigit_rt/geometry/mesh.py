@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_kernels.homography import fit_homography
 from ecgdigit_kernels.spline_lattice import lattice_grid, lattice_position, lattice_values
-from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
+from ecgdigit_rt.geometry.homography import apply_homography
 
 STEP_MM = 5.0
 """Distance between nodes, equal to the period of the major grid lines."""

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_kernels.homography import fit_homography
 from ecgdigit_kernels.spline_lattice import lattice_position
 from ecgdigit_rt.errors import NoGridFound
-from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
+from ecgdigit_rt.geometry.homography import apply_homography
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.geometry.phase import PhaseField, phase_field, unwrap_field
 from ecgdigit_rt.geometry.planarity import fit_plane, pixel_centres

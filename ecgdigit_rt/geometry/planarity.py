@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
+from ecgdigit_kernels.homography import fit_homography
+from ecgdigit_rt.geometry.homography import apply_homography
 
 # Hand-picked, not tuned.
 MIN_NOISE_PERIODS = 0.004  # lower limit of the estimated noise of the phase

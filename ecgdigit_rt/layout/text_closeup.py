@@ -7,7 +7,7 @@ label, but hardly enough to distinguish aVL from aVF or 50 mm/s from 25 mm/s.
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -108,12 +108,14 @@ def _merge_maximum(
     ]
     if inside[0].size == 0 or inside[1].size == 0:
         return
-    map_x, map_y = np.meshgrid(
-        (paper.u_mm[inside[0]] - corner_mm[0]) / _CELL_MM - 0.5,
-        (paper.v_mm[inside[1]] - corner_mm[1]) / _CELL_MM - 0.5,
-    )
-    maps = map_x.astype(np.float32), map_y.astype(np.float32)
+    along = _linear_weights((paper.u_mm[inside[0]] - corner_mm[0]) / _CELL_MM - 0.5, prediction.shape[2])
+    down = _linear_weights((paper.v_mm[inside[1]] - corner_mm[1]) / _CELL_MM - 0.5, prediction.shape[1])
+    resampled = down @ prediction[channels] @ along.T
     rows, columns = slice(inside[1][0], inside[1][-1] + 1), slice(inside[0][0], inside[0][-1] + 1)
-    for channel in channels:
-        resampled = cv2.remap(prediction[channel], *maps, cv2.INTER_LINEAR)
-        np.maximum(heatmaps[channel, rows, columns], resampled, out=heatmaps[channel, rows, columns])
+    heatmaps[channels, rows, columns] = np.maximum(heatmaps[channels, rows, columns], resampled)
+
+
+def _linear_weights(positions: NDArray[np.floating[Any]], count: int) -> NDArray[np.float32]:
+    """Return the weights of the values at 0 to `count` - 1 for linear interpolation, (positions, count)."""
+    weights = 1 - np.abs(positions[:, None] - np.arange(count))
+    return np.asarray(np.maximum(weights, 0), np.float32)

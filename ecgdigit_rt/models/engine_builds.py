@@ -15,7 +15,13 @@ from ecgdigit_engine.tensorrt.build import MODULES, build_engine
 from ecgdigit_engine.tensorrt.matching import graph_digest
 from ecgdigit_engine.tensorrt.profile import Sizes, resize_axes
 from ecgdigit_engine.tensorrt.store import EngineIdentity, EngineStore, StoredEngine
-from ecgdigit_engine.tensorrt.target import LOCAL, Target, targets_from_texts
+from ecgdigit_engine.tensorrt.target import (
+    LOCAL,
+    OTHER_BACKENDS,
+    Target,
+    is_supported_by_rtx,
+    targets_from_texts,
+)
 from ecgdigit_rt.models import ModelFamily, load_models, load_sampler
 from ecgdigit_rt.stages import SAMPLER
 
@@ -26,9 +32,10 @@ AUTO = "auto"
 class EngineBuildRequest:
     """Options of `build_engines`.
 
-    `models` is the name or path of a model family. `targets` contains `local` for the GPU of this machine, or
-    names of GPU architectures such as sm75. One engine is built for all targets together. `backend` is
-    `tensorrt`, `tensorrt-rtx`, or `auto` for an installed package that can build for the targets.
+    `models` is the name or path of a model family. `targets` contains `local` for the GPU of this machine
+    with index `gpu`, or names of GPU architectures such as sm75. One engine is built for all targets
+    together. `backend` is `tensorrt`, `tensorrt-rtx`, or `auto` for an installed package that can build for
+    the targets.
     """
 
     models: str = "lite"
@@ -36,6 +43,7 @@ class EngineBuildRequest:
     targets: tuple[str, ...] = (LOCAL,)
     precision: str = "fp16"
     sizes: Sizes = field(default_factory=Sizes)
+    gpu: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,8 @@ def select_builder(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
     """Return the name and the installed version of the package that builds engines for the targets.
 
     For the GPU of this machine, `auto` prefers tensorrt, because it tunes engines on this GPU. Only
-    tensorrt-rtx can build engines for other GPUs. Raises UnknownChoice or BackendUnusable.
+    tensorrt-rtx can build engines for other GPUs, and it does not support all GPUs. Raises UnknownChoice or
+    BackendUnusable.
     """
     if backend not in (AUTO, *MODULES):
         raise UnknownChoice("engine builder", backend, (AUTO, *MODULES))
@@ -58,13 +67,23 @@ def select_builder(backend: str, targets: Sequence[Target]) -> tuple[str, str]:
     if backend == "tensorrt" and is_aot:
         fix = "Use --backend tensorrt-rtx, or --target local on a machine with such a GPU."
         raise BackendUnusable("tensorrt", "it builds only for the GPU of this machine", fix)
+    unsupported = [target for target in targets if not is_supported_by_rtx(target.capability)]
+    if unsupported and (is_aot or backend == "tensorrt-rtx"):
+        reason = f"tensorrt-rtx does not support {', '.join(map(str, unsupported))}"
+        raise BackendUnusable("build-engines", reason, OTHER_BACKENDS)
     names = [name for name in MODULES if backend in (AUTO, name) and not (is_aot and name == "tensorrt")]
+    if unsupported:
+        names.remove("tensorrt-rtx")
     for name in names:
         version = installed_version(name)
         if version is not None:
             return name, version
     reason = f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not installed"
-    raise BackendUnusable("build-engines", reason, f"pip install {names[-1]}")
+    fix = f"pip install {names[-1]}"
+    if unsupported:
+        reason += f", and tensorrt-rtx does not support {', '.join(map(str, unsupported))}"
+        fix = OTHER_BACKENDS
+    raise BackendUnusable("build-engines", reason, fix)
 
 
 def build_engines(
@@ -73,10 +92,9 @@ def build_engines(
     """Build an engine for each stage and for the sampler, unless the store already contains an intact one.
 
     `on_stage` is called with the name of the stage or of the sampler before its engine is searched or built.
-    Raises UnknownChoice,
-    BackendUnusable, ModelMissing, ModelCorrupt or EngineBuildFailed.
+    Raises UnknownChoice, BackendUnusable, ModelMissing, ModelCorrupt or EngineBuildFailed.
     """
-    targets = targets_from_texts(request.targets)
+    targets = targets_from_texts(request.targets, request.gpu)
     builder = select_builder(request.backend, targets)
     family = load_models(request.models, precision=request.precision)
     results = []

@@ -22,7 +22,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from ecgdigit_engine.memory import available_memory
-from ecgdigit_rt.errors import PageCrashed, PageTimedOut, WorkerDied
+from ecgdigit_rt.errors import DeviceLost, PageCrashed, PageTimedOut, WorkerDied
 from ecgdigit_rt.ordered_map import ordered_map
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 
@@ -122,7 +122,9 @@ class WorkerProcess:
         self._process: BaseProcess | None = None
 
     def digitize(self, page: PageRef) -> Result:
-        """Return the result of a page. It is `Failed` after a crash or timeout, or if memory runs out.
+        """Return the result of a page.
+
+        It is `Failed` after a crash or timeout, if memory runs out, or if a GPU stops working.
 
         Raises WorkerDied if the process repeatedly fails to start.
         """
@@ -136,6 +138,9 @@ class WorkerProcess:
         except BrokenProcessPool:
             return failed_from_error(page, PageCrashed(self._clean_up_after_crash()))
         except MemoryError as error:  # the process had enough memory left to raise an exception
+            return failed_from_error(page, error)
+        except DeviceLost as error:  # a new process can use the GPU again
+            self.close()
             return failed_from_error(page, error)
 
     def close(self, *, kill: bool = False) -> None:

@@ -53,7 +53,8 @@ _REASONS = {
     500: "An internal error occurred, such as E-BUG-01.",
     501: "An optional package that the file type or the output format requires is not installed "
     "(E-DEPENDENCY-01).",
-    503: "The queue is full (E-SERVE-03), a GPU is out of memory (E-DEVICE-01), or the models are loading. "
+    503: "The queue is full (E-SERVE-03), a GPU is out of memory or failed (E-DEVICE-01, E-DEVICE-03, "
+    "E-DEVICE-04), or the models are loading. "
     "Retry after the number of seconds in Retry-After.",
     504: "The page exceeded the time limit (E-SERVE-04).",
 }

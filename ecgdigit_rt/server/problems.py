@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse
 from ecgdigit_rt.decode.limits import MIN_SIDE_PX
 from ecgdigit_rt.errors import (
     DependencyMissing,
+    DeviceFailed,
+    DeviceLost,
     EcgDigitError,
     FormMalformed,
     ImageSizeOutOfRange,
@@ -43,6 +45,8 @@ _STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (InputError, 422),
     (DependencyMissing, 501),
     (OutOfDeviceMemory, 503),
+    (DeviceFailed, 503),
+    (DeviceLost, 503),
 )
 """HTTP statuses by error class. The first matching class applies. Other errors have status 500, except
 ImageSizeOutOfRange (see `http_status`)."""

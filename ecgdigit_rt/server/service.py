@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from ecgdigit_rt import __version__
 from ecgdigit_rt.decode.limits import MAX_PIXELS, MIN_SIDE_PX
 from ecgdigit_rt.digitizer import Digitizer
+from ecgdigit_rt.errors import DeviceLost, WorkerDied
 from ecgdigit_rt.layout.catalog import LAYOUTS
 from ecgdigit_rt.server.digitizers import Digitizers
 from ecgdigit_rt.server.downloads import Download, format_availability
@@ -35,7 +36,8 @@ _BASE_INPUTS = ("PNG", "JPEG", "TIFF", "BMP", "WebP", "GIF", "AVIF", "PDF")
 class Service:
     """Shared state of the routes.
 
-    `is_ready` is False until the models are loaded. `info` is the response of `/v1/about`.
+    `is_ready` is False until the models are loaded, and after a GPU has stopped working. `info` is the
+    response of `/v1/about`.
     """
 
     def __init__(self, digitizers: Digitizers, settings: Settings) -> None:
@@ -72,7 +74,7 @@ class Service:
             async with deadline(self.settings.timeout_s):
                 page_request = await self._page_request(request, query)
                 work = slot.start(partial(self.handler.download, page_request, query.format.value, slot))
-                count_failure(work, self.metrics)
+                self._observe(work)
                 return await wait_or_disconnect(work, request)
         finally:
             slot.cancel()
@@ -92,8 +94,18 @@ class Service:
             slot.cancel()
             raise
         work = slot.start(partial(self.handler.stream, page_request, slot, events.emit, query.previews))
-        count_failure(work, self.metrics)
+        self._observe(work)
         return events.until_done(work)
+
+    def _observe(self, work: asyncio.Future[Any]) -> None:
+        """Count the page if its work fails. If the networks cannot be used any more, become not ready."""
+
+        def check(done: asyncio.Future[Any]) -> None:
+            if not done.cancelled() and isinstance(done.exception(), (DeviceLost, WorkerDied)):
+                self.is_ready = False
+
+        count_failure(work, self.metrics)
+        work.add_done_callback(check)
 
     async def _page_request(self, request: Request, query: PageQuery) -> PageRequest:
         upload = await upload_from_request(request, self.settings.max_upload_bytes)

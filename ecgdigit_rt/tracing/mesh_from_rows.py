@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.runner import Runner
+from ecgdigit_kernels.homography import fit_homography
 from ecgdigit_rt.errors import NoRowsFound
-from ecgdigit_rt.geometry.homography import apply_homography, fit_homography
+from ecgdigit_rt.geometry.homography import apply_homography
 from ecgdigit_rt.geometry.locate_stage import Located
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.layout.baselines import Baseline, find_baselines

@@ -13,7 +13,7 @@ from pathlib import Path
 from ecgdigit_engine.selection import AUTO, select_backend
 from ecgdigit_engine.stage_opener import StageOpener, share_runners
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.errors import EcgDigitError, RequestMalformed
+from ecgdigit_rt.errors import DeviceLost, EcgDigitError, RequestMalformed, WorkerDied
 from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.results import Failed, PageRef, Result, failed_from_error
 
@@ -116,8 +116,14 @@ class PageService:
         for image, file in group:
             file.write_bytes(image.data)
         results = digitizer.digitize_many(PageRef(file) for _, file in group)
-        for (image, file), result in zip(group, results, strict=True):
-            yield _with_image_name(result, image.name, file)
+        done = 0
+        try:
+            for (image, file), result in zip(group, results, strict=True):
+                yield _with_image_name(result, image.name, file)
+                done += 1
+        except (DeviceLost, WorkerDied) as error:
+            for image, _ in group[done:]:
+                yield failed_from_error(PageRef(Path(image.name)), error)
 
 
 def _with_image_name(result: Result, name: str, file: Path) -> Result:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
-from ecgdigit_engine.runner import Feed, Feeds, Fetches, Runner, SharedInput
+from ecgdigit_engine.runner import Feed, Feeds, Fetches, Runner, SharedInput, close_runner
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.profile import BATCH
 
@@ -104,7 +104,7 @@ class BatchingRunner:
         return call.result.result()
 
     def close(self) -> None:
-        """Complete all waiting calls and end the worker thread."""
+        """Complete all waiting calls, end the worker thread and close the runner."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -114,6 +114,7 @@ class BatchingRunner:
         try:
             while batch := self._next_batch():
                 self._run_batch(batch)
+            close_runner(self._runner)  # in this thread, which owns the memory on the device
         except BaseException as error:  # noqa: BLE001 waiting callers must always be released
             with self._changed:
                 self._fatal_error = error
@@ -144,8 +145,8 @@ class BatchingRunner:
             return batch
 
     def _run_batch(self, batch: list[_Call]) -> None:
-        joined = {name: _concatenate([call.feeds[name] for call in batch]) for name in batch[0].feeds}
         try:
+            joined = {name: _concatenate([call.feeds[name] for call in batch]) for name in batch[0].feeds}
             outputs = self._run_in_chunks(joined, _memory_key(batch[0].key))
         except Exception as error:  # noqa: BLE001 raised again in the threads of the callers
             for call in batch:
@@ -154,7 +155,7 @@ class BatchingRunner:
         start = 0
         for call in batch:
             own = slice(start, start + call.size)
-            call.result.set_result({name: value[own].copy() for name, value in outputs.items()})
+            call.result.set_result({name: value[own] for name, value in outputs.items()})
             start += call.size
 
     def _run_in_chunks(self, feeds: Feeds, key: BatchKey) -> Fetches:
@@ -174,13 +175,15 @@ class BatchingRunner:
                 raise
             self._memory_limits[key] = chunk // 2
             return self._run_in_chunks(feeds, key)
+        if len(parts) == 1:
+            return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _concatenate(values: list[Feed]) -> Feed:
     """Join arrays along the batch axis, or return the shared input that is the same in all calls."""
     batched = [value for value in values if isinstance(value, np.ndarray)]
-    return np.concatenate(batched) if batched else values[0]
+    return np.concatenate(batched) if len(batched) > 1 else values[0]
 
 
 def _chunk(value: Feed, first: int, size: int) -> Feed:

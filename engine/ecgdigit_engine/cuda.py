@@ -7,29 +7,20 @@ the CUDA toolkit, so the package is usually missing on machines without a GPU.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ecgdigit_engine.device_lru import MAX_SHARED_INPUTS, DeviceLru
-from ecgdigit_engine.errors import OutOfDeviceMemory
+from ecgdigit_engine.device_cache import DeviceCache
+from ecgdigit_engine.errors import DeviceFailed, DeviceLost, OutOfDeviceMemory
 from ecgdigit_engine.runner import SharedInput
 
 BufferName = tuple[str, str]
 """Name of a buffer: its stage, which also appears in errors, and its port."""
-
-
-@cache
-def _primary_context(gpu: int) -> Any:
-    """Return the primary context of a GPU. The CUDA runtime, and therefore TensorRT, uses the same one."""
-    import pycuda.driver as cuda
-
-    cuda.init()
-    return cuda.Device(gpu).retain_primary_context()
-
 
 _thread_local = threading.local()
 
@@ -37,7 +28,8 @@ _thread_local = threading.local()
 def stream_of_thread(gpu: int) -> StreamContext:
     """Return the stream of the calling thread on a GPU.
 
-    All stages that the thread calls share the stream and run in order.
+    All stages that the thread calls share the stream and run in order. The stream is closed when the thread
+    ends.
     """
     streams: dict[int, StreamContext] = _thread_local.__dict__.setdefault("streams", {})
     if gpu not in streams:
@@ -46,7 +38,7 @@ def stream_of_thread(gpu: int) -> StreamContext:
 
 
 @dataclass(frozen=True, slots=True)
-class _DeviceBuffer:
+class _Buffer:
     """Allocated device memory and its size in bytes."""
 
     memory: Any
@@ -54,49 +46,92 @@ class _DeviceBuffer:
 
 
 class StreamContext:
-    """A CUDA stream with named buffers in device memory and in pinned host memory. Not thread-safe."""
+    """A CUDA stream with named buffers in device memory and in pinned host memory. Not thread-safe.
+
+    All methods must be called within `use`. The context of the GPU is current only there. pycuda aborts the
+    process if a context is still current when its thread ends, and a thread that uses two GPUs needs the
+    context of each.
+    """
 
     def __init__(self, gpu: int) -> None:
-        self._gpu = gpu
-        _primary_context(gpu).push()  # the context stays current for the lifetime of this thread
         import pycuda.driver as cuda
 
-        self._cuda = cuda
-        self._stream = cuda.Stream()
-        self._device_buffers: dict[BufferName, _DeviceBuffer] = {}
+        cuda.init()
+        self._cuda, self._gpu = cuda, gpu
+        # The primary context is the one that the CUDA runtime, and therefore TensorRT, uses. Each thread
+        # needs its own object for it: pycuda can release memory only in the thread that created the object.
+        self._context = cuda.Device(gpu).retain_primary_context()
+        with self._current():
+            self._stream = cuda.Stream()
+        self._device_buffers: dict[BufferName, _Buffer] = {}
         self._pinned_buffers: dict[BufferName, NDArray[np.uint8]] = {}
-        self._shared = DeviceLru[Any](MAX_SHARED_INPUTS, self._free)
+        self._shared = DeviceCache[_Buffer](size_of=lambda buffer: buffer.size)
 
     @property
     def handle(self) -> int:
         """Handle of the stream, as expected by TensorRT."""
         return int(self._stream.handle)
 
+    @contextmanager
+    def _current(self) -> Iterator[None]:
+        self._context.push()
+        try:
+            yield
+        finally:
+            self._context.pop()
+
+    @contextmanager
+    def use(self, stage: str) -> Iterator[None]:
+        """Make the GPU's context current, and raise the errors of CUDA as errors of `stage`.
+
+        Raises OutOfDeviceMemory, DeviceFailed, or DeviceLost if the GPU refuses all later work.
+        """
+        try:
+            with self._current():
+                yield
+        except self._cuda.MemoryError as error:
+            raise OutOfDeviceMemory(stage, str(self), str(error)) from error
+        except self._cuda.Error as error:
+            self.raise_if_lost(stage, str(error))
+            raise DeviceFailed(stage, str(self), str(error)) from error
+
+    def __str__(self) -> str:
+        return f"cuda:{self._gpu}"
+
+    def raise_if_lost(self, stage: str, reason: str) -> None:
+        """Raise DeviceLost if the GPU refuses all work after an error."""
+        try:
+            with self._current():
+                self._stream.synchronize()
+        except self._cuda.Error as error:
+            raise DeviceLost(stage, str(self), reason or str(error)) from error
+
     def reserve(self, name: BufferName, size: int) -> int:
         """Return the device address of a buffer of at least `size` bytes. Raises OutOfDeviceMemory."""
         buffer = self._device_buffers.get(name)
         if buffer is None or buffer.size < size:
             if buffer is not None:
-                self._free(buffer.memory)
-                del self._device_buffers[name]
-            buffer = self._device_buffers[name] = _DeviceBuffer(self._allocate(name, size), size)
+                self._stream.synchronize()
+                self._device_buffers.pop(name).memory.free()
+            buffer = self._device_buffers[name] = self._allocate(name, size)
         return int(buffer.memory)
 
-    def _allocate(self, name: BufferName, size: int) -> Any:
+    def _allocate(self, name: BufferName, size: int) -> _Buffer:
         try:
-            return self._cuda.mem_alloc(max(size, 1))
+            return _Buffer(self._cuda.mem_alloc(max(size, 1)), size)
         except self._cuda.MemoryError as error:
-            reason = f"allocation of {size} bytes failed"
-            raise OutOfDeviceMemory(name[0], f"cuda:{self._gpu}", reason) from error
-
-    def _free(self, memory: Any) -> None:
-        self._stream.synchronize()
-        memory.free()
+            raise OutOfDeviceMemory(name[0], str(self), f"allocation of {size} bytes failed") from error
 
     def _pinned_buffer(self, name: BufferName, size: int) -> NDArray[np.uint8]:
         buffer = self._pinned_buffers.get(name)
         if buffer is None or buffer.size < size:
-            buffer = self._cuda.pagelocked_empty(max(size, 1), np.uint8)
+            self._stream.synchronize()
+            self._pinned_buffers.pop(name, None)
+            try:
+                buffer = self._cuda.pagelocked_empty(max(size, 1), np.uint8)
+            except self._cuda.MemoryError as error:
+                reason = f"allocation of {size} bytes of pinned host memory failed"
+                raise OutOfDeviceMemory(name[0], str(self), reason) from error
             self._pinned_buffers[name] = buffer
         return buffer[:size]
 
@@ -112,15 +147,26 @@ class StreamContext:
     def upload_shared(self, name: BufferName, value: SharedInput) -> int:
         """Return the device address of a shared input. Upload it only if it is not in the cache.
 
-        Raises OutOfDeviceMemory.
+        Memory of an input that no page uses any more is used again. Raises OutOfDeviceMemory.
         """
+        buffer = self._shared.get(value)
+        if buffer is None:
+            size = value.array.nbytes
+            buffer = self._shared.take_unused(size)
+            if buffer is None:
+                self._release_evicted(size)
+                buffer = self._allocate(name, size)
+            self._copy_to_device(name, value.array, int(buffer.memory))
+            self._shared.put(value, buffer)
+        return int(buffer.memory)
 
-        def create() -> Any:
-            memory = self._allocate(name, value.array.nbytes)
-            self._copy_to_device(name, value.array, int(memory))
-            return memory
-
-        return int(self._shared.get_or_create(value, create))
+    def _release_evicted(self, size: int) -> None:
+        """Release cached inputs so that an input of `size` bytes fits into the cache."""
+        evicted = self._shared.evict(size)
+        if evicted:
+            self._stream.synchronize()
+        for buffer in evicted:
+            buffer.memory.free()
 
     def _copy_to_device(self, name: BufferName, array: NDArray[Any], address: int) -> None:
         pinned = self._pinned_buffer(name, array.nbytes)
@@ -130,7 +176,7 @@ class StreamContext:
     def fetch(self, name: BufferName, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Enqueue a copy of a buffer to the host and return the array that will contain it.
 
-        The array is valid after `wait`, until the same buffer is used again.
+        The array is valid after `wait`, until the same buffer is used again. Raises OutOfDeviceMemory.
         """
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         pinned = self._pinned_buffer(name, size)

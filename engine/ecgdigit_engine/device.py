@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -49,15 +51,44 @@ class CudaDevice:
     memory_bytes: int
 
 
+def _driver() -> ctypes.CDLL:
+    """Load the library of the driver. Raises OSError if there is none."""
+    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+
+
+@contextmanager
+def current_gpu(index: int) -> Iterator[None]:
+    """Make a GPU the current device of the calling thread, for libraries that use the CUDA runtime.
+
+    Raises RuntimeError if the driver refuses it.
+    """
+    driver, handle, context = _driver(), ctypes.c_int(), ctypes.c_void_p()
+
+    def check(status: int) -> None:
+        if status:
+            raise RuntimeError(f"the driver cannot use cuda:{index} (CUDA error {status})")
+
+    check(driver.cuInit(0))
+    check(driver.cuDeviceGet(ctypes.byref(handle), index))
+    check(driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), handle))
+    try:
+        check(driver.cuCtxPushCurrent_v2(context))
+        try:
+            yield
+        finally:
+            driver.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+    finally:
+        driver.cuDevicePrimaryCtxRelease_v2(handle)
+
+
 @cache
 def cuda_devices() -> tuple[CudaDevice, ...]:
     """Return the NVIDIA GPUs that the driver reports. Empty if there is no driver.
 
     The library of the driver is called directly, so that no package needs to be installed or imported.
     """
-    name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:
-        driver = ctypes.CDLL(name)
+        driver = _driver()
     except OSError:
         return ()
     count = ctypes.c_int()

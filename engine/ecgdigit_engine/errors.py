@@ -6,9 +6,9 @@ engine package does not depend on the runtime package.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class EcgDigitError(Exception):
@@ -24,6 +24,22 @@ class EcgDigitError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Callable[..., EcgDigitError], tuple[object, ...]]:
+        """Return how to copy the error to another process. Its class may have other parameters."""
+        return _error_from_state, (type(self), self.args, self.__dict__)
+
+
+def _error_from_state(
+    kind: type[EcgDigitError], arguments: tuple[object, ...], attributes: Mapping[str, object]
+) -> EcgDigitError:
+    built_in: Any = kind
+    while built_in.__module__ != "builtins":
+        built_in = built_in.__base__
+    error: EcgDigitError = built_in.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error
 
 
 class SetupError(EcgDigitError):
@@ -152,6 +168,43 @@ class WorkerDied(EcgDigitError, RuntimeError):
             "Run the command again. If it fails again, report it with the output of `ecgdigit-rt doctor`.",
         )
         self.worker = worker
+        self.reason = reason
+
+
+class DeviceFailed(EcgDigitError, RuntimeError):
+    """A GPU or its library rejected a call for another reason than memory. Later calls can succeed."""
+
+    id = "E-DEVICE-03"
+    exit_code = 2
+
+    def __init__(self, stage: str, device: str, reason: str) -> None:
+        super().__init__(
+            f"{stage}: {device} failed: {reason}",
+            "Run the command again, or pass --device cpu. If it fails again, report it with the output of "
+            "`ecgdigit-rt doctor`.",
+        )
+        self.stage = stage
+        self.device = device
+        self.reason = reason
+
+
+class DeviceLost(SetupError, RuntimeError):
+    """A GPU stopped working for this process. Every later call would fail.
+
+    CUDA reports an invalid memory access, a failed kernel and similar errors once, and then refuses all work
+    of the process.
+    """
+
+    id = "E-DEVICE-04"
+
+    def __init__(self, stage: str, device: str, reason: str) -> None:
+        super().__init__(
+            f"{stage}: {device} cannot be used by this process any more: {reason}",
+            "Run the command again: completed pages are kept. If it fails again, pass --device cpu, and "
+            "report the error with the output of `ecgdigit-rt doctor`.",
+        )
+        self.stage = stage
+        self.device = device
         self.reason = reason
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ecgdigit_engine.spec import StageSpec
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class SharedInput:
     """An input array that several calls share.
 
     Instances compare by identity. A backend caches them in device memory, so that later calls with the same
-    instance do not upload it again.
+    instance do not upload it again. The cached memory is used again as soon as the instance exists no more.
     """
 
     array: NDArray[Any] = field(repr=False)
@@ -71,6 +71,21 @@ class Runner(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsClose(Protocol):
+    """Protocol of runners that hold threads or memory of a device."""
+
+    def close(self) -> None:
+        """Release what the runner holds. Later calls fail."""
+        ...
+
+
+def close_runner(runner: Runner) -> None:
+    """Close a runner if it supports it."""
+    if isinstance(runner, SupportsClose):
+        runner.close()
+
+
 class DeviceRunner(Runner, Protocol):
     """Protocol of a backend's runners. They can also leave their outputs in device memory."""
 
@@ -93,6 +108,11 @@ class FusedRunner:
     def run(self, feeds: Feeds, /) -> Fetches:
         """Run both stages and return the outputs of the second."""
         return self._second.run(self._first.run_on_device(feeds))
+
+    def close(self) -> None:
+        """Close both runners."""
+        close_runner(self._first)
+        close_runner(self._second)
 
 
 def host_arrays(feeds: Feeds) -> dict[str, NDArray[Any]]:

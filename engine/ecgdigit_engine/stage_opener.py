@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ecgdigit_engine.runner import Runner
+from ecgdigit_engine.runner import Runner, close_runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class StageOpener:
 
     `description` identifies the backend in reports, where known with its version, device and precision.
     `graph_precision` is the precision of the graphs to pass in requests. `notes` are sentences for the user.
-    `is_accelerator` is true if the stages run on a device with its own memory.
+    `is_accelerator` is true if the stages run on a device with its own memory. `close` releases the runners
+    that the opener keeps, if any.
     """
 
     open: Callable[[StageRequest], Runner]
@@ -39,6 +40,7 @@ class StageOpener:
     graph_precision: str = "fp32"
     notes: tuple[str, ...] = ()
     is_accelerator: bool = False
+    close: Callable[[], None] = lambda: None
 
     def __str__(self) -> str:
         return self.description
@@ -47,7 +49,8 @@ class StageOpener:
 def share_runners(opener: StageOpener, concurrency: int = 1) -> StageOpener:
     """Return an opener that opens each distinct request once and returns the same runner for equal requests.
 
-    Each runner is opened for at least `concurrency` calling threads. The opener is thread-safe.
+    Each runner is opened for at least `concurrency` calling threads. The opener is thread-safe. Its `close`
+    closes all runners.
     """
     runners: dict[StageRequest, Runner] = {}
     lock = threading.Lock()
@@ -59,4 +62,10 @@ def share_runners(opener: StageOpener, concurrency: int = 1) -> StageOpener:
                 runners[request] = opener.open(request)
             return runners[request]
 
-    return replace(opener, open=open_once)
+    def close() -> None:
+        with lock:
+            while runners:
+                close_runner(runners.popitem()[1])
+        opener.close()
+
+    return replace(opener, open=open_once, close=close)

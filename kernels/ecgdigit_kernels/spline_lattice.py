@@ -7,6 +7,8 @@ lattice, nodes are extrapolated linearly from the outermost cells.
 
 from __future__ import annotations
 
+from math import floor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from ecgdigit_kernels.jit import fastmath_kernel, inline_kernel, kernel
 # Hand-picked, not tuned.
 _NEWTON_STEPS = 12  # maximum number of iterations
 _PAD = 16  # number of cells around the lattice in which the inverse is searched
+_MAX_COORDINATE = 1e4  # maximum distance from the first node, which limits the memory of the extended lattice
 
 
 def lattice_values(
@@ -26,10 +29,11 @@ def lattice_values(
     wrong.
     """
     _check(nodes)
-    before_row, after_row = _added_nodes(row, nodes.shape[0])
-    before_column, after_column = _added_nodes(column, nodes.shape[1])
-    padded = extend_lattice(nodes, (before_row, after_row), (before_column, after_column))
-    return _values(padded, _float64(row) + before_row, _float64(column) + before_column)
+    row, column = _float64(row), _float64(column)
+    before_row, after_row = _added_nodes(_range(row), nodes.shape[0])
+    before_column, after_column = _added_nodes(_range(column), nodes.shape[1])
+    padded = _extended(_float64(nodes), before_row, after_row, before_column, after_column)
+    return _values(padded, row, column, before_row, before_column)
 
 
 def lattice_grid(
@@ -46,13 +50,11 @@ def lattice_grid(
     Raises ValueError as `lattice_values` does.
     """
     _check(nodes)
-    span_row = np.array([rows[0], rows[0] + rows[1] * (rows[2] - 1)])
-    span_column = np.array([columns[0], columns[0] + columns[1] * (columns[2] - 1)])
-    before_row, after_row = _added_nodes(span_row, nodes.shape[0])
-    before_column, after_column = _added_nodes(span_column, nodes.shape[1])
-    padded = extend_lattice(nodes, (before_row, after_row), (before_column, after_column))
+    before_row, after_row = _added_nodes(_grid_range(rows), nodes.shape[0])
+    before_column, after_column = _added_nodes(_grid_range(columns), nodes.shape[1])
+    padded = _extended(_float64(nodes), before_row, after_row, before_column, after_column)
     return _grid(
-        np.ascontiguousarray(np.moveaxis(padded * scale + offset, 2, 0)),
+        _planes(padded, scale, offset),
         rows[0] + before_row,
         rows[1],
         rows[2],
@@ -72,7 +74,7 @@ def lattice_position(
     lattice and 16 cells around it.
     """
     _check(nodes)
-    padded = extend_lattice(nodes, (_PAD, _PAD), (_PAD, _PAD))
+    padded = _extended(_float64(nodes), _PAD, _PAD, _PAD, _PAD)
     return _position(padded, _float64(targets), _float64(guess) + _PAD) - _PAD
 
 
@@ -80,18 +82,8 @@ def extend_lattice(
     nodes: NDArray[np.float64], rows: tuple[int, int], columns: tuple[int, int]
 ) -> NDArray[np.float64]:
     """Return the lattice, extrapolated linearly by (before, after) nodes along each axis."""
-    out = _float64(nodes)
-    for axis, (before, after) in enumerate((rows, columns)):
-        first, second = out.take([0], axis), out.take([1], axis)
-        last, previous = out.take([-1], axis), out.take([-2], axis)
-        shape = [1, 1, 1]
-        shape[axis] = -1
-        away = np.arange(before, 0, -1).reshape(shape)
-        beyond = np.arange(1, after + 1).reshape(shape)
-        leading = first + away * (first - second)
-        trailing = last + beyond * (last - previous)
-        out = np.concatenate([leading, out, trailing], axis)
-    return np.ascontiguousarray(out)
+    _check(nodes)
+    return _extended(_float64(nodes), *rows, *columns)
 
 
 def _check(nodes: NDArray[np.float64]) -> None:
@@ -103,15 +95,74 @@ def _float64(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, np.float64)
 
 
-def _added_nodes(coordinates: NDArray[np.float64], count: int) -> tuple[int, int]:
-    """Return how many nodes to add before and after `count` nodes, so that each point has 4 x 4 nodes."""
-    if coordinates.size == 0:
-        return 2, 2
-    if not np.all(np.isfinite(coordinates)) or np.abs(coordinates).max() > 1e4:
+def _grid_range(positions: tuple[float, float, int]) -> tuple[float, float]:
+    """Return the first and the last of the positions of a grid: first, step and count."""
+    first, step, count = positions
+    return (first, first + step * (count - 1)) if count else (0.0, 0.0)
+
+
+def _added_nodes(extent: tuple[float, float], count: int) -> tuple[int, int]:
+    """Return how many nodes to add before and after `count` nodes, so that each point has 4 x 4 nodes.
+
+    `extent` contains the least and the greatest coordinate. Raises ValueError.
+    """
+    low, high = extent
+    if not (low >= -_MAX_COORDINATE and high <= _MAX_COORDINATE):
         raise ValueError("coordinates must be finite and near the lattice")
-    before = max(2, 2 - int(np.floor(coordinates.min())))
-    after = max(2, int(np.floor(coordinates.max())) + 4 - count)
-    return before, after
+    return max(2, 2 - floor(low)), max(2, floor(high) + 4 - count)
+
+
+@kernel
+def _range(coordinates: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the least and the greatest coordinate. Both are NaN if a coordinate is NaN."""
+    if coordinates.size == 0:
+        return 0.0, 0.0
+    low = high = coordinates[0]
+    for value in coordinates:
+        if np.isnan(value):
+            return np.nan, np.nan
+        low, high = min(low, value), max(high, value)
+    return low, high
+
+
+@kernel
+def _extended(
+    nodes: NDArray[np.float64], before_row: int, after_row: int, before_column: int, after_column: int
+) -> NDArray[np.float64]:
+    """Return the lattice with more nodes: first rows are added, and then columns."""
+    rows, columns, _ = nodes.shape
+    out = np.empty((before_row + rows + after_row, before_column + columns + after_column, 2))
+    left, right = before_column, before_column + columns - 1
+    for i in range(out.shape[0]):
+        r = i - before_row
+        for c in range(columns):
+            for k in range(2):
+                if r < 0:
+                    value = nodes[0, c, k] - r * (nodes[0, c, k] - nodes[1, c, k])
+                elif r >= rows:
+                    step = nodes[rows - 1, c, k] - nodes[rows - 2, c, k]
+                    value = nodes[rows - 1, c, k] + (r - rows + 1) * step
+                else:
+                    value = nodes[r, c, k]
+                out[i, before_column + c, k] = value
+        for k in range(2):
+            for c in range(1, before_column + 1):
+                out[i, left - c, k] = out[i, left, k] + c * (out[i, left, k] - out[i, left + 1, k])
+            for c in range(1, after_column + 1):
+                out[i, right + c, k] = out[i, right, k] + c * (out[i, right, k] - out[i, right - 1, k])
+    return out
+
+
+@kernel
+def _planes(nodes: NDArray[np.float64], scale: float, offset: float) -> NDArray[np.float64]:
+    """Return the nodes times `scale` plus `offset`, (2, rows, columns)."""
+    rows, columns, _ = nodes.shape
+    out = np.empty((2, rows, columns))
+    for i in range(rows):
+        for j in range(columns):
+            for k in range(2):
+                out[k, i, j] = nodes[i, j, k] * scale + offset
+    return out
 
 
 @inline_kernel
@@ -136,14 +187,21 @@ def _slopes(t: float) -> tuple[float, float, float, float]:
 
 @kernel
 def _values(
-    nodes: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]
+    nodes: NDArray[np.float64],
+    row: NDArray[np.float64],
+    column: NDArray[np.float64],
+    before_row: int,
+    before_column: int,
 ) -> NDArray[np.float64]:
+    """Return the values on the extended lattice, at coordinates of the lattice itself."""
     out = np.empty((row.size, 2))
     for n in range(row.size):
-        i = int(np.floor(row[n]))
-        j = int(np.floor(column[n]))
-        down = _weights(row[n] - i)
-        along = _weights(column[n] - j)
+        r0 = row[n] + before_row
+        c0 = column[n] + before_column
+        i = int(np.floor(r0))
+        j = int(np.floor(c0))
+        down = _weights(r0 - i)
+        along = _weights(c0 - j)
         for k in range(2):
             total = 0.0
             for r in range(4):

@@ -7,18 +7,18 @@ import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ecgdigit_engine import batching
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.batching import BatchingRunner
-from ecgdigit_engine.device_lru import DeviceLru
+from ecgdigit_engine.device_cache import DeviceCache
 from ecgdigit_engine.errors import OutOfDeviceMemory, WorkerDied
-from ecgdigit_engine.runner import Feeds, Fetches, SharedInput, host_arrays
+from ecgdigit_engine.runner import Feeds, Fetches, FusedRunner, SharedInput, host_arrays
 from ecgdigit_engine.spec import Axis, Port, StageSpec
 from ecgdigit_rt.models import load_models
 
@@ -148,15 +148,66 @@ def test_memory_limits_are_stored_by_shape_without_references_to_images() -> Non
     runner.close()
 
 
-def test_the_least_recently_used_shared_input_is_evicted() -> None:
-    evicted: list[str] = []
-    cache = DeviceLru[str](2, evicted.append)
+def test_unused_and_then_least_recently_used_values_are_evicted() -> None:
+    cache = DeviceCache[str](size_of=lambda _: 10, max_bytes=30)
     values = [SharedInput(np.zeros(1)) for _ in range(3)]
-    for k in (0, 1, 0):
-        assert cache.get_or_create(values[k], partial(str, k)) == str(k)
-    assert cache.get_or_create(values[2], lambda: "2") == "2"
-    assert evicted == ["1"]
-    assert cache.get_or_create(values[0], lambda: "new") == "0"
+    for k, value in enumerate(values):
+        assert cache.get(value) is None
+        assert cache.evict(10) == []
+        cache.put(value, str(k))
+    assert cache.get(values[0]) == "0"
+    assert cache.evict(10) == ["1"]
+    del value
+    values.pop()
+    gc.collect()
+    assert cache.evict(20) == ["2"], "its input exists no more"
+    assert cache.evict(100) == ["0"]
+
+
+def test_memory_of_inputs_that_exist_no_more_is_taken_if_it_fits() -> None:
+    cache = DeviceCache[int](size_of=lambda size: size)
+    kept = SharedInput(np.zeros(1))
+    cache.put(kept, 50)
+    for size in (100, 60, 400):
+        cache.put(SharedInput(np.zeros(1)), size)
+    gc.collect()
+    assert cache.take_unused(500) is None
+    assert cache.take_unused(20) is None, "it would waste memory"
+    assert [cache.take_unused(50), cache.take_unused(50), cache.take_unused(50)] == [60, 100, None]
+    assert cache.get(kept) == 50
+
+
+def test_errors_of_joining_calls_are_raised_and_the_worker_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device()
+    runner = BatchingRunner(device)
+    monkeypatch.setattr(batching, "_concatenate", raise_memory_error)
+    with pytest.raises(MemoryError):
+        runner.run(image(1))
+    monkeypatch.undo()
+    assert float(runner.run(image(3))["mean"][0]) == 3
+    runner.close()
+
+
+def raise_memory_error(values: object) -> None:
+    raise MemoryError
+
+
+def test_close_closes_the_runner_in_the_thread_that_used_it() -> None:
+    threads: list[int] = []
+
+    class Closing(Device):
+        def run(self, feeds: Feeds, /) -> Fetches:
+            threads.append(threading.get_ident())
+            return super().run(feeds)
+
+        def close(self) -> None:
+            threads.append(threading.get_ident())
+
+    runner = BatchingRunner(FusedRunner(Closing(), Closing()))  # type: ignore[arg-type]
+    runner.close()
+    assert len(threads) == 2
+    assert len(set(threads)) == 1
+    assert threads[0] != threading.get_ident()
 
 
 def test_an_error_is_raised_by_its_call_and_the_worker_continues() -> None:

@@ -67,7 +67,9 @@ def test_one_engine_has_several_targets_and_the_specified_sizes(store: EngineSto
     identities = [one.engine.identity for one in build_engines(request, store)]
     assert {one.targets for one in identities} == {("sm80", "sm89")}
     assert all(one.axes[0] == Axis("batch", 1, 2, 3) for one in identities)
-    assert max(axis.high for one in identities for axis in one.axes) == 1024
+    highs = {axis.name: axis.high for one in identities for axis in one.axes if axis.name != "batch"}
+    assert highs["image_height"] == 1700, "sizes of usual pages stay possible"
+    assert highs["width"] == 2752
 
 
 @needs_rtx
@@ -174,19 +176,25 @@ def test_engines_are_stale_after_an_update_of_the_package(
 
 
 def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert targets_from_texts(["sm75", "sm120", "sm75"]) == (Target((7, 5), True), Target((12, 0), True))
+    assert targets_from_texts(["sm75", "sm120", "sm75"]) == (Target((7, 5)), Target((12, 0)))
     with pytest.raises(UnknownChoice, match="sm61"):
         targets_from_texts(["sm61"])
     with pytest.raises(BackendUnusable, match="no NVIDIA GPU") as caught:
         targets_from_texts(["local"])
     assert "--target sm75" in caught.value.hint
-    gpu = CudaDevice(0, "L4", (8, 9), 24 << 30)
-    monkeypatch.setattr(target_module, "cuda_devices", lambda: (gpu,))
-    assert targets_from_texts(["local"]) == (Target((8, 9), False),)
+    gpus = CudaDevice(0, "L4", (8, 9), 24 << 30), CudaDevice(1, "T4", (7, 5), 16 << 30)
+    monkeypatch.setattr(target_module, "cuda_devices", lambda: gpus)
+    assert targets_from_texts(["local"]) == (Target((8, 9), gpu=0),)
+    assert targets_from_texts(["local"], gpu=1) == (Target((7, 5), gpu=1),)
+    assert targets_from_texts(["local", "sm75"]) == (Target((8, 9)), Target((7, 5))), "ahead of time for both"
+    assert targets_from_texts(["sm89", "local"]) == (Target((8, 9)),)
+    with pytest.raises(BackendUnusable, match="no such GPU") as caught:
+        targets_from_texts(["local"], gpu=2)
+    assert "--device cuda:1" in caught.value.hint
 
 
 def test_selection_of_the_builder(monkeypatch: pytest.MonkeyPatch) -> None:
-    aot, local = [Target((7, 5), True)], [Target((8, 9), False)]
+    aot, local = [Target((7, 5))], [Target((8, 9), gpu=0)]
     monkeypatch.setattr(
         engine_builds, "installed_version", lambda name: {"tensorrt": "11.4", "tensorrt-rtx": "1.7"}[name]
     )
@@ -200,6 +208,20 @@ def test_selection_of_the_builder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.hint == "pip install tensorrt-rtx"
 
 
+def test_the_builder_supports_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    h100 = [Target((9, 0), gpu=0)]
+    installed = {"tensorrt-rtx": "1.7"}
+    monkeypatch.setattr(engine_builds, "installed_version", installed.get)
+    for backend in ("auto", "tensorrt-rtx"):
+        with pytest.raises(BackendUnusable, match="tensorrt-rtx does not support sm90") as caught:
+            select_builder(backend, h100)
+        assert "--backend onnxruntime" in caught.value.hint
+    with pytest.raises(BackendUnusable, match="tensorrt-rtx does not support sm90"):
+        select_builder("auto", [Target((9, 0)), Target((7, 5))])
+    installed["tensorrt"] = "11.4"
+    assert select_builder("auto", h100) == ("tensorrt", "11.4")
+
+
 def test_sizes_are_rounded_to_steps() -> None:
     assert batch_from_text("1:4:8") == (1, 4, 8)
     assert batch_from_text("2") == (2, 2, 2)
@@ -209,5 +231,6 @@ def test_sizes_are_rounded_to_steps() -> None:
     assert resize_axes(SPEC, Sizes()) == AXES
     batch, height, width = resize_axes(SPEC, Sizes((1, 1, 2), 1000))
     assert (batch, height) == (Axis("batch", 1, 1, 2), Axis("height", 320, 320, 960, 320))
-    assert width == Axis("width", 32, 992, 992, 32)
+    assert width == Axis("width", 32, 2752, 2752, 32), "the strip of a row of 10 s needs this width"
+    assert resize_axes(SPEC, Sizes(max_side=4001))[2].high == 4000
     assert profile_shapes(PIXELS, AXES) == ((1, 320, 32, 3), (4, 320, 2752, 3), (8, 1280, 5504, 3))

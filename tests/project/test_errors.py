@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 
@@ -59,6 +60,8 @@ EXAMPLES: list[EcgDigitError] = [
     errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
     errors.OutOfDeviceMemory("trace", "cuda:0", "cudaErrorMemoryAllocation"),
     errors.WorkerDied("The worker thread of trace", "segment lost"),
+    errors.DeviceFailed("trace", "cuda:0", "TensorRT rejected the execution"),
+    errors.DeviceLost("trace", "cuda:0", "an illegal memory access was encountered"),
     errors.StageNotServed("trace", "ecgdigit_trace", "no such model"),
     errors.FormMalformed("gain: not a number"),
     errors.UploadTooLarge(50_000_000),
@@ -150,3 +153,10 @@ def test_details_are_attributes() -> None:
 def test_unknown_quality_is_described_as_unknown() -> None:
     error = errors.QualityTooLow(float("nan"), 12.0)
     assert error.message == "The expected quality is unknown; the minimum is 12 dB"
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_errors_can_be_sent_to_another_process(error: EcgDigitError) -> None:
+    copied = pickle.loads(pickle.dumps(error))
+    assert type(copied) is type(error)
+    assert (str(copied), copied.__dict__) == (str(error), error.__dict__)

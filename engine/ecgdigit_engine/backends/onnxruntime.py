@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
@@ -14,8 +18,8 @@ from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, Unusable
 from ecgdigit_engine.backends.telemetry import disable_onnxruntime_telemetry
 from ecgdigit_engine.cpu import has_int8_dot_product
 from ecgdigit_engine.device import CPU, Device, cuda_devices
-from ecgdigit_engine.device_lru import MAX_SHARED_INPUTS, DeviceLru
-from ecgdigit_engine.errors import OutOfDeviceMemory
+from ecgdigit_engine.device_cache import DeviceCache
+from ecgdigit_engine.errors import BackendUnusable, DeviceFailed, DeviceLost, EcgDigitError, OutOfDeviceMemory
 from ecgdigit_engine.runner import DeviceRunner, DeviceTensor, Feeds, Fetches, SharedInput, host_arrays
 from ecgdigit_engine.spec import Port, StageSpec, spec_from_metadata
 
@@ -24,6 +28,23 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 _REPAIR = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --no-cache-dir {package}"
+_GPU_LIBRARIES = {
+    "CUDAExecutionProvider": "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+    "TensorrtExecutionProvider": "Install the libraries of TensorRT, or use --backend onnxruntime.",
+}
+"""How to install the libraries that a provider loads."""
+
+# How ONNX Runtime names exhausted GPU memory, and errors after which CUDA refuses all work of the process:
+# the codes 700 (invalid memory access), 702 (timeout), 709 to 719 and their names.
+_MEMORY_ERROR = re.compile(
+    r"allocate memory|out ?of ?memory|MemoryAllocation|ALLOC_FAILED|CUDA failure 2\b", re.IGNORECASE
+)
+_FATAL_ERROR = re.compile(
+    r"(CUDA failure|CUDA error) (70[02]|709|71[0-9])\b|illegal memory access|launch failure|IllegalAddress"
+    r"|LaunchFailure|LaunchTimeout|device-side assert",
+    re.IGNORECASE,
+)
+
 _DTYPES = {"float": "float32", "float16": "float16", "uint8": "uint8", "int64": "int64"}
 
 
@@ -131,8 +152,45 @@ class OnnxRuntimeRunner:
     run_on_device = run
 
 
+@cache
+def _load_gpu_libraries() -> None:
+    """Load the libraries of CUDA and cuDNN from their packages, which ONNX Runtime does not do by itself."""
+    import onnxruntime as ort
+
+    ort.set_default_logger_severity(3)  # otherwise each session prints a warning about plugins
+    if hasattr(ort, "preload_dlls"):
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints; `_create_gpu_session` checks the result
+            ort.preload_dlls()
+
+
+def _create_gpu_session(graph: bytes, gpu: int, provider: str) -> ort.InferenceSession:
+    """Return a session whose preferred provider is `provider`. Raises BackendUnusable.
+
+    ONNX Runtime would silently use the CPU if it could not load the libraries of a provider.
+    """
+    import onnxruntime as ort
+
+    _load_gpu_libraries()
+    cuda = (
+        "CUDAExecutionProvider",
+        {"device_id": gpu, "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": True},
+    )
+    first = [] if provider == cuda[0] else [(provider, {"device_id": gpu})]
+    printed, loaded = io.StringIO(), ort.get_available_providers()
+    if provider in loaded:
+        with contextlib.redirect_stdout(printed):
+            session = _create_session(graph, 1, [*first, cuda, "CPUExecutionProvider"])
+        loaded = session.get_providers()
+    missing = [name for name in (provider, cuda[0]) if name not in loaded]
+    if missing:
+        detail = " ".join(printed.getvalue().split())[:200]
+        reason = f"it could not load the {missing[0]}" + (f" ({detail})" if detail else "")
+        raise BackendUnusable(f"onnxruntime on cuda:{gpu}", reason, _GPU_LIBRARIES[missing[0]])
+    return session
+
+
 class CudaOnnxRuntimeRunner:
-    """Runner of a session on an NVIDIA GPU. Satisfies `DeviceRunner`.
+    """Runner of a session on an NVIDIA GPU. Satisfies `DeviceRunner`. Raises BackendUnusable.
 
     cuDNN selects its algorithms heuristically, because its exhaustive search would run again for every new
     input size. Inputs and outputs are bound to the session. ONNX Runtime therefore copies each of them once,
@@ -140,27 +198,24 @@ class CudaOnnxRuntimeRunner:
     """
 
     def __init__(self, graph: bytes, gpu: int, provider: str) -> None:
-        cuda = (
-            "CUDAExecutionProvider",
-            {"device_id": gpu, "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": True},
-        )
         self._gpu, self._device = gpu, f"cuda:{gpu}"
-        first = [] if provider == cuda[0] else [(provider, {"device_id": gpu})]
-        self._session = _create_session(graph, 1, [*first, cuda, "CPUExecutionProvider"])
+        self._session = _create_gpu_session(graph, gpu, provider)
         self.spec = _spec_from_session(self._session)
         self._thread_local = threading.local()
 
     def run(self, feeds: Feeds, /) -> Fetches:
         """Return the outputs by name for the inputs by name.
 
-        Raises ShapeOutsideProfile or OutOfDeviceMemory.
+        Raises ShapeOutsideProfile, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
-        values = self._run_bound(feeds, "cpu").copy_outputs_to_cpu()
+        with self._device_errors():
+            values = self._run_bound(feeds, "cpu").copy_outputs_to_cpu()
         return {port.name: value for port, value in zip(self.spec.outputs, values, strict=True)}
 
     def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
-        """Run the session and return outputs that stay in device memory."""
-        values = self._run_bound(feeds, "cuda").get_outputs()
+        """Run the session and return outputs that stay in device memory. Raises the errors of `run`."""
+        with self._device_errors():
+            values = self._run_bound(feeds, "cuda").get_outputs()
         return {
             port.name: DeviceTensor(value, tuple(value.shape()), np.dtype(port.dtype))
             for port, value in zip(self.spec.outputs, values, strict=True)
@@ -170,30 +225,48 @@ class CudaOnnxRuntimeRunner:
         """Run the session and return its binding, with the outputs in the memory of `output_device`."""
         self.spec.check(feeds, bounded=False)
         binding = self._session.io_binding()
-        try:
-            for name, value in feeds.items():
-                if isinstance(value, DeviceTensor):
-                    binding.bind_ortvalue_input(name, value.handle)
-                elif isinstance(value, SharedInput):
-                    binding.bind_ortvalue_input(name, self._upload_shared(value))
-                else:
-                    binding.bind_cpu_input(name, np.ascontiguousarray(value))
-            for port in self.spec.outputs:
-                binding.bind_output(port.name, output_device, 0 if output_device == "cpu" else self._gpu)
-            self._session.run_with_iobinding(binding)
-            binding.synchronize_outputs()
-        except RuntimeError as error:  # only the message tells that memory is exhausted
-            if "allocate memory" in str(error) or "out of memory" in str(error).lower():
-                raise OutOfDeviceMemory(self.spec.stage, self._device, str(error)[:200]) from error
-            raise
+        for name, value in feeds.items():
+            if isinstance(value, DeviceTensor):
+                binding.bind_ortvalue_input(name, value.handle)
+            elif isinstance(value, SharedInput):
+                binding.bind_ortvalue_input(name, self._upload_shared(value))
+            else:
+                binding.bind_cpu_input(name, np.ascontiguousarray(value))
+        for port in self.spec.outputs:
+            binding.bind_output(port.name, output_device, 0 if output_device == "cpu" else self._gpu)
+        self._session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
         return binding
+
+    @contextlib.contextmanager
+    def _device_errors(self) -> Iterator[None]:
+        """Raise the errors of ONNX Runtime as OutOfDeviceMemory, DeviceLost or DeviceFailed.
+
+        Its exceptions have no common base class, and only their messages tell them apart.
+        """
+        try:
+            yield
+        except (EcgDigitError, MemoryError):
+            raise
+        except Exception as error:
+            if not isinstance(error, RuntimeError) and not type(error).__module__.startswith("onnxruntime"):
+                raise
+            text = str(error)
+            for kind, pattern in ((OutOfDeviceMemory, _MEMORY_ERROR), (DeviceLost, _FATAL_ERROR)):
+                if pattern.search(text):
+                    raise kind(self.spec.stage, self._device, text[:200]) from error
+            raise DeviceFailed(self.spec.stage, self._device, text[:200]) from error
 
     def _upload_shared(self, value: SharedInput) -> Any:
         """Return the value in device memory. Upload it only if it is not in this thread's cache."""
         import onnxruntime as ort
 
         if not hasattr(self._thread_local, "shared"):
-            self._thread_local.shared = DeviceLru[Any](MAX_SHARED_INPUTS)
-        shared: DeviceLru[Any] = self._thread_local.shared
-        array = value.array
-        return shared.get_or_create(value, lambda: ort.OrtValue.ortvalue_from_numpy(array, "cuda", self._gpu))
+            self._thread_local.shared = DeviceCache[Any](lambda tensor: int(tensor.tensor_size_in_bytes()))
+        shared: DeviceCache[Any] = self._thread_local.shared
+        tensor = shared.get(value)
+        if tensor is None:
+            shared.evict(value.array.nbytes)
+            tensor = ort.OrtValue.ortvalue_from_numpy(value.array, "cuda", self._gpu)
+            shared.put(value, tensor)
+        return tensor

@@ -51,6 +51,21 @@ def _precisions() -> tuple[str, ...]:
     return (*(name for name, is_available in short if is_available), "fp32")
 
 
+_preparing = threading.Lock()
+
+
+def _prepare_arrays() -> None:
+    """Exchange one array with OpenVINO in this thread.
+
+    OpenVINO initializes its access to NumPy when it is used for the first time. If two threads do this at
+    the same time, one can wait for the other while it holds Python's lock, so that both wait forever.
+    """
+    import openvino
+
+    with _preparing:
+        openvino.Tensor(np.zeros(1, np.uint8)).data.sum()
+
+
 class OpenVinoRunner:
     """Runner of a compiled network. Satisfies `DeviceRunner`.
 
@@ -61,6 +76,7 @@ class OpenVinoRunner:
         with without_openvino_telemetry():
             import openvino
 
+        _prepare_arrays()
         self.spec = spec_from_graph(graph)
         core = openvino.Core()
         # With this setting, the layers of an INT8 graph that are not quantized run in bf16.
@@ -84,7 +100,9 @@ class OpenVinoRunner:
         if request is None:
             request = self._thread_local.request = self._compiled.create_infer_request()
         inputs = {name: np.ascontiguousarray(value) for name, value in host_arrays(feeds).items()}
-        outputs = request.infer(inputs)
+        outputs = request.infer(
+            inputs, share_inputs=True, share_outputs=True
+        )  # the copies hold Python's lock
         return {port.name: np.array(outputs[port.name]) for port in self.spec.outputs}
 
     run_on_device = run

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -14,12 +17,20 @@ from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, Unusable, 
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.cuda import StreamContext, stream_of_thread
 from ecgdigit_engine.device import Device, cuda_devices
-from ecgdigit_engine.errors import EngineCorrupt, EngineMissing, OutOfDeviceMemory
+from ecgdigit_engine.errors import DeviceFailed, EngineCorrupt, EngineMissing, OutOfDeviceMemory
 from ecgdigit_engine.runner import DeviceRunner, DeviceTensor, Feed, Feeds, Fetches, SharedInput
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.build import tensorrt_logger, tensorrt_module
 from ecgdigit_engine.tensorrt.matching import graph_digest, matching_engine
-from ecgdigit_engine.tensorrt.store import EngineStore, StoredEngine, engine_folder
+from ecgdigit_engine.tensorrt.store import EngineStore, StoredEngine, engine_folder, write_atomically
+from ecgdigit_engine.tensorrt.target import OTHER_BACKENDS, supported_gpus, unsupported_reason
+
+# How TensorRT and CUDA name exhausted memory: "Cuda Runtime (out of memory)", "OutOfMemory",
+# "Cuda failure: 2", "cudaErrorMemoryAllocation", "Requested amount of GPU memory could not be allocated".
+_MEMORY_ERROR = re.compile(
+    r"out ?of ?memory|MemoryAllocation|cuda failure: 2\b|could not be allocated|failed to allocate",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,9 @@ class TensorRt:
                 "pycuda is not installed",
                 "pip install 'ecgdigit-rt[gpu]' (needs the CUDA toolkit to compile)",
             )
+        gpus = supported_gpus(self.name)
+        if not gpus:
+            return Unusable(unsupported_reason(cuda_devices()[0]), OTHER_BACKENDS)
         devices: dict[Device, tuple[str, ...]] = {}
         identities = [engine.identity for engine in EngineStore(engine_folder()).engines()]
         identities = [
@@ -53,7 +67,7 @@ class TensorRt:
             for identity in identities
             if (identity.backend, identity.backend_version) == (self.name, version)
         ]
-        for gpu in cuda_devices():
+        for gpu in gpus:
             target = f"sm{gpu.capability[0]}{gpu.capability[1]}"
             built = {identity.precision for identity in identities if target in identity.targets}
             if built:
@@ -79,6 +93,77 @@ class TensorRt:
         return TensorRtRunner(self.name, engine, spec, gpu.index)
 
 
+class LoadedEngine:
+    """An engine in the memory of a GPU. Runners of the same engine share it.
+
+    Raises EngineCorrupt if TensorRT cannot load the engine.
+    """
+
+    def __init__(self, backend: str, stored: StoredEngine, gpu: int) -> None:
+        trt, self.errors = tensorrt_module(backend), tensorrt_logger(backend).errors
+        self.gpu, self._cache_file = gpu, stored.runtime_cache
+        with stream_of_thread(gpu).use(stored.identity.stage):
+            self.errors.clear()
+            self._runtime = trt.Runtime(tensorrt_logger(backend))
+            self._engine = self._runtime.deserialize_cuda_engine(stored.read())
+            if self._engine is None:
+                reason = "; ".join(self.errors.texts()) or "TensorRT could not load it"
+                raise EngineCorrupt(stored.path, reason)
+            self._runtime_config: Any = None
+            self._kernels: Any = None
+            self._cached = b""
+            if hasattr(self._engine, "create_runtime_config") and hasattr(trt, "IRuntimeCache"):
+                self._load_kernels()
+        self._trt = trt
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Return the type of an input or output."""
+        dtype: np.dtype[Any] = np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
+        return dtype
+
+    def _load_kernels(self) -> None:
+        """Load the kernels that tensorrt-rtx has compiled in earlier runs.
+
+        TensorRT ignores them if they belong to another GPU, driver or version.
+        """
+        self._runtime_config = self._engine.create_runtime_config()
+        self._kernels = self._runtime_config.create_runtime_cache()
+        if self._cache_file.is_file():
+            self._cached = self._cache_file.read_bytes()
+            self._kernels.deserialize(self._cached)
+        self._runtime_config.set_runtime_cache(self._kernels)
+
+    def create_context(self) -> Any:
+        """Return a new execution context, or None if TensorRT cannot create one."""
+        if self._runtime_config is None:
+            return self._engine.create_execution_context()
+        return self._engine.create_execution_context(self._runtime_config)
+
+    def save_kernels(self) -> None:
+        """Store the compiled kernels, so that the next process need not compile them. Errors are ignored."""
+        if self._kernels is None:
+            return
+        data = bytes(self._kernels.serialize())
+        if data != self._cached:
+            with suppress(OSError):  # the folder of engines may be read-only
+                write_atomically(self._cache_file, data)
+            self._cached = data
+
+
+_loaded: WeakValueDictionary[tuple[str, str, str, int], LoadedEngine] = WeakValueDictionary()
+_loading = threading.Lock()
+
+
+def _load_engine(backend: str, stored: StoredEngine, gpu: int) -> LoadedEngine:
+    """Return an engine in the memory of a GPU. It is loaded once, as long as a runner uses it."""
+    key = (backend, str(stored.path), stored.sha256, gpu)
+    with _loading:
+        engine = _loaded.get(key)
+        if engine is None:
+            engine = _loaded[key] = LoadedEngine(backend, stored, gpu)
+        return engine
+
+
 class TensorRtRunner:
     """Runner of an engine. Satisfies `DeviceRunner`.
 
@@ -87,62 +172,82 @@ class TensorRtRunner:
 
     def __init__(self, backend: str, engine: StoredEngine, spec: StageSpec, gpu: int) -> None:
         self.spec = dataclasses.replace(spec, axes=engine.identity.axes)
-        self._gpu, self._backend = gpu, backend
+        self._gpu = gpu
         self._hint = (
             f"If the engine was built with lower limits, rebuild it with larger --batch or --max-side: "
             f"ecgdigit-rt build-engines --backend {backend}"
         )
         self._thread_local = threading.local()
-        stream_of_thread(gpu)  # the GPU's context must exist before the engine is loaded
-        trt = tensorrt_module(backend)
-        self._runtime = trt.Runtime(tensorrt_logger(backend))
-        self._engine = self._runtime.deserialize_cuda_engine(engine.read())
-        if self._engine is None:
-            reason = "; ".join(tensorrt_logger(backend).messages) or "TensorRT could not load it"
-            raise EngineCorrupt(engine.path, reason)
-        self._dtypes: dict[str, np.dtype[Any]] = {
-            port.name: np.dtype(trt.nptype(self._engine.get_tensor_dtype(port.name)))
-            for port in self.spec.outputs
-        }
+        self._engine = _load_engine(backend, engine, gpu)
+        self._dtypes = {port.name: self._engine.dtype(port.name) for port in self.spec.outputs}
 
-    def _context(self) -> Any:
-        if not hasattr(self._thread_local, "context"):
-            self._thread_local.context = self._engine.create_execution_context()
-        return self._thread_local.context
+    def close(self) -> None:
+        """Store the kernels that were compiled, and release the execution context of the calling thread."""
+        with stream_of_thread(self._gpu).use(self.spec.stage):
+            self._engine.save_kernels()
+            self._thread_local.__dict__.clear()
 
     def run(self, feeds: Feeds, /) -> Fetches:
         """Return the outputs by name for the inputs by name.
 
-        Raises ShapeOutsideProfile or OutOfDeviceMemory.
+        Raises ShapeOutsideProfile, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
         stream, stage = stream_of_thread(self._gpu), self.spec.stage
-        tensors = self.run_on_device(feeds)
-        fetched = {name: stream.fetch((stage, name), t.shape, t.dtype) for name, t in tensors.items()}
-        stream.wait()
-        return {name: value.copy() for name, value in fetched.items()}
+        with stream.use(stage):
+            tensors = self._enqueue(stream, feeds)
+            fetched = {name: stream.fetch((stage, name), t.shape, t.dtype) for name, t in tensors.items()}
+            stream.wait()
+            return {name: value.copy() for name, value in fetched.items()}
 
     def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
         """Enqueue a run and return its outputs, which later work in the thread's stream may use.
 
-        Raises ShapeOutsideProfile, or OutOfDeviceMemory. The latter is also raised if TensorRT rejects the
-        run for another reason, because TensorRT reports the reason only as text.
+        Raises ShapeOutsideProfile, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
+        stream = stream_of_thread(self._gpu)
+        with stream.use(self.spec.stage):
+            return self._enqueue(stream, feeds)
+
+    def _enqueue(self, stream: StreamContext, feeds: Feeds) -> dict[str, DeviceTensor]:
         self.spec.check(feeds, bounded=True, hint=self._hint)
-        stream, context = stream_of_thread(self._gpu), self._context()
+        self._engine.errors.clear()
+        context = self._context(stream)
         for name, value in feeds.items():
-            context.set_input_shape(name, value.shape)
-            context.set_tensor_address(name, self._device_address(stream, name, value))
+            self._check(stream, context.set_input_shape(name, value.shape), f"the shape of {name}")
+            address = self._device_address(stream, name, value)
+            self._check(stream, context.set_tensor_address(name, address), f"the address of {name}")
         outputs = {}
         for port in self.spec.outputs:
             shape, dtype = tuple(context.get_tensor_shape(port.name)), self._dtypes[port.name]
+            self._check(stream, all(side >= 0 for side in shape), f"the shape of {port.name}")
             address = stream.reserve((self.spec.stage, port.name), int(np.prod(shape)) * dtype.itemsize)
-            context.set_tensor_address(port.name, address)
+            self._check(stream, context.set_tensor_address(port.name, address), f"the address of {port.name}")
             outputs[port.name] = DeviceTensor(address, shape, dtype)
-        if not context.execute_async_v3(stream.handle):
-            messages = tensorrt_logger(self._backend).messages
-            reason = (messages or ["TensorRT reported no reason"])[-1]
-            raise OutOfDeviceMemory(self.spec.stage, f"cuda:{self._gpu}", reason)
+        self._check(stream, context.execute_async_v3(stream.handle), "the execution")
         return outputs
+
+    def _context(self, stream: StreamContext) -> Any:
+        """Return the execution context of the calling thread."""
+        context = getattr(self._thread_local, "context", None)
+        if context is None:
+            context = self._engine.create_context()
+            self._check(stream, context is not None, "an execution context")
+            self._thread_local.context = context
+        return context
+
+    def _check(self, stream: StreamContext, succeeded: bool, what: str) -> None:
+        """Raise OutOfDeviceMemory, DeviceFailed or DeviceLost if TensorRT has rejected `what`.
+
+        TensorRT reports the reason only as text.
+        """
+        if succeeded:
+            return
+        stage, messages = self.spec.stage, "; ".join(self._engine.errors.texts())
+        reason = f"TensorRT rejected {what}: {messages or 'it reported no reason'}"
+        stream.raise_if_lost(stage, reason)
+        if _MEMORY_ERROR.search(messages):
+            raise OutOfDeviceMemory(stage, str(stream), reason)
+        raise DeviceFailed(stage, str(stream), reason)
 
     def _device_address(self, stream: StreamContext, port: str, value: Feed) -> int:
         if isinstance(value, DeviceTensor):

@@ -7,14 +7,19 @@ TensorRT uses exactly the types of the graph, whose accuracy the export has veri
 from __future__ import annotations
 
 import importlib
+import threading
+from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ecgdigit_engine.device import current_gpu
 from ecgdigit_engine.errors import EngineBuildFailed
 from ecgdigit_engine.spec import Axis, StageSpec
 from ecgdigit_engine.tensorrt.profile import profile_shapes
+from ecgdigit_engine.tensorrt.store import write_atomically
 from ecgdigit_engine.tensorrt.target import Target
 
 MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
@@ -26,22 +31,51 @@ def tensorrt_module(backend: str) -> Any:
     return importlib.import_module(MODULES[backend])
 
 
+_MAX_MESSAGES = 50  # messages that are kept. A call logs a few.
+
+
+class ErrorLog:
+    """The most recent error messages of TensorRT, by the thread that logged them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._messages: deque[tuple[int, str]] = deque(maxlen=_MAX_MESSAGES)
+        self._lock = threading.Lock()
+
+    def add(self, text: str) -> None:
+        """Add a message of the calling thread."""
+        with self._lock:
+            self._messages.append((threading.get_ident(), text))
+
+    def clear(self) -> None:
+        """Remove the messages of the calling thread, so that `texts` returns only later ones."""
+        own = threading.get_ident()
+        with self._lock:
+            kept = [message for message in self._messages if message[0] != own]
+            self._messages = deque(kept, maxlen=_MAX_MESSAGES)
+
+    def texts(self) -> list[str]:
+        """Return the messages of the calling thread, the oldest first."""
+        own = threading.get_ident()
+        with self._lock:
+            return [text for thread, text in self._messages if thread == own]
+
+
 @cache
 def tensorrt_logger(backend: str) -> Any:
     """Return the logger of TensorRT in this process. TensorRT allows only one.
 
-    The logger collects error messages in `messages`.
+    Its attribute `errors` is an `ErrorLog`.
     """
     trt = tensorrt_module(backend)
 
     class ErrorLogger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
-            self.messages: list[str] = []
+            self.errors = ErrorLog()
 
         def log(self, severity: Any, text: str) -> None:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.messages.append(text)
+                self.errors.add(text)
 
     return ErrorLogger()
 
@@ -56,11 +90,25 @@ def build_engine(
 ) -> bytes:
     """Return a serialized engine of `graph` for the sizes of `axes`.
 
-    An engine can have several targets only if it is compiled ahead of time. The file `timing_cache` is read
-    if it exists, and written after the build. Raises EngineBuildFailed.
+    An engine can have several targets only if it is compiled ahead of time. Otherwise it is compiled on the
+    GPU of its target. The file `timing_cache` is read if it exists, and written after the build. Raises
+    EngineBuildFailed.
     """
+    gpu = targets[0].gpu
+    with nullcontext() if gpu is None else current_gpu(gpu):
+        return _build(backend, graph, spec, axes, targets, timing_cache)
+
+
+def _build(
+    backend: str,
+    graph: bytes,
+    spec: StageSpec,
+    axes: Sequence[Axis],
+    targets: Sequence[Target],
+    timing_cache: Path | None,
+) -> bytes:
     trt, logger = tensorrt_module(backend), tensorrt_logger(backend)
-    logger.messages.clear()
+    logger.errors.clear()
     target_names = ", ".join(map(str, targets))
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
@@ -80,9 +128,9 @@ def build_engine(
     cache_object = None if timing_cache is None else _load_timing_cache(config, timing_cache)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise EngineBuildFailed(spec.stage, target_names, logger.messages)
+        raise EngineBuildFailed(spec.stage, target_names, logger.errors.texts())
     if timing_cache is not None and cache_object is not None:
-        timing_cache.write_bytes(bytes(cache_object.serialize()))
+        write_atomically(timing_cache, bytes(cache_object.serialize()))
     return bytes(plan)
 
 

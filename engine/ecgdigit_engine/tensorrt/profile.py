@@ -16,7 +16,7 @@ class Sizes:
     """Sizes that the user specified for all stages.
 
     `batch` contains the minimum, the tuned and the maximum batch size. `max_side` is the maximum side of an
-    input in pixels.
+    input in pixels, but not less than the side that a usual page needs.
     """
 
     batch: tuple[int, int, int] | None = None
@@ -40,9 +40,10 @@ def batch_from_text(text: str) -> tuple[int, int, int]:
 def resize_axes(spec: StageSpec, sizes: Sizes) -> tuple[Axis, ...]:
     """Return the axes of a stage, changed to the specified sizes.
 
-    `batch` replaces the batch axis. `max_side` is rounded down to a multiple of the step of each axis. It can
-    lower the maximum of an axis and the tuned size, but not the minimum. `max_side` does not apply to the
-    sampler's axes of positions (`places_…`).
+    `batch` replaces the batch axis. `max_side` is rounded down to a multiple of the step of each axis. It
+    lowers the maximum of an axis at most to the tuned size, which a usual page needs: the strip of a row of
+    10 s has 2752 columns, whatever the size of the image. `max_side` does not apply to the sampler's axes of
+    positions (`places_…`).
     """
     return tuple(_resize_axis(axis, sizes) for axis in spec.axes)
 
@@ -52,8 +53,7 @@ def _resize_axis(axis: Axis, sizes: Sizes) -> Axis:
         return axis if sizes.batch is None else Axis(BATCH, *sizes.batch)
     if sizes.max_side is None or sizes.max_side >= axis.high or axis.name.startswith("places"):
         return axis
-    high = max(axis.low, sizes.max_side // axis.step * axis.step)
-    return dataclasses.replace(axis, tuned=min(axis.tuned, high), high=high)
+    return dataclasses.replace(axis, high=max(axis.tuned, sizes.max_side // axis.step * axis.step))
 
 
 def profile_shapes(

@@ -82,6 +82,11 @@ class StoredEngine:
         return data
 
     @property
+    def runtime_cache(self) -> Path:
+        """File of the kernels that tensorrt-rtx has compiled for this engine on GPUs of this machine."""
+        return self.path.with_suffix(".runtime")
+
+    @property
     def is_intact(self) -> bool:
         """True if the file can be read and its SHA-256 matches the manifest."""
         try:
@@ -124,14 +129,14 @@ class EngineStore:
         path = self.folder / identity.file_name
         digest = hashlib.sha256(data).hexdigest()
         engine = StoredEngine(path, identity, digest, len(data), round(seconds, 2), built_at)
-        _write_atomically(path, data)
-        _write_atomically(path.with_suffix(".json"), _manifest_from_engine(engine))
+        write_atomically(path, data)
+        write_atomically(path.with_suffix(".json"), _manifest_from_engine(engine))
         return engine
 
     def remove(self, engine: Path) -> None:
-        """Remove an engine and its manifest, if they exist."""
-        for path in (engine.with_suffix(".json"), engine.with_suffix(".engine")):
-            path.unlink(missing_ok=True)
+        """Remove an engine, its manifest and its compiled kernels, if they exist."""
+        for suffix in (".json", ".engine", ".runtime"):
+            engine.with_suffix(suffix).unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, identity: EngineIdentity) -> Iterator[None]:
@@ -143,7 +148,8 @@ class EngineStore:
             yield
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that readers see the old content or the new one, but no part. Creates the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
