@@ -19,6 +19,7 @@ Values = NDArray[np.float64]
 _MIN_POINTS = 10  # minimum number of points of a lead
 _SNAP_MM = 4.0  # maximum distance from a boundary between two leads to the end of a curve
 _MAX_GAP_MM = 1.5  # maximum length of samples that are missing at the end of a lead; longer gaps are spaces
+_MAX_ROUNDING = 0.1  # maximum distance of a sample from a point of the file, relative to that of samples
 _RATE_TOLERANCE = 0.003  # maximum deviation of the rate of equidistant points from 500 Hz
 _MIN_QUANTUM_MM = 1e-4  # resolution of exact heights
 
@@ -89,7 +90,7 @@ def leads_from_curves(layout: Layout, curves: Sequence[Sequence[Curve]], scale: 
 
 def _lead(segment: Segment, curve: Curve, layout: Layout, scale: GridScale) -> Lead:
     u = _sample_positions(curve, layout.speed_mm_s)
-    v = np.interp(u, curve.u_mm, curve.v_mm)
+    v = _heights_mm(curve, u)
     mm_mv = -layout.gain_mm_mv if segment.is_inverted else layout.gain_mm_mv
     return Lead(
         name=segment.lead,
@@ -113,6 +114,18 @@ def _sample_positions(curve: Curve, speed_mm_s: float) -> Values:
         return np.linspace(curve.start_mm, curve.end_mm, count)
     count = int(np.floor((curve.end_mm - curve.start_mm) / step_mm + 1e-6)) + 1
     return np.asarray(curve.start_mm + np.arange(count) * step_mm)
+
+
+def _heights_mm(curve: Curve, u: Values) -> Values:
+    """Return the heights at positions along the curve.
+
+    A point of the file near a position is a sample: its position is rounded in the file, and the height of
+    the steep line through it would be wrong by more than the rounding.
+    """
+    right = np.clip(np.searchsorted(curve.u_mm, u), 1, curve.u_mm.size - 1)
+    nearest = right - (u - curve.u_mm[right - 1] < curve.u_mm[right] - u)
+    is_sample = np.abs(curve.u_mm[nearest] - u) < _MAX_ROUNDING * curve.step_mm
+    return np.where(is_sample, curve.v_mm[nearest], np.interp(u, curve.u_mm, curve.v_mm))
 
 
 def _quantum_mm(heights_mm: Values) -> float:

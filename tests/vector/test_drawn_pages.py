@@ -14,7 +14,10 @@ from ecgdigit_rt.decode.sources import page_from_source
 from ecgdigit_rt.results import VECTOR
 from ecgdigit_rt.vector.pipeline import VectorPipeline
 
-TOLERANCE_MM = 0.01
+TOLERANCE_MM = {"matplotlib": 0.01, "reportlab": 0.01, "cairo": 0.015}
+"""Cairo rounds points to 1/256 of a point, and then drops those that lie on the line through their neighbours.
+On a steep slope, such a line can be 0.012 mm away from the dropped sample."""
+
 LAYOUTS = ("3x4+1", "6x2", "12x1")
 SCALES = ((25.0, 10.0), (50.0, 10.0), (25.0, 5.0), (50.0, 5.0))
 ROTATIONS = (0, 90, 180, 270)
@@ -68,7 +71,7 @@ def test_pages_are_read_exactly(
     page = vector_page(layout, *scale, style=style)
     found = read(write(page, library, tmp_path / "page.pdf", rotation))
     assert found.layout.name == layout
-    assert_exact(found, page, *scale, TOLERANCE_MM)
+    assert_exact(found, page, *scale, TOLERANCE_MM[library])
 
 
 @pytest.mark.slow
@@ -79,7 +82,7 @@ def test_all_combinations_are_read_exactly(tmp_path: Path, library: str, layout:
     for index, (scale, rotation) in enumerate(product(SCALES, ROTATIONS)):
         page = vector_page(layout, *scale, style=style)
         found = read(write(page, library, tmp_path / f"{index}.pdf", rotation))
-        assert_exact(found, page, *scale, TOLERANCE_MM)
+        assert_exact(found, page, *scale, TOLERANCE_MM[library])
 
 
 def test_without_a_grid_the_page_has_the_scale_of_the_file(tmp_path: Path) -> None:
