@@ -15,8 +15,8 @@ from ecgdigit_rt.results import VECTOR
 from ecgdigit_rt.vector.pipeline import VectorPipeline
 
 TOLERANCE_MM = {"matplotlib": 0.01, "reportlab": 0.01, "cairo": 0.015}
-"""Cairo rounds points to 1/256 of a point, and then drops those that lie on the line through their neighbours.
-On a steep slope, such a line can be 0.012 mm away from the dropped sample."""
+"""Cairo rounds positions to 1/256 of a point, and then drops those on the line through their neighbours. On a
+steep slope, such a line can be 0.012 mm away from the dropped sample."""
 
 LAYOUTS = ("3x4+1", "6x2", "12x1")
 SCALES = ((25.0, 10.0), (50.0, 10.0), (25.0, 5.0), (50.0, 5.0))
@@ -116,7 +116,7 @@ def test_lines_of_5_mm_alone_must_be_exact(tmp_path: Path, zoom: float, is_certa
 def test_a_page_without_pulses_is_read(tmp_path: Path) -> None:
     page = vector_page("6x2", has_pulses=False)
     found = read(write(page, "reportlab", tmp_path / "page.pdf"))
-    assert_exact(found, page, 25.0, 10.0, TOLERANCE_MM)
+    assert_exact(found, page, 25.0, 10.0, TOLERANCE_MM["reportlab"])
 
 
 @pytest.mark.parametrize("zoom", [0.9, 1.05])
@@ -127,7 +127,8 @@ def test_the_grid_determines_the_scale_of_a_page_that_was_resized(tmp_path: Path
         [type(text)(text.text, text.x_mm * zoom, text.y_mm * zoom) for text in page.texts],
         page.leads,
     )
-    assert_exact(read(write(resized, "reportlab", tmp_path / "page.pdf")), page, 25.0, 10.0, TOLERANCE_MM)
+    found = read(write(resized, "reportlab", tmp_path / "page.pdf"))
+    assert_exact(found, page, 25.0, 10.0, TOLERANCE_MM["reportlab"])
 
 
 def test_pulses_that_contradict_the_gain_are_doubtful(tmp_path: Path) -> None:
