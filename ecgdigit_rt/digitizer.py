@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from ecgdigit_rt.decode.sources import DecodablePage, Source, page_from_source, 
 from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood
 from ecgdigit_rt.layout.catalog import plan_from_text
 from ecgdigit_rt.layout.match import LayoutOverrides
-from ecgdigit_rt.library_threads import single_library_threads
+from ecgdigit_rt.library_threads import limit_library_threads, single_library_threads
 from ecgdigit_rt.methods import ClassicalMethod, Method, NeuralMethod, PageReader, vector_pipeline
 from ecgdigit_rt.models import graph_precisions
 from ecgdigit_rt.ordered_map import ordered_map
@@ -35,6 +35,7 @@ from ecgdigit_rt.tracing.tta import TTA
 from ecgdigit_rt.vector.pipeline import VectorPipeline, VectorState
 from ecgdigit_rt.warmup import start_warmup
 from ecgdigit_rt.words import WordSource, no_words
+from ecgdigit_rt.worker_processes import ProcessDigitizer, worker_count
 
 _PARALLEL_PAGES_PER_THREAD = 3
 """Minimum number of pages per thread from which pages are digitized in parallel.
@@ -158,6 +159,25 @@ class Digitizer:
         method: str = NETWORKS,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
+        self._arguments = {
+            "models": models,
+            "tta": tta,
+            "enforce_einthoven": enforce_einthoven,
+            "no_beat_prior": no_beat_prior,
+            "layout": layout,
+            "speed_mm_s": speed_mm_s,
+            "gain_mm_mv": gain_mm_mv,
+            "min_quality_db": min_quality_db,
+            "strict": strict,
+            "ocr": ocr,
+            "vector": vector,
+            "backend": backend,
+            "device": device,
+            "precision": precision,
+            "method": method,
+            "max_pixels": max_pixels,
+        }
+        self._has_opener = opener is not None
         self.threads = threads or usable_cpus()
         self._max_pixels = max_pixels
         self._is_closed = False
@@ -367,7 +387,7 @@ class Digitizer:
         return 1 if pages >= _PARALLEL_PAGES_PER_THREAD * self.threads else self.threads
 
     def digitize_many(
-        self, sources: Iterable[Source], network_threads: int | None = None
+        self, sources: Iterable[Source], network_threads: int | None = None, workers: int | None = 1
     ) -> Iterator[Result]:
         """Digitize all pages of files, folders, globs, `PageRef`s and image arrays.
 
@@ -380,6 +400,11 @@ class Digitizer:
             Number of CPU threads that each network uses, either 1 or `threads`. By default, it is
             the result of the method `network_threads`. The number of threads affects the order of
             floating-point sums, and therefore the last digits of the signals.
+        workers : int, optional
+            Number of processes that digitize pages. With 1, the default, the threads of this process do. With
+            None, the number is chosen as by `ecgdigit-rt run`: one process per thread for many pages and
+            three or more threads. A script that uses processes must guard its main code with
+            `if __name__ == "__main__":`. A crash in native code affects only the page in progress.
 
         Yields
         ------
@@ -392,14 +417,31 @@ class Digitizer:
         SetupError
             If a network cannot be opened, or a GPU stops working (DeviceLost).
         WorkerDied
-            If the thread that feeds a GPU has ended.
+            If the thread that feeds a GPU has ended, or if a process cannot be started.
         ValueError
-            If the digitizer is closed.
+            If the digitizer is closed, or if a digitizer with an `opener` is to use processes.
         """
+        self._check_open()
         pages = pages_from_sources(sources, self._max_pixels)
+        if workers is None:
+            listed = list(pages)
+            pages = iter(listed)
+            workers = 1 if self._has_opener else worker_count(None, self, len(listed), isolate=False)
         if network_threads is None:
             first = list(islice(pages, _PARALLEL_PAGES_PER_THREAD * self.threads))
             network_threads, pages = self.network_threads(len(first)), chain(first, pages)
+        if workers > 1:
+            yield from self._in_processes(pages, workers, network_threads)
+        else:
+            yield from self._in_this_process(pages, network_threads)
+
+    def _in_processes(self, pages: Iterator[DecodablePage], workers: int, threads: int) -> Iterator[Result]:
+        if self._has_opener:
+            raise ValueError("a digitizer with an opener cannot use worker processes")
+        digitizer = ProcessDigitizer(partial(_decodable_page_digitizer, self._arguments), workers)
+        return digitizer.digitize_all(((page.page, page) for page in pages), threads)
+
+    def _in_this_process(self, pages: Iterator[DecodablePage], network_threads: int) -> Iterator[Result]:
         if network_threads < self.threads:
             yield from self._in_parallel(pages)
         else:
@@ -465,6 +507,16 @@ class Digitizer:
     def _check_open(self) -> None:
         if self._is_closed:
             raise ValueError("the digitizer is closed")
+
+
+def _decodable_page_digitizer(
+    arguments: Mapping[str, Any], threads: int
+) -> Callable[[DecodablePage], Result]:
+    """Return a function that digitizes one page with `threads` threads. To be called in a worker process."""
+    if threads == 1:
+        limit_library_threads()
+    digitizer = Digitizer(threads=threads, **arguments)
+    return lambda page: next(digitizer._in_this_process(iter([page]), threads))
 
 
 def _check_classical(method: str, options: Mapping[str, str]) -> None:

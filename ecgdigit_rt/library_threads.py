@@ -19,7 +19,7 @@ def single_blas_thread() -> Iterator[None]:
     """Limit BLAS to one thread inside the context, if no other thread has limited it.
 
     The matrices of a page are small, and the threads of BLAS wait actively for each other: with two threads,
-    a page takes 1.3 times as long, and two pages in parallel 1.4 times.
+    a page takes 1.2 times as long, and two pages in parallel 1.4 times.
     """
     if not _limiting.acquire(blocking=False):
         yield

@@ -21,7 +21,7 @@ from ecgdigit_rt.formats.metadata import escape_surrogates, missing_leads
 from ecgdigit_rt.results import PageRef, Result, failed_from_error
 from ecgdigit_rt.runs.options import DigitizeOptions
 from ecgdigit_rt.runs.report import PageReport, page_report
-from ecgdigit_rt.runs.worker_processes import WorkerProcess
+from ecgdigit_rt.worker_processes import WorkerProcess
 
 Batch = dict[str, Any]
 """Batch of Ray Data: the columns by name."""

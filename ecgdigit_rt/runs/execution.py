@@ -22,7 +22,7 @@ from ecgdigit_rt.runs.output_target import OutputTarget, output_target
 from ecgdigit_rt.runs.report import Report, write_report
 from ecgdigit_rt.runs.result_store import open_store
 from ecgdigit_rt.runs.resume import ResumableRun, open_or_resume
-from ecgdigit_rt.runs.worker_processes import ProcessDigitizer, worker_count
+from ecgdigit_rt.worker_processes import ProcessDigitizer, worker_count
 
 if TYPE_CHECKING:
     from ecgdigit_rt.digitizer import Digitizer

@@ -7,10 +7,12 @@ longer than one strip. On a CPU, batching has no benefit, so CPU runners are cal
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import numpy as np
 
@@ -21,6 +23,8 @@ from ecgdigit_engine.tensorrt.profile import BATCH
 
 # If the first waiting call has at least this number of pixels, it is run alone. Hand-picked, not tuned.
 _LARGE_PX = 4_000_000
+
+_EXIT_S = 10.0  # maximum time to wait for each call in progress when the interpreter ends
 
 BatchKey = tuple[tuple[str, object], ...]
 """Properties that all calls of a batch have in common.
@@ -58,6 +62,16 @@ def _memory_key(key: BatchKey) -> BatchKey:
     )
 
 
+_open_runners: WeakSet[BatchingRunner] = WeakSet()
+
+
+@atexit.register
+def _close_open_runners() -> None:
+    """End the worker threads before the interpreter ends. A thread that is then in a call cannot clean up."""
+    for runner in list(_open_runners):
+        runner.close(timeout_s=_EXIT_S)
+
+
 class BatchingRunner:
     """Runner that joins waiting calls of equal shape along the batch axis. Satisfies `Runner`.
 
@@ -83,6 +97,7 @@ class BatchingRunner:
         self._closed = False
         self._worker = threading.Thread(target=self._work, name=f"batch {runner.spec.stage}", daemon=True)
         self._worker.start()
+        _open_runners.add(self)
 
     @property
     def spec(self) -> StageSpec:
@@ -103,12 +118,13 @@ class BatchingRunner:
             self._changed.notify()
         return call.result.result()
 
-    def close(self) -> None:
-        """Complete all waiting calls, end the worker thread and close the runner."""
+    def close(self, timeout_s: float | None = None) -> None:
+        """Complete all waiting calls, end the worker thread and close the runner. Wait up to `timeout_s`."""
+        _open_runners.discard(self)
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._worker.join()
+        self._worker.join(timeout_s)
 
     def _work(self) -> None:
         try:

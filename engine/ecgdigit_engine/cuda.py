@@ -25,15 +25,23 @@ BufferName = tuple[str, str]
 _thread_local = threading.local()
 
 
-def stream_of_thread(gpu: int) -> StreamContext:
+def stream_of_thread(gpu: int, stage: str) -> StreamContext:
     """Return the stream of the calling thread on a GPU.
 
     All stages that the thread calls share the stream and run in order. The stream is closed when the thread
-    ends.
+    ends. Raises OutOfDeviceMemory or DeviceLost as errors of `stage` if there is no stream yet, and the GPU
+    cannot create one.
     """
     streams: dict[int, StreamContext] = _thread_local.__dict__.setdefault("streams", {})
     if gpu not in streams:
-        streams[gpu] = StreamContext(gpu)
+        import pycuda.driver as cuda
+
+        try:
+            streams[gpu] = StreamContext(gpu)
+        except cuda.MemoryError as error:
+            raise OutOfDeviceMemory(stage, f"cuda:{gpu}", str(error)) from error
+        except cuda.Error as error:
+            raise DeviceLost(stage, f"cuda:{gpu}", str(error)) from error
     return streams[gpu]
 
 
@@ -54,6 +62,7 @@ class StreamContext:
     """
 
     def __init__(self, gpu: int) -> None:
+        """Create a stream. Raises the errors of pycuda."""
         import pycuda.driver as cuda
 
         cuda.init()
@@ -90,10 +99,23 @@ class StreamContext:
             with self._current():
                 yield
         except self._cuda.MemoryError as error:
+            self._release_all(stage)
             raise OutOfDeviceMemory(stage, str(self), str(error)) from error
+        except OutOfDeviceMemory:
+            self._release_all(stage)
+            raise
         except self._cuda.Error as error:
             self.raise_if_lost(stage, str(error))
             raise DeviceFailed(stage, str(self), str(error)) from error
+
+    def _release_all(self, stage: str) -> None:
+        """Free all memory, so that a smaller batch may fit. Raises DeviceLost."""
+        self.raise_if_lost(stage, "")
+        with self._current():
+            for buffer in (*self._device_buffers.values(), *self._shared.clear()):
+                buffer.memory.free()
+            self._device_buffers.clear()
+            self._pinned_buffers.clear()
 
     def __str__(self) -> str:
         return f"cuda:{self._gpu}"
@@ -156,7 +178,11 @@ class StreamContext:
             if buffer is None:
                 self._release_evicted(size)
                 buffer = self._allocate(name, size)
-            self._copy_to_device(name, value.array, int(buffer.memory))
+            try:
+                self._copy_to_device(name, value.array, int(buffer.memory))
+            except OutOfDeviceMemory:
+                buffer.memory.free()
+                raise
             self._shared.put(value, buffer)
         return int(buffer.memory)
 
@@ -170,6 +196,7 @@ class StreamContext:
 
     def _copy_to_device(self, name: BufferName, array: NDArray[Any], address: int) -> None:
         pinned = self._pinned_buffer(name, array.nbytes)
+        self._stream.synchronize()  # an earlier copy from this buffer may still be in progress
         pinned.view(array.dtype).reshape(array.shape)[...] = array
         self._cuda.memcpy_htod_async(address, pinned, self._stream)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
-from ecgdigit_engine.errors import UnknownChoice
+from ecgdigit_engine.errors import BackendUnusable, UnknownChoice
 
 # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of the CUDA driver API.
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
@@ -60,13 +60,14 @@ def _driver() -> ctypes.CDLL:
 def current_gpu(index: int) -> Iterator[None]:
     """Make a GPU the current device of the calling thread, for libraries that use the CUDA runtime.
 
-    Raises RuntimeError if the driver refuses it.
+    Raises BackendUnusable if the driver refuses it.
     """
     driver, handle, context = _driver(), ctypes.c_int(), ctypes.c_void_p()
 
     def check(status: int) -> None:
         if status:
-            raise RuntimeError(f"the driver cannot use cuda:{index} (CUDA error {status})")
+            reason = f"the driver refused it (CUDA error {status})"
+            raise BackendUnusable(f"cuda:{index}", reason, "Check the GPU with `nvidia-smi`.")
 
     check(driver.cuInit(0))
     check(driver.cuDeviceGet(ctypes.byref(handle), index))

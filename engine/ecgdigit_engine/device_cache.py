@@ -75,6 +75,13 @@ class DeviceCache(Generic[T]):
             evicted.append(value)
         return evicted
 
+    def clear(self) -> list[T]:
+        """Remove and return all values."""
+        values = self._values()
+        self._entries.clear()
+        self._unused.clear()
+        return values
+
     def _values(self) -> list[T]:
         return [*self._unused, *(entry.value for entry in self._entries.values())]
 

@@ -111,8 +111,10 @@ class FusedRunner:
 
     def close(self) -> None:
         """Close both runners."""
-        close_runner(self._first)
-        close_runner(self._second)
+        try:
+            close_runner(self._first)
+        finally:
+            close_runner(self._second)
 
 
 def host_arrays(feeds: Feeds) -> dict[str, NDArray[Any]]:

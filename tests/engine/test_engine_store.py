@@ -7,13 +7,17 @@ import importlib.util
 import json
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
 from ecgdigit_engine.device import CudaDevice
 from ecgdigit_engine.errors import BackendUnusable, EngineBuildFailed, EngineCorrupt, UnknownChoice
 from ecgdigit_engine.spec import Axis, Port, StageSpec
+from ecgdigit_engine.tensorrt import build
 from ecgdigit_engine.tensorrt import target as target_module
 from ecgdigit_engine.tensorrt.matching import matching_engine
 from ecgdigit_engine.tensorrt.profile import Sizes, batch_from_text, profile_shapes, resize_axes
@@ -234,3 +238,21 @@ def test_sizes_are_rounded_to_steps() -> None:
     assert width == Axis("width", 32, 2752, 2752, 32), "the strip of a row of 10 s needs this width"
     assert resize_axes(SPEC, Sizes(max_side=4001))[2].high == 4000
     assert profile_shapes(PIXELS, AXES) == ((1, 320, 32, 3), (4, 320, 2752, 3), (8, 1280, 5504, 3))
+
+
+def test_tensorrt_rtx_builds_for_the_gpu_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a compute capability, tensorrt-rtx builds no code for a T4."""
+    trt = MagicMock()
+    config = trt.Builder.return_value.create_builder_config.return_value
+    trt.Builder.return_value.build_serialized_network.return_value = b"engine"
+    gpus = []
+    monkeypatch.setattr(build, "tensorrt_module", lambda _: trt)
+    monkeypatch.setattr(build, "tensorrt_logger", lambda _: SimpleNamespace(errors=build.ErrorLog()))
+    monkeypatch.setattr(build, "current_gpu", lambda gpu: nullcontext(gpus.append(gpu)))
+    target = Target((7, 5), gpu=1)
+    assert build.build_engine("tensorrt-rtx", b"graph", SPEC, AXES, [target]) == b"engine"
+    config.set_compute_capability.assert_called_once_with(trt.ComputeCapability.SM75, 0)
+    assert (config.num_compute_capabilities, gpus) == (1, [1])
+    config.set_compute_capability.return_value = False
+    with pytest.raises(EngineBuildFailed, match="sm75 was rejected"):
+        build.build_engine("tensorrt-rtx", b"graph", SPEC, AXES, [target])

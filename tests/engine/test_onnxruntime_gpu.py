@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +54,7 @@ class FakeSession:
 def session(monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     """Return the session that the runner opens."""
     session = FakeSession([CUDA, "CPUExecutionProvider"])
-    monkeypatch.setattr(onnxruntime, "_create_session", lambda *_: session)
+    monkeypatch.setattr(onnxruntime, "_create_session", lambda *_, **__: session)
     monkeypatch.setattr(onnxruntime, "_spec_from_session", lambda _: SPEC)
     monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, "TensorrtExecutionProvider"])
     return session
@@ -89,6 +90,7 @@ def test_missing_libraries_of_tensorrt_are_refused(session: FakeSession) -> None
         (ort_errors.RuntimeException("Failed to allocate memory for requested buffer"), OutOfDeviceMemory),
         (ort_errors.Fail("CUDA failure 2: out of memory ; GPU=0 ; hostname=a"), OutOfDeviceMemory),
         (ort_errors.EPFail("CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED"), OutOfDeviceMemory),
+        (ort_errors.EPFail("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), OutOfDeviceMemory),
         (ort_errors.Fail("CUDA failure 700: an illegal memory access was encountered"), DeviceLost),
         (ort_errors.Fail("CUDA failure 719: unspecified launch failure ; GPU=0"), DeviceLost),
         (ort_errors.EPFail("CUDNN failure 9: CUDNN_STATUS_NOT_SUPPORTED"), DeviceFailed),
@@ -106,9 +108,31 @@ def test_errors_of_onnxruntime(session: FakeSession, error: Exception, expected:
 
 
 def test_errors_of_this_program_are_not_errors_of_the_gpu(session: FakeSession) -> None:
-    session.error = KeyError("bug")
-    with pytest.raises(KeyError):
-        CudaOnnxRuntimeRunner(GRAPH, 0, CUDA).run(pixels())
+    for error in (KeyError("bug"), RecursionError("bug"), ort_errors.InvalidArgument("wrong shape")):
+        session.error = error
+        with pytest.raises(type(error)):
+            CudaOnnxRuntimeRunner(GRAPH, 0, CUDA).run(pixels())
+
+
+def test_errors_of_opening_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA])
+
+    def fail(graph: bytes, threads: int, providers: list[Any], *, optimized: bool = True) -> object:
+        if providers == ["CPUExecutionProvider"]:
+            return real(graph, threads, providers, optimized=optimized)
+        if error is not None:
+            raise error
+        sys.stdout.write("EP Error: CUDA failure 2: out of memory. Falling back to the CPU")
+        return FakeSession(["CPUExecutionProvider"])
+
+    real = onnxruntime._create_session
+    monkeypatch.setattr(onnxruntime, "_create_session", fail)
+    error: Exception | None = ort_errors.Fail("CUDA failure 719: unspecified launch failure")
+    with pytest.raises(DeviceLost):
+        CudaOnnxRuntimeRunner(GRAPH, 0, CUDA)
+    error = None
+    with pytest.raises(OutOfDeviceMemory):
+        CudaOnnxRuntimeRunner(GRAPH, 0, CUDA)
 
 
 def test_a_shared_input_is_uploaded_once(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:

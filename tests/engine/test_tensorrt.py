@@ -23,6 +23,7 @@ from ecgdigit_engine.backends.tensorrt import TensorRt
 from ecgdigit_engine.batching import BatchingRunner
 from ecgdigit_engine.device import Device
 from ecgdigit_engine.errors import (
+    BackendUnusable,
     DeviceFailed,
     DeviceLost,
     EngineCorrupt,
@@ -210,6 +211,55 @@ def test_a_lost_gpu_is_reported_by_all_later_calls(
     assert driver.is_lost
 
 
+def test_a_gpu_that_cannot_create_a_stream_is_reported(store: EngineStore, driver: FakeDriver) -> None:
+    publish(store)
+    driver.capacity = 0
+    with pytest.raises(OutOfDeviceMemory, match="cuStreamCreate"):
+        open_runner()
+    driver.capacity, driver.gpus = 1 << 40, 0
+    with pytest.raises(DeviceLost, match="invalid device ordinal"):
+        open_runner()
+
+
+def test_an_engine_that_does_not_fit_into_memory_is_not_damaged(
+    store: EngineStore, trt: FakeTensorRt
+) -> None:
+    publish(store)
+    trt.fault = "deserialize_cuda_engine"
+    with pytest.raises(OutOfDeviceMemory, match="Cuda Runtime"):
+        open_runner()
+    trt.fault = "Runtime"
+    with pytest.raises(BackendUnusable, match="nullptr") as caught:
+        open_runner()
+    assert caught.value.hint == "Update the NVIDIA driver."
+    trt.fault = ""
+    open_runner().run(pixels(1, 64, 64, 3))
+
+
+def test_a_failed_upload_does_not_change_an_earlier_image(store: EngineStore, driver: FakeDriver) -> None:
+    publish(store)
+    runner = open_runner()
+    images = [SharedInput(np.full((1, 64, 64, 3), value, np.uint8)) for value in (10, 200)]
+    expected = OnnxRuntimeRunner(GRAPH, 1).run({"pixels": images[0].array})["phase"]
+    runner.run_on_device({"pixels": images[0]})  # its copy has not run yet
+    runner.run_on_device({"pixels": images[1]})
+    assert np.allclose(runner.run({"pixels": images[0]})["phase"], expected, atol=1e-5)
+    assert driver.counts["uploads"] == 2
+
+
+def test_exhausted_memory_releases_what_the_thread_keeps(store: EngineStore, driver: FakeDriver) -> None:
+    publish(store)
+    runner = open_runner()
+    images = [SharedInput(pixels(1, 64, 64, 3)["pixels"]) for _ in range(4)]
+    for image in images:
+        runner.run({"pixels": image})
+    driver.capacity = 96 * 96 * 3 + 4 * 24 * 24 * 4  # one larger image and its output
+    with pytest.raises(OutOfDeviceMemory):
+        runner.run(pixels(1, 96, 96, 3))
+    assert driver.used[0] == 0
+    assert np.allclose(runner.run(pixels(1, 96, 96, 3))["phase"], expected_phase(1, 96, 96, 3), atol=1e-5)
+
+
 def test_threads_leave_no_context_and_free_their_own_memory(store: EngineStore, driver: FakeDriver) -> None:
     publish(store)
     runner = open_runner()
@@ -251,6 +301,11 @@ def test_compiled_kernels_are_stored_for_the_next_process(store: EngineStore, tr
     gc.collect()
     open_runner()
     assert trt.kernels == b"(1, 64, 64, 3);"
+    trt.fault = "serialize"
+    last = open_runner()
+    assert isinstance(last, SupportsClose)
+    last.close()
+    assert path.with_suffix(".runtime").exists()
     store.remove(path)
     assert not path.with_suffix(".runtime").exists()
 

@@ -17,7 +17,7 @@ from ecgdigit_engine.selection import BackendSelection, select_backend
 from ecgdigit_engine.stage_opener import StageOpener, StageRequest
 from ecgdigit_rt import Digitized, Digitizer, Failed
 from ecgdigit_rt.results import PageRef, Result
-from ecgdigit_rt.runs.worker_processes import ProcessDigitizer
+from ecgdigit_rt.worker_processes import ProcessDigitizer
 
 PAGES = sorted((Path(__file__).parents[2] / "examples").glob("*.jpg"))[:2]
 

@@ -31,7 +31,7 @@ from ecgdigit_rt.plots.overlay import WARNING
 from ecgdigit_rt.results import Digitized, PageRef, failed_from_error
 from ecgdigit_rt.runs.report import LISTED, Report, page_report
 from ecgdigit_rt.runs.summary import summary_lines
-from ecgdigit_rt.runs.worker_processes import ProcessDigitizer
+from ecgdigit_rt.worker_processes import ProcessDigitizer
 
 NAMES = ("01_clear", "02_doubt", "03_clear")
 SENTENCES = "; ".join(map(str, DOUBTS))

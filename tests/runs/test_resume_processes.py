@@ -18,7 +18,7 @@ from scripted_digitizer import ROOT, install_scripted_digitizer, write_scripted_
 from ecgdigit_rt.errors import WorkerDied
 from ecgdigit_rt.results import Digitized, Failed, PageRef, Result
 from ecgdigit_rt.runs.options import DigitizeOptions
-from ecgdigit_rt.runs.worker_processes import ProcessDigitizer
+from ecgdigit_rt.worker_processes import ProcessDigitizer
 
 NAMES = [f"p{number:02d}" for number in range(9)]
 TARGETS = ("s.csv", "s.parquet", "csv", "dicom")

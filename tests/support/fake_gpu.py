@@ -74,6 +74,7 @@ class Allocation:
         return self._address
 
     def free(self) -> None:
+        assert not self._driver.has_pending_work(), "the memory may still be used"
         if threading.get_ident() != self._context.thread:
             raise CudaLogicError("cannot activate out-of-thread context")
         self._driver.used[self._context.gpu] -= self.size
@@ -81,14 +82,23 @@ class Allocation:
 
 
 class CudaStream:
-    """CUDA stream."""
-
-    handle = 7
+    """CUDA stream. Copies and kernels run when the stream is synchronized."""
 
     def __init__(self, driver: FakeDriver) -> None:
         self._driver, self._gpu = driver, driver.current().gpu
+        if driver.capacity == 0:
+            raise CudaMemoryError("cuStreamCreate failed: out of memory")
+        self.pending: list[Callable[[], object]] = []
+        self.handle = 7 + len(driver.streams)
+        driver.streams.append(self)
+
+    def enqueue(self, work: Callable[[], object]) -> None:
+        self._driver.current()
+        self.pending.append(work)
 
     def synchronize(self) -> None:
+        while self.pending:
+            self.pending.pop(0)()
         self._driver.current()
 
 
@@ -106,7 +116,12 @@ class FakeDriver:
         self.is_lost, self.is_initialized = False, False
         self.used, self.counts = Counter[int](), Counter[str]()
         self.memory: dict[int, tuple[int, NDArray[np.uint8]]] = {}
+        self.streams: list[CudaStream] = []
         self._stacks: dict[int, list[Context]] = {}
+
+    def has_pending_work(self) -> bool:
+        """Return whether a stream has work that has not run yet."""
+        return any(stream.pending for stream in self.streams)
 
     def stack(self) -> list[Context]:
         """Return the stack of contexts of the calling thread."""
@@ -155,11 +170,13 @@ class FakeDriver:
 
     def memcpy_htod_async(self, address: int, source: NDArray[np.uint8], stream: CudaStream) -> None:
         self.counts["uploads"] += 1
-        self.at(address)[: source.size] = source
+        memory = self.at(address)
+        stream.enqueue(lambda: memory.__setitem__(slice(source.size), source))
 
     def memcpy_dtoh_async(self, target: NDArray[np.uint8], address: int, stream: CudaStream) -> None:
         self.counts["downloads"] += 1
-        target[:] = self.at(address)[: target.size]
+        memory = self.at(address)
+        stream.enqueue(lambda: target.__setitem__(slice(None), memory[: target.size]))
 
 
 class FakeTensorRt:
@@ -191,6 +208,8 @@ class FakeTensorRt:
         return dtype
 
     def Runtime(self, logger: object) -> SimpleNamespace:  # noqa: N802 the name in TensorRT
+        if self.fault == "Runtime":
+            raise TypeError("pybind11::init(): factory function returned nullptr")
         self.logger = logger
         return SimpleNamespace(deserialize_cuda_engine=self._deserialize)
 
@@ -202,6 +221,9 @@ class FakeTensorRt:
     def _deserialize(self, data: bytes) -> FakeEngine | None:
         self.driver.current()
         self.loads += 1
+        if self.fault == "deserialize_cuda_engine":
+            self.fail("Error Code 1: Cuda Runtime (out of memory)")
+            return None
         if data != b"engine":
             self.fail("the engine has a wrong magic number")
             return None
@@ -217,7 +239,7 @@ class FakeEngine:
     def get_tensor_dtype(self, name: str) -> type[np.generic]:
         return np.float32
 
-    def create_runtime_config(self) -> SimpleNamespace:
+    def create_runtime_config(self) -> SimpleNamespace:  # each context needs its own
         return SimpleNamespace(
             create_runtime_cache=lambda: FakeRuntimeCache(self._trt), set_runtime_cache=bool
         )
@@ -240,8 +262,8 @@ class FakeRuntimeCache:
         self._trt.kernels = bytes(blob)
         return True
 
-    def serialize(self) -> bytes:
-        return self._trt.kernels
+    def serialize(self) -> bytes | None:
+        return None if self._trt.fault == "serialize" else self._trt.kernels
 
 
 class FakeExecutionContext:
@@ -275,12 +297,12 @@ class FakeExecutionContext:
 
     def execute_async_v3(self, stream: int) -> bool:
         trt, driver = self._trt, self._trt.driver
-        assert stream == CudaStream.handle
+        (own,) = (one for one in driver.streams if one.handle == stream)
         if driver.current().gpu != self._gpu:
             trt.fail("the context belongs to another device")
             return False
         if trt.fault == "illegal access":  # TensorRT accepts the run, and CUDA reports the error later
-            driver.is_lost = True
+            own.enqueue(lambda: setattr(driver, "is_lost", True))
             return True
         if trt.fault == "execute_async_v3":
             trt.fail("enqueueV3: Error Code 3: API Usage Error (Parameter check failed)")
@@ -290,11 +312,16 @@ class FakeExecutionContext:
             return False
         trt.executed.append(self._shape[0])
         trt.kernels += f"{self._shape};".encode() if f"{self._shape};".encode() not in trt.kernels else b""
-        size = int(np.prod(self._shape))
-        pixels = driver.at(self._addresses["pixels"])[:size].reshape(self._shape)
-        for name, value in self._runner.run({"pixels": pixels}).items():
-            data = np.ascontiguousarray(value).view(np.uint8).ravel()
-            driver.at(self._addresses[name])[: data.size] = data
+        shape, addresses = self._shape, dict(self._addresses)
+        pixels = driver.at(addresses["pixels"])[: int(np.prod(shape))]
+        outputs = {name: driver.at(address) for name, address in addresses.items() if name != "pixels"}
+
+        def run() -> None:
+            for name, value in self._runner.run({"pixels": pixels.reshape(shape)}).items():
+                data = np.ascontiguousarray(value).view(np.uint8).ravel()
+                outputs[name][: data.size] = data
+
+        own.enqueue(run)
         return True
 
 

@@ -35,13 +35,13 @@ _GPU_LIBRARIES = {
 """How to install the libraries that a provider loads."""
 
 # How ONNX Runtime names exhausted GPU memory, and errors after which CUDA refuses all work of the process:
-# the codes 700 (invalid memory access), 702 (timeout), 709 to 719 and their names.
+# the codes 700 (invalid memory access), 702 (timeout), 709 to 719, uncorrectable errors, and their names.
 _MEMORY_ERROR = re.compile(
-    r"allocate memory|out ?of ?memory|MemoryAllocation|ALLOC_FAILED|CUDA failure 2\b", re.IGNORECASE
+    r"allocate memory|out ?of ?memory|MemoryAllocation|ALLOC(ATION)?_FAILED|CUDA failure 2\b", re.IGNORECASE
 )
 _FATAL_ERROR = re.compile(
-    r"(CUDA failure|CUDA error) (70[02]|709|71[0-9])\b|illegal memory access|launch failure|IllegalAddress"
-    r"|LaunchFailure|LaunchTimeout|device-side assert",
+    r"(CUDA failure|CUDA error) (214|220|70[02]|709|71[0-9]|999)\b|illegal memory access|launch failure"
+    r"|IllegalAddress|LaunchFailure|LaunchTimeout|device-side assert",
     re.IGNORECASE,
 )
 
@@ -163,6 +163,29 @@ def _load_gpu_libraries() -> None:
             ort.preload_dlls()
 
 
+@contextlib.contextmanager
+def _device_errors(stage: str, device: str) -> Iterator[None]:
+    """Raise the errors of ONNX Runtime as OutOfDeviceMemory, DeviceLost or DeviceFailed.
+
+    Its exceptions have no common base class, and only their messages tell them apart. Inputs that the network
+    does not accept are errors of this program.
+    """
+    try:
+        yield
+    except (EcgDigitError, MemoryError, RecursionError, NotImplementedError):
+        raise
+    except Exception as error:
+        kind = type(error)
+        is_foreign = isinstance(error, RuntimeError) or kind.__module__.startswith("onnxruntime")
+        if not is_foreign or kind.__name__ == "InvalidArgument":
+            raise
+        text = str(error)
+        for raised, pattern in ((OutOfDeviceMemory, _MEMORY_ERROR), (DeviceLost, _FATAL_ERROR)):
+            if pattern.search(text):
+                raise raised(stage, device, text[:200]) from error
+        raise DeviceFailed(stage, device, text[:200]) from error
+
+
 def _create_gpu_session(graph: bytes, gpu: int, provider: str) -> ort.InferenceSession:
     """Return a session whose preferred provider is `provider`. Raises BackendUnusable.
 
@@ -178,12 +201,15 @@ def _create_gpu_session(graph: bytes, gpu: int, provider: str) -> ort.InferenceS
     first = [] if provider == cuda[0] else [(provider, {"device_id": gpu})]
     printed, loaded = io.StringIO(), ort.get_available_providers()
     if provider in loaded:
-        with contextlib.redirect_stdout(printed):
+        stage = spec_from_graph(graph).stage
+        with contextlib.redirect_stdout(printed), _device_errors(stage, f"cuda:{gpu}"):
             session = _create_session(graph, 1, [*first, cuda, "CPUExecutionProvider"])
         loaded = session.get_providers()
     missing = [name for name in (provider, cuda[0]) if name not in loaded]
     if missing:
         detail = " ".join(printed.getvalue().split())[:200]
+        if _MEMORY_ERROR.search(printed.getvalue()):
+            raise OutOfDeviceMemory(stage, f"cuda:{gpu}", detail)
         reason = f"it could not load the {missing[0]}" + (f" ({detail})" if detail else "")
         raise BackendUnusable(f"onnxruntime on cuda:{gpu}", reason, _GPU_LIBRARIES[missing[0]])
     return session
@@ -208,13 +234,13 @@ class CudaOnnxRuntimeRunner:
 
         Raises ShapeOutsideProfile, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
-        with self._device_errors():
+        with _device_errors(self.spec.stage, self._device):
             values = self._run_bound(feeds, "cpu").copy_outputs_to_cpu()
         return {port.name: value for port, value in zip(self.spec.outputs, values, strict=True)}
 
     def run_on_device(self, feeds: Feeds, /) -> dict[str, DeviceTensor]:
         """Run the session and return outputs that stay in device memory. Raises the errors of `run`."""
-        with self._device_errors():
+        with _device_errors(self.spec.stage, self._device):
             values = self._run_bound(feeds, "cuda").get_outputs()
         return {
             port.name: DeviceTensor(value, tuple(value.shape()), np.dtype(port.dtype))
@@ -237,25 +263,6 @@ class CudaOnnxRuntimeRunner:
         self._session.run_with_iobinding(binding)
         binding.synchronize_outputs()
         return binding
-
-    @contextlib.contextmanager
-    def _device_errors(self) -> Iterator[None]:
-        """Raise the errors of ONNX Runtime as OutOfDeviceMemory, DeviceLost or DeviceFailed.
-
-        Its exceptions have no common base class, and only their messages tell them apart.
-        """
-        try:
-            yield
-        except (EcgDigitError, MemoryError):
-            raise
-        except Exception as error:
-            if not isinstance(error, RuntimeError) and not type(error).__module__.startswith("onnxruntime"):
-                raise
-            text = str(error)
-            for kind, pattern in ((OutOfDeviceMemory, _MEMORY_ERROR), (DeviceLost, _FATAL_ERROR)):
-                if pattern.search(text):
-                    raise kind(self.spec.stage, self._device, text[:200]) from error
-            raise DeviceFailed(self.spec.stage, self._device, text[:200]) from error
 
     def _upload_shared(self, value: SharedInput) -> Any:
         """Return the value in device memory. Upload it only if it is not in this thread's cache."""

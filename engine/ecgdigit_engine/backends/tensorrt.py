@@ -17,7 +17,13 @@ from ecgdigit_engine.backends.backend import ExecutionOptions, Ready, Unusable, 
 from ecgdigit_engine.backends.onnxruntime import spec_from_graph
 from ecgdigit_engine.cuda import StreamContext, stream_of_thread
 from ecgdigit_engine.device import Device, cuda_devices
-from ecgdigit_engine.errors import DeviceFailed, EngineCorrupt, EngineMissing, OutOfDeviceMemory
+from ecgdigit_engine.errors import (
+    BackendUnusable,
+    DeviceFailed,
+    EngineCorrupt,
+    EngineMissing,
+    OutOfDeviceMemory,
+)
 from ecgdigit_engine.runner import DeviceRunner, DeviceTensor, Feed, Feeds, Fetches, SharedInput
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_engine.tensorrt.build import tensorrt_logger, tensorrt_module
@@ -96,25 +102,33 @@ class TensorRt:
 class LoadedEngine:
     """An engine in the memory of a GPU. Runners of the same engine share it.
 
-    Raises EngineCorrupt if TensorRT cannot load the engine.
+    Raises EngineCorrupt if TensorRT cannot load the engine, BackendUnusable if it cannot use the driver,
+    OutOfDeviceMemory or DeviceLost.
     """
 
     def __init__(self, backend: str, stored: StoredEngine, gpu: int) -> None:
-        trt, self.errors = tensorrt_module(backend), tensorrt_logger(backend).errors
-        self.gpu, self._cache_file = gpu, stored.runtime_cache
-        with stream_of_thread(gpu).use(stored.identity.stage):
+        self._trt, self.errors = tensorrt_module(backend), tensorrt_logger(backend).errors
+        self._lock, self._cache_file = threading.Lock(), stored.runtime_cache
+        stage = stored.identity.stage
+        stream = stream_of_thread(gpu, stage)
+        with stream.use(stage):
             self.errors.clear()
-            self._runtime = trt.Runtime(tensorrt_logger(backend))
+            try:
+                self._runtime = self._trt.Runtime(tensorrt_logger(backend))
+            except TypeError as error:  # raised by the bindings if TensorRT returns no object
+                reason = "; ".join(self.errors.texts()) or str(error)
+                raise BackendUnusable(backend, reason, "Update the NVIDIA driver.") from error
             self._engine = self._runtime.deserialize_cuda_engine(stored.read())
             if self._engine is None:
                 reason = "; ".join(self.errors.texts()) or "TensorRT could not load it"
+                stream.raise_if_lost(stage, reason)
+                if _MEMORY_ERROR.search(reason):
+                    raise OutOfDeviceMemory(stage, str(stream), reason)
                 raise EngineCorrupt(stored.path, reason)
-            self._runtime_config: Any = None
             self._kernels: Any = None
-            self._cached = b""
-            if hasattr(self._engine, "create_runtime_config") and hasattr(trt, "IRuntimeCache"):
+            self._stored_kernels = b""
+            if hasattr(self._engine, "create_runtime_config") and hasattr(self._trt, "IRuntimeCache"):
                 self._load_kernels()
-        self._trt = trt
 
     def dtype(self, name: str) -> np.dtype[Any]:
         """Return the type of an input or output."""
@@ -126,28 +140,32 @@ class LoadedEngine:
 
         TensorRT ignores them if they belong to another GPU, driver or version.
         """
-        self._runtime_config = self._engine.create_runtime_config()
-        self._kernels = self._runtime_config.create_runtime_cache()
-        if self._cache_file.is_file():
-            self._cached = self._cache_file.read_bytes()
-            self._kernels.deserialize(self._cached)
-        self._runtime_config.set_runtime_cache(self._kernels)
+        self._kernels = self._engine.create_runtime_config().create_runtime_cache()
+        with suppress(OSError):
+            self._stored_kernels = self._cache_file.read_bytes()
+            self._kernels.deserialize(self._stored_kernels)
 
     def create_context(self) -> Any:
         """Return a new execution context, or None if TensorRT cannot create one."""
-        if self._runtime_config is None:
-            return self._engine.create_execution_context()
-        return self._engine.create_execution_context(self._runtime_config)
+        with self._lock:
+            if self._kernels is None:
+                return self._engine.create_execution_context()
+            config = self._engine.create_runtime_config()
+            config.set_runtime_cache(self._kernels)  # if it fails, the kernels are compiled again
+            return self._engine.create_execution_context(config)
 
     def save_kernels(self) -> None:
-        """Store the compiled kernels, so that the next process need not compile them. Errors are ignored."""
-        if self._kernels is None:
-            return
-        data = bytes(self._kernels.serialize())
-        if data != self._cached:
-            with suppress(OSError):  # the folder of engines may be read-only
-                write_atomically(self._cache_file, data)
-            self._cached = data
+        """Store the compiled kernels, so that the next process need not compile them.
+
+        Nothing is stored if TensorRT or the folder of engines refuses it.
+        """
+        with self._lock:
+            memory = None if self._kernels is None else self._kernels.serialize()
+            data = b"" if memory is None else bytes(memory)
+            if data and data != self._stored_kernels:
+                with suppress(OSError):
+                    write_atomically(self._cache_file, data)
+                self._stored_kernels = data
 
 
 _loaded: WeakValueDictionary[tuple[str, str, str, int], LoadedEngine] = WeakValueDictionary()
@@ -182,17 +200,20 @@ class TensorRtRunner:
         self._dtypes = {port.name: self._engine.dtype(port.name) for port in self.spec.outputs}
 
     def close(self) -> None:
-        """Store the kernels that were compiled, and release the execution context of the calling thread."""
-        with stream_of_thread(self._gpu).use(self.spec.stage):
-            self._engine.save_kernels()
-            self._thread_local.__dict__.clear()
+        """Store the kernels that were compiled, and release the engine and the calling thread's context."""
+        with stream_of_thread(self._gpu, self.spec.stage).use(self.spec.stage):
+            try:
+                self._engine.save_kernels()
+            finally:
+                self._thread_local.__dict__.clear()
+                del self._engine  # inside the context, in which TensorRT must free it
 
     def run(self, feeds: Feeds, /) -> Fetches:
         """Return the outputs by name for the inputs by name.
 
         Raises ShapeOutsideProfile, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
-        stream, stage = stream_of_thread(self._gpu), self.spec.stage
+        stream, stage = stream_of_thread(self._gpu, self.spec.stage), self.spec.stage
         with stream.use(stage):
             tensors = self._enqueue(stream, feeds)
             fetched = {name: stream.fetch((stage, name), t.shape, t.dtype) for name, t in tensors.items()}
@@ -204,7 +225,7 @@ class TensorRtRunner:
 
         Raises ShapeOutsideProfile, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
-        stream = stream_of_thread(self._gpu)
+        stream = stream_of_thread(self._gpu, self.spec.stage)
         with stream.use(self.spec.stage):
             return self._enqueue(stream, feeds)
 

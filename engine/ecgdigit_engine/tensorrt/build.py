@@ -35,10 +35,14 @@ _MAX_MESSAGES = 50  # messages that are kept. A call logs a few.
 
 
 class ErrorLog:
-    """The most recent error messages of TensorRT, by the thread that logged them. Thread-safe."""
+    """The most recent error messages of TensorRT, by the thread that logged them. Thread-safe.
+
+    Threads that call `clear` are those that use TensorRT. Other threads belong to TensorRT itself.
+    """
 
     def __init__(self) -> None:
         self._messages: deque[tuple[int, str]] = deque(maxlen=_MAX_MESSAGES)
+        self._users: set[int] = set()
         self._lock = threading.Lock()
 
     def add(self, text: str) -> None:
@@ -50,14 +54,16 @@ class ErrorLog:
         """Remove the messages of the calling thread, so that `texts` returns only later ones."""
         own = threading.get_ident()
         with self._lock:
+            self._users.add(own)
             kept = [message for message in self._messages if message[0] != own]
             self._messages = deque(kept, maxlen=_MAX_MESSAGES)
 
     def texts(self) -> list[str]:
-        """Return the messages of the calling thread, the oldest first."""
+        """Return the messages of the calling thread, or else of TensorRT's threads, the oldest first."""
         own = threading.get_ident()
         with self._lock:
-            return [text for thread, text in self._messages if thread == own]
+            mine = [text for thread, text in self._messages if thread == own]
+            return mine or [text for thread, text in self._messages if thread not in self._users]
 
 
 @cache
@@ -92,7 +98,7 @@ def build_engine(
 
     An engine can have several targets only if it is compiled ahead of time. Otherwise it is compiled on the
     GPU of its target. The file `timing_cache` is read if it exists, and written after the build. Raises
-    EngineBuildFailed.
+    EngineBuildFailed, or BackendUnusable if the driver refuses the GPU.
     """
     gpu = targets[0].gpu
     with nullcontext() if gpu is None else current_gpu(gpu):
@@ -110,7 +116,10 @@ def _build(
     trt, logger = tensorrt_module(backend), tensorrt_logger(backend)
     logger.errors.clear()
     target_names = ", ".join(map(str, targets))
-    builder = trt.Builder(logger)
+    try:
+        builder = trt.Builder(logger)
+    except TypeError as error:  # raised by the bindings if TensorRT returns no object
+        raise EngineBuildFailed(spec.stage, target_names, logger.errors.texts() or [str(error)]) from error
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph):
@@ -121,10 +130,12 @@ def _build(
     for port in spec.inputs:
         profile.set_shape(port.name, *profile_shapes(port, tuple(axes)))
     config.add_optimization_profile(profile)
-    if targets[0].is_aot:
+    if backend == "tensorrt-rtx":  # by default, it builds for compute capabilities from 8.0 on
         config.num_compute_capabilities = len(targets)
         for index, target in enumerate(targets):
-            config.set_compute_capability(getattr(trt.ComputeCapability, str(target).upper()), index)
+            capability = getattr(trt.ComputeCapability, str(target).upper())
+            if not config.set_compute_capability(capability, index):
+                raise EngineBuildFailed(spec.stage, target_names, [f"{target} was rejected"])
     cache_object = None if timing_cache is None else _load_timing_cache(config, timing_cache)
     plan = builder.build_serialized_network(network, config)
     if plan is None:

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
+from ecgdigit_rt import worker_processes
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.runs import worker_processes
-from ecgdigit_rt.runs.worker_processes import worker_count
+from ecgdigit_rt.worker_processes import worker_count
 
 GIGABYTE = 1_000_000_000
 

@@ -19,7 +19,7 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecgdigit_engine.memory import available_memory
 from ecgdigit_rt.errors import DeviceLost, PageCrashed, PageTimedOut, WorkerDied
@@ -42,8 +42,9 @@ _MIN_PAGES_PER_WORKER = 10
 takes one to two seconds to start."""
 _WORKER_BYTES = 6e8  # memory of a worker that digitizes scans of A4
 
-DigitizePage = Callable[[PageRef], Result]
-"""Page digitizer: a function that digitizes one page."""
+DigitizePage = Callable[[Any], Result]
+"""Page digitizer: a function that digitizes one page, such as a `PageRef`. Pages are sent to worker
+processes, so they must be picklable."""
 OpenPageDigitizer = Callable[[int], DigitizePage]
 """Function that returns a page digitizer with the given number of threads. It is sent to worker processes, so
 it must be picklable."""
@@ -85,8 +86,12 @@ class ProcessDigitizer:
     def digitize_many(self, pages: Iterable[PageRef], network_threads: int) -> Iterator[Result]:
         """Yield one result per page, in the same order. The result of a failed page is `Failed`.
 
-        Raises WorkerDied if a worker process repeatedly fails to start.
+        Raises WorkerDied if a worker process repeatedly fails to start, or the error of `open_digitizer`.
         """
+        return self.digitize_all(((page, page) for page in pages), network_threads)
+
+    def digitize_all(self, pages: Iterable[tuple[PageRef, Any]], network_threads: int) -> Iterator[Result]:
+        """Yield one result per page as `digitize_many` does. A page is its reference and what is sent."""
         workers = [
             WorkerProcess(partial(self._open_digitizer, network_threads), self._timeout_s)
             for _ in range(self._workers)
@@ -95,10 +100,10 @@ class ProcessDigitizer:
         for worker in workers:
             idle.put(worker)
 
-        def digitize(page: PageRef) -> Result:
+        def digitize(page: tuple[PageRef, Any]) -> Result:
             worker = idle.get()
             try:
-                return worker.digitize(page)
+                return worker.digitize(*page)
             finally:
                 idle.put(worker)
 
@@ -121,14 +126,13 @@ class WorkerProcess:
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
-    def digitize(self, page: PageRef) -> Result:
-        """Return the result of a page.
+    def digitize(self, page: PageRef, sent: object = None) -> Result:
+        """Return the result of a page. `sent` is passed to the page digitizer, by default the page itself.
 
-        It is `Failed` after a crash or timeout, if memory runs out, or if a GPU stops working.
-
-        Raises WorkerDied if the process repeatedly fails to start.
+        The result is `Failed` after a crash or timeout, if memory runs out, or if a GPU stops working. Raises
+        WorkerDied if the process repeatedly fails to start.
         """
-        result = self._submit(page)
+        result = self._submit(page if sent is None else sent)
         try:
             return result.result(self._timeout_s)
         except TimeoutError:
@@ -151,7 +155,7 @@ class WorkerProcess:
             self._pool.shutdown()
         self._pool = None
 
-    def _submit(self, page: PageRef) -> Future[Result]:
+    def _submit(self, page: object) -> Future[Result]:
         """Start the process if necessary, and submit a page to it. Raises WorkerDied."""
         if self._pool is not None:
             try:
@@ -224,6 +228,6 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _digitize(page: PageRef) -> Result:
+def _digitize(page: object) -> Result:
     """Digitize a page. Called in a worker process."""
     return _open_digitizers[0](page)
