@@ -7,7 +7,7 @@ import importlib.util
 import json
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -245,10 +245,15 @@ def test_tensorrt_rtx_builds_for_the_gpu_of_this_machine(monkeypatch: pytest.Mon
     trt = MagicMock()
     config = trt.Builder.return_value.create_builder_config.return_value
     trt.Builder.return_value.build_serialized_network.return_value = b"engine"
-    gpus = []
+    gpus: list[int] = []
+
+    def use_gpu(gpu: int) -> AbstractContextManager[None]:
+        gpus.append(gpu)
+        return nullcontext()
+
     monkeypatch.setattr(build, "tensorrt_module", lambda _: trt)
     monkeypatch.setattr(build, "tensorrt_logger", lambda _: SimpleNamespace(errors=build.ErrorLog()))
-    monkeypatch.setattr(build, "current_gpu", lambda gpu: nullcontext(gpus.append(gpu)))
+    monkeypatch.setattr(build, "current_gpu", use_gpu)
     target = Target((7, 5), gpu=1)
     assert build.build_engine("tensorrt-rtx", b"graph", SPEC, AXES, [target]) == b"engine"
     config.set_compute_capability.assert_called_once_with(trt.ComputeCapability.SM75, 0)
