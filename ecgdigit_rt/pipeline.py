@@ -52,6 +52,7 @@ from ecgdigit_rt.tracing.record_extent import (
     snap_to_half_mm,
     start_at_image_edge_mm,
 )
+from ecgdigit_rt.tracing.repeats import complete_repeats
 from ecgdigit_rt.tracing.row_traces import page_traces, predict_lines, row_ends_from_strip
 from ecgdigit_rt.tracing.strip_inference import StripPredictor, strip_predictor
 from ecgdigit_rt.tracing.tta import TTA
@@ -191,7 +192,10 @@ def _measure_extent(state: PageState) -> Layout:
 def _trace(state: PageState) -> Sequence[Sequence[LeadTrace]]:
     strips = [state.lines.strips[row] for row in state.reading.rows]
     traces = page_traces(state.predictor, strips, state.layout)
-    return traces if state.options.no_beat_prior else apply_beat_prior(traces, state.layout)
+    if state.options.no_beat_prior:
+        return traces
+    completed, _ = complete_repeats(traces, state.layout)
+    return apply_beat_prior(completed, state.layout)
 
 
 def _page_doubts(state: PageState) -> Iterator[Doubt]:

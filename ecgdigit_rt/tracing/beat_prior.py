@@ -27,6 +27,7 @@ from ecgdigit_rt.results import RATE_HZ, Layout, Segment
 from ecgdigit_rt.rhythm import detect_beats
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
+from ecgdigit_rt.tracing.trace_noise import MIN_NOISE_MM, trace_noise_mm
 
 Values = NDArray[np.float64]
 
@@ -38,11 +39,6 @@ _LIMB = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0
 """Coefficients of I and II in the other limb leads, by Einthoven's and Goldberger's equations."""
 
 # Hand-picked, not tuned. docs/accuracy.md (negative results, crossing rows) lists alternatives to the prior.
-_BASE_NOISE_MM, _SPREAD_FACTOR, _MASS_NOISE_MM, _FULL_MASS = 0.3, 0.3, 3.0, 0.97
-"""Terms of the noise of a column, see `_noise_mm`: constant in mm, factor of the spread that exceeds this
-constant, factor in mm of the probability mass that is missing around the path, and mass above which none
-counts as missing."""
-_MIN_NOISE_MM = 0.5  # noise above which a column is corrected
 _MAX_CLEAR_MV = 0.15  # noise below which a column contributes to the scale of a beat
 _MIN_WINDOW = 50  # minimum number of samples of a window that an end of the leads cuts
 
@@ -105,23 +101,16 @@ def _correct(
     at = np.arange(0, columns.size, COLUMNS_PER_MM * speed_mm_s / RATE_HZ)  # column of each sample
     height, noise = (
         np.stack([np.interp(at, columns, values[: columns.size]) for values in group]) / gain_mm_mv
-        for group in ([trace.height_mm for trace in traces], [_noise_mm(trace) for trace in traces])
+        for group in ([trace.height_mm for trace in traces], [trace_noise_mm(trace) for trace in traces])
     )
     signal = height - np.median(height, axis=1, keepdims=True)
-    corrections = posterior_correction(leads, signal, noise, _MIN_NOISE_MM / gain_mm_mv)
+    corrections = posterior_correction(leads, signal, noise, MIN_NOISE_MM / gain_mm_mv)
     out = []
     for trace, correction in zip(traces, corrections * gain_mm_mv, strict=True):
         height_mm = trace.height_mm.copy()
         height_mm[: columns.size] += np.interp(columns, at, correction).astype(np.float32)
         out.append(dataclasses.replace(trace, height_mm=height_mm) if correction.any() else trace)
     return out
-
-
-def _noise_mm(trace: LeadTrace) -> Values:
-    """Return the expected standard deviation of the error of each column, in mm."""
-    spread = np.maximum(trace.spread_mm.astype(np.float64) - _BASE_NOISE_MM, 0)
-    missing = np.maximum(_FULL_MASS - trace.confidence.astype(np.float64), 0)
-    return np.asarray(_BASE_NOISE_MM + _SPREAD_FACTOR * spread + _MASS_NOISE_MM * missing)
 
 
 def lead_vector(name: str) -> Values:
