@@ -80,7 +80,7 @@ class Digitizer:
         change.
     no_beat_prior : bool
         Leave columns of the trace with low confidence as predicted. By default, they are corrected from the
-        other leads of the same beat.
+        same lead in another row, and from the other leads of the same beat.
     layout : str, optional
         Layout of all pages: a name, or a list of rows such as ``"I,II,III/aVR,aVL,aVF"``. By default, the
         layout of each page is detected.

@@ -194,8 +194,8 @@ def _trace(state: PageState) -> Sequence[Sequence[LeadTrace]]:
     traces = page_traces(state.predictor, strips, state.layout)
     if state.options.no_beat_prior:
         return traces
-    completed, _ = complete_repeats(traces, state.layout)
-    return apply_beat_prior(completed, state.layout)
+    completed, simultaneous = complete_repeats(traces, state.layout)
+    return apply_beat_prior(completed, state.layout, simultaneous)
 
 
 def _page_doubts(state: PageState) -> Iterator[Doubt]:

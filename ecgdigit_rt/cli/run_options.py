@@ -71,7 +71,7 @@ NoBeatPrior = Annotated[
     bool,
     typer.Option(
         "--no-beat-prior",
-        help="Do not use the other leads of a beat to correct its parts with low confidence.",
+        help="Do not use other leads, or the same lead of another row, to correct parts with low confidence.",
     ),
 ]
 MinQuality = Annotated[

@@ -15,7 +15,7 @@ the solution of a small linear system (Bishop, Pattern Recognition and Machine L
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -65,16 +65,56 @@ def load_beat_model() -> BeatModel:
         return BeatModel(mean, components, float(data["residual"]))
 
 
-def apply_beat_prior(traces: Sequence[Sequence[LeadTrace]], layout: Layout) -> list[list[LeadTrace]]:
-    """Return the traces, by row and segment of `layout`, with low-confidence columns of beats corrected."""
+def apply_beat_prior(
+    traces: Sequence[Sequence[LeadTrace]], layout: Layout, strips: Collection[tuple[int, int]] = ()
+) -> list[list[LeadTrace]]:
+    """Return the traces, by row and segment of `layout`, with low-confidence columns of beats corrected.
+
+    `strips` are the (row, segment) indices of the rhythm strips that were recorded at the same time as the
+    other leads. They are observations for the other leads, but are not corrected: that would cost 0.6 dB in
+    their mean, because their rows are displaced.
+    """
     out = [list(row) for row in traces]
     for group in _simultaneous(layout):
-        leads = np.stack([_printed_vector(layout.rows[i].segments[j]) for i, j in group])
-        predicted = [traces[i][j] for i, j in group]
-        corrected = _correct(leads, predicted, layout.speed_mm_s, layout.gain_mm_mv)
-        for (i, j), trace in zip(group, corrected, strict=True):
-            out[i][j] = trace
+        observers = dict(_parts_of_strips(layout, traces, group[0], set(strips) - set(group)))
+        places = [*group, *observers]
+        leads = np.stack([_printed_vector(layout.rows[i].segments[j]) for i, j in places])
+        predicted = [*(traces[i][j] for i, j in group), *observers.values()]
+        corrections = _corrections_mm(leads, predicted, layout.speed_mm_s, layout.gain_mm_mv)
+        for (i, j), correction in zip(group, corrections, strict=False):
+            if correction.any():
+                height_mm = traces[i][j].height_mm.copy()
+                height_mm[: correction.size] += correction.astype(np.float32)
+                out[i][j] = dataclasses.replace(traces[i][j], height_mm=height_mm)
     return out
+
+
+def _parts_of_strips(
+    layout: Layout,
+    traces: Sequence[Sequence[LeadTrace]],
+    place: tuple[int, int],
+    strips: Collection[tuple[int, int]],
+) -> Iterator[tuple[tuple[int, int], LeadTrace]]:
+    """Yield the parts of rhythm strips that show the time of a segment, if they show all of it."""
+    segment = layout.rows[place[0]].segments[place[1]]
+    for i, j in sorted(strips):
+        strip, trace = layout.rows[i].segments[j], traces[i][j]
+        u_mm = strip.start_mm + (segment.start_s - strip.start_s) * layout.speed_mm_s
+        first = round((u_mm - trace.start_mm) * trace.columns_per_mm)
+        count = (segment.end_mm - segment.start_mm) * trace.columns_per_mm
+        if first >= 0 and first + count <= trace.height_mm.size + 1:
+            yield (i, j), _columns_from(trace, first)
+
+
+def _columns_from(trace: LeadTrace, first: int) -> LeadTrace:
+    """Return the part of a trace from a column on."""
+    return dataclasses.replace(
+        trace,
+        height_mm=trace.height_mm[first:],
+        confidence=trace.confidence[first:],
+        spread_mm=trace.spread_mm[first:],
+        start_mm=trace.position_mm(first),
+    )
 
 
 def _simultaneous(layout: Layout) -> list[list[tuple[int, int]]]:
@@ -93,10 +133,10 @@ def _printed_vector(segment: Segment) -> Values:
     return -vector if segment.is_inverted else vector
 
 
-def _correct(
+def _corrections_mm(
     leads: Values, traces: Sequence[LeadTrace], speed_mm_s: float, gain_mm_mv: float
-) -> list[LeadTrace]:
-    """Return simultaneous traces with low-confidence columns corrected. `leads` is (traces, 8)."""
+) -> list[Values]:
+    """Return the corrections of the heights of simultaneous traces. `leads` is (traces, 8)."""
     columns = np.arange(min(trace.height_mm.size for trace in traces))
     at = np.arange(0, columns.size, COLUMNS_PER_MM * speed_mm_s / RATE_HZ)  # column of each sample
     height, noise = (
@@ -105,12 +145,7 @@ def _correct(
     )
     signal = height - np.median(height, axis=1, keepdims=True)
     corrections = posterior_correction(leads, signal, noise, MIN_NOISE_MM / gain_mm_mv)
-    out = []
-    for trace, correction in zip(traces, corrections * gain_mm_mv, strict=True):
-        height_mm = trace.height_mm.copy()
-        height_mm[: columns.size] += np.interp(columns, at, correction).astype(np.float32)
-        out.append(dataclasses.replace(trace, height_mm=height_mm) if correction.any() else trace)
-    return out
+    return [np.interp(columns, at, correction) for correction in corrections * gain_mm_mv]
 
 
 def lead_vector(name: str) -> Values:

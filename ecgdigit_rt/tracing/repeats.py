@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,8 @@ from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.trace_noise import MIN_NOISE_MM, trace_noise_mm
 
 Values = NDArray[np.float64]
+Place = tuple[int, int]
+"""Row of a segment, and its index in the row."""
 
 # Hand-picked, not tuned.
 _MIN_CORRELATION = 0.9  # minimum correlation of the clear columns. Leads of different times correlate less.
@@ -26,40 +27,34 @@ _MIN_CLEAR = 0.5  # minimum share of the columns that are clear in both traces
 _MAX_LAG_MM = 0.5  # maximum displacement between the rows, because pages lean
 
 
-class Repeat(NamedTuple):
-    """Two segments of a lead that show the same time, as (row, segment) indices."""
-
-    first: tuple[int, int]
-    second: tuple[int, int]
-
-
 def complete_repeats(
     traces: Sequence[Sequence[LeadTrace]], layout: Layout
-) -> tuple[list[list[LeadTrace]], list[Repeat]]:
-    """Return the traces with low-confidence columns completed from repeats, and the repeats.
+) -> tuple[list[list[LeadTrace]], list[Place]]:
+    """Return the traces with low-confidence columns completed, and the rhythm strips with a repeat.
 
     Segments of a lead are repeats if they share time and agree where both are clear. Clear columns do not
-    change.
+    change. The rhythm strips, as (row, segment) indices, are the longer segments of the repeats. They were
+    recorded at the same time as the other leads.
     """
     out = [list(row) for row in traces]
-    repeats = []
-    for repeat in _same_lead(layout):
-        (i, j), (k, m) = repeat
+    strips = []
+    for (i, j), (k, m) in _same_lead(layout):
         segments = layout.rows[i].segments[j], layout.rows[k].segments[m]
         completed = _complete(segments, (out[i][j], out[k][m]), layout.speed_mm_s)
         if completed is not None:
             out[i][j], out[k][m] = completed
-            repeats.append(repeat)
-    return out, repeats
+            longer = segments[0].end_s - segments[0].start_s > segments[1].end_s - segments[1].start_s
+            strips.append((i, j) if longer else (k, m))
+    return out, strips
 
 
-def _same_lead(layout: Layout) -> Iterator[Repeat]:
+def _same_lead(layout: Layout) -> Iterator[tuple[Place, Place]]:
     """Yield the pairs of segments of the same lead that share time."""
     every = [(i, j, segment) for i, row in enumerate(layout.rows) for j, segment in enumerate(row.segments)]
     for (i, j, one), (k, m, other) in combinations(every, 2):
         shares_time = min(one.end_s, other.end_s) > max(one.start_s, other.start_s)
         if one.lead == other.lead and shares_time:
-            yield Repeat((i, j), (k, m))
+            yield (i, j), (k, m)
 
 
 def _complete(

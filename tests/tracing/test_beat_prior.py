@@ -167,3 +167,30 @@ def test_the_model_is_fitted_to_recordings() -> None:
     assert float(model["residual"]) < 0.01
     assert np.isfinite(model["components"]).all()
     assert load_beat_model().components.shape == (8, WINDOW, 80)
+
+
+def test_a_rhythm_strip_shows_what_is_hidden_in_the_leads_of_a_column() -> None:
+    signal = drawn_beats() * 1.5
+    observed, noise = hidden_peaks(signal, [5, 6], left=0.3)
+    names = ("V4", "V5", "V6")
+    rows = [INDEPENDENT.index(name) for name in names]
+    traces = traces_from_signals(observed[rows], noise[rows], 25.0, 10.0)
+    truth = traces_from_signals(signal[rows], noise[rows], 25.0, 10.0)
+    end_mm, end_s = 10.0 + SAMPLES / 500 * 25, SAMPLES / 500
+    column = tuple(Row(20.0 * k, (Segment(name, 10.0, end_mm, 0.0, end_s),)) for k, name in enumerate(names))
+    hidden = column[:2]
+    strip = Row(60.0, (Segment("V6", 10.0, 2 * end_mm - 10.0, 0.0, 2 * end_s),))
+    short = traces[2][0]
+    long = dataclasses.replace(
+        short,
+        height_mm=np.tile(short.height_mm, 2),
+        confidence=np.tile(short.confidence, 2),
+        spread_mm=np.tile(short.spread_mm, 2),
+    )
+    layout = Layout("rows", (*hidden, strip))
+    errors = []
+    for strips in ((), ((2, 0),)):
+        corrected = apply_beat_prior([*traces[:2], [long]], layout, strips)
+        assert corrected[2][0] is long
+        errors.append(np.sqrt(np.mean((corrected[1][0].height_mm - truth[1][0].height_mm) ** 2)))
+    assert errors[1] < 0.9 * errors[0]
