@@ -66,14 +66,14 @@ def _complete(
         (segment.start_mm + (start_s - segment.start_s) * speed_mm_s - trace.start_mm) * trace.columns_per_mm
         for segment, trace in zip(segments, traces, strict=True)
     ]
-    one = max(round(firsts[0]), 0)
-    lag = _best_lag(segments, traces, (one, round(firsts[1])))
+    first_a, first_b = (round(first) for first in firsts)
+    lag = _best_lag(segments, traces, (first_a, first_b))
     if lag is None:
         return None
     shift, offset = lag
     a, b = traces
     sign = -1.0 if segments[0].is_inverted != segments[1].is_inverted else 1.0
-    spans = _spans(one, round(firsts[1]) + shift, a.height_mm.size, b.height_mm.size)
+    spans = _spans(first_a, first_b + shift, a.height_mm.size, b.height_mm.size)
     completed_a = _filled(a, b, spans, sign, offset)
     completed_b = _filled(b, a, spans[::-1], sign, -sign * offset)
     return completed_a, completed_b
@@ -81,7 +81,7 @@ def _complete(
 
 def _spans(first_a: int, first_b: int, size_a: int, size_b: int) -> tuple[slice, slice]:
     """Return the columns of two traces that show the same time."""
-    skip = max(0, -first_b)
+    skip = max(0, -first_a, -first_b)
     first_a, first_b = first_a + skip, first_b + skip
     count = max(0, min(size_a - first_a, size_b - first_b))
     return slice(first_a, first_a + count), slice(first_b, first_b + count)
@@ -105,6 +105,8 @@ def _best_lag(
         if clear.sum() < max(_MIN_CLEAR * clear.size, 2):
             continue
         heights = a.height_mm[own][clear].astype(np.float64), sign * b.height_mm[others][clear]
+        if min(map(np.ptp, heights)) == 0:  # flat traces have no correlation
+            continue
         correlation = float(np.corrcoef(*heights)[0, 1])
         if correlation > max(_MIN_CORRELATION, best[0] if best else 0):
             best = correlation, shift, float(np.median(heights[0] - heights[1]))

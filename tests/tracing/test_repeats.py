@@ -86,6 +86,14 @@ def test_leads_of_different_times_do_not_change() -> None:
     assert completed[1][0] is strip
 
 
+def test_flat_and_hidden_traces_do_not_change() -> None:
+    flat = trace(np.zeros(int(2.5 * COLUMNS_PER_S), np.float32))
+    hidden = trace(beats(2.5), slice(0, 900))
+    for short in (flat, hidden):
+        strip = trace(beats(10.0), HIDDEN)
+        assert complete_repeats([[short], [strip]], layout_with(SHORT)) == ([[short], [strip]], [])
+
+
 def test_other_leads_do_not_change() -> None:
     short, strip = trace(beats(2.5)), trace(beats(10.0), HIDDEN)
     layout = layout_with(dataclasses.replace(SHORT, lead="III"))
