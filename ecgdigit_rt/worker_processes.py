@@ -35,8 +35,8 @@ temporary. Hand-picked, not tuned."""
 
 _MIN_WORKERS = 3
 """Minimum number of workers by default. A page holds the interpreter lock for about an eighth of its time.
-Two threads hardly wait for it: on two cores, threads of one process digitize 3.5 pages per second, and two
-processes 3.3, with more memory."""
+Two threads hardly wait for it: on two cores, threads of one process digitize 3.2 pages per second, and two
+processes 3.6, with 0.4 GB more memory."""
 _MIN_PAGES_PER_WORKER = 10
 """Minimum number of pages per worker from which a run uses worker processes by default, because a process
 takes one to two seconds to start."""

@@ -1,6 +1,6 @@
 """OpenVINO backend for CPUs.
 
-On a CPU with VNNI, the latency of a page in INT8 is a quarter lower than with ONNX Runtime
+On a CPU with VNNI, the latency of a page in INT8 is a third lower than with ONNX Runtime
 (docs/performance.md).
 """
 
