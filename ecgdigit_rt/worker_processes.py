@@ -34,7 +34,7 @@ _MAX_STARTS = 3
 temporary. Hand-picked, not tuned."""
 
 _MIN_WORKERS = 3
-"""Minimum number of workers by default. A page holds the interpreter lock for about an eighth of its time.
+"""Minimum number of workers by default. A page holds the interpreter lock for about a quarter of its time.
 Two threads hardly wait for it: on two cores, threads of one process digitize 3.2 pages per second, and two
 processes 3.6, with 0.4 GB more memory."""
 _MIN_PAGES_PER_WORKER = 10
