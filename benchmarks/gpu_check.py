@@ -10,10 +10,10 @@ The script measures every backend that is ready on the GPU, in each of its preci
 - pages per second and accuracy of a folder run
 - with `--scaling`, pages per second by number of processes and of page threads per process
 
-Decoding alone and eager PyTorch on the same GPU are measured for comparison. A backend that is not ready is
-listed with the reason and the fix. The result is written after every measurement, and no measurement starts
-after `--seconds`. Without a GPU nothing is measured, and the exit code is 3. Use `--device cpu` to test the
-script.
+Decoding alone, the CPU, and eager PyTorch on the GPU are measured for comparison. A backend that is not
+ready is listed with the reason and the fix. The result is written after every measurement, and no
+measurement starts after `--seconds`. Without a GPU nothing is measured, and the exit code is 3. Use
+`--device cpu` to test the script.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def median_ms(call: Callable[[], object]) -> float:
 def scaling(selection: BackendSelection, pages: Sequence[PageRef]) -> Iterator[tuple[str, Work]]:
     """Yield the measurements of folder runs with several processes and threads, by name.
 
-    Each thread has a separate context, stream and separate buffers on the GPU.
+    The page threads of a process share one worker thread per stage, which has its own stream and buffers.
     """
     cpus = usable_cpus()
     threads = sorted({1, cpus // 2, cpus, 2 * cpus} - {0})

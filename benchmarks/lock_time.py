@@ -23,7 +23,7 @@ from pathlib import Path
 from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 
-_PAGE_FRAME = re.compile(r"\b(_result|_prepared|_finished) \(")
+_PAGE_FRAME = re.compile(r"\b(_result|_prepared|_finished) \([^)]*digitizer\.py")
 """Functions of the digitizer that contain all work on a page."""
 
 _OWN_FRAME = re.compile(r"(\w+) \(.*?((?:ecgdigit_rt|ecgdigit_engine|ecgdigit_kernels)[\w/]*\.py)(?::\d+)?\)")

@@ -6,7 +6,8 @@
 Runs `ecgdigit-rt run` on a folder, in turns with every number of workers. 1 is one process with all threads.
 The run of a single core is limited to one CPU and one thread. With `--python`, the version that is installed
 for that interpreter takes part as well. The time contains starting and loading. The script compares the
-outputs byte by byte, and samples the proportional memory (PSS) of all processes of a run.
+outputs of the numbers of workers byte by byte, and samples the proportional memory (PSS) of all processes of
+a run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numerical libraries use one thread where more would be slower."""
+"""Thread limits of numerical libraries, which are slower with several threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ set it can remove it."""
 
 @contextmanager
 def single_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread inside the context, if no other thread has limited it.
+    """Limit BLAS to one thread inside the context. If another thread has limited it, its limit applies.
+
+    That limit ends with the context of the other thread, even if this context continues.
 
     The matrices of a page are small, and the threads of BLAS wait actively for each other: with two threads,
     a page takes 1.2 times as long, and two pages in parallel 1.4 times.

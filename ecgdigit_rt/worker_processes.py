@@ -34,7 +34,7 @@ _MAX_STARTS = 3
 temporary. Hand-picked, not tuned."""
 
 _MIN_WORKERS = 3
-"""Minimum number of workers by default. A page holds the interpreter lock for about a quarter of its time.
+"""Minimum number of workers by default. A page holds the interpreter lock for about a fifth of its time.
 Two threads hardly wait for it: on two cores, threads of one process digitize 3.2 pages per second, and two
 processes 3.6, with 0.4 GB more memory."""
 _MIN_PAGES_PER_WORKER = 10
@@ -54,8 +54,8 @@ def worker_count(requested: int | None, digitizer: Digitizer, pages: int, *, iso
     """Return the number of worker processes of a run, or 0 if its pages are digitized in this process.
 
     `requested` is the number that the user specified, if any. With `isolate` there is at least one. By
-    default, long runs on a CPU with several cores use one process per page in parallel, as far as the memory
-    suffices. A GPU is fed by the threads of one process.
+    default, long runs on a CPU with several cores use one process per thread, or fewer if there is too little
+    memory. A GPU is fed by the threads of one process.
     """
     if requested is not None:
         count = min(requested, pages)
@@ -86,7 +86,7 @@ class ProcessDigitizer:
     def digitize_many(self, pages: Iterable[PageRef], network_threads: int) -> Iterator[Result]:
         """Yield one result per page, in the same order. The result of a failed page is `Failed`.
 
-        Raises WorkerDied if a worker process repeatedly fails to start, or the error of `open_digitizer`.
+        Raises WorkerDied if a worker process repeatedly fails to start, or SetupError if it opens no network.
         """
         return self.digitize_all(((page, page) for page in pages), network_threads)
 

@@ -8,8 +8,8 @@ All leads record the same heart. Therefore a window of 160 ms of all leads aroun
 Gaussian vector, scaled to the amplitude of the beat. The mean and the principal components of the vector are
 those of real recordings (`ecgdigit_export.beat_model`). Printed leads are linear combinations of the eight
 independent leads, and each column is an observation with its own noise. The posterior of the components is
-the solution of a small linear system (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 12.41 and
-12.42). Low-confidence columns are moved towards the posterior mean. Other columns do not change.
+the solution of a small linear system (Bishop, Pattern Recognition and Machine Learning, 2006, eq. 12.66 and
+12.68). Low-confidence columns are moved towards the posterior mean. Other columns do not change.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def apply_beat_prior(
     """Return the traces, by row and segment of `layout`, with low-confidence columns of beats corrected.
 
     `strips` are the (row, segment) indices of the rhythm strips that were recorded at the same time as the
-    other leads. They are observations for the other leads, but are not corrected: that would cost 0.6 dB in
-    their mean, because their rows are displaced.
+    other leads. They are observations for shorter leads, which do not correct them: that would cost 0.6 dB in
+    lead II, because the rows are displaced. Strips with the same start and end correct each other.
     """
     out = [list(row) for row in traces]
     for group in _simultaneous(layout):

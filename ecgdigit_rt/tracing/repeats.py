@@ -24,7 +24,7 @@ Place = tuple[int, int]
 # Hand-picked, not tuned.
 _MIN_CORRELATION = 0.9  # minimum correlation of the clear columns. Leads of different times correlate less.
 _MIN_CLEAR = 0.5  # minimum share of the columns that are clear in both traces
-_MAX_LAG_MM = 0.5  # maximum displacement between the rows, because pages lean
+_MAX_LAG_MM = 0.5  # maximum displacement between the rows, for example on tilted pages
 
 
 def complete_repeats(

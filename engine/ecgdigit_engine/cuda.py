@@ -169,7 +169,7 @@ class StreamContext:
     def upload_shared(self, name: BufferName, value: SharedInput) -> int:
         """Return the device address of a shared input. Upload it only if it is not in the cache.
 
-        Memory of an input that no page uses any more is used again. Raises OutOfDeviceMemory.
+        The memory of an input that no longer exists is reused. Raises OutOfDeviceMemory.
         """
         buffer = self._shared.get(value)
         if buffer is None:
@@ -203,7 +203,7 @@ class StreamContext:
     def fetch(self, name: BufferName, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Enqueue a copy of a buffer to the host and return the array that will contain it.
 
-        The array is valid after `wait`, until the same buffer is used again. Raises OutOfDeviceMemory.
+        The array is valid after `wait`, until the same buffer is reused. Raises OutOfDeviceMemory.
         """
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         pinned = self._pinned_buffer(name, size)

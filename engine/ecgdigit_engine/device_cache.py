@@ -15,8 +15,8 @@ T = TypeVar("T")
 MAX_CACHED_BYTES = 512 << 20
 """Maximum size in bytes of the images that one thread keeps on a device. Hand-picked, not tuned.
 
-It holds 40 pages of 2200 × 1700 px, more than are in progress at a time. If the images of the pages in
-progress did not fit, each call would upload its image again.
+It holds 47 pages of 2200 × 1700 px. At most `threads + 1` pages are in progress at a time. If their images
+did not fit, each call would upload its image again.
 """
 
 
@@ -29,8 +29,8 @@ class _Entry(Generic[T]):
 class DeviceCache(Generic[T]):
     """Cache of device values, such as buffers, for shared inputs. Not thread-safe.
 
-    The cache does not keep its inputs alive. The values of inputs that exist no more are unused: they are the
-    first to be taken or evicted. `size_of` returns the size of a value in bytes.
+    The cache does not keep its inputs alive. The values of inputs that no longer exist are unused: they are
+    the first to be taken or evicted. `size_of` returns the size of a value in bytes.
     """
 
     def __init__(self, size_of: Callable[[T], int], max_bytes: int = MAX_CACHED_BYTES) -> None:
@@ -86,6 +86,6 @@ class DeviceCache(Generic[T]):
         return [*self._unused, *(entry.value for entry in self._entries.values())]
 
     def _collect(self) -> None:
-        """Move the values of inputs that exist no more to the unused values."""
+        """Move the values of inputs that no longer exist to the unused values."""
         for number in [number for number, entry in self._entries.items() if entry.key() is None]:
             self._unused.append(self._entries.pop(number).value)

@@ -172,7 +172,10 @@ class WorkerDied(EcgDigitError, RuntimeError):
 
 
 class DeviceFailed(EcgDigitError, RuntimeError):
-    """A GPU or its library rejected a call for another reason than memory. Later calls can succeed."""
+    """A GPU or its library rejected a call for a reason other than lack of memory.
+
+    Later calls can succeed.
+    """
 
     id = "E-DEVICE-03"
     exit_code = 2

@@ -35,7 +35,7 @@ _GPU_LIBRARIES = {
 """How to install the libraries that a provider loads."""
 
 # How ONNX Runtime names exhausted GPU memory, and errors after which CUDA refuses all work of the process:
-# the codes 700 (invalid memory access), 702 (timeout), 709 to 719, uncorrectable errors, and their names.
+# 700 (invalid memory access), 702 (timeout), 709 to 719, 214 and 220 (uncorrectable), 999 (unknown), names.
 _MEMORY_ERROR = re.compile(
     r"allocate memory|out ?of ?memory|MemoryAllocation|ALLOC(ATION)?_FAILED|CUDA failure 2\b", re.IGNORECASE
 )

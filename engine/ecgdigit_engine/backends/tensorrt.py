@@ -61,7 +61,7 @@ class TensorRt:
         if importlib.util.find_spec("pycuda") is None:
             return Unusable(
                 "pycuda is not installed",
-                "pip install 'ecgdigit-rt[gpu]' (needs the CUDA toolkit to compile)",
+                "pip install 'pycuda>=2026.1,<2027' (needs the CUDA toolkit to compile)",
             )
         gpus = supported_gpus(self.name)
         if not gpus:
@@ -85,7 +85,8 @@ class TensorRt:
     def open_stage(self, graph: bytes, options: ExecutionOptions) -> DeviceRunner:
         """Return a runner for a stage.
 
-        Raises EngineMissing, with the reason why the newest stored engine does not match, or EngineCorrupt.
+        Raises EngineMissing, with the reason why the newest stored engine does not match, EngineCorrupt,
+        BackendUnusable, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
         spec = spec_from_graph(graph)
         store = EngineStore(options.engines or engine_folder())
