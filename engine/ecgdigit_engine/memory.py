@@ -1,8 +1,12 @@
-"""Memory that this process may use."""
+"""Memory that this process may use, and memory that it can return."""
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import cast
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP_V2 = Path("/sys/fs/cgroup")
@@ -53,3 +57,23 @@ def _values(path: Path) -> dict[str, int]:
     except OSError:
         return {}
     return {line[0]: int(line[1]) for line in lines if len(line) > 1 and line[1].isdecimal()}
+
+
+@cache
+def _trim_function() -> Callable[[int], int] | None:
+    """Return `malloc_trim` of glibc, or None on other systems."""
+    try:
+        return cast("Callable[[int], int]", ctypes.CDLL(None).malloc_trim)
+    except (AttributeError, OSError, TypeError):  # another C library, or Windows
+        return None
+
+
+def release_freed_memory() -> None:
+    """Return memory that this process has freed to the system, if glibc still keeps it.
+
+    glibc keeps the memory that each thread has freed for later use by the same thread. Before a step that
+    needs much memory, this lowers the peak of the process.
+    """
+    trim = _trim_function()
+    if trim is not None:
+        trim(0)
