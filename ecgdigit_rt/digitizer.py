@@ -438,7 +438,7 @@ class Digitizer:
     def _in_processes(self, pages: Iterator[DecodablePage], workers: int, threads: int) -> Iterator[Result]:
         if self._has_opener:
             raise ValueError("a digitizer with an opener cannot use worker processes")
-        digitizer = ProcessDigitizer(partial(_decodable_page_digitizer, self._arguments), workers)
+        digitizer = ProcessDigitizer(partial(open_page_digitizer, self._arguments), workers)
         return digitizer.digitize_all(((page.page, page) for page in pages), threads)
 
     def _in_this_process(self, pages: Iterator[DecodablePage], network_threads: int) -> Iterator[Result]:
@@ -446,6 +446,12 @@ class Digitizer:
             yield from self._in_parallel(pages)
         else:
             yield from self._in_sequence(pages)
+
+    def _digitize_page(self, page: PageRef | DecodablePage, threads: int) -> Result:
+        """Digitize one page as `digitize_many` does, with `threads` threads. For worker processes."""
+        if isinstance(page, PageRef):
+            page = page_from_source(page, max_pixels=self._max_pixels)
+        return next(self._in_this_process(iter([page]), threads))
 
     def _in_sequence(self, pages: Iterator[DecodablePage]) -> Iterator[Result]:
         """Digitize one page after another with all threads, and decode the next page meanwhile."""
@@ -509,14 +515,19 @@ class Digitizer:
             raise ValueError("the digitizer is closed")
 
 
-def _decodable_page_digitizer(
+def open_page_digitizer(
     arguments: Mapping[str, Any], threads: int
-) -> Callable[[DecodablePage], Result]:
-    """Return a function that digitizes one page with `threads` threads. To be called in a worker process."""
+) -> Callable[[PageRef | DecodablePage], Result]:
+    """Return a function that digitizes one page. To be called in a worker process.
+
+    `arguments` are those of `Digitizer`, except `threads`. The results of the function equal those of
+    `Digitizer.digitize_many` with `network_threads=threads`. If `threads` is 1, numerical libraries are
+    limited to one thread in the whole process. Raises the same errors as `Digitizer`.
+    """
     if threads == 1:
         limit_library_threads()
     digitizer = Digitizer(threads=threads, **arguments)
-    return lambda page: next(digitizer._in_this_process(iter([page]), threads))
+    return partial(digitizer._digitize_page, threads=threads)
 
 
 def _check_classical(method: str, options: Mapping[str, str]) -> None:

@@ -41,18 +41,10 @@ class DigitizeOptions:
         return Digitizer(threads=threads, **asdict(self))
 
     def page_digitizer(self, threads: int) -> Callable[[PageRef], Result]:
-        """Return a function that digitizes one page. To be called in a worker process.
+        """Return a function that digitizes one page. See `ecgdigit_rt.digitizer.open_page_digitizer`."""
+        from ecgdigit_rt.digitizer import open_page_digitizer
 
-        The results of the function equal those of `Digitizer.digitize_many` with `network_threads=threads`.
-        If `threads` is 1, numerical libraries are limited to one thread in the whole process. Raises the same
-        errors as `Digitizer`.
-        """
-        from ecgdigit_rt.library_threads import limit_library_threads
-
-        if threads == 1:
-            limit_library_threads()
-        digitizer = self.digitizer(threads)
-        return lambda page: next(digitizer.digitize_many([page], network_threads=threads))
+        return open_page_digitizer(asdict(self), threads)
 
 
 _FLAGS = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,26 +58,64 @@ def _same_lead(layout: Layout) -> Iterator[tuple[Place, Place]]:
             yield (i, j), (k, m)
 
 
+class _Piece(NamedTuple):
+    """Columns of a trace, and their expected noise in mm."""
+
+    trace: LeadTrace
+    columns: slice
+    noise_mm: Values
+
+    @property
+    def height_mm(self) -> Values:
+        """Heights of the columns."""
+        return self.trace.height_mm[self.columns].astype(np.float64)
+
+
 def _complete(
     segments: tuple[Segment, Segment], traces: tuple[LeadTrace, LeadTrace], speed_mm_s: float
 ) -> tuple[LeadTrace, LeadTrace] | None:
     """Return both traces with their low-confidence columns completed, or None if they do not agree."""
     start_s = max(segment.start_s for segment in segments)
+    starts_mm = [segment.start_mm + (start_s - segment.start_s) * speed_mm_s for segment in segments]
     firsts = [
-        (segment.start_mm + (start_s - segment.start_s) * speed_mm_s - trace.start_mm) * trace.columns_per_mm
-        for segment, trace in zip(segments, traces, strict=True)
+        round((start_mm - trace.start_mm) * trace.columns_per_mm)
+        for start_mm, trace in zip(starts_mm, traces, strict=True)
     ]
-    first_a, first_b = (round(first) for first in firsts)
-    lag = _best_lag(segments, traces, (first_a, first_b))
-    if lag is None:
-        return None
-    shift, offset = lag
-    a, b = traces
     sign = -1.0 if segments[0].is_inverted != segments[1].is_inverted else 1.0
-    spans = _spans(first_a, first_b + shift, a.height_mm.size, b.height_mm.size)
-    completed_a = _filled(a, b, spans, sign, offset)
-    completed_b = _filled(b, a, spans[::-1], sign, -sign * offset)
-    return completed_a, completed_b
+    agreement = _agreement(traces, firsts, sign)
+    if agreement is None:
+        return None
+    first, second, offset_mm = agreement
+    return (
+        _filled(first, second, sign * second.height_mm + offset_mm),
+        _filled(second, first, sign * (first.height_mm - offset_mm)),
+    )
+
+
+def _agreement(
+    traces: tuple[LeadTrace, LeadTrace], firsts: Sequence[int], sign: float
+) -> tuple[_Piece, _Piece, float] | None:
+    """Return the columns of both traces that show the same time, and the height of the first over the second.
+
+    The displacement between the rows is the one with the highest correlation. Returns None if the traces do
+    not agree at any displacement. `sign` is -1 if one of the segments is inverted.
+    """
+    (a, b), (noise_a, noise_b) = traces, [trace_noise_mm(trace) for trace in traces]
+    most = round(_MAX_LAG_MM * a.columns_per_mm)
+    best, highest = None, _MIN_CORRELATION
+    for lag in range(-most, most + 1):
+        own, others = _spans(firsts[0], firsts[1] + lag, a.height_mm.size, b.height_mm.size)
+        first, second = _Piece(a, own, noise_a[own]), _Piece(b, others, noise_b[others])
+        is_clear = (first.noise_mm < MIN_NOISE_MM) & (second.noise_mm < MIN_NOISE_MM)
+        if is_clear.sum() < max(_MIN_CLEAR * is_clear.size, 2):
+            continue
+        heights = first.height_mm[is_clear], sign * second.height_mm[is_clear]
+        if min(map(np.ptp, heights)) == 0:  # flat traces have no correlation
+            continue
+        correlation = float(np.corrcoef(*heights)[0, 1])
+        if correlation > highest:
+            best, highest = (first, second, float(np.median(heights[0] - heights[1]))), correlation
+    return best
 
 
 def _spans(first_a: int, first_b: int, size_a: int, size_b: int) -> tuple[slice, slice]:
@@ -87,48 +126,21 @@ def _spans(first_a: int, first_b: int, size_a: int, size_b: int) -> tuple[slice,
     return slice(first_a, first_a + count), slice(first_b, first_b + count)
 
 
-def _best_lag(
-    segments: tuple[Segment, Segment], traces: tuple[LeadTrace, LeadTrace], firsts: tuple[int, int]
-) -> tuple[int, float] | None:
-    """Return the displacement of the second trace in columns, and the height of the first above the second.
+def _filled(own: _Piece, other: _Piece, other_height_mm: Values) -> LeadTrace:
+    """Return a trace whose low-confidence columns are moved towards the other one.
 
-    Returns None if the traces do not agree at any displacement.
+    `other_height_mm` are the heights of the other trace, relative to the baseline of this one.
     """
-    a, b = traces
-    sign = -1.0 if segments[0].is_inverted != segments[1].is_inverted else 1.0
-    noise_a, noise_b = trace_noise_mm(a), trace_noise_mm(b)
-    most = round(_MAX_LAG_MM * a.columns_per_mm)
-    best: tuple[float, int, float] | None = None
-    for shift in range(-most, most + 1):
-        own, others = _spans(firsts[0], firsts[1] + shift, a.height_mm.size, b.height_mm.size)
-        clear = (noise_a[own] < MIN_NOISE_MM) & (noise_b[others] < MIN_NOISE_MM)
-        if clear.sum() < max(_MIN_CLEAR * clear.size, 2):
-            continue
-        heights = a.height_mm[own][clear].astype(np.float64), sign * b.height_mm[others][clear]
-        if min(map(np.ptp, heights)) == 0:  # flat traces have no correlation
-            continue
-        correlation = float(np.corrcoef(*heights)[0, 1])
-        if correlation > max(_MIN_CORRELATION, best[0] if best else 0):
-            best = correlation, shift, float(np.median(heights[0] - heights[1]))
-    return None if best is None else best[1:]
-
-
-def _filled(
-    trace: LeadTrace, other: LeadTrace, spans: tuple[slice, slice], sign: float, offset: float
-) -> LeadTrace:
-    """Return a trace whose low-confidence columns are moved towards the other one."""
-    own, others = spans
-    noise, other_noise = trace_noise_mm(trace)[own], trace_noise_mm(other)[others]
-    weight = np.where(noise > MIN_NOISE_MM, noise**2 / (noise**2 + other_noise**2), 0)
+    variance, other_variance = own.noise_mm**2, other.noise_mm**2
+    weight = np.where(own.noise_mm > MIN_NOISE_MM, variance / (variance + other_variance), 0)
     if not weight.any():
-        return trace
-    replaced = {}
-    for name, target in (
-        ("height_mm", sign * other.height_mm[others] + offset),
-        ("confidence", other.confidence[others]),
-        ("spread_mm", other.spread_mm[others]),
-    ):
-        values = getattr(trace, name).copy()
-        values[own] += (weight * (target - values[own])).astype(np.float32)
-        replaced[name] = values
-    return dataclasses.replace(trace, **replaced)
+        return own.trace
+    filled = own.trace.height_mm.copy(), own.trace.confidence.copy(), own.trace.spread_mm.copy()
+    targets: tuple[NDArray[np.floating], ...] = (
+        other_height_mm,
+        other.trace.confidence[other.columns],
+        other.trace.spread_mm[other.columns],
+    )
+    for values, target in zip(filled, targets, strict=True):
+        values[own.columns] += (weight * (target - values[own.columns])).astype(np.float32)
+    return dataclasses.replace(own.trace, height_mm=filled[0], confidence=filled[1], spread_mm=filled[2])

@@ -134,7 +134,20 @@ class EngineBuildFailed(SetupError, RuntimeError):
         self.messages = tuple(messages)
 
 
-class OutOfDeviceMemory(EcgDigitError, MemoryError):
+class _DeviceError(EcgDigitError):
+    """Error of a stage on a GPU. `reason` is the message of the GPU's library."""
+
+    _what: ClassVar[str]
+    _fix: ClassVar[str]
+
+    def __init__(self, stage: str, device: str, reason: str) -> None:
+        super().__init__(f"{stage}: {device} {self._what}: {reason}", self._fix)
+        self.stage = stage
+        self.device = device
+        self.reason = reason
+
+
+class OutOfDeviceMemory(_DeviceError, MemoryError):
     """A GPU has too little memory for a stage.
 
     `BatchingRunner` raises this error only after it has tried smaller batches, down to one image.
@@ -142,15 +155,8 @@ class OutOfDeviceMemory(EcgDigitError, MemoryError):
 
     id = "E-DEVICE-01"
     exit_code = 2
-
-    def __init__(self, stage: str, device: str, reason: str) -> None:
-        super().__init__(
-            f"{stage}: {device} is out of memory: {reason}",
-            "Free GPU memory, use an image of lower resolution, or pass --device cpu.",
-        )
-        self.stage = stage
-        self.device = device
-        self.reason = reason
+    _what = "is out of memory"
+    _fix = "Free GPU memory, use an image of lower resolution, or pass --device cpu."
 
 
 class WorkerDied(EcgDigitError, RuntimeError):
@@ -171,7 +177,7 @@ class WorkerDied(EcgDigitError, RuntimeError):
         self.reason = reason
 
 
-class DeviceFailed(EcgDigitError, RuntimeError):
+class DeviceFailed(_DeviceError, RuntimeError):
     """A GPU or its library rejected a call for a reason other than lack of memory.
 
     Later calls can succeed.
@@ -179,19 +185,18 @@ class DeviceFailed(EcgDigitError, RuntimeError):
 
     id = "E-DEVICE-03"
     exit_code = 2
-
-    def __init__(self, stage: str, device: str, reason: str) -> None:
-        super().__init__(
-            f"{stage}: {device} failed: {reason}",
-            "Run the command again, or pass --device cpu. If it fails again, report it with the output of "
-            "`ecgdigit-rt doctor`.",
-        )
-        self.stage = stage
-        self.device = device
-        self.reason = reason
+    _what = "failed"
+    _fix = (
+        "Run the command again, or pass --device cpu. If it fails again, report it with the output of "
+        "`ecgdigit-rt doctor`."
+    )
 
 
-class DeviceLost(SetupError, RuntimeError):
+class _DeviceUnusable(SetupError, _DeviceError):
+    """Error of a GPU that cannot be used any more."""
+
+
+class DeviceLost(_DeviceUnusable, RuntimeError):
     """A GPU stopped working for this process. Every later call would fail.
 
     CUDA reports an invalid memory access, a failed kernel and similar errors once, and then refuses all work
@@ -199,16 +204,11 @@ class DeviceLost(SetupError, RuntimeError):
     """
 
     id = "E-DEVICE-04"
-
-    def __init__(self, stage: str, device: str, reason: str) -> None:
-        super().__init__(
-            f"{stage}: {device} cannot be used by this process any more: {reason}",
-            "Run the command again: completed pages are kept. If it fails again, pass --device cpu, and "
-            "report the error with the output of `ecgdigit-rt doctor`.",
-        )
-        self.stage = stage
-        self.device = device
-        self.reason = reason
+    _what = "cannot be used by this process any more"
+    _fix = (
+        "Run the command again: completed pages are kept. If it fails again, pass --device cpu, and "
+        "report the error with the output of `ecgdigit-rt doctor`."
+    )
 
 
 class StageNotServed(EcgDigitError, RuntimeError):

@@ -18,7 +18,7 @@ class SharedInput:
     """An input array that several calls share.
 
     Instances compare by identity. A backend caches them in device memory, so that later calls with the same
-    instance do not upload it again. The cached memory is used again as soon as the instance exists no more.
+    instance do not upload it again. The cached memory is reused once the instance no longer exists.
     """
 
     array: NDArray[Any] = field(repr=False)

@@ -199,16 +199,15 @@ def _create_gpu_session(graph: bytes, gpu: int, provider: str) -> ort.InferenceS
         {"device_id": gpu, "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": True},
     )
     first = [] if provider == cuda[0] else [(provider, {"device_id": gpu})]
-    printed, loaded = io.StringIO(), ort.get_available_providers()
+    stage, printed, loaded = spec_from_graph(graph).stage, io.StringIO(), ort.get_available_providers()
     if provider in loaded:
-        stage = spec_from_graph(graph).stage
         with contextlib.redirect_stdout(printed), _device_errors(stage, f"cuda:{gpu}"):
             session = _create_session(graph, 1, [*first, cuda, "CPUExecutionProvider"])
         loaded = session.get_providers()
     missing = [name for name in (provider, cuda[0]) if name not in loaded]
     if missing:
         detail = " ".join(printed.getvalue().split())[:200]
-        if _MEMORY_ERROR.search(printed.getvalue()):
+        if _MEMORY_ERROR.search(detail):
             raise OutOfDeviceMemory(stage, f"cuda:{gpu}", detail)
         reason = f"it could not load the {missing[0]}" + (f" ({detail})" if detail else "")
         raise BackendUnusable(f"onnxruntime on cuda:{gpu}", reason, _GPU_LIBRARIES[missing[0]])

@@ -100,9 +100,8 @@ class OpenVinoRunner:
         if request is None:
             request = self._thread_local.request = self._compiled.create_infer_request()
         inputs = {name: np.ascontiguousarray(value) for name, value in host_arrays(feeds).items()}
-        outputs = request.infer(
-            inputs, share_inputs=True, share_outputs=True
-        )  # the copies hold Python's lock
+        # OpenVINO would copy inputs and outputs while it holds Python's lock.
+        outputs = request.infer(inputs, share_inputs=True, share_outputs=True)
         return {port.name: np.array(outputs[port.name]) for port in self.spec.outputs}
 
     run_on_device = run
