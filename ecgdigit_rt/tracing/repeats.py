@@ -1,4 +1,4 @@
-"""Leads that are printed twice, such as a short lead and its rhythm strip, complete each other.
+"""Completion of leads that are printed twice, such as a short lead and its rhythm strip.
 
 Where one of the two traces has a low confidence, for example beside a calibration pulse or under a stain, the
 other one often is clear.
@@ -95,7 +95,7 @@ def _complete(
 def _agreement(
     traces: tuple[LeadTrace, LeadTrace], firsts: Sequence[int], sign: float
 ) -> tuple[_Piece, _Piece, float] | None:
-    """Return the columns of both traces that show the same time, and the height of the first over the second.
+    """Return the columns of both traces that show the same time, and the offset between their heights.
 
     The displacement between the rows is the one with the highest correlation. Returns None if the traces do
     not agree at any displacement. `sign` is -1 if one of the segments is inverted.

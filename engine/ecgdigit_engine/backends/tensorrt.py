@@ -158,7 +158,7 @@ class LoadedEngine:
     def save_kernels(self) -> None:
         """Store the compiled kernels, so that the next process need not compile them.
 
-        Nothing is stored if TensorRT or the folder of engines refuses it.
+        Nothing is stored if TensorRT cannot serialize them, or if the engine folder is not writable.
         """
         with self._lock:
             memory = None if self._kernels is None else self._kernels.serialize()
