@@ -65,7 +65,7 @@ class DeviceCache(Generic[T]):
         return taken
 
     def evict(self, size: int) -> list[T]:
-        """Remove and return values until one of `size` bytes fits: unused ones, then the least recently used."""
+        """Remove and return values until `size` bytes fit: unused ones, then the least recently used."""
         self._collect()
         evicted: list[T] = []
         total = sum(map(self._size_of, self._values()))
