@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import types
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +20,7 @@ import cv2
 import numpy as np
 from paper_page import TruthDigitizer, signals, write_truth
 
-from ecgdigit_rt.results import Digitized, PageRef
+from ecgdigit_rt.results import Digitized, PageRef, Result
 
 ROOT = Path(__file__).parents[2]
 SITE = """
@@ -55,10 +56,17 @@ class ScriptedDigitizer(TruthDigitizer):
         return replace(super()._digitize(page), seconds={"trace": time.perf_counter()})
 
 
+def open_scripted_digitizer(arguments: Mapping[str, object], threads: int) -> Callable[[PageRef], Result]:
+    """Counterpart of `ecgdigit_rt.digitizer.open_page_digitizer`."""
+    digitizer = ScriptedDigitizer(threads, **arguments)
+    return lambda page: next(digitizer.digitize_many([page], network_threads=threads))
+
+
 def replace_digitizer() -> None:
     """Replace the real digitizer in this process."""
     stub = types.ModuleType("ecgdigit_rt.digitizer")
     stub.__dict__["Digitizer"] = ScriptedDigitizer
+    stub.__dict__["open_page_digitizer"] = open_scripted_digitizer
     sys.modules["ecgdigit_rt.digitizer"] = stub
 
 
