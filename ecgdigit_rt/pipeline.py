@@ -6,7 +6,7 @@ documentation use this list.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +28,7 @@ from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReadin
 from ecgdigit_rt.layout.other_ecg import check_free_parts
 from ecgdigit_rt.layout.page_text import PageText, is_text_open, text_from_words
 from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
+from ecgdigit_rt.layout.row_names import row_start_words
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
 from ecgdigit_rt.library_threads import single_blas_thread
 from ecgdigit_rt.results import Digitized, Layout, PageRef, Provenance
@@ -57,7 +58,7 @@ from ecgdigit_rt.tracing.row_traces import page_traces, predict_lines, row_ends_
 from ecgdigit_rt.tracing.strip_inference import StripPredictor, strip_predictor
 from ecgdigit_rt.tracing.tta import TTA
 from ecgdigit_rt.tracing.witnesses import signal_doubts
-from ecgdigit_rt.words import WordSource, no_words
+from ecgdigit_rt.words import Word, WordSource, no_words
 
 _MAX_OUTSIDE_MM = 5.0  # maximum length of a row beyond the image, 0.2 s at 25 mm/s. Hand-picked, not tuned.
 _INVERTED_NOTE = "dark background: the colours of the image were inverted"
@@ -90,7 +91,8 @@ class PageState:
     `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field that contains
     the value of a step is unset until the step is complete. `predictor` is set by the step `predict`.
     `seconds` maps step names to durations in seconds. `turns` is the rotation of the page, if it is known.
-    `reads_words` requires text recognition. `lines` are all lines that may be rows, and `traces` have one
+    `reads_words` requires text recognition, also at the starts of the rows. `recognized` are the words of a
+    former attempt. `lines` are all lines that may be rows, and `traces` have one
     entry per row of the layout.
     """
 
@@ -102,6 +104,7 @@ class PageState:
     seconds: dict[str, float] = field(default_factory=dict)
     turns: int | None = None
     reads_words: bool = False
+    recognized: tuple[Word, ...] = field(default=(), repr=False)
     located: Located = field(init=False)
     phase: GridPhase = field(init=False)
     mesh: Mesh = field(init=False)
@@ -136,7 +139,8 @@ def _read_text(state: PageState) -> PageText:
     """Project the heatmaps of the locate stage onto the paper, predict the text again, and read the words.
 
     The second prediction has a larger scale. Without words in the file, text recognition is used if the
-    locate stage leaves the speed, the gain or the names open.
+    locate stage leaves the speed, the gain or the names open. If the page was not understood, the starts of
+    the rows are recognized as well.
     """
     located, mesh = state.located, state.mesh
     heatmap = paper_heatmap(located, mesh)
@@ -146,7 +150,11 @@ def _read_text(state: PageState) -> PageText:
     if words:
         return text_from_words(heatmap, words, mesh, is_exact=True)
     if state.options.ocr and (state.reads_words or is_text_open(heatmap)):
-        return text_from_words(heatmap, ocr_words(located.image), mesh, is_exact=False)
+        state.recognized = state.recognized or ocr_words(located.image)
+        near_rows: Iterable[Word] = ()
+        if state.reads_words:
+            near_rows = row_start_words(located.image, mesh, find_baselines(heatmap))
+        return text_from_words(heatmap, (*state.recognized, *near_rows), mesh, is_exact=False)
     return PageText(heatmap)
 
 
@@ -287,7 +295,7 @@ class Pipeline:
 
 def _alternatives(state: PageState) -> Iterator[PageState]:
     """Yield the inputs of other attempts to read a page without a layout: with its words, or rotated."""
-    if hasattr(state, "text") and state.options.ocr and not state.text.has_words and ocr_available():
+    if hasattr(state, "text") and state.options.ocr and not state.text.is_exact and ocr_available():
         yield replace(state, seconds={}, reads_words=True)
     without_words = replace(state.options, ocr=False)
     for turns in state.located.other_turns:

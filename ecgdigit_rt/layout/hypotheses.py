@@ -211,7 +211,7 @@ class HypothesisScorer:
         self, plan: LayoutPlan, curves: tuple[RowCurve, ...], start_mm: float, end_mm: float, prior: float
     ) -> Hypothesis:
         cells = cells_from_plan(plan, curves, start_mm, end_mm)
-        names = self._names.match(_named_cells(plan, cells), _reach_mm(curves), end_mm)
+        names = self._matched_names(plan, cells, curves, end_mm)
         for index in strip_indices(plan):  # the lead of a rhythm strip is determined later
             names = names.without_name(index)
         evidence = (
@@ -221,12 +221,21 @@ class HypothesisScorer:
         )
         return Hypothesis(plan, curves, start_mm, end_mm, cells, names, evidence)
 
+    def _matched_names(
+        self, plan: LayoutPlan, cells: Sequence[Cell], curves: tuple[RowCurve, ...], end_mm: float
+    ) -> NameMatch:
+        """Return the names at the cells. Of several rows of one lead, only the first one may have a name."""
+        named = [_named_cell(cell) for cell in cells]
+        variants = [named, named[:1]] if plan.is_consecutive else [named]
+        matches = [self._names.match(variant, _reach_mm(curves), end_mm) for variant in variants]
+        return max(matches, key=lambda match: match.points)
+
     def _completed(self, sketch: Hypothesis, *, is_fixed: bool) -> Hypothesis:
         """Return the hypothesis with its rhythm strips named, and with the evidence of its signals."""
         signals = {k: repeat_points(sketch.cells[k], sketch.cells) for k in strip_indices(sketch.plan)}
         plan = sketch.plan if is_fixed else with_named_strips(sketch.plan, sketch.names, signals)
         curves, cells = sketch.curves, cells_from_plan(plan, sketch.curves, sketch.start_mm, sketch.end_mm)
-        names = self._names.match(_named_cells(plan, cells), _reach_mm(curves), sketch.end_mm)
+        names = self._matched_names(plan, cells, curves, sketch.end_mm)
         read, wrong = int(names.is_read.sum()), int(names.is_contradicted.sum())
         text = f"{read} of {len(cells)} names read, {wrong} contradicted, {len(names.unexplained)} elsewhere"
         prior, rows, _ = sketch.evidence
@@ -243,11 +252,8 @@ class HypothesisScorer:
         return Hypothesis(plan, curves, sketch.start_mm, sketch.end_mm, cells, names, evidence, contradicted)
 
 
-def _named_cells(plan: LayoutPlan, cells: Sequence[Cell]) -> list[NamedCell]:
-    """Return the cells that have a name. Of several rows of a single lead, only the first one has a name."""
-    if plan.is_consecutive:
-        cells = cells[:1]
-    return [NamedCell(cell.start_mm, cell.curve.baseline.v_mm, ALL_LEADS.index(cell.lead)) for cell in cells]
+def _named_cell(cell: Cell) -> NamedCell:
+    return NamedCell(cell.start_mm, cell.curve.baseline.v_mm, ALL_LEADS.index(cell.lead))
 
 
 def _from_top(curves: Sequence[RowCurve]) -> tuple[RowCurve, ...]:

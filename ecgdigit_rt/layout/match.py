@@ -16,9 +16,9 @@ from ecgdigit_rt.layout.hypotheses import Hypothesis, HypothesisScorer
 from ecgdigit_rt.layout.layout_support import check_single, check_support, layout_doubts, row_count_text
 from ecgdigit_rt.layout.marks import pulse_heights_mm, pulse_side
 from ecgdigit_rt.layout.name_field import NameField
+from ecgdigit_rt.layout.named_plans import named_plans
 from ecgdigit_rt.layout.page_text import PageText
 from ecgdigit_rt.layout.row_curve import RowCurve
-from ecgdigit_rt.layout.text_evidence import single_lead_plans
 from ecgdigit_rt.results import Layout, Row, Segment
 
 _MIN_PULSES, _MAX_PULSE_ERROR = 2, 0.15
@@ -88,21 +88,20 @@ def read_layout(
     curves: Sequence[RowCurve],
     overrides: LayoutOverrides = NO_OVERRIDES,
     pulses_mm: Sequence[float] | None = None,
-    more_plans: Sequence[LayoutPlan] = (),
 ) -> LayoutReading:
     """Return the layout of a page, with paper speed and gain, and the evidence for it.
 
     `curves` are the curves of all lines that may be rows. `pulses_mm` are the heights of the centres of the
     calibration pulses above their feet, if they are known. By default, they are measured in the heatmap.
-    `more_plans` are possible layouts in addition to those of the catalogue.
     Raises NoRowsFound, UnknownLayout or SeveralEcgs.
     """
     if not curves:
         raise NoRowsFound
     heatmap = text.heatmap
-    scorer = HypothesisScorer(NameField(heatmap, text.further_names), curves, text.facts)
+    names = NameField(heatmap, text.further_names)
+    scorer = HypothesisScorer(names, curves, text.facts)
     if overrides.plan is None:
-        ranked = scorer.best([*LAYOUTS.values(), *single_lead_plans(text.facts, curves), *more_plans])
+        ranked = scorer.best([*LAYOUTS.values(), *named_plans(names.labels, text, curves)])
         check_support(ranked, curves)
     else:
         ranked = scorer.best([overrides.plan], is_fixed=True)

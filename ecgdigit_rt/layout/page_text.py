@@ -47,14 +47,14 @@ class PageText:
     facts: facts that the words state.
     further_names: names of leads that the locate stage does not read.
     is_recognized: whether text recognition found words.
-    has_words: whether words were looked for, in the file or by text recognition.
+    is_exact: whether the words are those of the file.
     """
 
     heatmap: PaperHeatmap
     facts: PrintedFacts = field(default_factory=PrintedFacts)
     further_names: tuple[FurtherName, ...] = ()
     is_recognized: bool = False
-    has_words: bool = False
+    is_exact: bool = False
 
 
 def is_text_open(heatmap: PaperHeatmap) -> bool:
@@ -74,7 +74,7 @@ def text_from_words(heatmap: PaperHeatmap, words: Sequence[Word], mesh: Mesh, *,
     facts = facts_from_words(words)
     is_recognized = bool(words) and not is_exact
     if not facts.leads:
-        return PageText(heatmap, facts, (), is_recognized, has_words=True)
+        return PageText(heatmap, facts, (), is_recognized, is_exact)
     boxes = np.array([lead.box_px for lead in facts.leads])
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     u, v = mesh.mm_from_pixels(x, y)
@@ -87,7 +87,7 @@ def text_from_words(heatmap: PaperHeatmap, words: Sequence[Word], mesh: Mesh, *,
         if not rows.size or not columns.size:
             continue
         near = maps[np.ix_(names, rows, columns)]
-        if not is_exact and near.max() > _CLEAR:
+        if not is_exact and near.max() > _CLEAR and lead.name in LEADS:
             continue
         maps[np.ix_(names, rows, columns)] = 0
         if lead.name in LEADS:
@@ -97,4 +97,4 @@ def text_from_words(heatmap: PaperHeatmap, words: Sequence[Word], mesh: Mesh, *,
         elif lead.name in FURTHER_LEADS:
             further.append(FurtherName(lead.name, float(u_mm), float(v_mm)))
     completed = dataclasses.replace(heatmap, heatmaps=maps)
-    return PageText(completed, facts, tuple(further), is_recognized, has_words=True)
+    return PageText(completed, facts, tuple(further), is_recognized, is_exact)

@@ -182,8 +182,9 @@ def _rhythms(cells: Sequence[Cell]) -> dict[float, tuple[float, float]]:
 
 
 def _rhythm(cells: Sequence[Cell], speed_mm_s: float) -> tuple[float, float]:
-    columns: dict[tuple[int, int], list[Values]] = {}
-    for cell in cells:
+    columns: dict[tuple[int, int, int], list[Values]] = {}
+    follows = len(cells) > 1 and len({cell.lead for cell in cells}) == 1  # the rows are not simultaneous
+    for row, cell in enumerate(cells):
         heights = cell.sign * cell.curve.between(
             cell.start_mm + _CELL_MARGIN_MM, cell.end_mm - _CELL_MARGIN_MM
         )
@@ -191,13 +192,17 @@ def _rhythm(cells: Sequence[Cell], speed_mm_s: float) -> tuple[float, float]:
         if count >= _MIN_SAMPLES:
             at = np.arange(count) * (speed_mm_s / RATE_HZ / CURVE_STEP_MM)
             signal = np.interp(at, np.arange(heights.size), heights)
-            columns.setdefault((round(cell.start_mm), round(cell.end_mm)), []).append(signal)
+            column = (row if follows else 0, round(cell.start_mm), round(cell.end_mm))
+            columns.setdefault(column, []).append(signal)
     if not columns:
         return np.nan, np.nan
     shortest = [min(signal.size for signal in signals) for signals in columns.values()]
     groups = [
-        (round(start_mm / speed_mm_s * RATE_HZ), np.stack([signal[:count] for signal in signals]))
-        for ((start_mm, _), signals), count in zip(columns.items(), shortest, strict=True)
+        (
+            round((start_mm + row * (end_mm - start_mm)) / speed_mm_s * RATE_HZ),
+            np.stack([signal[:count] for signal in signals]),
+        )
+        for ((row, start_mm, end_mm), signals), count in zip(columns.items(), shortest, strict=True)
     ]
     rhythm = rhythm_from_groups(groups)
     return rhythm.rate if isfinite(rhythm.rate) else rhythm.rate_of_all, rhythm.qrs_s

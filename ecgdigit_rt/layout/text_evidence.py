@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ecgdigit_rt.layout.catalog import LayoutPlan
 from ecgdigit_rt.layout.evidence import Evidence
-from ecgdigit_rt.layout.row_curve import RowCurve
 from ecgdigit_rt.text.facts import PrintedFacts
 
 NO_FACTS = PrintedFacts()
@@ -15,7 +14,6 @@ NO_FACTS = PrintedFacts()
 # Hand-picked, not tuned.
 _CODE_POINTS = 4.0  # points of a layout code that agrees with the layout, and of one that contradicts it
 _STATED_POINTS = 8.0  # points of the statement that the page shows a single lead
-_MAX_STATED_ROWS = 8  # maximum number of rows of a single lead
 
 
 def text_evidence(plan: LayoutPlan, facts: PrintedFacts) -> Iterator[Evidence]:
@@ -33,14 +31,6 @@ def text_evidence(plan: LayoutPlan, facts: PrintedFacts) -> Iterator[Evidence]:
         is_single = {lead for leads in plan.rows for lead in leads} == {facts.single_lead}
         points = _STATED_POINTS if is_single else -_STATED_POINTS
         yield Evidence("text", f"only lead {facts.single_lead} stated", points)
-
-
-def single_lead_plans(facts: PrintedFacts, curves: Sequence[RowCurve]) -> list[LayoutPlan]:
-    """Return the layout of a page that states its only lead: all rows show this lead, one after another."""
-    rows = sum(not curve.is_straight for curve in curves)
-    if facts.single_lead is None or not 1 <= rows <= _MAX_STATED_ROWS:
-        return []
-    return [LayoutPlan("/".join([facts.single_lead] * rows), ((facts.single_lead,),) * rows)]
 
 
 def _columns_of_code(facts: PrintedFacts) -> int | None:

@@ -27,7 +27,7 @@ _LABEL = re.compile(
     r"(?P<lead>[Ll]ead\s+)?"
     r"(?P<bar>[|1lI'’](?=[aA]?[vV]))?"  # a separator that touches the name
     rf"(?P<name>{_NAME})"
-    r"\s*(?:[:.*]|\([^()]{0,20}\)|[Rr]hythm|RHYTHM|[x×]\s?\d(?:[.,]\d)?|\d{1,2}(?:[.,]\d)?\s?mm/m[vV])?"
+    r"\s*(?:[:.*]|\([^()]{0,20}\)|[Rr]hythm|RHYTHM|[Ss]trip|[x×]\s?\d(?:[.,]\d)?|\d{1,2}(?:[.,]\d)?\s?mm/m[vV])?"
 )
 """Text of a label: a lead name, possibly with a note or a gain, such as "II (Rhythm)" or "II 10mm/mV"."""
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.results import RATE_HZ, Layout, Segment
+from ecgdigit_rt.results import LEADS, RATE_HZ, Layout, Segment
 from ecgdigit_rt.rhythm import detect_beats
 from ecgdigit_rt.stages import COLUMNS_PER_MM
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
@@ -118,12 +118,16 @@ def _columns_from(trace: LeadTrace, first: int) -> LeadTrace:
 
 
 def _simultaneous(layout: Layout) -> list[list[tuple[int, int]]]:
-    """Return groups of two or more segments with equal start and end, as (row, segment) indices."""
-    groups: dict[tuple[float, float], list[tuple[int, int]]] = {}
+    """Return groups of two or more segments with equal start and end, as (row, segment) indices.
+
+    Segments of leads that the model does not contain, such as V7, are left out.
+    """
+    groups: dict[tuple[float, float, float], list[tuple[int, int]]] = {}
     for i, row in enumerate(layout.rows):
         for j, segment in enumerate(row.segments):
-            span = round(segment.start_mm, 1), round(segment.end_mm, 1)
-            groups.setdefault(span, []).append((i, j))
+            span = round(segment.start_mm, 1), round(segment.end_mm, 1), round(segment.start_s, 2)
+            if segment.lead in LEADS:
+                groups.setdefault(span, []).append((i, j))
     return [group for group in groups.values() if len(group) > 1]
 
 

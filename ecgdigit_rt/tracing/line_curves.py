@@ -21,6 +21,10 @@ _HALF_WINDOW_BINS = 4
 """Number of bins (1 mm) on each side of the most probable one over which the height is averaged. Hand-picked,
 not tuned: the coarse curves are only compared with each other."""
 
+_MAX_REPEAT_MM = 12.0  # distance from which two lines are not compared. Hand-picked, not tuned.
+_SAME_MM = 0.5  # distance up to which two curves are the same ink. Hand-picked: a thick stroke.
+_MIN_REPEATED = 0.5  # fraction of the same ink from which a line repeats another one. Hand-picked, not tuned.
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -41,7 +45,7 @@ def lines_from_strips(
     Curves end at the edges of the image, beyond which strips repeat its pixels.
     """
     pairs = [(line, strip) for line, strip in zip(baselines, strips, strict=True) if not strip.is_empty]
-    curves = []
+    curves: list[RowCurve] = []
     for line, strip in pairs:
         start_mm, end_mm = strip.extent_mm
         is_inside = [is_within_image(at, line.v_mm, mesh, size_px) for at in (start_mm, end_mm)]
@@ -56,7 +60,23 @@ def lines_from_strips(
                 is_cut_right=stop < heights.size or not is_inside[1],
             )
         )
-    return Lines([strip for _, strip in pairs], curves)
+    kept = [k for k, curve in enumerate(curves) if not any(_is_repeated(curve, other) for other in curves)]
+    return Lines([pairs[k][1] for k in kept], [curves[k] for k in kept])
+
+
+def _is_repeated(curve: RowCurve, other: RowCurve) -> bool:
+    """Return whether a stronger line has the same trace: the trace between two lines was found twice."""
+    distance_mm = abs(other.baseline.v_mm - curve.baseline.v_mm)
+    if distance_mm > _MAX_REPEAT_MM or other.baseline.strength <= curve.baseline.strength:
+        return False
+    start_mm, end_mm = max(curve.start_mm, other.start_mm), min(curve.end_mm, other.end_mm)
+    heights = [one.between(start_mm, end_mm) for one in (curve, other)]
+    count = min(heights[0].size, heights[1].size)
+    if count == 0:
+        return False
+    offset_mm = other.baseline.v_mm - curve.baseline.v_mm
+    away = np.abs(heights[0][:count] - heights[1][:count] + offset_mm)
+    return float((away < _SAME_MM).mean()) > _MIN_REPEATED
 
 
 def _visible_samples(

@@ -11,7 +11,6 @@ from ecgdigit_rt.doubts import Doubt
 from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood
 from ecgdigit_rt.geometry.mesh import STEP_MM, Mesh
 from ecgdigit_rt.layout.baselines import Baseline
-from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan
 from ecgdigit_rt.layout.match import LayoutOverrides, LayoutReading, read_layout
 from ecgdigit_rt.layout.page_text import PageText, text_from_words
 from ecgdigit_rt.layout.paper_heatmap import CELL_U_MM, CELL_V_MM, PaperHeatmap
@@ -23,8 +22,6 @@ from ecgdigit_rt.words import Word
 
 _MAX_ROWS = 40  # maximum number of rows. Hand-picked, not tuned: layouts have up to 15.
 _MAX_PAPER_MM = 900.0  # maximum side of the paper. Hand-picked, not tuned: three times that of A4.
-_NAME_REACH_MM = 14.0  # maximum distance of a name from the start of its row. Hand-picked, not tuned.
-_SINGLE_ROW_MM = 20.0  # height of a page's part with a single row. Hand-picked, not tuned.
 _MAX_DIFFERENCE = 0.01  # maximum relative difference of two scales of one page, as specified for the reader
 
 
@@ -54,8 +51,7 @@ def read_drawing(
     text = _page_text(drawing, scale, words)
     row_curves = [_row_curve(row) for row in rows]
     pulses_mm = [pulse.height_mm / 2 for pulse in curves.pulses]
-    plans = _plans_from_names(text, rows, scale)
-    reading = read_layout(text, row_curves, overrides, pulses_mm, plans)
+    reading = read_layout(text, row_curves, overrides, pulses_mm)
     doubts = tuple(_scale_doubts(scale, curves.pulses, reading.layout.gain_mm_mv))
     return VectorReading(reading, tuple(tuple(rows[index]) for index in reading.rows), doubts)
 
@@ -69,29 +65,6 @@ def _page_text(drawing: Drawing, scale: GridScale, words: Sequence[Word]) -> Pag
     v = np.arange(0, height_mm, CELL_V_MM, dtype=np.float32)
     heatmap = PaperHeatmap(np.zeros((len(HEATMAPS), v.size, u.size), np.float32), u, v)
     return text_from_words(heatmap, words, _flat_mesh(scale, width_mm, height_mm), is_exact=True)
-
-
-def _plans_from_names(text: PageText, rows: Sequence[Sequence[Curve]], scale: GridScale) -> list[LayoutPlan]:
-    """Return the layout of a page with one lead per row, in the order of the names beside the rows.
-
-    The list is empty if a row has several curves, or if the numbers of names and rows differ.
-    """
-    if any(len(row) > 1 for row in rows):
-        return []
-    top, bottom = rows[0][0].baseline_mm, rows[-1][0].baseline_mm
-    pitch = (bottom - top) / (len(rows) - 1) if len(rows) > 1 else _SINGLE_ROW_MM
-    start_mm = min(row[0].start_mm for row in rows)
-    beside = []
-    for label in text.facts.leads:
-        left, upper, right, lower = label.box_px
-        u, v = (left + right) / 2 / scale.x, (upper + lower) / 2 / scale.y
-        if abs(u - start_mm) < _NAME_REACH_MM and top - pitch < v < bottom + pitch:
-            beside.append((v, label.name))
-    names = [name for _, name in sorted(beside)]
-    if len(names) != len(rows) or len(set(names)) < len(names):
-        return []
-    plan = LayoutPlan("/".join(names), tuple((name,) for name in names))
-    return [] if plan.rows in {known.rows for known in LAYOUTS.values()} else [plan]
 
 
 def _flat_mesh(scale: GridScale, width_mm: float, height_mm: float) -> Mesh:

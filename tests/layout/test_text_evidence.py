@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from painted_pages import painted_page, straight_curve
 
 from ecgdigit_rt.layout.catalog import LAYOUTS, LayoutPlan, plan_from_text
-from ecgdigit_rt.layout.text_evidence import NO_FACTS, single_lead_plans, text_evidence
+from ecgdigit_rt.layout.text_evidence import NO_FACTS, text_evidence
 from ecgdigit_rt.text.facts import PrintedFacts
 
 
@@ -54,18 +53,3 @@ def test_layout_codes_do_not_describe_consecutive_rows() -> None:
     facts = PrintedFacts(rows=1, columns=1, single_lead="I")
     (only,) = text_evidence(plan_from_text("I/I/I"), facts)
     assert only.text == "only lead I stated"
-
-
-def test_a_stated_lead_is_a_layout_with_all_rows() -> None:
-    curves = painted_page("6x2").curves[:4]
-    (plan,) = single_lead_plans(PrintedFacts(single_lead="V1"), [*curves, straight_curve(10.0)])
-    assert plan.rows == (("V1",),) * 4
-    assert plan_from_text(plan.name).rows == plan.rows
-    assert plan.is_consecutive
-
-
-def test_no_layout_is_made_without_a_statement_or_with_too_many_rows() -> None:
-    curves = painted_page("12x1").curves
-    assert single_lead_plans(NO_FACTS, curves[:3]) == []
-    assert single_lead_plans(PrintedFacts(single_lead="I"), curves) == []
-    assert single_lead_plans(PrintedFacts(single_lead="I"), [straight_curve(10.0)]) == []

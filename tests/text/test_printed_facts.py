@@ -189,7 +189,8 @@ def test_lead_from_text(text: str, lead: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "lead"),
     [
-        ("II (Rhythm)", "II"), ("II 10mm/mV", "II"), ("V1 rhythm", "V1"), ("Lead II", "II"), ("V1:", "V1"),
+        ("II (Rhythm)", "II"), ("II 10mm/mV", "II"), ("V1 rhythm", "V1"), ("Lead II", "II"),
+        ("V7 strip", "V7"), ("V1:", "V1"),
         ("|V1", "V1"), ("1V4", "V4"), ("laVR", "aVR"), ("V5 x0.5", "V5"), ("V3r", "V3R"),
     ],
 )  # fmt: skip

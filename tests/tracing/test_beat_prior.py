@@ -194,3 +194,18 @@ def test_a_rhythm_strip_shows_what_is_hidden_in_the_leads_of_a_column() -> None:
         assert corrected[2][0] is long
         errors.append(np.sqrt(np.mean((corrected[1][0].height_mm - truth[1][0].height_mm) ** 2)))
     assert errors[1] < 0.9 * errors[0]
+
+
+@pytest.mark.parametrize("leads", [("II",) * 8, ("V3R", "V4R", "V5R", "V6R", "V7", "V8", "V9", "I")])
+def test_rows_of_another_time_and_other_leads_are_not_corrected(leads: tuple[str, ...]) -> None:
+    """Rows of one lead follow each other. The model does not contain right-sided and posterior leads."""
+    signal = drawn_beats() * 1.5
+    predicted = traces_from_signals(*hidden_peaks(signal, [5, 6], left=0.75), 25.0, 10.0)
+    length_s = SAMPLES / 500
+    starts = [k * length_s * (len(set(leads)) == 1) for k in range(8)]
+    rows = tuple(
+        Row(20.0 * k, (Segment(lead, 10.0, 10.0 + length_s * 25, start, start + length_s),))
+        for k, (lead, start) in enumerate(zip(leads, starts, strict=True))
+    )
+    corrected = apply_beat_prior(predicted, Layout("rows", rows, 25.0, 10.0))
+    assert all(after[0] is before[0] for after, before in zip(corrected, predicted, strict=True))

@@ -89,6 +89,23 @@ def test_a_separator_between_leads_is_not_followed() -> None:
     assert np.abs(without_boundary.height_mm).max() > 1  # ink has its full weight
 
 
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_the_ink_of_a_frame_at_an_end_is_not_followed(side: str) -> None:
+    """The columns at the end show ink 15 mm above the lead. A steep wave at the end is kept."""
+    true = beats_mm(2000)
+    drawn = true.copy()
+    end = slice(0, 5) if side == "start" else slice(-5, None)
+    drawn[end] += 15
+    strip = StripPrediction(logits_from_height(drawn), presence_between(drawn.size, 0, drawn.size), 0.0)
+    trace = trace_between(strip, 0.0, drawn.size / 20)
+    assert np.abs(trace.height_mm - true).max() < 1.0
+    steep = true.copy()
+    steep[end] = true[end] + 2.0 * np.arange(5)[:: -1 if side == "start" else 1]
+    strip = StripPrediction(logits_from_height(steep), presence_between(drawn.size, 0, drawn.size), 0.0)
+    trace = trace_between(strip, 0.0, drawn.size / 20)
+    assert np.abs(trace.height_mm - steep).max() < 1.0
+
+
 def test_spans_that_leave_the_strip_are_merged_from_a_taller_trace() -> None:
     columns = np.arange(2400)
     height = np.sin(columns / 40) + np.where(np.abs(columns - 900) < 6, 26.0, 0.0)

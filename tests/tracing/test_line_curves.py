@@ -47,6 +47,20 @@ def test_lines_without_a_trace_are_left_out() -> None:
     assert [round(one.extent_mm[0]) for one in found.strips] == [20, 60]
 
 
+def test_a_trace_between_two_lines_belongs_to_the_stronger_one() -> None:
+    """The second line is 8 mm below the first one, whose trace it shows. The third has the same waves."""
+    shifted = StripPrediction(
+        logits_from_height(height_mm() + 8), presence_between(COLUMNS, 200, 5200), START_MM
+    )
+    baselines = [
+        Baseline(v_mm, 20.0, 270.0, strength) for v_mm, strength in ((40, 0.8), (48, 0.5), (52, 0.9))
+    ]
+    strips = [strip(200, 5200), shifted, strip(200, 5200)]
+    found = lines_from_strips(baselines, strips, flat_mesh(), SIZE_PX)
+    assert [curve.baseline.v_mm for curve in found.curves] == [40, 52]
+    assert found.strips == [strips[0], strips[2]]
+
+
 def test_a_curve_that_reaches_the_edge_of_the_image_is_cut() -> None:
     whole, right, left = strip(200, 5200), strip(200, COLUMNS), strip(0, 5200, start_mm=0.0)
     narrow = (280 * 8, SIZE_PX[1])
