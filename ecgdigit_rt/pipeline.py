@@ -42,6 +42,7 @@ from ecgdigit_rt.tracing.assemble import (
     stretch_layout,
 )
 from ecgdigit_rt.tracing.beat_prior import apply_beat_prior
+from ecgdigit_rt.tracing.column_gaps import with_column_gaps
 from ecgdigit_rt.tracing.ecg_check import check_marks
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.line_curves import Lines, lines_from_strips, longest_part_outside_mm
@@ -194,7 +195,8 @@ def _measure_extent(state: PageState) -> Layout:
         start_mm = start_at_image_edge_mm(predicted, start_mm, reading.layout, state.mesh)
         end_mm = start_mm + width_mm
     snapped_mm = snap_to_half_mm(start_mm, state.mesh)
-    return stretch_layout(reading.layout, snapped_mm, snapped_mm + end_mm - start_mm)
+    layout = stretch_layout(reading.layout, snapped_mm, snapped_mm + end_mm - start_mm)
+    return with_column_gaps(layout, [state.lines.strips[row] for row in reading.rows])
 
 
 def _trace(state: PageState) -> Sequence[Sequence[LeadTrace]]:
