@@ -27,7 +27,7 @@ from ecgdigit_rt.layout.baselines import find_baselines
 from ecgdigit_rt.layout.match import NO_OVERRIDES, LayoutOverrides, LayoutReading, read_layout
 from ecgdigit_rt.layout.other_ecg import check_free_parts
 from ecgdigit_rt.layout.page_text import PageText, is_text_open, text_from_words
-from ecgdigit_rt.layout.paper_heatmap import paper_heatmap
+from ecgdigit_rt.layout.paper_heatmap import PaperHeatmap, paper_heatmap
 from ecgdigit_rt.layout.row_names import row_start_words
 from ecgdigit_rt.layout.text_closeup import refine_text_heatmaps
 from ecgdigit_rt.library_threads import single_blas_thread
@@ -46,7 +46,7 @@ from ecgdigit_rt.tracing.column_gaps import with_column_gaps
 from ecgdigit_rt.tracing.ecg_check import check_marks
 from ecgdigit_rt.tracing.lead_trace import LeadTrace
 from ecgdigit_rt.tracing.line_curves import Lines, lines_from_strips, longest_part_outside_mm
-from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows
+from ecgdigit_rt.tracing.mesh_from_rows import mesh_from_rows, scale_variation
 from ecgdigit_rt.tracing.record_extent import (
     ends_within_image,
     gapped_extent,
@@ -62,6 +62,9 @@ from ecgdigit_rt.tracing.witnesses import signal_doubts
 from ecgdigit_rt.words import Word, WordSource, no_words
 
 _MAX_OUTSIDE_MM = 5.0  # maximum length of a row beyond the image, 0.2 s at 25 mm/s. Hand-picked, not tuned.
+_MAX_VARIATION = 0.02
+"""Maximum variation of the scale of a page without a grid. Hand-picked, not tuned: the rows determine the
+perspective only roughly."""
 _INVERTED_NOTE = "dark background: the colours of the image were inverted"
 
 
@@ -92,9 +95,9 @@ class PageState:
     `runners` maps stage names to networks. `image` is (height, width, 3) uint8 RGB. The field that contains
     the value of a step is unset until the step is complete. `predictor` is set by the step `predict`.
     `seconds` maps step names to durations in seconds. `turns` is the rotation of the page, if it is known.
-    `reads_words` requires text recognition, also at the starts of the rows. `recognized` are the words of a
-    former attempt. `lines` are all lines that may be rows, and `traces` have one
-    entry per row of the layout.
+    `reads_words` requires text recognition, also at the starts of the rows. `recognized` are the words that
+    were recognized, if any step needed them; the step `layout` may add them to the text. `lines` are all
+    lines that may be rows, and `traces` have one entry per row of the layout.
     """
 
     source: PageRef
@@ -105,7 +108,7 @@ class PageState:
     seconds: dict[str, float] = field(default_factory=dict)
     turns: int | None = None
     reads_words: bool = False
-    recognized: tuple[Word, ...] = field(default=(), repr=False)
+    recognized: tuple[Word, ...] | None = field(default=None, repr=False)
     located: Located = field(init=False)
     phase: GridPhase = field(init=False)
     mesh: Mesh = field(init=False)
@@ -151,12 +154,19 @@ def _read_text(state: PageState) -> PageText:
     if words:
         return text_from_words(heatmap, words, mesh, is_exact=True)
     if state.options.ocr and (state.reads_words or is_text_open(heatmap)):
-        state.recognized = state.recognized or ocr_words(located.image)
-        near_rows: Iterable[Word] = ()
-        if state.reads_words:
-            near_rows = row_start_words(located.image, mesh, find_baselines(heatmap))
-        return text_from_words(heatmap, (*state.recognized, *near_rows), mesh, is_exact=False)
+        return _recognized_text(state, heatmap)
     return PageText(heatmap)
+
+
+def _recognized_text(state: PageState, heatmap: PaperHeatmap) -> PageText:
+    """Return the text of a page with recognized words."""
+    image, mesh = state.located.image, state.mesh
+    if state.recognized is None:
+        state.recognized = ocr_words(image)
+    near_rows: Iterable[Word] = ()
+    if state.reads_words:
+        near_rows = row_start_words(image, mesh, find_baselines(heatmap))
+    return text_from_words(heatmap, (*state.recognized, *near_rows), mesh, is_exact=False)
 
 
 def _predict(state: PageState) -> Lines:
@@ -172,7 +182,12 @@ def _predict(state: PageState) -> Lines:
 
 
 def _read_layout(state: PageState) -> LayoutReading:
+    """Read the layout. If it is not clear, the words of the page are recognized, and it is read again."""
     reading = read_layout(state.text, state.lines.curves, state.options.overrides)
+    has_words = state.text.is_exact or state.recognized is not None
+    if state.options.ocr and ocr_available() and not has_words and not reading.is_clear:
+        state.text = _recognized_text(state, state.text.heatmap)
+        reading = read_layout(state.text, state.lines.curves, state.options.overrides)
     if state.options.overrides.plan is None:
         check_marks(reading)
         check_free_parts(state.runners["locate"], state.located, state.mesh, reading.layout)
@@ -214,6 +229,9 @@ def _page_doubts(state: PageState) -> Iterator[Doubt]:
         yield Doubt("D-LAYOUT-02", "The image shows another sheet, which is not digitized")
     if np.isnan(state.mesh.residual_px) and not state.reading.is_scale_confirmed:
         text = "No grid and no calibration pulses confirm the scale, which assumes that rows are 250 mm long"
+        yield Doubt("D-SPEED-01", text)
+    elif np.isnan(state.mesh.residual_px) and (variation := scale_variation(state.mesh)) > _MAX_VARIATION:
+        text = f"No grid confirms the time scale, which varies by {variation:.0%} along the rows of the photo"
         yield Doubt("D-SPEED-01", text)
     yield from state.reading.doubts
     outside_mm = longest_part_outside_mm(

@@ -107,6 +107,12 @@ class _Quantity:
         notes = () if found.is_printed else (f"{best:g} {self.unit} assumed: {self.missing}",)
         if is_contradictory:
             message = f"Different values in {self.unit} are printed on the page"
+        elif found.stated not in (None, best):
+            reasons = found.reasons(best, found.stated)
+            message = (
+                f"The text states {found.stated:g} {self.unit}, but the page indicates {best:g} {self.unit}"
+            )
+            message += f": {reasons}" if reasons else ""
         elif found.margin < self._min_margin(found):
             reasons = found.reasons(second, best)
             message = f"{best:g} {self.unit} is not clearly better than {second:g} {self.unit}"

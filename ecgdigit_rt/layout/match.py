@@ -25,6 +25,10 @@ _MIN_PULSES, _MAX_PULSE_ERROR = 2, 0.15
 """Minimum number of pulses that confirm the scale, and maximum logarithm of their relative height.
 Hand-picked, not tuned."""
 
+_CLEAR_MARGIN = 6.0
+"""Points by which a clear speed or gain exceeds the second one. Measured: on 84 of 85 real and rendered pages
+on which the locate stage reads both, but only on one of six synthetic pages with a wrong value."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayoutOverrides:
@@ -71,6 +75,12 @@ class LayoutReading:
             return False
         ratio = 2 * float(np.median(self.pulse_heights_mm)) / self.layout.gain_mm_mv
         return ratio > 0 and abs(float(np.log(ratio))) < _MAX_PULSE_ERROR
+
+    @property
+    def is_clear(self) -> bool:
+        """True if there are no doubts, and if speed and gain are clearly better than all others."""
+        scales = () if self.scale is None else (self.scale.speed, self.scale.gain)
+        return not self.doubts and all(scale.margin > _CLEAR_MARGIN for scale in scales)
 
     @property
     def plan(self) -> LayoutPlan:

@@ -66,15 +66,20 @@ density of the logarithm of their heights."""
 _PULSE_WEIGHT, _PULSE_POINTS = 0.5, 6.0  # exponent of the likelihood of one pulse, and the limit of all
 _USUAL_RANGE_MV, _RANGE_DEVIATION = 1.05, 0.4
 """Median range of the leads in mV, and the deviation of its logarithm. Measured on 105 pages: 0.4 to 2 mV."""
+_RANGE_MARGIN_MM = 1.5  # length at both ends of a cell without a range. Hand-picked, not tuned.
 _ANY_RANGE, _RANGE_POINTS = 0.05, -4.0  # probability of another range, and its log-likelihood
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleEvidence:
-    """Evidence for each standard paper speed in mm/s, or for each standard gain in mm/mV."""
+    """Evidence for each standard paper speed in mm/s, or for each standard gain in mm/mV.
+
+    `stated` is the value that words on the page state, None if they state none.
+    """
 
     by_value: Mapping[float, tuple[Evidence, ...]]
     is_printed: bool
+    stated: float | None = None
 
     def points(self, value: float, *excluded: str) -> float:
         """Return the sum of the points of a value, without those of some sources."""
@@ -112,7 +117,8 @@ def speed_evidence(text: PageText, best: Hypothesis) -> ScaleEvidence:
             Evidence("width", f"rows of {seconds:.3g} s", _DURATION_WEIGHT * _duration_points(seconds)),
             *_rhythm_evidence(rhythms[speed], text.facts.heart_rate_bpm),
         )
-    return ScaleEvidence(evidence, _is_printed(text, SPEEDS, text.facts.speed_mm_s))
+    stated = text.facts.speed_mm_s
+    return ScaleEvidence(evidence, _is_printed(text, SPEEDS, stated), stated)
 
 
 def gain_evidence(text: PageText, best: Hypothesis, pulses_mm: Sequence[float]) -> ScaleEvidence:
@@ -131,8 +137,8 @@ def gain_evidence(text: PageText, best: Hypothesis, pulses_mm: Sequence[float]) 
         )
         for gain in GAINS.values()
     }
-    is_printed = _is_printed(text, GAINS, text.facts.gain_mm_mv)
-    return ScaleEvidence(evidence, is_printed or bool(pulses_mm))
+    stated = text.facts.gain_mm_mv
+    return ScaleEvidence(evidence, _is_printed(text, GAINS, stated) or bool(pulses_mm), stated)
 
 
 def _is_printed(text: PageText, values: Mapping[str, float], word: float | None) -> bool:
@@ -238,8 +244,13 @@ def _pulse_points(gain: float, heights_mm: Sequence[float]) -> Iterator[float]:
 
 
 def _median_range_mm(cells: Sequence[Cell]) -> float:
-    """Return the median range of the leads, without extreme samples."""
-    heights = [cell.curve.between(cell.start_mm, cell.end_mm) for cell in cells]
+    """Return the median range of the leads, without extreme samples and without the ends.
+
+    The coarse curves follow frames and separators at the ends.
+    """
+    heights = [
+        cell.curve.between(cell.start_mm + _RANGE_MARGIN_MM, cell.end_mm - _RANGE_MARGIN_MM) for cell in cells
+    ]
     ranges = [float(np.subtract(*np.quantile(one, (0.999, 0.001)))) for one in heights if one.size]
     return float(np.median(ranges)) if ranges else 0.0
 

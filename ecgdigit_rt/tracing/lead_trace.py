@@ -45,9 +45,9 @@ following the separator, which costs up to 6 dB. benchmarks/ablations.py has a v
 # Hand-picked, not tuned.
 _WELL_INSIDE_MM = 5.0  # minimum distance from the edge of the strip of columns in which traces are compared
 _MAX_DISAGREEMENT_MM = 2.0  # maximum median height difference of two traces that are merged
-_SPIKE_MM = 8.0
-"""Height of a jump between two columns at the end of a lead. Steep flanks of 2 mV in 20 ms rise by 3.3 mm."""
-_SPIKE_COLUMNS = 8  # number of columns at an end of a lead that a jump may separate from it
+_FRAME_COLUMNS, _FRAME_START_COLUMNS = 40, 10
+"""Number of columns at an end of a lead (2 mm) that may follow a frame, and of those before the frame."""
+_FRAME_MM = 3.0  # minimum distance of a frame's ink from the lead
 _START_TOLERANCE_MM = 0.02  # maximum distance by which a column precedes its segment: under half a column
 
 
@@ -124,7 +124,8 @@ def trace_between(
     inside_extent = (columns >= strip.extent[0]) & (columns < strip.extent[1])
     clear = inside_extent & (mass >= _MIN_MASS) & (presence >= _MIN_PRESENCE)
     height = fill_gaps(strip.half_height_mm - position / np.float32(BINS_PER_MM), clear)
-    _remove_end_spikes(height)
+    for end in (height, height[::-1]):
+        _level_frame(end, strip.half_height_mm)
     return LeadTrace(
         height_mm=extrapolate_under_separators(height, logits, boundary_distance),
         confidence=np.where(clear, mass, 0).astype(np.float32),
@@ -135,15 +136,13 @@ def trace_between(
     )
 
 
-def _remove_end_spikes(height_mm: NDArray[np.float32]) -> None:
-    """Level the columns at both ends that a jump separates from the lead, in place.
-
-    They are part of a frame, a separator or a pulse.
-    """
-    for end in (height_mm[:_SPIKE_COLUMNS], height_mm[::-1][:_SPIKE_COLUMNS]):
-        jumps = np.flatnonzero(np.abs(np.diff(end)) > _SPIKE_MM)
-        if jumps.size:
-            end[: jumps[-1] + 1] = end[jumps[-1] + 1]
+def _level_frame(height_mm: NDArray[np.float32], half_height_mm: float) -> None:
+    """Level the first columns of a lead, in place, if they follow a frame to the edge of the strip."""
+    first, inner = height_mm[:_FRAME_COLUMNS], height_mm[_FRAME_COLUMNS : 3 * _FRAME_COLUMNS]
+    if inner.size and np.abs(first).max() > half_height_mm - _EDGE_MM:
+        away = np.flatnonzero(np.abs(first - np.median(inner)) > _FRAME_MM)
+        if away.size and away[0] < _FRAME_START_COLUMNS and away[-1] + 1 < first.size:
+            first[: away[-1] + 1] = first[away[-1] + 1]
 
 
 def merge_traces(trace: LeadTrace, taller: LeadTrace) -> LeadTrace:

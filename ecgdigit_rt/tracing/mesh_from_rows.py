@@ -143,3 +143,10 @@ def mesh_from_rows(located: Located, runners: Mapping[str, Runner]) -> Mesh | No
             return None
         mesh = refined
     return mesh
+
+
+def scale_variation(mesh: Mesh) -> float:
+    """Return the relative difference between the largest and the smallest scale along the rows of a mesh."""
+    u0, v0, u1, v1 = mesh.extent_mm
+    corners = [mesh.px_per_mm(u, v)[0] for u in (u0 + _MARGIN_MM, u1 - _MARGIN_MM) for v in (v0, v1)]
+    return float(max(corners) / min(corners) - 1)

@@ -144,6 +144,27 @@ def test_a_faint_speed_counts_less_after_text_recognition() -> None:
     assert faint.points(50.0) - faint.points(25.0) > unread.points(50.0) - unread.points(25.0) + 1
 
 
+def test_a_stated_value_that_the_page_contradicts_is_doubtful() -> None:
+    """The text states 5 mm/mV, but the pulses and the leads indicate 20 mm/mV."""
+    best = hypothesis(range_factor=2.5)
+    found = calibration(("speed_25",), PrintedFacts(gain_mm_mv=5.0), pulses_mm_mv=[20.0] * 8, best=best)
+    assert (found.gain_mm_mv, doubt_ids(found)) == (20.0, ["D-GAIN-01"])
+    assert found.doubts[0].message.startswith("The text states 5 mm/mV, but the page indicates 20 mm/mV: ")
+
+
+def test_frames_at_the_ends_of_the_leads_do_not_change_their_range() -> None:
+    plain = hypothesis()
+    cells = []
+    for cell in plain.cells:
+        heights = cell.curve.height_mm.copy()
+        heights[[0, 1, -2, -1]] = -19.5
+        cells.append(replace(cell, curve=replace(cell.curve, height_mm=heights)))
+    framed = replace(plain, cells=tuple(cells))
+    for gain in (5.0, 10.0, 20.0):
+        with_frame, without = (calibration(best=best).gain.points(gain) for best in (framed, plain))
+        assert with_frame == pytest.approx(without, abs=0.3)
+
+
 def test_values_that_contradict_each_other_are_doubtful() -> None:
     facts = PrintedFacts(contradictory=frozenset({"speed_mm_s", "gain_mm_mv"}))
     found = calibration(("speed_25", "gain_10"), facts)

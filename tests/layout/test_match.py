@@ -194,6 +194,13 @@ def doubt_ids(page: PaintedPage, layout: str | None = None) -> list[str]:
     return [doubt.id for doubt in read_layout(page.text, page.curves, overrides).doubts]
 
 
+def test_a_page_with_a_faint_scale_is_not_clear() -> None:
+    page = painted_page("3x4+1")
+    assert read_layout(page.text, page.curves).is_clear
+    unprinted = replace(page, scale=("speed_25",))
+    assert not read_layout(unprinted.text, unprinted.curves).is_clear
+
+
 def test_a_clear_page_has_no_doubts() -> None:
     for layout in (None, "3x4+1"):
         assert doubt_ids(painted_page("3x4+1"), layout) == []

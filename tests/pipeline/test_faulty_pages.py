@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from synthetic_pages import layout_style
+from synthetic_pages import layout_style, with_grid
 
 from ecgdigit_export.synth.page import SyntheticPage, synthetic_page
 from ecgdigit_export.synth.signals import simulated_recording
@@ -35,16 +35,7 @@ def recording(seed: int) -> NDArray[np.float32]:
 
 def page_of(layout: str, seed: int = 3, *, has_names: bool = True) -> SyntheticPage:
     """Return a page with a grid and a printed scale."""
-    style = layout_style(layout)
-    grid = replace(
-        style.grid,
-        box=style.paper,
-        major_colour=(240, 150, 150),
-        minor_colour=(250, 200, 200),
-        major_alpha=0.9,
-        minor_alpha=0.6,
-    )
-    style = replace(style, grid=grid, has_labels=has_names)
+    style = replace(with_grid(layout_style(layout)), has_labels=has_names)
     return synthetic_page(recording(seed), np.random.default_rng(seed), kind="render", style=style)
 
 

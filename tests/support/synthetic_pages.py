@@ -34,6 +34,19 @@ def layout_style(layout: str) -> SheetStyle:
     )  # fmt: skip
 
 
+def with_grid(style: SheetStyle) -> SheetStyle:
+    """Return the style with a clear pink grid that covers the whole sheet."""
+    grid = replace(
+        style.grid,
+        box=style.paper,
+        major_colour=(240, 150, 150),
+        minor_colour=(250, 200, 200),
+        major_alpha=0.9,
+        minor_alpha=0.6,
+    )
+    return replace(style, grid=grid)
+
+
 def layout_page(
     layout: str, kind: str = "render", speed_mm_s: float = 25.0, gain_mm_mv: float = 10.0
 ) -> SyntheticPage:
