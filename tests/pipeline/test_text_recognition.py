@@ -35,9 +35,10 @@ def recognized(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def page(gain_mm_mv: float, *, has_scale: bool) -> NDArray[np.uint8]:
-    """Return a page without pulses, with or without the scale in its footer."""
-    rng = np.random.default_rng(3)
-    style = replace(with_grid(layout_style("3x4+1")), gain_mm_mv=gain_mm_mv, pulse="none")
+    """Return a page with a scale in its footer and pulses, or without both."""
+    rng = np.random.default_rng(4)
+    style = replace(with_grid(layout_style("3x4+1")), gain_mm_mv=gain_mm_mv)
+    style = replace(style, pulse="left" if has_scale else "none")
     image = synthetic_page(simulated_recording(rng), rng, kind="render", style=style).image.copy()
     if not has_scale:
         image[round(0.94 * image.shape[0]) :] = 255
