@@ -49,7 +49,9 @@ Patch = tuple[ModuleType, str, Any]
 """Module, name of the attribute, and its replacement."""
 
 
-def whole_row(predictor: StripPredictor, strip: StripPrediction, row: Row) -> list[LeadTrace]:
+def whole_row(
+    predictor: StripPredictor, strip: StripPrediction, row: Row, frames: Sequence[str] = ()
+) -> list[LeadTrace]:
     """Trace the row as one curve and cut it into leads afterwards, as if its leads were joined."""
     whole = row_traces._trace_segment(
         predictor,
@@ -58,6 +60,7 @@ def whole_row(predictor: StripPredictor, strip: StripPrediction, row: Row) -> li
         (),
         row.baseline_mm,
         row_traces._TALL_HALF_HEIGHTS_MM,
+        frames,
     )
     cuts = [
         int(np.ceil((at - lead_trace._START_TOLERANCE_MM - whole.start_mm) * whole.columns_per_mm))

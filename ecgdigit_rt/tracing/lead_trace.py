@@ -45,9 +45,11 @@ following the separator, which costs up to 6 dB. benchmarks/ablations.py has a v
 # Hand-picked, not tuned.
 _WELL_INSIDE_MM = 5.0  # minimum distance from the edge of the strip of columns in which traces are compared
 _MAX_DISAGREEMENT_MM = 2.0  # maximum median height difference of two traces that are merged
-_FRAME_COLUMNS, _FRAME_START_COLUMNS = 40, 10
-"""Number of columns at an end of a lead (2 mm) that may follow a frame, and of those before the frame."""
-_FRAME_MM = 3.0  # minimum distance of a frame's ink from the lead
+_SPIKE_COLUMNS, _SPIKE_MM = 8, 8.0
+"""Number of columns at an end of a lead that a jump may separate from it, and height of the jump between two
+columns. Steep flanks of 2 mV in 20 ms rise by 2 mm per column."""
+_FRAME_COLUMNS, _FRAME_MM = 40, 3.0
+"""Number of columns at an end that may follow a frame (2 mm), and their minimum distance from the lead."""
 _START_TOLERANCE_MM = 0.02  # maximum distance by which a column precedes its segment: under half a column
 
 
@@ -124,8 +126,8 @@ def trace_between(
     inside_extent = (columns >= strip.extent[0]) & (columns < strip.extent[1])
     clear = inside_extent & (mass >= _MIN_MASS) & (presence >= _MIN_PRESENCE)
     height = fill_gaps(strip.half_height_mm - position / np.float32(BINS_PER_MM), clear)
-    for end in (height, height[::-1]):
-        _level_frame(end, strip.half_height_mm)
+    for end in (height[:_SPIKE_COLUMNS], height[::-1][:_SPIKE_COLUMNS]):
+        _level_spike(end)
     return LeadTrace(
         height_mm=extrapolate_under_separators(height, logits, boundary_distance),
         confidence=np.where(clear, mass, 0).astype(np.float32),
@@ -136,13 +138,28 @@ def trace_between(
     )
 
 
-def _level_frame(height_mm: NDArray[np.float32], half_height_mm: float) -> None:
-    """Level the first columns of a lead, in place, if they follow a frame to the edge of the strip."""
-    first, inner = height_mm[:_FRAME_COLUMNS], height_mm[_FRAME_COLUMNS : 3 * _FRAME_COLUMNS]
-    if inner.size and np.abs(first).max() > half_height_mm - _EDGE_MM:
-        away = np.flatnonzero(np.abs(first - np.median(inner)) > _FRAME_MM)
-        if away.size and away[0] < _FRAME_START_COLUMNS and away[-1] + 1 < first.size:
-            first[: away[-1] + 1] = first[away[-1] + 1]
+def _level_spike(end_mm: NDArray[np.float32]) -> None:
+    """Level the columns at the end of a lead that a jump separates from it, in place. They are other ink."""
+    jumps = np.flatnonzero(np.abs(np.diff(end_mm)) > _SPIKE_MM)
+    if jumps.size:
+        end_mm[: jumps[-1] + 1] = end_mm[jumps[-1] + 1]
+
+
+def without_frame(trace: LeadTrace, side: str) -> LeadTrace:
+    """Return a trace whose columns at one end, `left` or `right`, do not follow a frame.
+
+    The columns that are far from the lead are levelled, and their confidence is 0.
+    """
+    height, confidence = trace.height_mm.copy(), trace.confidence.copy()
+    step = 1 if side == "left" else -1
+    end = height[::step][: 2 * _FRAME_COLUMNS]
+    away = np.flatnonzero(np.abs(end[:_FRAME_COLUMNS] - np.median(end[_FRAME_COLUMNS:])) > _FRAME_MM)
+    if end.size < 2 * _FRAME_COLUMNS or not away.size:
+        return trace
+    stop = away[-1] + 1
+    height[::step][:stop] = end[stop]
+    confidence[::step][:stop] = 0
+    return dataclasses.replace(trace, height_mm=height, confidence=confidence)
 
 
 def merge_traces(trace: LeadTrace, taller: LeadTrace) -> LeadTrace:

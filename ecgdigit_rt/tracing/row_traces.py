@@ -9,8 +9,8 @@ import numpy as np
 
 from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.results import Layout, Row
-from ecgdigit_rt.stages import COLUMNS_PER_MM, STRIP_HALF_HEIGHT_MM
-from ecgdigit_rt.tracing.lead_trace import LeadTrace, merge_traces, trace_between
+from ecgdigit_rt.stages import BINS_PER_MM, COLUMNS_PER_MM, STRIP_HALF_HEIGHT_MM
+from ecgdigit_rt.tracing.lead_trace import LeadTrace, merge_traces, trace_between, without_frame
 from ecgdigit_rt.tracing.strip_inference import StripBox, StripPredictor
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
@@ -21,6 +21,11 @@ _TALL_HALF_HEIGHTS_MM = (40.0, 80.0)
 # Hand-picked, not tuned.
 _TALL_MARGIN_MM = 12.0  # margin of a taller strip on each side of the span that leaves the strip
 _TALL_UNUSED_MM = 6.0  # outer part of that margin: it guides the path, but its trace is not used
+_MIN_FRAME_MM = (
+    0.3  # minimum width of a frame. The flank of a tall wave is at the edge over a shorter length.
+)
+_MIN_FRAMED_ROWS, _MIN_FRAMED_SHARE = 2, 0.6  # minimum number and fraction of the rows that a frame touches
+_FRAME_REACH_MM, _FRAME_EDGE_MM = 1.0, 1.0  # distances from a row's end and from the strip's edge for a frame
 _MARGIN_MM = 12.0  # margin of strips beyond the approximate ends of the layout
 _STRONG_LINE = 0.6  # minimum strength of the lines that determine the extent, relative to the strongest one
 _WIDER_MM = 25.0  # extension of strips if the record continues beyond them
@@ -65,23 +70,60 @@ def page_traces(
     predictor: StripPredictor, strips: Sequence[StripPrediction], layout: Layout
 ) -> list[list[LeadTrace]]:
     """Trace the leads of all rows of `layout`, whose extent is final. `strips` has one strip per row."""
-    return [lead_traces(predictor, strip, row) for strip, row in zip(strips, layout.rows, strict=True)]
-
-
-def lead_traces(predictor: StripPredictor, strip: StripPrediction, row: Row) -> list[LeadTrace]:
-    """Return one trace per segment of the row. Where a trace leaves `strip`, taller strips are predicted."""
-    boundaries = [segment.start_mm for segment in row.segments[1:]]
+    frames = framed_sides(strips, layout)
     return [
-        _trace_segment(
-            predictor,
-            strip,
-            (segment.start_mm, segment.end_mm),
-            boundaries,
-            row.baseline_mm,
-            _TALL_HALF_HEIGHTS_MM,
-        )
-        for segment in row.segments
+        lead_traces(predictor, strip, row, frames) for strip, row in zip(strips, layout.rows, strict=True)
     ]
+
+
+def framed_sides(strips: Sequence[StripPrediction], layout: Layout) -> list[str]:
+    """Return the sides, `left` and `right`, on which a frame touches the ends of the rows.
+
+    The prediction of most rows then follows it to the edge of the strip. Single rows may end in a tall wave.
+    """
+    found = []
+    for side in ("left", "right"):
+        count = sum(_reaches_edge(strip, row, side) for strip, row in zip(strips, layout.rows, strict=True))
+        if count >= max(_MIN_FRAMED_ROWS, _MIN_FRAMED_SHARE * len(layout.rows)):
+            found.append(side)
+    return found
+
+
+def _reaches_edge(strip: StripPrediction, row: Row, side: str) -> bool:
+    """Return whether the most probable heights near an end of a row are at the edge of the strip."""
+    end_mm = row.start_mm if side == "left" else row.end_mm
+    middle = round((end_mm - strip.start_mm) * strip.columns_per_mm)
+    inner = round(_FRAME_REACH_MM * strip.columns_per_mm)
+    first, stop = (middle, middle + inner) if side == "left" else (middle - inner, middle)
+    logits = strip.logits[:, max(0, first) : max(0, stop)]
+    margin = round(_FRAME_EDGE_MM * BINS_PER_MM)
+    peaks = np.nan_to_num(logits).argmax(0)
+    is_at_edge = (peaks < margin) | (peaks >= len(logits) - margin)
+    return int(is_at_edge.sum()) >= _MIN_FRAME_MM * strip.columns_per_mm
+
+
+def lead_traces(
+    predictor: StripPredictor, strip: StripPrediction, row: Row, frames: Sequence[str] = ()
+) -> list[LeadTrace]:
+    """Return one trace per segment of the row. Where a trace leaves `strip`, taller strips are predicted.
+
+    `frames` are the sides, `left` and `right`, on which a frame touches the row.
+    """
+    boundaries = [segment.start_mm for segment in row.segments[1:]]
+    traces = []
+    for segment in row.segments:
+        sides = [
+            side
+            for side, outer in (("left", row.segments[0]), ("right", row.segments[-1]))
+            if side in frames and segment is outer
+        ]
+        span_mm = (segment.start_mm, segment.end_mm)
+        traces.append(
+            _trace_segment(
+                predictor, strip, span_mm, boundaries, row.baseline_mm, _TALL_HALF_HEIGHTS_MM, sides
+            )
+        )
+    return traces
 
 
 def _trace_segment(
@@ -91,9 +133,12 @@ def _trace_segment(
     boundaries_mm: Sequence[float],
     baseline_mm: float,
     tall_half_heights_mm: Sequence[float],
+    frames: Sequence[str] = (),
 ) -> LeadTrace:
     """Trace a span of `strip`, and trace again in the next taller strip where the trace leaves the strip."""
     trace = trace_between(strip, *span_mm, boundaries_mm)
+    for side in frames:
+        trace = without_frame(trace, side)
     if not tall_half_heights_mm:
         return trace
     for first, last in trace.spans_on_edge(_TALL_MARGIN_MM):

@@ -7,7 +7,7 @@ import pytest
 from drawn_strips import logits_from_height, presence_between
 from numpy.typing import NDArray
 
-from ecgdigit_rt.tracing.lead_trace import LeadTrace, merge_traces, trace_between
+from ecgdigit_rt.tracing.lead_trace import LeadTrace, merge_traces, trace_between, without_frame
 from ecgdigit_rt.tracing.strip_prediction import StripPrediction
 
 Array = NDArray[np.float64]
@@ -89,17 +89,33 @@ def test_a_separator_between_leads_is_not_followed() -> None:
     assert np.abs(without_boundary.height_mm).max() > 1  # ink has its full weight
 
 
-@pytest.mark.parametrize("side", ["start", "end"])
-def test_a_frame_at_an_end_is_not_followed(side: str) -> None:
-    """The columns at the end show ink at the edge of the strip. A wave that is cut at the end is kept."""
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_ink_beside_the_end_of_a_lead_is_not_followed(side: str) -> None:
+    """A jump separates the ink from the lead. A wave that is cut at the end rises column by column."""
     true = beats_mm(2000)
-    end = slice(0, 12) if side == "start" else slice(-12, None)
-    for height, expected in ((-19.8, true), (12.0, None)):
-        drawn = true.copy()
-        drawn[end] = height
-        strip = StripPrediction(logits_from_height(drawn), presence_between(drawn.size, 0, drawn.size), 0.0)
-        trace = trace_between(strip, 0.0, drawn.size / 20)
-        assert np.abs(trace.height_mm - (drawn if expected is None else expected)).max() < 1.0
+    end = slice(0, 5) if side == "left" else slice(-5, None)
+    drawn = true.copy()
+    drawn[end] = 15
+    found = trace_strip(logits_from_height(drawn), presence_between(2000, 0, 2000), 0.0)
+    assert np.abs(found.height_mm - true).max() < 1.0
+    wave = np.maximum(true, 20 - 2.0 * np.arange(2000)[:: 1 if side == "left" else -1])
+    kept = trace_strip(logits_from_height(wave), presence_between(2000, 0, 2000), 0.0)
+    assert np.abs(kept.height_mm - wave).max() < 1.0
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_frame_at_the_end_of_a_lead_is_levelled(side: str) -> None:
+    true = beats_mm(2000)
+    drawn = true.copy()
+    drawn[:20] = -19.8 + np.minimum(np.arange(20), 12)
+    if side == "right":
+        true, drawn = true[::-1], drawn[::-1]
+    framed = trace_strip(logits_from_height(drawn), presence_between(2000, 0, 2000), 0.0)
+    levelled = without_frame(framed, side)
+    assert np.abs(levelled.height_mm - true).max() < 1.5
+    assert (levelled.confidence == 0).sum() == 20
+    clear = trace_strip(logits_from_height(true), presence_between(2000, 0, 2000), 0.0)
+    assert without_frame(clear, side) is clear
 
 
 def test_spans_that_leave_the_strip_are_merged_from_a_taller_trace() -> None:

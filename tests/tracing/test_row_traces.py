@@ -108,6 +108,23 @@ def test_traces_that_leave_their_strip_are_traced_in_taller_strips() -> None:
     assert [round(float(trace.height_mm.max())) for trace in traces[0]] == [26, 0, 50, 0]
 
 
+@pytest.mark.parametrize(("framed_rows", "is_levelled"), [(3, True), (2, True), (1, False)])
+def test_a_frame_at_the_ends_of_the_rows_is_not_followed(framed_rows: int, *, is_levelled: bool) -> None:
+    """A single row may end in a tall wave."""
+
+    def predict(start: float, end: float, baseline: float, half: float) -> StripPrediction:
+        u = start + np.arange(round((end - start) * 20)) / 20
+        is_framed = (u >= 269.2) & (baseline < 40 + 40 * framed_rows)
+        curve = np.where(is_framed, -half, 0.0)
+        return drawn_strip(curve, np.where((u >= 20) & (u < 270), 5, -5), start, half)
+
+    layout, predictor = layout_3x4(20, 270), predictor_from(predict)
+    traces = page_traces(predictor, predict_lines(predictor, lines_between(20, 270)), layout)
+    lowest = min(float(row[-1].height_mm.min()) for row in traces)
+    assert (lowest > -1) == is_levelled
+    assert all(float(np.abs(row[0].height_mm).max()) < 1 for row in traces)
+
+
 @pytest.mark.parametrize("spike_mm", [62.0, 188.0])
 def test_a_segment_wider_than_the_strip_is_traced_within_the_strip(spike_mm: float) -> None:
     """Rows that run into the edge of the image: the segment continues beyond all strips."""
