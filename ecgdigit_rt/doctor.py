@@ -94,10 +94,13 @@ def _models() -> list[Finding]:
 
 def _engines() -> list[Finding]:
     store = EngineStore(engine_folder())
-    lines = [
-        Finding("engine", status.path.name, not status.reason, status.reason or "ok")
-        for status in engine_statuses(store)
-    ]
+    try:
+        lines = [
+            Finding("engine", status.path.name, not status.reason, status.reason or "ok")
+            for status in engine_statuses(store)
+        ]
+    except EcgDigitError as error:
+        return [Finding("engine", str(store.folder), False, f"{error.message}. {error.hint}")]
     return lines or [Finding("engine", "none", None, f"in {store.folder}")]
 
 

@@ -52,7 +52,8 @@ EcgDigitError
 │   ├── DeviceLost                  E-DEVICE-04     RuntimeError
 │   ├── EngineMissing               E-ENGINE-01     FileNotFoundError
 │   ├── EngineCorrupt               E-ENGINE-02     ValueError
-│   └── EngineBuildFailed           E-ENGINE-03     RuntimeError
+│   ├── EngineBuildFailed           E-ENGINE-03     RuntimeError
+│   └── EngineUntrusted             E-ENGINE-04     PermissionError
 ├── ServiceError                    exit 1: `serve` rejects a request or cannot start
 │   ├── FormMalformed               E-SERVE-01      ValueError
 │   ├── UploadTooLarge              E-SERVE-02      ValueError
@@ -93,6 +94,7 @@ from ecgdigit_engine.errors import (
     EngineBuildFailed,
     EngineCorrupt,
     EngineMissing,
+    EngineUntrusted,
     OutOfDeviceMemory,
     SetupError,
     ShapeOutsideProfile,
@@ -189,6 +191,7 @@ __all__ = [
     "EngineBuildFailed",
     "EngineCorrupt",
     "EngineMissing",
+    "EngineUntrusted",
     "FileTooLarge",
     "FormMalformed",
     "FormatConflict",

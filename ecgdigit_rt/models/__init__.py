@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecgdigit_engine.trusted_paths import is_inside
 from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
 from ecgdigit_rt.stages import SAMPLER
 
@@ -140,7 +141,8 @@ def _read_verified(root: Path, entry: Mapping[str, Any]) -> bytes:
     """Return the bytes of a graph, after verifying their SHA-256 digest.
 
     The network is opened from these bytes and not from the file, because the file could change after it was
-    verified. Raises ModelMissing or ModelCorrupt.
+    verified. It must be inside the folder of the family, also if links are resolved. Raises ModelMissing or
+    ModelCorrupt.
     """
     file_name = entry.get("file")
     if not isinstance(file_name, str) or not isinstance(entry.get("sha256"), str):
@@ -148,6 +150,9 @@ def _read_verified(root: Path, entry: Mapping[str, Any]) -> bytes:
             root / "manifest.json", "a file and its SHA-256 for every graph", "an incomplete entry"
         )
     path = root / file_name
+    if Path(file_name).is_absolute() or not is_inside(path, root):
+        found = f"{file_name}, which is outside"
+        raise ModelCorrupt(root / "manifest.json", "files in its own folder", found)
     if not path.is_file():
         raise ModelMissing(path)
     graph = path.read_bytes()

@@ -118,6 +118,21 @@ class EngineCorrupt(SetupError, ValueError):
         self.reason = reason
 
 
+class EngineUntrusted(SetupError, PermissionError):
+    """Another user could replace an engine, which is code. `path` is the engine or the folder of engines."""
+
+    id = "E-ENGINE-04"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"Engines are code, and another user could replace {path}: {reason}",
+            "Make yourself or root the owner (chown) and remove the write permission of others (chmod go-w), "
+            "or store engines in another folder, with --out or ECGDIGIT_ENGINES.",
+        )
+        self.path = path
+        self.reason = reason
+
+
 class EngineBuildFailed(SetupError, RuntimeError):
     """TensorRT could not build an engine. `messages` are the error messages of TensorRT."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import os
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -15,7 +17,13 @@ from unittest.mock import MagicMock
 import pytest
 
 from ecgdigit_engine.device import CudaDevice
-from ecgdigit_engine.errors import BackendUnusable, EngineBuildFailed, EngineCorrupt, UnknownChoice
+from ecgdigit_engine.errors import (
+    BackendUnusable,
+    EngineBuildFailed,
+    EngineCorrupt,
+    EngineUntrusted,
+    UnknownChoice,
+)
 from ecgdigit_engine.spec import Axis, Port, StageSpec
 from ecgdigit_engine.tensorrt import build
 from ecgdigit_engine.tensorrt import target as target_module
@@ -38,6 +46,7 @@ PIXELS = Port("pixels", "uint8", ("batch", "height", "width", 3))
 SPEC = StageSpec("trace", "1", "fp16", (PIXELS,), (), AXES)
 IDENTITY = EngineIdentity("trace", "lite 1", "ab" * 32, "fp16", "tensorrt-rtx", "1.7", ("sm75",), AXES)
 
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt-rtx is not installed"
 )
@@ -129,6 +138,35 @@ def test_engines_are_published_atomically_and_damage_is_detected(store: EngineSt
     orphan.write_bytes(b"x")
     assert store.find_broken() == [orphan]
     assert [one.is_broken for one in engine_statuses(store)] == [True]
+
+
+@posix
+def test_engines_that_another_user_could_replace_are_not_read(
+    store: EngineStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Engines are code. Everything that reads or writes them checks their folder."""
+    engine = store.publish(IDENTITY, b"engine", 1.0, "2026-01-01")
+    for folder in (store.folder, store.folder.parent):
+        folder.chmod(0o777)
+        for access in (engine.read, store.engines, store.find_broken, partial(store.find, IDENTITY)):
+            with pytest.raises(EngineUntrusted, match=f"{folder} is writable by all users"):
+                access()
+        with pytest.raises(EngineUntrusted), store.lock(IDENTITY):
+            pass
+        assert exit_code(["engines", "list", "--out", str(store.folder)]) == 3
+        assert "E-ENGINE-04" in capsys.readouterr().err
+        folder.chmod(0o755)
+    assert engine.read() == b"engine"
+
+
+@posix
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() != 0, reason="only root changes owners")
+def test_an_engine_of_another_user_is_not_read(store: EngineStore) -> None:
+    engine = store.publish(IDENTITY, b"engine", 1.0, "2026-01-01")
+    os.chown(engine.path, 65534, 0)
+    with pytest.raises(EngineUntrusted, match="belongs to another user"):
+        engine.read()
+    assert not engine.is_intact
 
 
 def test_builders_of_one_engine_exclude_each_other(store: EngineStore) -> None:

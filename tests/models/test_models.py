@@ -106,6 +106,20 @@ def test_a_manifest_without_a_checksum_is_rejected(family: Path, removed: str) -
         open_all(family)
 
 
+@pytest.mark.parametrize("outside", ["../elsewhere.onnx", "absolute", "link"])
+def test_files_outside_the_folder_are_not_opened(family: Path, tmp_path: Path, outside: str) -> None:
+    """The digest is right, so that only the position of the file is wrong."""
+    elsewhere = tmp_path / "elsewhere.onnx"
+    (family / "grid.onnx").rename(elsewhere)
+    (family / "link").symlink_to(elsewhere)
+    manifest = json.loads((family / "manifest.json").read_text())
+    name = str(elsewhere) if outside == "absolute" else outside
+    manifest["stages"]["grid"]["graphs"]["fp32"]["file"] = name
+    (family / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelCorrupt, match=f"found {name}, which is outside, expected files in its own"):
+        load_models(str(family))
+
+
 def test_a_missing_family_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="huge"):
         load_models("huge", tmp_path)

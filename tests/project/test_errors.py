@@ -57,6 +57,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.ShapeOutsideProfile("trace", "width", 9000, "the engine was built for 32 to 5504", "Build it."),
     errors.EngineMissing("trace", Path("engines"), "ecgdigit-rt build-engines", "built for sm75"),
     errors.EngineCorrupt(HERE, "the file is truncated"),
+    errors.EngineUntrusted(HERE, "it is writable by all users"),
     errors.EngineBuildFailed("trace", "sm75", ["no such layer"]),
     errors.OutOfDeviceMemory("trace", "cuda:0", "cudaErrorMemoryAllocation"),
     errors.WorkerDied("The worker thread of trace", "segment lost"),

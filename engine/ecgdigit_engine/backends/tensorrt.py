@@ -22,6 +22,7 @@ from ecgdigit_engine.errors import (
     DeviceFailed,
     EngineCorrupt,
     EngineMissing,
+    EngineUntrusted,
     OutOfDeviceMemory,
 )
 from ecgdigit_engine.runner import DeviceRunner, DeviceTensor, Feed, Feeds, Fetches, SharedInput
@@ -30,6 +31,7 @@ from ecgdigit_engine.tensorrt.build import tensorrt_logger, tensorrt_module
 from ecgdigit_engine.tensorrt.matching import graph_digest, matching_engine
 from ecgdigit_engine.tensorrt.store import EngineStore, StoredEngine, engine_folder, write_atomically
 from ecgdigit_engine.tensorrt.target import OTHER_BACKENDS, supported_gpus, unsupported_reason
+from ecgdigit_engine.trusted_paths import untrusted_reason
 
 # How TensorRT and CUDA name exhausted memory: "Cuda Runtime (out of memory)", "OutOfMemory",
 # "Cuda failure: 2", "cudaErrorMemoryAllocation", "Requested amount of GPU memory could not be allocated".
@@ -67,7 +69,10 @@ class TensorRt:
         if not gpus:
             return Unusable(unsupported_reason(cuda_devices()[0]), OTHER_BACKENDS)
         devices: dict[Device, tuple[str, ...]] = {}
-        identities = [engine.identity for engine in EngineStore(engine_folder()).engines()]
+        try:
+            identities = [engine.identity for engine in EngineStore(engine_folder()).engines()]
+        except EngineUntrusted as error:
+            return Unusable(error.message, error.hint)
         identities = [
             identity
             for identity in identities
@@ -85,8 +90,8 @@ class TensorRt:
     def open_stage(self, graph: bytes, options: ExecutionOptions) -> DeviceRunner:
         """Return a runner for a stage.
 
-        Raises EngineMissing, with the reason why the newest stored engine does not match, EngineCorrupt,
-        BackendUnusable, OutOfDeviceMemory, DeviceFailed or DeviceLost.
+        Raises EngineMissing, with the reason why the newest stored engine does not match, EngineUntrusted,
+        EngineCorrupt, BackendUnusable, OutOfDeviceMemory, DeviceFailed or DeviceLost.
         """
         spec = spec_from_graph(graph)
         store = EngineStore(options.engines or engine_folder())
@@ -139,9 +144,12 @@ class LoadedEngine:
     def _load_kernels(self) -> None:
         """Load the kernels that tensorrt-rtx has compiled in earlier runs.
 
-        TensorRT ignores them if they belong to another GPU, driver or version.
+        TensorRT ignores them if they belong to another GPU, driver or version. They are also ignored if
+        another user could change their file.
         """
         self._kernels = self._engine.create_runtime_config().create_runtime_cache()
+        if untrusted_reason(self._cache_file):
+            return
         with suppress(OSError):
             self._stored_kernels = self._cache_file.read_bytes()
             self._kernels.deserialize(self._stored_kernels)

@@ -1,6 +1,7 @@
 """Store of engines. File names contain a digest of the properties that determine an engine.
 
-Each engine has a manifest. Both files are written atomically, the engine before its manifest.
+Each engine has a manifest. Both files are written atomically, the engine before its manifest. Engines are
+code, so they are read only from folders and files that no other user can change.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ecgdigit_engine.errors import EngineCorrupt
+from ecgdigit_engine.errors import EngineCorrupt, EngineUntrusted
 from ecgdigit_engine.spec import Axis
+from ecgdigit_engine.trusted_paths import untrusted_reason
 
 FOLDER_VARIABLE = "ECGDIGIT_ENGINES"
 
@@ -72,7 +74,11 @@ class StoredEngine:
     built_at: str
 
     def read(self) -> bytes:
-        """Return the content of the engine file, verified against its SHA-256. Raises EngineCorrupt."""
+        """Return the content of the engine file, verified against its SHA-256.
+
+        Raises EngineUntrusted or EngineCorrupt.
+        """
+        raise_if_untrusted(self.path)
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -88,10 +94,10 @@ class StoredEngine:
 
     @property
     def is_intact(self) -> bool:
-        """True if the file can be read and its SHA-256 matches the manifest."""
+        """True if the file can be read, no other user can change it, and its SHA-256 matches the manifest."""
         try:
             self.read()
-        except EngineCorrupt:
+        except (EngineCorrupt, EngineUntrusted):
             return False
         return True
 
@@ -100,18 +106,21 @@ class StoredEngine:
 class EngineStore:
     """A folder of engines. Each engine is a file NAME.engine with a manifest NAME.json.
 
-    The folder is created when the first engine is locked or published.
+    The folder is created when the first engine is locked or published. All methods that read or write engines
+    raise EngineUntrusted if another user could change the folder.
     """
 
     folder: Path
 
     def engines(self) -> list[StoredEngine]:
         """Return all engines with a readable manifest, sorted by name."""
+        raise_if_untrusted(self.folder)
         engines = (_engine_from_manifest(path) for path in sorted(self.folder.glob("*.json")))
         return [engine for engine in engines if engine is not None]
 
     def find_broken(self) -> list[Path]:
         """Return unreadable manifests, manifests of damaged engines, and engines without a manifest."""
+        raise_if_untrusted(self.folder)
         broken = []
         for path in sorted(self.folder.glob("*.json")):
             engine = _engine_from_manifest(path)
@@ -122,6 +131,7 @@ class EngineStore:
 
     def find(self, identity: EngineIdentity) -> StoredEngine | None:
         """Return the engine with this identity, or None. The engine file itself is not checked."""
+        raise_if_untrusted(self.folder)
         return _engine_from_manifest((self.folder / identity.file_name).with_suffix(".json"))
 
     def publish(self, identity: EngineIdentity, data: bytes, seconds: float, built_at: str) -> StoredEngine:
@@ -143,9 +153,17 @@ class EngineStore:
         """Hold an exclusive lock on one engine, so that a second builder waits for the first one."""
         import filelock
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        raise_if_untrusted(self.folder)
         with filelock.FileLock(self.folder / f"{identity.file_name}.lock"):
             yield
+
+
+def raise_if_untrusted(path: Path) -> None:
+    """Raise EngineUntrusted if another user could change the file or folder."""
+    reason = untrusted_reason(path)
+    if reason:
+        raise EngineUntrusted(path, reason)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
