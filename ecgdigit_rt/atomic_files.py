@@ -1,4 +1,4 @@
-"""Atomic writing of files, and checks that an output can be written."""
+"""Atomic and durable writing of files, and checks that an output can be written."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from ecgdigit_rt.durable_files import make_folder, replace_file, sync_folder
 from ecgdigit_rt.errors import EcgDigitError, OutputNotWritable
 
 _DEVICES = Path("/dev")
@@ -33,18 +34,18 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a path for a temporary file. At the end of the block, this file replaces the file at `path`.
 
     The block must create the temporary file. It is in the same folder as `path`, and missing parent folders
-    are created. If the block fails, the temporary file is removed and the exception propagates. Raises
-    OutputNotWritable.
+    are created. After the block, the new content is on the disk. If the block fails, the temporary file is
+    removed and the exception propagates. Raises OutputNotWritable.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     with reraise_as_output_error(path):
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     try:
         yield partial
         with reraise_as_output_error(path):
-            partial.replace(path)
+            replace_file(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -114,7 +115,7 @@ def _open_text(file: Path, path: Path) -> Iterator[TextIO]:
 
 
 class AppendOnlyFile:
-    """File that is written without a buffer. The first `append` creates it if it does not exist.
+    """File whose content is on the disk after each `append`. The first one creates it if it does not exist.
 
     `size` is the offset at which the next append writes. An append first removes all bytes from this offset
     on.
@@ -132,13 +133,15 @@ class AppendOnlyFile:
         """
         with reraise_as_output_error(self.path):
             if self._handle is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self.path.parent)
                 self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+                sync_folder(self.path.parent)
             os.ftruncate(self._handle, self.size)
             os.lseek(self._handle, self.size, os.SEEK_SET)
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
+            os.fsync(self._handle)
         start, self.size = self.size, self.size + len(data)
         return start
 

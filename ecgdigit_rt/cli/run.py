@@ -40,6 +40,7 @@ from ecgdigit_rt.cli.run_options import (
     Timeout,
     Tta,
     TtaName,
+    Verify,
     Workers,
 )
 from ecgdigit_rt.decode.limits import MAX_PIXELS
@@ -73,6 +74,7 @@ def run(
     max_pixels: MaxPixels = MAX_PIXELS,
     only_failed: OnlyFailed = False,
     restart: Restart = False,
+    verify: Verify = False,
     workers: Workers = None,
     isolate: Isolate = False,
     timeout: Timeout = None,
@@ -102,7 +104,9 @@ def run(
     if cluster is not None:
         from ecgdigit_rt.cli.cluster import run_cluster
 
-        unsupported = {"--test": test, "--overlay": overlay, "--only-failed": only_failed}
+        unsupported = {
+            "--test": test, "--overlay": overlay, "--only-failed": only_failed, "--verify": verify,
+        }  # fmt: skip
         code = run_cluster(
             inputs, out, form, cluster, DigitizeOptions(*options), threads or 1, gpu_fraction, timeout,
             unsupported, restart=restart,
@@ -113,7 +117,7 @@ def run(
     with stop_signals() as stop:
         request = RunRequest(
             inputs, out, form, test, overlay, DigitizeOptions(*options), threads, workers, isolate,
-            timeout, only_failed, restart,
+            timeout, only_failed, restart, verify,
         )  # fmt: skip
         outcome = execute_run(request, RunMessages(), stop)
     _print_outcome(outcome, out)

@@ -117,6 +117,13 @@ Restart = Annotated[
         "--restart", help="Discard the results of an earlier run with the same --out, and start over."
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read all files of earlier runs, compare their SHA-256, and digitize damaged pages again.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

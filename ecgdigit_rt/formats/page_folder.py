@@ -14,7 +14,7 @@ from typing import Self
 from ecgdigit_rt.atomic_files import check_folder_writable
 from ecgdigit_rt.formats.registry import REPORT
 from ecgdigit_rt.formats.signal_table import lead_names
-from ecgdigit_rt.results import Digitized, Failed, Result
+from ecgdigit_rt.results import Digitized, Result
 from ecgdigit_rt.sanitize import CONTROL_CHARS
 
 WritePage = Callable[[Path, str, Digitized], None]
@@ -44,8 +44,8 @@ class PageFolder:
     The folder is created with its first file. Failed pages and pages without leads get no files. Existing
     files of a page are replaced. If a page fails, its existing files stay.
 
-    `suffixes` are the suffixes of the files of one page. `stem_from_id` returns the common stem of these
-    files for a page id.
+    `folder` is the path of the folder. `suffixes` are the suffixes of the files of one page. `stem_from_id`
+    returns the common stem of these files for a page id.
     """
 
     def __init__(
@@ -55,28 +55,37 @@ class PageFolder:
         suffixes: tuple[str, ...],
         stem_from_id: Callable[[str], str] | None = None,
     ) -> None:
-        self._path = path
+        self.folder = path
         self._write_page = write_page
         self._suffixes, self._stem_from_id = suffixes, stem_from_id or file_stem
 
     def __enter__(self) -> Self:
-        check_folder_writable(self._path)
+        check_folder_writable(self.folder)
         return self
 
     def write(self, page_id: str, result: Result) -> None:
         """Write the files of one page. Raises OutputNotWritable."""
-        if not isinstance(result, Failed) and lead_names(result):
-            self._write_page(self._path, page_id, result)
+        if isinstance(result, Digitized) and has_files(result):
+            self._write_page(self.folder, page_id, result)
 
     def has(self, page_id: str) -> bool:
         """Return whether all files of a page exist."""
+        return all(path.is_file() for path in self.paths(page_id))
+
+    def paths(self, page_id: str) -> list[Path]:
+        """Return the paths of all files of a page with leads."""
         stem = self._stem_from_id(page_id)
-        return all((self._path / f"{stem}{suffix}").is_file() for suffix in self._suffixes)
+        return [self.folder / f"{stem}{suffix}" for suffix in self._suffixes]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Do nothing. Every file was closed when its page was written."""
+
+
+def has_files(result: Result) -> bool:
+    """Return whether a page gets files: it was digitized and has leads."""
+    return isinstance(result, Digitized) and bool(lead_names(result))
 
 
 def file_stem(page_id: str, unsafe: Pattern[str] = _UNSAFE, max_bytes: int = _MAX_STEM_BYTES) -> str:

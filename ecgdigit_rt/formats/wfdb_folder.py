@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ecgdigit_rt.atomic_files import reraise_as_output_error
+from ecgdigit_rt.durable_files import make_folder, replace_file
 from ecgdigit_rt.formats.metadata import UNIT, doubt_comments, lead_comment, page_comments
 from ecgdigit_rt.formats.page_folder import PageFolder, file_stem
 from ecgdigit_rt.formats.registry import OutputDestination
@@ -45,13 +46,13 @@ def wfdb_from_page(page: Digitized, path: Path, page_id: str = "") -> Path:
     name = record_name(path.name.removesuffix(".hea"))
     header = path.with_name(f"{name}.hea")
     with reraise_as_output_error(header):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         # The header contains the name of the signal file, so both files are written under their final names,
         # into a temporary folder.
         with TemporaryDirectory(prefix=f".{name}.", suffix=".part", dir=path.parent) as temporary:
             _write_record(page, name, Path(temporary), page_id)
             for suffix in (".dat", ".hea"):  # the header comes last: a record exists if its header exists
-                (Path(temporary) / f"{name}{suffix}").replace(path.with_name(f"{name}{suffix}"))
+                replace_file(Path(temporary) / f"{name}{suffix}", path.with_name(f"{name}{suffix}"))
     return header
 
 

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.decode.file_formats import rgb_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
-from ecgdigit_rt.errors import InputError, OutputNotWritable
+from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.formats.metadata import escape_surrogates
 from ecgdigit_rt.plots.doubt_band import doubt_band
 from ecgdigit_rt.plots.ecg_paper import FONT, SUBPIXEL_BITS, WIDTH_PX, Colour, paper_from_leads
@@ -64,10 +65,8 @@ def write_overlay(result: Result, path: Path, max_pixels: int = MAX_PIXELS) -> N
     else:
         image = overlay_from_failed(result, page)
     encoded = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])[1]
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise OutputNotWritable(path, error.strerror or str(error)) from error
+    with atomic_file(path) as partial, reraise_as_output_error(path):
+        partial.write_bytes(encoded.tobytes())
 
 
 _ROW_CHANGE_SHARE = 0.5

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.decode.page_list import pages_from_inputs
-from ecgdigit_rt.errors import EcgDigitError, FormatConflict, OutputNotWritable
+from ecgdigit_rt.durable_files import make_folder
+from ecgdigit_rt.errors import EcgDigitError, FormatConflict
 from ecgdigit_rt.formats.page_folder import file_stem
 from ecgdigit_rt.formats.test_csv import read_test_csv
 from ecgdigit_rt.formats.writer import PageWriter
@@ -65,7 +67,7 @@ class RunRequest:
     processes, or None if it is chosen. If `isolate`, pages are always digitized in worker processes.
     `timeout_s` is the time limit per page; a limit implies `isolate`. If `only_failed`,
     only pages that failed in an earlier run are digitized. If `restart`, the results of an earlier run are
-    discarded.
+    discarded. If `verify`, the files of an earlier run are compared with the digests in its journal.
     """
 
     inputs: Sequence[str]
@@ -80,6 +82,7 @@ class RunRequest:
     timeout_s: float | None = None
     only_failed: bool = False
     restart: bool = False
+    verify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +108,14 @@ class RunPlan:
 
     def draw_overlay(self, job: Job, result: Result) -> None:
         """Write the overlay of a page if overlays are requested and the page is among the inputs."""
-        path = self._overlay_path(job.image)
+        path = self.overlay_path(job.image)
         if path is not None and job.page is not None:
             from ecgdigit_rt.plots.overlay import write_overlay
 
             write_overlay(result, path, self.request.options.max_pixels)
 
-    def has_overlay(self, image: str) -> bool:
-        """Return True if the overlay of an image exists, or if overlays are not requested."""
-        path = self._overlay_path(image)
-        return path is None or path.is_file()
-
-    def _overlay_path(self, image: str) -> Path | None:
+    def overlay_path(self, image: str) -> Path | None:
+        """Return the path of the overlay of an image, or None if overlays are not requested."""
         folder = self.request.overlay
         return None if folder is None else folder / f"{file_stem(image)}.png"
 
@@ -178,10 +177,8 @@ def _page_digitizer(request: RunRequest, digitizer: Digitizer, pages: int) -> Pa
 def _create_overlay_folder(folder: Path | None) -> None:
     if folder is None:
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputNotWritable(folder, error.strerror or str(error)) from error
+    with reraise_as_output_error(folder):
+        make_folder(folder)
 
 
 def _run_to_stream(plan: RunPlan, report: Report, observer: RunObserver) -> RunOutcome:
@@ -217,7 +214,7 @@ def _run_to_file(
             observer.on_restart(changes)
         store = open_store(plan.writer, files.spool, journal.spool_size, is_folder=form.is_folder)
         stack.enter_context(closing(store))
-        run = ResumableRun(plan.jobs, journal, store, plan.network_threads, plan.has_overlay)
+        run = ResumableRun(plan.jobs, journal, store, plan.network_threads, plan.overlay_path, request.verify)
         return _finish(plan, run, report, observer)
 
 
@@ -269,14 +266,14 @@ def _digitize(
 def _is_output_current(plan: RunPlan, run: ResumableRun, *, only_failed: bool) -> bool:
     """Return True if an earlier run wrote the output from exactly these pages, and it is unchanged.
 
-    If overlays are requested, they must also exist. With `only_failed`, the output is not current if a page
-    failed, because this page is retried.
+    An output file is compared with its digest. If overlays are requested, they must also exist. With
+    `only_failed`, the output is not current if a page failed, because this page is retried.
     """
     completion, out = run.journal.completion, plan.target.out
     if completion is None or (only_failed and completion.failed) or completion.jobs != run.digest():
         return False
     with_page = [job for job in run.jobs if job.page is not None]
-    if not all(run.has_overlay(job.image) for job in with_page):
+    if not all(run.has_overlay(job) for job in with_page):
         return False
     if plan.target.form.is_folder:
         return all(run.is_done(job) for job in with_page)

@@ -19,6 +19,7 @@ from ecgdigit_rt.results import FAILED
 from ecgdigit_rt.runs.jobs import InputFingerprint
 from ecgdigit_rt.runs.report import PageReport
 from ecgdigit_rt.runs.spool import SpoolRecord
+from ecgdigit_rt.runs.written_files import WrittenFile
 
 VERSION = 1  # version of the journal format
 _SIGNATURE = b'{"journal": '  # first bytes of every journal
@@ -34,18 +35,30 @@ class PageName:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredResult:
+    """Storage of the result of a page. The fields are those of `JournalEntry`."""
+
+    record: SpoolRecord | None = None
+    files: tuple[WrittenFile, ...] | None = None
+    overlay: WrittenFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """Journal line of one page.
 
     `has_leads` is True if the result has at least one lead. `record` is the position of the result in the
-    spool, or None if the output is a folder. `line` contains the offset and the length of the line in the
-    journal, in bytes.
+    spool, or None if the output is a folder. `files` are the files of the page in the output folder, and
+    `overlay` is its overlay; both are None if nothing was written, or in a journal of an earlier version.
+    `line` contains the offset and the length of the line in the journal, in bytes.
     """
 
     fingerprint: InputFingerprint
     status: str
     has_leads: bool
     record: SpoolRecord | None
+    files: tuple[WrittenFile, ...] | None
+    overlay: WrittenFile | None
     line: tuple[int, int]
 
     @property
@@ -99,18 +112,24 @@ class Journal:
         self.configuration, self.entries, self.completion = dict(configuration), {}, None
 
     def add(
-        self, name: PageName, fingerprint: InputFingerprint, record: SpoolRecord | None, report: PageReport
+        self, name: PageName, fingerprint: InputFingerprint, stored: StoredResult, report: PageReport
     ) -> None:
         """Append the line of one page. This marks the page as done. Raises OutputNotWritable."""
+        files, overlay = stored.files, stored.overlay
         line = self._append(
             {
                 "page": asdict(name),
                 "made_from": json_from_fingerprint(fingerprint),
-                "place": None if record is None else asdict(record),
+                "place": None if stored.record is None else asdict(stored.record),
+                "files": None if files is None else [asdict(file) for file in files],
+                "overlay": None if overlay is None else asdict(overlay),
                 "report": asdict(report),
             }
         )
-        self.entries[name] = JournalEntry(fingerprint, report.status, bool(report.leads), record, line)
+        has_leads = bool(report.leads)
+        self.entries[name] = JournalEntry(
+            fingerprint, report.status, has_leads, stored.record, files, overlay, line
+        )
         self.completion = None
 
     def complete(self, completion: Completion) -> None:
@@ -148,14 +167,24 @@ class Journal:
                 return
             self.completion = Completion(**facts["finish"]) if "finish" in facts else None
             if self.completion is None:
-                record = None if facts["place"] is None else SpoolRecord(**facts["place"])
-                name, fingerprint = PageName(**facts["page"]), _fingerprint_from_json(facts["made_from"])
-                status, leads = facts["report"]["status"], facts["report"]["leads"]
-                line_position = (start, len(line))
-                self.entries[name] = JournalEntry(fingerprint, status, bool(leads), record, line_position)
+                self.entries[PageName(**facts["page"])] = _entry(facts, (start, len(line)))
         except (ValueError, KeyError, TypeError) as error:
             if start == 0:
                 raise JournalMalformed(self.path) from error
+
+
+def _entry(facts: Mapping[str, Any], line: tuple[int, int]) -> JournalEntry:
+    """Return the entry of a page from the data of its line. Raises ValueError, KeyError or TypeError."""
+    record, files, overlay = facts["place"], facts.get("files"), facts.get("overlay")
+    return JournalEntry(
+        _fingerprint_from_json(facts["made_from"]),
+        facts["report"]["status"],
+        bool(facts["report"]["leads"]),
+        None if record is None else SpoolRecord(**record),
+        None if files is None else tuple(WrittenFile(**file) for file in files),
+        None if overlay is None else WrittenFile(**overlay),
+        line,
+    )
 
 
 def json_from_fingerprint(fingerprint: InputFingerprint) -> dict[str, object]:

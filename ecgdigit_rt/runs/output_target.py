@@ -17,6 +17,7 @@ from ecgdigit_rt.atomic_files import (
     reraise_as_output_error,
 )
 from ecgdigit_rt.decode.page_list import is_address
+from ecgdigit_rt.durable_files import make_folder
 from ecgdigit_rt.errors import AddressNeedsCluster, OutputInUse
 from ecgdigit_rt.formats.registry import STDOUT, OutputDestination, OutputFormat, select_format
 from ecgdigit_rt.formats.writer import PageWriter
@@ -119,7 +120,7 @@ class WorkingFiles:
         folder = self.lock_file.parent
         created = [path for path in (folder, *folder.parents) if not path.exists()]
         with reraise_as_output_error(self.lock_file):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             lock = filelock.FileLock(self.lock_file, timeout=0)
             try:
                 lock.acquire()

@@ -7,29 +7,31 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ecgdigit_rt.errors import OutputNotWritable
-from ecgdigit_rt.formats.page_folder import PageFolder
+from ecgdigit_rt.formats.page_folder import PageFolder, has_files
 from ecgdigit_rt.formats.writer import PageWriter
 from ecgdigit_rt.results import PageRef, Result
 from ecgdigit_rt.runs.jobs import Job, missing_page_result
-from ecgdigit_rt.runs.journal import JournalEntry
-from ecgdigit_rt.runs.spool import Spool, SpoolRecord, bytes_from_result, result_from_bytes
+from ecgdigit_rt.runs.journal import JournalEntry, StoredResult
+from ecgdigit_rt.runs.spool import Spool, bytes_from_result, result_from_bytes
+from ecgdigit_rt.runs.written_files import WrittenFile, are_intact
 
 
 class ResultStore(Protocol):
     """Durable storage of results.
 
-    After the journal line of a result has been written, the result is not lost when the process ends.
+    A stored result is on the disk. After its journal line has been written, it is not lost when the process
+    ends or the power fails.
     """
 
-    def store(self, image: str, result: Result, /) -> SpoolRecord | None:
-        """Store one result. Return its position in the spool, or None if the store has no spool.
-
-        Raises OutputNotWritable.
-        """
+    def store(self, image: str, result: Result, /) -> StoredResult:
+        """Store one result, and return its position in the spool or its files. Raises OutputNotWritable."""
         ...
 
-    def has(self, image: str, entry: JournalEntry, /) -> bool:
-        """Return True if the result of a journal entry is still available."""
+    def has(self, image: str, entry: JournalEntry, /, *, verify: bool) -> bool:
+        """Return True if the result of a journal entry is still available and undamaged.
+
+        The digests of files are compared only with `verify`.
+        """
         ...
 
     def write_output(
@@ -56,12 +58,12 @@ class SpoolStore:
     def __init__(self, spool: Spool, writer: PageWriter) -> None:
         self._spool, self._writer = spool, writer
 
-    def store(self, _image: str, result: Result) -> SpoolRecord | None:
+    def store(self, _image: str, result: Result) -> StoredResult:
         """Append the result to the spool."""
-        return self._spool.append(bytes_from_result(result))
+        return StoredResult(record=self._spool.append(bytes_from_result(result)))
 
-    def has(self, _image: str, entry: JournalEntry) -> bool:
-        """Return True if the spool contains the record of this entry, undamaged."""
+    def has(self, _image: str, entry: JournalEntry, *, verify: bool) -> bool:  # noqa: ARG002 always verified
+        """Return True if the spool contains the record of this entry, and its checksum is right."""
         return entry.record is not None and self._spool.read(entry.record) is not None
 
     def write_output(
@@ -101,14 +103,19 @@ class FolderStore:
     def __init__(self, folder: PageFolder) -> None:
         self._folder = folder
 
-    def store(self, image: str, result: Result) -> SpoolRecord | None:
+    def store(self, image: str, result: Result) -> StoredResult:
         """Write the files of one page."""
         self._folder.write(image, result)
-        return None
+        paths = self._folder.paths(image) if has_files(result) else []
+        return StoredResult(files=tuple(map(WrittenFile.from_path, paths)))
 
-    def has(self, image: str, entry: JournalEntry) -> bool:
-        """Return True if all files of the page exist, or if the page has no leads and therefore no files."""
-        return not entry.has_leads or self._folder.has(image)
+    def has(self, image: str, entry: JournalEntry, *, verify: bool) -> bool:
+        """Return True if all files of the page exist and are unchanged.
+
+        A page without leads has no files. Journals of earlier versions do not contain the sizes of files.
+        """
+        exists = not entry.has_leads or self._folder.has(image)
+        return exists and are_intact(entry.files or (), self._folder.folder, verify=verify)
 
     def write_output(
         self, entries: Iterable[tuple[Job, JournalEntry | None]], stop: Callable[[], bool]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
+from pathlib import Path
 
 from ecgdigit_rt.errors import ConfigurationChanged, JournalMissing, PageCrashed
 from ecgdigit_rt.results import Failed, PageRef, Result
@@ -22,6 +23,7 @@ from ecgdigit_rt.runs.journal import Journal, JournalEntry, PageName, json_from_
 from ecgdigit_rt.runs.options import differences
 from ecgdigit_rt.runs.report import PageReport, page_report
 from ecgdigit_rt.runs.result_store import ResultStore
+from ecgdigit_rt.runs.written_files import WrittenFile
 
 
 def open_or_resume(journal: Journal, configuration: Mapping[str, str], *, only_failed: bool) -> list[str]:
@@ -49,15 +51,17 @@ def open_or_resume(journal: Journal, configuration: Mapping[str, str], *, only_f
 class ResumableRun:
     """Jobs of a run, with their journal entries and their stored results.
 
-    `network_threads` is the number of CPU threads of each network. `has_overlay` returns True if the overlay
-    of an image exists, or if overlays are not requested.
+    `network_threads` is the number of CPU threads of each network. `overlay_path` returns the path of the
+    overlay of an image, or None if overlays are not requested. If `verify`, files that earlier runs wrote are
+    compared with the digests in the journal; otherwise only with the sizes.
     """
 
     jobs: Sequence[Job]
     journal: Journal
     store: ResultStore
     network_threads: int
-    has_overlay: Callable[[str], bool] = lambda _: True
+    overlay_path: Callable[[str], Path | None] = lambda _: None
+    verify: bool = False
     _digests: FileDigests = field(default_factory=FileDigests)
 
     def entry(self, job: Job) -> JournalEntry | None:
@@ -72,9 +76,20 @@ class ResumableRun:
         return entry if entry is not None and entry.fingerprint == self._fingerprint(job, job.page) else None
 
     def is_done(self, job: Job) -> bool:
-        """Return True if the job has a valid journal entry, and its result and its overlay still exist."""
+        """Return True if the job has a valid journal entry, and its result and overlay are undamaged."""
         entry = self.entry(job)
-        return entry is not None and self.has_overlay(job.image) and self.store.has(job.image, entry)
+        if entry is None or not self.has_overlay(job):
+            return False
+        return self.store.has(job.image, entry, verify=self.verify)
+
+    def has_overlay(self, job: Job) -> bool:
+        """Return True if the overlay of a job exists undamaged, or if overlays are not requested."""
+        path, entry = self.overlay_path(job.image), self.entry(job)
+        if path is None:
+            return True
+        if entry is None or entry.overlay is None:
+            return path.is_file()
+        return replace(entry.overlay, name=path.name).is_intact(path.parent, verify=self.verify)
 
     def pending(self, *, only_failed: bool) -> tuple[list[Job], int]:
         """Return the jobs to digitize now, and the number of jobs that `only_failed` excludes.
@@ -95,7 +110,9 @@ class ResumableRun:
         on_result: Callable[[Job, Result], None],
         stop: Callable[[], bool],
     ) -> None:
-        """Digitize the pages of `jobs`. Each result is stored before its journal line is written.
+        """Digitize the pages of `jobs`. Each result is on the disk before its journal line is written.
+
+        `on_result` draws the overlay of a page.
 
         Once `stop()` is true, no further page is started. Raises OutputNotWritable.
         """
@@ -115,9 +132,9 @@ class ResumableRun:
             if stop() and isinstance(result, Failed) and result.error_id == PageCrashed.id:
                 continue  # the stop signal may also have ended the worker process
             on_result(job, result)
-            record = self.store.store(job.image, result)
+            stored = replace(self.store.store(job.image, result), overlay=self._written_overlay(job))
             report = page_report(job.image, result, job.missing_leads(result))
-            self.journal.add(_page_name(job, page), fingerprints[number], record, report)
+            self.journal.add(_page_name(job, page), fingerprints[number], stored, report)
 
     def report(self, job: Job) -> PageReport:
         """Return the report of a job: from the journal, or a failure if its page is not among the inputs."""
@@ -136,6 +153,10 @@ class ResumableRun:
                 facts += [asdict(_page_name(job, job.page)), fingerprint]
             digest.update(json.dumps(facts).encode())
         return digest.hexdigest()
+
+    def _written_overlay(self, job: Job) -> WrittenFile | None:
+        path = self.overlay_path(job.image)
+        return None if path is None else WrittenFile.from_path(path)
 
     def _fingerprint(self, job: Job, page: PageRef) -> InputFingerprint:
         digest = self._digests.digest(page.path)

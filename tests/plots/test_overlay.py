@@ -113,7 +113,7 @@ def test_failed_pages_have_an_overlay(tmp_path: Path) -> None:
         alarm = np.abs(image[..., ::-1].astype(int) - (176, 0, 32)).max(axis=2) < 40
         assert alarm.sum() > 300, "the error is written in red"
     with pytest.raises(OutputNotWritable):
-        write_overlay(failed, tmp_path / "none" / "x.png")
+        write_overlay(failed, tmp_path / "broken.png" / "x.png")
 
 
 def test_page_without_grid_has_overlay_and_valid_json_report() -> None:

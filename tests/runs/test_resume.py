@@ -167,6 +167,67 @@ def test_deleted_files_of_a_folder_are_written_again(scans: Path, capsys: Captur
     assert run(capsys, *options, out="csv")[0] == []
 
 
+FOLDERS = {name: form.suffixes[-1] for name, form in FORMATS.items() if form.is_folder}
+OPTIONS = ("--overlay", "overlays")
+
+
+def flip(path: Path) -> None:
+    """Change one byte of a file without changing its size."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("form", FOLDERS)
+def test_damaged_files_of_a_folder_are_written_again(scans: Path, capsys: Capture, form: str) -> None:
+    def rerun(*more: str) -> list[str]:
+        return run(capsys, "--format", form, *OPTIONS, *more, out="out")[0]
+
+    rerun()
+    file = next(path for path in Path("out").glob(f"b*{FOLDERS[form]}"))
+    for path, name in ((file, "b"), (Path("overlays/c.png"), "c")):
+        before = path.read_bytes()
+        for content in (b"", before[:-1], before + b"x"):
+            path.write_bytes(content)
+            assert rerun() == [name]
+            assert path.read_bytes() == before
+        flip(path)
+        assert rerun() == [], "without --verify, only sizes are compared"
+        assert rerun("--verify") == [name]
+        assert path.read_bytes() == before
+    assert rerun("--verify") == []
+
+
+def test_journals_without_sizes_are_resumed(scans: Path, capsys: Capture) -> None:
+    """Earlier versions did not write the sizes of files."""
+    options = ("--format", "csv", *OPTIONS)
+    run(capsys, *options, out="out")
+    journal = Path("out/.csv.journal")
+    lines = [json.loads(line) for line in journal.read_bytes().splitlines()]
+    stripped = [{key: line[key] for key in line if key not in ("files", "overlay")} for line in lines]
+    assert stripped != lines
+    journal.write_text("".join(json.dumps(line) + "\n" for line in stripped))
+    assert run(capsys, *options, "--verify", out="out")[0] == []
+    Path("out/b.csv").unlink()
+    assert run(capsys, *options, out="out")[0] == ["b"]
+
+
+@pytest.mark.parametrize("out", ["s.csv", "s.parquet", "s.jsonl"])
+def test_truncated_output_file_is_written_again(scans: Path, capsys: Capture, out: str) -> None:
+    """The digest of a single output file is always compared."""
+    fail("c")  # so that the other results are stored
+    run(capsys, out=out, code=2)
+    expected = Path(out).read_bytes()
+    for damage in (
+        lambda: Path(out).write_bytes(b""),
+        lambda: truncate(Path(out), 7),
+        lambda: flip(Path(out)),
+    ):
+        damage()
+        assert run(capsys, out=out, code=2)[0] == []
+        assert Path(out).read_bytes() == expected
+
+
 def test_changed_configuration_is_rejected_if_pages_would_be_lost(scans: Path, capsys: Capture) -> None:
     fail("b")
     run(capsys, code=2)
