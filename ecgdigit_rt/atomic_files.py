@@ -118,7 +118,7 @@ class AppendOnlyFile:
     """File whose content is on the disk after each `append`. The first one creates it if it does not exist.
 
     `size` is the offset at which the next append writes. An append first removes all bytes from this offset
-    on.
+    on. It fails if the file was deleted or moved since the last one.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -136,6 +136,7 @@ class AppendOnlyFile:
                 make_folder(self.path.parent)
                 self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
                 sync_folder(self.path.parent)
+            self._raise_if_gone(self._handle)
             os.ftruncate(self._handle, self.size)
             os.lseek(self._handle, self.size, os.SEEK_SET)
             rest = memoryview(data)
@@ -144,6 +145,15 @@ class AppendOnlyFile:
             os.fsync(self._handle)
         start, self.size = self.size, self.size + len(data)
         return start
+
+    def _raise_if_gone(self, handle: int) -> None:
+        """Raise OSError if the path no longer refers to the open file. Writing to it would lose the data."""
+        try:
+            is_same = os.path.samestat(os.fstat(handle), self.path.stat())
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            raise OSError("it was deleted or moved during the run. Run the same command again")
 
     def read(self, start: int, size: int) -> bytes:
         """Return up to `size` bytes from offset `start` on, or no bytes if the file does not exist."""

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_engine.errors import GraphUnusable
 from ecgdigit_engine.runner import Runner, close_runner
 from ecgdigit_engine.stage_opener import StageOpener, StageRequest
 from ecgdigit_rt import __version__
@@ -20,7 +21,7 @@ from ecgdigit_rt.layout.match import LayoutOverrides
 from ecgdigit_rt.models import STAGES, load_models, load_sampler
 from ecgdigit_rt.pipeline import Pipeline, PipelineOptions
 from ecgdigit_rt.results import Digitized, PageRef, Provenance
-from ecgdigit_rt.stages import SAMPLED_TRACE
+from ecgdigit_rt.stages import OUTPUTS, SAMPLED_TRACE
 from ecgdigit_rt.text.ocr import ocr_version
 from ecgdigit_rt.tracing.assemble import AssemblyOptions
 from ecgdigit_rt.vector.pipeline import VectorOptions, VectorPipeline
@@ -106,10 +107,10 @@ class NeuralMethod:
         with self._opening:
             if threads not in self._pipelines:
                 graphs = self._family.graphs
-                runners = {stage: self._open(graphs[stage], threads) for stage in STAGES}
+                runners = {stage: self._open(stage, graphs[stage], threads) for stage in STAGES}
                 if self._opener.is_accelerator:
                     sampler = load_sampler(str(self._family.root))
-                    runners[SAMPLED_TRACE] = self._open(graphs["trace"], threads, sampler)
+                    runners[SAMPLED_TRACE] = self._open("trace", graphs["trace"], threads, sampler)
                 self._pipelines[threads] = Pipeline(runners, self._options)
             return self._pipelines[threads]
 
@@ -118,9 +119,16 @@ class NeuralMethod:
         self._pipelines.clear()
         self._opened.close()
 
-    def _open(self, graph: bytes, threads: int, prefix_graph: bytes | None = None) -> Runner:
+    def _open(self, stage: str, graph: bytes, threads: int, prefix_graph: bytes | None = None) -> Runner:
         concurrency = 1 if threads == self._threads else self._threads
-        runner = self._opener.open(StageRequest(graph, threads, concurrency, prefix_graph))
+        network = f"The network {stage} of {self._family}"
+        try:
+            runner = self._opener.open(StageRequest(graph, threads, concurrency, prefix_graph))
+        except GraphUnusable as error:
+            raise GraphUnusable(network, error.reason) from error
+        missing = set(OUTPUTS[stage]) - {port.name for port in runner.spec.outputs}
+        if missing:
+            raise GraphUnusable(network, f"it has no output {', '.join(sorted(missing))}")
         if self._owns_runners:
             self._opened.callback(close_runner, runner)
         return runner

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.doubts import ACCURACY_DOUBT, Doubt
-from ecgdigit_rt.errors import EcgDigitError, InternalError, OutOfMemory
+from ecgdigit_rt.errors import named_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -407,23 +407,10 @@ class Failed:
 
 Result = Digitized | Failed
 
-_OPENCV_NO_MEMORY = -4
-"""Value of `code` in a `cv2.error` that reports exhausted memory (`cv::Error::StsNoMem` of OpenCV)."""
-
 
 def failed_from_error(source: PageRef, error: Exception) -> Failed:
-    """Return the result of a page whose digitization raised `error`.
-
-    Exhausted memory of the process is reported as E-PAGE-05. An exception that is not an EcgDigitError is
-    reported as E-BUG-01.
-    """
-    known: EcgDigitError
-    if isinstance(error, EcgDigitError):
-        known = error
-    elif isinstance(error, MemoryError) or getattr(error, "code", None) == _OPENCV_NO_MEMORY:
-        known = OutOfMemory(str(error))
-    else:
-        known = InternalError(error)
+    """Return the result of a page whose digitization raised `error`. See `named_error`."""
+    known = named_error(error)
     return Failed(source, known.id, _utf8(known.message), _utf8(known.hint))
 
 

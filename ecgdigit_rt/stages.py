@@ -26,6 +26,13 @@ HEATMAPS = (PAGE_MASK, BASELINE, PULSE, *LEADS, *SPEEDS, *GAINS)
 The order of `LEADS` is part of the trained weights.
 """
 
+OUTPUTS = {
+    "locate": ("heatmaps", "turns"),
+    "grid": ("phase",),
+    "trace": ("height_logits", "presence_logits"),
+}
+"""Names of the outputs of each stage. The only input of each stage is `pixels`."""
+
 MAP_STRIDE = 4
 """Input pixels per pixel of the heatmaps of the locate stage and the phase maps of the grid stage."""
 

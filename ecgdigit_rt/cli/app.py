@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import ecgdigit_rt
+from ecgdigit_engine.address_space import MIN_BYTES, address_space_limit
 from ecgdigit_rt.cli import (
     bench,
     build_engines,
@@ -29,7 +30,7 @@ from ecgdigit_rt.cli import (
     train,
 )
 from ecgdigit_rt.cli.console import BAD_ARGUMENTS, INTERRUPTED, print_message
-from ecgdigit_rt.errors import EcgDigitError, InternalError
+from ecgdigit_rt.errors import EcgDigitError, InternalError, MemoryLimitTooLow, named_error
 
 # Typer bundles a copy of click. Of the usage errors of click, Typer exports only BadParameter.
 UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
@@ -70,9 +71,14 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
+_LIGHT_COMMANDS = {"report"}
+"""Commands that load no numerical libraries."""
+
+
 @app.callback()
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 its callback prints it
         bool,
         typer.Option(
             "--version",
@@ -82,7 +88,15 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand not in _LIGHT_COMMANDS:
+        _check_address_space()
+
+
+def _check_address_space() -> None:
+    """Raise MemoryLimitTooLow before libraries are loaded that would abort, or wait for memory forever."""
+    limit = address_space_limit()
+    if limit is not None and limit < MIN_BYTES:
+        raise MemoryLimitTooLow(limit, MIN_BYTES)
 
 
 def main() -> None:
@@ -111,10 +125,12 @@ def exit_code(arguments: list[str]) -> int:
         if isinstance(error, UsageError) and hasattr(error, "show"):
             error.show()
             return BAD_ARGUMENTS
-        import traceback
+        named = named_error(error)
+        if isinstance(named, InternalError):
+            import traceback
 
-        traceback.print_exc()
-        return _print_error(InternalError(error))
+            traceback.print_exc()
+        return _print_error(named)
     if result == INTERRUPTED:  # typer also returns this code for Ctrl-C
         typer.echo("interrupted", err=True)
     return result if isinstance(result, int) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,11 +22,12 @@ def report(
     Failed pages come first, then doubtful pages, then pages with missing leads, then all others. In each
     group, pages are sorted by expected quality, lowest first.
     """
+    from ecgdigit_engine.untrusted_json import json_from_untrusted
     from ecgdigit_rt.errors import InputNotFound, ReportMalformed
     from ecgdigit_rt.sanitize import escape_control_chars
 
     try:
-        pages = json.loads(path.read_text(encoding="utf-8"))["results"]
+        pages = json_from_untrusted(path.read_text(encoding="utf-8"))["results"]
         lines = [_cells(page) for page in sorted(pages, key=_rank)]
     except FileNotFoundError as error:
         raise InputNotFound(str(path)) from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecgdigit_engine.untrusted_json import json_from_untrusted
 from ecgdigit_rt.atomic_files import atomic_file, reraise_as_output_error
 from ecgdigit_rt.cluster.address import file_system, reraise_as_storage_error
 from ecgdigit_rt.errors import JournalMalformed, LeadsMissing, StorageUnusable
@@ -57,7 +58,7 @@ class PartFolder:
         """
         filesystem, root = file_system(self.folder)
         try:
-            facts = json.loads(filesystem.cat_file(f"{root}/{_CONFIGURATION_FILE}"))
+            facts = json_from_untrusted(filesystem.cat_file(f"{root}/{_CONFIGURATION_FILE}"))
             return dict(facts["configuration"])
         except FileNotFoundError:
             return None

@@ -28,7 +28,8 @@ EcgDigitError
 │   ├── CheckpointExists            E-TRAIN-02      FileExistsError
 │   ├── TrainingPagesMissing        E-TRAIN-03      FileNotFoundError
 │   ├── RecordingsUnusable          E-TRAIN-04      ValueError
-│   └── TruthMismatch               E-TRAIN-05      ValueError
+│   ├── TruthMismatch               E-TRAIN-05      ValueError
+│   └── WeightsUnusable             E-TRAIN-06      ValueError
 ├── PageError                       exit 2: this page failed; the run continues
 │   ├── NoPageFound                 E-PAGE-01       LookupError
 │   ├── NotAnEcg                    E-PAGE-02       ValueError
@@ -46,6 +47,7 @@ EcgDigitError
 ├── SetupError                      exit 3: the installation is incomplete
 │   ├── ModelMissing                E-MODEL-01      FileNotFoundError
 │   ├── ModelCorrupt                E-MODEL-02      ValueError
+│   ├── GraphUnusable               E-MODEL-03      ValueError
 │   ├── DependencyMissing           E-DEPENDENCY-01 ImportError
 │   ├── ClusterUnusable             E-CLUSTER-02    RuntimeError
 │   ├── BackendUnusable             E-BACKEND-01    RuntimeError
@@ -53,7 +55,8 @@ EcgDigitError
 │   ├── EngineMissing               E-ENGINE-01     FileNotFoundError
 │   ├── EngineCorrupt               E-ENGINE-02     ValueError
 │   ├── EngineBuildFailed           E-ENGINE-03     RuntimeError
-│   └── EngineUntrusted             E-ENGINE-04     PermissionError
+│   ├── EngineUntrusted             E-ENGINE-04     PermissionError
+│   └── MemoryLimitTooLow           E-MEMORY-01     MemoryError
 ├── ServiceError                    exit 1: `serve` rejects a request or cannot start
 │   ├── FormMalformed               E-SERVE-01      ValueError
 │   ├── UploadTooLarge              E-SERVE-02      ValueError
@@ -95,6 +98,7 @@ from ecgdigit_engine.errors import (
     EngineCorrupt,
     EngineMissing,
     EngineUntrusted,
+    GraphUnusable,
     OutOfDeviceMemory,
     SetupError,
     ShapeOutsideProfile,
@@ -102,7 +106,7 @@ from ecgdigit_engine.errors import (
     UnknownChoice,
     WorkerDied,
 )
-from ecgdigit_rt.errors.bugs import InternalError
+from ecgdigit_rt.errors.bugs import InternalError, named_error
 from ecgdigit_rt.errors.inputs import (
     AddressNeedsCluster,
     AmbiguousPage,
@@ -120,6 +124,7 @@ from ecgdigit_rt.errors.inputs import (
     UnreadableImage,
     UnsupportedType,
 )
+from ecgdigit_rt.errors.memory import MemoryLimitTooLow
 from ecgdigit_rt.errors.outputs import (
     ConfigurationChanged,
     FormatConflict,
@@ -174,6 +179,7 @@ from ecgdigit_rt.errors.training import (
     TrainingError,
     TrainingPagesMissing,
     TruthMismatch,
+    WeightsUnusable,
 )
 
 __all__ = [
@@ -196,6 +202,7 @@ __all__ = [
     "FormMalformed",
     "FormatConflict",
     "FormatNotSpecified",
+    "GraphUnusable",
     "ImageSizeOutOfRange",
     "InputError",
     "InputNotFound",
@@ -206,6 +213,7 @@ __all__ = [
     "JournalMalformed",
     "JournalMissing",
     "LeadsMissing",
+    "MemoryLimitTooLow",
     "MirroredPage",
     "ModelCorrupt",
     "ModelMissing",
@@ -254,5 +262,7 @@ __all__ = [
     "UnreadableImage",
     "UnsupportedType",
     "UploadTooLarge",
+    "WeightsUnusable",
     "WorkerDied",
+    "named_error",
 ]

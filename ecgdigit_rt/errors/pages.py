@@ -189,13 +189,16 @@ class PageTimedOut(PageError, TimeoutError):
 
 
 class OutOfMemory(PageError, MemoryError):
-    """The process has too little memory for the page. `OutOfDeviceMemory` is the error for GPU memory."""
+    """The process has too little memory for the page, or cannot start a thread.
+
+    `OutOfDeviceMemory` is the error for GPU memory.
+    """
 
     id = "E-PAGE-05"
 
     def __init__(self, detail: str) -> None:
         super().__init__(
-            f"Not enough memory for the page{f' ({detail})' if detail else ''}",
+            f"Not enough memory{f' ({detail})' if detail else ''}",
             "Use fewer --threads, or provide the page at a lower resolution.",
         )
         self.detail = detail

@@ -1,4 +1,4 @@
-"""Errors of training, of rendering synthetic pages, and of labeling pages."""
+"""Errors of training, of exporting, of rendering synthetic pages, and of labeling pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecgdigit_engine.errors import EcgDigitError
 
 
 class TrainingError(EcgDigitError):
-    """Base class of errors of `train`, `distill`, `synth` and `label`."""
+    """Base class of errors of `train`, `distill`, `export`, `synth` and `label`."""
 
     exit_code = 1
 
@@ -80,3 +80,18 @@ class TruthMismatch(TrainingError, ValueError):
             "--layout, --speed or --gain.",
         )
         self.image = image
+
+
+class WeightsUnusable(TrainingError, ValueError):
+    """A file of trained weights is missing, damaged, or belongs to another network."""
+
+    id = "E-TRAIN-06"
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"Cannot use the weights in {path}: {problem}",
+            "Pass files that `ecgdigit-rt train` or `distill` wrote: STAGE.pt of the stages locate, grid and "
+            "trace, of the family that is specified.",
+        )
+        self.path = path
+        self.problem = problem

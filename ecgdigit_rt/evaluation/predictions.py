@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from ecgdigit_rt.results import ALL_LEADS, RATE_HZ
 
 _COLUMNS = ("page_id", "lead", "rate_hz", "layout", "mv")
 _STATUS = "status"
+
+MAX_RATE_HZ = 100_000.0
+"""Maximum sampling rate in Hz. Hand-picked, not tuned: a hundred times the rate of usual recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,21 @@ def _predictions_from_csv_folder(folder: Path) -> Predictions:
     return Predictions(leads, dict.fromkeys(leads, RATE_HZ), layouts, statuses)
 
 
+def _check_row(path: Path, number: int, row: Mapping[str, Any]) -> None:
+    """Raise PredictionsMalformed unless the row of a lead has an id, a rate and samples that are usable."""
+    if not isinstance(row["page_id"], str):
+        raise PredictionsMalformed(path, f"row {number} has no page_id")
+    if row["lead"] not in ALL_LEADS:
+        return
+    rate_hz, samples = row["rate_hz"], row["mv"]
+    if not isinstance(rate_hz, int | float) or not 0 < rate_hz <= MAX_RATE_HZ:
+        problem = f"rate_hz of row {number} is {rate_hz}, which is not between 0 and {MAX_RATE_HZ:g}"
+        raise PredictionsMalformed(path, problem)
+    is_list = isinstance(samples, list) and all(isinstance(value, int | float) for value in samples)
+    if not is_list or not np.isfinite(np.array(samples, np.float64)).all():
+        raise PredictionsMalformed(path, f"mv of row {number} is not a list of finite numbers")
+
+
 def _predictions_from_parquet(path: Path) -> Predictions:
     with missing_dependency_as_error("reading Parquet", "pyarrow", "parquet"):
         import pyarrow as pa
@@ -92,7 +111,8 @@ def _predictions_from_parquet(path: Path) -> Predictions:
     rates_hz: dict[str, float] = {}
     layouts: dict[str, str] = {}
     statuses: dict[str, str] = {}
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
+        _check_row(path, number, row)
         image_leads = leads.setdefault(row["page_id"], {})  # a failed page has a row without a lead
         statuses[row["page_id"]] = row.get(_STATUS) or ""
         if row["lead"] in ALL_LEADS:

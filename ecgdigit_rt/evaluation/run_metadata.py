@@ -11,10 +11,10 @@ Files that cannot be read are ignored, because layouts and statuses only group t
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ecgdigit_engine.untrusted_json import json_from_untrusted
 from ecgdigit_rt.results import STATUSES
 
 
@@ -64,7 +64,7 @@ def _pages(path: Path) -> list[dict[str, Any]]:
 
 def _document(path: Path) -> Any:  # noqa: ANN401 any JSON value
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_from_untrusted(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

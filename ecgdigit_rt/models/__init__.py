@@ -6,19 +6,25 @@ A model family is shipped with the package or written by `ecgdigit-rt export`.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ecgdigit_engine.trusted_paths import is_inside
+from ecgdigit_engine.untrusted_json import json_from_untrusted
 from ecgdigit_rt.errors import ModelCorrupt, ModelMissing
 from ecgdigit_rt.stages import SAMPLER
 
 STAGES = ("locate", "grid", "trace")
 """Names of the three networks, in the order of the pipeline."""
 _SHIPPED = Path(__file__).parent
+
+_EXTERNAL_DATA = b"\n\x08location\x12"
+"""Start of the entry `location` of an ONNX tensor, which names a file with its values.
+
+ONNX Runtime would read this file from the working directory, without any check.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ def _read_manifest(root: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelMissing(path)
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
+        manifest: dict[str, Any] = json_from_untrusted(path.read_text())
         if {"version", "stages"} <= manifest.keys():
             return manifest
     except (ValueError, AttributeError):
@@ -159,4 +165,6 @@ def _read_verified(root: Path, entry: Mapping[str, Any]) -> bytes:
     digest = hashlib.sha256(graph).hexdigest()
     if digest != entry["sha256"]:
         raise ModelCorrupt(path, entry["sha256"], digest)
+    if _EXTERNAL_DATA in graph:
+        raise ModelCorrupt(path, "all weights in the graph", "weights in another file, which is not verified")
     return graph

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ecgdigit_engine.untrusted_json import json_from_untrusted
 from ecgdigit_rt.atomic_files import AppendOnlyFile
-from ecgdigit_rt.errors import JournalMalformed
+from ecgdigit_rt.errors import JournalMalformed, OutputNotWritable
 from ecgdigit_rt.results import FAILED
 from ecgdigit_rt.runs.jobs import InputFingerprint
 from ecgdigit_rt.runs.report import PageReport
@@ -138,8 +139,15 @@ class Journal:
         self.completion = completion
 
     def report(self, entry: JournalEntry) -> PageReport:
-        """Return the report of a page, which is read from the journal line of `entry`."""
-        return PageReport(**json.loads(self._file.read(*entry.line))["report"])
+        """Return the report of a page, which is read from the journal line of `entry`.
+
+        Raises OutputNotWritable if the file was deleted or changed during the run.
+        """
+        try:
+            return PageReport(**json_from_untrusted(self._file.read(*entry.line))["report"])
+        except (ValueError, KeyError, TypeError) as error:
+            reason = "it was deleted or changed during the run. Run the same command again"
+            raise OutputNotWritable(self.path, reason) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -161,7 +169,7 @@ class Journal:
         Raises JournalMalformed if the first line is not a configuration.
         """
         try:
-            facts = json.loads(line)
+            facts = json_from_untrusted(line)
             if start == 0:
                 self.configuration = _configuration(facts)
                 return

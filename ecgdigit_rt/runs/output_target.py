@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -125,6 +126,8 @@ class WorkingFiles:
             try:
                 lock.acquire()
             except filelock.Timeout as error:
+                # raises OSError if the file cannot be created, which is not the fault of another run
+                os.close(os.open(self.lock_file, os.O_RDWR | os.O_CREAT))
                 raise OutputInUse(self.out) from error
         try:
             with reraise_as_output_error(self.out):

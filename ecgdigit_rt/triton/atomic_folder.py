@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ecgdigit_engine.untrusted_json import json_from_untrusted
 from ecgdigit_rt.atomic_files import reraise_as_output_error
 from ecgdigit_rt.errors import OutputNotWritable
 
@@ -79,6 +79,6 @@ def _check_replaceable(out: Path, *, overwrite: bool) -> None:
 
 def _files_in_manifest(out: Path) -> set[str]:
     try:
-        return set(json.loads((out / MANIFEST).read_text(encoding="utf-8"))["sha256"])
+        return set(json_from_untrusted((out / MANIFEST).read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return set()

@@ -88,6 +88,20 @@ class ShapeOutsideProfile(EcgDigitError, ValueError):
         self.allowed = allowed
 
 
+class GraphUnusable(SetupError, ValueError):
+    """The file of a network is not an ONNX graph of its stage, or a backend cannot load it."""
+
+    id = "E-MODEL-03"
+
+    def __init__(self, network: str, reason: str) -> None:
+        super().__init__(
+            f"{network} cannot be used: {reason}",
+            "Pass --models a folder that `ecgdigit-rt export` wrote, or use the shipped models.",
+        )
+        self.network = network
+        self.reason = reason
+
+
 class EngineMissing(SetupError, FileNotFoundError):
     """No stored engine matches a stage.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ecgdigit_engine.errors import ShapeOutsideProfile
+from ecgdigit_engine.untrusted_json import json_from_untrusted
 
 
 class ArrayInfo(Protocol):
@@ -126,7 +126,7 @@ def spec_from_metadata(
 
     The export writes the metadata keys `stage`, `version`, `precision` and `axes`.
     """
-    sizes_by_axis = json.loads(metadata.get("axes", "{}"))
+    sizes_by_axis = json_from_untrusted(metadata.get("axes", "{}"))
     return StageSpec(
         stage=metadata.get("stage", ""),
         version=metadata.get("version", ""),

@@ -53,9 +53,12 @@ def export_family(request: ExportRequest) -> dict[str, Any]:
     The files of a stage are OUT/STAGE.onnx (FP32), OUT/STAGE.fp16.onnx and OUT/STAGE.int8.onnx. The sampler
     has one file. No file is written before all checks have passed.
 
-    Raises FileNotFoundError if an input is missing. Raises ValueError if a graph differs too much from
-    PyTorch, if a precision lowers the score of the pages too much, or if `pages` contains no pages.
+    Raises WeightsUnusable, UnknownChoice or TrainingPagesMissing if an input is missing or invalid. Raises
+    ValueError if a graph differs too much from PyTorch, or if a precision lowers the score of the pages too
+    much.
     """
+    for stage in STAGES:  # before the first export, which takes a minute
+        load_trained(request.family, stage, request.weights / f"{stage}.pt")
     graphs: Graphs = {precision: {} for precision in PRECISIONS}
     stages: dict[str, Any] = {}
     images = _parity_images(request.pages)
@@ -123,7 +126,7 @@ def _parity_images(folder: Path | None) -> list[NDArray[np.uint8]]:
 
     Of these four pages, those with a side of less than 640 px are omitted.
     """
-    files = [] if folder is None else sorted(f for f in folder.iterdir() if f.suffix in (".png", ".jpg"))[:4]
+    files = [] if folder is None else sorted(f for f in folder.glob("*") if f.suffix in (".png", ".jpg"))[:4]
     images = [cv2.imread(str(path)) for path in files]
     return [
         np.ascontiguousarray(image[-512:, :640, ::-1], np.uint8)

@@ -21,7 +21,7 @@ from ecgdigit_engine.backends.telemetry import disable_onnxruntime_telemetry
 from ecgdigit_engine.runner import Feeds, Fetches, host_arrays
 from ecgdigit_engine.spec import StageSpec
 from ecgdigit_rt.decode.file_formats import rgb_from_page
-from ecgdigit_rt.errors import PageError
+from ecgdigit_rt.errors import PageError, TrainingPagesMissing
 from ecgdigit_rt.pipeline import Pipeline
 from ecgdigit_rt.results import PageRef
 
@@ -65,11 +65,11 @@ def calibration_images(graphs: Mapping[str, bytes], pages: Path) -> dict[str, Im
     """Digitize the pages of a folder, and return a random selection of the inputs of each stage.
 
     `graphs` are FP32 graphs by stage. The selection is the same in every call with the same pages and graphs.
-    Raises FileNotFoundError if `pages` is missing or contains no images.
+    Raises TrainingPagesMissing if `pages` is missing or contains no images.
     """
-    files = sorted(path for path in pages.iterdir() if path.suffix in (".png", ".jpg"))
+    files = sorted(path for path in pages.glob("*") if path.suffix in (".png", ".jpg"))
     if not files:
-        raise FileNotFoundError(f"{pages} contains no pages. Write pages with `ecgdigit-rt synth`.")
+        raise TrainingPagesMissing(pages)
     rng = np.random.default_rng(0)
     inputs: dict[str, Images] = {stage: [] for stage in graphs}
     pipeline = Pipeline({stage: _Recorder(graph, inputs[stage], rng) for stage, graph in graphs.items()})

@@ -7,6 +7,8 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_engine.spec import Axis
-from ecgdigit_export.models.families import stage_network
+from ecgdigit_export.models.families import FAMILIES, stage_network
+from ecgdigit_rt.errors import UnknownChoice, WeightsUnusable
 from ecgdigit_rt.stages import GRID_SIDE, LOCATE_SIDE, SIDE_STEP
 
 OPSET = 18  # version of the ONNX operator set; the networks need no operator of a newer version
@@ -98,11 +101,32 @@ def fuse_batchnorm(model: nn.Module) -> nn.Module:
 
 
 def load_trained(family: str, stage: str, weights: Path) -> tuple[nn.Module, dict[str, str]]:
-    """Return the network of a stage in eval mode with stored weights, and the settings of its training."""
-    state = torch.load(weights, map_location="cpu", weights_only=True)
-    model = stage_network(family, stage)
-    model.load_state_dict(state["weights"])
-    return model.eval(), {"steps": str(state["step"]), **state["options"]}
+    """Return the network of a stage in eval mode with stored weights, and the settings of its training.
+
+    Raises WeightsUnusable, or UnknownChoice for an unknown family.
+    """
+    if family not in FAMILIES:
+        raise UnknownChoice("model family", family, tuple(FAMILIES))
+    model, state = stage_network(family, stage), load_checkpoint(weights)
+    try:
+        model.load_state_dict(state["weights"])
+        return model.eval(), {"steps": str(state["step"]), **state["options"]}
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        problem = f"they do not fit the network {family} {stage} ({str(error).splitlines()[0]})"
+        raise WeightsUnusable(weights, problem) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a file of weights. Raises WeightsUnusable if it is missing or damaged."""
+    if not path.is_file():
+        raise WeightsUnusable(path, "the file does not exist")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
+        raise WeightsUnusable(path, "the file is damaged, or is not a checkpoint") from error
+    if not isinstance(state, dict):
+        raise WeightsUnusable(path, "the file is not a checkpoint")
+    return state
 
 
 def graph_from_model(stage: str, model: nn.Module, metadata: dict[str, str], precision: str) -> bytes:

@@ -13,7 +13,7 @@ from ecgdigit_engine.backends.onnxruntime import OnnxRuntimeRunner
 from ecgdigit_export.synth.truth import load_truth
 from ecgdigit_export.synth.truth_csv import RATE_HZ, lead_signals
 from ecgdigit_rt.decode.file_formats import rgb_from_page
-from ecgdigit_rt.errors import PageError
+from ecgdigit_rt.errors import PageError, TrainingPagesMissing
 from ecgdigit_rt.evaluation.metric import db_from_ratio, lead_score, snr_ratio
 from ecgdigit_rt.pipeline import Pipeline
 from ecgdigit_rt.resample import resample
@@ -56,10 +56,12 @@ def check_precisions(graphs: Mapping[str, Mapping[str, bytes]], pages: Path) -> 
 
     The result also contains the number of pages under the key "pages". `graphs` maps precisions, which must
     include "fp32", to the ONNX files of the stages. `pages` is a folder of pages from `synth`. Raises
-    ValueError if the folder contains no pages, if the median loss of a precision exceeds
-    `MAX_MEDIAN_LOSS_DB`, or if the mean loss exceeds `MAX_MEAN_LOSS_DB`.
+    TrainingPagesMissing if the folder contains no pages, and ValueError if the median loss of a precision
+    exceeds `MAX_MEDIAN_LOSS_DB`, or if the mean loss exceeds `MAX_MEAN_LOSS_DB`.
     """
     images = sorted(path for path in pages.glob("*.jpg") if path.with_suffix(".npz").exists())
+    if not images:
+        raise TrainingPagesMissing(pages)
     scores: dict[str, list[float]] = {}
     for precision, stages in graphs.items():
         pipeline = Pipeline({stage: OnnxRuntimeRunner(graph, 2) for stage, graph in stages.items()})

@@ -120,6 +120,24 @@ def test_files_outside_the_folder_are_not_opened(family: Path, tmp_path: Path, o
         load_models(str(family))
 
 
+def test_weights_in_other_files_are_not_opened(
+    family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime reads such files from the working directory, and their digest is not in the manifest."""
+    onnx = pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    graph = onnx.load(family / "grid.onnx")
+    onnx.save_model(graph, "grid.onnx", save_as_external_data=True, location="weights", size_threshold=100)
+    data = Path("grid.onnx").read_bytes()
+    assert OnnxRuntimeRunner(data, 1).spec.stage == "grid", "the file in the working directory is read"
+    (family / "grid.onnx").write_bytes(data)
+    manifest = json.loads((family / "manifest.json").read_text())
+    manifest["stages"]["grid"]["graphs"]["fp32"]["sha256"] = hashlib.sha256(data).hexdigest()
+    (family / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelCorrupt, match="weights in another file"):
+        load_models(str(family))
+
+
 def test_a_missing_family_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="huge"):
         load_models("huge", tmp_path)

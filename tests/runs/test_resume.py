@@ -283,6 +283,20 @@ def test_truncated_journal_line_is_ignored(scans: Path, capsys: Capture, removed
     assert run(capsys, code=2)[0] == list(NAMES)
 
 
+def test_zeros_at_the_end_of_a_journal_are_ignored(scans: Path, capsys: Capture) -> None:
+    """Some file systems fill the end of a file with zeros after a power failure."""
+    fail("c")
+    run(capsys, code=2)
+    expected, journal = Path("s.csv").read_bytes(), Path("s.csv.journal")
+    truncate(journal, last_line_size(journal))
+    truncate(journal, 40)  # a part of the line of the last page
+    journal.write_bytes(journal.read_bytes() + bytes(4096))
+    Path("s.csv").unlink()
+    assert run(capsys, code=2)[0] == ["c"]
+    assert Path("s.csv").read_bytes() == expected
+    assert all(json.loads(line) for line in journal.read_bytes().splitlines())
+
+
 def test_damaged_spool_records_are_digitized_again(scans: Path, capsys: Capture) -> None:
     fail("c")
     run(capsys, code=2)

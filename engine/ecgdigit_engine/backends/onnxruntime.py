@@ -19,13 +19,21 @@ from ecgdigit_engine.backends.telemetry import disable_onnxruntime_telemetry
 from ecgdigit_engine.cpu import has_int8_dot_product
 from ecgdigit_engine.device import CPU, Device, cuda_devices
 from ecgdigit_engine.device_cache import DeviceCache
-from ecgdigit_engine.errors import BackendUnusable, DeviceFailed, DeviceLost, EcgDigitError, OutOfDeviceMemory
+from ecgdigit_engine.errors import (
+    BackendUnusable,
+    DeviceFailed,
+    DeviceLost,
+    EcgDigitError,
+    GraphUnusable,
+    OutOfDeviceMemory,
+)
 from ecgdigit_engine.runner import DeviceRunner, DeviceTensor, Feeds, Fetches, SharedInput, host_arrays
 from ecgdigit_engine.spec import Port, StageSpec, spec_from_metadata
 
 if TYPE_CHECKING:
     import onnxruntime as ort
 
+_CPU_ONLY = ["CPUExecutionProvider"]
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 _REPAIR = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --no-cache-dir {package}"
 _GPU_LIBRARIES = {
@@ -123,24 +131,46 @@ def _create_session(graph: bytes, threads: int, providers: list[Any], *, optimiz
     options.log_severity_level = 3
     if not optimized:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return ort.InferenceSession(graph, options, providers=providers)
+    with _graph_errors(is_cpu=providers == _CPU_ONLY):
+        return ort.InferenceSession(graph, options, providers=providers)
+
+
+@contextlib.contextmanager
+def _graph_errors(*, is_cpu: bool) -> Iterator[None]:
+    """Raise the errors of ONNX Runtime about the content of a graph as GraphUnusable.
+
+    On a CPU, general errors also concern the graph, unless memory runs out.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    kinds = (state.InvalidProtobuf, state.InvalidGraph, state.NoModel, state.NotImplemented)
+    general = (state.Fail, state.InvalidArgument, state.RuntimeException) if is_cpu else ()
+    try:
+        yield
+    except (*kinds, *general) as error:
+        if "alloc" in str(error):
+            raise
+        raise GraphUnusable("A network", str(error)[:200]) from error
 
 
 def _spec_from_session(session: ort.InferenceSession) -> StageSpec:
     metadata = dict(session.get_modelmeta().custom_metadata_map)
-    return spec_from_metadata(_ports(session.get_inputs()), _ports(session.get_outputs()), metadata)
+    try:
+        return spec_from_metadata(_ports(session.get_inputs()), _ports(session.get_outputs()), metadata)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise GraphUnusable("A network", f"its metadata are invalid ({error})") from error
 
 
 def spec_from_graph(graph: bytes) -> StageSpec:
-    """Return the specification of a graph. The graph is loaded without optimization."""
-    return _spec_from_session(_create_session(graph, 1, ["CPUExecutionProvider"], optimized=False))
+    """Return the specification of a graph. It is loaded without optimization. Raises GraphUnusable."""
+    return _spec_from_session(_create_session(graph, 1, _CPU_ONLY, optimized=False))
 
 
 class OnnxRuntimeRunner:
     """Runner of a session on `threads` CPU threads. Satisfies `DeviceRunner`."""
 
     def __init__(self, graph: bytes, threads: int) -> None:
-        self._session = _create_session(graph, threads, ["CPUExecutionProvider"])
+        self._session = _create_session(graph, threads, _CPU_ONLY)
         self.spec = _spec_from_session(self._session)
         self._names = [port.name for port in self.spec.outputs]
 

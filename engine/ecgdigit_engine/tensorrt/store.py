@@ -19,6 +19,7 @@ from typing import Any
 from ecgdigit_engine.errors import EngineCorrupt, EngineUntrusted
 from ecgdigit_engine.spec import Axis
 from ecgdigit_engine.trusted_paths import untrusted_reason
+from ecgdigit_engine.untrusted_json import json_from_untrusted
 
 FOLDER_VARIABLE = "ECGDIGIT_ENGINES"
 
@@ -194,7 +195,7 @@ def _manifest_from_engine(engine: StoredEngine) -> bytes:
 def _engine_from_manifest(path: Path) -> StoredEngine | None:
     """Return the engine that a manifest describes, or None if the manifest is missing or invalid."""
     try:
-        fields: Mapping[str, Any] = json.loads(path.read_text())
+        fields: Mapping[str, Any] = json_from_untrusted(path.read_text())
         identity = EngineIdentity(
             stage=fields["stage"],
             models=fields["models"],

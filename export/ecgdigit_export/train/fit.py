@@ -12,6 +12,7 @@ from torch import nn
 
 from ecgdigit_export.models.families import stage_network
 from ecgdigit_export.models.pretrained import load_graph_weights
+from ecgdigit_export.onnx_graph import load_checkpoint
 from ecgdigit_export.train.callbacks import EpochSummary
 from ecgdigit_export.train.pages import pages_with_truth, split_held_out
 from ecgdigit_export.train.recipes import Curriculum, select_recipe
@@ -19,7 +20,7 @@ from ecgdigit_export.train.sample_sheet import write_sample_sheet
 from ecgdigit_export.train.settings import TrainSettings
 from ecgdigit_export.train.stage_training import StagePages, StageTraining
 from ecgdigit_export.train.trainer import STANDARD_RUN, RunMode, quiet_lightning, stage_trainer
-from ecgdigit_rt.errors import CheckpointExists
+from ecgdigit_rt.errors import CheckpointExists, WeightsUnusable
 from ecgdigit_rt.models import load_models
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,9 @@ def page_curriculum(stage: str, settings: TrainSettings, mode: RunMode = STANDAR
 
 def _load_matching_weights(network: nn.Module, path: Path) -> None:
     """Load the weights whose names and shapes match. Weights of a similar network can therefore be used."""
-    stored = torch.load(path, map_location="cpu", weights_only=True)["weights"]
+    stored = load_checkpoint(path).get("weights")
+    if not isinstance(stored, dict):
+        raise WeightsUnusable(path, "the file is not a checkpoint")
     current = network.state_dict()
     matching = {
         name: value
