@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from ecgdigit_rt.cluster.address import file_system, reraise_as_storage_error
+from ecgdigit_rt.decode.page_files import IMAGE_SUFFIXES, has_image_suffix
 from ecgdigit_rt.decode.page_list import (
-    IMAGE_SUFFIXES,
     STANDARD_INPUT,
-    has_image_suffix,
     is_address,
     names_from_stdin,
     natural_sort_key,

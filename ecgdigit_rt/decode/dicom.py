@@ -70,7 +70,12 @@ def matches(head: bytes) -> bool:
 
     Files without a preamble are accepted, because some archives omit it.
     """
-    return head[_PREAMBLE_BYTES:][:4] == b"DICM" or head.startswith(_FIRST_TAGS)
+    return has_preamble(head) or head.startswith(_FIRST_TAGS)
+
+
+def has_preamble(head: bytes) -> bool:
+    """Return whether a file that starts with these bytes has the preamble and the signature of DICOM."""
+    return head[_PREAMBLE_BYTES:][:4] == b"DICM"
 
 
 def page_count(path: Path) -> int:

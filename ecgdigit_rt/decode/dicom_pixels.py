@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgdigit_rt.decode.dicom_length import check_rle_length, check_uncompressed_length
 from ecgdigit_rt.decode.image_header import InvalidHeader, header_from_bytes, jpeg2000_size, kind_from_head
 from ecgdigit_rt.decode.opencv_image import decode_with_opencv
 from ecgdigit_rt.decode.pixels import rgb_from_pixels
@@ -21,18 +22,22 @@ def stored_frame(path: Path, header: Dataset, frame: int) -> NDArray[np.generic]
     """Return the stored values of one frame, (height, width) or (height, width, 3).
 
     YBR colors are converted to RGB. Raises UnsupportedType if no installed decoder supports the compression,
-    UnreadableImage if the size of the compressed frame differs from the size in the DICOM header, and the
+    UnreadableImage if the size of the stored image differs from the size in the DICOM header, and the
     exceptions of pydicom for damaged data.
     """
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import pixel_array
-    from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+    from pydicom.uid import JPEGLossless, JPEGLosslessSV1, RLELossless
 
     syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
+    if syntax is None or not syntax.is_encapsulated:
+        check_uncompressed_length(path, header)
     if syntax is None:  # without file meta information the pixels cannot be compressed
         return pixel_array(_dataset_with_syntax(path), index=frame)
     compressed = _compressed_frame(path, header, frame) if syntax.is_encapsulated else b""
     _check_codestream(path, header, compressed)
+    if syntax == RLELossless:
+        check_rle_length(path, header, compressed)
     try:
         is_available = get_decoder(syntax).is_available
     except NotImplementedError:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from ecgdigit_rt.decode.avif_boxes import brands_from_head, primary_image
 from ecgdigit_rt.decode.pixel_aspect import UNKNOWN_DENSITY, Density
-from ecgdigit_rt.decode.tiff_directories import ORIENTATION, first_tags
+from ecgdigit_rt.decode.tiff_directories import ORIENTATION, Read, first_tags
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"}
 OS2_BMP = "OS/2 BMP"
 _OS2_BMP_BYTES = 12  # size of the info header of an OS/2 BMP, in which width and height have two bytes
 _BMP_DENSITY_BYTES = 40  # minimum size of an info header that contains pixels per metre
+
+_PNG_END = b"IEND"  # type of the last chunk, which contains no data (PNG specification, 11.2.5)
 
 # SOC and SIZ, the markers that start every JPEG 2000 codestream (T.800, A.2).
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -97,11 +99,27 @@ def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
     return right - left, bottom - top
 
 
+def png_size(read: Read) -> int | None:
+    """Return the number of bytes of a PNG up to the end of its last chunk, or None if it has no last chunk.
+
+    Other bytes may follow, which belong to no image. Only the headers of the chunks are read.
+    """
+    at = 8
+    for _ in range(_MAX_CHUNKS):
+        header = read(at, 8)
+        if len(header) < 8:
+            return None
+        at += 12 + int.from_bytes(header[:4], "big")
+        if header[4:] == _PNG_END:
+            return at
+    return None
+
+
 def _png(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from(">II", data, 16)
     orientation, density, at = 1, UNKNOWN_DENSITY, 8
     for _ in range(_MAX_CHUNKS):
-        if at + 12 > len(data):
+        if at + 12 > len(data) or data[at - 8 : at - 4] == _PNG_END:
             return ImageHeader("PNG", width, height, orientation, density=density)
         (length,) = struct.unpack_from(">I", data, at)
         if length > len(data) - at - 12:  # OpenCV allocates the declared length, up to 4 GB

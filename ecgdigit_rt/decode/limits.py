@@ -19,8 +19,11 @@ MAX_FILE_BYTES = 2**31
 """Maximum size in bytes of a file. Files are read into memory. An uncompressed 16-bit RGBA image of
 MAX_PIXELS pixels has 1.2 GB."""
 
-MAX_PAGES = 100_000
-"""Maximum number of pages in one file. Hand-picked, not tuned: a damaged header may declare any number."""
+MAX_PAGES = 10_000
+"""Maximum number of pages in one file. Hand-picked, not tuned: a damaged header may declare any number.
+
+A scan of 10 000 pages takes hours to digitize. Decoding a page of a TIFF reads the whole file.
+"""
 
 
 def max_pixels_text(max_pixels: int) -> str:
@@ -47,7 +50,8 @@ def check_size(path: Path, width: int, height: int, max_pixels: int) -> None:
 def check_count(path: Path, count: int) -> None:
     """Raise UnreadableImage if a file declares more pages than MAX_PAGES."""
     if count > MAX_PAGES:
-        raise UnreadableImage(path, f"it declares {count} pages; the maximum is {MAX_PAGES}")
+        reason = f"it declares more than {MAX_PAGES} pages. Split it into files with fewer pages"
+        raise UnreadableImage(path, reason)
 
 
 def check_page(path: Path, page: int, count: int) -> None:

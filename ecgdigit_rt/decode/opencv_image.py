@@ -9,7 +9,13 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.image_header import OS2_BMP, InvalidHeader, header_from_bytes, kind_from_head
+from ecgdigit_rt.decode.image_header import (
+    OS2_BMP,
+    InvalidHeader,
+    header_from_bytes,
+    kind_from_head,
+    png_size,
+)
 from ecgdigit_rt.decode.limits import check_page, check_size
 from ecgdigit_rt.decode.pixel_aspect import square_pixels
 from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
@@ -17,6 +23,8 @@ from ecgdigit_rt.decode.pixels_only import drawing as drawing
 from ecgdigit_rt.decode.pixels_only import words as words
 from ecgdigit_rt.decode.read_file import bytes_from_file
 from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
+
+_SIGNATURE_BYTES = 64  # more than the signature of every format
 
 AS_STORED = cv2.IMREAD_UNCHANGED
 """OpenCV flags for decoding with the stored bit depth and channels."""
@@ -41,7 +49,7 @@ def page_count(path: Path) -> int:  # noqa: ARG001 the same for every path
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Decode the image. Raises UnreadableImage, UnsupportedType or ImageSizeOutOfRange."""
     check_page(path, page, 1)
-    data = bytes_from_file(path)
+    data = _image_bytes(path)
     try:
         header = header_from_bytes(data)
     except InvalidHeader as error:
@@ -54,6 +62,21 @@ def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     pixels = decode_with_opencv(path, data, header.kind, DIRECTLY_TO_RGB if is_direct else AS_STORED)
     square = square_pixels(pixels, header.density, max_pixels)
     return apply_orientation(rgb_from_pixels(square), header.orientation)
+
+
+def _image_bytes(path: Path) -> bytes:
+    """Return the bytes of a file, without those behind the end of a PNG. Raises InputError."""
+    head = bytes_from_file(path, _SIGNATURE_BYTES)
+    if kind_from_head(head) != "PNG":
+        return bytes_from_file(path)
+    with path.open("rb", buffering=0) as file:
+
+        def read(at: int, size: int) -> bytes:
+            file.seek(at)
+            return file.read(size)
+
+        size = png_size(read)
+    return bytes_from_file(path, -1 if size is None else size)
 
 
 def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: int = AS_STORED) -> MatLike:

@@ -13,31 +13,43 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ecgdigit_rt.decode.file_formats import page_count
+from ecgdigit_rt.decode.page_files import IMAGE_SUFFIXES, is_page_file, kind_of_file
 from ecgdigit_rt.errors import AddressNeedsCluster, InputNotFound, NoPagesFound
 from ecgdigit_rt.results import PageRef
-
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif"}
-    | {".heic", ".heif", ".avif", ".pdf", ".dcm", ".dicom"}
-)
-"""Suffixes of the files that are listed when a folder or glob is searched. Case is ignored."""
 
 STANDARD_INPUT = "-"
 """Input that means that the list of inputs is read from standard input."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPages:
+    """Pages of the inputs, and the number of other files in folders and globs by kind.
+
+    Kinds are those of `kind_of_file`. Hidden files are not counted.
+    """
+
+    pages: list[PageRef]
+    other_files: Counter[str]
+
+
 def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
-    """Return the pages of files, folders and globs, each page once.
+    """Return the pages of files, folders and globs. See `find_pages`."""
+    return find_pages(inputs).pages
+
+
+def find_pages(inputs: Iterable[str | Path]) -> FoundPages:
+    """Return the pages of files, folders and globs, each page once, and the number of other files.
 
     Pages are in the order of the inputs. Within a folder or glob, names are in natural order ("page 2" before
-    "page 10"), and the pages of a file are consecutive. A folder is searched recursively for files whose
-    suffix is one of IMAGE_SUFFIXES. Hidden files and folders are skipped. Links to folders inside the
-    searched folder are not followed, because they may form loops. Of the files that match a glob, only those
-    with a suffix in IMAGE_SUFFIXES are listed. A file that is passed by name is listed whatever its suffix,
-    so that an error is reported if it cannot be decoded.
+    "page 10"), and the pages of a file are consecutive. A folder is searched recursively for the files that
+    `is_page_file` recognizes by their suffix or content. Hidden files and folders are skipped. Links to
+    folders inside the searched folder are not followed, because they may form loops. Of the files that match
+    a glob, only those that `is_page_file` recognizes are listed. A file that is passed by name is listed
+    whatever its suffix and content, so that an error is reported if it cannot be decoded.
 
     Errors that concern one file are reported when the file is decoded. Therefore the list also contains pipes
     and broken links with the suffix of an image, and folders that cannot be opened, except below
@@ -50,18 +62,20 @@ def pages_from_inputs(inputs: Iterable[str | Path]) -> list[PageRef]:
     """
     names = [str(item) for item in inputs]
     pages_by_file: dict[Path, list[PageRef]] = {}  # by resolved path, so that each file is listed once
+    others: Counter[str] = Counter()
     for item in names:
         for name in names_from_stdin() if item == STANDARD_INPUT else [item]:
             if is_address(name):
                 raise AddressNeedsCluster(name)
-            for path in _files(name):
+            for path in _files(name, others):
                 resolved = Path(os.path.realpath(path))  # Path.resolve raises for a link to itself
                 if resolved not in pages_by_file:
                     pages_by_file[resolved] = pages_from_file(path)
     if not pages_by_file:
         searched = ["standard input" if name == STANDARD_INPUT else name for name in names]
         raise NoPagesFound(searched, IMAGE_SUFFIXES)
-    return [page for pages in pages_by_file.values() for page in pages]
+    found = [page for pages in pages_by_file.values() for page in pages]
+    return FoundPages(found, others)
 
 
 def is_address(text: str) -> bool:
@@ -104,17 +118,18 @@ def page_ids(pages: Sequence[PageRef]) -> list[str]:
     return ids
 
 
-def _files(item: str) -> list[Path]:
+def _files(item: str, others: Counter[str]) -> list[Path]:
+    """Return the files of one input. Count the files in folders and globs that are not pages."""
     try:
-        return _expand(item)
+        return _expand(item, others)
     except (OSError, ValueError) as error:  # such as an invalid file name
         raise InputNotFound(item) from error
 
 
-def _expand(item: str) -> list[Path]:
+def _expand(item: str, others: Counter[str]) -> list[Path]:
     path = Path(item)
     if path.is_dir():
-        return _images_below(path)
+        return _images_below(path, others)
     if os.path.lexists(path):  # a broken link is listed, and decoding it fails
         return [path]
     if not glob.has_magic(item):
@@ -124,7 +139,7 @@ def _expand(item: str) -> list[Path]:
         raise InputNotFound(item)
     files: list[Path] = []
     for match in sorted(matches, key=natural_sort_key):
-        files += _images_below(match) if match.is_dir() else [match] if has_image_suffix(match) else []
+        files += _images_below(match, others) if match.is_dir() else _page_files([match], others)
     return files
 
 
@@ -146,14 +161,24 @@ def _matches(pattern: Path) -> Iterator[Path]:
                 yield from (folder / name for name in files)
 
 
-def _images_below(folder: Path) -> list[Path]:
-    """Return all files below a folder that have an image suffix, and all folders that cannot be opened."""
+def _images_below(folder: Path, others: Counter[str]) -> list[Path]:
+    """Return all files below a folder that contain pages, and all folders that cannot be opened."""
     unreadable: list[OSError] = []
-    images = [place / name for place, files in _walk(folder, unreadable.append) for name in files]
+    files = [place / name for place, names in _walk(folder, unreadable.append) for name in names]
     return sorted(
-        [*filter(has_image_suffix, images), *(Path(error.filename) for error in unreadable)],
-        key=natural_sort_key,
+        [*_page_files(files, others), *(Path(error.filename) for error in unreadable)], key=natural_sort_key
     )
+
+
+def _page_files(files: Iterable[Path], others: Counter[str]) -> list[Path]:
+    """Return the files that contain pages, and count the others in `others`."""
+    pages = []
+    for path in files:
+        if is_page_file(path):
+            pages.append(path)
+        else:
+            others[kind_of_file(path)] += 1
+    return pages
 
 
 def _walk(top: Path, on_error: Callable[[OSError], object] | None = None) -> Iterator[tuple[Path, list[str]]]:
@@ -164,11 +189,6 @@ def _walk(top: Path, on_error: Callable[[OSError], object] | None = None) -> Ite
     for place, folders, files in os.walk(top, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield Path(place), [name for name in files if not name.startswith(".")]
-
-
-def has_image_suffix(path: Path) -> bool:
-    """Return whether the suffix is one of IMAGE_SUFFIXES."""
-    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def natural_sort_key(path: Path) -> list[list[tuple[bool, int, str]]]:

@@ -6,6 +6,7 @@ Each directory of a file is a page, except for thumbnails and transparency masks
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from ecgdigit_rt.decode.limits import check_page, check_size
+from ecgdigit_rt.decode.limits import MAX_PAGES, check_count, check_page, check_size
 from ecgdigit_rt.decode.opencv_image import decode_with_opencv
 from ecgdigit_rt.decode.pixel_aspect import UNKNOWN_DENSITY, Density, square_pixels
 from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
@@ -43,6 +44,7 @@ from ecgdigit_rt.errors import UnreadableImage, UnsupportedType
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _STRAIGHT_ALPHA = 2
 _MAX_TILE_PX = 4096  # maximum side of a tile that exceeds the page; hand-picked, not tuned: 512 is usual
+_MAX_DIRECTORIES = 4 * MAX_PAGES  # a page may have a thumbnail and a mask; hand-picked, not tuned
 _TRUNCATED = "it ends inside its TIFF directory"
 
 
@@ -53,25 +55,43 @@ def matches(head: bytes) -> bool:
 
 def page_count(path: Path) -> int:
     """Return the number of pages. Only the directories are read. Raises UnreadableImage."""
+    return len(_page_offsets(path))
+
+
+def _page_offsets(path: Path) -> tuple[int, ...]:
+    """Return the offsets of the directories of the pages. Raises UnreadableImage."""
+    try:
+        status = path.stat()
+        return _offsets_of_file(path, status.st_size, status.st_mtime_ns)
+    except (struct.error, OSError, OverflowError) as error:
+        raise UnreadableImage(path, _TRUNCATED) from error
+
+
+@lru_cache(maxsize=8)
+def _offsets_of_file(path: Path, size: int, modified_ns: int) -> tuple[int, ...]:  # noqa: ARG001 keys only
+    """Return the offsets of a file with this size and modification time.
+
+    They are kept, because the time to find them is proportional to the number of pages, and every page needs
+    them.
+    """
     with path.open("rb") as file:
 
         def read(at: int, size: int) -> bytes:
             file.seek(at)
             return file.read(size)
 
-        try:
-            return len(page_offsets(read, _layout(path, read(0, 4))))
-        except (struct.error, OSError, OverflowError) as error:
-            raise UnreadableImage(path, _TRUNCATED) from error
+        offsets = page_offsets(read, _layout(path, read(0, 4)), _MAX_DIRECTORIES)
+    check_count(path, len(offsets))
+    return tuple(offsets)
 
 
 def rgb(path: Path, page: int, max_pixels: int) -> NDArray[np.uint8]:
     """Decode one page. Raises UnreadableImage, UnsupportedType or ImageSizeOutOfRange."""
     data = bytearray(bytes_from_file(path))
     layout, read = _layout(path, data), read_from_bytes(data)
+    offsets = _page_offsets(path)
+    check_page(path, page, len(offsets))
     try:
-        offsets = page_offsets(read, layout)
-        check_page(path, page, len(offsets))
         tags = tags_at(read, layout, offsets[page])
     except struct.error as error:
         raise UnreadableImage(path, _TRUNCATED) from error

@@ -66,8 +66,11 @@ def layout_from_signature(signature: bytes) -> TiffLayout | None:
     return _SIGNATURES.get(signature[:4])
 
 
-def page_offsets(read: Read, layout: TiffLayout) -> list[int]:
+def page_offsets(read: Read, layout: TiffLayout, max_directories: int) -> list[int]:
     """Return the offset of the directory of each page, in order. Thumbnails and masks are not pages.
+
+    If a file has more than `max_directories` directories, the first of them are returned, one more than this
+    number, whether they are pages or not.
 
     If a file contains only thumbnails and masks, one of them is the page. A directory that cannot be read
     ends the list and counts as a page, so that decoding this page reports the truncated file. Raises
@@ -78,6 +81,8 @@ def page_offsets(read: Read, layout: TiffLayout) -> list[int]:
     (start,) = _unpack(read, layout.order + layout.pointer, layout.first_at)
     while start and start not in visited:
         visited.add(start)
+        if len(visited) > max_directories:
+            return sorted(visited)
         try:
             tags, next_start = _directory(read, layout, start)
         except struct.error:

@@ -30,6 +30,9 @@ They are characters that some file systems or terminals reject or that UTF-8 can
 (hidden file), and a trailing dot or space, which Windows drops.
 """
 
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
+"""Start of names that refer to devices on Windows, also with a suffix, such as CON.csv."""
+
 _MAX_STEM_BYTES = 200
 """Maximum length of a stem. Hand-picked, not tuned.
 
@@ -97,10 +100,12 @@ def file_stem(page_id: str, unsafe: Pattern[str] = _UNSAFE, max_bytes: int = _MA
 
     - an id that is empty or longer than `max_bytes`
     - the stem of the report of the run, in upper or lower case
+    - the name of a device on Windows, such as CON, also with a suffix; `_` is put before it
     - an id that is not in Unicode normal form NFC, because some file systems treat all normal forms of a name
       as the same name
     """
     safe = unicodedata.normalize("NFC", unsafe.sub("_", page_id))
+    safe = f"_{safe}" if _RESERVED.match(safe) else safe
     is_reserved = safe.lower() == REPORT.removesuffix(".json")
     if safe == page_id and safe and not is_reserved and len(safe.encode()) <= max_bytes:
         return safe

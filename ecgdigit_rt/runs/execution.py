@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ecgdigit_rt.atomic_files import reraise_as_output_error
-from ecgdigit_rt.decode.page_list import pages_from_inputs
+from ecgdigit_rt.decode.page_list import find_pages
 from ecgdigit_rt.durable_files import make_folder
 from ecgdigit_rt.errors import EcgDigitError, FormatConflict
 from ecgdigit_rt.formats.page_folder import file_stem
@@ -152,11 +152,17 @@ def execute_run(request: RunRequest, observer: RunObserver, stop: Callable[[], b
         raise FormatConflict(target.form.name, problem, "Name an output file or folder.")
     target.check()
     writer = target.writer()
-    jobs, skipped = jobs_from_pages(pages_from_inputs(request.inputs), requests)
+    found = find_pages(request.inputs)
+    jobs, skipped = jobs_from_pages(found.pages, requests)
     _create_overlay_folder(request.overlay)
     digitizer = request.options.digitizer(request.threads)
     observer.on_digitizer(digitizer)
-    report = Report([str(page.path) for page in skipped], digitizer.device, digitizer.models)
+    report = Report(
+        [str(page.path) for page in skipped],
+        digitizer.device,
+        digitizer.models,
+        other_files=found.other_files,
+    )
     network_threads = digitizer.network_threads(sum(job.page is not None for job in jobs))
     page_digitizer = _page_digitizer(request, digitizer, sum(job.page is not None for job in jobs))
     plan = RunPlan(request, target, writer, jobs, page_digitizer, network_threads, stop)

@@ -80,7 +80,8 @@ class PageList:
 class Report:
     """Running totals of a run. Only `qualities` and `skipped` grow with the number of pages.
 
-    `skipped` are the files of pages that test.csv does not request. `device` and `models` are those of the
+    `skipped` are the files of pages that test.csv does not request. `other_files` is the number of files in
+    the searched folders that contain no pages, by kind. `device` and `models` are those of the
     digitizer. `resumed` is the number of pages whose results are from an earlier run. `failed`, `doubtful`,
     `incomplete` and `with_notes` are lists of pages. `incomplete` contains pages that lack leads; they are
     digitized or doubtful. `qualities` are pairs of the expected quality in dB and the id of the page.
@@ -96,6 +97,7 @@ class Report:
     incomplete: PageList = field(default_factory=PageList)
     with_notes: PageList = field(default_factory=PageList)
     qualities: list[tuple[float, str]] = field(default_factory=list)
+    other_files: Counter[str] = field(default_factory=Counter)
 
     def add(self, page: PageReport) -> None:
         """Count one page, and keep its report if the summary may list the page."""
@@ -120,6 +122,11 @@ class Report:
     def pages(self) -> int:
         """Number of pages so far."""
         return sum(map(self.count, STATUSES))
+
+    @property
+    def kinds_of_other_files(self) -> list[tuple[str, int]]:
+        """Kinds of `other_files` with their numbers, the most frequent first."""
+        return sorted(self.other_files.items(), key=lambda item: (-item[1], item[0]))
 
     @property
     def is_clean(self) -> bool:
@@ -167,6 +174,7 @@ def write_report(report: Report, pages: Iterable[PageReport], path: Path) -> Non
         **{status: report.count(status) for status in STATUSES},
         "missing_leads": report.incomplete.total,
         "skipped": [escape_surrogates(path) for path in report.skipped],
+        "other_files": dict(report.kinds_of_other_files),
         "results": [],
     }
     before, after = _json(header).rsplit("[]", 1)

@@ -8,6 +8,9 @@ from ecgdigit_rt.results import DIGITIZED, DOUBTFUL, FAILED
 from ecgdigit_rt.runs.report import PageList, PageReport, Report
 from ecgdigit_rt.sanitize import escape_control_chars
 
+_KINDS = 5
+"""Number of kinds of skipped files in the summary. Hand-picked, not tuned."""
+
 _WORST = 3
 """Number of pages with the lowest expected quality in the summary. Hand-picked, not tuned."""
 
@@ -22,6 +25,7 @@ def summary_lines(report: Report, seconds: float, *, has_report: bool) -> list[s
         f"done     {' · '.join(_counts(report, seconds))}",
         *_quality_line(report),
         *_note_line(report),
+        *_other_files_line(report),
         *_page_lines("failed", report.failed, _error, has_report=has_report),
         *_page_lines("doubtful", report.doubtful, _doubts, has_report=has_report),
         *_page_lines("partial", report.incomplete, _error, has_report=has_report),
@@ -69,6 +73,17 @@ def _note_line(report: Report) -> list[str]:
     others = report.with_notes.total - 1
     more = f" · {others} more page{'' if others == 1 else 's'} with notes" if others > 0 else ""
     return [f"note     {page.id}: {page.notes[0]}{more}" for page in report.with_notes.first[:1]]
+
+
+def _other_files_line(report: Report) -> list[str]:
+    """Return a line with the number and the most frequent kinds of files without pages, or no line."""
+    total = report.other_files.total()
+    if not total:
+        return []
+    kinds = [f"{count} {kind}" for kind, count in report.kinds_of_other_files[:_KINDS]]
+    more = ", …" if len(report.other_files) > _KINDS else ""
+    files = "1 file that is not a page" if total == 1 else f"{total} files that are not pages"
+    return [f"skipped  {files}: {', '.join(kinds)}{more}"]
 
 
 def _quality_line(report: Report) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -45,6 +47,30 @@ def test_every_format_decodes_to_contiguous_rgb(tmp_path: Path, suffix: str) -> 
     assert got.shape == (HEIGHT, WIDTH, 3)
     assert np.abs(got[40, 50].astype(int) - (250, 10, 20)).max() <= 8
     assert np.abs(got[160, 50].astype(int) - (25, 35, 230)).max() <= 8
+
+
+def bytes_read() -> int:
+    """Return the number of bytes that this process has read from files."""
+    fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(fields["rchar"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the number of bytes read is from /proc")
+@pytest.mark.parametrize("size", [900_000_000, 1_500_000_000])
+def test_bytes_behind_a_png_are_not_read(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "page.png"
+    path.write_bytes(encode(".png", bgr(page())))
+    expected = rgb_from_file(path)
+    os.truncate(path, size)  # without blocks on the disk
+    before = bytes_read()
+    assert np.array_equal(rgb_from_file(path), expected)
+    assert bytes_read() - before < 1_000_000
+
+
+def test_text_behind_a_png_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "page.png"
+    path.write_bytes(encode(".png", bgr(page())) + b"trailing text that is not a chunk")
+    assert rgb_from_file(path).shape == (HEIGHT, WIDTH, 3)
 
 
 def test_16_bit_grey_is_reduced_to_8_bits(tmp_path: Path) -> None:

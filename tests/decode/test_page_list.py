@@ -8,10 +8,14 @@ import struct
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from dicom_files import image_dataset
+from sample_image import page
+from tiff_files import bgr, encode
 
 from ecgdigit_rt.decode.file_formats import rgb_from_page
-from ecgdigit_rt.decode.page_list import page_ids, pages_from_inputs
+from ecgdigit_rt.decode.page_list import find_pages, page_ids, pages_from_inputs
 from ecgdigit_rt.errors import InputNotFound, NoPagesFound, UnreadableImage
 from ecgdigit_rt.results import PageRef
 
@@ -36,6 +40,51 @@ def test_folder_is_searched_for_every_suffix(tmp_path: Path) -> None:
     images = ["a.pdf", "b.DCM", "c.dicom", "d.HEIC", "e.heif", "f.avif", "g.gif", "h.bmp", "i.jpeg", "j.tif"]
     touch(tmp_path, *images, "k.svg", "l.docx")
     assert names(tmp_path, tmp_path) == images  # each file is empty and listed as one page
+
+
+def test_files_with_other_names_are_recognized_by_their_content(tmp_path: Path) -> None:
+    """Archives of DICOM files have no suffixes, and copies of scans have unusual ones."""
+    stored = image_dataset(np.full((300, 300), 200, np.uint8), "MONOCHROME2")
+    for name in ("IM0001", "1.2.840.1", "study/IM-0002.x", "DICOMDIR"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        stored.save_as(tmp_path / name, enforce_file_format=True)
+    images = {"a.jfif": ".jpg", "b": ".png", "c.scan": ".tif", "d": ".bmp", "e.x": ".webp"}
+    for name, suffix in images.items():
+        (tmp_path / name).write_bytes(encode(suffix, bgr(page())))
+    (tmp_path / "f.document").write_bytes(b"%PDF-1.7\n")
+    expected = ["1.2.840.1", "a.jfif", "b", "c.scan", "d", "e.x", "f.document", "IM0001", "study/IM-0002.x"]
+    found = find_pages([tmp_path])
+    assert [ref.path.relative_to(tmp_path).as_posix() for ref in found.pages] == expected
+    assert found.other_files == {"without suffix": 1}
+    assert rgb_from_page(found.pages[-2]).shape == (300, 300, 3)
+    assert names(tmp_path, f"{tmp_path}/[bI]*") == ["b", "IM0001"]
+
+
+def test_other_files_are_counted_by_kind(tmp_path: Path) -> None:
+    jp2 = b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 "
+    contents = {
+        "a.jp2": jp2,
+        "b.JP2": jp2,
+        "notes": b"text",
+        "BMI": b"BMI 24.5, a text with more than eighteen bytes",
+        "two": b"\2\0\0\0 binary data that begin like DICOM without a preamble",
+        "late": b"x" * 200 + b"%PDF-1.7",
+        "empty": b"",
+        "x.json": b"{}",
+        "y.123": b"data",
+        "z.a b": b"data",
+        "raw.dng": encode(".tif", bgr(page())),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "page.png").touch()
+    (tmp_path / ".hidden").touch()
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait forever
+    (tmp_path / "broken").symlink_to("missing")
+    found = find_pages([tmp_path])
+    assert [ref.path.name for ref in found.pages] == ["page.png"]
+    counts = {".jp2": 2, "without suffix": 7, ".json": 1, "other": 2, ".dng": 1}
+    assert found.other_files == counts
 
 
 def test_pages_are_in_input_order_without_duplicates(tmp_path: Path) -> None:

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from sample_image import HEIGHT, UPRIGHT, WIDTH, assert_same, grey_page, page, save_image
 
+from ecgdigit_rt.decode import tiff_directories
 from ecgdigit_rt.decode.file_formats import rgb_from_page
+from ecgdigit_rt.decode.limits import MAX_PAGES
 from ecgdigit_rt.decode.page_list import pages_from_inputs
+from ecgdigit_rt.decode.tiff_directories import Read, Tag, TiffLayout
 from ecgdigit_rt.errors import ImageSizeOutOfRange, UnreadableImage
 from ecgdigit_rt.results import PageRef
 
@@ -86,6 +89,48 @@ def test_truncated_page_fails_and_the_others_decode(tmp_path: Path) -> None:
     assert_same(rgb_from_page(found[1]), PAGES[1])
     with pytest.raises(UnreadableImage, match="ends inside"):
         rgb_from_page(found[2])
+
+
+def tiff_with_pages(count: int, kind: int = 0) -> bytes:
+    """Return a TIFF with directories of this subfile type, which all refer to the same pixels."""
+    body = grey_page().tobytes()
+    tags = [
+        (254, 4, kind), (256, 3, WIDTH), (257, 3, HEIGHT), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8),
+        (277, 3, 1), (278, 3, HEIGHT), (279, 4, len(body)),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, form, 1, value) for tag, form, value in tags)
+    size, start = len(entries) + 6, 8 + len(body)
+    nexts = [start + size * (number + 1) for number in range(count - 1)] + [0]
+    directories = (struct.pack("<H", len(tags)) + entries + struct.pack("<I", after) for after in nexts)
+    return struct.pack("<2sHI", b"II", 42, start) + body + b"".join(directories)
+
+
+@pytest.mark.parametrize(("pages", "kind"), [(90_000, 0), (90_000, 1), (MAX_PAGES + 1, 0)])
+def test_too_many_pages_are_one_failing_page(tmp_path: Path, pages: int, kind: int) -> None:
+    path = tmp_path / "scan.tif"
+    path.write_bytes(tiff_with_pages(pages, kind))
+    assert pages_from_inputs([path]) == [PageRef(path)]
+    with pytest.raises(UnreadableImage, match=f"more than {MAX_PAGES} pages"):
+        rgb_from_page(PageRef(path))
+
+
+def test_directories_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the time for a file grows with the square of its pages."""
+    read: list[int] = []
+    directory = tiff_directories._directory
+
+    def record(reader: Read, layout: TiffLayout, start: int) -> tuple[dict[int, Tag], int]:
+        read.append(start)
+        return directory(reader, layout, start)
+
+    monkeypatch.setattr(tiff_directories, "_directory", record)
+    path = tmp_path / "scan.tif"
+    path.write_bytes(tiff_with_pages(50))
+    for page_ref in pages_from_inputs([path]):
+        rgb_from_page(page_ref)
+    assert len(read) == 50 + 50, "once in the search, and once for each page"
+    path.write_bytes(tiff_with_pages(60))
+    assert len(pages_from_inputs([path])) == 60, "a changed file is read again"
 
 
 def test_cyclic_directory_chain_ends(tmp_path: Path) -> None:

@@ -90,6 +90,20 @@ def test_names_that_are_not_utf8_are_escaped() -> None:
     assert file_stem("a\udce9").isascii()
 
 
+@pytest.mark.parametrize(
+    "name", ["CON", "nul", "Aux", "com1", "LPT9", "CON.2024", "prn .x", "COM²", "CONIN$"]
+)
+def test_names_of_windows_devices_are_changed(name: str) -> None:
+    """Windows opens the device whatever the suffix: CON.csv is the console."""
+    assert file_stem(name).startswith(f"_{name}")
+    assert file_stem(name) != file_stem(f"_{name}")
+
+
+@pytest.mark.parametrize("name", ["CONTROL", "nulls", "COM10", "acon", "con-1", "lpt"])
+def test_names_that_resemble_devices_are_unchanged(name: str) -> None:
+    assert file_stem(name) == name
+
+
 def test_file_names() -> None:
     ids = [
         "01",

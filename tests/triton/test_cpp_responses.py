@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socketserver
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,7 @@ VALUE_CHANGES: dict[str, tuple[Change, str]] = {
     "a window that ends first": (put("windows_s", (0, 0, 1), -1), "does not start at its window"),
     "a rate of zero": (put("rate_hz", (0, 0), 0), "the sampling rate is not a positive number"),
     "an infinite rate": (put("rate_hz", (0, 0), np.inf), "the sampling rate is not a positive number"),
+    "a huge rate": (put("rate_hz", (0, 0), 1e30), "the sampling rate is too high"),
     "a report that is not JSON": (put("report", (0, 0), b"[" * 200_000), "does not list the missing leads"),
     "a report of numbers": (put("report", (0, 0), b'{"missing": [1]}'), "not a string"),
 }
@@ -158,6 +161,31 @@ def test_malformed_bodies_are_rejected(
 ) -> None:
     stub.response = StubResponse(body, {LENGTH_HEADER: length})
     assert_malformed(run_client(built, stub.url, PAGE), reason)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"garbage\r\n", b"\0" * 5000, b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/9.9 x\r\n\r\n"]
+)
+def test_answers_that_are_not_http_are_rejected(built: Path, answer: bytes) -> None:
+    """The server is at fault, and not the URL."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.wfile.write(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        completed = run_client(built, f"http://127.0.0.1:{server.server_address[1]}", PAGE)
+        server.shutdown()
+        thread.join()
+    assert_malformed(completed, "")
+
+
+def test_an_invalid_url_is_the_fault_of_the_caller(built: Path) -> None:
+    completed = run_client(built, "ftp://localhost", PAGE)
+    assert (completed.code, "[E-CLIENT-05]" in completed.err) == (1, True)
 
 
 @pytest.mark.parametrize("received", [0, 100, 1500, 60_000])

@@ -118,6 +118,11 @@ std::variant<Response, Error> Client::Connection::post(const Request& request) {
     return response;
 }
 
+bool Client::Connection::was_request_sent() const {
+    long bytes = 0;
+    return curl_easy_getinfo(curl_.get(), CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
+}
+
 Error Client::Connection::error_from_code(CURLcode code, const char* detail) const {
     const std::string url = server_.url;
     const std::string reason = std::string(" (") + detail + ")";
@@ -127,6 +132,8 @@ Error Client::Connection::error_from_code(CURLcode code, const char* detail) con
                     "Check that enough memory is available."};
         case CURLE_URL_MALFORMAT:
         case CURLE_UNSUPPORTED_PROTOCOL:
+            // libcurl also returns this code for a response that is not HTTP, which it takes for HTTP/0.9
+            if (was_request_sent()) return malformed_response(detail);
             return {"E-CLIENT-05", Fault::caller, "Invalid server URL: " + url + reason,
                     "Use a URL such as http://localhost:8000."};
         case CURLE_OPERATION_TIMEDOUT:

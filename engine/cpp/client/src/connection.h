@@ -23,6 +23,8 @@ class Client::Connection {
         void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
     };
 
+    // Returns whether a part of the last request was sent, so that an error concerns the response.
+    bool was_request_sent() const;
     Error error_from_code(CURLcode code, const char* detail) const;
 
     Server server_;

@@ -17,6 +17,7 @@ using nlohmann::json;
 constexpr std::array lead_names = {"I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"};
 constexpr long ok = 200;
 constexpr long bad_request = 400;
+constexpr float max_rate_hz = 100'000;      // hand-picked; 200 times the rate of the model
 constexpr std::size_t max_message = 2000;  // bytes, hand-picked
 
 // Copies the samples of a lead, without the NaN before and after its window. Throws MalformedResponse if
@@ -66,6 +67,7 @@ Page page_from_tensors(const Tensors& tensors) {
     Page page;
     page.rate_hz = floats(tensors, "rate_hz", {1, 1})[0];
     require(std::isfinite(page.rate_hz) && page.rate_hz > 0, "the sampling rate is not a positive number");
+    require(page.rate_hz <= max_rate_hz, "the sampling rate is too high");
     page.expected_db = floats(tensors, "expected_db", {1, 1})[0];
     page.report = strings(tensors, "report", {1, 1})[0];
     page.missing = missing_leads(page.report);
