@@ -25,13 +25,17 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Write the names of the files in a folder to the disk, if the file system supports it. Raises OSError.
+    """Write the names of the files in a folder to the disk, if that is possible. Raises OSError.
 
-    Windows cannot open folders. It writes names to the disk on its own.
+    Windows cannot open folders, and writes names to the disk on its own. A folder in which the user may write
+    but not read cannot be opened either.
     """
     if os.name == "nt":
         return
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(handle)
     except OSError as error:

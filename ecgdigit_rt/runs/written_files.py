@@ -13,11 +13,20 @@ from ecgdigit_rt.runs.jobs import file_digest
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file as it was written: its name without the folder, its size in bytes, and its SHA-256."""
+    """A file as it was written: its name without the folder, its size in bytes, and its SHA-256.
+
+    Raises TypeError or ValueError for other values, which a damaged journal may contain.
+    """
 
     name: str
     size: int
     sha256: str
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and isinstance(self.size, int) and isinstance(self.sha256, str)):
+            raise TypeError("the description of a file has a value of another type")
+        if Path(self.name).name != self.name:
+            raise ValueError(f"{self.name} is not the name of a file in the folder")
 
     @classmethod
     def from_path(cls, path: Path) -> Self:

@@ -174,9 +174,13 @@ def test_exit_codes(scans: Path, capsys: Capture, arguments: list[str], code: in
 
 @pytest.mark.parametrize(
     ("error", "code", "words"),
-    [(KeyboardInterrupt(), 130, "interrupted"), (MemoryError("no room"), 70, "[E-BUG-01]")],
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (RuntimeError("surprise"), 70, "[E-BUG-01]"),
+        (MemoryError("no room"), 2, "[E-PAGE-05]"),
+    ],
 )
-def test_interrupt_and_bug_leave_no_file(
+def test_interrupt_bug_and_lack_of_memory_leave_no_file(
     scans: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch,
     error: BaseException, code: int, words: str,
 ) -> None:  # fmt: skip

@@ -124,6 +124,14 @@ def names_only(operations: list[Operation]) -> list[Operation]:
     return [Operation(op.kind, op.path) for op in operations]
 
 
+def test_folders_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    sync_folder(tmp_path)
+
+
 def test_file_systems_that_cannot_synchronize_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

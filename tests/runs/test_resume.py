@@ -283,6 +283,17 @@ def test_truncated_journal_line_is_ignored(scans: Path, capsys: Capture, removed
     assert run(capsys, code=2)[0] == list(NAMES)
 
 
+@pytest.mark.parametrize("files", [[{"name": "../b.csv", "size": 1, "sha256": ""}], [{"name": 1}], [7], "x"])
+def test_impossible_files_in_a_journal_line(scans: Path, capsys: Capture, files: object) -> None:
+    """The line of a page is skipped, and the page is digitized again."""
+    run(capsys, "--format", "csv", out="out")
+    journal = Path("out/.csv.journal")
+    lines = [json.loads(line) for line in journal.read_bytes().splitlines()]
+    lines[2]["files"] = files
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run(capsys, "--format", "csv", out="out")[0] == ["b"]
+
+
 def test_zeros_at_the_end_of_a_journal_are_ignored(scans: Path, capsys: Capture) -> None:
     """Some file systems fill the end of a file with zeros after a power failure."""
     fail("c")
