@@ -59,6 +59,13 @@ def test_errors_name_the_key(text: str, key: str, message: str, tmp_path: Path) 
     assert caught.value.key == key
 
 
+def test_deeply_nested_settings_are_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("pages: " + "[" * 50_000 + "]" * 50_000)
+    with pytest.raises(SettingsMalformed, match="nested too deeply"):
+        load_settings(str(path))
+
+
 def test_missing_keys_are_named() -> None:
     with pytest.raises(SettingsMalformed, match="lite, pages: it is required"):
         load_settings("lite", ["out=o"])

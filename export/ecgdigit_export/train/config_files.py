@@ -91,6 +91,8 @@ def _parse_yaml(text: str, source: str) -> object:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SettingsMalformed(source, "", f"it is not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise SettingsMalformed(source, "", "it is nested too deeply") from error
 
 
 def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
