@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-_MAX_LINKS = 40  # maximum number of links in a path, as in the Linux kernel
+_MAX_LINKS = 40  # maximum number of links in a path, as in the Linux kernel (MAXSYMLINKS)
 
-ROOT_USER = 0
+ROOT_USER = 0  # user id of root on every Unix system
 
 
 def untrusted_reason(path: Path) -> str:
