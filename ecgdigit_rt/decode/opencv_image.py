@@ -18,7 +18,7 @@ from ecgdigit_rt.decode.image_header import (
 )
 from ecgdigit_rt.decode.limits import check_page, check_size
 from ecgdigit_rt.decode.pixel_aspect import square_pixels
-from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels
+from ecgdigit_rt.decode.pixels import apply_orientation, rgb_from_pixels, row_bands
 from ecgdigit_rt.decode.pixels_only import drawing as drawing
 from ecgdigit_rt.decode.pixels_only import words as words
 from ecgdigit_rt.decode.read_file import bytes_from_file
@@ -82,12 +82,14 @@ def _image_bytes(path: Path) -> bytes:
 def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: int = AS_STORED) -> MatLike:
     """Decode the first image in `data` to gray, RGB or RGBA pixels of type uint8 or uint16.
 
-    `path` and `kind`, the name of the format, are used only in error messages. Raises UnreadableImage or
-    UnsupportedType.
+    `path` and `kind`, the name of the format, are used only in error messages. Raises UnreadableImage,
+    UnsupportedType or MemoryError.
     """
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(f"decoding {kind}") from error
         raise UnreadableImage(path, f"the {kind} data are damaged") from error
     if pixels is None:
         raise UnreadableImage(path, f"the {kind} data are damaged or truncated")
@@ -98,7 +100,9 @@ def decode_with_opencv(path: Path, data: bytes | bytearray, kind: str, flags: in
 
 
 def _reverse_channels(pixels: MatLike) -> MatLike:
-    if pixels.ndim == 2:
-        return pixels
-    code = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}.get(pixels.shape[2])
-    return pixels if code is None else cv2.cvtColor(pixels, code)
+    """Reverse BGR or BGRA to RGB or RGBA in place, and return the image."""
+    code = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}.get(pixels.shape[2]) if pixels.ndim == 3 else None
+    if code is not None:
+        for rows in row_bands(*pixels.shape[:2]):
+            cv2.cvtColor(pixels[rows], code, dst=pixels[rows])
+    return pixels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from cv2.typing import MatLike
@@ -11,6 +13,9 @@ from ecgdigit_rt.decode.limits import MAX_PIXELS, size_problem
 from ecgdigit_rt.errors import NotAnImageArray
 
 _ROTATIONS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+BAND_PIXELS = 2**18
+"""Number of pixels that are converted at once. Hand-picked, not tuned: a band fits into a CPU cache."""
+
 _HALF_STEP = 0.5 / 255  # floats this far outside 0 to 1 still round to black or white
 
 
@@ -39,15 +44,31 @@ def rgb_from_pixels(pixels: MatLike, premultiplied: bool = False) -> NDArray[np.
     """Convert gray, gray-alpha, RGB or RGBA samples to (height, width, 3) uint8 RGB, C-contiguous.
 
     `pixels` is uint8 or uint16; uint16 is reduced to 8 bits. Transparent pixels are blended with white.
-    `premultiplied` means that the colors are already multiplied by alpha.
+    `premultiplied` means that the colors are already multiplied by alpha. The conversion needs no memory for
+    the whole image except its result.
     """
+    if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3:
+        return np.ascontiguousarray(pixels, dtype=np.uint8)
+    height, width = pixels.shape[:2]
+    rgb = np.empty((height, width, 3), np.uint8)
+    for rows in row_bands(height, width):
+        rgb[rows] = _rgb_from_band(pixels[rows], premultiplied)
+    return rgb
+
+
+def row_bands(height: int, width: int) -> Iterator[slice]:
+    """Yield slices of rows that together cover an image, each with at least one row and about BAND_PIXELS."""
+    rows = max(1, BAND_PIXELS // max(width, 1))
+    for start in range(0, height, rows):
+        yield slice(start, start + rows)
+
+
+def _rgb_from_band(pixels: MatLike, premultiplied: bool) -> MatLike:
     eight = pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=255 / 65535)
     channels = 1 if eight.ndim == 2 else eight.shape[2]
     if channels == 1:
-        eight = cv2.cvtColor(eight, cv2.COLOR_GRAY2RGB)
-    elif channels in (2, 4):
-        eight = _blend_with_white(eight, premultiplied)
-    return np.ascontiguousarray(eight, dtype=np.uint8)
+        return cv2.cvtColor(eight, cv2.COLOR_GRAY2RGB)
+    return _blend_with_white(eight, premultiplied) if channels in (2, 4) else eight
 
 
 def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -33,6 +33,25 @@ def png(width: int, height: int, rows: int = 0) -> bytes:
     )
 
 
+def deep_png(side: int, depth: int, color_type: int) -> bytes:
+    """Return a valid PNG of `side` x `side` nearly white pixels.
+
+    `depth` is the number of bits per channel. `color_type` is that of PNG: 0 is gray, 2 RGB and 6 RGBA.
+    """
+    channels = {0: 1, 2: 3, 6: 4}[color_type]
+    row = b"\0" + b"\xff\xee" * (side * channels * depth // 16)
+    packer = zlib.compressobj(9)
+    body = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, depth, color_type, 0, 0, 0)
+    return png_from_chunks((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
+
+
+def content_pdf(operators: bytes, megabytes: int) -> bytes:
+    """Return a PDF whose page repeats `operators` up to this size. It is a thousand times smaller."""
+    content = zlib.compress(operators * (megabytes * 1_000_000 // len(operators)), 9)
+    return pdf(content, stream_keys=b"/Filter/FlateDecode")
+
+
 def tiff(tags: Sequence[tuple[int, int, int]], body: bytes = b"", order: str = "<") -> bytes:
     """Return a TIFF with these tags, which are triples (tag, type, value).
 
@@ -106,15 +125,20 @@ def heic() -> bytes:
     return with_declared_size(image_bytes(_BLANK, "HEIF"), SIDE, SIDE)
 
 
-def pdf_with_image(width: int, height: int, data: bytes, decoder: bytes) -> bytes:
-    """Return a PDF with one page, which is a grey image."""
+def pdf_with_image(width: int, height: int, data: bytes, decoder: bytes, repeats: int = 1) -> bytes:
+    """Return a PDF with one page, which is a grey image that is drawn `repeats` times."""
     head = (
         b"<</Subtype/Image/Width %d/Height %d/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/%s/Length %d>>"
     )
     return pdf(
-        b"q 595 0 0 842 0 0 cm /Im Do Q",
+        b"q 595 0 0 842 0 0 cm /Im Do Q " * repeats,
         more=head % (width, height, decoder, len(data)) + b"stream\n" + data + b"\nendstream",
     )
+
+
+def endless_pdf() -> bytes:
+    """Return a PDF that takes little memory and hours: it draws one image a hundred thousand times."""
+    return pdf_with_image(2000, 2000, zlib.compress(bytes(2000 * 2000)), b"FlateDecode", repeats=100_000)
 
 
 def jpeg2000() -> bytes:

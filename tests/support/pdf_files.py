@@ -14,10 +14,17 @@ _HELVETICA = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 NOISE = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
 
 
-def pdf(*contents: bytes, size: tuple[float, float] = A4, page_keys: bytes = b"", more: bytes = b"") -> bytes:
+def pdf(
+    *contents: bytes,
+    size: tuple[float, float] = A4,
+    page_keys: bytes = b"",
+    more: bytes = b"",
+    stream_keys: bytes = b"",
+) -> bytes:
     """Return a PDF with one page per content stream.
 
-    `more` is the body of object 3. If it is an encryption dictionary, the trailer refers to it.
+    `more` is the body of object 3. If it is an encryption dictionary, the trailer refers to it. `stream_keys`
+    are further keys of the content streams.
     """
     pages = [4 + 2 * i for i in range(len(contents))]
     kids = b" ".join(b"%d 0 R" % number for number in pages)
@@ -33,7 +40,7 @@ def pdf(*contents: bytes, size: tuple[float, float] = A4, page_keys: bytes = b""
             resources,
             page_keys,
         )
-        objects[number + 1] = b"<</Length %d>>stream\n%s\nendstream" % (len(content), content)
+        objects[number + 1] = b"<</Length %d%s>>stream\n%s\nendstream" % (len(content), stream_keys, content)
     out, offsets = b"%PDF-1.7\n", []
     for number, body in sorted(objects.items()):
         offsets.append(len(out))
