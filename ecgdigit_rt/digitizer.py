@@ -18,7 +18,7 @@ from ecgdigit_engine.cpu import usable_cpus
 from ecgdigit_engine.errors import DeviceLost, UnknownChoice, WorkerDied
 from ecgdigit_engine.selection import AUTO, select_backend
 from ecgdigit_engine.stage_opener import StageOpener
-from ecgdigit_rt.decode.limits import MAX_PIXELS
+from ecgdigit_rt.decode.limits import MAX_PIXELS, decode_bytes
 from ecgdigit_rt.decode.sources import DecodablePage, Source, page_from_source, pages_from_sources
 from ecgdigit_rt.drawing import Drawing, DrawingNotUnderstood
 from ecgdigit_rt.layout.catalog import plan_from_text
@@ -448,9 +448,13 @@ class Digitizer:
             yield from self._in_sequence(pages)
 
     def _digitize_page(self, page: PageRef | DecodablePage, threads: int) -> Result:
-        """Digitize one page as `digitize_many` does, with `threads` threads. For worker processes."""
+        """Digitize one page as `digitize_many` does, with `threads` threads. For worker processes.
+
+        The memory for decoding is limited.
+        """
         if isinstance(page, PageRef):
             page = page_from_source(page, max_pixels=self._max_pixels)
+        page = page.with_memory_limit(decode_bytes(self._max_pixels))
         return next(self._in_this_process(iter([page]), threads))
 
     def _in_sequence(self, pages: Iterator[DecodablePage]) -> Iterator[Result]:

@@ -26,6 +26,20 @@ A scan of 10 000 pages takes hours to digitize. Decoding a page of a TIFF reads 
 """
 
 
+_DECODE_BYTES, _DECODE_BYTES_PER_PIXEL = 500_000_000, 10
+"""Memory for decoding a page in a process of its own: a fixed part, and a part per pixel.
+
+Measured (`tests/decode/test_decode_memory.py`): 8 bytes per pixel for an RGBA image with 8 bits, and 16 for
+one with 16 bits, which therefore may have fewer pixels. The fixed part is hand-picked, not tuned: it is for
+PDFium, whose needs depend on the content of the page instead of its size.
+"""
+
+
+def decode_bytes(max_pixels: int) -> int:
+    """Return the maximum memory in bytes for decoding a page of up to `max_pixels` pixels. Default: 2 GB."""
+    return _DECODE_BYTES + _DECODE_BYTES_PER_PIXEL * max_pixels
+
+
 def max_pixels_text(max_pixels: int) -> str:
     """Return the part of an error message that states the maximum size."""
     return f"the maximum is {max_pixels / 1e6:g} megapixels"

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_rt.decode.file_formats import drawing_from_page, rgb_from_page, words_from_page
 from ecgdigit_rt.decode.limits import MAX_PIXELS
+from ecgdigit_rt.decode.memory_limit import limited_memory
 from ecgdigit_rt.decode.page_list import pages_from_inputs
 from ecgdigit_rt.decode.pixels import rgb_from_array
 from ecgdigit_rt.drawing import DrawingSource, no_drawing
 from ecgdigit_rt.errors import InputError
 from ecgdigit_rt.results import PageRef
 from ecgdigit_rt.words import WordSource, no_words
+
+T = TypeVar("T")
 
 Source = str | Path | PageRef | NDArray[Any]
 """Path of a file, one page of a file, or an image array that `rgb_from_array` accepts."""
@@ -37,6 +40,20 @@ class DecodablePage:
     pixels: Callable[[], NDArray[np.uint8]]
     words: WordSource = no_words
     drawing: DrawingSource = no_drawing
+
+    def with_memory_limit(self, extra_bytes: int) -> DecodablePage:
+        """Return the page with functions that allocate at most `extra_bytes`. See `limited_memory`."""
+        return replace(
+            self,
+            pixels=partial(_call_limited, self.pixels, extra_bytes),
+            words=partial(_call_limited, self.words, extra_bytes),
+            drawing=partial(_call_limited, self.drawing, extra_bytes),
+        )
+
+
+def _call_limited(decode: Callable[[], T], extra_bytes: int) -> T:
+    with limited_memory(extra_bytes):
+        return decode()
 
 
 def page_from_source(source: Source, number: int = 0, max_pixels: int = MAX_PIXELS) -> DecodablePage:

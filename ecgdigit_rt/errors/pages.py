@@ -169,8 +169,8 @@ class PageCrashed(PageError, RuntimeError):
     def __init__(self, cause: str) -> None:
         super().__init__(
             f"The worker process of the page ended unexpectedly: {cause}",
-            "After SIGKILL, which often means that memory ran out, use fewer --threads. Otherwise report "
-            "the page.",
+            "After SIGKILL or SIGABRT, which often mean that memory ran out, use fewer --threads or provide "
+            "the page as a small image. Otherwise report the page.",
         )
         self.cause = cause
 
