@@ -37,7 +37,7 @@ class InternalError(EcgDigitError, RuntimeError):
         self.error_type = type(error).__name__
 
 
-def named_error(error: Exception) -> EcgDigitError:
+def named_error(error: BaseException) -> EcgDigitError:
     """Return the error that reports an exception to the user.
 
     Exhausted memory is E-PAGE-05. An exception that is neither this nor an EcgDigitError is E-BUG-01.

@@ -7,10 +7,9 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ecgdigit_rt.errors import EcgDigitError, RequestTimedOut
+from ecgdigit_rt.errors import EcgDigitError, RequestTimedOut, named_error
 from ecgdigit_rt.server.pool import Slot
 from ecgdigit_rt.server.problems import problem_from_error
-from ecgdigit_rt.server.timeouts import as_ecgdigit_error
 
 _KEEP_ALIVE_S = 10.0
 """Seconds without an event after which a comment is sent to detect a closed connection. Hand-picked, not
@@ -60,7 +59,7 @@ class EventStream:
                 yield event
             error = work.exception()
             if error is not None:
-                yield _problem(as_ecgdigit_error(error))
+                yield _problem(named_error(error))
         finally:
             self._slot.cancel()
 

@@ -8,18 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.drawing import DrawingNotUnderstood
 from ecgdigit_rt.results import Digitized, PageRef
+from ecgdigit_rt.server.decoders import Decode, UploadedPage
 from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import Download, download_from_page, json_from_page
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.pool import Slot
 from ecgdigit_rt.server.previews import Preview, PreviewBuilder, image_preview, result_preview
-from ecgdigit_rt.server.uploads import Upload, drawing_from_upload, image_from_upload, words_from_upload
+from ecgdigit_rt.server.uploads import Upload
 from ecgdigit_rt.steps import StepObserver
 from ecgdigit_rt.vector.pipeline import VectorState
-from ecgdigit_rt.words import Word
 
 Emit = Callable[[str, str], None]
 """Function that receives the name of an event and its data as JSON. It is called in the worker thread."""
@@ -38,10 +41,6 @@ class PageRequest:
         """Page reference with the name of the upload."""
         return PageRef(Path(self.upload.name), self.page - 1)
 
-    def words(self) -> tuple[Word, ...]:
-        """Return the words that the file contains for this page."""
-        return words_from_upload(self.upload, self.page)
-
 
 class PageHandler:
     """Digitization of requested pages.
@@ -50,23 +49,23 @@ class PageHandler:
     raise. Between two steps they raise RequestCancelled if the request has been cancelled.
     """
 
-    def __init__(self, digitizers: Digitizers, metrics: Metrics) -> None:
-        self._digitizers, self._metrics = digitizers, metrics
+    def __init__(self, digitizers: Digitizers, metrics: Metrics, decode: Decode) -> None:
+        self._digitizers, self._metrics, self._decode = digitizers, metrics, decode
 
     def download(self, request: PageRequest, format_name: str, slot: Slot) -> Download:
         """Digitize the page and return it in the requested format."""
         digitizer = self._digitizers.get(request.options)
         started = time.perf_counter()
-        decoded_s = 0.0
+        decoded = self._decoded(digitizer, request, slot, needs_image=False)
+        decoded_s = time.perf_counter() - started
 
         def observe(*_: object) -> None:
             slot.check()
 
-        vector = _vector_state(digitizer, request, observe)
+        vector = _vector_state(digitizer, decoded, request, observe)
         if vector is None:
-            image, _ = image_from_upload(request.upload, request.page)
-            decoded_s = time.perf_counter() - started
-            page = digitizer.digitize_steps(image, request.source, observe, request.words).page
+            image = self._image(decoded, request, slot)
+            page = digitizer.digitize_steps(image, request.source, observe, lambda: decoded.words).page
         else:
             page = vector.page
         self._count(page, slot, decoded_s)
@@ -79,17 +78,18 @@ class PageHandler:
         """Emit a `step` for each completed step, the requested `preview` events, and finally the `result`."""
         digitizer = self._digitizers.get(request.options)
         progress = _Progress(emit, slot, has_previews)
-        image, page_count = image_from_upload(request.upload, request.page)
-        decode_s = progress.step("decode", {"pages": page_count})
+        decoded = self._decoded(digitizer, request, slot, needs_image=True)
+        image = self._image(decoded, request, slot)
+        decode_s = progress.step("decode", {"pages": decoded.page_count})
         progress.preview("image", lambda: image_preview(image))
 
         def observe(step: str, value: object) -> None:
             progress.step(step, {})
             progress.step_preview(step, value)
 
-        vector = _vector_state(digitizer, request, observe)
+        vector = _vector_state(digitizer, decoded, request, observe)
         if vector is None:
-            state = digitizer.digitize_steps(image, request.source, observe, request.words)
+            state = digitizer.digitize_steps(image, request.source, observe, lambda: decoded.words)
             page, turns = state.page, state.located.quarter_turns
         else:
             page, turns = vector.page, 0
@@ -98,19 +98,36 @@ class PageHandler:
         progress.preview("traces", lambda: result_preview(page, size, turns))
         emit("result", json_from_page(page))
 
+    def _decoded(
+        self, digitizer: Digitizer, request: PageRequest, slot: Slot, *, needs_image: bool
+    ) -> UploadedPage:
+        reads_drawing = digitizer.reads_drawings
+        return self._decode(
+            request.upload, request.page, slot.check, reads_drawing=reads_drawing, needs_image=needs_image
+        )
+
+    def _image(self, decoded: UploadedPage, request: PageRequest, slot: Slot) -> NDArray[np.uint8]:
+        """Return the image of a page. It is decoded now if its lines were read first, and not understood."""
+        if decoded.image.size:
+            return decoded.image
+        return self._decode(
+            request.upload, request.page, slot.check, reads_drawing=False, needs_image=True
+        ).image
+
     def _count(self, page: Digitized, slot: Slot, decode_s: float) -> None:
         self._metrics.observe_steps({"wait": slot.wait_s, "decode": decode_s, **page.seconds})
         self._metrics.count_page(page.status)
         self._metrics.count_doubts(page.doubts)
 
 
-def _vector_state(digitizer: Digitizer, request: PageRequest, observe: StepObserver) -> VectorState | None:
+def _vector_state(
+    digitizer: Digitizer, decoded: UploadedPage, request: PageRequest, observe: StepObserver
+) -> VectorState | None:
     """Digitize the lines of a vector PDF. None means that the page is to be read as a picture."""
-    drawing = drawing_from_upload(request.upload, request.page) if digitizer.reads_drawings else None
-    if drawing is None:
+    if decoded.drawing is None:
         return None
     try:
-        return digitizer.digitize_drawing(drawing, request.source, observe, request.words)
+        return digitizer.digitize_drawing(decoded.drawing, request.source, observe, lambda: decoded.words)
     except DrawingNotUnderstood:
         return None
 

@@ -16,9 +16,10 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 memory, not a disk
 
 @contextmanager
 def memory_file(data: bytes) -> Iterator[Path]:
-    """Yield a path from which `data` can be read inside the block.
+    """Yield a path from which `data` can be read inside the block, also by child processes.
 
-    Without `memfd_create` (macOS, Windows), a temporary file is created and deleted after the block.
+    The file may also be written. Without `memfd_create` (macOS, Windows), a temporary file is created and
+    deleted after the block.
     """
     if not hasattr(os, "memfd_create"):
         with memory_folder() as folder:
@@ -30,7 +31,7 @@ def memory_file(data: bytes) -> Iterator[Path]:
     try:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(data)
-        yield Path(f"/proc/self/fd/{descriptor}")
+        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
     finally:
         os.close(descriptor)
 

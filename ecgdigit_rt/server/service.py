@@ -17,6 +17,7 @@ from ecgdigit_rt.decode.limits import MAX_PIXELS, MIN_SIDE_PX
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.errors import DeviceLost, WorkerDied
 from ecgdigit_rt.layout.catalog import LAYOUTS
+from ecgdigit_rt.server.decoders import Decoders
 from ecgdigit_rt.server.digitizers import Digitizers
 from ecgdigit_rt.server.downloads import Download, format_availability
 from ecgdigit_rt.server.events import EventStream
@@ -46,7 +47,8 @@ class Service:
         self.info = service_info(digitizers.default, settings)
         provenance = {name: str(self.info[name]) for name in ("software", "models", "device")}
         self.metrics = Metrics(lambda: self.pool.in_flight, provenance)
-        self.handler = PageHandler(digitizers, self.metrics)
+        self._decoders = Decoders()
+        self.handler = PageHandler(digitizers, self.metrics, self._decoders.decode)
         self.is_ready = False
         self._load_models = digitizers.load_models
 
@@ -58,6 +60,7 @@ class Service:
         """
 
         async def load() -> None:
+            await asyncio.to_thread(self._decoders.start)
             await asyncio.to_thread(self._load_models)
             self.is_ready = True
 
@@ -66,6 +69,7 @@ class Service:
         yield
         await asyncio.wait([loading])
         await asyncio.to_thread(self.pool.close)
+        await asyncio.to_thread(self._decoders.close)
 
     async def download(self, request: Request, query: DownloadQuery) -> Download:
         """Digitize the page of a request and return it as a file in the requested format."""

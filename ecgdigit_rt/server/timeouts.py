@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from ecgdigit_rt.errors import EcgDigitError, InternalError, RequestTimedOut
+from ecgdigit_rt.errors import InternalError, RequestTimedOut, named_error
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.pool import RequestCancelled
 
@@ -32,7 +32,7 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
 async def wait_or_disconnect(work: asyncio.Future[T], request: Request) -> T:
     """Return the result of the work. Raises ClientDisconnect if the client disconnects first.
 
-    If the work fails, its exception is raised as an EcgDigitError.
+    If the work fails, its exception is raised as an error with an id.
     """
     disconnect = asyncio.create_task(_wait_for_disconnect(request))
     try:
@@ -43,7 +43,7 @@ async def wait_or_disconnect(work: asyncio.Future[T], request: Request) -> T:
         raise ClientDisconnect
     error = work.exception()
     if error is not None:
-        raise as_ecgdigit_error(error) from error
+        raise named_error(error) from error
     return work.result()
 
 
@@ -55,15 +55,10 @@ def count_failure(work: asyncio.Future[Any], metrics: Metrics) -> None:
         if done.cancelled() or isinstance(error, RequestCancelled):
             metrics.count_page("cancelled")
         elif error is not None:
-            metrics.count_page("failed", as_ecgdigit_error(error).id)
+            metrics.count_page("failed", named_error(error).id)
             _log_unexpected(error)
 
     work.add_done_callback(count)
-
-
-def as_ecgdigit_error(error: BaseException) -> EcgDigitError:
-    """Return the error itself if it is an EcgDigitError, otherwise an InternalError."""
-    return error if isinstance(error, EcgDigitError) else InternalError(error)
 
 
 def _log_unexpected(error: BaseException) -> None:
@@ -71,7 +66,7 @@ def _log_unexpected(error: BaseException) -> None:
 
     The message is not logged, because it may contain text from the page.
     """
-    if not isinstance(error, EcgDigitError):
+    if isinstance(named_error(error), InternalError):
         frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
         log.error("%s\n%s", type(error).__name__, frames)
 

@@ -1,31 +1,16 @@
-"""Uploads: read the file from a request into memory and decode it to an image."""
+"""Uploads: read the file of a request into memory."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 
-import numpy as np
-from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from ecgdigit_rt.decode import pdf
-from ecgdigit_rt.decode.file_formats import FileFormat, format_from_file
-from ecgdigit_rt.decode.limits import MAX_PIXELS, check_count
-from ecgdigit_rt.drawing import Drawing
-from ecgdigit_rt.errors import (
-    EcgDigitError,
-    FormMalformed,
-    UnreadableImage,
-    UnsupportedType,
-    UploadTooLarge,
-)
-from ecgdigit_rt.server.memfd import memory_file
-from ecgdigit_rt.words import Word
+from ecgdigit_rt.errors import FormMalformed, UploadTooLarge
 
 FILE_FIELD = "file"
 """Name of the form field that contains the file."""
@@ -84,72 +69,6 @@ async def upload_from_request(request: Request, max_bytes: int) -> Upload:
     if len(data) > max_bytes:
         raise UploadTooLarge(max_bytes)
     return Upload(_base_name(file.filename or ""), data)
-
-
-def image_from_upload(upload: Upload, page: int) -> tuple[NDArray[np.uint8], int]:
-    """Return a page as (height, width, 3) uint8 RGB, and the number of pages in the file.
-
-    `page` counts from 1. Raises UnsupportedType if the file type is not supported, UnreadableImage if the
-    file is empty, and what the decoders raise. Messages contain the name of the upload instead of a temporary
-    path.
-    """
-    with memory_file(upload.data) as path, _upload_name_in_errors(path, upload.name):
-        file_format = _file_format(path, upload.data)
-        if file_format is pdf:  # PDFium needs the path of a regular file, or the bytes
-            count = pdf.page_count_from_pdf(path, upload.data)
-            check_count(path, count)
-            return pdf.rgb_from_pdf(path, upload.data, page - 1, MAX_PIXELS), count
-        count = file_format.page_count(path)
-        check_count(path, count)
-        return file_format.rgb(path, page - 1, MAX_PIXELS), count
-
-
-def words_from_upload(upload: Upload, page: int) -> tuple[Word, ...]:
-    """Return the words that the file contains for a page: those of a PDF, or none.
-
-    `page` counts from 1. Boxes are in pixels of the image that `image_from_upload` returns. Raises the same
-    errors.
-    """
-    with memory_file(upload.data) as path, _upload_name_in_errors(path, upload.name):
-        file_format = _file_format(path, upload.data)
-        if file_format is pdf:
-            return pdf.words_from_pdf(path, upload.data, page - 1, MAX_PIXELS)
-        return file_format.words(path, page - 1, MAX_PIXELS)
-
-
-def drawing_from_upload(upload: Upload, page: int) -> Drawing | None:
-    """Return the line drawing that the file contains for a page: that of a vector PDF, or None.
-
-    `page` counts from 1. Lines are in pixels of the image that `image_from_upload` returns. Raises the same
-    errors.
-    """
-    with memory_file(upload.data) as path, _upload_name_in_errors(path, upload.name):
-        file_format = _file_format(path, upload.data)
-        if file_format is pdf:
-            return pdf.drawing_from_pdf(path, upload.data, page - 1, MAX_PIXELS)
-        return file_format.drawing(path, page - 1, MAX_PIXELS)
-
-
-def _file_format(path: Path, data: bytes) -> FileFormat:
-    """Return the format of the file. Raises UnsupportedType, or UnreadableImage if the file is empty."""
-    try:
-        return format_from_file(path)
-    except UnreadableImage as error:
-        if not data:
-            raise
-        hint = "Send a PNG, JPEG, TIFF, BMP, WebP, GIF, AVIF, HEIC, PDF or DICOM file."
-        raise UnsupportedType(path, "not a file of a supported type", hint) from error
-
-
-@contextmanager
-def _upload_name_in_errors(path: Path, name: str) -> Iterator[None]:
-    """Replace the temporary path in error messages with the name of the upload."""
-    try:
-        yield
-    except EcgDigitError as error:
-        error.message = error.message.replace(str(path), name)
-        error.args = (error.message,)
-        raise
 
 
 def _base_name(name: str) -> str:

@@ -28,6 +28,7 @@ from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.errors import DependencyMissing, NoGridFound, ServiceBusy
 from ecgdigit_rt.pipeline import STEPS, PageState
 from ecgdigit_rt.results import LEADS, PageRef
+from ecgdigit_rt.server.decoders import Decoders
 from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import download_from_page
 from ecgdigit_rt.server.handlers import PageHandler, PageRequest
@@ -37,13 +38,21 @@ from ecgdigit_rt.server.pool import RequestCancelled, Slot, WorkerPool
 from ecgdigit_rt.server.security import is_allowed_host
 from ecgdigit_rt.server.settings import is_loopback, token_for_host, workers_and_threads
 from ecgdigit_rt.server.terminal_qr import qr_lines
-from ecgdigit_rt.server.uploads import Upload, upload_from_request, words_from_upload
+from ecgdigit_rt.server.uploads import Upload, upload_from_request
 from ecgdigit_rt.vector.pipeline import VECTOR_STEPS
 from ecgdigit_rt.words import WordSource
 
 WEB = Path(__file__).parents[2] / "ecgdigit_rt" / "server" / "web"
 MM_PER_PT = 25.4 / 72
 FORM_START = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[Decoders]:
+    """Provide decoding processes."""
+    opened = Decoders()
+    yield opened
+    opened.close()
 
 
 def form_request(name: bytes, data: bytes) -> Request:
@@ -78,7 +87,7 @@ def test_folders_are_removed_from_upload_names(sent: bytes, name: str) -> None:
     assert asyncio.run(upload_from_request(form_request(sent, b"x"), 100)).name == name
 
 
-def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path) -> None:
+def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path, decoders: Decoders) -> None:
     path = tmp_path / "visit.pdf"
     path.write_bytes(pdf(text_at(100, 700, "one"), text_at(100, 700, "25 mm/s 10 mm/mV")))
     request = PageRequest(Upload(path.name, path.read_bytes()), 2, RequestOptions())
@@ -94,7 +103,7 @@ def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path) -> None:
             raise NoGridFound
 
     digitizers = cast("Digitizers", SimpleNamespace(get=lambda _: Recorder()))
-    handler = PageHandler(digitizers, Metrics(lambda: 0, {}))
+    handler = PageHandler(digitizers, Metrics(lambda: 0, {}), decoders.decode)
     slot = cast("Slot", SimpleNamespace(check=lambda: None))
     with pytest.raises(NoGridFound):
         handler.download(request, "json", slot)
@@ -103,17 +112,21 @@ def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path) -> None:
     expected = words_from_page(PageRef(path, 1))
     assert [word.text for word in expected] == ["25", "mm/s", "10", "mm/mV"]
     assert [words() for words in received] == [expected] * 2
-    assert words_from_upload(Upload("a.png", blank_page()), 1) == ()
+    blank = decoders.decode(
+        Upload("a.png", blank_page()), 1, lambda: None, reads_drawing=True, needs_image=False
+    )
+    assert (blank.words, blank.drawing, blank.page_count) == ((), None, 1)
+    assert blank.image.shape == (300, 400, 3) and blank.image.min() == 255
 
 
-def test_the_lines_of_an_uploaded_vector_pdf_are_digitized(tmp_path: Path) -> None:
+def test_the_lines_of_an_uploaded_vector_pdf_are_digitized(tmp_path: Path, decoders: Decoders) -> None:
     pytest.importorskip("reportlab")
     path = tmp_path / "vector.pdf"
     write_with_reportlab(vector_page("6x2"), path)
     request = PageRequest(Upload(path.name, path.read_bytes()), 1, RequestOptions())
     digitizers = cast("Digitizers", SimpleNamespace(get=lambda _: Digitizer(threads=1)))
     slot = cast("Slot", SimpleNamespace(check=lambda: None, wait_s=0.0))
-    handler = PageHandler(digitizers, Metrics(lambda: 0, {}))
+    handler = PageHandler(digitizers, Metrics(lambda: 0, {}), decoders.decode)
     page = json.loads(handler.download(request, "json", slot).data)
     assert (page["signal_source"], page["layout"]["name"]) == ("vector", "6x2")
     events: list[tuple[str, dict[str, object]]] = []
