@@ -29,7 +29,7 @@ from ecgdigit_rt.cli import (
     synth,
     train,
 )
-from ecgdigit_rt.cli.console import BAD_ARGUMENTS, INTERRUPTED, print_message
+from ecgdigit_rt.cli.console import BAD_ARGUMENTS, INTERRUPTED, end_on_sigterm, print_message
 from ecgdigit_rt.errors import EcgDigitError, InternalError, MemoryLimitTooLow, named_error
 
 # Typer bundles a copy of click. Of the usage errors of click, Typer exports only BadParameter.
@@ -101,6 +101,7 @@ def _check_address_space() -> None:
 
 def main() -> None:
     """Run the `ecgdigit-rt` command and exit."""
+    end_on_sigterm()
     # Warnings of the decoders are hidden, because they do not name the damaged page. Errors of this package
     # name it.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")

@@ -151,9 +151,19 @@ BAD_ARGUMENTS = 1
 SOME_FAILED = 2
 SETUP_INCOMPLETE = 3
 INTERRUPTED = 130  # the convention of shells for SIGINT: 128 + 2
+TERMINATED = 143  # and for SIGTERM: 128 + 15
 
 _STDERR = 2  # file descriptor. `sys.stderr` is not reentrant, and a signal may interrupt a write to it
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end the process if it is the first of its container, until a command handles the signal.
+
+    The kernel ends other processes, but ignores the signal for the first one unless it has a handler.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
 
 
 @contextmanager
