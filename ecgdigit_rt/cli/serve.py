@@ -93,6 +93,7 @@ def serve(
     from ecgdigit_rt.models import graph_precisions
     from ecgdigit_rt.server.api import create_app
     from ecgdigit_rt.server.digitizers import Digitizers
+    from ecgdigit_rt.server.rare_log import RareLogFilter
     from ecgdigit_rt.server.server import browser_url, listening_socket, run_until_stopped
     from ecgdigit_rt.server.settings import (
         LOOPBACK_NAMES,
@@ -114,8 +115,10 @@ def serve(
     if is_generated:
         _print_token(browser_url(listener), required_token or "")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RareLogFilter())
     logging.getLogger("ecgdigit_rt.server").setLevel(logging.INFO)
-    run_until_stopped(create_app(digitizers, settings), listener, settings.timeout_s)
+    run_until_stopped(create_app(digitizers, settings), listener, settings)
     opener.close()
     typer.echo("stopped", err=True)
 

@@ -64,7 +64,8 @@ EcgDigitError
 │   ├── RequestTimedOut             E-SERVE-04      TimeoutError
 │   ├── InvalidToken                E-SERVE-05      PermissionError
 │   ├── RequestForbidden            E-SERVE-06      PermissionError
-│   └── AddressUnusable             E-SERVE-07      OSError
+│   ├── AddressUnusable             E-SERVE-07      OSError
+│   └── UploadStalled               E-SERVE-08      TimeoutError
 ├── UnknownChoice                   E-BACKEND-02    exit 1, ValueError
 ├── ShapeOutsideProfile             E-SHAPE-01      exit 70 outside a page, ValueError
 ├── OutOfDeviceMemory               E-DEVICE-01     exit 2, MemoryError
@@ -160,6 +161,7 @@ from ecgdigit_rt.errors.service import (
     RequestTimedOut,
     ServiceBusy,
     ServiceError,
+    UploadStalled,
     UploadTooLarge,
 )
 from ecgdigit_rt.errors.setup import ClusterUnusable, DependencyMissing, ModelCorrupt, ModelMissing
@@ -261,6 +263,7 @@ __all__ = [
     "UnknownLayout",
     "UnreadableImage",
     "UnsupportedType",
+    "UploadStalled",
     "UploadTooLarge",
     "WeightsUnusable",
     "WorkerDied",

@@ -100,3 +100,16 @@ class AddressUnusable(ServiceError, OSError):
         )
         self.host = host
         self.port = port
+
+
+class UploadStalled(ServiceError, TimeoutError):
+    """A client stopped sending its upload, and kept the connection open."""
+
+    id = "E-SERVE-08"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The upload paused for more than {seconds:g} s",
+            "Check the connection, and send the page again.",
+        )
+        self.seconds = seconds

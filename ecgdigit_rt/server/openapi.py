@@ -46,6 +46,7 @@ _BODY: dict[str, Any] = {
 _REASONS = {
     401: "The token is missing or wrong (E-SERVE-05).",
     403: "The host or origin of the request is not allowed (E-SERVE-06).",
+    408: "The upload paused for too long (E-SERVE-08).",
     413: "The upload or the image is too large (E-SERVE-02, E-INPUT-05).",
     415: "The file type is not supported (E-INPUT-04).",
     422: "The request is malformed (E-SERVE-01), the file is unreadable or unsuitable (E-INPUT), or the page "

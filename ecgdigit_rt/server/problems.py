@@ -24,6 +24,7 @@ from ecgdigit_rt.errors import (
     RequestTimedOut,
     ServiceBusy,
     UnsupportedType,
+    UploadStalled,
     UploadTooLarge,
 )
 
@@ -38,6 +39,7 @@ _STATUSES: tuple[tuple[type[EcgDigitError], int], ...] = (
     (UploadTooLarge, 413),
     (ServiceBusy, 503),
     (RequestTimedOut, 504),
+    (UploadStalled, 408),
     (InvalidToken, 401),
     (RequestForbidden, 403),
     (UnsupportedType, 415),

@@ -17,13 +17,14 @@ from ecgdigit_rt.decode.limits import MAX_PIXELS, MIN_SIDE_PX
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.errors import DeviceLost, WorkerDied
 from ecgdigit_rt.layout.catalog import LAYOUTS
+from ecgdigit_rt.server.connections import mark_admitted
 from ecgdigit_rt.server.decoders import Decoders
 from ecgdigit_rt.server.digitizers import Digitizers
 from ecgdigit_rt.server.downloads import Download, format_availability
 from ecgdigit_rt.server.events import EventStream
 from ecgdigit_rt.server.handlers import PageHandler, PageRequest
 from ecgdigit_rt.server.metrics import Metrics
-from ecgdigit_rt.server.pool import WorkerPool
+from ecgdigit_rt.server.pool import Slot, WorkerPool
 from ecgdigit_rt.server.query import DownloadQuery, PageQuery, StreamQuery
 from ecgdigit_rt.server.settings import Settings
 from ecgdigit_rt.server.timeouts import count_failure, deadline, wait_or_disconnect
@@ -73,7 +74,7 @@ class Service:
 
     async def download(self, request: Request, query: DownloadQuery) -> Download:
         """Digitize the page of a request and return it as a file in the requested format."""
-        slot = self.pool.admit()
+        slot = self._admit(request)
         try:
             async with deadline(self.settings.timeout_s):
                 page_request = await self._page_request(request, query)
@@ -89,7 +90,7 @@ class Service:
         The upload is received before the response starts, so that an invalid upload is reported with
         an HTTP status.
         """
-        slot = self.pool.admit()
+        slot = self._admit(request)
         events = EventStream(slot, self.settings.timeout_s)
         try:
             async with deadline(self.settings.timeout_s):
@@ -100,6 +101,12 @@ class Service:
         work = slot.start(partial(self.handler.stream, page_request, slot, events.emit, query.previews))
         self._observe(work)
         return events.until_done(work)
+
+    def _admit(self, request: Request) -> Slot:
+        """Return a slot for a request. Raises ServiceBusy."""
+        slot = self.pool.admit()
+        mark_admitted(request.scope)
+        return slot
 
     def _observe(self, work: asyncio.Future[Any]) -> None:
         """Count the page if its work fails. If the networks cannot be used any more, become not ready."""

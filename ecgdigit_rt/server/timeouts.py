@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from ecgdigit_rt.errors import InternalError, RequestTimedOut, named_error
+from ecgdigit_rt.errors import EcgDigitError, InternalError, RequestTimedOut, named_error
 from ecgdigit_rt.server.metrics import Metrics
 from ecgdigit_rt.server.pool import RequestCancelled
 
@@ -25,6 +25,8 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
+    except EcgDigitError:  # some of them are also TimeoutErrors
+        raise
     except TimeoutError as error:
         raise RequestTimedOut(seconds) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
@@ -10,13 +11,17 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from ecgdigit_rt.errors import FormMalformed, UploadTooLarge
+from ecgdigit_rt.errors import FormMalformed, UploadStalled, UploadTooLarge
 
 FILE_FIELD = "file"
 """Name of the form field that contains the file."""
 
 _MAX_FORM_OVERHEAD_BYTES = 65_536
 """Maximum bytes of a form without its file: boundaries, headers and names. Hand-picked, not tuned."""
+
+_MAX_PAUSE_S = 15.0
+"""Maximum time in seconds between two parts of an upload. Hand-picked, not tuned: a phone that changes its
+network pauses for a few seconds."""
 
 _MAX_NAME_LENGTH = 200
 """Maximum number of characters of a file name. The rest is cut off. Hand-picked, not tuned. A non-ASCII name
@@ -35,8 +40,8 @@ class Upload:
 async def upload_from_request(request: Request, max_bytes: int) -> Upload:
     """Read the file of a form request into memory.
 
-    Raises UploadTooLarge, FormMalformed, or ClientDisconnect if the client disconnects before the end of the
-    form.
+    Raises UploadTooLarge, FormMalformed, UploadStalled, or ClientDisconnect if the client disconnects before
+    the end of the form.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise FormMalformed("the body is not multipart/form-data")
@@ -46,7 +51,7 @@ async def upload_from_request(request: Request, max_bytes: int) -> Upload:
 
     async def limited_stream() -> AsyncGenerator[bytes, None]:
         size = 0
-        async for chunk in request.stream():
+        async for chunk in _without_pauses(request.stream()):
             size += len(chunk)
             if size > max_bytes + _MAX_FORM_OVERHEAD_BYTES:
                 raise UploadTooLarge(max_bytes)
@@ -69,6 +74,19 @@ async def upload_from_request(request: Request, max_bytes: int) -> Upload:
     if len(data) > max_bytes:
         raise UploadTooLarge(max_bytes)
     return Upload(_base_name(file.filename or ""), data)
+
+
+async def _without_pauses(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the chunks. Raises UploadStalled if the next one does not arrive within _MAX_PAUSE_S."""
+    while True:
+        try:
+            async with asyncio.timeout(_MAX_PAUSE_S):
+                chunk = await anext(chunks, None)
+        except TimeoutError as error:
+            raise UploadStalled(_MAX_PAUSE_S) from error
+        if chunk is None:
+            return
+        yield chunk
 
 
 def _base_name(name: str) -> str:

@@ -71,6 +71,7 @@ EXAMPLES: list[EcgDigitError] = [
     errors.UploadTooLarge(50_000_000),
     errors.ServiceBusy(33),
     errors.RequestTimedOut(60),
+    errors.UploadStalled(15),
     errors.InvalidToken(),
     errors.RequestForbidden("it comes from a page of another origin"),
     errors.AddressUnusable("127.0.0.1", 80, "permission denied"),
