@@ -28,7 +28,8 @@ Data goes to standard output, messages go to standard error. `-h` is short for `
 
 Exit codes: 0 success · 1 bad arguments or inputs · 2 some pages failed or are doubtful, or leads are \
 missing · 3 a model, engine, package or device is missing · 4 output not writable · 130 interrupted · \
-143 ended by SIGTERM while starting · 70 a bug. The id in square brackets after a message is its heading in [Errors](errors.md).
+143 ended by SIGTERM while starting · 70 a bug. The id in square brackets after a message is its heading in \
+[Errors](errors.md).
 """
 
 
