@@ -1,10 +1,11 @@
 """Throughput and response time of the service with 1, 4 and 16 clients.
 
     python benchmarks/serve_load.py RESULT.json [PAGE ...] [--seconds 20] [--clients 1 4 16]
-        [--options "--workers 1"]
+        [--options "--workers 1"] [--attack 1000]
 
 The script starts `ecgdigit-rt serve` as a process. Every client uses one persistent connection, and sends its
-next page as soon as the previous response has arrived.
+next page as soon as the previous response has arrived. With `--attack`, each load is repeated while
+`slow_clients.py` holds this number of connections with incomplete requests.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from ecgdigit_rt.bench.provenance import write_result
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TIMEOUT_S = 300.0
 POLL_S = 0.2
+NO_RESPONSE = 0
+"""Status of a request whose connection was closed before the response."""
+WARM_UP_S = 5.0
+"""Time from the start of an attack to the first page, so that its connections are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,14 @@ def client_loop(address: str, pages: list[Path], offset: int, until_s: float) ->
         while time.perf_counter() < until_s:
             page = pages[(offset + len(responses)) % len(pages)]
             started = time.perf_counter()
-            response = client.post("/v1/digitize", files={"file": (page.name, page.read_bytes())})
+            try:
+                status = client.post(
+                    "/v1/digitize", files={"file": (page.name, page.read_bytes())}
+                ).status_code
+            except httpx.TransportError:
+                status = NO_RESPONSE
             ended = time.perf_counter()
-            responses.append(Response(ended, ended - started, response.status_code))
+            responses.append(Response(ended, ended - started, status))
     return responses
 
 
@@ -73,6 +83,20 @@ def measure(address: str, pages: list[Path], clients: int, seconds: float) -> di
         "p50_s": round(float(np.quantile(durations, 0.5)), 3),
         "p95_s": round(float(np.quantile(durations, 0.95)), 3),
     }
+
+
+def measure_during_attack(
+    address: str, pages: list[Path], clients: int, seconds: float, connections: int
+) -> dict[str, Any]:
+    """Measure as `measure` does, while other clients send incomplete requests."""
+    script = Path(__file__).with_name("slow_clients.py")
+    options = ["--connections", str(connections), "--interval", str(WARM_UP_S)]
+    command = [sys.executable, str(script), address, *options, "--seconds", str(seconds + WARM_UP_S)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attack:
+        time.sleep(WARM_UP_S)
+        load = measure(address, pages, clients, seconds)
+        output, _ = attack.communicate()
+    return {**load, "attack_connections": connections, "attack_connections_opened": int(output)}
 
 
 def peak_mb(process: subprocess.Popen[str]) -> float | None:
@@ -107,18 +131,29 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--options", default="", help="options of `ecgdigit-rt serve`")
+    parser.add_argument("--attack", type=int, help="number of connections with incomplete requests")
     parser.add_argument("--note", default="", help="other load of the machine, for the result")
     arguments = parser.parse_args()
     pages = arguments.pages or sorted(EXAMPLES.glob("*.jpg"))
     process, address, log = start_service(shlex.split(arguments.options))
     try:
         loads = [measure(address, pages, clients, arguments.seconds) for clients in arguments.clients]
+        attacked = [
+            measure_during_attack(address, pages, clients, arguments.seconds, arguments.attack)
+            for clients in (arguments.clients if arguments.attack else ())
+        ]
         figures = {
             "service": log,
             "options": arguments.options,
             "pages": [page.name for page in pages],
             "note": arguments.note,
+            "seconds": arguments.seconds,
             "loads": loads,
+            "loads_during_attack": attacked,
+            "p95_ratios": [
+                round(during["p95_s"] / quiet["p95_s"], 3)
+                for quiet, during in zip(loads, attacked, strict=False)
+            ],
             "peak_mb": peak_mb(process),
         }
     finally:
