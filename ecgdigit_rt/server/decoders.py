@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecgdigit_rt.child_process import ChildProcess
 from ecgdigit_rt.drawing import Drawing
+from ecgdigit_rt.errors import PageCrashed, WorkerDied
 from ecgdigit_rt.library_threads import limit_library_threads
 from ecgdigit_rt.server.decoded_upload import DecodedUpload, DecodeRequest, decode_upload
 from ecgdigit_rt.server.memfd import memory_file
@@ -50,7 +51,7 @@ class Decode(Protocol):
 
         The line drawing is read if `reads_drawing` is set. Without a drawing, or if `needs_image` is set, the
         image is decoded. `check` raises an exception if the page is not needed any more. Raises PageCrashed,
-        WorkerDied, MemoryError, and what the decoders and `check` raise.
+        MemoryError, and what the decoders and `check` raise.
         """
         ...
 
@@ -79,7 +80,10 @@ class Decoders:
         """Satisfy `Decode`. The process is ended if `check` raises."""
         with self._process() as process, memory_file(upload.data) as path, memory_file(b"") as pixels:
             request = DecodeRequest(path, upload.name, page, reads_drawing, needs_image, pixels)
-            decoded: DecodedUpload = process.call(request, check=check)
+            try:
+                decoded: DecodedUpload = process.call(request, check=check)
+            except WorkerDied as error:  # the next request may find enough memory to start a process
+                raise PageCrashed("its process cannot start") from error
             width, height = decoded.size_px
             image = np.fromfile(pixels, np.uint8).reshape(height, width, 3)
         return UploadedPage(decoded.page_count, image, decoded.words, decoded.drawing)

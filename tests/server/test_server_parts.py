@@ -22,10 +22,11 @@ from starlette.requests import Request
 from starlette.types import Message
 from vector_pages import vector_page, write_with_reportlab
 
+from ecgdigit_rt.child_process import ChildProcess
 from ecgdigit_rt.cli.app import exit_code
 from ecgdigit_rt.decode.file_formats import words_from_page
 from ecgdigit_rt.digitizer import Digitizer
-from ecgdigit_rt.errors import DependencyMissing, NoGridFound, ServiceBusy
+from ecgdigit_rt.errors import DependencyMissing, NoGridFound, PageCrashed, ServiceBusy, WorkerDied
 from ecgdigit_rt.pipeline import STEPS, PageState
 from ecgdigit_rt.results import LEADS, PageRef
 from ecgdigit_rt.server.decoders import Decoders
@@ -135,6 +136,17 @@ def test_the_lines_of_an_uploaded_vector_pdf_are_digitized(tmp_path: Path, decod
         "decode", *(step.name for step in VECTOR_STEPS),
     ]  # fmt: skip
     assert events[-1][1]["signal_source"] == "vector"
+
+
+def test_a_decoding_process_that_cannot_start_fails_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot_start(*_: object, **__: object) -> None:
+        raise WorkerDied("The worker process", "it ended 3 times while it was starting")
+
+    monkeypatch.setattr(ChildProcess, "call", cannot_start)
+    with pytest.raises(PageCrashed, match="its process cannot start"):
+        Decoders().decode(
+            Upload("a.png", blank_page()), 1, lambda: None, reads_drawing=False, needs_image=True
+        )
 
 
 def test_memory_files_are_not_on_a_disk() -> None:
