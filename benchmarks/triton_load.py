@@ -1,12 +1,15 @@
 """Throughput and response time of a Triton server under load.
 
     python benchmarks/triton_load.py RESULT.json PAGE... [--grpc ADDRESS] [--clients 1 4 16] [--requests 16]
+        [--soak 300]
 
 Every client sends one page after another over a separate gRPC connection. Without --grpc a server is started
 here (see `triton_server.py`), once with one instance of `ecgdigit` on all threads, and once with an instance
 per CPU on one thread each. The same pages are also digitized in this process: each page once, to compare the
 signals, and then --requests pages in a row, to measure the maximum speed that a server can reach.
-`load_average` is the load of the machine before the measurement of a server.
+`load_average` is the load of the machine before the measurement of a server. With --soak, the resident memory
+of the process of each instance is also sampled while the largest number of clients sends pages for this time,
+in seconds. This needs a server that is started here.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import triton_server
 import tritonclient.grpc as grpc
 from numpy.typing import NDArray
@@ -33,6 +37,7 @@ from ecgdigit_rt.bench.provenance import write_result
 from ecgdigit_rt.formats.signal_table import signal_table
 from ecgdigit_rt.triton.repository import RepositoryRequest, write_repository
 
+SAMPLE_S = 10.0
 OUTPUTS = ("lead_names", "signals_mv", "windows_s", "expected_error_mv", "expected_db")
 
 
@@ -97,14 +102,43 @@ def measure(address: str, pages: Sequence[Path], clients: Sequence[int], request
     }
 
 
+def soak(
+    server: triton_server.Server, images: Sequence[bytes], clients: int, seconds: float
+) -> dict[str, Any]:
+    """Sample the resident memory of the instances in MB while clients send pages for this time."""
+    backends = psutil.Process(server.process.pid).children(recursive=True)
+    end = time.perf_counter() + seconds
+
+    def run_client(number: int) -> int:
+        pages = 0
+        with grpc.InferenceServerClient(server.grpc) as client:
+            while time.perf_counter() < end:
+                infer(client, images[(number + pages) % len(images)])
+                pages += 1
+        return pages
+
+    def memory_mb() -> list[int]:
+        return [round(backend.memory_info().rss / 1e6) for backend in backends]
+
+    samples = [memory_mb()]
+    with ThreadPoolExecutor(clients) as pool:
+        running = [pool.submit(run_client, number) for number in range(clients)]
+        while time.perf_counter() < end:
+            time.sleep(SAMPLE_S)
+            samples.append(memory_mb())
+        pages = sum(client.result() for client in running)
+    figures = {"clients": clients, "seconds": seconds, "pages": pages, "sample_s": SAMPLE_S}
+    return {**figures, "resident_mb": samples, "resident_mb_afterwards": memory_mb()}
+
+
 @contextmanager
-def serve_repository(repository: RepositoryRequest) -> Iterator[str]:
-    """Serve a model repository inside the block. The value of the context is the gRPC address."""
+def serve_repository(repository: RepositoryRequest) -> Iterator[triton_server.Server]:
+    """Serve a model repository inside the block."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         write_repository(repository, work / "models")
         with triton_server.serve(work / "models", work, ["ecgdigit"]) as server:
-            yield server.grpc
+            yield server
 
 
 def main() -> None:
@@ -117,6 +151,7 @@ def main() -> None:
     parser.add_argument("--grpc")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--requests", type=int, default=16)
+    parser.add_argument("--soak", type=float, help="seconds in which the memory is sampled")
     arguments = parser.parse_args()
     load = arguments.pages, arguments.clients, arguments.requests
     figures: dict[str, Any] = {}
@@ -128,8 +163,11 @@ def main() -> None:
             for instances in sorted({1, usable_cpus()}):
                 repository = RepositoryRequest(instances=instances, environment=environment)
                 name = f"{instances} x {usable_cpus() // instances} threads"
-                with serve_repository(repository) as address:
-                    figures[name] = measure(address, *load)
+                with serve_repository(repository) as server:
+                    figures[name] = measure(server.grpc, *load)
+                    if arguments.soak:
+                        images = [page.read_bytes() for page in arguments.pages]
+                        figures[name]["soak"] = soak(server, images, max(arguments.clients), arguments.soak)
     write_result(arguments.result, "triton_load", usable_cpus(), figures)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgdigit_engine.cpu import usable_cpus
+from ecgdigit_engine.memory import release_freed_memory
 from ecgdigit_engine.triton.stage_runner import triton_stages
 from ecgdigit_rt.errors import BackendUnusable, EcgDigitError, RequestMalformed
 from ecgdigit_rt.models import STAGES
@@ -111,6 +112,7 @@ class TritonPythonModel:
         for request, images in accepted:
             self._send(request, [next(results) for _ in images])
         results.close()
+        release_freed_memory()
 
     def _images(self, request: Request) -> list[EncodedImage] | Failed:
         """Return the images of a request, or a `Failed` if a layout is not UTF-8."""
