@@ -88,8 +88,11 @@ def test_a_signal_ends_the_first_process_of_a_container() -> None:
     service = [sys.executable, "-m", "ecgdigit_rt", "serve", "--port", "0"]
     process = subprocess.Popen([*namespace, *service], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    with process.stderr:
+    try:
         while not process.stderr.readline().startswith("device"):
             assert process.poll() is None
         psutil.Process(process.pid).children()[0].send_signal(signal.SIGTERM)
         assert process.wait(HANG_S) in (0, 143)
+    finally:
+        process.kill()
+        process.communicate()
