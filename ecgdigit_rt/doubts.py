@@ -21,6 +21,7 @@ DOUBTS: Mapping[str, str] = MappingProxyType(
         "D-LEADS-02": "The rhythm strip differs from its lead",
         "D-LEADS-03": "A lead is flat although its neighbours show beats",
         "D-LEADS-04": "A lead was probably not traced accurately",
+        "D-LEADS-05": "The beats of a row do not coincide with those of the others",
         "D-RATE-01": "The heart rate is impossible or differs from the printed one",
         "D-WAVES-01": "The order or width of the waves is impossible",
     }

@@ -62,6 +62,8 @@ from ecgdigit_rt.tracing.witnesses import signal_doubts
 from ecgdigit_rt.words import Word, WordSource, no_words
 
 _MAX_OUTSIDE_MM = 5.0  # maximum length of a row beyond the image, 0.2 s at 25 mm/s. Hand-picked, not tuned.
+_MAX_WIDTH_MM = 258.0
+"""Maximum length of a row without gaps. Measured: at most 256 mm on 117 real and rendered pages."""
 _MAX_VARIATION = 0.02
 """Maximum variation of the scale of a page without a grid. Hand-picked, not tuned: the rows determine the
 perspective only roughly."""
@@ -234,6 +236,11 @@ def _page_doubts(state: PageState) -> Iterator[Doubt]:
         text = f"No grid confirms the time scale, which varies by {variation:.0%} along the rows of the photo"
         yield Doubt("D-SPEED-01", text)
     yield from state.reading.doubts
+    width_mm = state.layout.rows[0].end_mm - state.layout.rows[0].start_mm
+    gaps_mm = width_mm - sum(one.end_mm - one.start_mm for one in state.layout.rows[0].segments)
+    if width_mm - gaps_mm > _MAX_WIDTH_MM and state.options.overrides.plan is None:
+        text = f"Rows of {width_mm:.0f} mm are longer than a record of 250 mm, and may include other ink"
+        yield Doubt("D-LAYOUT-02", text)
     outside_mm = longest_part_outside_mm(
         state.layout, [state.lines.curves[row] for row in state.reading.rows]
     )

@@ -9,7 +9,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgdigit_rt.layout.catalog import STANDARD_WIDTHS_MM, LayoutPlan
+from ecgdigit_rt.layout.catalog import STANDARD_WIDTHS_MM, LayoutPlan, lead_from_cell
 from ecgdigit_rt.layout.evidence import Evidence, clip
 from ecgdigit_rt.layout.name_field import NamedCell, NameField, NameMatch
 from ecgdigit_rt.layout.plan_cells import (
@@ -59,6 +59,7 @@ _CLEAR_ROW = 0.8  # minimum strength of a clear row, relative to the weakest row
 _OTHER_STRIP_POINTS = 3.0
 """Points by which another lead must fit a rhythm strip better to contradict its name. Measured: exceeded by 2
 of 230 right rhythm strips."""
+_MIN_COMPARED_ROWS = 3  # minimum number of rows of which one may differ from the others. Hand-picked.
 _CUT_MM = 8.0  # minimum length of the part of a record beyond the edge of the image. Hand-picked, not tuned.
 _SAME_MM = 10.0  # distance up to which two positions count as the same. Hand-picked, not tuned.
 _SINGLE_REACH_MM = 14.0  # distance of a name from a single row. Hand-picked, not tuned.
@@ -100,6 +101,20 @@ class Hypothesis:
     def points_of(self, *sources: str) -> float:
         """Return the sum of the points of some kinds of evidence."""
         return sum(item.points for item in self.evidence if item.source in sources)
+
+    @property
+    def foreign_rows(self) -> list[tuple[str, ...]]:
+        """Leads of the rows whose beats do not coincide with those of the others, without rhythm strips.
+
+        The list is empty if rows continue each other, or if the beats of most rows do not coincide.
+        """
+        rows = [k for k in range(len(self.plan.rows)) if not self.plan.is_strip(k)]
+        if self.plan.is_consecutive or len(rows) < _MIN_COMPARED_ROWS:
+            return []
+        agreement = coincidence([self.curves[k] for k in rows])
+        foreign = [k for k, value in zip(rows, agreement, strict=True) if value < SIMULTANEOUS]
+        leads = [tuple(lead_from_cell(cell) for cell in self.plan.rows[k]) for k in foreign]
+        return leads if len(foreign) < len(rows) / 2 else []
 
     @property
     def text(self) -> str:

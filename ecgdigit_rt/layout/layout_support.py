@@ -106,6 +106,9 @@ def layout_doubts(ranked: Sequence[Hypothesis], curves: Sequence[RowCurve]) -> I
     if best.points_of("relations") < _MIN_RELATIONS or best.least_points_of("relations") < _MIN_RELATION:
         text = "; ".join(item.text for item in best.evidence if item.source == "relations")
         yield Doubt("D-LEADS-01", f"The limb leads contradict Einthoven's law: {text}")
+    for leads in best.foreign_rows:
+        text = f"The beats of {', '.join(leads)} do not coincide with those of the other rows"
+        yield Doubt("D-LEADS-05", text)
     if best.visible_share < _MIN_WHOLE:
         text = f"Only {best.visible_share:.0%} of the record of layout {best.plan.name} is in the image"
         yield Doubt("D-LAYOUT-03", text)

@@ -201,6 +201,19 @@ def test_a_page_with_a_faint_scale_is_not_clear() -> None:
     assert not read_layout(unprinted.text, unprinted.curves).is_clear
 
 
+@pytest.mark.parametrize("layout", ["3x4+1", "6x2", "12x1"])
+def test_a_row_of_another_time_is_doubtful(layout: str) -> None:
+    page = painted_page(layout)
+    other = curve_from_heights(
+        row_heights_mm(page.plan.rows[1], simulated_leads(7)), page.curves[1].baseline.v_mm
+    )
+    reading = read_layout(page.text, [page.curves[0], other, *page.curves[2:]])
+    messages = [doubt.message for doubt in reading.doubts if doubt.id == "D-LEADS-05"]
+    assert messages == [
+        f"The beats of {', '.join(page.plan.rows[1])} do not coincide with those of the other rows"
+    ]
+
+
 def test_a_clear_page_has_no_doubts() -> None:
     for layout in (None, "3x4+1"):
         assert doubt_ids(painted_page("3x4+1"), layout) == []
