@@ -71,7 +71,7 @@ _MAX_ENERGY_QUANTILE = 0.97  # quantile at which the energy is limited, so that 
 SIMULTANEOUS = 0.45
 """Correlation between the energy of a row and that of the other rows, above which the beats coincide.
 Measured: at least 0.5 on 446 of 448 rows with known layouts, at most 0.34 between rows of different times
-except 0.53 of one row of three. A row is below this limit on none of 117 real and rendered pages without other
+except 0.53 of one row of three. A row is below it on none of 117 real and rendered pages without other
 doubts, and on 6 of 242 synthetic pages, 5 of which are wrong."""
 
 
