@@ -108,13 +108,15 @@ class Hypothesis:
 
         The list is empty if rows continue each other, or if the beats of most rows do not coincide.
         """
-        rows = [k for k in range(len(self.plan.rows)) if not self.plan.is_strip(k)]
-        if self.plan.is_consecutive or len(rows) < _MIN_COMPARED_ROWS:
+        if self.plan.is_consecutive or len(self.curves) < _MIN_COMPARED_ROWS:
             return []
-        agreement = coincidence([self.curves[k] for k in rows])
-        foreign = [k for k, value in zip(rows, agreement, strict=True) if value < SIMULTANEOUS]
-        leads = [tuple(lead_from_cell(cell) for cell in self.plan.rows[k]) for k in foreign]
-        return leads if len(foreign) < len(rows) / 2 else []
+        agreement = coincidence(self.curves)
+        foreign = [
+            tuple(lead_from_cell(cell) for cell in cells)
+            for row, (cells, value) in enumerate(zip(self.plan.rows, agreement, strict=True))
+            if value < SIMULTANEOUS and not self.plan.is_strip(row)
+        ]
+        return foreign if len(foreign) < len(self.curves) / 2 else []
 
     @property
     def text(self) -> str:

@@ -25,6 +25,10 @@ _MAX_REPEAT_MM = 12.0  # distance from which two lines are not compared. Hand-pi
 _SAME_MM = 0.5  # distance up to which two curves are the same ink. Hand-picked: a thick stroke.
 _MIN_REPEATED = 0.5  # fraction of the same ink from which a line repeats another one. Hand-picked, not tuned.
 
+_FRAME_MM, _FRAME_SAMPLES = 1.0, 10
+"""Distance from the edge of the strip of a curve that follows a frame, and number of samples (2 mm) at
+an end that may do so. Hand-picked, not tuned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -51,13 +55,15 @@ def lines_from_strips(
         is_inside = [is_within_image(at, line.v_mm, mesh, size_px) for at in (start_mm, end_mm)]
         heights = _heights_mm(strip)
         first, stop = _visible_samples(start_mm, heights.size, line.v_mm, mesh, size_px)
+        is_cut_left, is_cut_right = first > 0 or not is_inside[0], stop < heights.size or not is_inside[1]
+        first, stop = _without_frames(np.abs(heights) > strip.half_height_mm - _FRAME_MM, first, stop)
         curves.append(
             RowCurve(
                 line,
                 start_mm + first * CURVE_STEP_MM,
                 heights[first:stop],
-                is_cut_left=first > 0 or not is_inside[0],
-                is_cut_right=stop < heights.size or not is_inside[1],
+                is_cut_left,
+                is_cut_right,
             )
         )
     kept = [k for k, curve in enumerate(curves) if not any(_is_repeated(curve, other) for other in curves)]
@@ -86,6 +92,18 @@ def _visible_samples(
     x, y = mesh.pixels_from_mm(start_mm + np.arange(count) * CURVE_STEP_MM, baseline_mm)
     inside = np.flatnonzero((x >= 0) & (x <= size_px[0]) & (y >= 0) & (y <= size_px[1]))
     return (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, count)
+
+
+def _without_frames(is_at_edge: NDArray[np.bool_], first: int, stop: int) -> tuple[int, int]:
+    """Return the first sample behind a frame at the start of a curve, and the one before a frame at its end.
+
+    `is_at_edge` (samples,) tells at which samples the curve is at the edge of the strip, as along a frame.
+    """
+    left = np.flatnonzero(is_at_edge[first : first + _FRAME_SAMPLES])
+    right = np.flatnonzero(is_at_edge[max(first, stop - _FRAME_SAMPLES) : stop])
+    after = first + int(left[-1]) + 1 if left.size else first
+    before = max(first, stop - _FRAME_SAMPLES) + int(right[0]) if right.size else stop
+    return (after, before) if after < before else (first, stop)
 
 
 def _heights_mm(strip: StripPrediction) -> NDArray[np.float64]:

@@ -72,6 +72,19 @@ def test_a_curve_that_reaches_the_edge_of_the_image_is_cut() -> None:
     assert wide == [(False, False), (False, False)]
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_frame_is_not_part_of_a_curve(side: str) -> None:
+    framed = strip(200, 5200)
+    columns = slice(200, 220) if side == "left" else slice(5180, 5200)
+    framed.logits[:, columns] = 0
+    framed.logits[-1, columns] = 20
+    (curve,), (whole,) = lines(framed).curves, lines(strip(200, 5200)).curves
+    assert np.abs(curve.height_mm).max() < 7
+    assert curve.start_mm - whole.start_mm == pytest.approx(1.0 * (side == "left"), abs=0.01)
+    assert whole.end_mm - curve.end_mm == pytest.approx(1.0 * (side == "right"), abs=0.01)
+    assert (curve.is_cut_left, curve.is_cut_right) == (False, False)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_give_finite_heights(value: float) -> None:
     broken = strip(200, 5200)
