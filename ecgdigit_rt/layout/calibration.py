@@ -108,7 +108,7 @@ class _Quantity:
         if is_contradictory:
             message = f"Different values in {self.unit} are printed on the page"
         elif found.stated not in (None, best):
-            reasons = found.reasons(best, found.stated)
+            reasons = found.reasons(best, found.stated) if found.stated in found.by_value else ""
             message = (
                 f"The text states {found.stated:g} {self.unit}, but the page indicates {best:g} {self.unit}"
             )

@@ -152,6 +152,11 @@ def test_a_stated_value_that_the_page_contradicts_is_doubtful() -> None:
     assert found.doubts[0].message.startswith("The text states 5 mm/mV, but the page indicates 20 mm/mV: ")
 
 
+def test_a_stated_value_that_is_not_standard_is_doubtful() -> None:
+    found = calibration(("speed_25", "gain_10"), PrintedFacts(gain_mm_mv=2.5))
+    assert found.doubts[0].message == "The text states 2.5 mm/mV, but the page indicates 10 mm/mV"
+
+
 def test_frames_at_the_ends_of_the_leads_do_not_change_their_range() -> None:
     plain = hypothesis()
     cells = []
