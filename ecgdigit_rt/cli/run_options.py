@@ -91,7 +91,7 @@ NoOcr = Annotated[
     bool,
     typer.Option(
         "--no-ocr",
-        help="Do not recognize the text of pages on which the networks read no speed, gain or lead names. "
+        help="Do not recognize the text of pages whose layout, speed or gain is not clear without it. "
         "Text recognition requires the extra ocr.",
     ),
 ]
