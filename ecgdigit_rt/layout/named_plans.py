@@ -23,10 +23,7 @@ _CLEAR_NAME = 0.5
 """Activation of a clear name. Measured on 40 synthetic pages of a single lead: at least 0.51 on pages with
 its name, at most 0.43 on pages without names."""
 
-
-_REACH_LEFT_MM, _REACH_RIGHT_MM = 8.0, 14.0
-"""Distances to the left and right of a row's start within which a name belongs to the row. Hand-picked, not
-tuned."""
+_NAME_REACH_MM = 14.0  # maximum distance of a name from the start of its row. Hand-picked, not tuned.
 _SINGLE_PITCH_MM = 20.0  # assumed distance between rows on a page with a single row. Hand-picked, not tuned.
 _CLEAR_ROW = 0.6  # minimum strength of a row, relative to the strongest one: as in `hypotheses`
 
@@ -77,6 +74,6 @@ def _labels_at_starts(labels: Sequence[Label], rows: Sequence[RowCurve]) -> list
     return [
         label
         for label in labels
-        if -_REACH_LEFT_MM < label.u_mm - start_mm < _REACH_RIGHT_MM
+        if abs(label.u_mm - start_mm) < _NAME_REACH_MM
         and float(np.abs(heights - label.v_mm).min()) < pitch_mm
     ]
