@@ -53,7 +53,8 @@ def named_plans(labels: Sequence[Label], text: PageText, curves: Sequence[RowCur
             yield LayoutPlan("/".join([lead] * count), ((lead,),) * count, frequency)
     leads = [label.lead for label in sorted(beside, key=lambda label: label.v_mm)]
     is_certain = text.is_exact or set(leads) <= set(FURTHER_LEADS)
-    if is_certain and len(leads) == len(clear) == len(set(leads)):
+    is_only = not any(label.activation > _CLEAR_NAME for label in _labels_along(labels, clear))
+    if is_certain and is_only and len(leads) == len(clear) == len(set(leads)):
         plan = LayoutPlan("/".join(leads), tuple((lead,) for lead in leads), _LIST_FREQUENCY)
         if plan.rows not in {known.rows for known in LAYOUTS.values()}:
             yield plan
@@ -68,12 +69,20 @@ def _only_lead(beside: Sequence[Label], labels: Sequence[Label]) -> str | None:
 
 def _labels_at_starts(labels: Sequence[Label], rows: Sequence[RowCurve]) -> list[Label]:
     """Return the labels beside the starts of the rows."""
-    heights = np.array([row.baseline.v_mm for row in rows])
     start_mm = float(np.median([row.start_mm for row in rows]))
+    return [label for label in _labels_near(labels, rows) if abs(label.u_mm - start_mm) < _NAME_REACH_MM]
+
+
+def _labels_along(labels: Sequence[Label], rows: Sequence[RowCurve]) -> list[Label]:
+    """Return the labels along the rows, behind their starts: the rows show several leads."""
+    start_mm = float(np.median([row.start_mm for row in rows]))
+    end_mm = float(np.median([row.end_mm for row in rows]))
+    near = _labels_near(labels, rows)
+    return [label for label in near if start_mm + _NAME_REACH_MM <= label.u_mm < end_mm]
+
+
+def _labels_near(labels: Sequence[Label], rows: Sequence[RowCurve]) -> list[Label]:
+    """Return the labels less than the distance of two rows above or below a row."""
+    heights = np.array([row.baseline.v_mm for row in rows])
     pitch_mm = float(np.median(np.diff(heights))) if heights.size > 1 else _SINGLE_PITCH_MM
-    return [
-        label
-        for label in labels
-        if abs(label.u_mm - start_mm) < _NAME_REACH_MM
-        and float(np.abs(heights - label.v_mm).min()) < pitch_mm
-    ]
+    return [label for label in labels if float(np.abs(heights - label.v_mm).min()) < pitch_mm]

@@ -96,6 +96,14 @@ def test_certain_names_are_a_layout_in_their_order(
     assert [plan.rows for plan in found] == [tuple((lead,) for lead in leads)] * is_certain
 
 
+def test_names_along_the_rows_exclude_one_lead_per_row() -> None:
+    """Half a page: I, II and III at the starts of the rows, and aVR, aVL and aVF in the middle."""
+    curves = strips("I", "II", "III", seeds=(0, 0, 0))
+    half = [*names("I", "III", "II", activation=1.0), *names("aVR", "aVF", "aVL", u_mm=START_MM + 125)]
+    assert plans(half, curves, is_exact=True) == []
+    assert len(plans(half[:3], curves, is_exact=True)) == 1
+
+
 def test_a_layout_of_the_catalogue_is_not_repeated() -> None:
     page = painted_page("6x1")
     labels = [
