@@ -239,7 +239,7 @@ def _page_doubts(state: PageState) -> Iterator[Doubt]:
     width_mm = state.layout.rows[0].end_mm - state.layout.rows[0].start_mm
     gaps_mm = width_mm - sum(one.end_mm - one.start_mm for one in state.layout.rows[0].segments)
     if width_mm - gaps_mm > _MAX_WIDTH_MM and state.options.overrides.plan is None:
-        text = f"Rows of {width_mm:.0f} mm are longer than a record of 250 mm, and may include other ink"
+        text = f"The rows are {width_mm:.0f} mm long, a record only 250 mm: they may include other ink"
         yield Doubt("D-LAYOUT-02", text)
     outside_mm = longest_part_outside_mm(
         state.layout, [state.lines.curves[row] for row in state.reading.rows]

@@ -25,7 +25,7 @@ its name, at most 0.43 on pages without names."""
 
 _NAME_REACH_MM = 14.0  # maximum distance of a name from the start of its row. Hand-picked, not tuned.
 _SINGLE_PITCH_MM = 20.0  # assumed distance between rows on a page with a single row. Hand-picked, not tuned.
-_CLEAR_ROW = 0.6  # minimum strength of a row, relative to the strongest one: as in `hypotheses`
+_CLEAR_ROW = 0.6  # minimum strength of a row, relative to the strongest one. Hand-picked, not tuned.
 
 _SINGLE_FREQUENCY = 0.02
 _LEAD_FREQUENCY: Mapping[str, float] = {"II": 0.4, "I": 0.3}

@@ -18,9 +18,7 @@ from ecgdigit_rt.layout.baselines import Baseline
 from ecgdigit_rt.text.ocr import ocr_words
 from ecgdigit_rt.words import Word
 
-_PX_PER_MM = (
-    10.0  # scale of the close-ups: capital letters of 3 mm are 30 pixels high. Hand-picked, not tuned.
-)
+_PX_PER_MM = 10.0  # scale of the close-ups. Hand-picked: capital letters of 3 mm are 30 pixels high.
 _LEFT_MM, _WIDTH_MM = 9.0, 36.0  # start to the left of the row's start, and width. Hand-picked, not tuned.
 _ABOVE_MM, _HEIGHT_MM = 13.0, 24.0  # start above the baseline, and height. Hand-picked, not tuned.
 _ROWS_PER_COLUMN = 6  # number of close-ups above each other, so that they are not reduced. Hand-picked.

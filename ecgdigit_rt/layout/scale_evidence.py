@@ -107,7 +107,7 @@ def speed_evidence(text: PageText, best: Hypothesis) -> ScaleEvidence:
     """Return the evidence for the paper speed of a page with this layout."""
     printed = _printed_evidence(text, SPEEDS, text.facts.speed_mm_s, _SPEED_SHARPNESS)
     width_mm = best.end_mm - best.start_mm
-    rhythms = _rhythms(best.cells)
+    rhythms = _rhythms(best)
     evidence = {}
     for speed in SPEEDS.values():
         seconds = width_mm / speed
@@ -175,22 +175,21 @@ def _normal(value: float, deviation: float) -> float:
     return exp(-0.5 * (value / deviation) ** 2) / deviation
 
 
-def _rhythms(cells: Sequence[Cell]) -> dict[float, tuple[float, float]]:
+def _rhythms(best: Hypothesis) -> dict[float, tuple[float, float]]:
     """Return the heart rate and the duration of the QRS complexes at each paper speed. Both may be NaN.
 
     Beats that are too fast to be detected at the highest speed are detected at the standard speed.
     """
-    found = {speed: _rhythm(cells, speed) for speed in SPEEDS.values()}
+    found = {speed: _rhythm(best, speed) for speed in SPEEDS.values()}
     fast = max(SPEEDS.values())
     rate, qrs_s = found[fast]
     scaled = found[STANDARD_SPEED_MM_S][0] * fast / STANDARD_SPEED_MM_S
     return {**found, fast: (float(np.fmax(rate, scaled)), qrs_s)}
 
 
-def _rhythm(cells: Sequence[Cell], speed_mm_s: float) -> tuple[float, float]:
+def _rhythm(best: Hypothesis, speed_mm_s: float) -> tuple[float, float]:
     columns: dict[tuple[int, int, int], list[Values]] = {}
-    follows = len(cells) > 1 and len({cell.lead for cell in cells}) == 1  # the rows are not simultaneous
-    for row, cell in enumerate(cells):
+    for row, cell in enumerate(best.cells):
         heights = cell.sign * cell.curve.between(
             cell.start_mm + _CELL_MARGIN_MM, cell.end_mm - _CELL_MARGIN_MM
         )
@@ -198,7 +197,7 @@ def _rhythm(cells: Sequence[Cell], speed_mm_s: float) -> tuple[float, float]:
         if count >= _MIN_SAMPLES:
             at = np.arange(count) * (speed_mm_s / RATE_HZ / CURVE_STEP_MM)
             signal = np.interp(at, np.arange(heights.size), heights)
-            column = (row if follows else 0, round(cell.start_mm), round(cell.end_mm))
+            column = (row if best.plan.is_consecutive else 0, round(cell.start_mm), round(cell.end_mm))
             columns.setdefault(column, []).append(signal)
     if not columns:
         return np.nan, np.nan

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,27 +34,6 @@ class UploadedPage:
     drawing: Drawing | None = field(repr=False)
 
 
-class Decode(Protocol):
-    """Function that decodes one page of an upload."""
-
-    def __call__(
-        self,
-        upload: Upload,
-        page: int,
-        check: Callable[[], None],
-        *,
-        reads_drawing: bool,
-        needs_image: bool,
-    ) -> UploadedPage:
-        """Return the page with this number, counted from 1.
-
-        The line drawing is read if `reads_drawing` is set. Without a drawing, or if `needs_image` is set, the
-        image is decoded. `check` raises an exception if the page is not needed any more. Raises PageCrashed,
-        MemoryError, and what the decoders and `check` raise.
-        """
-        ...
-
-
 class Decoders:
     """Processes that decode uploads. There are as many as decode at the same time, at most one per worker."""
 
@@ -77,7 +55,12 @@ class Decoders:
         reads_drawing: bool,
         needs_image: bool,
     ) -> UploadedPage:
-        """Satisfy `Decode`. The process is ended if `check` raises."""
+        """Return the page of an upload with this number, counted from 1.
+
+        The line drawing is read if `reads_drawing` is set. Without a drawing, or if `needs_image` is set, the
+        image is decoded. `check` raises an exception if the page is not needed any more, and the process is
+        then ended. Raises PageCrashed, MemoryError, and what the decoders and `check` raise.
+        """
         with self._process() as process, memory_file(upload.data) as path, memory_file(b"") as pixels:
             request = DecodeRequest(path, upload.name, page, reads_drawing, needs_image, pixels)
             try:

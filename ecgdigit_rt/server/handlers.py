@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgdigit_rt.digitizer import Digitizer
 from ecgdigit_rt.drawing import DrawingNotUnderstood
 from ecgdigit_rt.results import Digitized, PageRef
-from ecgdigit_rt.server.decoders import Decode, UploadedPage
+from ecgdigit_rt.server.decoders import Decoders, UploadedPage
 from ecgdigit_rt.server.digitizers import Digitizers, RequestOptions
 from ecgdigit_rt.server.downloads import Download, download_from_page, json_from_page
 from ecgdigit_rt.server.metrics import Metrics
@@ -49,8 +49,8 @@ class PageHandler:
     raise. Between two steps they raise RequestCancelled if the request has been cancelled.
     """
 
-    def __init__(self, digitizers: Digitizers, metrics: Metrics, decode: Decode) -> None:
-        self._digitizers, self._metrics, self._decode = digitizers, metrics, decode
+    def __init__(self, digitizers: Digitizers, metrics: Metrics, decoders: Decoders) -> None:
+        self._digitizers, self._metrics, self._decoders = digitizers, metrics, decoders
 
     def download(self, request: PageRequest, format_name: str, slot: Slot) -> Download:
         """Digitize the page and return it in the requested format."""
@@ -102,7 +102,7 @@ class PageHandler:
         self, digitizer: Digitizer, request: PageRequest, slot: Slot, *, needs_image: bool
     ) -> UploadedPage:
         reads_drawing = digitizer.reads_drawings
-        return self._decode(
+        return self._decoders.decode(
             request.upload, request.page, slot.check, reads_drawing=reads_drawing, needs_image=needs_image
         )
 
@@ -110,7 +110,7 @@ class PageHandler:
         """Return the image of a page. It is decoded now if its lines were read first, and not understood."""
         if decoded.image.size:
             return decoded.image
-        return self._decode(
+        return self._decoders.decode(
             request.upload, request.page, slot.check, reads_drawing=False, needs_image=True
         ).image
 

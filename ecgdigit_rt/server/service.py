@@ -49,7 +49,7 @@ class Service:
         provenance = {name: str(self.info[name]) for name in ("software", "models", "device")}
         self.metrics = Metrics(lambda: self.pool.in_flight, provenance)
         self._decoders = Decoders()
-        self.handler = PageHandler(digitizers, self.metrics, self._decoders.decode)
+        self.handler = PageHandler(digitizers, self.metrics, self._decoders)
         self.is_ready = False
         self._load_models = digitizers.load_models
 

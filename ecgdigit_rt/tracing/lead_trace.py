@@ -146,9 +146,9 @@ def _level_spike(end_mm: NDArray[np.float32]) -> None:
 
 
 def without_frame(trace: LeadTrace, side: str) -> LeadTrace:
-    """Return a trace whose columns at one end, `left` or `right`, do not follow a frame.
+    """Return a trace that does not follow a frame at one end, `left` or `right`.
 
-    The columns that are far from the lead are levelled, and their confidence is 0.
+    Columns that are far from the lead get the height of the first column behind the frame, and no confidence.
     """
     height, confidence = trace.height_mm.copy(), trace.confidence.copy()
     step = 1 if side == "left" else -1

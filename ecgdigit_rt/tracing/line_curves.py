@@ -71,7 +71,7 @@ def lines_from_strips(
 
 
 def _is_repeated(curve: RowCurve, other: RowCurve) -> bool:
-    """Return whether a stronger line has the same trace: the trace between two lines was found twice."""
+    """Return whether a stronger line nearby has the same trace, so that this line is not a row of its own."""
     distance_mm = abs(other.baseline.v_mm - curve.baseline.v_mm)
     if distance_mm > _MAX_REPEAT_MM or other.baseline.strength <= curve.baseline.strength:
         return False
@@ -95,9 +95,9 @@ def _visible_samples(
 
 
 def _without_frames(is_at_edge: NDArray[np.bool_], first: int, stop: int) -> tuple[int, int]:
-    """Return the first sample behind a frame at the start of a curve, and the one before a frame at its end.
+    """Return the first and the end sample of a curve without the frames that it follows at both ends.
 
-    `is_at_edge` (samples,) tells at which samples the curve is at the edge of the strip, as along a frame.
+    `is_at_edge` (samples,) is true where the curve lies at the edge of the strip, as it does along a frame.
     """
     left = np.flatnonzero(is_at_edge[first : first + _FRAME_SAMPLES])
     right = np.flatnonzero(is_at_edge[max(first, stop - _FRAME_SAMPLES) : stop])

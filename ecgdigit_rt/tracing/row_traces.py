@@ -21,9 +21,7 @@ _TALL_HALF_HEIGHTS_MM = (40.0, 80.0)
 # Hand-picked, not tuned.
 _TALL_MARGIN_MM = 12.0  # margin of a taller strip on each side of the span that leaves the strip
 _TALL_UNUSED_MM = 6.0  # outer part of that margin: it guides the path, but its trace is not used
-_MIN_FRAME_MM = (
-    0.3  # minimum width of a frame. The flank of a tall wave is at the edge over a shorter length.
-)
+_MIN_FRAME_MM = 0.3  # minimum width of a frame. Flanks of tall waves are at the edge for less.
 _MIN_FRAMED_ROWS, _MIN_FRAMED_SHARE = 2, 0.6  # minimum number and fraction of the rows that a frame touches
 _FRAME_REACH_MM, _FRAME_EDGE_MM = 1.0, 1.0  # distances from a row's end and from the strip's edge for a frame
 _MARGIN_MM = 12.0  # margin of strips beyond the approximate ends of the layout
@@ -70,13 +68,13 @@ def page_traces(
     predictor: StripPredictor, strips: Sequence[StripPrediction], layout: Layout
 ) -> list[list[LeadTrace]]:
     """Trace the leads of all rows of `layout`, whose extent is final. `strips` has one strip per row."""
-    frames = framed_sides(strips, layout)
+    frames = _framed_sides(strips, layout)
     return [
         lead_traces(predictor, strip, row, frames) for strip, row in zip(strips, layout.rows, strict=True)
     ]
 
 
-def framed_sides(strips: Sequence[StripPrediction], layout: Layout) -> list[str]:
+def _framed_sides(strips: Sequence[StripPrediction], layout: Layout) -> list[str]:
     """Return the sides, `left` and `right`, on which a frame touches the ends of the rows.
 
     The prediction of most rows then follows it to the edge of the strip. Single rows may end in a tall wave.

@@ -104,7 +104,7 @@ def test_words_of_an_uploaded_pdf_reach_the_digitizer(tmp_path: Path, decoders: 
             raise NoGridFound
 
     digitizers = cast("Digitizers", SimpleNamespace(get=lambda _: Recorder()))
-    handler = PageHandler(digitizers, Metrics(lambda: 0, {}), decoders.decode)
+    handler = PageHandler(digitizers, Metrics(lambda: 0, {}), decoders)
     slot = cast("Slot", SimpleNamespace(check=lambda: None))
     with pytest.raises(NoGridFound):
         handler.download(request, "json", slot)
@@ -127,7 +127,7 @@ def test_the_lines_of_an_uploaded_vector_pdf_are_digitized(tmp_path: Path, decod
     request = PageRequest(Upload(path.name, path.read_bytes()), 1, RequestOptions())
     digitizers = cast("Digitizers", SimpleNamespace(get=lambda _: Digitizer(threads=1)))
     slot = cast("Slot", SimpleNamespace(check=lambda: None, wait_s=0.0))
-    handler = PageHandler(digitizers, Metrics(lambda: 0, {}), decoders.decode)
+    handler = PageHandler(digitizers, Metrics(lambda: 0, {}), decoders)
     page = json.loads(handler.download(request, "json", slot).data)
     assert (page["signal_source"], page["layout"]["name"]) == ("vector", "6x2")
     events: list[tuple[str, dict[str, object]]] = []
